@@ -1,0 +1,1 @@
+"""An Istio control plane that runs without Kubernetes."""

@@ -1,0 +1,72 @@
+"""The catalogue: every diagnostic has one permanent code, with its severity and what it does to its object.
+
+CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets,
+CP05xx what Envoy says, CP06xx operation. A code is never reused for another meaning.
+"""
+
+from typing import Final
+
+from controlplane.base.diagnostics import Code
+from controlplane.base.diagnostics import Effect
+from controlplane.base.diagnostics import Severity
+
+
+def _refused(number: str, meaning: str) -> Code:
+    return Code(number, Severity.ERROR, Effect.REFUSED, meaning)
+
+
+def _dangling(number: str, meaning: str) -> Code:
+    return Code(number, Severity.ERROR, Effect.DANGLING, meaning)
+
+
+def _warning(number: str, meaning: str) -> Code:
+    return Code(number, Severity.WARNING, Effect.NONE, meaning)
+
+
+# Documents
+YAML_SYNTAX: Final = _refused("CP0101", "the document is not YAML")
+DUPLICATE_KEY: Final = _refused("CP0102", "a mapping has the same key twice")
+TOO_DEEP: Final = _refused("CP0103", "the document nests deeper than 64 levels")
+TOO_MANY_ALIASES: Final = _refused("CP0104", "the document's aliases expand to too much")
+FILE_TOO_LARGE: Final = _refused("CP0105", "the file is larger than 16 MiB")
+NOT_AN_OBJECT: Final = _refused(
+    "CP0106", "the document is not an object with apiVersion, kind and metadata.name"
+)
+UNKNOWN_KIND: Final = _warning("CP0107", "nobody knows this kind")
+KIND_NOT_SERVED: Final = _warning("CP0108", "the kind is known but not served yet")
+DUPLICATE_OBJECT: Final = _refused("CP0109", "the same object is declared twice")
+UNREADABLE_FILE: Final = _refused("CP0110", "the file cannot be read as text")
+
+# Fields of objects
+UNKNOWN_FIELD: Final = _refused("CP0201", "the kind has no such field")
+WRONG_TYPE: Final = _refused("CP0202", "the value has another type than the field")
+NOT_SUPPORTED_YET: Final = _warning("CP0203", "the field is not supported yet and has no effect")
+MISSING_FIELD: Final = _refused("CP0204", "a required field is missing")
+VALUE_OUT_OF_RANGE: Final = _refused("CP0205", "the value is outside of what the field takes")
+VALUE_MALFORMED: Final = _refused("CP0206", "the value does not have the form that the field takes")
+FIELDS_EXCLUDE: Final = _refused("CP0207", "fields that exclude each other are both set")
+NAME_TWICE: Final = _refused("CP0208", "a name or number that must be unique is used twice")
+DEPRECATED: Final = _warning("CP0209", "the field is deprecated")
+NO_EFFECT: Final = _warning("CP0210", "the value is accepted and has no effect")
+BAD_NAME: Final = _refused(
+    "CP0211", "the object's name or namespace is not one that Kubernetes takes"
+)
+REGEX_REFUSED: Final = _refused(
+    "CP0212", "RE2 refuses the regular expression, or its program is too large"
+)
+
+# References and routing
+UNKNOWN_HOST: Final = _dangling(
+    "CP0301", "the destination's host is declared by no Service and no ServiceEntry"
+)
+UNKNOWN_SUBSET: Final = _dangling("CP0302", "the destination's subset is not declared")
+UNKNOWN_PORT: Final = _dangling("CP0303", "the destination's port is not one of the service's")
+UNKNOWN_GATEWAY: Final = _dangling(
+    "CP0304", "the VirtualService names a Gateway that does not exist"
+)
+
+# TLS and secrets
+UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
+
+# What Envoy says
+REJECTED_BY_ENVOY: Final = _dangling("CP0501", "an Envoy rejected the resource")

@@ -1,0 +1,100 @@
+"""A fault of the user's, as a value: code, place, message, hint. Never raised, always collected."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from enum import Enum
+
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+
+
+class Severity(Enum):
+    """``ERROR`` sets the exit code of ``check``; ``WARNING`` and ``INFO`` do not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Effect(Enum):
+    """What a fault does to its object.
+
+    ``REFUSED``: Istio's admission refuses the object, so it is not taken; its last accepted version stays.
+    ``DANGLING``: the object is in force, but part of it leads nowhere. ``NONE``: advice.
+    """
+
+    REFUSED = "refused"
+    DANGLING = "dangling"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A permanent code of the catalogue, ``CP0302``, with what it means in one sentence."""
+
+    id: str
+    severity: Severity
+    effect: Effect
+    meaning: str
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """Another place that a diagnostic speaks of, such as the object that came first."""
+
+    place: Place | Spot
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One fault. ``place`` is a field of an object, or a spot where there is no object to name."""
+
+    code: Code
+    place: Place | Spot
+    message: str
+    hint: str | None = None
+    note: str | None = None
+    """Stands under the excerpt's caret: what is declared elsewhere, and where."""
+    related: tuple[Related, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        return self.code.severity
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects diagnostics; goes as the first argument through everything that may find a fault."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def add(
+        self,
+        code: Code,
+        place: Place | Spot,
+        message: str,
+        *,
+        hint: str | None = None,
+        note: str | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        self.diagnostics.append(
+            Diagnostic(
+                code=code, place=place, message=message, hint=hint, note=note, related=related
+            )
+        )
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.diagnostics)
+
+    def __len__(self) -> int:
+        return len(self.diagnostics)
+
+    @property
+    def refused(self) -> bool:
+        return any(d.code.effect is Effect.REFUSED for d in self.diagnostics)

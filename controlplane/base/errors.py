@@ -1,0 +1,47 @@
+"""Faults of the world (files, ports, sockets, keys), as exceptions. A user's faults are diagnostics instead.
+
+ControlPlaneError
+├── ListenFailed        a port of ours cannot be opened
+├── StateUnusable       the state directory cannot be read or written, or is open to others
+├── ConfigMissing       a path that --config names does not exist
+├── KeyUnusable         a key or certificate of the authority cannot be used
+├── TokenRefused        a proxy's token is missing, forged, expired or for another use
+└── AdminUnreachable    a command asked a control plane that does not answer
+"""
+
+
+class ControlPlaneError(Exception):
+    """A fault of the world. ``exit_status`` is what a command that ends with it exits with."""
+
+    exit_status = 3
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ListenFailed(ControlPlaneError):
+    """A port of ours cannot be opened."""
+
+
+class StateUnusable(ControlPlaneError):
+    """The state directory cannot be read or written, or others may read it."""
+
+
+class ConfigMissing(ControlPlaneError):
+    """A path that ``--config`` names does not exist."""
+
+    exit_status = 2
+
+
+class KeyUnusable(ControlPlaneError):
+    """A key or certificate of the authority cannot be used."""
+
+
+class TokenRefused(ControlPlaneError):
+    """A proxy's token is missing, forged, expired or meant for another use."""
+
+
+class AdminUnreachable(ControlPlaneError):
+    """A command asked a control plane that does not answer."""

@@ -1,0 +1,43 @@
+"""Names of objects and of the things they speak of, each its own type so that none is mistaken for another."""
+
+from dataclasses import dataclass
+from typing import Final
+from typing import NewType
+
+Namespace = NewType("Namespace", str)
+Host = NewType("Host", str)
+"""A complete host name or a wildcard (``*``, ``*.example.com``), as the user spelled it."""
+PortNumber = NewType("PortNumber", int)
+SubsetName = NewType("SubsetName", str)
+
+CLUSTER_DOMAIN: Final = "cluster.local"
+ROOT_NAMESPACE: Final = Namespace("istio-system")  # MeshConfig.rootNamespace, default
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kind:
+    """A kind of object: API group (empty for core) and name. ``Gateway`` exists in two groups."""
+
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """Identity of an object: kind, namespace, name. Cluster-wide kinds have the namespace ``""``."""
+
+    kind: Kind
+    namespace: Namespace
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name}/{self.namespace}/{self.name}"
+
+    @property
+    def spoken(self) -> str:
+        """``DestinationRule default/reviews``: how messages name an object."""
+        place = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.kind.name} {place}"

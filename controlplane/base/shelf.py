@@ -1,0 +1,71 @@
+"""A map from names to values in a fixed number of shards, so that two of them are compared by what differs.
+
+A collection as large as the mesh is never walked for one edit: shards that did not change are the same
+object in both shelves, and ``difference`` looks only into the others.
+"""
+
+import zlib
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from typing import Generic
+from typing import TypeVar
+
+V = TypeVar("V")
+SHARDS: Final = 256
+
+
+def shard_of(name: str) -> int:
+    """The shard that ``name`` lives in; the same in every run and on every machine."""
+    return zlib.crc32(name.encode()) % SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[V]):
+    """What makes an older shelf the newer one; both parts in sorted order of the name."""
+
+    put: tuple[tuple[str, V], ...]
+    removed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.removed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf(Mapping[str, V]):
+    """An immutable map, iterated shard by shard. Equality is identity: compare with ``difference``."""
+
+    shards: tuple[Mapping[str, V], ...]
+
+    def __getitem__(self, name: str) -> V:
+        return self.shards[shard_of(name)][name]
+
+    def __iter__(self) -> Iterator[str]:
+        for shard in self.shards:
+            yield from shard
+
+    def __len__(self) -> int:
+        return sum(map(len, self.shards))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self.shards[shard_of(name)]
+
+    def difference(self, older: "Shelf[V]") -> Change[V]:
+        """What must be put and removed to make ``older`` this shelf; values are compared with ``==``."""
+        put: dict[str, V] = {}
+        removed: list[str] = []
+        for new, old in zip(self.shards, older.shards, strict=True):
+            if new is not old:
+                put.update((n, v) for n, v in new.items() if n not in old or old[n] != v)
+                removed.extend(n for n in old if n not in new)
+        return Change(tuple(sorted(put.items(), key=lambda item: item[0])), tuple(sorted(removed)))
+
+
+def shelf(values: Mapping[str, V]) -> Shelf[V]:
+    """A shelf of ``values``; for collections that are small or made once."""
+    shards: dict[int, dict[str, V]] = {}
+    for name, value in values.items():
+        shards.setdefault(shard_of(name), {})[name] = value
+    empty: Mapping[str, V] = {}
+    return Shelf(tuple(shards.get(i, empty) for i in range(SHARDS)))

@@ -1,0 +1,1 @@
+"""Kubernetes kinds that a mesh is described with."""

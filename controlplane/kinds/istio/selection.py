@@ -1,0 +1,29 @@
+"""Parts that several Istio kinds share."""
+
+from collections.abc import Mapping
+
+from controlplane.kinds.spec import Spec
+
+
+class StringMatch(Spec, frozen=True):
+    """At most one is set; none at all asks for presence."""
+
+    exact: str | None = None
+    prefix: str | None = None
+    regex: str | None = None
+
+
+class LabelSelector(Spec, frozen=True):
+    """``workloadSelector`` of a DestinationRule: every label must be equal."""
+
+    match_labels: Mapping[str, str] = {}
+
+
+class WorkloadSelector(Spec, frozen=True):
+    """``workloadSelector`` of a ServiceEntry: every label must be equal."""
+
+    labels: Mapping[str, str] = {}
+
+
+class PortSelector(Spec, frozen=True):
+    number: int = 0

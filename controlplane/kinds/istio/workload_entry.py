@@ -1,0 +1,21 @@
+"""WorkloadEntry. Source: https://istio.io/latest/docs/reference/config/networking/workload-entry/"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from controlplane.base.names import Kind
+from controlplane.kinds.spec import Spec
+
+WORKLOAD_ENTRY: Final = Kind("networking.istio.io", "WorkloadEntry")
+
+
+class WorkloadEntry(Spec, frozen=True):
+    """Also stands inline, as an endpoint of a ServiceEntry."""
+
+    address: str = ""
+    ports: Mapping[str, int] = {}
+    labels: Mapping[str, str] = {}
+    network: str = ""
+    locality: str = ""
+    weight: int = 0
+    service_account: str = ""

@@ -1,0 +1,47 @@
+"""An object: who it is, its labels and annotations, and its body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Generic
+from typing import TypeVar
+
+from controlplane.base.names import Kind
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.kinds.spec import Spec
+
+S_co = TypeVar("S_co", bound=Spec, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object(Generic[S_co]):
+    """An accepted object.
+
+    ``spec`` is the ``spec`` of kinds that have one, and the whole body without its head of those that do
+    not (Secret, ConfigMap, EndpointSlice, Endpoints). ``created`` is ``metadata.creationTimestamp`` (RFC 3339)
+    or ``""``: files rarely have one, and then ties break by name, then namespace.
+    """
+
+    key: ObjectKey
+    spec: S_co
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    @property
+    def namespace(self) -> Namespace:
+        return self.key.namespace
+
+    @property
+    def kind(self) -> Kind:
+        return self.key.kind
+
+    @property
+    def age(self) -> tuple[str, str, Namespace]:
+        """Sort key, oldest first; Istio breaks ties by name before namespace."""
+        return (self.created, self.key.name, self.key.namespace)

@@ -1,0 +1,79 @@
+"""An Envoy that asks for its configuration, as its token and its node say who it is."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from controlplane.base.names import Namespace
+
+
+class Role(Enum):
+    """A gateway serves what Gateways select it for; a sidecar stands beside one workload."""
+
+    GATEWAY = "gateway"
+    SIDECAR = "sidecar"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Locality:
+    """``region/zone/sub_zone``; an empty part is not said."""
+
+    region: str = ""
+    zone: str = ""
+    sub_zone: str = ""
+
+    def __str__(self) -> str:
+        return "/".join((self.region, self.zone, self.sub_zone)).rstrip("/")
+
+
+Labels = tuple[tuple[str, str], ...]
+"""Labels sorted by key: a value that can be a key of the graph."""
+
+
+def labels_of(values: dict[str, str]) -> Labels:
+    return tuple(sorted(values.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A proxy. Two that are equal but for ``name`` and ``addresses`` mostly get the same resources."""
+
+    name: str
+    role: Role
+    namespace: Namespace
+    service_account: str
+    labels: Labels = ()
+    addresses: tuple[str, ...] = ()
+    locality: Locality = Locality()
+    metadata: Labels = ()
+    """What else its node says and the configuration heeds (``IDLE_TIMEOUT``, ``HTTP10``), sorted."""
+
+
+class IpFamily(Enum):
+    IPV4 = 4
+    IPV6 = 6
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """A port of a service that this proxy is an endpoint of: what callers say, and where it arrives."""
+
+    host: str
+    port: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """What of a proxy bears on what is computed for it. Proxies with equal clients share every byte.
+
+    ``labels`` are the workload's (a WorkloadEntry at the proxy's address replaces the node's).
+    ``targets`` stand in the order that decides: by service creation, then host name.
+    """
+
+    role: Role
+    namespace: Namespace
+    labels: Labels = ()
+    locality: Locality = Locality()
+    families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
+    targets: tuple[Target, ...] = ()
+    metadata: Labels = ()

@@ -1,0 +1,1 @@
+"""The only tracked functions: they select, call ``translate`` and ``envoy``, and remember."""

@@ -1,0 +1,116 @@
+"""Where the user's objects enter the graph: each is an input, and so is each entry of an index over them.
+
+An index says, for one object alone, under which keys it is found and what is kept there. A tracked
+function asks an index and never walks a whole kind, so that its reads are what it depends on.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Hashable
+from collections.abc import Iterable
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+from typing import Final
+from typing import Generic
+from typing import TypeVar
+
+from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import Input
+from controlplane.kinds.object import Object
+from controlplane.kinds.spec import Spec
+
+S = TypeVar("S", bound=Spec)
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Hashable)
+
+OBJECT: Final[Input[ObjectKey, "Object[Any] | None"]] = Input("object", None)
+"""The accepted form of an object, or ``None`` where there is none."""
+
+
+class Index(Generic[K, V]):
+    """For each key the values that some objects put there, without repeats, in sorted order."""
+
+    def __init__(
+        self,
+        name: str,
+        kinds: tuple[Kind, ...],
+        entries: Callable[[Object[Any]], Iterable[tuple[K, V]]],
+    ):
+        self.kinds = kinds
+        self.entries = entries
+        self.input: Input[K, tuple[V, ...]] = Input(name, ())
+
+    def __call__(self, graph: Graph, key: K) -> tuple[V, ...]:
+        return self.input(graph, key)
+
+
+_INDEXES: Final[dict[Kind, list[Index[Any, Any]]]] = {}
+
+
+def index(*kinds: Kind) -> Callable[[Callable[[Object[Any]], Iterable[tuple[K, V]]]], Index[K, V]]:
+    """Declare an index over objects of ``kinds``: a pure function from an object to (key, value) pairs.
+
+    Values must be sortable among themselves; the usual value is the object's ``key``.
+    """
+
+    def declare(entries: Callable[[Object[Any]], Iterable[tuple[K, V]]]) -> Index[K, V]:
+        made = Index(entries.__name__, kinds, entries)
+        for kind in kinds:
+            _INDEXES.setdefault(kind, []).append(made)
+        return made
+
+    return declare
+
+
+@dataclass(slots=True)
+class Objects:
+    """Keeps the graph's objects and the indexes over them in step. Use within one edit, then ``settle``."""
+
+    graph: Graph
+    _entries: dict[tuple[Index[Any, Any], Hashable], Counter[Any]] = field(default_factory=dict)
+    _touched: dict[tuple[Index[Any, Any], Hashable], None] = field(default_factory=dict)
+    _held: dict[ObjectKey, Object[Any]] = field(default_factory=dict)
+
+    def put(self, object_: Object[Any]) -> None:
+        before = self._held.get(object_.key)
+        self._held[object_.key] = object_
+        if self.graph.set(OBJECT, object_.key, object_):
+            self._reindex(object_.kind, before, object_)
+
+    def remove(self, key: ObjectKey) -> None:
+        before = self._held.pop(key, None)
+        if self.graph.set(OBJECT, key, None):
+            self._reindex(key.kind, before, None)
+
+    def get(self, key: ObjectKey) -> Object[Any] | None:
+        return self._held.get(key)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def settle(self) -> None:
+        """Give the graph the entries that the edit changed, each once."""
+        for index_, key in self._touched:
+            counter = self._entries.get((index_, key))
+            values = tuple(sorted(counter)) if counter else ()
+            if not counter:
+                self._entries.pop((index_, key), None)
+            self.graph.set(index_.input, key, values)
+        self._touched.clear()
+
+    def _reindex(self, kind: Kind, before: Object[Any] | None, after: Object[Any] | None) -> None:
+        for index_ in _INDEXES.get(kind, []):
+            old = set(index_.entries(before)) if before is not None else set()
+            new = set(index_.entries(after)) if after is not None else set()
+            for key, value in old - new:
+                counter = self._entries[(index_, key)]
+                counter[value] -= 1
+                if not counter[value]:
+                    del counter[value]
+                self._touched[(index_, key)] = None
+            for key, value in new - old:
+                self._entries.setdefault((index_, key), Counter())[value] += 1
+                self._touched[(index_, key)] = None

@@ -1,0 +1,1 @@
+"""Kubernetes kinds become the model."""
