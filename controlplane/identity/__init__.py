@@ -1,0 +1,1 @@
+"""SPIFFE names, the authority, tokens, certificates."""

@@ -1,0 +1,31 @@
+"""Who a proxy is: a workload's SPIFFE identity, and what the proxy is to it.
+
+Source: SPIFFE-ID specification; Istio ``pkg/spiffe``.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.base.names import CLUSTER_DOMAIN
+from controlplane.base.names import Namespace
+from controlplane.model.proxy import Role
+
+DEFAULT_TRUST_DOMAIN: Final = CLUSTER_DOMAIN  # MeshConfig.trustDomain, default
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A service account of a namespace in a trust domain, as a gateway or as a sidecar."""
+
+    trust_domain: str
+    namespace: Namespace
+    service_account: str
+    role: Role
+
+    @property
+    def spiffe(self) -> str:
+        """``spiffe://cluster.local/ns/shop/sa/cart``."""
+        return f"spiffe://{self.trust_domain}/ns/{self.namespace}/sa/{self.service_account}"
+
+    def __str__(self) -> str:
+        return f"{self.role.value} {self.namespace}/{self.service_account}"

@@ -1,0 +1,176 @@
+"""The authority: kept over restarts, or plugged in as Istio does it."""
+
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import NoEncryption
+from cryptography.hazmat.primitives.serialization import PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from controlplane.base.errors import KeyUnusable
+from controlplane.identity.authority import Key
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import key_pem
+from controlplane.identity.authority import new_key
+from controlplane.identity.authority import plugged_in
+from controlplane.sources.state import StateDirectory
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def certificate(
+    subject: str,
+    key: Key,
+    issuer: str,
+    issuer_key: Key,
+    *,
+    ca: bool = True,
+    until: datetime = NOW + timedelta(days=30),
+) -> bytes:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name(subject))
+        .issuer_name(name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - timedelta(days=30))
+        .not_valid_after(until)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .sign(issuer_key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+
+
+ROOT_KEY = new_key()
+ROOT = certificate("root", ROOT_KEY, "root", ROOT_KEY)
+MIDDLE_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+MIDDLE = certificate("middle", MIDDLE_KEY, "root", ROOT_KEY)
+LOW_KEY = new_key()
+LOW = certificate("low", LOW_KEY, "middle", MIDDLE_KEY)
+STRANGER_KEY = new_key()
+STRANGER = certificate("root", STRANGER_KEY, "root", STRANGER_KEY)
+
+PLUGGED = {
+    "ca-cert.pem": LOW,
+    "ca-key.pem": key_pem(LOW_KEY),
+    "cert-chain.pem": LOW + MIDDLE + ROOT,
+    "root-cert.pem": ROOT,
+}
+
+
+def subjects(certificates: tuple[x509.Certificate, ...]) -> list[str]:
+    return [c.subject.rfc4514_string() for c in certificates]
+
+
+def test_the_authority_is_made_once_and_kept(tmp_path: Path) -> None:
+    first = kept_authority(StateDirectory.opened(tmp_path / "state").authority, NOW)
+    later = kept_authority(
+        StateDirectory.opened(tmp_path / "state").authority, NOW + timedelta(days=100)
+    )
+
+    assert later.certificate == first.certificate
+    assert later.trust_bundle == first.trust_bundle
+    assert first.certificate.not_valid_after_utc == datetime(2036, 2, 27, 12, 0, tzinfo=UTC)
+
+
+def test_an_expired_authority_is_told(tmp_path: Path) -> None:
+    area = StateDirectory.opened(tmp_path / "state").authority
+    kept_authority(area, NOW)
+
+    with pytest.raises(KeyUnusable, match="expired on 2036-02-27"):
+        kept_authority(area, NOW + timedelta(days=4000))
+
+
+def test_a_broken_file_is_told_and_not_replaced(tmp_path: Path) -> None:
+    area = StateDirectory.opened(tmp_path / "state").authority
+    area.write("ca.pem", b"not PEM")
+
+    with pytest.raises(KeyUnusable, match="the kept authority holds no PEM certificate"):
+        kept_authority(area, NOW)
+
+    assert area.read("ca.pem") == b"not PEM"
+
+
+def test_a_plugged_in_authority_sends_what_leads_to_its_root() -> None:
+    authority = plugged_in(PLUGGED, NOW)
+
+    assert subjects((authority.certificate,)) == ["CN=low"]
+    assert subjects(authority.chain) == ["CN=low", "CN=middle"]
+    assert subjects(authority.roots) == ["CN=root"]
+
+
+def test_the_signing_certificate_may_be_left_out_of_the_chain() -> None:
+    authority = plugged_in(PLUGGED | {"cert-chain.pem": MIDDLE}, NOW)
+
+    assert subjects(authority.chain) == ["CN=low", "CN=middle"]
+
+
+def test_a_root_that_signs_itself_sends_no_chain() -> None:
+    files = {"ca-cert.pem": ROOT, "ca-key.pem": key_pem(ROOT_KEY), "root-cert.pem": ROOT}
+
+    assert plugged_in(files, NOW).chain == ()
+    assert plugged_in(files | {"cert-chain.pem": ROOT}, NOW).chain == ()
+
+
+def test_cert_managers_names_are_known() -> None:
+    files = {"tls.crt": LOW + MIDDLE, "tls.key": key_pem(LOW_KEY), "ca.crt": ROOT}
+
+    assert subjects(plugged_in(files, NOW).chain) == ["CN=low", "CN=middle"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ca-key.pem": b""}, 'the Secret "cacerts" has no "ca-key.pem"'),
+        ({"root-cert.pem": b""}, 'the Secret "cacerts" has no "root-cert.pem"'),
+        ({"ca-cert.pem": b"x"}, "ca-cert.pem holds no PEM certificate that can be read"),
+        ({"ca-key.pem": b"x"}, "ca-key.pem holds no PEM private key that can be read"),
+        (
+            {"ca-key.pem": key_pem(ROOT_KEY)},
+            "the key beside ca-cert.pem is not the certificate's",
+        ),
+        (
+            {
+                "ca-key.pem": LOW_KEY.private_bytes(
+                    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"word")
+                )
+            },
+            "the key of ca-key.pem is encrypted",
+        ),
+        (
+            {"ca-cert.pem": certificate("low", LOW_KEY, "middle", MIDDLE_KEY, ca=False)},
+            "ca-cert.pem may not sign certificates (basicConstraints CA is not true)",
+        ),
+        (
+            {"ca-cert.pem": certificate("low", LOW_KEY, "middle", MIDDLE_KEY, until=NOW)},
+            "ca-cert.pem expired on 2026-03-01",
+        ),
+        ({"cert-chain.pem": b""}, "ca-cert.pem does not lead to root-cert.pem"),
+        ({"root-cert.pem": STRANGER}, "ca-cert.pem does not lead to root-cert.pem"),
+    ],
+)
+def test_a_plugged_in_authority_that_cannot_work_is_told(
+    changes: dict[str, bytes], message: str
+) -> None:
+    with pytest.raises(KeyUnusable) as caught:
+        plugged_in(PLUGGED | changes, NOW)
+
+    assert caught.value.message == message
+
+
+def test_a_key_in_any_pem_form_is_taken() -> None:
+    old_form = LOW_KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+    assert plugged_in(PLUGGED | {"ca-key.pem": old_form}, NOW).certificate is not None

@@ -1,0 +1,191 @@
+"""Certificates and the Envoy secrets that carry them."""
+
+import ssl
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.verification import PolicyBuilder
+from cryptography.x509.verification import Store
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+
+from controlplane.base.errors import KeyUnusable
+from controlplane.base.names import Namespace
+from controlplane.envoy.resource import Resource
+from controlplane.identity.authority import Authority
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.certificates import Credential
+from controlplane.identity.certificates import client_credential
+from controlplane.identity.certificates import new_rsa_key
+from controlplane.identity.certificates import server_credential
+from controlplane.identity.certificates import workload_credential
+from controlplane.identity.certificates import xds_credential
+from controlplane.identity.identity import Identity
+from controlplane.identity.workload import WorkloadSecrets
+from controlplane.model.proxy import Role
+from controlplane.sources.state import StateDirectory
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+CART = Identity(
+    trust_domain="cluster.local",
+    namespace=Namespace("shop"),
+    service_account="cart",
+    role=Role.SIDECAR,
+)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return kept_authority(StateDirectory.opened(tmp_path / "state").authority, NOW)
+
+
+def leaf(credential: Credential) -> x509.Certificate:
+    return x509.load_pem_x509_certificates(credential.chain)[0]
+
+
+def names(credential: Credential) -> list[str]:
+    extension = leaf(credential).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return [str(name.value) for name in extension.value]
+
+
+def secret(resource: Resource) -> Secret:
+    [wrapped] = DeltaDiscoveryResponse.FromString(resource.framed).resources
+    message = Secret()
+    assert wrapped.resource.Unpack(message)
+    return message
+
+
+def test_a_workloads_only_name_is_its_spiffe_id(authority: Authority) -> None:
+    credential = workload_credential(authority, CART, NOW)
+
+    assert names(credential) == ["spiffe://cluster.local/ns/shop/sa/cart"]
+    assert leaf(credential).subject.rfc4514_string() == ""
+    assert leaf(credential).not_valid_before_utc == datetime(2026, 3, 1, 11, 58, tzinfo=UTC)
+    assert leaf(credential).not_valid_after_utc == datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def test_a_workloads_certificate_is_renewed_after_two_thirds(authority: Authority) -> None:
+    credential = workload_credential(authority, CART, NOW, timedelta(hours=3))
+
+    assert credential.renew_at == datetime(2026, 3, 1, 13, 59, 20, tzinfo=UTC)
+
+
+def test_no_certificate_outlives_its_authority(authority: Authority) -> None:
+    almost = datetime(2036, 2, 27, 11, 59, 50, tzinfo=UTC)
+
+    credential = workload_credential(authority, CART, almost)
+
+    assert credential.not_after == datetime(2036, 2, 27, 12, 0, tzinfo=UTC)
+    assert credential.renew_at > almost
+    with pytest.raises(KeyUnusable, match="the authority expired on 2036-02-27"):
+        workload_credential(authority, CART, almost + DAY)
+
+
+def test_the_xds_server_is_known_by_its_own_name_and_by_its_hosts(authority: Authority) -> None:
+    credential = xds_credential(authority, ["controlplane", "10.0.0.7", "localhost"], NOW)
+
+    assert names(credential) == [
+        "xds.controlplane.internal",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "controlplane",
+        "10.0.0.7",
+    ]
+
+
+def test_a_server_certificate_verifies(authority: Authority) -> None:
+    credential = server_credential(authority, ["shop.example.com", "*.shop.example.com"], NOW, DAY)
+
+    verifier = (
+        PolicyBuilder()
+        .store(Store(authority.roots))
+        .time(NOW)
+        .build_server_verifier(x509.DNSName("api.shop.example.com"))
+    )
+    assert verifier.verify(leaf(credential), []) == [leaf(credential), authority.certificate]
+
+
+def test_a_client_certificate_is_for_clients(authority: Authority) -> None:
+    credential = client_credential(authority, ["ada"], NOW, DAY)
+
+    verifier = PolicyBuilder().store(Store(authority.roots)).time(NOW).build_client_verifier()
+    assert verifier.verify(leaf(credential), []).subjects == [x509.DNSName("ada")]
+
+
+def test_an_rsa_key_serves_old_clients(authority: Authority) -> None:
+    credential = server_credential(authority, ["a.example"], NOW, DAY, new_rsa_key())
+
+    assert load_pem_private_key(credential.key, None).public_key() == leaf(credential).public_key()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a..b", "-a", "a" * 64, "*", "*.*.com", "ä.example"])
+def test_what_is_no_name_is_told(authority: Authority, name: str) -> None:
+    with pytest.raises(ValueError, match="is no host name, IP address or URI"):
+        server_credential(authority, [name], NOW, DAY)
+
+
+def test_a_long_name_is_no_common_name(authority: Authority) -> None:
+    long = ".".join(["abcdefghij"] * 7)
+
+    credential = server_credential(authority, [long], NOW, DAY)
+
+    assert names(credential) == [long]
+
+
+def test_python_serves_with_what_is_issued(authority: Authority, tmp_path: Path) -> None:
+    credential = xds_credential(authority, [], NOW)
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(credential.key + credential.chain)
+
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pem)
+
+
+def test_a_proxys_secrets_are_its_certificate_and_whom_it_trusts(authority: Authority) -> None:
+    secrets = WorkloadSecrets(authority).secrets(CART, NOW).resources
+
+    assert sorted(secrets) == ["ROOTCA", "default"]
+    certificate = secret(secrets["default"]).tls_certificate
+    own = x509.load_pem_x509_certificate(certificate.certificate_chain.inline_bytes)
+    key = load_pem_private_key(certificate.private_key.inline_bytes, None)
+    assert key.public_key() == own.public_key()
+    trusted = secret(secrets["ROOTCA"]).validation_context.trusted_ca.inline_bytes
+    assert trusted == authority.trust_bundle
+
+
+def test_secrets_stay_until_their_renewal_and_then_change(authority: Authority) -> None:
+    workload = WorkloadSecrets(authority)
+    first = workload.secrets(CART, NOW)
+
+    assert workload.secrets(CART, NOW + timedelta(hours=15)) is first
+    second = workload.secrets(CART, NOW + timedelta(hours=17))
+    assert second.resources["default"] != first.resources["default"]
+    assert second.resources["ROOTCA"] == first.resources["ROOTCA"]
+
+
+def test_another_authority_signs_all_anew(authority: Authority, tmp_path: Path) -> None:
+    other = kept_authority(StateDirectory.opened(tmp_path / "other").authority, NOW)
+    workload = WorkloadSecrets(authority)
+    first = workload.secrets(CART, NOW)
+
+    workload.sign_with(authority)
+    assert workload.secrets(CART, NOW) is first
+    workload.sign_with(other)
+    assert workload.secrets(CART, NOW).resources["ROOTCA"] != first.resources["ROOTCA"]
+
+
+def test_no_key_is_ever_shown(authority: Authority) -> None:
+    credential = workload_credential(authority, CART, NOW)
+    workload = WorkloadSecrets(authority)
+    secrets = workload.secrets(CART, NOW)
+
+    for thing in (authority, credential, workload, secrets, secrets.resources["default"]):
+        assert "PRIVATE" not in repr(thing)
+        assert "PRIVATE" not in str(thing)
+        assert repr(authority.key) not in repr(thing)

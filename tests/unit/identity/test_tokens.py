@@ -1,0 +1,141 @@
+"""Tokens: whom they prove, and in which words they are refused."""
+
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+
+import jwt
+import pytest
+
+from controlplane.base.errors import TokenRefused
+from controlplane.base.names import Namespace
+from controlplane.identity.authority import kept_token_key
+from controlplane.identity.authority import new_key
+from controlplane.identity.identity import Identity
+from controlplane.identity.tokens import Tokens
+from controlplane.model.proxy import Role
+from controlplane.sources.state import StateDirectory
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+TOKENS = Tokens(key=new_key())
+SHOP = Namespace("shop")
+
+
+def token(tokens: Tokens = TOKENS, **changes: object) -> str:
+    return tokens.issue(SHOP, "cart", Role.SIDECAR, **{"now": NOW, **changes})  # type: ignore[arg-type] # each test names one argument
+
+
+def refusal(text: str, now: datetime = NOW, tokens: Tokens = TOKENS) -> str:
+    with pytest.raises(TokenRefused) as caught:
+        tokens.verify(text, now)
+    assert text == "" or text not in str(caught.value)
+    return caught.value.message
+
+
+def test_a_token_proves_a_service_account() -> None:
+    identity = TOKENS.verify(token(), NOW)
+
+    assert identity == Identity(
+        trust_domain="cluster.local",
+        namespace=SHOP,
+        service_account="cart",
+        role=Role.SIDECAR,
+    )
+    assert identity.spiffe == "spiffe://cluster.local/ns/shop/sa/cart"
+
+
+def test_a_token_without_trust_domain_is_good_for_the_mesh() -> None:
+    mesh = Tokens(key=TOKENS.key, trust_domain="new.example")
+
+    assert mesh.verify(token(), NOW).trust_domain == "new.example"
+
+
+def test_a_token_for_another_trust_domain_is_refused() -> None:
+    text = token(trust_domain="old.example")
+
+    assert refusal(text) == (
+        'the token is for trust domain "old.example", the mesh is "cluster.local"'
+    )
+
+
+def test_a_token_outlives_a_restart(tmp_path: Path) -> None:
+    before = Tokens(key=kept_token_key(StateDirectory.opened(tmp_path / "state").authority))
+    after = Tokens(key=kept_token_key(StateDirectory.opened(tmp_path / "state").authority))
+
+    assert after.verify(token(before), NOW).service_account == "cart"
+
+
+def test_a_token_ends_with_its_life() -> None:
+    text = token(life=timedelta(hours=1))
+
+    assert TOKENS.verify(text, NOW + timedelta(minutes=59)).service_account == "cart"
+    assert refusal(text, NOW + timedelta(hours=1)) == "the token expired at 2026-03-01 13:00 UTC"
+
+
+def test_clocks_may_differ_a_little() -> None:
+    assert TOKENS.verify(token(), NOW - timedelta(minutes=1)).service_account == "cart"
+    assert refusal(token(), NOW - timedelta(minutes=3)) == (
+        "the token is not valid before 2026-03-01 12:00 UTC; a clock is wrong"
+    )
+
+
+def test_a_token_for_another_use_is_refused() -> None:
+    text = token(audience="istio-ca")
+
+    assert refusal(text) == 'the token is for audience "istio-ca", not for "xds"'
+
+
+def test_another_key_is_refused() -> None:
+    text = token(Tokens(key=new_key()))
+
+    assert refusal(text) == "the token is signed by another control plane's key"
+
+
+def test_a_changed_token_is_refused() -> None:
+    head, body, signature = token().split(".")
+    other = token(Tokens(key=new_key()), life=timedelta(days=9999)).split(".")[1]
+
+    assert body != other
+    assert refusal(f"{head}.{other}.{signature}") == (
+        "the token is signed by another control plane's key"
+    )
+
+
+CLAIMS: dict[str, object] = {
+    "aud": "xds",
+    "iat": 1772366400,
+    "exp": 1772370000,
+    "namespace": "shop",
+    "service_account": "cart",
+    "role": "sidecar",
+}
+
+
+def signed(claims: dict[str, object]) -> str:
+    return jwt.encode(claims, TOKENS.key, algorithm="ES256")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "there is no token"),
+        ("abc", "the token is not a JWT"),
+        ("a.b.c", "the token is not a JWT"),
+        ("x" * 9000, "the token is longer than 8192 characters"),
+        (jwt.encode(CLAIMS, None, algorithm="none"), "the token is not signed with ES256"),
+        (jwt.encode(CLAIMS, "k" * 32, algorithm="HS256"), "the token is not signed with ES256"),
+        (signed(CLAIMS | {"role": "waypoint"}), "the token's role is neither gateway nor sidecar"),
+        (signed(CLAIMS | {"namespace": ""}), 'the token has no "namespace"'),
+        (signed(CLAIMS | {"service_account": 1}), 'the token has no "service_account"'),
+        (signed(CLAIMS | {"exp": "never"}), 'the token has no "exp"'),
+        (signed(CLAIMS | {"exp": 1 << 60}), 'the token has no "exp"'),
+        (signed(CLAIMS | {"aud": ["xds"]}), 'the token has no "aud"'),
+    ],
+)
+def test_what_is_no_token_of_ours_is_refused(text: str, message: str) -> None:
+    assert refusal(text) == message
+
+
+def test_the_key_is_not_shown() -> None:
+    assert repr(TOKENS) == "Tokens(trust_domain='cluster.local')"
