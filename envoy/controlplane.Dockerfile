@@ -1,0 +1,28 @@
+# The control plane's image. Built from the top folder: docker build -f envoy/controlplane.Dockerfile .
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+RUN python -m venv /opt/venv
+WORKDIR /src
+# The dependencies first: an edit of the code does not install them again.
+COPY pyproject.toml ./
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > requirements.txt \
+ && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+COPY README.md LICENSE ./
+COPY protos protos
+COPY envoy envoy
+COPY controlplane controlplane
+RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
+
+FROM ${PYTHON_IMAGE}
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# A new volume takes owner and mode from these folders. Group 1337 is the proxies': they may read
+# their bootstrap, and nothing else.
+RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin controlplane \
+ && install -d -m 0700 -o 10001 -g 10001 /state /certificates \
+ && install -d -m 0750 -o 10001 -g 1337 /bootstrap
+USER 10001:10001
+EXPOSE 15010 15014
+ENTRYPOINT ["controlplane"]
+CMD ["--help"]
