@@ -12,6 +12,8 @@ from enum import Enum
 import xxhash
 from google.protobuf.message import Message
 
+from controlplane.envoy.rules import violations
+
 
 class TypeUrl(Enum):
     """The resource types that are served, in the order of one flush: make before break.
@@ -54,9 +56,24 @@ class Resource:
         return hash((self.name, self.version))
 
 
+class RuleBroken(Exception):
+    """A message that Envoy would refuse; a fault of ours, caught where a resource is remembered."""
+
+
+def encoded(message: Message) -> bytes:
+    """The deterministic serialization of ``message``, once it is known that Envoy's rules hold.
+
+    Raises ``RuleBroken`` with every rule that does not.
+    """
+    broken = tuple(violations(message))
+    if broken:
+        raise RuleBroken(f"{message.DESCRIPTOR.full_name}: {'; '.join(broken)}")
+    return message.SerializeToString(deterministic=True)
+
+
 def resource(type_url: TypeUrl, name: str, message: Message) -> Resource:
-    """Encode ``message`` once, in all the forms it is sent in."""
-    return resource_of_bytes(type_url, name, message.SerializeToString(deterministic=True))
+    """Check and encode ``message`` once, in all the forms it is sent in; raises ``RuleBroken``."""
+    return resource_of_bytes(type_url, name, encoded(message))
 
 
 def resource_of_bytes(type_url: TypeUrl, name: str, value: bytes) -> Resource:

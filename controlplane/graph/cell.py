@@ -155,10 +155,10 @@ class Graph:
             self._unread.append(cell)
             self._sweep()
 
-    def take_dirty(self) -> list[tuple[Hashable, ...]]:
-        """The arguments of the pinned values that came into doubt since the last call."""
+    def take_dirty(self) -> list[tuple["Derived[..., Any]", tuple[Hashable, ...]]]:
+        """The pinned values, as function and arguments, that came into doubt since the last call."""
         dirty, self._dirty_pins = self._dirty_pins, {}
-        return [cell.args for cell in dirty if cell.pins]
+        return [(c.function, c.args) for c in dirty if c.pins and isinstance(c.function, Derived)]
 
     def sources(
         self, function: "Derived[P, T]", *args: P.args, **_: P.kwargs

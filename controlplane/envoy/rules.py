@@ -1,0 +1,276 @@
+"""Envoy's own validation rules, read from its descriptors and checked before a message is sent.
+
+One field outside its rule makes Envoy refuse a whole response, so what breaks a rule never leaves.
+Rules are compiled once for each message type into a tuple of checks.
+Source: protoc-gen-validate, validate/validate.proto.
+"""
+
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+from typing import Final
+
+from google.protobuf import descriptor_pool
+from google.protobuf import message_factory
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from validate import validate_pb2
+
+Value = Any
+"""What a field holds is known from its descriptor only: reflection is the place for ``Any``."""
+Check = Callable[[Value], str | None]
+
+# protobuf's stubs take generated extension descriptors only, xds-protos' say they are plain ones.
+_RULES: Final[Any] = validate_pb2.rules
+_REQUIRED: Final[Any] = validate_pb2.required
+_HEADER_NAME: Final = re.compile(r":?[0-9a-zA-Z!#$%&'*+\-.^_|~`]+")
+_STRICT_BAD: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_LOOSE_BAD: Final = re.compile(r"[\x00\x0a\x0d]")
+_WRAPPED: Final = frozenset(
+    f"google.protobuf.{name}Value"
+    for name in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
+)
+_COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "lt": lambda value, bound: value < bound,
+    "lte": lambda value, bound: value <= bound,
+    "gt": lambda value, bound: value > bound,
+    "gte": lambda value, bound: value >= bound,
+}
+
+
+def violations(message: Message, path: str = "") -> Iterator[str]:
+    """``field: what its rule demands`` for every rule that ``message`` and what it holds breaks."""
+    for name, check in _checks(message.DESCRIPTOR):
+        problem = check(message)
+        if problem is not None:
+            yield f"{path}{name}: {problem}"
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            yield from _within(field, value, f"{path}{field.name}")
+
+
+def _within(field: FieldDescriptor, value: Value, path: str) -> Iterator[str]:
+    for at, item in _messages(field, value):
+        if isinstance(item, AnyMessage):
+            inner = _unpacked(item)
+            if inner is not None:
+                yield from violations(inner, f"{path}{at}.")
+        elif item.DESCRIPTOR.full_name not in _WRAPPED:
+            yield from violations(item, f"{path}{at}.")
+
+
+def _messages(field: FieldDescriptor, value: Value) -> Iterator[tuple[str, Message]]:
+    type_ = field.message_type
+    assert type_ is not None, "only message fields are walked"
+    if type_.GetOptions().map_entry:
+        if type_.fields_by_name["value"].message_type is not None:
+            yield from ((f"[{key}]", item) for key, item in value.items())
+    elif field.is_repeated:
+        yield from ((f"[{i}]", item) for i, item in enumerate(value))
+    else:
+        assert isinstance(value, Message), "a singular message field holds a message"
+        yield "", value
+
+
+def _unpacked(packed: AnyMessage) -> Message | None:
+    name = packed.type_url.rpartition("/")[2]
+    try:
+        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+    except KeyError:
+        return None
+    message = message_factory.GetMessageClass(descriptor)()
+    message.ParseFromString(packed.value)
+    return message
+
+
+@cache
+def _checks(descriptor: Descriptor) -> tuple[tuple[str, Callable[[Message], str | None]], ...]:
+    """The checks of one message type: a path to complain about, and what to run on a message."""
+    found: list[tuple[str, Callable[[Message], str | None]]] = []
+    for oneof in descriptor.oneofs:
+        if oneof.GetOptions().Extensions[_REQUIRED]:
+            found.append((oneof.name, _oneof_check(oneof.name)))
+    for field in descriptor.fields:
+        options = field.GetOptions()
+        if options.HasExtension(_RULES):
+            check = _field_check(field, options.Extensions[_RULES])
+            if check is not None:
+                found.append((field.name, check))
+    return tuple(found)
+
+
+def _oneof_check(name: str) -> Callable[[Message], str | None]:
+    return lambda message: None if message.WhichOneof(name) else "one of its fields must be set"
+
+
+def _field_check(
+    field: FieldDescriptor, rules: validate_pb2.FieldRules
+) -> Callable[[Message], str | None] | None:
+    kind = rules.WhichOneof("type")
+    required = rules.message.required or (
+        kind in ("duration", "timestamp", "any") and getattr(rules, kind).required
+    )
+    check = _value_check(kind, rules) if kind is not None else None
+    if field.containing_oneof is not None:
+        required = False  # whether one of them must be set is the oneof's own rule
+    if not required and check is None:
+        return None
+    name, has_presence = field.name, field.has_presence
+    is_wrapped = field.message_type is not None and field.message_type.full_name in _WRAPPED
+
+    def of_field(message: Message) -> str | None:
+        if has_presence and not message.HasField(name):
+            return "must be set" if required else None
+        if check is None:
+            return None
+        value = getattr(message, name)
+        return check(value.value if is_wrapped else value)
+
+    return of_field
+
+
+def _value_check(kind: str, rules: validate_pb2.FieldRules) -> Check | None:
+    rule = getattr(rules, kind)
+    if kind == "repeated":
+        return _all_of(
+            [*_sizes(rule, "min_items", "max_items", "items"), *_unique(rule), *_items(rule)]
+        )
+    if kind == "map":
+        return _all_of(_sizes(rule, "min_pairs", "max_pairs", "pairs"))
+    if kind in ("string", "bytes"):
+        return _all_of(_text_checks(rule))
+    if kind == "enum":
+        return _all_of(_membership(rule))
+    if kind == "duration":
+        return _all_of(_duration_checks(rule))
+    if kind in ("message", "any", "timestamp"):
+        return None
+    return _all_of([*_comparisons(rule), *_membership(rule)])
+
+
+def _all_of(checks: list[Check]) -> Check | None:
+    if len(checks) < 2:
+        return checks[0] if checks else None
+    return lambda value: next((p for check in checks if (p := check(value)) is not None), None)
+
+
+def _when(holds: Callable[[Value], bool], demand: str) -> Check:
+    return lambda value: None if holds(value) else demand
+
+
+def _comparisons(rule: Value) -> list[Check]:
+    def bounded(name: str) -> Check:
+        compare, bound = _COMPARISONS[name], getattr(rule, name)
+        return _when(lambda value: compare(value, bound), f"must be {name} {bound}")
+
+    optional = "ignore_empty" in rule.DESCRIPTOR.fields_by_name and getattr(
+        rule, "ignore_empty", False
+    )
+    checks = [bounded(name) for name in _COMPARISONS if rule.HasField(name)]
+    if optional:
+        return [_unless_empty(check) for check in checks]
+    return checks
+
+
+def _unless_empty(check: Check) -> Check:
+    return lambda value: check(value) if value else None
+
+
+def _membership(rule: Value) -> list[Check]:
+    checks: list[Check] = []
+    among, outside = list(getattr(rule, "in")), list(rule.not_in)
+    if among:
+        checks.append(_when(lambda value: value in among, f"must be one of {among}"))
+    if outside:
+        checks.append(_when(lambda value: value not in outside, f"must be none of {outside}"))
+    return checks
+
+
+def _sizes(rule: Value, least: str, most: str, what: str) -> list[Check]:
+    checks: list[Check] = []
+    low, high = getattr(rule, least), getattr(rule, most)
+    if rule.HasField(least):
+        checks.append(_when(lambda v: len(v) >= low, f"must have at least {low} {what}"))
+    if rule.HasField(most):
+        checks.append(_when(lambda v: len(v) <= high, f"must have at most {high} {what}"))
+    if rule.DESCRIPTOR.fields_by_name.get("ignore_empty") and rule.ignore_empty:
+        return [_unless_empty(check) for check in checks]
+    return checks
+
+
+def _unique(rule: validate_pb2.RepeatedRules) -> list[Check]:
+    if not rule.unique:
+        return []
+    return [_when(lambda v: len(set(map(str, v))) == len(v), "its items must differ")]
+
+
+def _items(rule: validate_pb2.RepeatedRules) -> list[Check]:
+    kind = rule.items.WhichOneof("type")
+    check = _value_check(kind, rule.items) if kind is not None else None
+    if check is None:
+        return []
+    return [lambda v: next((p for item in v if (p := check(item)) is not None), None)]
+
+
+def _text_checks(rule: Value) -> list[Check]:
+    checks: list[Check] = []
+    for name, size in (
+        ("min_len", len),
+        ("max_len", len),
+        ("min_bytes", _bytes),
+        ("max_bytes", _bytes),
+    ):
+        if name in rule.DESCRIPTOR.fields_by_name and rule.HasField(name):
+            bound, compare = (
+                getattr(rule, name),
+                _COMPARISONS["gte" if name.startswith("min") else "lte"],
+            )
+            checks.append(_sized_text(size, compare, bound, name))
+    if rule.HasField("prefix"):
+        prefix = rule.prefix
+        checks.append(_when(lambda v: v.startswith(prefix), f"must begin with {prefix}"))
+    if "well_known_regex" in rule.DESCRIPTOR.fields_by_name and rule.well_known_regex:
+        checks.append(_header_check(rule))
+    checks.extend(_membership(rule))
+    if rule.DESCRIPTOR.fields_by_name.get("ignore_empty") and rule.ignore_empty:
+        return [_unless_empty(check) for check in checks]
+    return checks
+
+
+def _sized_text(
+    size: Callable[[Value], int], compare: Callable[[float, float], bool], bound: int, name: str
+) -> Check:
+    return _when(lambda value: compare(size(value), bound), f"must keep {name} {bound}")
+
+
+def _bytes(value: Value) -> int:
+    return len(value.encode()) if isinstance(value, str) else len(value)
+
+
+def _header_check(rule: Value) -> Check:
+    strict = not rule.HasField("strict") or rule.strict
+    if rule.well_known_regex == validate_pb2.HTTP_HEADER_NAME and strict:
+        return _when(
+            lambda v: not v or _HEADER_NAME.fullmatch(v) is not None, "must be a header name"
+        )
+    bad = _STRICT_BAD if strict else _LOOSE_BAD
+    return _when(lambda v: bad.search(v) is None, "must have no control characters")
+
+
+def _duration_checks(rule: validate_pb2.DurationRules) -> list[Check]:
+    def bounded(name: str) -> Check:
+        compare, bound = _COMPARISONS[name], _length(getattr(rule, name))
+        demand = f"must be {name} {bound / 1e9:g}s"
+        return _when(lambda value: compare(_length(value), bound), demand)
+
+    return [bounded(name) for name in _COMPARISONS if rule.HasField(name)]
+
+
+def _length(value: Value) -> int:
+    assert isinstance(value, Duration), "a duration rule stands at a Duration"
+    return value.seconds * 1_000_000_000 + value.nanos
