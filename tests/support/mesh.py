@@ -26,9 +26,7 @@ from tests.support.process import eventually
 from tests.support.upstream import Upstreams
 from tests.support.upstream import running_upstreams
 
-CONTROLPLANE: Final = (sys.executable, "-c", "from controlplane.cli.main import main; main()")
-"""The installed command, of this Python and this checkout."""
-
+CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 LOOPBACK: Final = "127.0.0.1"
 
 

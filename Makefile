@@ -1,0 +1,52 @@
+# make demo     the bookshop on this machine, with a real Envoy (http://localhost:8080)
+# make test     everything that is checked before a change lands
+# make oracle   our answers compared with istiod's, where its recordings are beside this folder
+#               (CASES="matching/ validation/gateway/": only those that begin so)
+# make bench    the figures in benchmarks/
+#
+# Each makes what it needs: a virtual environment in .venv, installed again when its inputs change.
+
+PYTHON ?= python3
+VENV   ?= .venv
+WORKERS ?= 2
+BIN    := $(VENV)/bin
+
+INSTALLED := $(VENV)/.installed
+STUBS     := $(VENV)/.stubs
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: demo test lint oracle bench install clean
+
+demo: $(INSTALLED)
+	$(BIN)/python samples/demo.py
+
+test: lint
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+
+lint: $(STUBS)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p controlplane -p tests.support
+	$(BIN)/lint-imports --no-logo
+
+oracle: $(INSTALLED)
+	$(BIN)/python -m tests.support.oracle ../shared/oracle tests/oracle-waiting.txt $(CASES)
+
+bench: $(INSTALLED)
+	@for benchmark in benchmarks/[a-z]*.py; do \
+	  echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; \
+	done
+
+install: $(STUBS)
+
+$(INSTALLED): pyproject.toml $(wildcard protos/*.proto protos/*.py)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[envoy,dev]'
+	@touch $@
+
+$(STUBS): $(INSTALLED) tests/support/stubs.py
+	$(BIN)/python -m tests.support.stubs typings
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .demo typings build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,163 @@
+"""Compare our answers with the recorded ones of istiod, and the list of what still waits.
+
+    python -m tests.support.oracle FOLDER WAITING [PREFIX…]
+
+FOLDER holds the recordings and their ``replay.py``; WAITING has a line for each case that differs
+as yet: ``area/case  reason``, or ``validation/FILE/OBJECT  reason`` for a verdict. The run fails
+for a case that differs and is not listed, and for a listed one that does not differ any more.
+A PREFIX (``traffic/``, ``validation/gateway/host``) limits it to the cases that begin so.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from typing import Final
+
+import yaml
+
+JOBS: Final = 2
+VALIDATION: Final = "validation"
+
+
+def waiting(file: Path) -> dict[str, str]:
+    """Each listed case with its reason; ``SystemExit`` for a line without one."""
+    listed: dict[str, str] = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        case, _, reason = line.partition(" ")
+        if not reason.strip():
+            raise SystemExit(f"{file}:{number}: {case} has no reason")
+        listed[case] = reason.strip()
+    return listed
+
+
+def replay_module(folder: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("replay", folder / "replay.py")
+    assert spec is not None, "a path that ends in .py has a loader"
+    assert spec.loader is not None, "a path that ends in .py has a loader"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def difference(replay: ModuleType, case: Path) -> list[str]:
+    """Where our answers to one case differ; empty where none does."""
+    got = replay.isolated(case, None, [])
+    if "failed" in got:
+        return [f"failed: {got['failed']}"]
+    want = yaml.safe_load((case / "answers.yaml").read_text(encoding="utf-8"))
+    ignored = yaml.safe_load((case / "case.yaml").read_text(encoding="utf-8")).get("ignore", [])
+    found = list(replay.differences(want["answers"], got["answers"], ""))
+    if "status" in want and "status" in got:
+        found += replay.differences(want["status"], got["status"], "status")
+    if "rejected" in got:
+        found.insert(0, f"Envoy rejected what it was sent: {got['rejected']}")
+    return [place for place in found if not any(re.search(rule, place) for rule in ignored)]
+
+
+def replayed(folder: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Each case of ``folder`` with its differences, as they come in."""
+    replay = replay_module(folder)
+    cases = {
+        name: file.parent
+        for file in sorted(folder.rglob("case.yaml"))
+        if (name := f"{file.parent.parent.name}/{file.parent.name}").startswith(prefixes)
+    }
+    with ThreadPoolExecutor(JOBS) as pool:
+        differences = pool.map(lambda case: difference(replay, case), cases.values())
+        yield from zip(cases, differences, strict=True)
+
+
+def verdicts(objects: Path) -> dict[str, str]:
+    """What ``check`` says of each object of a file, by name: ``refused`` and why, or nothing."""
+    command = [sys.executable, "-m", "controlplane", "check", str(objects), "-o", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{objects.name}: check ended with {done.returncode}: {done.stderr}")
+    refusals: dict[str, str] = {}
+    for diagnostic in json.loads(done.stdout)["diagnostics"]:
+        if diagnostic["refused"]:
+            name = str(diagnostic["object"]).rsplit("/", 1)[-1]
+            refusals.setdefault(name, f"{diagnostic['code']} {diagnostic['message']}")
+    return refusals
+
+
+def disagreement(recorded: dict[str, Any], refusal: str | None) -> list[str]:
+    """Where the verdict on one object differs from Istio's admission."""
+    match recorded["verdict"], refusal:
+        case "accepted", str(why):
+            return [f"Istio accepts it, check refuses it: {why}"]
+        case "refused", None:
+            return [f"Istio refuses it, check accepts it: {recorded.get('says', '')}"]
+        case _:
+            return []
+
+
+def validated(folder: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Each object below ``validation/`` with the disagreement about it."""
+    for file in sorted((folder / VALIDATION).glob("*.verdicts.yaml")):
+        area = file.name.removesuffix(".verdicts.yaml")
+        recorded = {
+            name: verdict
+            for name, verdict in yaml.safe_load(file.read_text(encoding="utf-8")).items()
+            if f"{VALIDATION}/{area}/{name}".startswith(prefixes)
+        }
+        ours = verdicts(file.with_name(f"{area}.yaml")) if recorded else {}
+        for name, verdict in recorded.items():
+            yield f"{VALIDATION}/{area}/{name}", disagreement(verdict, ours.get(name))
+
+
+def compared(folder: Path, listed: dict[str, str], prefixes: tuple[str, ...]) -> int:
+    """Print what differs and what the list does not know; return how many lines need a hand."""
+    same, expected, wrong, seen = 0, 0, 0, set()
+    for cases in (validated(folder, prefixes), replayed(folder, prefixes)):
+        for case, found in cases:
+            seen.add(case)
+            if not found and case not in listed:
+                same += 1
+            elif found and case in listed:
+                expected += 1
+            elif found:
+                wrong += 1
+                say(f"DIFFERS {case}", *found)
+            else:
+                wrong += 1
+                say(f"SAME {case}: remove it from the list ({listed[case]})")
+    for case in sorted(set(listed) - seen):
+        if case.startswith(prefixes):
+            wrong += 1
+            say(f"UNKNOWN {case}: the list names it, but nothing is recorded")
+    say(f"{same} as istiod answers, {expected} known to differ, {wrong} to look at")
+    return wrong
+
+
+def say(headline: str, *details: str) -> None:
+    sys.stdout.write("\n     ".join((headline, *details)) + "\n")
+    sys.stdout.flush()
+
+
+def main(folder: Path, list_of_waiting: Path, *prefixes: str) -> int:
+    if not (folder / "replay.py").exists():
+        say(f"oracle: {folder} is not there, nothing to compare with")
+        return 0
+    if os.geteuid() != 0:
+        say("oracle: must run as root, each case runs in a network namespace of its own")
+        return 1
+    began = time.monotonic()
+    wrong = compared(folder, waiting(list_of_waiting), prefixes or ("",))
+    say(f"took {time.monotonic() - began:.0f} s")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
