@@ -1,0 +1,160 @@
+"""The bytes of a file become its content; ``Sources`` leads from a place back to its line."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from controlplane.base import codes
+from controlplane.base.diagnostics import Code
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+from controlplane.documents import locate
+from controlplane.documents.document import Document
+from controlplane.documents.document import Origin
+from controlplane.documents.document import RawObject
+from controlplane.documents.document import document
+from controlplane.documents.document import moved
+from controlplane.documents.json import without_surrogates
+from controlplane.documents.split import Chunk
+from controlplane.documents.split import chunks
+
+SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
+_UTF8_MARK: Final = b"\xef\xbb\xbf"
+_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Instead of bytes: why the file could not be read (``Permission denied``)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileContent:
+    """All that one file declares and all that is wrong with it as text.
+
+    ``complete`` is false while it is unknown what some part of the file declares (it is no YAML, or
+    no object): what the file declared before may still be meant.
+    """
+
+    path: Path
+    documents: tuple[Document, ...]
+    objects: tuple[RawObject, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    complete: bool
+
+
+def file_objects(
+    path: Path, text: bytes | str | Unreadable, previous: FileContent | None = None
+) -> FileContent:
+    """What ``text`` declares.
+
+    Documents that ``previous`` has with the same bytes are not read again.
+    """
+    if isinstance(text, Unreadable):
+        message = f"the file cannot be read: {text.reason}"
+        return _without_text(path, codes.UNREADABLE_FILE, Spot(path), message)
+    if len(text) > SIZE_LIMIT:
+        size = f"{len(text) / 2**20:.1f} MiB"
+        message = f"the file has {size}; at most {SIZE_LIMIT // 2**20} MiB are read"
+        return _without_text(path, codes.FILE_TOO_LARGE, Spot(path), message)
+    try:
+        decoded = text if isinstance(text, str) else text.removeprefix(_UTF8_MARK).decode()
+    except UnicodeDecodeError as error:
+        return _not_utf8(path, error)
+    parts = _json_chunks(decoded) if path.suffix == ".json" else chunks(decoded)
+    known = _by_text(previous)
+    return _content(path, tuple(_read(path, i, part, known) for i, part in enumerate(parts)))
+
+
+def _read(path: Path, index: int, chunk: Chunk, known: Mapping[str, Document]) -> Document:
+    before = known.get(chunk.text)
+    if before is None:
+        return document(path, index, chunk)
+    return moved(before, path, index, chunk)
+
+
+def _json_chunks(text: str) -> list[Chunk]:
+    return [Chunk(without_surrogates(text), 1)]
+
+
+def _by_text(previous: FileContent | None) -> Mapping[str, Document]:
+    return {d.chunk.text: d for d in previous.documents} if previous else {}
+
+
+def _content(path: Path, documents: tuple[Document, ...]) -> FileContent:
+    return FileContent(
+        path=path,
+        documents=documents,
+        objects=tuple(o for d in documents for o in d.objects),
+        diagnostics=tuple(x for d in documents for x in d.diagnostics),
+        complete=all(d.readable for d in documents),
+    )
+
+
+def _without_text(path: Path, code: Code, place: Spot, message: str) -> FileContent:
+    diagnostic = Diagnostic(code=code, place=place, message=message)
+    return FileContent(
+        path=path, documents=(), objects=(), diagnostics=(diagnostic,), complete=False
+    )
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> FileContent:
+    text = error.object
+    if text.startswith(_UTF16_MARKS):
+        message = "the file is UTF-16; YAML files are read as UTF-8"
+        return _without_text(path, codes.UNREADABLE_FILE, Spot(path), message)
+    before = text[: error.start]
+    line_start = before.rfind(b"\n") + 1
+    place = Spot(
+        path=path,
+        line=before.count(b"\n") + 1,
+        column=len(before[line_start:].decode(errors="replace")) + 1,
+    )
+    message = f"the byte 0x{text[error.start]:02x} is not UTF-8"
+    return _without_text(path, codes.UNREADABLE_FILE, place, message)
+
+
+class Sources:
+    """The files of a mesh as they were read last: finds the spot of a place, and the line there.
+
+    Where two files declare one object, the first one by path counts.
+    """
+
+    def __init__(self, contents: Iterable[FileContent]) -> None:
+        self._contents = {content.path: content for content in contents}
+        self._origins: dict[ObjectKey, Origin] = {}
+        for path in sorted(self._contents):
+            for found in self._contents[path].objects:
+                self._origins.setdefault(found.key, found.origin)
+
+    def spot(self, place: Place | Spot) -> Spot | None:
+        """Where ``place`` is; ``None`` when no file declares its object."""
+        if isinstance(place, Spot):
+            return place
+        origin = self._origins.get(place.object)
+        return spot_in(self._contents[origin.path], origin, place) if origin else None
+
+    def line(self, spot: Spot) -> str | None:
+        """The text of the line that ``spot`` is in; ``None`` when the file has none such."""
+        content = self._contents.get(spot.path)
+        if content is None or not content.documents or spot.line < 1:
+            return None
+        firsts = [d.chunk.first_line for d in content.documents]
+        chunk = content.documents[bisect_right(firsts, spot.line) - 1].chunk
+        lines = chunk.text.split("\n")
+        at = spot.line - chunk.first_line
+        return lines[at].removesuffix("\r") if at < len(lines) else None
+
+
+def spot_in(content: FileContent, origin: Origin, place: Place) -> Spot:
+    """Where ``place`` is in ``content``, which declares its object at ``origin``."""
+    chunk = content.documents[origin.document].chunk
+    span = locate.span_of(chunk.text, (*origin.prefix, *place.path), on_key=place.on_key)
+    return locate.spot(content.path, chunk.text, chunk.first_line, span)

@@ -1,0 +1,285 @@
+"""A file's content becomes the objects that it declares, and diagnostics for what is none.
+
+Each document fails alone. ``List`` kinds become their items. What did not change since the previous
+content of the file is the same object again, so nothing behind it is computed anew.
+Source: Kubernetes, "Object Names and IDs" and "Objects in Kubernetes: required fields".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from controlplane.base import codes
+from controlplane.base.diagnostics import Code
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Related
+from controlplane.base.names import Kind
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+from controlplane.base.places import Step
+from controlplane.documents import locate
+from controlplane.documents.faults import Fault
+from controlplane.documents.json import parsed_json
+from controlplane.documents.split import Chunk
+from controlplane.documents.yaml import Data
+from controlplane.documents.yaml import parsed
+
+CLUSTER_WIDE: Final = frozenset(
+    {
+        Kind("", "Namespace"),
+        Kind("", "Node"),
+        Kind("", "PersistentVolume"),
+        Kind("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+        Kind("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+        Kind("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+        Kind("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+        Kind("apiextensions.k8s.io", "CustomResourceDefinition"),
+        Kind("apiregistration.k8s.io", "APIService"),
+        Kind("gateway.networking.k8s.io", "GatewayClass"),
+        Kind("networking.k8s.io", "IngressClass"),
+        Kind("rbac.authorization.k8s.io", "ClusterRole"),
+        Kind("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        Kind("scheduling.k8s.io", "PriorityClass"),
+        Kind("storage.k8s.io", "StorageClass"),
+    }
+)
+_REQUIRED: Final = ("apiVersion", "kind", "metadata.name")
+DEFAULT_NAMESPACE: Final = Namespace("default")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where an object stands.
+
+    Its file, the document in it, and its place in a ``List``, all from 0.
+    """
+
+    path: Path
+    document: int
+    item: int | None = None
+
+    @property
+    def prefix(self) -> tuple[Step, ...]:
+        """The field path that leads to the object in its document."""
+        return () if self.item is None else ("items", self.item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawObject:
+    """An object with its identity and nothing else read; objects that say the same are equal."""
+
+    key: ObjectKey
+    api_version: str
+    body: Mapping[str, Data]
+    origin: Origin = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document of a file with all that it declares.
+
+    ``readable`` is false where it is unknown what the document declares: what stood there before
+    may still be meant.
+    """
+
+    index: int
+    chunk: Chunk
+    objects: tuple[RawObject, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    readable: bool = True
+
+
+def document(path: Path, index: int, chunk: Chunk) -> Document:
+    """Read ``chunk``, the document number ``index`` of ``path``."""
+    reading = _Reading(path, index, chunk)
+    outcome = parsed_json(chunk.text) if path.suffix == ".json" else parsed(chunk.text)
+    if outcome.fault is not None:
+        return reading.failed(outcome.fault)
+    reading.read(outcome.data)
+    if outcome.duplicates:
+        reading.report_duplicates()
+    return reading.document()
+
+
+def moved(known: Document, path: Path, index: int, chunk: Chunk) -> Document:
+    """``known``, read before from the same text, at another place of the file.
+
+    Its objects' data stay.
+    """
+    if known.index == index and known.chunk.first_line == chunk.first_line:
+        return known
+    if known.diagnostics:  # their spots have moved too
+        return document(path, index, chunk)
+    objects = known.objects
+    if known.index != index:
+        objects = tuple(
+            replace(o, origin=Origin(path=path, document=index, item=o.origin.item))
+            for o in objects
+        )
+    return replace(known, index=index, chunk=chunk, objects=objects)
+
+
+class _Reading:
+    """What one document declares, as far as it is read."""
+
+    def __init__(self, path: Path, index: int, chunk: Chunk) -> None:
+        self._path = path
+        self._index = index
+        self._chunk = chunk
+        self._objects: list[RawObject] = []
+        self._diagnostics: list[Diagnostic] = []
+        self._readable = True
+
+    def document(self) -> Document:
+        return Document(
+            index=self._index,
+            chunk=self._chunk,
+            objects=tuple(self._objects),
+            diagnostics=tuple(self._diagnostics),
+            readable=self._readable,
+        )
+
+    def failed(self, fault: Fault) -> Document:
+        self._readable = False
+        place = self._spot((fault.start, fault.start + fault.width))
+        related = tuple(
+            Related(place=self._spot((at, at + 1)), message=why) for at, why in fault.earlier
+        )
+        self._add(fault.code, place, fault.message, hint=fault.hint, related=related)
+        return self.document()
+
+    def read(self, data: Data) -> None:
+        if data is None:
+            return
+        items = _items(data)
+        if items is None:
+            self._read_object(data, None)
+        else:
+            for i, item in enumerate(items):
+                self._read_object(item, i)
+
+    def report_duplicates(self) -> None:
+        for duplicate in locate.duplicate_keys(self._chunk.text):
+            *earlier, last = duplicate.places
+            related = tuple(
+                Related(place=self._spot(span), message=f'"{duplicate.key}" stands here already')
+                for span in earlier
+            )
+            message = (
+                f'the key "{duplicate.key}" stands {_times(len(duplicate.places))} in one mapping'
+            )
+            place = self._place((*duplicate.path, duplicate.key)) or self._spot(last)
+            self._add(codes.DUPLICATE_KEY, place, message, related=related)
+
+    def _place(self, path: tuple[Step, ...]) -> Place | None:
+        """``path`` of the document as a field of the object that it lies in."""
+        for found in self._objects:
+            prefix = found.origin.prefix
+            if path[: len(prefix)] == prefix:
+                return Place(found.key, path[len(prefix) :], on_key=True)
+        return None
+
+    def _read_object(self, data: Data, item: int | None) -> None:
+        origin = Origin(path=self._path, document=self._index, item=item)
+        if not isinstance(data, Mapping):
+            self._no_object(origin, (), f"{_what(data)} stands where an object was expected")
+            return
+        metadata = data.get("metadata", {})
+        if not isinstance(metadata, Mapping | None):
+            self._no_object(origin, ("metadata",), f"metadata is {_what(metadata)}, not a mapping")
+            return
+        api_version = self._text(origin, data, ("apiVersion",))
+        kind = self._text(origin, data, ("kind",))
+        name = self._text(origin, metadata or {}, ("metadata", "name"))
+        namespace = self._text(origin, metadata or {}, ("metadata", "namespace"))
+        missing = [
+            field_name
+            for field_name, value in zip(_REQUIRED, (api_version, kind, name), strict=True)
+            if value == ""
+        ]
+        if missing:
+            at = ("metadata",) if missing == ["metadata.name"] else ()
+            self._no_object(origin, at, f"the object has no {' and no '.join(missing)}")
+        if api_version and kind and name and namespace is not None:
+            identity = Kind(api_version.rpartition("/")[0], kind)
+            scope = "" if identity in CLUSTER_WIDE else namespace or DEFAULT_NAMESPACE
+            key = ObjectKey(identity, Namespace(scope), name)
+            raw = RawObject(key=key, api_version=api_version, body=data, origin=origin)
+            self._objects.append(raw)
+
+    def _text(
+        self, origin: Origin, mapping: Mapping[str, Data], path: tuple[str, ...]
+    ) -> str | None:
+        """The text of the field that ``path`` ends in.
+
+        Empty where there is none, ``None`` if reported.
+        """
+        value = mapping.get(path[-1])
+        if isinstance(value, str | None):
+            return value or ""
+        self._no_object(origin, path, f"{'.'.join(path)} is {_what(value)}, not text")
+        return None
+
+    def _no_object(self, origin: Origin, path: tuple[Step, ...], message: str) -> None:
+        self._readable = False
+        span = locate.span_of(self._chunk.text, (*origin.prefix, *path), on_key=False)
+        self._add(codes.NOT_AN_OBJECT, self._spot(span), message)
+
+    def _spot(self, span: locate.Span) -> Spot:
+        return locate.spot(self._path, self._chunk.text, self._chunk.first_line, span)
+
+    def _add(
+        self,
+        code: Code,
+        place: Place | Spot,
+        message: str,
+        *,
+        hint: str | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        self._diagnostics.append(
+            Diagnostic(code=code, place=place, message=message, hint=hint, related=related)
+        )
+
+
+def _items(data: Data) -> list[Data] | None:
+    """What a ``List`` of any kind holds, each with an apiVersion and a kind; ``None`` when it is
+    none.
+
+    Items of a typed list, such as ``ServiceList``, may leave out both, as the Kubernetes API does.
+    """
+    if not isinstance(data, Mapping):
+        return None
+    kind = data.get("kind")
+    items = data.get("items", ...)
+    if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(items, list | None):
+        return None
+    if kind == "List":
+        return items or []
+    identity = {"apiVersion": data.get("apiVersion"), "kind": kind.removesuffix("List")}
+    return [identity | dict(i) if isinstance(i, Mapping) else i for i in items or ()]
+
+
+def _what(value: Data) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return f"the boolean {'true' if value else 'false'}"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f'the text "{value if len(value) <= 40 else value[:40] + "…"}"'
+        case list():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"

@@ -1,0 +1,64 @@
+"""One JSON file becomes plain data: JSON's own syntax, then the builder for YAML, of which JSON is
+a part.
+
+So depth, duplicate keys and places are the same for both. A ``.json`` file holds one value.
+Source: RFC 8259.
+"""
+
+import json
+import re
+from typing import Final
+
+from controlplane.base import codes
+from controlplane.documents.faults import Fault
+from controlplane.documents.yaml import Parsed
+from controlplane.documents.yaml import parsed
+
+_SURROGATES: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_MESSAGES: Final = {
+    "Expecting value": "a value is missing here",
+    "Expecting ',' delimiter": "a comma or a closing bracket is missing before this",
+    "Expecting ':' delimiter": "a colon is missing before this",
+    "Expecting property name enclosed in double quotes": "a key in double quotes is missing here",
+    "Extra data": "text follows the value; a .json file holds one value, such as a List",
+    "Unterminated string starting at": "the quote that opens here is not closed",
+    "Invalid control character at": "a line break, tab or other control character stands in a text",
+    "Illegal trailing comma before end of object": "a comma stands before the closing bracket",
+    "Illegal trailing comma before end of array": "a comma stands before the closing bracket",
+}
+
+
+def parsed_json(text: str) -> Parsed:
+    """The value of ``text``, which has gone through ``without_surrogates``.
+
+    An empty text is an empty document.
+    """
+    if not text.strip():
+        return Parsed(data=None)
+    outcome = parsed(text)
+    if outcome.fault is not None and outcome.fault.code is not codes.YAML_SYNTAX:
+        return outcome  # too deep for the json module as well
+    try:
+        json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        reason = error.msg.removesuffix(" at") if error.msg not in _MESSAGES else error.msg
+        message = _MESSAGES.get(reason, reason)
+        return Parsed(data=None, fault=_fault(min(error.pos, len(text) - 1), message))
+    except ValueError as error:
+        return Parsed(
+            data=None, fault=_fault(max(text.find(str(error)), 0), f"{error} is not JSON")
+        )
+    return outcome
+
+
+def without_surrogates(text: str) -> str:
+    """Pairs of ``\\u`` escapes become their character: YAML knows only whole characters."""
+    return _SURROGATES.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), text)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _fault(start: int, message: str) -> Fault:
+    return Fault(code=codes.YAML_SYNTAX, start=start, message=message)

@@ -1,0 +1,166 @@
+"""A field of a document becomes its spot in the file: line, column and width.
+
+The nodes of a chunk are composed only when a diagnostic is shown (0.1 ms for a usual object), and
+only chunks whose events were counted before (depth 64, aliases) come here. Lines and columns count
+from 1; a column counts characters, not cells of the screen.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from yaml.nodes import MappingNode
+from yaml.nodes import Node
+from yaml.nodes import ScalarNode
+from yaml.nodes import SequenceNode
+
+from controlplane.base.places import Spot
+from controlplane.base.places import Step
+from controlplane.documents.scalars import key_text
+from controlplane.documents.scalars import plain
+
+Span = tuple[int, int]
+"""First and last character of a chunk's text, the last one not included.
+
+Never over a line's end.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateKey:
+    """``path`` leads to the mapping; ``places`` are the key's spans in the order of the text."""
+
+    path: tuple[Step, ...]
+    key: str
+    places: tuple[Span, ...]
+
+
+def spot(path: Path, text: str, first_line: int, span: Span) -> Spot:
+    """Where ``span`` of a chunk's ``text`` is in the file."""
+    start, end = span
+    line_start = text.rfind("\n", 0, start) + 1
+    return Spot(
+        path=path,
+        line=first_line + text.count("\n", 0, start),
+        column=start - line_start + 1,
+        width=max(end - start, 1),
+    )
+
+
+def span_of(text: str, path: tuple[Step, ...], *, on_key: bool) -> Span:
+    """The value at ``path``, or its key: with ``on_key``, and where the value is no scalar.
+
+    A step that does not exist ends the way at the nearest parent. Of a key that stands twice the
+    last one counts, as in the data. Explicit keys win over merged ones.
+    """
+    node = _composed(text)
+    if node is None:
+        return _first_word(text)
+    key: Node | None = None
+    complete = True
+    for step in path:
+        found = _child(node, step)
+        if found is None:
+            complete = False
+            break
+        key, node = found
+    if key is not None and (on_key or not complete or not isinstance(node, ScalarNode)):
+        return _span(text, key)
+    return _span(text, node)
+
+
+def duplicate_keys(text: str) -> tuple[DuplicateKey, ...]:
+    """Every key that stands more than once in its mapping, in the order of the text."""
+    node = _composed(text)
+    return tuple(_duplicates(text, node, (), set())) if node is not None else ()
+
+
+@lru_cache(maxsize=16)
+def _composed(text: str) -> Node | None:
+    """Diagnostics come one document after the other, so the last few are kept."""
+    try:
+        return yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        return None
+
+
+def _child(node: Node, step: Step) -> tuple[Node | None, Node] | None:
+    """The key (``None`` in lists) and value at ``step``."""
+    if isinstance(node, SequenceNode):
+        if isinstance(step, int) and 0 <= step < len(node.value):
+            return None, node.value[step]
+        return None
+    if not isinstance(node, MappingNode):
+        return None
+    for key, value in reversed(node.value):
+        if _key_of(key) == str(step) and not _is_merge(key):
+            return key, value
+    for merged in _merged(node):
+        if found := _child(merged, step):
+            return found
+    return None
+
+
+def _merged(node: MappingNode) -> Iterator[Node]:
+    """The mappings that ``<<`` brings in; the first one wins."""
+    for key, value in node.value:
+        if _is_merge(key):
+            yield from value.value if isinstance(value, SequenceNode) else (value,)
+
+
+def _is_merge(key: Node) -> bool:
+    return isinstance(key, ScalarNode) and key.tag == "tag:yaml.org,2002:merge"
+
+
+def _key_of(key: Node) -> str | None:
+    if not isinstance(key, ScalarNode):
+        return None
+    return str(key.value) if key.style else key_text(plain(key.value))
+
+
+def _duplicates(
+    text: str, node: Node, path: tuple[Step, ...], seen: set[int]
+) -> Iterator[DuplicateKey]:
+    """An anchored node is looked at once, where it stands."""
+    if id(node) in seen or isinstance(node, ScalarNode):
+        return
+    seen.add(id(node))
+    if isinstance(node, SequenceNode):
+        for i, item in enumerate(node.value):
+            yield from _duplicates(text, item, (*path, i), seen)
+    elif isinstance(node, MappingNode):
+        places: dict[str, list[Span]] = {}
+        for key, value in node.value:
+            name = _key_of(key)
+            if name is not None and not _is_merge(key):
+                places.setdefault(name, []).append(_span(text, key))
+                yield from _duplicates(text, value, (*path, name), seen)
+        for name, spans in places.items():
+            if len(spans) > 1:
+                yield DuplicateKey(path, name, tuple(spans))
+
+
+def _span(text: str, node: Node) -> Span:
+    """Of a collection without a key of its own, its first scalar, or its bracket."""
+    while isinstance(node, MappingNode | SequenceNode) and not node.flow_style and node.value:
+        first = node.value[0]
+        node = first[0] if isinstance(node, MappingNode) else first
+    start, end = node.start_mark.index, node.end_mark.index
+    if not isinstance(node, ScalarNode):
+        return start, start + 1
+    line_end = text.find("\n", start)
+    end = min(end, line_end if line_end >= 0 else len(text))
+    return start, max(end, start + 1)
+
+
+def _first_word(text: str) -> Span:
+    """The first line with a content; the text as a whole has no better place."""
+    start = 0
+    for line in text.splitlines(keepends=True):
+        if line.strip() and not line.startswith(("---", "#", "%")):
+            indented = start + len(line) - len(line.lstrip())
+            return indented, start + len(line.rstrip())
+        start += len(line)
+    return 0, 1
