@@ -1,0 +1,81 @@
+"""``docker compose up`` as a user sees it: requests, an edit, what the containers may do."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.client import send
+from tests.support.compose import LOOPBACK
+from tests.support.compose import Rig
+from tests.support.compose import running_rig
+
+pytestmark = [pytest.mark.compose, pytest.mark.xdist_group("compose")]
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    with running_rig(tmp_path_factory.mktemp("compose")) as running:
+        yield running
+
+
+def test_each_path_of_the_bookshop_leads_to_its_service(rig: Rig) -> None:
+    assert rig.get("/").upstream == "storefront"
+    assert rig.get("/api/books").seen["path"] == "/books"
+    tester = rig.get("/reviews", end_user="jason").seen
+    assert (tester["name"], tester["version"]) == ("reviews", "v2")
+    assert rig.get("/", x_break="yes").status == 503
+
+
+def test_https_shows_a_certificate_that_our_root_vouches_for(rig: Rig) -> None:
+    answer = send(
+        f"https://bookshop.example:{rig.https_port}/about",
+        address=LOOPBACK,
+        trust=rig.root_certificate(),
+    )
+
+    assert answer.status == 200
+
+
+def test_an_edit_in_the_mounted_folder_answers_the_next_requests(rig: Rig) -> None:
+    routes = rig.folder / "samples/mesh/routes.yaml"
+    before = routes.read_text(encoding="utf-8")
+    draft = routes.with_name(".routes.yaml.new")
+    draft.write_text(before.replace('string: "The bookshop', 'string: "Closed'), encoding="utf-8")
+
+    draft.rename(routes)
+
+    rig.until("the edit is in force", "/about", 200, "Closed", within=10)
+
+
+def test_status_in_the_container_shows_the_gateway_in_sync(rig: Rig) -> None:
+    shown = json.loads(
+        rig.compose("exec", "-T", "controlplane", "controlplane", "status", "-o", "json")
+    )
+
+    assert "ingressgateway" in json.dumps(shown)
+
+
+def test_the_gateway_holds_no_key_of_the_authority(rig: Rig) -> None:
+    files = rig.compose("exec", "-T", "ingressgateway", "bash", "-c", "ls / /bootstrap")
+    bootstrap = rig.compose(
+        "exec", "-T", "ingressgateway", "bash", "-c", "cat /bootstrap/ingressgateway.json"
+    )
+
+    assert "state" not in files.split()
+    assert re.search(r"PRIVATE KEY", bootstrap) is None
+
+
+@pytest.mark.parametrize("service", ["controlplane", "ingressgateway", "reviews-v1"])
+def test_no_container_has_privileges(rig: Rig, service: str) -> None:
+    status = rig.compose(
+        "exec", "-T", service, "bash", "-c", "cat /proc/self/status; touch /here 2>&1 || true"
+    )
+
+    uid = re.search(r"Uid:\s+(\d+)", status)
+    assert uid is not None
+    assert uid[1] != "0"
+    assert re.search(r"CapBnd:\s+0+$", status, re.MULTILINE)
+    assert re.search(r"NoNewPrivs:\s+1$", status, re.MULTILINE)
+    assert "Read-only file system" in status
