@@ -16,7 +16,7 @@ RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-de
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/venv /opt/venv
-ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # A new volume takes owner and mode from these folders. Group 1337 is the proxies': they may read
 # their bootstrap, and nothing else.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin controlplane \
