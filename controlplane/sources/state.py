@@ -135,7 +135,7 @@ class StateDirectory:
             if mode & _OTHERS:
                 raise StateUnusable(
                     f"the state directory {path} is open to others (mode {mode:04o})",
-                    hint=f"chmod 700 {path}",
+                    hint=f"chmod 700 {path} if it is for the state alone, or name another",
                 )
             if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
                 raise StateUnusable(

@@ -105,7 +105,7 @@ def test_a_server_certificate_verifies(authority: Authority) -> None:
 
     verifier = (
         PolicyBuilder()
-        .store(Store(authority.roots))
+        .store(Store(list(authority.roots)))
         .time(NOW)
         .build_server_verifier(x509.DNSName("api.shop.example.com"))
     )
@@ -115,7 +115,7 @@ def test_a_server_certificate_verifies(authority: Authority) -> None:
 def test_a_client_certificate_is_for_clients(authority: Authority) -> None:
     credential = client_credential(authority, ["ada"], NOW, DAY)
 
-    verifier = PolicyBuilder().store(Store(authority.roots)).time(NOW).build_client_verifier()
+    verifier = PolicyBuilder().store(Store(list(authority.roots))).time(NOW).build_client_verifier()
     assert verifier.verify(leaf(credential), []).subjects == [x509.DNSName("ada")]
 
 

@@ -123,7 +123,7 @@ def signed(claims: dict[str, object]) -> str:
         ("abc", "the token is not a JWT"),
         ("a.b.c", "the token is not a JWT"),
         ("x" * 9000, "the token is longer than 8192 characters"),
-        (jwt.encode(CLAIMS, None, algorithm="none"), "the token is not signed with ES256"),
+        (jwt.encode(CLAIMS, "", algorithm="none"), "the token is not signed with ES256"),
         (jwt.encode(CLAIMS, "k" * 32, algorithm="HS256"), "the token is not signed with ES256"),
         (signed(CLAIMS | {"role": "waypoint"}), "the token's role is neither gateway nor sidecar"),
         (signed(CLAIMS | {"namespace": ""}), 'the token has no "namespace"'),

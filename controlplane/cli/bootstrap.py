@@ -1,0 +1,249 @@
+"""``controlplane bootstrap``: what to start an Envoy with, on standard output.
+
+It needs no running control plane: the token is signed with the state directory's key, which is made
+if the directory is new. Where the state is not, a token and the root certificate come as files.
+"""
+
+import ipaddress
+import json
+import re
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from controlplane.base.names import Namespace
+from controlplane.cli.address import Address
+from controlplane.cli.address import address_parameter
+from controlplane.cli.options import example
+from controlplane.cli.options import opened_state
+from controlplane.cli.options import state_option
+from controlplane.cli.output import say
+from controlplane.envoy.bootstrap import Node
+from controlplane.envoy.bootstrap import SocketAddress
+from controlplane.envoy.bootstrap import Trust
+from controlplane.envoy.bootstrap import bootstrap as envoy_bootstrap
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import kept_token_key
+from controlplane.identity.certificates import XDS_NAME
+from controlplane.identity.tokens import DEFAULT_LIFE
+from controlplane.identity.tokens import Tokens
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Role
+from controlplane.sources.state import StateDirectory
+
+_PART: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME: Final = re.compile(rf"{_PART}(\.{_PART})*")
+_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _name(text: str) -> str:
+    """A name as Kubernetes takes it."""
+    if len(text) > 253 or not _NAME.fullmatch(text):
+        raise click.BadParameter(
+            f'"{text}" is not lower-case letters, digits and, inside, dashes and dots'
+        )
+    return text
+
+
+def _namespace(text: str) -> Namespace:
+    if len(text) > 63 or "." in text:
+        raise click.BadParameter(f'"{text}" is not a namespace: up to 63 characters without dots')
+    return Namespace(_name(text))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.BadParameter(f'"{text}" is not KEY=VALUE')
+    return key, value
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is not an IP address') from None
+
+
+def _locality(text: str) -> Locality:
+    parts = text.split("/")
+    if len(parts) > 3:
+        raise click.BadParameter(f'"{text}" is more than REGION/ZONE/SUBZONE')
+    return Locality(*parts)
+
+
+@click.command(
+    epilog=example(
+        "controlplane bootstrap gateway ingressgateway --namespace istio-system \\",
+        "    --label istio=ingressgateway > gateway.json",
+        "envoy -c gateway.json",
+    )
+)
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.argument("name", type=_name)
+@click.option("--namespace", required=True, type=_namespace, metavar="NS", help="Its namespace.")
+@click.option(
+    "--service-account",
+    default="default",
+    show_default=True,
+    type=_name,
+    metavar="SA",
+    help="The identity that its token and certificates prove.",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    type=_pair,
+    metavar="KEY=VALUE",
+    help="What Gateways, policies and Services select it by. May be repeated.",
+)
+@click.option(
+    "--ip",
+    "addresses",
+    multiple=True,
+    default=["127.0.0.1"],
+    show_default=True,
+    type=_ip,
+    metavar="ADDR",
+    help="Its address. May be repeated.",
+)
+@click.option(
+    "--locality",
+    default="",
+    type=_locality,
+    metavar="REGION/ZONE/SUBZONE",
+    help="Where it runs, for locality load balancing.",
+)
+@click.option(
+    "--metadata",
+    multiple=True,
+    type=_pair,
+    metavar="KEY=VALUE",
+    help="More of its node's metadata, such as IDLE_TIMEOUT=30s. May be repeated.",
+)
+@click.option(
+    "--xds",
+    default="127.0.0.1:15010",
+    show_default=True,
+    type=address_parameter,
+    metavar="HOST:PORT",
+    help="Where the control plane is, seen from the Envoy.",
+)
+@click.option(
+    "--admin",
+    default="127.0.0.1:15000",
+    show_default=True,
+    type=address_parameter,
+    metavar="HOST:PORT",
+    help="Where the Envoy serves its admin interface; anyone who reaches it controls the Envoy.",
+)
+@state_option
+@click.option(
+    "--token",
+    "token_file",
+    type=_FILE,
+    metavar="FILE",
+    help="The proxy's token, where the state directory is not.",
+)
+@click.option(
+    "--root-cert",
+    "root_file",
+    type=_FILE,
+    metavar="FILE",
+    help="The authority's certificate, beside --token (controlplane cert --trust).",
+)
+@click.option(
+    "--days",
+    default=DEFAULT_LIFE.days,
+    show_default=True,
+    type=click.IntRange(1, 3650),
+    metavar="N",
+    help="How long the token is good.",
+)
+@click.option("--only-token", is_flag=True, help="Print the token alone, for --token elsewhere.")
+@click.option(
+    "--insecure-xds",
+    is_flag=True,
+    help="Plaintext and no token, for a server on this machine that was started so.",
+)
+def bootstrap(
+    role: str,
+    name: str,
+    namespace: Namespace,
+    service_account: str,
+    labels: tuple[tuple[str, str], ...],
+    addresses: tuple[str, ...],
+    locality: Locality,
+    metadata: tuple[tuple[str, str], ...],
+    xds: Address,
+    admin: Address,
+    state: Path | None,
+    token_file: Path | None,
+    root_file: Path | None,
+    days: int,
+    only_token: bool,
+    insecure_xds: bool,
+) -> None:
+    """Print the bootstrap of an Envoy, JSON for envoy -c.
+
+    ROLE is gateway or sidecar, NAME the workload's name. The output holds the proxy's token: who
+    has it is the proxy, so keep it as you keep a private key.
+    """
+    node = Node(
+        role=Role(role),
+        name=name,
+        namespace=namespace,
+        service_account=service_account,
+        addresses=addresses,
+        labels=dict(labels),
+        locality=locality,
+        metadata=dict(metadata),
+    )
+    if token_file is not None and (state is not None or insecure_xds or only_token):
+        raise click.UsageError("--token excludes --state, --insecure-xds and --only-token")
+    if (token_file is None) != (root_file is None):
+        raise click.UsageError("--token and --root-cert go together")
+    if insecure_xds and (only_token or not xds.loopback):
+        raise click.UsageError("--insecure-xds knows no token and only xDS servers on loopback")
+    trust = None
+    if token_file is not None and root_file is not None:
+        trust = _trust_of_files(token_file, root_file)
+    elif not insecure_xds:
+        trust = issued_trust(opened_state(state), node, timedelta(days=days), datetime.now(UTC))
+    if only_token and trust is not None:
+        say(trust.token)
+        return
+    document = envoy_bootstrap(
+        node, xds=_socket_address(xds), admin=_socket_address(admin), trust=trust
+    )
+    say(json.dumps(document, indent=2))
+
+
+def issued_trust(state: StateDirectory, node: Node, life: timedelta, now: datetime) -> Trust:
+    """A new token for ``node`` and the authority that the xDS server's certificate is signed by."""
+    token = Tokens(key=kept_token_key(state.authority)).issue(
+        node.namespace, node.service_account, node.role, now=now, life=life
+    )
+    return Trust(
+        token=token,
+        root_certificate=kept_authority(state.authority, now).trust_bundle.decode(),
+        server_name=XDS_NAME,
+    )
+
+
+def _trust_of_files(token_file: Path, root_file: Path) -> Trust:
+    token, root_certificate = token_file.read_text().strip(), root_file.read_text()
+    if token.count(".") != 2 or not token.isascii() or len(token.split()) != 1:
+        raise click.UsageError(f"{token_file} holds no token (controlplane bootstrap --only-token)")
+    if "BEGIN CERTIFICATE" not in root_certificate:
+        raise click.UsageError(f"{root_file} holds no PEM certificate (controlplane cert --trust)")
+    return Trust(token=token, root_certificate=root_certificate, server_name=XDS_NAME)
+
+
+def _socket_address(address: Address) -> SocketAddress:
+    return SocketAddress(host=address.host, port=address.port, numeric=address.numeric)

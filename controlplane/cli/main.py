@@ -1,0 +1,72 @@
+"""The command ``controlplane``: each command's module is loaded when it is called, not before.
+
+A fault of the world ends a command with one line and the exit status of its exception.
+"""
+
+import importlib
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from controlplane.base.errors import ControlPlaneError
+from controlplane.cli.options import example
+from controlplane.cli.output import complain
+
+COMMANDS: Final = MappingProxyType(
+    {
+        "serve": "Serve Envoys from configuration files.",
+        "up": "Serve, and start a real Envoy for each gateway.",
+        "bootstrap": "Print the bootstrap of an Envoy.",
+        "check": "Show what is wrong in configuration files.",
+        "status": "Show which proxies have what they should have.",
+        "config": "Show what a proxy was sent, and from which lines it came.",
+        "cert": "Issue a certificate of the local authority.",
+    }
+)
+"""In the order of ``--help``: by use. Each is the object NAME of ``controlplane.cli.NAME``."""
+
+
+class LazyGroup(click.Group):
+    """A group whose help is known and whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"controlplane.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command), f"controlplane.cli.{cmd_name}.{cmd_name} is one"
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ControlPlaneError as error:
+            complain(f"error: {error.message}")
+            if error.hint is not None:
+                complain(f"hint: {error.hint}")
+            ctx.exit(error.exit_status)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=example("controlplane up --config samples/mesh"),
+)
+@click.version_option(package_name="controlplane")
+def main() -> None:
+    """Istio's semantics on real Envoys, without Kubernetes."""

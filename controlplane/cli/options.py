@@ -1,0 +1,33 @@
+"""Parts that commands share: the state directory, and how ``--help`` ends."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from controlplane.sources.state import StateDirectory
+from controlplane.sources.state import default_path
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def example(*lines: str) -> str:
+    """The end of a command's ``--help``, for its ``epilog``."""
+    return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))
+
+
+def state_option(command: F) -> F:
+    """``--state DIR``; the command gets ``state: Path | None``."""
+    return click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Keys and last accepted objects.  [default: $XDG_STATE_HOME/controlplane]",
+    )(command)
+
+
+def opened_state(path: Path | None) -> StateDirectory:
+    """The state directory that ``--state`` names, or the default one; made if it is new."""
+    return StateDirectory.opened(default_path(os.environ) if path is None else path)

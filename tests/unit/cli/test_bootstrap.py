@@ -1,0 +1,176 @@
+"""``controlplane bootstrap``: what stands in it, and what Envoy says to it."""
+
+import json
+import subprocess
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from click.testing import Result
+
+from controlplane.cli.main import main
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import kept_token_key
+from controlplane.identity.tokens import Tokens
+from controlplane.model.proxy import Role
+from controlplane.sources.state import StateDirectory
+from tests.support.envoy import envoy_binary
+
+GATEWAY = ("gateway", "edge", "--namespace", "shop")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["bootstrap", *arguments])
+
+
+def document(*arguments: str) -> Any:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def ads(document: Any) -> Any:
+    return document["dynamic_resources"]["ads_config"]
+
+
+def xds_cluster(document: Any) -> Any:
+    [cluster] = document["static_resources"]["clusters"]
+    return cluster
+
+
+def test_the_node_says_what_istios_agent_says(tmp_path: Path) -> None:
+    told = document(
+        *("sidecar", "cart-7", "--namespace", "shop", "--service-account", "cart"),
+        *("--label", "version=v1", "--label", "app=cart", "--ip", "10.0.0.7", "--ip", "fd00::7"),
+        *("--locality", "eu/eu-1", "--metadata", "IDLE_TIMEOUT=30s"),
+        *("--state", str(tmp_path / "state")),
+    )
+
+    assert told["node"] == {
+        "id": "sidecar~10.0.0.7~cart-7.shop~shop.svc.cluster.local",
+        "cluster": "cart-7.shop",
+        "metadata": {
+            "NAME": "cart-7",
+            "NAMESPACE": "shop",
+            "SERVICE_ACCOUNT": "cart",
+            "WORKLOAD_NAME": "cart-7",
+            "INSTANCE_IPS": "10.0.0.7,fd00::7",
+            "LABELS": {"app": "cart", "version": "v1"},
+            "CLUSTER_ID": "Kubernetes",
+            "MESH_ID": "cluster.local",
+            "INTERCEPTION_MODE": "REDIRECT",
+            "ISTIO_VERSION": "1.31.0",
+            "IDLE_TIMEOUT": "30s",
+        },
+        "locality": {"region": "eu", "zone": "eu-1"},
+    }
+
+
+def test_a_gateway_is_a_router(tmp_path: Path) -> None:
+    told = document(*GATEWAY, "--state", str(tmp_path / "state"))
+
+    assert told["node"]["id"] == "router~127.0.0.1~edge.shop~shop.svc.cluster.local"
+    assert "locality" not in told["node"]
+    assert told["admin"]["address"]["socket_address"] == {
+        "address": "127.0.0.1",
+        "port_value": 15000,
+    }
+
+
+def test_the_token_is_good_at_the_server_of_that_state(tmp_path: Path) -> None:
+    told = document(*GATEWAY, "--service-account", "edge", "--state", str(tmp_path / "state"))
+
+    [metadata] = ads(told)["grpc_services"][0]["initial_metadata"]
+    assert metadata["key"] == "authorization"
+    scheme, _, token = metadata["value"].partition(" ")
+    area = StateDirectory.opened(tmp_path / "state").authority
+    identity = Tokens(key=kept_token_key(area)).verify(token, datetime.now(UTC))
+    assert scheme == "Bearer"
+    assert (identity.namespace, identity.service_account) == ("shop", "edge")
+    assert identity.role is Role.GATEWAY
+    tls = xds_cluster(told)["transport_socket"]["typed_config"]
+    context = tls["common_tls_context"]["validation_context"]
+    root = kept_authority(area, datetime.now(UTC)).trust_bundle.decode()
+    assert context["trusted_ca"] == {"inline_string": root}
+    assert context["match_typed_subject_alt_names"] == [
+        {"san_type": "DNS", "matcher": {"exact": "xds.controlplane.internal"}}
+    ]
+    assert tls["sni"] == "xds.controlplane.internal"
+
+
+def test_xds_is_delta_and_comes_back_fast(tmp_path: Path) -> None:
+    told = document(*GATEWAY, "--state", str(tmp_path / "state"))
+
+    assert ads(told)["api_type"] == "DELTA_GRPC"
+    assert ads(told)["set_node_on_first_message_only"] is True
+    [service] = ads(told)["grpc_services"]
+    assert service["envoy_grpc"]["retry_policy"]["retry_back_off"] == {
+        "base_interval": "0.2s",
+        "max_interval": "2s",
+    }
+
+
+def test_elsewhere_token_and_root_come_as_files(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    token, root = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text(run(*GATEWAY, "--only-token", "--state", state).stdout)
+    root.write_text(CliRunner().invoke(main, ["cert", "--trust", "--state", state]).stdout)
+
+    told = document(*GATEWAY, "--token", str(token), "--root-cert", str(root))
+
+    [metadata] = ads(told)["grpc_services"][0]["initial_metadata"]
+    assert metadata["value"] == f"Bearer {token.read_text().strip()}"
+    tls = xds_cluster(told)["transport_socket"]["typed_config"]["common_tls_context"]
+    assert tls["validation_context"]["trusted_ca"]["inline_string"] == root.read_text()
+
+
+def test_plaintext_carries_no_token() -> None:
+    told = document(*GATEWAY, "--insecure-xds")
+
+    assert "initial_metadata" not in ads(told)["grpc_services"][0]
+    assert "transport_socket" not in xds_cluster(told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--insecure-xds", "--xds", "10.0.0.1:15010"), "only xDS servers on loopback"),
+        (("--token", __file__), "--token and --root-cert go together"),
+        (("--token", __file__, "--root-cert", __file__), "holds no token"),
+        (("--token", __file__, "--state", "x"), "--token excludes --state"),
+        (("--xds", "15010"), '"15010" is not HOST:PORT'),
+        (("--ip", "here"), '"here" is not an IP address'),
+        (("--label", "app"), '"app" is not KEY=VALUE'),
+        (("--locality", "a/b/c/d"), "more than REGION/ZONE/SUBZONE"),
+        (("--namespace", "a.b"), '"a.b" is not a namespace'),
+        (("--service-account", "Edge~"), '"Edge~" is not lower-case letters'),
+    ],
+)
+def test_what_cannot_be_is_told(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*GATEWAY, *arguments)
+
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--xds", "controlplane:15010", "--locality", "eu/eu-1/a"),
+        ("--xds", "[::1]:15010"),
+        ("--insecure-xds", "--xds", "localhost:15010"),
+    ],
+)
+def test_envoy_takes_it_without_a_warning(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    file = tmp_path / "bootstrap.json"
+    file.write_text(run(*GATEWAY, *arguments, "--state", str(tmp_path / "state")).stdout)
+
+    command = [envoy_binary(), "--mode", "validate", "-l", "warning", "-c", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (0, "")
