@@ -1,0 +1,121 @@
+"""A real Envoy with our bootstrap: it trusts the server of its state directory and no other."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from contextlib import contextmanager
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+
+import grpc
+import pytest
+
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import kept_token_key
+from controlplane.identity.certificates import Credential
+from controlplane.identity.certificates import server_credential
+from controlplane.identity.certificates import xds_credential
+from controlplane.identity.tokens import DEFAULT_LIFE
+from controlplane.identity.tokens import Tokens
+from controlplane.sources.state import StateDirectory
+from tests.support.envoy import envoy_binary
+
+METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+
+
+class Reception(grpc.GenericRpcHandler):
+    """Notes with which token the first stream comes."""
+
+    def __init__(self) -> None:
+        self.token: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler | None:
+        assert handler_call_details.method == METHOD
+        return grpc.stream_stream_rpc_method_handler(self.stream)
+
+    async def stream(
+        self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> AsyncIterator[bytes]:
+        metadata = dict(context.invocation_metadata() or ())
+        if not self.token.done():
+            self.token.set_result(str(metadata["authorization"]))
+        async for _ in requests:
+            pass
+        yield b""
+
+
+@asynccontextmanager
+async def reception(credential: Credential) -> AsyncIterator[tuple[Reception, int]]:
+    server = grpc.aio.server()
+    port = server.add_secure_port(
+        "127.0.0.1:0", grpc.ssl_server_credentials([(credential.key, credential.chain)])
+    )
+    guest_book = Reception()
+    server.add_generic_rpc_handlers((guest_book,))
+    await server.start()
+    yield guest_book, port
+    await server.stop(0)
+
+
+@contextmanager
+def envoy(folder: Path, xds_port: int, state: Path) -> Iterator[Path]:
+    """An Envoy with a bootstrap of ``state``; gives its log."""
+    command = [sys.executable, "-m", "controlplane", "bootstrap", "gateway", "edge"]
+    command += ["--namespace", "shop", "--service-account", "edge", "--state", str(state)]
+    command += ["--xds", f"127.0.0.1:{xds_port}", "--admin", "127.0.0.1:0"]
+    bootstrap, log = folder / "bootstrap.json", folder / "envoy.log"
+    bootstrap.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    command = [envoy_binary(), "-c", str(bootstrap), "--disable-hot-restart", "-l", "warning"]
+    command += [
+        "--use-dynamic-base-id",
+        "--concurrency",
+        "1",
+        "--component-log-level",
+        "config:debug",
+    ]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            yield log
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.envoy
+async def test_an_envoy_shows_its_token_to_its_control_plane(tmp_path: Path) -> None:
+    area = StateDirectory.opened(tmp_path / "state").authority
+    now = datetime.now(UTC)
+
+    async with reception(xds_credential(kept_authority(area, now), [], now)) as (server, port):
+        with envoy(tmp_path, port, tmp_path / "state"):
+            scheme, _, token = (await asyncio.wait_for(server.token, 10)).partition(" ")
+
+    identity = Tokens(key=kept_token_key(area)).verify(token, now)
+    assert (scheme, str(identity)) == ("Bearer", "gateway shop/edge")
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("impostor", ["another authority", "a server that the authority signed"])
+async def test_an_envoy_shows_its_token_to_nobody_else(tmp_path: Path, impostor: str) -> None:
+    now = datetime.now(UTC)
+    if impostor == "another authority":
+        other = kept_authority(StateDirectory.opened(tmp_path / "other").authority, now)
+        credential = xds_credential(other, [], now)
+    else:
+        own = kept_authority(StateDirectory.opened(tmp_path / "state").authority, now)
+        credential = server_credential(own, ["127.0.0.1", "localhost"], now, DEFAULT_LIFE)
+
+    async with reception(credential) as (server, port):
+        with envoy(tmp_path, port, tmp_path / "state") as log:
+            async with asyncio.timeout(10):
+                while "CERTIFICATE_VERIFY_FAILED" not in log.read_text():
+                    await asyncio.sleep(0.02)
+
+    assert not server.token.done()
