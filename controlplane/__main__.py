@@ -1,5 +1,6 @@
-"""``python -m controlplane`` is the command ``controlplane``."""
+"""``python -m controlplane``."""
 
 from controlplane.cli.main import main
 
-main(prog_name="controlplane")
+if __name__ == "__main__":
+    main(prog_name="controlplane")

@@ -1,4 +1,5 @@
-"""The catalogue: every diagnostic has one permanent code, with its severity and what it does to its object.
+"""The catalogue: every diagnostic has one permanent code, with its severity and what it does to
+its object.
 
 CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets,
 CP05xx what Envoy says, CP06xx operation. A code is never reused for another meaning.
@@ -55,6 +56,19 @@ REGEX_REFUSED: Final = _refused(
     "CP0212", "RE2 refuses the regular expression, or its program is too large"
 )
 
+UNKNOWN_VALUE: Final = _refused("CP0213", "the value is not one of those that the field takes")
+VERSION_NOT_SERVED: Final = _refused("CP0214", "the kind has no such apiVersion")
+NULL_VALUE: Final = _refused("CP0215", "null stands where a value was wanted")
+NEVER_REACHED: Final = _warning("CP0216", "a rule before it takes everything that the rule asks for")
+CANNOT_WORK: Final = _warning("CP0217", "the value is accepted, but what it asks for cannot happen")
+WRONG_SIZE: Final = _refused("CP0218", "the text, list or mapping has more or less in it than it may")
+RESERVED: Final = _refused("CP0219", "the annotation is not for users")
+UNKNOWN_SETTING: Final = _warning("CP0220", "MeshConfig has no such setting")
+WRONG_SUM: Final = _refused("CP0221", "the weights do not add up to what they must")
+NOT_ALLOWED_HERE: Final = _refused(
+    "CP0222", "the value is not allowed beside what else the object says"
+)
+
 # References and routing
 UNKNOWN_HOST: Final = _dangling(
     "CP0301", "the destination's host is declared by no Service and no ServiceEntry"
@@ -65,8 +79,36 @@ UNKNOWN_GATEWAY: Final = _dangling(
     "CP0304", "the VirtualService names a Gateway that does not exist"
 )
 
+# Servers of Gateways
+SERVER_CONFLICT: Final = _dangling("CP0310", "an earlier server holds the port or host")
+PLAINTEXT_BESIDE_TLS: Final = _warning("CP0311", "a port of TLS servers answers plaintext too")
+ODD_PROTOCOL: Final = _warning("CP0312", "the protocol is not spelled as documented")
+SNI_TAKEN: Final = _dangling("CP0313", "an earlier server or route of the port has the SNI")
+SERVER_WITHOUT_ROUTE: Final = _warning(
+    "CP0314", "no VirtualService routes the server's connections, so its port stays closed"
+)
+SELECTS_NOTHING: Final = _warning("CP0315", "no connected gateway has the labels of the selector")
+
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
+SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that are asked of it")
+SECRET_UNREADABLE: Final = _dangling("CP0403", "an entry of the secret is not what its name says")
+KEY_MISMATCH: Final = _dangling("CP0404", "the private key belongs to another certificate")
+CERTIFICATE_EXPIRED: Final = _dangling("CP0405", "the certificate has expired")
+CERTIFICATE_NOT_YET_VALID: Final = _dangling("CP0406", "the certificate is not valid yet")
+CERTIFICATE_EXPIRES: Final = _warning("CP0407", "the certificate expires soon")
+CERTIFICATE_OF_OTHERS: Final = _warning("CP0408", "the certificate does not name the server's host")
+KEY_UNSUPPORTED: Final = _dangling("CP0409", "Envoy takes no certificate with such a key")
+CLIENT_NAMES_UNUSED: Final = _warning("CP0410", "names or pins of clients that are never asked")
+OPTIONAL_BECOMES_REQUIRED: Final = _warning(
+    "CP0411", "OPTIONAL_MUTUAL refuses clients without a certificate"
+)
+PIN_MALFORMED: Final = _dangling("CP0412", "the pin cannot match any certificate")
+CIPHER_UNKNOWN: Final = _warning("CP0413", "the cipher or curve is unknown and left out")
+TLS_VERSIONS_EMPTY: Final = _warning("CP0414", "no TLS version is left")
+TRUST_NAME_UNUSABLE: Final = _dangling("CP0415", "no CA is read from a secret of that name")
+SECRET_ELSEWHERE: Final = _warning("CP0416", "the secret is in another namespace than the proxies")
+STAPLE_UNUSABLE: Final = _warning("CP0417", "the OCSP response is not one for the certificate")
 
 # What Envoy says
 REJECTED_BY_ENVOY: Final = _dangling("CP0501", "an Envoy rejected the resource")

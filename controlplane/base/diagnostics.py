@@ -20,8 +20,9 @@ class Severity(Enum):
 class Effect(Enum):
     """What a fault does to its object.
 
-    ``REFUSED``: Istio's admission refuses the object, so it is not taken; its last accepted version stays.
-    ``DANGLING``: the object is in force, but part of it leads nowhere. ``NONE``: advice.
+    ``REFUSED``: Istio's admission refuses the object, so it is not taken; its last accepted
+    version stays. ``DANGLING``: the object is in force, but part of it leads nowhere. ``NONE``:
+    advice.
     """
 
     REFUSED = "refused"

@@ -1,4 +1,5 @@
-"""Faults of the world (files, ports, sockets, keys), as exceptions. A user's faults are diagnostics instead.
+"""Faults of the world (files, ports, sockets, keys), as exceptions. A user's faults are
+diagnostics instead.
 
 ControlPlaneError
 ├── ListenFailed        a port of ours cannot be opened

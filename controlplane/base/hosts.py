@@ -1,4 +1,5 @@
-"""Hosts and wildcards: what a pattern matches, which of two is narrower, how a short name is completed.
+"""Hosts and wildcards: what a pattern matches, which of two is narrower, how a short name is
+completed.
 
 Source: Istio ``pkg/config/host``; a name is a wildcard iff its first character is ``*``.
 """
@@ -66,7 +67,8 @@ def specificity(host: str) -> tuple[bool, int, str]:
 
 
 def wider(host: str) -> Iterator[Host]:
-    """``host`` itself, then every wildcard on a label boundary that covers it, narrowest first, ``*`` last.
+    """``host`` itself, then every wildcard on a label boundary that covers it, narrowest first,
+    ``*`` last.
 
     Wildcards off a label boundary (``*-x.example.com``) are not among them.
     """

@@ -1,4 +1,6 @@
-"""Names of objects and of the things they speak of, each its own type so that none is mistaken for another."""
+"""Names of objects and of the things they speak of, each its own type so that none is mistaken for
+another.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -27,7 +29,9 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
-    """Identity of an object: kind, namespace, name. Cluster-wide kinds have the namespace ``""``."""
+    """Identity of an object: kind, namespace, name. Cluster-wide kinds have the namespace
+    ``""``.
+    """
 
     kind: Kind
     namespace: Namespace

@@ -1,7 +1,7 @@
 """Where a diagnostic points: a field of an object, or a spot in a file that holds no object.
 
-Values hold no lines. A ``Place`` is an object and a field path; ``documents`` finds its file, line and
-column when it is shown.
+Values hold no lines. A ``Place`` is an object and a field path; ``documents`` finds its file, line
+and column when it is shown.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Quantities as users write them become typed values here, and print here.
 
-Durations follow Go's ``time.ParseDuration`` (``1h2m3.5s``, ``100ms``, ``.5s``), which is what Istio's API
-accepts. Source: https://pkg.go.dev/time#ParseDuration
+Durations follow Go's ``time.ParseDuration`` (``1h2m3.5s``, ``100ms``, ``.5s``), which is what
+Istio's API accepts. Source: https://pkg.go.dev/time#ParseDuration
 """
 
 import re

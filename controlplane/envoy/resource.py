@@ -1,8 +1,8 @@
 """An Envoy resource as it leaves: name, version, and the bytes of its place in a response.
 
-A message lives only inside the function that encodes it; what is kept is bytes, framed once, so that a
-response is a join of them.
-Source: envoy/service/discovery/v3/discovery.proto (``Resource``, ``DeltaDiscoveryResponse.resources = 2``).
+A message lives only inside the function that encodes it; what is kept is bytes, framed once, so
+that a response is a join of them. Source: envoy/service/discovery/v3/discovery.proto
+(``Resource``, ``DeltaDiscoveryResponse.resources = 2``).
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from controlplane.envoy.rules import violations
 class TypeUrl(Enum):
     """The resource types that are served, in the order of one flush: make before break.
 
-    Clusters before their endpoints, both before listeners, listeners before the routes they ask for.
-    Source: Envoy's xDS protocol, "Eventual consistency considerations".
+    Clusters before their endpoints, both before listeners, listeners before the routes they ask
+    for. Source: Envoy's xDS protocol, "Eventual consistency considerations".
     """
 
     CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
@@ -33,10 +33,10 @@ class TypeUrl(Enum):
 class Resource:
     """A resource of one type. Two are equal when their names and versions are.
 
-    ``version`` is the hash of the message's deterministic serialization: equal across restarts and replicas.
-    ``any`` is the framed ``google.protobuf.Any``: field 2 of a state-of-the-world ``DiscoveryResponse``.
-    ``framed`` is the framed ``Resource``: field 2 of a ``DeltaDiscoveryResponse``. Neither is shown by
-    ``repr``: a secret's bytes hold a private key.
+    ``version`` is the hash of the message's deterministic serialization: equal across restarts and
+    replicas. ``any`` is the framed ``google.protobuf.Any``: field 2 of a state-of-the-world
+    ``DiscoveryResponse``. ``framed`` is the framed ``Resource``: field 2 of a
+    ``DeltaDiscoveryResponse``. Neither is shown by ``repr``: a secret's bytes hold a private key.
     """
 
     name: str

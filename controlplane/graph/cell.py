@@ -1,8 +1,10 @@
-"""Values that are computed from others, remember what they read, and are computed again only when it changed.
+"""Values that are computed from others, remember what they read, and are computed again only when
+it changed.
 
-Push-dirty, pull-recompute: setting an input marks what depends on it as doubtful; reading a doubtful value
-first looks whether anything it read has really changed, and runs its function only then. When the result
-equals the old one, nothing above it runs (early cut-off). The cost of a change is what it affects.
+Push-dirty, pull-recompute: setting an input marks what depends on it as doubtful; reading a
+doubtful value first looks whether anything it read has really changed, and runs its function only
+then. When the result equals the old one, nothing above it runs (early cut-off). The cost of a
+change is what it affects.
 
 The idea is salsa's and adapton's. Single-threaded on purpose: one task owns a graph.
 """
@@ -104,7 +106,9 @@ class Graph:
         return len(self._cells)
 
     def set(self, input_: "Input[K, V]", key: K, value: V) -> bool:
-        """Give an input a value; says whether it was another one. Begins no revision: see ``edit``."""
+        """Give an input a value; says whether it was another one. Begins no revision: see
+        ``edit``.
+        """
         cell = self._cell(input_, (key,))
         if cell.state is _State.NEW:
             cell.value, cell.state = input_.default, _State.CLEAN
@@ -145,7 +149,9 @@ class Graph:
             yield from cell.notes
 
     def pin(self, function: "Derived[P, T]", *args: P.args, **_: P.kwargs) -> None:
-        """Keep a value although nothing reads it, and report it in ``take_dirty`` when it is in doubt."""
+        """Keep a value although nothing reads it, and report it in ``take_dirty`` when it is in
+        doubt.
+        """
         self._cell(function, args).pins += 1
 
     def unpin(self, function: "Derived[P, T]", *args: P.args, **_: P.kwargs) -> None:
@@ -156,7 +162,9 @@ class Graph:
             self._sweep()
 
     def take_dirty(self) -> list[tuple["Derived[..., Any]", tuple[Hashable, ...]]]:
-        """The pinned values, as function and arguments, that came into doubt since the last call."""
+        """The pinned values, as function and arguments, that came into doubt since the last
+        call.
+        """
         dirty, self._dirty_pins = self._dirty_pins, {}
         return [(c.function, c.args) for c in dirty if c.pins and isinstance(c.function, Derived)]
 
@@ -284,7 +292,9 @@ class Input(Generic[K, V]):
 
 
 class Derived(Generic[P, T]):
-    """A tracked function. It reads only through the graph and its arguments, which must be hashable."""
+    """A tracked function. It reads only through the graph and its arguments, which must be
+    hashable.
+    """
 
     def __init__(self, function: Callable[Concatenate[Graph, P], T], *, is_guarded: bool) -> None:
         self.function: Callable[..., T] = function
@@ -305,7 +315,9 @@ def derived(function: Callable[Concatenate[Graph, P], T]) -> Derived[P, T]:
 
 
 def guarded(function: Callable[Concatenate[Graph, P], T | None]) -> Derived[P, T | None]:
-    """As ``derived``, but when the function raises, the value stays what it was (``None`` at first)."""
+    """As ``derived``, but when the function raises, the value stays what it was (``None`` at
+    first).
+    """
     return Derived(function, is_guarded=True)
 
 

@@ -18,9 +18,10 @@ S_co = TypeVar("S_co", bound=Spec, covariant=True)
 class Object(Generic[S_co]):
     """An accepted object.
 
-    ``spec`` is the ``spec`` of kinds that have one, and the whole body without its head of those that do
-    not (Secret, ConfigMap, EndpointSlice, Endpoints). ``created`` is ``metadata.creationTimestamp`` (RFC 3339)
-    or ``""``: files rarely have one, and then ties break by name, then namespace.
+    ``spec`` is the ``spec`` of kinds that have one, and the whole body without its head of those
+    that do not (Secret, ConfigMap, EndpointSlice, Endpoints). ``created`` is
+    ``metadata.creationTimestamp`` (RFC 3339) or ``""``: files rarely have one, and then ties break
+    by name, then namespace.
     """
 
     key: ObjectKey

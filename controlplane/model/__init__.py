@@ -1,1 +1,3 @@
-"""What a mesh is, in words of neither user API nor Envoy: services, backends, routing, listening, TLS, proxies."""
+"""What a mesh is, in words of neither user API nor Envoy: services, backends, routing, listening,
+TLS, proxies.
+"""

@@ -1,4 +1,6 @@
-"""How the servers of all Gateways that select one proxy are merged: the outline that routes are filled into."""
+"""How the servers of all Gateways that select one proxy are merged: the outline that routes are
+filled into.
+"""
 
 from dataclasses import dataclass
 
@@ -9,7 +11,9 @@ from controlplane.base.names import PortNumber
 
 @dataclass(frozen=True, slots=True, order=True)
 class ServerHost:
-    """A host of a server. ``namespace`` admits only VirtualServices of that one; ``None`` admits all."""
+    """A host of a server. ``namespace`` admits only VirtualServices of that one; ``None`` admits
+    all.
+    """
 
     host: Host
     namespace: Namespace | None = None
@@ -17,7 +21,9 @@ class ServerHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpServer:
-    """A server whose requests are routed. ``gateway`` is ``namespace/name``; ``port`` is the declared one."""
+    """A server whose requests are routed. ``gateway`` is ``namespace/name``; ``port`` is the
+    declared one.
+    """
 
     gateway: str
     hosts: tuple[ServerHost, ...]
@@ -28,7 +34,8 @@ class HttpServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteTableOutline:
-    """A route table (Envoy: RouteConfiguration) and the servers that share it, in Gateway and server order.
+    """A route table (Envoy: RouteConfiguration) and the servers that share it, in Gateway and
+    server order.
 
     ``port`` is the one the listener is bound to.
     """

@@ -35,7 +35,9 @@ def labels_of(values: dict[str, str]) -> Labels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """A proxy. Two that are equal but for ``name`` and ``addresses`` mostly get the same resources."""
+    """A proxy. Two that are equal but for ``name`` and ``addresses`` mostly get the same
+    resources.
+    """
 
     name: str
     role: Role
@@ -45,7 +47,9 @@ class Proxy:
     addresses: tuple[str, ...] = ()
     locality: Locality = Locality()
     metadata: Labels = ()
-    """What else its node says and the configuration heeds (``IDLE_TIMEOUT``, ``HTTP10``), sorted."""
+    """What else its node says and the configuration heeds (``IDLE_TIMEOUT``, ``HTTP10``),
+    sorted.
+    """
 
 
 class IpFamily(Enum):
@@ -55,7 +59,9 @@ class IpFamily(Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Target:
-    """A port of a service that this proxy is an endpoint of: what callers say, and where it arrives."""
+    """A port of a service that this proxy is an endpoint of: what callers say, and where it
+    arrives.
+    """
 
     host: str
     port: int
@@ -64,7 +70,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """What of a proxy bears on what is computed for it. Proxies with equal clients share every byte.
+    """What of a proxy bears on what is computed for it. Proxies with equal clients share every
+    byte.
 
     ``labels`` are the workload's (a WorkloadEntry at the proxy's address replaces the node's).
     ``targets`` stand in the order that decides: by service creation, then host name.

@@ -1,4 +1,5 @@
-"""Where the user's objects enter the graph: each is an input, and so is each entry of an index over them.
+"""Where the user's objects enter the graph: each is an input, and so is each entry of an index
+over them.
 
 An index says, for one object alone, under which keys it is found and what is kept there. A tracked
 function asks an index and never walks a whole kind, so that its reads are what it depends on.
@@ -51,7 +52,8 @@ _INDEXES: Final[dict[Kind, list[Index[Any, Any]]]] = {}
 
 
 def index(*kinds: Kind) -> Callable[[Callable[[Object[Any]], Iterable[tuple[K, V]]]], Index[K, V]]:
-    """Declare an index over objects of ``kinds``: a pure function from an object to (key, value) pairs.
+    """Declare an index over objects of ``kinds``: a pure function from an object to (key, value)
+    pairs.
 
     Values must be sortable among themselves; the usual value is the object's ``key``.
     """
@@ -67,7 +69,9 @@ def index(*kinds: Kind) -> Callable[[Callable[[Object[Any]], Iterable[tuple[K, V
 
 @dataclass(slots=True)
 class Objects:
-    """Keeps the graph's objects and the indexes over them in step. Use within one edit, then ``settle``."""
+    """Keeps the graph's objects and the indexes over them in step. Use within one edit, then
+    ``settle``.
+    """
 
     graph: Graph
     _entries: dict[tuple[Index[Any, Any], Hashable], Counter[Any]] = field(default_factory=dict)

@@ -1,4 +1,6 @@
-"""Service, core/v1. Source: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/"""
+"""Service, core/v1. Source:
+https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -24,7 +26,9 @@ class ServicePort(Spec, frozen=True):
 
 
 class Service(Spec, frozen=True):
-    """The fields that bear on routing; the others of core/v1 are accepted and have no effect here."""
+    """The fields that bear on routing; the others of core/v1 are accepted and have no effect
+    here.
+    """
 
     ports: tuple[ServicePort, ...] = ()
     selector: Mapping[str, str] = {}

@@ -1,0 +1,104 @@
+"""Which declaration of an object counts when several files, or an older and a newer text, claim it.
+
+The first by path counts. A refused declaration counts too, so that the object keeps its last
+accepted version instead of being taken from a later file. What a file declared before is still
+claimed while it is unknown what the file declares now (it was half-written, or it does not parse).
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.names import ObjectKey
+from controlplane.documents.document import RawObject
+from controlplane.kinds.object import Object
+
+Order = tuple[Path, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A declaration as it was decoded; ``object`` is ``None`` when it is refused or not served."""
+
+    raw: RawObject
+    object: Object[Any] | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    is_refused: bool = False
+
+    @property
+    def key(self) -> ObjectKey:
+        return self.raw.key
+
+    @property
+    def order(self) -> Order:
+        origin = self.raw.origin
+        return (origin.path, origin.document, -1 if origin.item is None else origin.item)
+
+
+class Claims:
+    """The declarations of every file, and for each object the one that counts."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[ObjectKey, dict[Order, Declaration]] = {}
+        self._by_file: dict[Path, tuple[Declaration, ...]] = {}
+        self._kept: dict[Path, frozenset[ObjectKey]] = {}
+
+    def replace(
+        self, path: Path, declarations: tuple[Declaration, ...], *, is_complete: bool
+    ) -> set[ObjectKey]:
+        """What ``path`` declares now; gives the objects of which the counting claim may have
+        changed.
+        """
+        before, after = self._by_file.pop(path, ()), declarations
+        kept_before = self._kept.pop(path, frozenset())
+        for declaration in before:
+            claims = self._by_key[declaration.key]
+            claims.pop(declaration.order, None)
+            if not claims:
+                del self._by_key[declaration.key]
+        for declaration in after:
+            self._by_key.setdefault(declaration.key, {})[declaration.order] = declaration
+        if after:
+            self._by_file[path] = after
+        unchanged = {id(d) for d in before} & {id(d) for d in after}
+        touched = {d.key for d in (*before, *after) if id(d) not in unchanged} | kept_before
+        if not is_complete:
+            kept = kept_before.union(d.key for d in before) - {d.key for d in after}
+            if kept:
+                self._kept[path] = kept
+        return touched
+
+    def keep(self, path: Path, keys: Iterable[ObjectKey]) -> None:
+        """Let ``path``, which is not complete, go on claiming ``keys``: they were accepted from it
+        before.
+        """
+        self._kept[path] = self._kept.get(path, frozenset()).union(keys)
+
+    def winner(self, key: ObjectKey) -> Declaration | None:
+        claims = self._by_key.get(key)
+        return claims[min(claims)] if claims else None
+
+    def losers(self, key: ObjectKey) -> tuple[Declaration, ...]:
+        """The declarations of ``key`` that do not count, in order."""
+        claims = self._by_key.get(key, {})
+        return tuple(claims[order] for order in sorted(claims)[1:])
+
+    def is_kept(self, key: ObjectKey) -> bool:
+        return any(key in kept for kept in self._kept.values())
+
+    def kept(self) -> Iterator[tuple[Path, ObjectKey]]:
+        for path, keys in self._kept.items():
+            yield from ((path, key) for key in sorted(keys))
+
+    def of_file(self, path: Path) -> tuple[Declaration, ...]:
+        return self._by_file.get(path, ())
+
+    def files(self) -> Iterator[Path]:
+        yield from self._by_file
+
+    def all(self) -> Iterator[Declaration]:
+        for declarations in self._by_file.values():
+            yield from declarations

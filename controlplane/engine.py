@@ -1,0 +1,316 @@
+"""The one owner of the graph: takes changed files, gives resources, diagnostics and where they
+came from.
+
+The way of one change: a file's text becomes documents (unchanged ones are the same objects), these
+are decoded (remembered by document), what counts of them is put into the graph in one edit, and
+whoever reads ``resources`` next recomputes what the edit touched.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from typing import Protocol
+
+from controlplane.base import codes
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+from controlplane.claims import Claims
+from controlplane.claims import Declaration
+from controlplane.documents.content import FileContent
+from controlplane.documents.content import Unreadable
+from controlplane.documents.content import file_objects
+from controlplane.documents.content import spot_in
+from controlplane.documents.document import RawObject
+from controlplane.graph import Graph
+from controlplane.graph.cell import Fault
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.decode import decode
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.object import Object
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import Proxy
+from controlplane.queries.clients import client
+from controlplane.queries.faults import faults_of
+from controlplane.queries.mesh import MESH_CONFIG
+from controlplane.queries.objects import Objects
+from controlplane.queries.secrets import is_usable
+from controlplane.queries.snapshot import Resources
+from controlplane.queries.snapshot import resources
+
+Text = bytes | str | Unreadable
+
+
+class Accepted(Protocol):
+    """The objects that were accepted last, kept over restarts."""
+
+    def of_key(self, key: ObjectKey) -> RawObject | None: ...
+
+    def of_file(self, path: Path) -> Iterable[RawObject]: ...
+
+    def save(self, put: Iterable[RawObject], removed: Iterable[ObjectKey]) -> None: ...
+
+
+class NothingAccepted:
+    """No memory of earlier runs: what ``check`` uses."""
+
+    def of_key(self, key: ObjectKey) -> RawObject | None:  # noqa: ARG002  # the protocol's form
+        return None
+
+    def of_file(self, path: Path) -> Iterable[RawObject]:  # noqa: ARG002  # the protocol's form
+        return ()
+
+    def save(self, put: Iterable[RawObject], removed: Iterable[ObjectKey]) -> None:
+        """Forget them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What one batch of changed files did."""
+
+    revision: int
+    paths: tuple[Path, ...]
+    put: tuple[ObjectKey, ...]
+    removed: tuple[ObjectKey, ...]
+    refused: tuple[ObjectKey, ...]
+    """Declared anew and refused; the last accepted version of each, where there is one, stays."""
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.removed)
+
+
+class Engine:
+    """Owns the graph. Not for use by two tasks at once."""
+
+    def __init__(
+        self, mesh: MeshConfig, *, now: datetime, accepted: Accepted | None = None
+    ) -> None:
+        self.graph = Graph()
+        self.faults: list[Fault] = []
+        """What raised inside a guarded function, newest last: faults of ours, each kept once."""
+        self.graph.on_fault = self.faults.append
+        self._objects = Objects(self.graph)
+        self._claims = Claims()
+        self._files: dict[Path, FileContent] = {}
+        self._raw: dict[ObjectKey, RawObject] = {}
+        self._accepted: Accepted = accepted or NothingAccepted()
+        self._clients: dict[Client, int] = {}
+        self._doubtful: dict[ObjectKey, None] = {}
+        self._analysed: set[ObjectKey] = set()
+        self._now = now
+        self.graph.edit()
+        self.graph.set(MESH_CONFIG, "mesh", mesh)
+
+    @property
+    def revision(self) -> int:
+        return self.graph.revision
+
+    @property
+    def object_count(self) -> int:
+        return len(self._objects)
+
+    def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+        """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
+        revision = self.graph.edit()
+        touched: dict[ObjectKey, None] = {}
+        paths: list[Path] = []
+        for path, text in changes:
+            paths.append(path)
+            touched.update(dict.fromkeys(sorted(self._take(path, text))))
+        put, removed, refused = [], [], []
+        for key in touched:
+            outcome = self._settle(key)
+            if outcome is not None:
+                (put if outcome else removed).append(key)
+            winner = self._claims.winner(key)
+            if winner is not None and winner.is_refused:
+                refused.append(key)
+        self._objects.settle()
+        self._collect_doubtful()
+        self._accepted.save([self._raw[key] for key in put], removed)
+        return Edit(
+            revision=revision,
+            paths=tuple(paths),
+            put=tuple(put),
+            removed=tuple(removed),
+            refused=tuple(refused),
+        )
+
+    def set_mesh(self, mesh: MeshConfig) -> int:
+        """Take another MeshConfig; a new revision."""
+        revision = self.graph.edit()
+        self.graph.set(MESH_CONFIG, "mesh", mesh)
+        self._collect_doubtful()
+        return revision
+
+    # ------------------------------------------------------------ what proxies get
+
+    def client(self, proxy: Proxy) -> Client:
+        return client(self.graph, proxy)
+
+    def resources(self, client_: Client) -> Resources:
+        return resources(self.graph, client_)
+
+    def hold(self, client_: Client) -> None:
+        """Keep what is computed for a client while a proxy of it is connected."""
+        if not self._clients.setdefault(client_, 0):
+            self.graph.pin(resources, client_)
+        self._clients[client_] += 1
+
+    def release(self, client_: Client) -> None:
+        self._clients[client_] -= 1
+        if not self._clients[client_]:
+            del self._clients[client_]
+            self.graph.unpin(resources, client_)
+
+    # ------------------------------------------------------------ what is wrong, and where
+
+    def analyse(self, limit: int | None = None) -> bool:
+        """Look for what leads nowhere in up to ``limit`` objects in doubt; says whether more are
+        left.
+        """
+        self._collect_doubtful()
+        for _ in range(len(self._doubtful) if limit is None else min(limit, len(self._doubtful))):
+            key = next(iter(self._doubtful))
+            del self._doubtful[key]
+            if self._objects.get(key) is not None:
+                faults_of(self.graph, key)
+        return bool(self._doubtful)
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """Every diagnostic that is known now, without repeats; call ``analyse`` before for a whole
+        answer.
+        """
+        found: dict[Diagnostic, None] = {}
+        for content in self._files.values():
+            found.update(dict.fromkeys(content.diagnostics))
+        for declaration in self._claims.all():
+            found.update(dict.fromkeys(declaration.diagnostics))
+            if declaration is self._claims.winner(declaration.key):
+                found.update(dict.fromkeys(self._duplicates(declaration)))
+        found.update(dict.fromkeys(self.graph.notes()))
+        return list(found)
+
+    def spot(self, place: Place | Spot) -> Spot | None:
+        """The file, line and column of a place; ``None`` when no file declares its object."""
+        if isinstance(place, Spot):
+            return place
+        winner = self._claims.winner(place.object)
+        if winner is None:
+            return None
+        origin = winner.raw.origin
+        return spot_in(self._files[origin.path], origin, place)
+
+    def contents(self) -> tuple[FileContent, ...]:
+        return tuple(self._files.values())
+
+    def object(self, key: ObjectKey) -> Object[Any] | None:
+        """The object that is in force."""
+        return self._objects.get(key)
+
+    def is_refused(self, key: ObjectKey) -> bool:
+        winner = self._claims.winner(key)
+        return winner is not None and winner.is_refused
+
+    def declarations(self) -> Iterator[Declaration]:
+        return self._claims.all()
+
+    def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
+        previous = self._files.get(path)
+        if text is None:
+            self._files.pop(path, None)
+            return self._claims.replace(path, (), is_complete=True)
+        content = file_objects(path, text, previous)
+        self._files[path] = content
+        known = {id(d.raw): d for d in self._claims.of_file(path)}
+        declarations = tuple(known.get(id(raw)) or _declaration(raw) for raw in content.objects)
+        touched = self._claims.replace(path, declarations, is_complete=content.complete)
+        if previous is None and not content.complete:
+            declared = {d.key for d in declarations}
+            remembered = [r for r in self._accepted.of_file(path) if r.key not in declared]
+            self._claims.keep(path, (r.key for r in remembered))
+            touched.update(r.key for r in remembered)
+        return touched
+
+    def _settle(self, key: ObjectKey) -> bool | None:
+        """Bring one object in step with its claims: put (true), removed (false) or as it was."""
+        winner = self._claims.winner(key)
+        held = self._objects.get(key)
+        if winner is None:
+            if self._claims.is_kept(key):
+                return self._restore(key) if held is None else None
+            return self._remove(key) if held is not None else None
+        object_ = winner.object
+        if object_ is None:
+            if winner.is_refused:
+                return self._restore(key) if held is None else None
+            return self._remove(key) if held is not None else None
+        if held is not None and key.kind == SECRET and not is_usable(object_, self._now):
+            if is_usable(held, self._now):
+                return None
+        return self._put(object_, winner.raw)
+
+    def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
+        if self._objects.get(object_.key) == object_:
+            self._raw[object_.key] = raw
+            return None
+        self._objects.put(object_)
+        self._raw[object_.key] = raw
+        self._doubtful[object_.key] = None
+        if object_.key not in self._analysed:
+            self._analysed.add(object_.key)
+            self.graph.pin(faults_of, object_.key)
+        return True
+
+    def _remove(self, key: ObjectKey) -> bool:
+        self._objects.remove(key)
+        self._raw.pop(key, None)
+        self._doubtful.pop(key, None)
+        if key in self._analysed:
+            self._analysed.discard(key)
+            self.graph.unpin(faults_of, key)
+        return False
+
+    def _restore(self, key: ObjectKey) -> bool | None:
+        """Put back the version that an earlier run accepted last."""
+        raw = self._accepted.of_key(key)
+        object_ = decode(raw, Report()) if raw is not None else None
+        if raw is None or object_ is None:
+            return None
+        return self._put(object_, raw)
+
+    def _duplicates(self, winner: Declaration) -> Iterator[Diagnostic]:
+        place = Place(winner.key) / "metadata" / "name"
+        for loser in self._claims.losers(winner.key):
+            origin = loser.raw.origin
+            yield Diagnostic(
+                code=codes.DUPLICATE_OBJECT,
+                place=spot_in(self._files[origin.path], origin, place),
+                message=f"{winner.key.spoken} is declared a second time; the first by path counts",
+                hint="remove one of the two, or rename it",
+                related=(Related(place=place, message="the first is declared here"),),
+            )
+
+    def _collect_doubtful(self) -> None:
+        for function, args in self.graph.take_dirty():
+            if function is faults_of:
+                key = args[0]
+                assert isinstance(key, ObjectKey), "faults are looked for by object"
+                self._doubtful[key] = None
+
+
+def _declaration(raw: RawObject) -> Declaration:
+    report = Report()
+    object_ = decode(raw, report)
+    return Declaration(
+        raw=raw,
+        object=None if report.refused else object_,
+        diagnostics=tuple(report),
+        is_refused=report.refused,
+    )

@@ -1,0 +1,41 @@
+"""What leads nowhere in one object, whether a proxy is connected or not: the analysis that
+``check`` shows.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from typing import Final
+
+from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph.cell import Derived
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.queries.backends import destination_rule_faults
+from controlplane.queries.backends import service_entry_faults
+from controlplane.queries.backends import service_faults
+from controlplane.queries.gateways import gateway_faults
+from controlplane.queries.virtual_services import virtual_service_faults
+
+_FAULTS: Final[Mapping[Kind, Derived[[ObjectKey], Any]]] = {
+    DESTINATION_RULE: destination_rule_faults,
+    GATEWAY: gateway_faults,
+    SERVICE: service_faults,
+    SERVICE_ENTRY: service_entry_faults,
+    VIRTUAL_SERVICE: virtual_service_faults,
+}
+
+
+@derived
+def faults_of(graph: Graph, key: ObjectKey) -> None:
+    """Notes the diagnostics of one object; runs again when something that the object refers to
+    changes.
+    """
+    look = _FAULTS[key.kind] if key.kind in _FAULTS else None
+    if look is not None:
+        look(graph, key)

@@ -1,0 +1,46 @@
+"""Everything that one client is to have: a shelf of resources for each type."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.shelf import Shelf
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.model.proxy import Client
+from controlplane.queries.backends import clusters
+from controlplane.queries.backends import endpoints
+from controlplane.queries.listeners import listeners
+from controlplane.queries.routes import route_tables
+from controlplane.queries.secrets import secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """One shelf for each type; a shelf in which nothing changed is the same object as before."""
+
+    clusters: Shelf[Resource]
+    endpoints: Shelf[Resource]
+    listeners: Shelf[Resource]
+    routes: Shelf[Resource]
+    secrets: Shelf[Resource]
+
+    def __iter__(self) -> Iterator[tuple[TypeUrl, Shelf[Resource]]]:
+        yield TypeUrl.CLUSTER, self.clusters
+        yield TypeUrl.ENDPOINT, self.endpoints
+        yield TypeUrl.LISTENER, self.listeners
+        yield TypeUrl.ROUTE, self.routes
+        yield TypeUrl.SECRET, self.secrets
+
+
+@derived
+def resources(graph: Graph, client: Client) -> Resources:
+    """Runs again when any resource of this client comes, goes or changes."""
+    return Resources(
+        clusters=clusters(graph, client),
+        endpoints=endpoints(graph, client),
+        listeners=listeners(graph, client),
+        routes=route_tables(graph, client),
+        secrets=secrets(graph, client),
+    )
