@@ -10,6 +10,14 @@ from tests.support.network import can_isolate
 from tests.support.network import own_network
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-cases",
+        action="store_true",
+        help="write what proxies get into each case's expected.yaml; read the diff",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where networks cannot be separated, tests with a real Envoy share one worker."""
     if can_isolate():
