@@ -1,0 +1,188 @@
+"""The HTTP interface: health, metrics and the JSON that ``status`` and ``config`` show.
+
+    GET /readyz                    200 once the first load is complete, 503 before
+    GET /healthz                   200 while the process answers
+    GET /metrics                   Prometheus; istiod's names where the thing is the same
+    GET /api/v1/status             each proxy and type: synced, waiting, rejected
+    GET /api/v1/config/PROXY       what the proxy was sent; ?part=listeners and the like
+    GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
+    GET /api/v1/objects            the objects in force
+
+It reads and changes nothing, asks what it shows of an ``Overview``, and answers only to names that
+no web site can have (DNS rebinding). A raising request is logged and answered with 500: one of the
+three boundaries.
+"""
+
+import ipaddress
+from collections.abc import Awaitable
+from collections.abc import Callable
+from typing import Final
+from typing import Protocol
+
+import msgspec
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+from starlette.types import Receive
+from starlette.types import Scope
+from starlette.types import Send
+
+PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
+_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_log: Final = structlog.stdlib.get_logger(__name__)
+
+
+class Overview(Protocol):
+    """What the interface shows. A value is anything that msgspec encodes: plain data, frozen
+    dataclasses, enums (by value), datetimes. None holds a private key.
+    """
+
+    def ready(self) -> bool:
+        """Whether the first load is complete, so that proxies are answered."""
+
+    def status(self) -> object:
+        """Each connected proxy and, for each of its types, how far it is."""
+
+    def config(self, proxy: str, part: str) -> object | None:
+        """What ``proxy`` (``NAME.NAMESPACE``) has; ``part`` is one of ``PARTS``; keys left out.
+
+        ``None`` when no such proxy is connected.
+        """
+
+    def diagnostics(self) -> object:
+        """All that is wrong, in the form of ``check -o json``."""
+
+    def objects(self) -> object:
+        """The objects in force, with their files and lines."""
+
+    def metrics(self) -> tuple[bytes, str]:
+        """Prometheus' text and its content type."""
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def application(overview: Overview, host: str) -> ASGIApp:
+    """The interface over ``overview``; it answers to ``host``, which ``--admin`` names, too."""
+
+    async def readyz(_: Request) -> Response:
+        if overview.ready():
+            return PlainTextResponse("ready\n", headers=_HEADERS)
+        return PlainTextResponse("the first load is not complete\n", 503, headers=_HEADERS)
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n", headers=_HEADERS)
+
+    async def metrics(_: Request) -> Response:
+        text, content_type = overview.metrics()
+        return Response(text, headers={**_HEADERS, "content-type": content_type})
+
+    async def status(_: Request) -> Response:
+        return _json(overview.status())
+
+    async def config(request: Request) -> Response:
+        proxy, part = request.path_params["proxy"], request.query_params.get("part", "all")
+        if part not in PARTS:
+            return _fault(400, f'part "{part}" is none of {", ".join(PARTS)}')
+        found = overview.config(proxy, part)
+        return _fault(404, f'no proxy "{proxy}" is connected') if found is None else _json(found)
+
+    async def diagnostics(_: Request) -> Response:
+        return _json(overview.diagnostics())
+
+    async def objects(_: Request) -> Response:
+        return _json(overview.objects())
+
+    endpoints: tuple[tuple[str, Endpoint], ...] = (
+        ("/readyz", readyz),
+        ("/healthz", healthz),
+        ("/metrics", metrics),
+        ("/api/v1/status", status),
+        ("/api/v1/config/{proxy}", config),
+        ("/api/v1/diagnostics", diagnostics),
+        ("/api/v1/objects", objects),
+    )
+    routes = [Route(path, _bounded(endpoint), methods=["GET"]) for path, endpoint in endpoints]
+    handlers = {404: _not_found, 405: _not_found}
+    return LocalNames(Starlette(routes=routes, exception_handlers=handlers), host)
+
+
+def _bounded(endpoint: Endpoint) -> Endpoint:
+    """``endpoint``, whose faults cost their own request and nothing else."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Exception:
+            _log.exception("request_failed", path=request.url.path)
+            return _fault(500, "the control plane has a fault of its own; its log says which")
+
+    return answered
+
+
+class LocalNames:
+    """Refuses requests whose Host a web site could have made a browser send.
+
+    A site that points its name at this machine is sent to us under that name. Such a name has a dot
+    and is not a number; ``localhost``, addresses, names of one word (containers') and our own pass.
+    """
+
+    def __init__(self, inner: ASGIApp, own: str) -> None:
+        self._inner = inner
+        self._own = own
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._is_local(_host(scope)):
+            await _fault(421, "this name is not one of ours")(scope, receive, send)
+            return
+        await self._inner(scope, receive, send)
+
+    def _is_local(self, name: str) -> bool:
+        if "." not in name.rstrip(".") and ":" not in name:
+            return bool(name)
+        return name == self._own.lower() or _is_ip(name)
+
+
+def _host(scope: Scope) -> str:
+    """The name in the Host header, lower case, without the port; empty when there is not one."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) != 1:
+        return ""
+    host: str = hosts[0].decode("latin-1").lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _is_ip(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _json(value: object, status: int = 200) -> Response:
+    body = msgspec.json.encode(value, enc_hook=_plain) + b"\n"
+    return Response(body, status, headers={**_HEADERS, "content-type": "application/json"})
+
+
+def _plain(value: object) -> object:
+    """What msgspec does not know: read-only mappings as dicts, paths and the like as text."""
+    match value:
+        case _ if hasattr(value, "keys") and hasattr(value, "__getitem__"):
+            return dict(value)
+    return str(value)
+
+
+def _fault(status: int, message: str) -> Response:
+    return _json({"error": message}, status)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    return _fault(status, f"{request.method} {request.url.path} is not served")

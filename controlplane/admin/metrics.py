@@ -1,0 +1,145 @@
+"""Prometheus metrics, under istiod's names where they mean the same, so that its dashboards work.
+
+No label is a proxy's or an object's name: who connects chooses them, and each would stay for good.
+Source: Istio ``pilot/pkg/xds/monitoring.go``, ``pilot/pkg/model/push_context.go``,
+``security/pkg/server/ca/monitoring.go``.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from datetime import timedelta
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client import Counter
+from prometheus_client import Gauge
+from prometheus_client import Histogram
+from prometheus_client import ProcessCollector
+from prometheus_client import disable_created_metrics
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from controlplane.envoy.resource import TypeUrl
+
+SHORT: Final = {
+    TypeUrl.CLUSTER: "cds",
+    TypeUrl.ENDPOINT: "eds",
+    TypeUrl.LISTENER: "lds",
+    TypeUrl.ROUTE: "rds",
+    TypeUrl.SECRET: "sds",
+}
+_SECONDS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 3, 5, 10, 20, 30)
+"""Istio's own buckets begin at 0.1; most of what happens here is faster."""
+_SUFFIX: Final = re.compile(rb"^((?:# \w+ )?(?:pilot|citadel)\w+)_total\b", re.MULTILINE)
+"""What the client library appends to the names of counters; istiod's have none."""
+_BYTES: Final = (1_000, 10_000, 100_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000)
+
+
+class Metrics:
+    """What is counted, told by those who do it; figures that are only looked up are functions."""
+
+    def __init__(self, version: str) -> None:
+        disable_created_metrics()  # a second series for each, which no dashboard of Istio reads
+        own = CollectorRegistry()
+        ProcessCollector(registry=own)
+        self._registry = own
+        info = Gauge("pilot_info", "Version of the control plane.", ["version"], registry=own)
+        info.labels(version).set(1)
+        self._connections = Gauge("pilot_xds", "Connected proxies.", registry=own)
+        self._services = Gauge("pilot_services", "Services known.", registry=own)
+        self._virtual_services = Gauge(
+            "pilot_virt_services", "VirtualServices in force.", registry=own
+        )
+        self._objects = Gauge(
+            "controlplane_objects", "Objects, in force or refused.", ["state"], registry=own
+        )
+        self._root_expiry = Gauge(
+            "citadel_server_root_cert_expiry_timestamp",
+            "When the mesh's root certificate ends, in seconds since 1970.",
+            registry=own,
+        )
+        self._pushes = Counter(
+            "pilot_xds_pushes", "Responses sent to proxies.", ["type"], registry=own
+        )
+        self._rejects = Counter(
+            "pilot_total_xds_rejects", "Responses that proxies rejected.", ["type"], registry=own
+        )
+        self._size = Histogram(
+            "pilot_xds_config_size_bytes",
+            "Size of responses.",
+            ["type"],
+            buckets=_BYTES,
+            registry=own,
+        )
+        self._updates = Counter(
+            "pilot_inbound_updates", "Changes of configuration.", ["type"], registry=own
+        )
+        self._push_time = Histogram(
+            "pilot_pushcontext_init_seconds",
+            "From a change to the resources that follow from it.",
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._convergence = Histogram(
+            "pilot_proxy_convergence_time",
+            "From a change to a proxy's acknowledgement of it.",
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._certificates = Counter(
+            "citadel_server_success_cert_issuance_count",
+            "Workload certificates issued.",
+            registry=own,
+        )
+        self._refused_tokens = Counter(
+            "citadel_server_authentication_failure_count",
+            "Streams refused for want of a good token.",
+            registry=own,
+        )
+
+    def look_up(
+        self,
+        *,
+        connections: Callable[[], int],
+        services: Callable[[], int],
+        virtual_services: Callable[[], int],
+        objects: Callable[[], int],
+        refused: Callable[[], int],
+    ) -> None:
+        """Ask these for their figures whenever the metrics are read."""
+        self._connections.set_function(connections)
+        self._services.set_function(services)
+        self._virtual_services.set_function(virtual_services)
+        self._objects.labels("in_force").set_function(objects)
+        self._objects.labels("refused").set_function(refused)
+
+    def sent(self, type_url: TypeUrl, size: int) -> None:
+        """A response of ``size`` bytes went to one proxy."""
+        self._pushes.labels(SHORT[type_url]).inc()
+        self._size.labels(SHORT[type_url]).observe(size)
+
+    def rejected(self, type_url: TypeUrl) -> None:
+        self._rejects.labels(SHORT[type_url]).inc()
+
+    def changed(self, took: timedelta) -> None:
+        """The configuration changed; ``took`` until all that follows was computed."""
+        self._updates.labels("config").inc()
+        self._push_time.observe(took.total_seconds())
+
+    def converged(self, took: timedelta) -> None:
+        """One proxy acknowledged what a change meant for it, ``took`` after the change."""
+        self._convergence.observe(took.total_seconds())
+
+    def issued(self) -> None:
+        self._certificates.inc()
+
+    def token_refused(self) -> None:
+        self._refused_tokens.inc()
+
+    def root_expires(self, at: datetime) -> None:
+        self._root_expiry.set(at.timestamp())
+
+    def exposition(self) -> tuple[bytes, str]:
+        """Prometheus' text and its content type."""
+        return _SUFFIX.sub(rb"\1", generate_latest(self._registry)), CONTENT_TYPE_LATEST

@@ -1,0 +1,68 @@
+"""The HTTP server of the admin interface, in the event loop of everything else."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from controlplane.base.errors import ListenFailed
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """A socket that listens on ``host:port``; ``ListenFailed`` says why there is none."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        opened = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ListenFailed(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen(128)
+    except OSError as error:
+        opened.close()
+        raise ListenFailed(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            hint="choose another with --admin HOST:PORT",
+        ) from error
+    return opened
+
+
+@asynccontextmanager
+async def serving(application: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
+    """Answer on ``listening`` while the block runs; the socket is closed afterwards."""
+    server = _Server(
+        uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            http="h11",
+            ws="none",
+            limit_concurrency=256,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve(sockets=[listening]))
+        try:
+            yield
+        finally:
+            server.should_exit = True

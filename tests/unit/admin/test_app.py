@@ -1,0 +1,219 @@
+"""The HTTP interface: what it answers, to whom, and when."""
+
+from collections.abc import AsyncIterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+
+import httpx
+import pytest
+
+from controlplane.admin.app import application
+from controlplane.admin.metrics import Metrics
+from controlplane.admin.server import listener
+from controlplane.admin.server import serving
+from controlplane.base.errors import ListenFailed
+from controlplane.envoy.resource import TypeUrl
+
+
+class State(Enum):
+    SYNCED = "synced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    name: str
+    types: Mapping[str, State]
+    since: datetime
+    file: Path
+
+
+@dataclass
+class Fleet:
+    """A small overview: one proxy."""
+
+    loaded: bool = True
+    counted: Metrics = field(default_factory=lambda: Metrics("0.1.0"))
+
+    def ready(self) -> bool:
+        return self.loaded
+
+    def status(self) -> object:
+        types = MappingProxyType({"routes": State.SYNCED})
+        since = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        return (Proxy(name="edge.shop", types=types, since=since, file=Path("mesh/a.yaml")),)
+
+    def config(self, proxy: str, part: str) -> object | None:
+        return {"part": part} if proxy == "edge.shop" else None
+
+    def diagnostics(self) -> object:
+        return {"diagnostics": [], "objects": 3, "refused": 0}
+
+    def objects(self) -> object:
+        raise ValueError("a fault of ours")
+
+    def metrics(self) -> tuple[bytes, str]:
+        return self.counted.exposition()
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+@pytest.fixture
+async def client(fleet: Fleet) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=application(fleet, "cp.example.com"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:15014") as client:
+        yield client
+
+
+async def test_it_is_ready_once_the_first_load_is_complete(
+    fleet: Fleet, client: httpx.AsyncClient
+) -> None:
+    fleet.loaded = False
+    early = await client.get("/readyz")
+    alive = await client.get("/healthz")
+    fleet.loaded = True
+    late = await client.get("/readyz")
+
+    assert (early.status_code, early.text) == (503, "the first load is not complete\n")
+    assert (alive.status_code, alive.text) == (200, "ok\n")
+    assert (late.status_code, late.text) == (200, "ready\n")
+
+
+async def test_values_come_as_plain_json(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/status")
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == [
+        {
+            "name": "edge.shop",
+            "types": {"routes": "synced"},
+            "since": "2026-03-01T12:00:00Z",
+            "file": "mesh/a.yaml",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("/api/v1/config/edge.shop", 200, {"part": "all"}),
+        ("/api/v1/config/edge.shop?part=routes", 200, {"part": "routes"}),
+        ("/api/v1/config/nobody", 404, {"error": 'no proxy "nobody" is connected'}),
+        (
+            "/api/v1/config/edge.shop?part=x",
+            400,
+            {
+                "error": 'part "x" is none of all, listeners, routes, clusters, endpoints, secrets',
+            },
+        ),
+        ("/api/v1/diagnostics", 200, {"diagnostics": [], "objects": 3, "refused": 0}),
+        ("/debug", 404, {"error": "GET /debug is not served"}),
+    ],
+)
+async def test_what_is_asked_for_is_answered(
+    client: httpx.AsyncClient, path: str, status: int, body: object
+) -> None:
+    answer = await client.get(path)
+
+    assert (answer.status_code, answer.json()) == (status, body)
+
+
+async def test_nothing_can_be_changed(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v1/status")
+
+    assert (answer.status_code, answer.json()) == (
+        405,
+        {"error": "POST /api/v1/status is not served"},
+    )
+
+
+async def test_a_fault_of_ours_costs_one_request(
+    client: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await client.get("/api/v1/objects")
+
+    assert answer.status_code == 500
+    assert "a fault of ours" not in answer.text
+    assert "ValueError: a fault of ours" in capsys.readouterr().out
+    assert (await client.get("/api/v1/status")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:15014", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:15014", 200),
+        ("10.0.0.7:15014", 200),
+        ("controlplane:15014", 200),
+        ("CP.example.com", 200),
+        ("evil.example", 421),
+        ("evil.example:15014", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.", 200),
+        ("evil.example.", 421),
+        ("", 421),
+    ],
+)
+async def test_only_names_that_no_web_site_can_have_are_answered(
+    client: httpx.AsyncClient, host: str, status: int
+) -> None:
+    answer = await client.get("/api/v1/status", headers={"host": host})
+
+    assert answer.status_code == status
+
+
+async def test_metrics_have_istiods_names(fleet: Fleet, client: httpx.AsyncClient) -> None:
+    fleet.counted.look_up(
+        connections=lambda: 7,
+        services=lambda: 5,
+        virtual_services=lambda: 4,
+        objects=lambda: 11,
+        refused=lambda: 1,
+    )
+    fleet.counted.sent(TypeUrl.ROUTE, 1234)
+    fleet.counted.rejected(TypeUrl.LISTENER)
+    fleet.counted.changed(timedelta(milliseconds=3))
+    fleet.counted.converged(timedelta(milliseconds=30))
+    fleet.counted.root_expires(datetime(2036, 1, 1, tzinfo=UTC))
+
+    answer = await client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    lines = answer.text.splitlines()
+    for line in (
+        'pilot_info{version="0.1.0"} 1.0',
+        "pilot_xds 7.0",
+        "pilot_services 5.0",
+        "pilot_virt_services 4.0",
+        'controlplane_objects{state="refused"} 1.0',
+        "# TYPE pilot_xds_pushes counter",
+        'pilot_xds_pushes{type="rds"} 1.0',
+        'pilot_total_xds_rejects{type="lds"} 1.0',
+        'pilot_proxy_convergence_time_bucket{le="0.1"} 1.0',
+        "citadel_server_root_cert_expiry_timestamp 2.0827584e+09",
+    ):
+        assert line in lines
+
+
+async def test_it_serves_on_a_socket_and_stops(fleet: Fleet) -> None:
+    listening = listener("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+
+    async with serving(application(fleet, "127.0.0.1"), listening), httpx.AsyncClient() as client:
+        assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+        with pytest.raises(ListenFailed) as caught:
+            listener("127.0.0.1", port)
+
+    assert caught.value.message == f"cannot listen on 127.0.0.1:{port}: Address already in use"
+    listener("127.0.0.1", port).close()
