@@ -1,0 +1,167 @@
+"""Configuration files as a stream: everything that is there at first, then each change within
+milliseconds.
+
+Events of the file system are hints at where to look; what is told is decided by content (``tree``).
+Folders are watched, never files, so renames, links that are swapped (a ConfigMap's ``..data``) and
+folders that come and go are seen; a scan of everything every two seconds finds what the events did
+not say (network file systems, lost events).
+Source: inotify(7), "Limitations and caveats".
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+import structlog
+from watchfiles import Change
+from watchfiles._rust_notify import RustNotify
+from watchfiles._rust_notify import WatchfilesRustInternalError
+
+from controlplane.sources.tree import Changed
+from controlplane.sources.tree import Moment
+from controlplane.sources.tree import Tree
+from controlplane.sources.watched import Kinds
+from controlplane.sources.watched import Watched
+
+RESCAN: Final = timedelta(seconds=2)
+POLLING: Final = 0.3  # seconds between scans where there are no events; watchfiles' own default
+_STEP: Final = 1  # milliseconds between watchfiles' looks at its queue; the latency of a change
+_BATCH: Final = 50  # milliseconds at most until events that keep coming are handed out
+
+log = structlog.get_logger(__name__)
+
+Tell = Callable[[tuple[Changed, ...]], None]
+
+
+def loaded(paths: Sequence[Path]) -> tuple[Changed, ...]:
+    """All files below ``paths``, once; ``ConfigMissing`` when one of these does not exist."""
+    return Tree(paths).load(_now())
+
+
+async def changes(
+    paths: Sequence[Path],
+    *,
+    environment: Mapping[str, str],
+    rescan: timedelta = RESCAN,
+) -> AsyncGenerator[tuple[Changed, ...], None]:
+    """Yield all files below ``paths`` as the first batch, even if it is empty, then what changes.
+
+    ``ConfigMissing`` when one of the paths does not exist at first. Later a missing path keeps what
+    it held. ``WATCHFILES_FORCE_POLLING`` in ``environment`` switches to scans instead of events.
+    """
+    loop = asyncio.get_running_loop()
+    batches: asyncio.Queue[tuple[Changed, ...] | None] = asyncio.Queue()
+    stop = Event()
+
+    def tell(batch: tuple[Changed, ...] | None) -> None:
+        loop.call_soon_threadsafe(batches.put_nowait, batch)
+
+    watch = _Watch(Tree(paths), tell, stop, rescan.total_seconds(), polling=_polls(environment))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="files") as executor:
+        watching = executor.submit(watch.run)
+        watching.add_done_callback(lambda _: tell(None))
+        try:
+            while (batch := await batches.get()) is not None:
+                yield batch
+            watching.result()
+        finally:
+            stop.set()
+
+
+class _Watch:
+    """Runs in a thread of its own until ``stop`` is set."""
+
+    def __init__(
+        self, tree: Tree, tell: Tell, stop: Event, rescan: float, *, polling: bool
+    ) -> None:
+        self._tree = tree
+        self._tell = tell
+        self._stop = stop
+        self._rescan = rescan
+        self._polling = polling
+        self._next_scan = 0.0
+
+    def run(self) -> None:
+        self._tell(self._tree.load(_now()))
+        while not self._stop.is_set():
+            watched = Watched(self._tree)
+            notify = None if self._polling else self._notify(watched)
+            self._scan()  # what changed before the folders were watched
+            if notify is None:
+                self._stop.wait(min(POLLING, self._timeout() / 1000))
+            else:
+                with notify:
+                    self._follow(notify, watched)
+
+    def _notify(self, watched: Watched) -> RustNotify | None:
+        try:
+            return RustNotify(sorted(watched.all), False, False, 0, False, True)
+        except FileNotFoundError:
+            return None  # a folder is gone already: scan, then try again
+        except (OSError, WatchfilesRustInternalError) as error:
+            log.warning("watching_failed", reason=str(error), effect="files are polled instead")
+            self._polling = True
+            return None
+
+    def _follow(self, notify: RustNotify, watched: Watched) -> None:
+        """Look where events hint at, until other folders have to be watched."""
+        while not watched.is_outdated():
+            found = notify.watch(_BATCH, _STEP, self._timeout(), self._stop)
+            if found in ("stop", "signal"):
+                self._stop.set()
+                return
+            events = _by_path(found) if isinstance(found, set) else {}
+            if time.monotonic() >= self._next_scan or watched.demand_scan(events):
+                self._scan()
+            else:
+                self._glance(events, watched)
+            if watched.are_lost(events):
+                return
+
+    def _scan(self) -> None:
+        if batch := self._tree.scan(_now()):
+            self._tell(batch)
+        self._next_scan = time.monotonic() + self._rescan
+
+    def _glance(self, events: Mapping[str, Kinds], watched: Watched) -> None:
+        """Look only at the files that the events name, and at those that are waited for."""
+        now = _now()
+        hints: dict[str, Kinds] = {path: frozenset() for path in self._tree.waiting(now)}
+        hints |= {
+            watched.shown(path): kinds for path, kinds in events.items() if watched.knows(path)
+        }
+        looks = (
+            self._tree.glance(path, now, replaced=kinds == {Change.added})
+            for path, kinds in sorted(hints.items())
+        )
+        if batch := tuple(change for change in looks if change is not None):
+            self._tell(batch)
+
+    def _timeout(self) -> int:
+        """Milliseconds until something is due without an event."""
+        due = self._tree.due()
+        until = self._next_scan if due is None else min(due, self._next_scan)
+        return max(int((until - time.monotonic()) * 1000) + 1, 1)
+
+
+def _by_path(found: set[tuple[int, str]]) -> dict[str, Kinds]:
+    paths = {path for _, path in found}
+    return {path: frozenset(Change(c) for c, p in found if p == path) for path in paths}
+
+
+def _now() -> Moment:
+    return Moment(time.monotonic(), time.time())
+
+
+def _polls(environment: Mapping[str, str]) -> bool:
+    """As watchfiles reads it. Source: watchfiles, ``force_polling``."""
+    wish = environment.get("WATCHFILES_FORCE_POLLING", "").lower()
+    return wish not in ("", "false", "disable", "disabled")

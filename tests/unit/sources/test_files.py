@@ -1,0 +1,281 @@
+"""Configuration files as they change, on a real disk.
+
+Every wait is for an event, never for a time.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from controlplane.base.errors import ConfigMissing
+from controlplane.documents.content import Unreadable
+from controlplane.sources.files import changes
+from controlplane.sources.files import loaded
+from controlplane.sources.tree import Changed
+
+HOUR = timedelta(hours=1)
+"""So long between scans that what a test sees comes from events."""
+
+Stream = AsyncGenerator[tuple[Changed, ...], None]
+
+
+def stream(*paths: Path, rescan: timedelta = HOUR) -> "aclosing[Stream]":
+    return aclosing(changes(paths, environment={}, rescan=rescan))
+
+
+async def batch(files: Stream) -> dict[str, bytes | Unreadable | None]:
+    changed = await asyncio.wait_for(anext(files), timeout=10)
+    return {change.path.name: change.text for change in changed}
+
+
+def replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text)
+    temporary.rename(path)
+
+
+def test_a_load_holds_every_configuration_file_sorted_by_path(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.yaml", "a.yml", "sub/c.json", "notes.txt", ".hidden.yaml", "old.yaml~"):
+        (tmp_path / name).write_text(name)
+
+    assert loaded([tmp_path]) == (
+        Changed(path=tmp_path / "a.yml", text=b"a.yml"),
+        Changed(path=tmp_path / "b.yaml", text=b"b.yaml"),
+        Changed(path=tmp_path / "sub" / "c.json", text=b"sub/c.json"),
+    )
+
+
+def test_a_file_that_is_named_itself_counts_whatever_its_name_is(tmp_path: Path) -> None:
+    named = tmp_path / "mesh.conf"
+    named.write_text("x")
+
+    assert loaded([named]) == (Changed(path=named, text=b"x"),)
+
+
+def test_a_path_that_does_not_exist_is_a_fault_of_the_world(tmp_path: Path) -> None:
+    with pytest.raises(ConfigMissing, match=r"mesh does not exist"):
+        loaded([tmp_path / "mesh"])
+
+
+def test_a_file_is_seen_once_however_many_ways_lead_to_it(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.yaml").write_text("x")
+    (tmp_path / "again").symlink_to("real")
+    (tmp_path / "loop").symlink_to(".")
+    (tmp_path / "b.yaml").symlink_to("real/a.yaml")
+
+    found = loaded([tmp_path, tmp_path / "real", tmp_path / "b.yaml"])
+
+    assert len(found) == 1
+
+
+async def test_the_first_batch_is_the_load_even_of_nothing(tmp_path: Path) -> None:
+    async with stream(tmp_path) as files:
+        assert await batch(files) == {}
+
+
+async def test_a_written_file_is_told(tmp_path: Path) -> None:
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").write_text("one")
+        assert await batch(files) == {"a.yaml": b"one"}
+
+        (tmp_path / "a.yaml").write_text("two")
+        assert await batch(files) == {"a.yaml": b"two"}
+
+
+async def test_a_file_that_is_renamed_over_another_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("one")
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        for text in ("two", "three", "four"):
+            replace(tmp_path / "a.yaml", text)
+            assert await batch(files) == {"a.yaml": text.encode()}
+
+
+async def test_a_deleted_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("one")
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").unlink()
+
+        assert await batch(files) == {"a.yaml": None}
+
+
+async def test_a_renamed_file_leaves_and_comes_in_one_batch(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("one")
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").rename(tmp_path / "b.yaml")
+
+        assert await batch(files) == {"a.yaml": None, "b.yaml": b"one"}
+
+
+async def test_saving_by_deleting_is_one_change(tmp_path: Path) -> None:
+    """As vim does: the old file becomes a backup, a new one of its name is written."""
+    (tmp_path / "a.yaml").write_text("one")
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").rename(tmp_path / "a.yaml~")
+        (tmp_path / "a.yaml").write_text("two")
+        (tmp_path / "a.yaml~").unlink()
+
+        assert await batch(files) == {"a.yaml": b"two"}
+
+
+async def test_a_file_that_was_touched_and_says_the_same_is_no_change(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("one")
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").write_text("one")
+        replace(tmp_path / "a.yaml", "one")
+        (tmp_path / "b.yaml").write_text("two")
+
+        assert await batch(files) == {"b.yaml": b"two"}
+
+
+async def test_files_in_new_folders_are_told(tmp_path: Path) -> None:
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        (tmp_path / "x" / "y").mkdir(parents=True)
+        (tmp_path / "x" / "y" / "a.yaml").write_text("one")
+        assert await batch(files) == {"a.yaml": b"one"}
+
+        (tmp_path / "x" / "y" / "a.yaml").write_text("two")
+        assert await batch(files) == {"a.yaml": b"two"}
+
+
+async def test_a_folder_that_is_moved_away_takes_its_files_along(tmp_path: Path) -> None:
+    mesh = tmp_path / "mesh"
+    (mesh / "x").mkdir(parents=True)
+    (mesh / "x" / "a.yaml").write_text("one")
+    async with stream(mesh) as files:
+        await batch(files)
+
+        (mesh / "x").rename(tmp_path / "x")
+
+        assert await batch(files) == {"a.yaml": None}
+
+
+async def test_a_missing_root_keeps_its_files_until_it_is_back(tmp_path: Path) -> None:
+    mesh = tmp_path / "mesh"
+    mesh.mkdir()
+    (mesh / "a.yaml").write_text("one")
+    (mesh / "b.yaml").write_text("one")
+    async with stream(mesh) as files:
+        await batch(files)
+
+        shutil.rmtree(mesh)
+        mesh.mkdir()
+        (mesh / "b.yaml").write_text("two")
+
+        told: dict[str, bytes | Unreadable | None] = {}
+        while told != {"a.yaml": None, "b.yaml": b"two"}:
+            told |= await batch(files)
+
+        (mesh / "c.yaml").write_text("three")
+        assert await batch(files) == {"c.yaml": b"three"}
+
+
+async def test_a_configmap_that_is_swapped_is_one_batch(tmp_path: Path) -> None:
+    for version in ("1", "2", "3"):
+        (tmp_path / f"..v{version}").mkdir()
+        (tmp_path / f"..v{version}" / "a.yaml").write_text(f"a{version}")
+        (tmp_path / f"..v{version}" / "b.yaml").write_text(f"b{version}")
+    (tmp_path / "..data").symlink_to("..v1")
+    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
+    (tmp_path / "b.yaml").symlink_to("..data/b.yaml")
+    async with stream(tmp_path) as files:
+        assert await batch(files) == {"a.yaml": b"a1", "b.yaml": b"b1"}
+
+        for version in ("2", "3"):
+            (tmp_path / "..new").symlink_to(f"..v{version}")
+            (tmp_path / "..new").rename(tmp_path / "..data")
+            assert await batch(files) == {
+                "a.yaml": f"a{version}".encode(),
+                "b.yaml": f"b{version}".encode(),
+            }
+
+
+async def test_a_root_that_is_a_link_follows_it(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "a.yaml").write_text(version)
+    (tmp_path / "mesh").symlink_to("1")
+    async with stream(tmp_path / "mesh") as files:
+        assert await batch(files) == {"a.yaml": b"1"}
+
+        (tmp_path / "next").symlink_to("2")
+        (tmp_path / "next").rename(tmp_path / "mesh")
+
+        assert await batch(files) == {"a.yaml": b"2"}
+
+
+async def test_what_a_link_leads_to_is_watched_too(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "a.yaml").write_text("one")
+    (tmp_path / "mesh" / "a.yaml").symlink_to("../a.yaml")
+    async with stream(tmp_path / "mesh") as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").write_text("two")
+
+        assert await batch(files) == {"a.yaml": b"two"}
+
+
+async def test_an_emptied_file_is_not_taken_for_an_empty_one_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("one")
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        path.write_text("")
+        (tmp_path / "b.yaml").write_text("seen after the emptying")
+        assert await batch(files) == {"b.yaml": b"seen after the emptying"}
+
+        path.write_text("two")
+        assert await batch(files) == {"a.yaml": b"two"}
+
+
+async def test_scans_find_what_no_event_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mesh").mkdir()
+    paths = [Path("mesh")]
+    forced = changes(paths, environment={"WATCHFILES_FORCE_POLLING": "1"}, rescan=HOUR)
+    async with aclosing(forced) as files:
+        await batch(files)
+
+        (tmp_path / "mesh" / "a.yaml").write_text("one")
+
+        assert await asyncio.wait_for(anext(files), timeout=10) == (
+            Changed(path=Path("mesh/a.yaml"), text=b"one"),
+        )
+
+
+async def test_relative_paths_stay_as_they_were_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with stream(Path()) as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").write_text("one")
+
+        assert await asyncio.wait_for(anext(files), timeout=10) == (
+            Changed(path=Path("a.yaml"), text=b"one"),
+        )
