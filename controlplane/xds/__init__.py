@@ -1,0 +1,1 @@
+"""xDS: sessions that know the protocol and no sockets, and the server that gives them some."""

@@ -1,0 +1,194 @@
+"""Who is connected, and what each proxy said of what it was sent.
+
+Plain values for ``status``, made for JSON. Nothing here changes what is computed or sent.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from enum import Enum
+
+from controlplane.envoy.resource import TypeUrl
+from controlplane.model.proxy import Proxy
+from controlplane.xds.conversation import Output
+from controlplane.xds.payload import Variant
+from controlplane.xds.session import PUSH_ORDER
+from controlplane.xds.session import Session
+
+
+class Standing(Enum):
+    """``UNASKED``: the proxy never asked for the type. ``WAITING``: it has yet to answer."""
+
+    UNASKED = "unasked"
+    SYNCED = "synced"
+    WAITING = "waiting"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A resource that the proxy refuses; the proxy goes on with the form before it, if any."""
+
+    name: str
+    version: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeStatus:
+    """One xDS type of one proxy. ``revision`` is the last one that it acknowledged completely."""
+
+    type: str
+    standing: Standing
+    since: datetime | None
+    revision: int | None
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyStatus:
+    """One connected proxy."""
+
+    name: str
+    namespace: str
+    role: str
+    service_account: str
+    node: str
+    peer: str
+    variant: str
+    connected: datetime
+    revision: int | None
+    types: tuple[TypeStatus, ...]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Connection:
+    """The record of one stream, kept by its server."""
+
+    proxy: Proxy
+    node: str
+    peer: str
+    variant: Variant
+    connected: datetime
+    session: Session
+    revision: int | None = None
+    since: dict[TypeUrl, datetime] = field(default_factory=dict)
+    acked: dict[TypeUrl, int] = field(default_factory=dict)
+
+    def status(self) -> ProxyStatus:
+        return ProxyStatus(
+            name=self.proxy.name,
+            namespace=self.proxy.namespace,
+            role=self.proxy.role.value,
+            service_account=self.proxy.service_account,
+            node=self.node,
+            peer=self.peer,
+            variant=self.variant.name.lower(),
+            connected=self.connected,
+            revision=self.revision,
+            types=tuple(self._type_status(type_url) for type_url in PUSH_ORDER),
+        )
+
+    def _type_status(self, type_url: TypeUrl) -> TypeStatus:
+        rejected = self.session.rejections(type_url)
+        return TypeStatus(
+            type=type_url.name.lower(),
+            standing=self._standing(type_url, refuses=bool(rejected)),
+            since=self.since.get(type_url),
+            revision=self._revision(type_url),
+            rejections=tuple(
+                Rejection(name=r.name, version=r.version, error=r.error) for r in rejected
+            ),
+        )
+
+    def _standing(self, type_url: TypeUrl, *, refuses: bool) -> Standing:
+        if refuses:
+            return Standing.REJECTED
+        if self.session.awaits(type_url):
+            return Standing.WAITING
+        return Standing.SYNCED if self.session.subscribed(type_url) else Standing.UNASKED
+
+    def _revision(self, type_url: TypeUrl) -> int | None:
+        if not self.session.subscribed(type_url):
+            return None
+        return self.acked.get(type_url) if self.session.awaits(type_url) else self.revision
+
+
+class Connections:
+    """The connected proxies. ``clock`` gives the time in UTC."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._connections: set[Connection] = set()
+        self._behind: set[Connection] = set()
+        self._published = 0
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    @property
+    def proxies(self) -> tuple[Proxy, ...]:
+        """The proxies that are connected now, each once."""
+        return tuple(dict.fromkeys(c.proxy for c in self._in_order()))
+
+    def states(self) -> tuple[ProxyStatus, ...]:
+        """What is known of every connected proxy, by namespace and name."""
+        return tuple(connection.status() for connection in self._in_order())
+
+    async def acknowledged(self, revision: int) -> None:
+        """Return once every connected proxy has answered everything up to ``revision``.
+
+        A proxy that refused a part of it has answered; one that disconnects is not waited for.
+        """
+        if revision > self._published or self._behind:
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append((revision, future))
+            await future
+
+    # For the server
+
+    def joined(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._behind.add(connection)
+
+    def left(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._behind.discard(connection)
+        self._wake()
+
+    def published(self, revision: int) -> None:
+        """``revision`` is what every session has been given from now on."""
+        self._published = revision
+        self._behind |= self._connections
+
+    def noted(self, connection: Connection, outputs: tuple[Output, ...]) -> None:
+        """An event of ``connection`` had these outputs."""
+        session = connection.session
+        for output in outputs:
+            type_url = output.type_url
+            if session.awaits(type_url):
+                connection.since.setdefault(type_url, self._clock())
+            else:
+                connection.since.pop(type_url, None)
+                connection.acked[type_url] = self._published
+        if session.settled and connection in self._connections:
+            connection.revision = self._published
+            self._behind.discard(connection)
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._waiting or self._behind:
+            return
+        due = [future for revision, future in self._waiting if revision <= self._published]
+        self._waiting = [w for w in self._waiting if w[0] > self._published]
+        for future in due:
+            if not future.done():
+                future.set_result(None)
+
+    def _in_order(self) -> list[Connection]:
+        return sorted(
+            self._connections, key=lambda c: (c.proxy.namespace, c.proxy.name, c.connected)
+        )

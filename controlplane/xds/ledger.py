@@ -1,0 +1,190 @@
+"""What one stream knows of one type: what the client asked for, was given and refused."""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+
+from controlplane.base.shelf import Shelf
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.xds.conversation import Nonce
+from controlplane.xds.conversation import Rejected
+from controlplane.xds.payload import Payload
+from controlplane.xds.shared import Names
+from controlplane.xds.snapshot import NOTHING
+
+NO_NONCE: Final = Nonce("")
+NO_NAMES: Final[Names] = frozenset()
+FLIGHTS_LIMIT: Final = 128  # un-ACKed responses that are still told apart when the client is slow
+TRIAL_WIDTH: Final = 64  # a refused response is sent again in up to so many parts
+VERSIONS_LIMIT: Final = 16  # refused versions of one resource that are remembered
+
+WILDCARD_BY_SILENCE: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER})
+"""A first request without names asks for everything of these types, and for nothing of the others.
+
+Source: xDS protocol, "How the client specifies what resources to return".
+"""
+
+
+@dataclass(slots=True)
+class Flight:
+    """A response on its way. ``before`` is what the client had been given until then."""
+
+    payload: Payload
+    before: Shelf[Resource]
+    awaited: bool
+
+
+@dataclass(slots=True)
+class Held:
+    """A resource of which the client refused ``versions``; it is held at ``good``, or absent.
+
+    ``now`` is the refusal in force: until another form is acknowledged or the resource is gone.
+    """
+
+    good: Resource | None
+    versions: dict[str, str] = field(default_factory=dict)
+    now: Rejected | None = None
+
+    def refuse(self, rejection: Rejected) -> None:
+        if len(self.versions) >= VERSIONS_LIMIT:
+            self.versions.pop(next(iter(self.versions)))
+        self.versions[rejection.version] = rejection.error
+        self.now = rejection
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The account of one type on one stream.
+
+    Whatever is in scope was given to the client as it is in ``given``, but for what is ``held`` or
+    ``suspended``. ``due`` names must be answered whatever their version. ``owed`` are endpoints of
+    clusters that were sent before any endpoints were asked for. ``gone`` is what the client still
+    has and what is to be removed once nothing refers to it. ``greeting``: an empty answer is due.
+    """
+
+    type_url: TypeUrl
+    asked: bool = False
+    wildcard: bool = False
+    named: bool = False
+    names: Names = NO_NAMES
+    given: Shelf[Resource] = NOTHING
+    due: Names = NO_NAMES
+    owed: Names = NO_NAMES
+    greeting: bool = False
+    gone: dict[str, Resource | None] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
+    suspended: dict[str, Resource | None] = field(default_factory=dict)
+    trials: deque[Names] = field(default_factory=deque)
+    tried_before: Shelf[Resource] = NOTHING
+    flights: dict[Nonce, Flight] = field(default_factory=dict)
+    last: Nonce = NO_NONCE
+    patient: bool = True
+
+    @property
+    def scope(self) -> Names | None:
+        """The names that are subscribed; ``None`` is everything."""
+        return None if self.wildcard else self.names
+
+    def covers(self, name: str) -> bool:
+        return self.wildcard or name in self.names
+
+    @property
+    def awaiting(self) -> int:
+        """How many responses must be answered before the next generation is sent."""
+        return sum(flight.awaited for flight in self.flights.values()) if self.flights else 0
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.trials) or self.awaiting > 0
+
+    @property
+    def rejections(self) -> tuple[Rejected, ...]:
+        """What is refused now, by name."""
+        if not self.held:
+            return ()
+        return tuple(held.now for _, held in sorted(self.held.items()) if held.now is not None)
+
+    def depart(self, nonce: Nonce, flight: Flight) -> None:
+        if len(self.flights) >= FLIGHTS_LIMIT:
+            self.flights.pop(next(iter(self.flights)))
+        self.flights[nonce] = flight
+        self.last = nonce
+
+    def tire(self) -> None:
+        """Wait no longer for what is on its way; its answers are still understood."""
+        for flight in self.flights.values():
+            flight.awaited = False
+        self.patient = False
+
+    def form(self, name: str, base: Shelf[Resource]) -> Resource | None:
+        """The form of ``name`` in ``base`` that this client takes."""
+        if name in self.suspended:
+            return self.suspended[name]
+        resource, held = base.get(name), self.held.get(name)
+        if resource is not None and held is not None and resource.version in held.versions:
+            return held.good
+        return resource
+
+    def holds(self, name: str, base: Shelf[Resource]) -> bool:
+        """Whether ``base`` has a form of ``name`` that was refused; then it is reported as such."""
+        resource, held = base.get(name), self.held.get(name)
+        if resource is None or held is None or resource.version not in held.versions:
+            return False
+        error = held.versions[resource.version]
+        held.now = Rejected(self.type_url, name, resource.version, error)
+        return True
+
+    def good(self, name: str, before: Shelf[Resource]) -> Resource | None:
+        """The last form of ``name`` that the client took, as far as this stream knows."""
+        held = self.held.get(name)
+        return held.good if held is not None else before.get(name)
+
+    def accept(self, payload: Payload) -> None:
+        """The client took ``payload``: what it holds by these names is good.
+
+        A refusal ends with that, but not when the good form was only said again.
+        """
+        for resource in payload.resources if self.held else ():
+            held = self.held.get(resource.name)
+            if held is not None and resource.name in payload.fresh:
+                held.good = resource
+                wanted = self.given.get(resource.name)
+                if wanted is None or wanted.version == resource.version:
+                    held.now = None
+
+    def refuse(self, resource: Resource, before: Shelf[Resource], error: str) -> Rejected:
+        """The client refused this one resource: hold it at its last good form."""
+        good = self.good(resource.name, before)
+        if good is not None and good.version == resource.version:
+            good = None  # it was only now subscribed to: the client never had it
+        held = self.held.setdefault(resource.name, Held(good))
+        rejection = Rejected(self.type_url, resource.name, resource.version, error)
+        held.refuse(rejection)
+        return rejection
+
+    def leave(self, name: str, resource: Resource | None) -> None:
+        """``name`` is gone from the mesh; the client has it until it is removed."""
+        self.gone[name] = resource
+        if (held := self.held.get(name)) is not None:
+            held.good, held.now = None, None
+
+
+def trial_groups(suspects: Names, error: str) -> tuple[Names, ...]:
+    """The suspects of a refused response in groups to send again; whom the error names goes first.
+
+    Listeners and clusters are named by Envoy, routes, endpoints and secrets are not. Up to
+    ``TRIAL_WIDTH`` suspects go one by one; more are divided and, when refused, divided again.
+    """
+    named = sorted(name for name in suspects if name in error and _is_named(name, error))
+    rest = sorted(suspects.difference(named))
+    step = -(-len(rest) // TRIAL_WIDTH) or 1
+    groups = [frozenset(rest[i : i + step]) for i in range(0, len(rest), step)]
+    return (*(frozenset((name,)) for name in named), *groups)
+
+
+def _is_named(name: str, error: str) -> bool:
+    """Whether ``error`` has ``name`` as a word of its own, not as a part of a longer name."""
+    return re.search(rf"(?<![\w.|-]){re.escape(name)}(?![\w|-])", error) is not None

@@ -1,0 +1,166 @@
+"""Envoy's node, and the token beside it, become the proxy that the configuration is made for.
+
+The node is a hint: what it says of namespace, service account and role must be what the token says.
+Source: Istio ``pilot/pkg/model/proxy.go``, ``pkg/model/proxy.go`` (node metadata).
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Final
+from typing import Protocol
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Value
+
+from controlplane.base.names import Namespace
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Role
+from controlplane.model.proxy import labels_of
+from controlplane.xds.wire import StreamFault
+from controlplane.xds.wire_pb2 import Node
+
+METADATA_LIMIT: Final = 64 << 10  # bytes
+ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR}
+DEFAULT_SERVICE_ACCOUNT: Final = "default"  # Kubernetes' own
+LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
+HEEDED: Final = frozenset(
+    {
+        "CLUSTER_ID",
+        "HTTP10",
+        "HTTP_PROXY_PORT",
+        "IDLE_TIMEOUT",
+        "INTERCEPTION_MODE",
+        "NETWORK",
+        "UNPRIVILEGED_POD",
+    }
+)
+"""The metadata that may change what a proxy gets; the rest would only tell equal proxies apart."""
+
+
+class Identity(Protocol):
+    """Who a token says the proxy is."""
+
+    @property
+    def namespace(self) -> Namespace: ...
+
+    @property
+    def service_account(self) -> str: ...
+
+    @property
+    def role(self) -> Role: ...
+
+
+def proxy_of(node: Node, identity: Identity | None) -> Proxy:
+    """The proxy behind ``node``; ``StreamFault`` when the node is not one or is not ``identity``.
+
+    Without an identity (plaintext on loopback) the node is believed.
+    """
+    role, address, name, domain = _id_parts(node.id)
+    metadata = _metadata(node.metadata)
+    namespace = Namespace(_text(metadata.get("NAMESPACE")) or _first_label(domain))
+    if not namespace:
+        raise _unusable(f'node "{node.id}" has no namespace, neither in NAMESPACE nor in its id')
+    account = _text(metadata.get("SERVICE_ACCOUNT"))
+    if identity is not None:
+        _check(identity, role, namespace, account or identity.service_account)
+        account = identity.service_account
+    labels = _strings(metadata.get("STATIC_LABELS")) | _strings(metadata.get("LABELS"))
+    return Proxy(
+        name=name.removesuffix(f".{namespace}"),
+        role=role,
+        namespace=namespace,
+        service_account=account or DEFAULT_SERVICE_ACCOUNT,
+        labels=labels_of(labels),
+        addresses=_addresses(node.id, _text(metadata.get("INSTANCE_IPS")) or address),
+        locality=_locality(node, labels),
+        metadata=labels_of({key: _text(metadata[key]) for key in HEEDED & metadata.keys()}),
+    )
+
+
+def _id_parts(node_id: str) -> tuple[Role, str, str, str]:
+    """``router~10.0.0.1~ingress.istio-system~istio-system.svc.cluster.local`` in its parts."""
+    parts = node_id.split("~")
+    if len(parts) != 4:
+        text = f'node id "{node_id}" is not TYPE~IP~NAME.NAMESPACE~DOMAIN'
+        raise _unusable(text)
+    role = ROLES.get(parts[0])
+    if role is None:
+        text = f'node id "{node_id}" has the type "{parts[0]}", router and sidecar are served'
+        raise _unusable(text)
+    return role, parts[1], parts[2], parts[3]
+
+
+def _check(identity: Identity, role: Role, namespace: Namespace, account: str) -> None:
+    said = (role.value, namespace, account)
+    proven = (identity.role.value, identity.namespace, identity.service_account)
+    for what, here, there in zip(
+        ("role", "namespace", "service account"), said, proven, strict=True
+    ):
+        if here != there:
+            text = f'the node says {what} "{here}", its token is for {what} "{there}"'
+            raise StreamFault(grpc.StatusCode.PERMISSION_DENIED, text)
+
+
+def _metadata(body: bytes) -> Mapping[str, Value]:
+    if len(body) > METADATA_LIMIT:
+        raise _unusable(
+            f"the node's metadata has {len(body)} bytes, at most {METADATA_LIMIT} are taken"
+        )
+    try:
+        return dict(Struct.FromString(body).fields)
+    except DecodeError as error:
+        raise _unusable("the node's metadata is not a google.protobuf.Struct") from error
+
+
+def _text(value: Value | None) -> str:
+    """A scalar as the text Istio's metadata has; anything else as nothing."""
+    match value.WhichOneof("kind") if value is not None else None:
+        case "string_value":
+            return value.string_value if value is not None else ""
+        case "bool_value":
+            return str(value.bool_value).lower() if value is not None else ""
+        case "number_value":
+            return f"{value.number_value:g}" if value is not None else ""
+        case _:
+            return ""
+
+
+def _strings(value: Value | None) -> dict[str, str]:
+    if value is None or value.WhichOneof("kind") != "struct_value":
+        return {}
+    return {key: _text(field) for key, field in value.struct_value.fields.items()}
+
+
+def _addresses(node_id: str, text: str) -> tuple[str, ...]:
+    """The proxy's addresses, the first one first; a proxy without any is refused, as Istio does."""
+    addresses = []
+    for part in text.split(","):
+        try:
+            addresses.append(str(ipaddress.ip_address(part.strip())))
+        except ValueError:
+            continue
+    if not addresses:
+        raise _unusable(
+            f'node "{node_id}" has no IP address, neither in INSTANCE_IPS nor in its id'
+        )
+    return tuple(addresses)
+
+
+def _locality(node: Node, labels: Mapping[str, str]) -> Locality:
+    where = node.locality
+    if where.region or where.zone or where.sub_zone:
+        return Locality(where.region, where.zone, where.sub_zone)
+    text = next((labels[label] for label in LOCALITY_LABELS if labels.get(label)), "")
+    parts = (text if "/" in text else text.replace(".", "/")).split("/", 2)
+    return Locality(*parts)
+
+
+def _first_label(domain: str) -> str:
+    return domain.split(".")[0] if "." in domain else ""
+
+
+def _unusable(text: str) -> StreamFault:
+    return StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text)

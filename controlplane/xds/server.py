@@ -1,0 +1,326 @@
+"""The ADS server: gRPC streams in, a session for each, one engine that says what every proxy gets.
+
+Messages pass as bytes; grpc.aio does the HTTP/2 and the TLS. A fault of one stream ends that stream
+with a status that says why, and nothing else.
+"""
+
+import asyncio
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from datetime import timedelta
+from functools import partial
+from typing import Final
+from typing import Protocol
+
+import grpc
+import grpc.aio
+import structlog
+
+from controlplane.base.errors import ListenFailed
+from controlplane.base.errors import TokenRefused
+from controlplane.envoy.resource import Resource
+from controlplane.model.proxy import Proxy
+from controlplane.xds.connections import Connection
+from controlplane.xds.connections import Connections
+from controlplane.xds.conversation import DeltaRequest
+from controlplane.xds.conversation import Output
+from controlplane.xds.conversation import Refused
+from controlplane.xds.conversation import Rejected
+from controlplane.xds.conversation import SotwRequest
+from controlplane.xds.delta import DeltaSession
+from controlplane.xds.node import Identity
+from controlplane.xds.node import proxy_of
+from controlplane.xds.payload import Variant
+from controlplane.xds.session import PUSH_ORDER
+from controlplane.xds.shared import Shared
+from controlplane.xds.snapshot import Snapshot
+from controlplane.xds.sotw import SotwSession
+from controlplane.xds.stream import Stream
+from controlplane.xds.wire import Requests
+from controlplane.xds.wire import StreamFault
+from controlplane.xds.wire import sotw
+from controlplane.xds.wire_pb2 import Node
+
+SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+ACK_DEADLINE: Final = timedelta(seconds=2)
+"""How long the next generation waits for the answer to the last; xDS clients may withhold it."""
+WATCH_INTERVAL: Final = 0.5  # seconds
+ARRIVAL_TIME: Final = 0.1  # seconds in which a reconnected Envoy has asked for all its types
+MEBIBYTE: Final = 1 << 20
+
+CHANNEL_OPTIONS: Final = (
+    # A node with 70,000 subscriptions sends 7 MB when it reconnects; gRPC's own limit is 4 MiB.
+    ("grpc.max_receive_message_length", 32 * MEBIBYTE),
+    ("grpc.max_send_message_length", -1),
+    # Without these gRPC refuses streams at random when a thousand reconnect at once.
+    ("grpc.server.max_pending_requests", 100_000),
+    ("grpc.server.max_pending_requests_hard_limit", 100_000),
+    ("grpc.max_concurrent_streams", 100_000),
+    # Two servers on one port would each get half of the proxies.
+    ("grpc.so_reuseport", 0),
+    # Clients that never finish their handshake; gRPC's own limit is 120 s.
+    ("grpc.server_handshake_timeout_ms", 5_000),
+    # A dead peer is noticed within 40 s, and a peer may ping as often as Envoy's bootstrap says.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+log = structlog.stdlib.get_logger("xds")
+
+
+class Engine(Protocol):
+    """What the server needs of the engine."""
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set once the first load is complete; no proxy is answered before."""
+        ...
+
+    def snapshot(self, proxy: Proxy) -> Snapshot:
+        """What ``proxy`` is to have now; the same object for proxies that get the same."""
+        ...
+
+
+Authenticate = Callable[[Mapping[str, str]], Identity | None]
+"""Metadata of a stream to who it is; raises ``TokenRefused``. ``None`` believes the node."""
+
+OwnSecrets = Callable[[Proxy, Identity | None], Mapping[str, Resource]]
+"""A proxy's own certificate and trust bundle, by the name it asks for."""
+
+
+class XdsServer:
+    """Serves ADS in both variants."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        authenticate: Authenticate,
+        own_secrets: OwnSecrets,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.connections = Connections(clock)
+        self._engine = engine
+        self._authenticate = authenticate
+        self._own_secrets = own_secrets
+        self._clock = clock
+        self._shared = Shared()
+        self._requests = Requests()
+        self._streams: dict[Stream, Identity | None] = {}
+        self._server: grpc.aio.Server | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self, address: str, tls: tuple[bytes, bytes] | None) -> int:
+        """Listen on ``address`` (``HOST:PORT``) and return the port.
+
+        ``tls`` is the private key and the certificate chain in PEM; ``None`` serves plaintext,
+        which belongs on loopback addresses only. Raises ``ListenFailed``.
+        """
+        server = grpc.aio.server(options=CHANNEL_OPTIONS)
+        methods = {
+            "DeltaAggregatedResources": self._handler(Variant.DELTA),
+            "StreamAggregatedResources": self._handler(Variant.SOTW),
+        }
+        handler = grpc.method_handlers_generic_handler(SERVICE, methods)
+        server.add_generic_rpc_handlers((handler,))
+        try:
+            if tls is None:
+                port = server.add_insecure_port(address)
+            else:
+                port = server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
+        except RuntimeError as error:
+            text = f"cannot listen on {address} for xDS: {error}"
+            raise ListenFailed(text, hint="another process may use the port; see --xds") from error
+        await server.start()
+        self._server = server
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        return port
+
+    async def stop(self, grace: float | None = None) -> None:
+        """End all streams, after ``grace`` seconds for those that end by themselves."""
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._server is not None:
+            await self._server.stop(grace)
+
+    def publish(self, revision: int) -> None:
+        """Bring every connected proxy to what the engine now says, which is ``revision``."""
+        self._shared.forget()
+        self.connections.published(revision)
+        for stream in tuple(self._streams):
+            with _contained(stream):
+                connection = stream.connection
+                snapshot = self._engine.snapshot(connection.proxy)
+                self._happened(stream, connection.session.update(snapshot))
+
+    def rotate(self) -> None:
+        """Ask for every proxy's own secrets again and send those that changed."""
+        for stream, identity in tuple(self._streams.items()):
+            with _contained(stream):
+                connection = stream.connection
+                own = self._own_secrets(connection.proxy, identity)
+                self._happened(stream, connection.session.replace_own(own))
+
+    def _handler(self, variant: Variant) -> grpc.RpcMethodHandler[bytes, bytes]:
+        return grpc.stream_stream_rpc_method_handler(partial(self._serve, variant))
+
+    async def _serve(
+        self,
+        variant: Variant,
+        requests: object,  # noqa: ARG002  # the stream is read through its context
+        context: grpc.aio.ServicerContext[bytes, bytes],
+    ) -> None:
+        fault: StreamFault | None = None
+        try:
+            await self._converse(variant, context)
+        except* StreamFault as faults:
+            fault = _first(faults)
+            log.warning("stream closed", peer=context.peer(), reason=fault.text)
+        except* Exception:
+            fault = StreamFault(grpc.StatusCode.INTERNAL, "the control plane failed on this stream")
+            log.exception("stream failed", peer=context.peer())
+        if fault is not None:
+            await context.abort(fault.code, fault.text)
+
+    async def _converse(
+        self, variant: Variant, context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> None:
+        identity = self._identity(context)
+        first = await context.read()
+        if not isinstance(first, bytes):
+            return
+        node = self._read(variant, first)[0]
+        if node is None or not node.id:
+            text = "the first request of a stream has no node"
+            raise StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text)
+        proxy = proxy_of(node, identity)
+        await self._engine.ready.wait()
+        connection = self._connection(variant, proxy, node.id, context.peer(), identity)
+        stream = Stream(context, connection)
+        self._streams[stream] = identity
+        self.connections.joined(connection)
+        log.info(
+            "proxy connected", proxy=proxy.name, namespace=proxy.namespace, peer=context.peer()
+        )
+        try:
+            await self._live(variant, stream, first)
+        finally:
+            del self._streams[stream]
+            self.connections.left(connection)
+            log.info("proxy disconnected", proxy=proxy.name, namespace=proxy.namespace)
+
+    async def _live(self, variant: Variant, stream: Stream, first: bytes) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(stream.write())
+            self._heard(variant, stream, first)
+            asyncio.get_running_loop().call_later(ARRIVAL_TIME, self._arrived, stream)
+            await stream.read(partial(self._heard, variant, stream))
+            writing.cancel()
+
+    def _connection(
+        self, variant: Variant, proxy: Proxy, node: str, peer: str, identity: Identity | None
+    ) -> Connection:
+        snapshot, own = self._engine.snapshot(proxy), self._own_secrets(proxy, identity)
+        kind = DeltaSession if variant is Variant.DELTA else SotwSession
+        return Connection(
+            proxy=proxy,
+            node=node,
+            peer=peer,
+            variant=variant,
+            connected=self._clock(),
+            session=kind(self._shared, snapshot, own),
+        )
+
+    def _identity(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Identity | None:
+        metadata = {k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)}
+        try:
+            return self._authenticate(metadata)
+        except TokenRefused as refusal:
+            raise StreamFault(grpc.StatusCode.UNAUTHENTICATED, refusal.message) from refusal
+
+    def _read(
+        self, variant: Variant, body: bytes
+    ) -> tuple[Node | None, DeltaRequest | SotwRequest | str]:
+        return self._requests.delta(body) if variant is Variant.DELTA else sotw(body)
+
+    def _heard(self, variant: Variant, stream: Stream, body: bytes) -> None:
+        node, request = self._read(variant, body)
+        connection = stream.connection
+        if node is not None and node.id != connection.node:
+            text = f'the node of a stream cannot change, it was "{connection.node}"'
+            raise StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text)
+        match request, connection.session:
+            case DeltaRequest(), DeltaSession() as session:
+                self._happened(stream, session.receive(request))
+            case SotwRequest(), SotwSession() as session:
+                self._happened(stream, session.receive(request))
+            case str(), _:
+                log.info("type not served", proxy=connection.proxy.name, type_url=request[:200])
+            case _:
+                raise AssertionError("a session of one variant got a request of the other")
+
+    def _happened(self, stream: Stream, outputs: tuple[Output, ...]) -> None:
+        stream.emit(outputs)
+        self.connections.noted(stream.connection, outputs)
+        for output in outputs:
+            match output:
+                case Rejected(name=name, error=error):
+                    _log_refusal(stream, output, resource=name, error=error)
+                case Refused(error=error):
+                    _log_refusal(stream, output, resource=None, error=error)
+                case _:
+                    pass
+
+    def _arrived(self, stream: Stream) -> None:
+        if stream in self._streams:
+            with _contained(stream):
+                self._happened(stream, stream.connection.session.arrived())
+
+    async def _watch(self) -> None:
+        """Let types go on whose answers are overdue."""
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL)
+            overdue = self._clock() - ACK_DEADLINE
+            for stream in tuple(self._streams):
+                for type_url in PUSH_ORDER:
+                    since = stream.connection.since.get(type_url)
+                    session = stream.connection.session
+                    if since is not None and since < overdue and session.holds_back(type_url):
+                        with _contained(stream):
+                            self._happened(stream, session.tire(type_url))
+
+
+def _first(faults: ExceptionGroup[StreamFault]) -> StreamFault:
+    """The first fault, however deep task groups have wrapped it."""
+    for fault in faults.exceptions:
+        return _first(fault) if isinstance(fault, ExceptionGroup) else fault
+    raise AssertionError("a group of exceptions is never empty")
+
+
+@contextmanager
+def _contained(stream: Stream) -> Iterator[None]:
+    """The boundary of a stream for events that come from outside of it."""
+    try:
+        yield
+    except Exception:
+        log.exception("stream failed", proxy=stream.connection.proxy.name)
+
+
+def _log_refusal(
+    stream: Stream, output: Rejected | Refused, *, resource: str | None, error: str
+) -> None:
+    proxy = stream.connection.proxy
+    log.warning(
+        "configuration rejected",
+        proxy=proxy.name,
+        namespace=proxy.namespace,
+        type=output.type_url.name.lower(),
+        resource=resource,
+        error=error,
+    )

@@ -1,0 +1,89 @@
+"""What the sessions of one server work out once for all of them: differences and responses.
+
+A thousand proxies of one scope ask the same questions. A question is named by the identity of the
+shelves it is about, so an answer is one look into a dictionary and its bytes exist once.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from controlplane.base.shelf import Change
+from controlplane.base.shelf import Shelf
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.xds.payload import Payload
+from controlplane.xds.payload import Variant
+
+ANSWERS_LIMIT: Final = 32 << 20  # bytes of remembered responses
+CHANGES_LIMIT: Final = 4096
+REJECTIONS_LIMIT: Final = 4096
+
+Names = frozenset[str]
+Question = tuple[Variant, TypeUrl, Shelf[Resource], Shelf[Resource], Names | None, Names, Names]
+"""Variant, type, what the client was given, what it is to have, the subscription (``None``: all),
+the names that must be answered, and the names it still holds that are gone."""
+
+
+class Shared:
+    """The common memory of sessions. It forgets when a new revision makes most of it useless."""
+
+    def __init__(self) -> None:
+        self._changes: dict[tuple[Shelf[Resource], Shelf[Resource]], Change[Resource]] = {}
+        self._answers: dict[Question, tuple[Payload, ...]] = {}
+        self._endpoints: dict[tuple[Names, Shelf[Resource]], Names] = {}
+        self._rejected: dict[tuple[TypeUrl, str, str], None] = {}
+        self._size = 0
+
+    def forget(self) -> None:
+        """Drop what older snapshots needed; rejections stay."""
+        self._changes.clear()
+        self._answers.clear()
+        self._endpoints.clear()
+        self._size = 0
+
+    def change(self, older: Shelf[Resource], newer: Shelf[Resource]) -> Change[Resource]:
+        """``newer.difference(older)``, worked out once."""
+        key = (older, newer)
+        found = self._changes.get(key)
+        if found is None:
+            if len(self._changes) >= CHANGES_LIMIT:
+                self._changes.clear()
+            found = self._changes[key] = newer.difference(older)
+        return found
+
+    def answer(
+        self, question: Question, worked_out: Callable[[], tuple[Payload, ...]]
+    ) -> tuple[Payload, ...]:
+        """The answer to ``question``, worked out by the first session that asks it."""
+        found = self._answers.get(question)
+        if found is None:
+            found = worked_out()
+            self._size += sum(payload.size for payload in found)
+            if self._size > ANSWERS_LIMIT or len(self._answers) >= CHANGES_LIMIT:
+                self._answers.clear()
+                self._size = sum(payload.size for payload in found)
+            self._answers[question] = found
+        return found
+
+    def endpoints(self, clusters: Names, assignments: Shelf[Resource]) -> Names:
+        """Those of ``clusters`` that take their endpoints from EDS."""
+        key = (clusters, assignments)
+        found = self._endpoints.get(key)
+        if found is None:
+            if len(self._endpoints) >= CHANGES_LIMIT:
+                self._endpoints.clear()
+            found = frozenset(name for name in clusters if name in assignments)
+            self._endpoints[key] = found
+        return found
+
+    def reject(self, type_url: TypeUrl, name: str, version: str) -> None:
+        """Remember that a proxy refused this form: others get it in a message of its own."""
+        if len(self._rejected) >= REJECTIONS_LIMIT:
+            self._rejected.pop(next(iter(self._rejected)))
+        if (type_url, name, version) not in self._rejected:
+            self._rejected[type_url, name, version] = None
+            self.forget()
+
+    def is_rejected(self, type_url: TypeUrl, resource: Resource) -> bool:
+        key = (type_url, resource.name, resource.version)
+        return bool(self._rejected) and key in self._rejected

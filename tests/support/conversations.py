@@ -1,0 +1,84 @@
+"""Words for conversations with xDS sessions: snapshots in one line, outputs as text."""
+
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.xds.conversation import Acked
+from controlplane.xds.conversation import DeltaRequest
+from controlplane.xds.conversation import Nonce
+from controlplane.xds.conversation import Output
+from controlplane.xds.conversation import Refused
+from controlplane.xds.conversation import Rejected
+from controlplane.xds.conversation import Send
+from controlplane.xds.conversation import SotwRequest
+from controlplane.xds.snapshot import Snapshot
+from controlplane.xds.snapshot import snapshot
+
+TYPES = {"CDS": "CLUSTER", "EDS": "ENDPOINT", "LDS": "LISTENER", "RDS": "ROUTE", "SDS": "SECRET"}
+
+
+def type_url(short: str) -> TypeUrl:
+    return TypeUrl[TYPES[short]]
+
+
+def form(text: str) -> Resource:
+    """``a1`` is the resource ``a`` in the version ``1``."""
+    return Resource(text[:-1], text[-1], b"", b"")
+
+
+def world(revision: int, **types: str) -> Snapshot:
+    """``world(1, CDS="a1 b1", EDS="a1")``."""
+    return snapshot(
+        revision,
+        {type_url(short): [form(word) for word in text.split()] for short, text in types.items()},
+    )
+
+
+def delta(
+    short: str,
+    subscribe: str = "",
+    unsubscribe: str = "",
+    *,
+    held: str = "",
+    nonce: str = "",
+    error: str | None = None,
+) -> DeltaRequest:
+    """A delta request; ``held="a1"`` says the client has ``a`` in version ``1``."""
+    return DeltaRequest(
+        type_url=type_url(short),
+        subscribe=frozenset(subscribe.split()),
+        unsubscribe=frozenset(unsubscribe.split()),
+        initial={word[:-1]: word[-1] for word in held.split()},
+        nonce=Nonce(nonce),
+        error=error,
+    )
+
+
+def sotw(short: str, names: str = "", *, nonce: str = "", error: str | None = None) -> SotwRequest:
+    return SotwRequest(
+        type_url=type_url(short),
+        names=frozenset(names.split()),
+        nonce=Nonce(nonce),
+        error=error,
+    )
+
+
+def said(outputs: tuple[Output, ...]) -> list[str]:
+    """Each output in a line: ``1 CDS +a1 +b1 -c``, ``ack 1 CDS``, ``CDS a1 rejected: bad``."""
+    return [_line(output) for output in outputs]
+
+
+def _line(output: Output) -> str:
+    short = next(s for s, name in TYPES.items() if name == output.type_url.name)
+    match output:
+        case Send(nonce=nonce, payload=payload):
+            put = [
+                f"+{r.name}{r.version if len(r.version) == 1 else '(empty)'}"
+                for r in payload.resources
+            ]
+            return " ".join((nonce, short, *put, *(f"-{name}" for name in payload.removed)))
+        case Acked(nonce=nonce):
+            return f"ack {nonce} {short}"
+        case Rejected(name=name, version=version, error=error):
+            return f"{short} {name}{version} rejected: {error}"
+        case Refused(nonce=nonce, error=error):
+            return f"{nonce} {short} refused: {error}"
