@@ -19,7 +19,7 @@ from controlplane.documents.document import Origin
 from controlplane.documents.document import RawObject
 from controlplane.documents.document import document
 from controlplane.documents.document import moved
-from controlplane.documents.json import without_surrogates
+from controlplane.documents.json import as_yaml
 from controlplane.documents.split import Chunk
 from controlplane.documents.split import chunks
 
@@ -81,7 +81,7 @@ def _read(path: Path, index: int, chunk: Chunk, known: Mapping[str, Document]) -
 
 
 def _json_chunks(text: str) -> list[Chunk]:
-    return [Chunk(without_surrogates(text), 1)]
+    return [Chunk(as_yaml(text), 1)]
 
 
 def _by_text(previous: FileContent | None) -> Mapping[str, Document]:

@@ -222,13 +222,16 @@ class _Reading:
         value = mapping.get(path[-1])
         if isinstance(value, str | None):
             return value or ""
-        self._no_object(origin, path, f"{'.'.join(path)} is {_what(value)}, not text")
+        hint = None if isinstance(value, Mapping | list) else "put the value in quotes"
+        self._no_object(origin, path, f"{'.'.join(path)} is {_what(value)}, not text", hint=hint)
         return None
 
-    def _no_object(self, origin: Origin, path: tuple[Step, ...], message: str) -> None:
+    def _no_object(
+        self, origin: Origin, path: tuple[Step, ...], message: str, *, hint: str | None = None
+    ) -> None:
         self._readable = False
         span = locate.span_of(self._chunk.text, (*origin.prefix, *path), on_key=False)
-        self._add(codes.NOT_AN_OBJECT, self._spot(span), message)
+        self._add(codes.NOT_AN_OBJECT, self._spot(span), message, hint=hint)
 
     def _spot(self, span: locate.Span) -> Spot:
         return locate.spot(self._path, self._chunk.text, self._chunk.first_line, span)

@@ -29,7 +29,7 @@ _MESSAGES: Final = {
 
 
 def parsed_json(text: str) -> Parsed:
-    """The value of ``text``, which has gone through ``without_surrogates``.
+    """The value of ``text``, which has gone through ``as_yaml``.
 
     An empty text is an empty document.
     """
@@ -51,9 +51,14 @@ def parsed_json(text: str) -> Parsed:
     return outcome
 
 
-def without_surrogates(text: str) -> str:
-    """Pairs of ``\\u`` escapes become their character: YAML knows only whole characters."""
-    return _SURROGATES.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), text)
+def as_yaml(text: str) -> str:
+    """The same value on the same lines for a YAML parser, which takes JSON but for two things.
+
+    Tabs before the first bracket become spaces, pairs of ``\\u`` surrogates their one character.
+    """
+    value = text.lstrip()
+    space = text[: len(text) - len(value)].replace("\t", " ")
+    return space + _SURROGATES.sub(lambda pair: str(json.loads(f'"{pair[0]}"')), value.rstrip())
 
 
 def _no_constant(name: str) -> None:

@@ -28,12 +28,15 @@ def chunks(text: str) -> list[Chunk]:
     """The documents of ``text``, empty ones too; their texts joined are ``text`` again."""
     result: list[Chunk] = []
     start, line = 0, 1
-    for border in _borders(text):
-        result.append(Chunk(text[start:border], line))
-        line += text.count("\n", start, border)
+    for border in (*_borders(text), len(text)):
+        part = text[start:border]
+        if result and _is_only_an_end(part):
+            result[-1] = Chunk(result[-1].text + part, result[-1].first_line)
+        elif part:
+            result.append(Chunk(part, line))
+        line += part.count("\n")
         start = border
-    result.append(Chunk(text[start:], line))
-    return [chunk for chunk in result if chunk.text]
+    return result
 
 
 def _borders(text: str) -> Iterator[int]:
@@ -83,3 +86,11 @@ def _directives(text: str, start: int, end: int) -> bool:
         return False
     lines = text[start:end].removesuffix("\n").split("\n")
     return all(_BARE_LINE.fullmatch(line) for line in lines)
+
+
+def _is_only_an_end(part: str) -> bool:
+    """Whether ``part`` ends a document a second time: libyaml takes no ``...`` for a document."""
+    if "..." not in part:
+        return False
+    *lines, last = part.removesuffix("\n").split("\n")
+    return last.startswith("...") and all(_BARE_LINE.fullmatch(line) for line in lines)

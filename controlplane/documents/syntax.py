@@ -186,6 +186,9 @@ def _no_value(complaint: _Complaint) -> Fault:
     character = complaint.character
     if character in ("]", "}"):
         return complaint.fault(f'a "{character}" closes what was not opened')
+    if complaint.at >= len(complaint.text.rstrip()):
+        message = "the document ends where a value or a closing bracket is missing"
+        return complaint.fault(message, start=max(len(complaint.text.rstrip()) - 1, 0))
     return complaint.fault("a value is missing here")
 
 
