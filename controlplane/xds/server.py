@@ -167,7 +167,7 @@ class XdsServer:
                 own = self._own_secrets(connection.proxy, identity)
                 self._happened(stream, connection.session.replace_own(own))
 
-    def _handler(self, variant: Variant) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def _handler(self, variant: Variant) -> "grpc.RpcMethodHandler[bytes, bytes]":
         return grpc.stream_stream_rpc_method_handler(partial(self._serve, variant))
 
     async def _serve(
