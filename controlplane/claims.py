@@ -45,6 +45,8 @@ class Claims:
         self._by_key: dict[ObjectKey, dict[Order, Declaration]] = {}
         self._by_file: dict[Path, tuple[Declaration, ...]] = {}
         self._kept: dict[Path, frozenset[ObjectKey]] = {}
+        self._faulty: dict[Order, Declaration] = {}
+        self._contested: set[ObjectKey] = set()
 
     def replace(
         self, path: Path, declarations: tuple[Declaration, ...], *, is_complete: bool
@@ -55,12 +57,9 @@ class Claims:
         before, after = self._by_file.pop(path, ()), declarations
         kept_before = self._kept.pop(path, frozenset())
         for declaration in before:
-            claims = self._by_key[declaration.key]
-            claims.pop(declaration.order, None)
-            if not claims:
-                del self._by_key[declaration.key]
+            self._drop(declaration)
         for declaration in after:
-            self._by_key.setdefault(declaration.key, {})[declaration.order] = declaration
+            self._add(declaration)
         if after:
             self._by_file[path] = after
         unchanged = {id(d) for d in before} & {id(d) for d in after}
@@ -92,6 +91,31 @@ class Claims:
     def kept(self) -> Iterator[tuple[Path, ObjectKey]]:
         for path, keys in self._kept.items():
             yield from ((path, key) for key in sorted(keys))
+
+    def faulty(self) -> Iterator[Declaration]:
+        """The declarations that have diagnostics."""
+        yield from self._faulty.values()
+
+    def contested(self) -> Iterator[ObjectKey]:
+        """The objects that are declared more than once."""
+        yield from sorted(self._contested)
+
+    def _add(self, declaration: Declaration) -> None:
+        claims = self._by_key.setdefault(declaration.key, {})
+        claims[declaration.order] = declaration
+        if len(claims) > 1:
+            self._contested.add(declaration.key)
+        if declaration.diagnostics:
+            self._faulty[declaration.order] = declaration
+
+    def _drop(self, declaration: Declaration) -> None:
+        claims = self._by_key[declaration.key]
+        claims.pop(declaration.order, None)
+        self._faulty.pop(declaration.order, None)
+        if len(claims) < 2:
+            self._contested.discard(declaration.key)
+        if not claims:
+            del self._by_key[declaration.key]
 
     def of_file(self, path: Path) -> tuple[Declaration, ...]:
         return self._by_file.get(path, ())

@@ -18,6 +18,7 @@ from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.names import Kind
 from controlplane.base.names import ObjectKey
 from controlplane.base.places import Place
 from controlplane.base.places import Spot
@@ -28,6 +29,7 @@ from controlplane.documents.content import Unreadable
 from controlplane.documents.content import file_objects
 from controlplane.documents.content import spot_in
 from controlplane.documents.document import RawObject
+from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph
 from controlplane.graph.cell import Fault
 from controlplane.kinds.core.configuration import SECRET
@@ -37,12 +39,14 @@ from controlplane.kinds.object import Object
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
 from controlplane.queries.clients import client
+from controlplane.queries.clock import CLOCK
 from controlplane.queries.faults import faults_of
 from controlplane.queries.mesh import MESH_CONFIG
+from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import Objects
-from controlplane.queries.secrets import is_usable
 from controlplane.queries.snapshot import Resources
 from controlplane.queries.snapshot import resources
+from controlplane.translate.kubernetes.usable import is_usable
 
 Text = bytes | str | Unreadable
 
@@ -106,6 +110,7 @@ class Engine:
         self._now = now
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
+        self.graph.set(CLOCK, "clock", now)
 
     @property
     def revision(self) -> int:
@@ -115,6 +120,10 @@ class Engine:
     def object_count(self) -> int:
         return len(self._objects)
 
+    def count(self, kind: Kind) -> int:
+        """How many objects of ``kind`` are in force."""
+        return self._objects.count(kind)
+
     def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
         """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
         revision = self.graph.edit()
@@ -123,7 +132,9 @@ class Engine:
         for path, text in changes:
             paths.append(path)
             touched.update(dict.fromkeys(sorted(self._take(path, text))))
-        put, removed, refused = [], [], []
+        put: list[ObjectKey] = []
+        removed: list[ObjectKey] = []
+        refused: list[ObjectKey] = []
         for key in touched:
             outcome = self._settle(key)
             if outcome is not None:
@@ -149,7 +160,15 @@ class Engine:
         self._collect_doubtful()
         return revision
 
-    # ------------------------------------------------------------ what proxies get
+    def set_clock(self, now: datetime) -> int:
+        """Let time go on, for certificates that come due; a new revision."""
+        self._now = now
+        revision = self.graph.edit()
+        self.graph.set(CLOCK, "clock", now)
+        self._collect_doubtful()
+        return revision
+
+    # What proxies get
 
     def client(self, proxy: Proxy) -> Client:
         return client(self.graph, proxy)
@@ -169,7 +188,13 @@ class Engine:
             del self._clients[client_]
             self.graph.unpin(resources, client_)
 
-    # ------------------------------------------------------------ what is wrong, and where
+    def sources(self, client_: Client) -> Iterator[tuple[Resource, tuple[ObjectKey, ...]]]:
+        """Each resource of a client with the objects that it was computed from."""
+        for resource, inputs in self.graph.makers(resources, (client_,), Resource):
+            keys = (key for input_, key in inputs if input_ is OBJECT)
+            yield resource, tuple(key for key in keys if self._objects.get(key) is not None)
+
+    # What is wrong, and where
 
     def analyse(self, limit: int | None = None) -> bool:
         """Look for what leads nowhere in up to ``limit`` objects in doubt; says whether more are
@@ -190,10 +215,10 @@ class Engine:
         found: dict[Diagnostic, None] = {}
         for content in self._files.values():
             found.update(dict.fromkeys(content.diagnostics))
-        for declaration in self._claims.all():
+        for declaration in self._claims.faulty():
             found.update(dict.fromkeys(declaration.diagnostics))
-            if declaration is self._claims.winner(declaration.key):
-                found.update(dict.fromkeys(self._duplicates(declaration)))
+        for key in self._claims.contested():
+            found.update(dict.fromkeys(self._duplicates(key)))
         found.update(dict.fromkeys(self.graph.notes()))
         return list(found)
 
@@ -206,6 +231,14 @@ class Engine:
             return None
         origin = winner.raw.origin
         return spot_in(self._files[origin.path], origin, place)
+
+    def object_at(self, spot: Spot) -> ObjectKey | None:
+        """The object whose document ``spot`` is in; ``None`` where the document is none."""
+        content = self._files.get(spot.path)
+        for document in reversed(content.documents if content else ()):
+            if document.chunk.first_line <= spot.line:
+                return document.objects[0].key if document.objects else None
+        return None
 
     def contents(self) -> tuple[FileContent, ...]:
         return tuple(self._files.values())
@@ -251,10 +284,13 @@ class Engine:
             if winner.is_refused:
                 return self._restore(key) if held is None else None
             return self._remove(key) if held is not None else None
-        if held is not None and key.kind == SECRET and not is_usable(object_, self._now):
-            if is_usable(held, self._now):
-                return None
+        if held is not None and key.kind == SECRET and self._spoils(held, object_):
+            return None
         return self._put(object_, winner.raw)
+
+    def _spoils(self, held: Object[Any], new: Object[Any]) -> bool:
+        """Whether a Secret that works would be replaced by one that Envoy or its clients refuse."""
+        return is_usable(held, self._now) and not is_usable(new, self._now)
 
     def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
         if self._objects.get(object_.key) == object_:
@@ -285,14 +321,14 @@ class Engine:
             return None
         return self._put(object_, raw)
 
-    def _duplicates(self, winner: Declaration) -> Iterator[Diagnostic]:
-        place = Place(winner.key) / "metadata" / "name"
-        for loser in self._claims.losers(winner.key):
+    def _duplicates(self, key: ObjectKey) -> Iterator[Diagnostic]:
+        place = Place(key) / "metadata" / "name"
+        for loser in self._claims.losers(key):
             origin = loser.raw.origin
             yield Diagnostic(
                 code=codes.DUPLICATE_OBJECT,
                 place=spot_in(self._files[origin.path], origin, place),
-                message=f"{winner.key.spoken} is declared a second time; the first by path counts",
+                message=f"{key.spoken} is declared a second time; the first by path counts",
                 hint="remove one of the two, or rename it",
                 related=(Related(place=place, message="the first is declared here"),),
             )

@@ -10,6 +10,7 @@ from dataclasses import field
 from enum import Enum
 
 import xxhash
+from google.protobuf.any_pb2 import Any
 from google.protobuf.message import Message
 
 from controlplane.envoy.rules import violations
@@ -79,12 +80,16 @@ def resource(type_url: TypeUrl, name: str, message: Message) -> Resource:
 def resource_of_bytes(type_url: TypeUrl, name: str, value: bytes) -> Resource:
     """As ``resource``, for a message that is serialized already."""
     version = xxhash.xxh3_128_hexdigest(value)
-    packed = _field(1, type_url.value.encode()) + _field(2, value)
-    body = _field(1, version.encode()) + _field(2, packed) + _field(3, name.encode())
-    return Resource(name, version, _field(2, packed), _field(2, body))
+    packed = length_delimited(1, type_url.value.encode()) + length_delimited(2, value)
+    body = (
+        length_delimited(1, version.encode())
+        + length_delimited(2, packed)
+        + length_delimited(3, name.encode())
+    )
+    return Resource(name, version, length_delimited(2, packed), length_delimited(2, body))
 
 
-def _field(number: int, value: bytes) -> bytes:
+def length_delimited(number: int, value: bytes) -> bytes:
     """A length-delimited protobuf field."""
     length, size = len(value), bytearray()
     while length > 0x7F:
@@ -92,3 +97,11 @@ def _field(number: int, value: bytes) -> bytes:
         length >>= 7
     size.append(length)
     return b"".join((bytes((number << 3 | 2,)), size, value))
+
+
+def packed(resource: Resource) -> Any:
+    """The message of a resource as it was packed, for who shows it."""
+    at = 1
+    while resource.any[at] & 0x80:
+        at += 1
+    return Any.FromString(resource.any[at + 1 :])

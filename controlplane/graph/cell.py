@@ -171,20 +171,23 @@ class Graph:
     def sources(
         self, function: "Derived[P, T]", *args: P.args, **_: P.kwargs
     ) -> list[tuple["Input[Any, Any]", Any]]:
-        """Every input that the value was computed from, in the order first read: its provenance."""
+        """Every input that the value was computed from, in the order first read: its
+        provenance.
+        """
         start = self._cells.get((function, *args))
-        seen: dict[_Cell, None] = {}
-        stack = [start] if start is not None else []
-        found: list[tuple[Input[Any, Any], Any]] = []
-        while stack:
-            cell = stack.pop()
-            if cell in seen:
-                continue
-            seen[cell] = None
-            if isinstance(cell.function, Input):
-                found.append((cell.function, cell.args[0]))
-            stack.extend(reversed(cell.deps))
-        return found
+        return [] if start is None else _inputs(start)
+
+    def makers(
+        self, function: "Derived[..., Any]", args: tuple[Hashable, ...], kind: type[T]
+    ) -> Iterator[tuple[T, list[tuple["Input[Any, Any]", Any]]]]:
+        """The values of type ``kind`` that the value was put together from, each with the inputs
+        of the function that made it. Walks all that the value depends on: for showing, not for
+        computing.
+        """
+        start = self._cells.get((function, *args))
+        for cell in _below(start) if start is not None else ():
+            if isinstance(cell.value, kind) and all(d.value is not cell.value for d in cell.deps):
+                yield cell.value, _inputs(cell)
 
     def _cell(
         self, function: "Derived[..., Any] | Input[Any, Any]", args: tuple[Hashable, ...]
@@ -319,6 +322,24 @@ def guarded(function: Callable[Concatenate[Graph, P], T | None]) -> Derived[P, T
     first).
     """
     return Derived(function, is_guarded=True)
+
+
+def _below(start: _Cell) -> Iterator[_Cell]:
+    """``start`` and all that it depends on, in the order first read."""
+    seen: dict[_Cell, None] = {}
+    stack = [start]
+    while stack:
+        cell = stack.pop()
+        if cell not in seen:
+            seen[cell] = None
+            yield cell
+            stack.extend(reversed(cell.deps))
+
+
+def _inputs(start: _Cell) -> list[tuple["Input[Any, Any]", Any]]:
+    return [
+        (cell.function, cell.args[0]) for cell in _below(start) if isinstance(cell.function, Input)
+    ]
 
 
 def _raise(fault: Fault) -> None:

@@ -95,6 +95,10 @@ class Objects:
     def __len__(self) -> int:
         return len(self._held)
 
+    def count(self, kind: Kind) -> int:
+        """How many objects of ``kind`` there are; walks them all."""
+        return sum(key.kind == kind for key in self._held)
+
     def settle(self) -> None:
         """Give the graph the entries that the edit changed, each once."""
         for index_, key in self._touched:

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS accepted (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS accepted_by_path ON accepted (path);
 """
+_BY_KEY: Final = "api_group = ? AND kind = ? AND namespace = ? AND name = ?"
 _COLUMNS: Final = "api_group, kind, namespace, name, path, api_version, body"
 
 
@@ -50,8 +51,7 @@ class AcceptedObjects:
             self._database.executescript(_SCHEMA)
 
     def of_key(self, key: ObjectKey) -> RawObject | None:
-        where = "api_group = ? AND kind = ? AND namespace = ? AND name = ?"
-        return next(iter(self._rows(where, _key_columns(key))), None)
+        return next(iter(self._rows(_BY_KEY, _key_columns(key))), None)
 
     def of_file(self, path: Path) -> Iterable[RawObject]:
         return self._rows("path = ?", (str(path),))
@@ -74,9 +74,7 @@ class AcceptedObjects:
             self._database.executemany(
                 f"INSERT OR REPLACE INTO accepted ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", put
             )
-            self._database.executemany(
-                "DELETE FROM accepted WHERE api_group = ? AND kind = ? AND namespace = ? AND name =
-                ?", removed, )
+            self._database.executemany(f"DELETE FROM accepted WHERE {_BY_KEY}", removed)
 
     def close(self) -> None:
         self.write(self.take_pending())

@@ -1,0 +1,156 @@
+"""What ``serve`` and ``up`` share: their options, and a control plane that runs until it is told to
+stop.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import structlog
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.errors import ConfigMissing
+from controlplane.cli.address import Address
+from controlplane.cli.address import address_parameter
+from controlplane.cli.options import opened_state
+from controlplane.cli.options import state_option
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.mesh import decode_mesh_config
+from controlplane.serve import ControlPlane
+from controlplane.serve import Endpoint
+from controlplane.serve import Settings
+from controlplane.serve import Told
+from controlplane.serve import run
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def xds_option(command: F) -> F:
+    return click.option(
+        "--xds",
+        default="127.0.0.1:15010",
+        show_default=True,
+        type=address_parameter,
+        metavar="HOST:PORT",
+        help="Where Envoys ask for their configuration.",
+    )(command)
+
+
+def admin_option(command: F) -> F:
+    return click.option(
+        "--admin",
+        default="127.0.0.1:15014",
+        show_default=True,
+        type=address_parameter,
+        metavar="HOST:PORT",
+        help="Where health, metrics and state are served.",
+    )(command)
+
+
+def mesh_config_option(command: F) -> F:
+    return click.option(
+        "--mesh-config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Istio's MeshConfig.",
+    )(command)
+
+
+def serving_options(command: F) -> F:
+    """The options of a command that serves, in the order of ``--help``."""
+    config = click.option(
+        "--config",
+        "-c",
+        required=True,
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="A file or folder of Istio YAML; edits count at once. May be repeated.",
+    )
+    insecure = click.option(
+        "--insecure-xds",
+        is_flag=True,
+        help="Plaintext xDS without tokens, on loopback only (load tests, learning).",
+    )
+    options = (config, xds_option, admin_option, state_option, mesh_config_option, insecure)
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def settings_of(
+    config: tuple[Path, ...],
+    xds: Address,
+    admin: Address,
+    state: Path | None,
+    mesh_config: Path | None,
+    insecure_xds: bool,
+) -> Settings:
+    """What the options say; ``UsageError`` where they contradict each other."""
+    if insecure_xds and not xds.loopback:
+        raise click.UsageError(f"--insecure-xds serves on loopback addresses only, not on {xds}")
+    return Settings(
+        config=config,
+        xds=Endpoint(host=xds.host, port=xds.port),
+        admin=Endpoint(host=admin.host, port=admin.port),
+        state=opened_state(state),
+        mesh=mesh_of(mesh_config),
+        is_insecure=insecure_xds,
+        environment=os.environ,
+    )
+
+
+def mesh_of(file: Path | None) -> MeshConfig:
+    """The MeshConfig of a file; its faults go to the log, and what is good of it counts."""
+    if file is None:
+        return MeshConfig()
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigMissing(f"{file} cannot be read: {error}") from error
+    report = Report()
+    mesh = decode_mesh_config(text, file, report)
+    for found in report:
+        structlog.get_logger("mesh_config").warning(found.message, code=found.code.id)
+    return mesh
+
+
+def serve_until_stopped(
+    settings: Settings, told: Told, started: Callable[[ControlPlane], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await run(settings, clock=lambda: datetime.now(UTC), told=told, started=started, stop=stop)
+
+    asyncio.run(main())
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """One event a line, keys and values; coloured only for a person."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=True)
+            if sys.stderr.isatty() and "NO_COLOR" not in os.environ
+            else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,220 @@
+"""What the running control plane shows of itself, as plain values for JSON: the admin interface's
+``Overview``.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf import descriptor_pool
+from google.protobuf import message_factory
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from controlplane.admin.metrics import Metrics
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.diagnosis import Diagnosis
+from controlplane.diagnosis import diagnosis
+from controlplane.engine import Engine
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import packed
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import Proxy
+from controlplane.world import World
+from controlplane.xds.connections import Connections
+from controlplane.xds.connections import ProxyStatus
+from controlplane.xds.connections import Rejection
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+PARTS: Final = {
+    TypeUrl.LISTENER: "listeners",
+    TypeUrl.ROUTE: "routes",
+    TypeUrl.CLUSTER: "clusters",
+    TypeUrl.ENDPOINT: "endpoints",
+    TypeUrl.SECRET: "secrets",
+}
+_KEY_FIELDS: Final = frozenset({"private_key", "password", "session_ticket_keys"})
+_HIDDEN: Final = "[not shown]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An object that something came from, and where it is declared."""
+
+    object: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A resource of a proxy, decoded, without keys; ``sources`` in the order they were read."""
+
+    name: str
+    version: str
+    resource: Json
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedResource:
+    """A resource that a proxy refuses, with the objects it came from."""
+
+    type: str
+    name: str
+    error: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownProxy:
+    proxy: ProxyStatus
+    rejected: tuple[RejectedResource, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """``revision`` counts the edits since the start."""
+
+    ready: bool
+    revision: int
+    objects: int
+    refused: int
+    proxies: tuple[ShownProxy, ...]
+
+
+class LiveOverview:
+    """Reads the engine and the connections; changes nothing."""
+
+    def __init__(
+        self, engine: Engine, world: World, connections: Connections, metrics: Metrics
+    ) -> None:
+        self._engine = engine
+        self._world = world
+        self._connections = connections
+        self._metrics = metrics
+        metrics.look_up(
+            connections=lambda: len(connections),
+            services=lambda: engine.count(SERVICE) + engine.count(SERVICE_ENTRY),
+            virtual_services=lambda: engine.count(VIRTUAL_SERVICE),
+            objects=lambda: engine.object_count,
+            refused=lambda: sum(d.is_refused for d in engine.declarations()),
+        )
+
+    def ready(self) -> bool:
+        return self._world.ready.is_set()
+
+    def status(self) -> Status:
+        proxies = {(str(p.namespace), p.name): p for p in self._connections.proxies}
+        return Status(
+            ready=self.ready(),
+            revision=self._engine.revision,
+            objects=self._engine.object_count,
+            refused=sum(d.is_refused for d in self._engine.declarations()),
+            proxies=tuple(
+                ShownProxy(proxy=s, rejected=self._rejected(s, proxies.get((s.namespace, s.name))))
+                for s in self._connections.states()
+            ),
+        )
+
+    def config(self, proxy: str, part: str) -> Mapping[str, object] | None:
+        found = next(
+            (p for p in self._connections.proxies if proxy in (p.name, f"{p.name}.{p.namespace}")),
+            None,
+        )
+        if found is None:
+            return None
+        client = self._engine.client(found)
+        sources = self._sources(client)
+        shelves = dict(self._engine.resources(client))
+        return {
+            "proxy": f"{found.name}.{found.namespace}",
+            "revision": self._engine.revision,
+            **{
+                name: [
+                    _shown(shelves[type_url][resource], sources)
+                    for resource in sorted(shelves[type_url])
+                ]
+                for type_url, name in PARTS.items()
+                if part in (name, "all")
+            },
+        }
+
+    def diagnostics(self) -> Diagnosis:
+        return diagnosis(self._engine)
+
+    def objects(self) -> Sequence[Source]:
+        keys = sorted({d.key for d in self._engine.declarations()})
+        return [s for key in keys for s in self._source(key)]
+
+    def metrics(self) -> tuple[bytes, str]:
+        return self._metrics.exposition()
+
+    def _rejected(self, status: ProxyStatus, proxy: Proxy | None) -> tuple[RejectedResource, ...]:
+        refused = [(t.type, r) for t in status.types for r in t.rejections]
+        if not refused:
+            return ()
+        sources = self._sources(self._engine.client(proxy)) if proxy is not None else {}
+        return tuple(_rejected(type_, r, sources) for type_, r in refused)
+
+    def _sources(self, client: Client) -> dict[Resource, tuple[Source, ...]]:
+        return {
+            resource: tuple(s for key in keys for s in self._source(key))
+            for resource, keys in self._engine.sources(client)
+        }
+
+    def _source(self, key: ObjectKey) -> Iterator[Source]:
+        spot = self._engine.spot(Place(key))
+        if spot is not None:
+            yield Source(object=str(key), path=str(spot.path), line=spot.line)
+
+
+def _rejected(
+    type_: str, rejection: Rejection, sources: Mapping[Resource, tuple[Source, ...]]
+) -> RejectedResource:
+    found = next((s for r, s in sources.items() if r.name == rejection.name), ())
+    return RejectedResource(type=type_, name=rejection.name, error=rejection.error, sources=found)
+
+
+def _shown(resource: Resource, sources: Mapping[Resource, tuple[Source, ...]]) -> Shown:
+    message = _decoded(packed(resource))
+    _hide_keys(message)
+    return Shown(
+        name=resource.name,
+        version=resource.version,
+        resource=MessageToDict(message, preserving_proto_field_name=True),
+        sources=sources.get(resource, ()),
+    )
+
+
+def _decoded(any_: AnyMessage) -> Message:
+    name = any_.type_url.rpartition("/")[2]
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+    message = message_factory.GetMessageClass(descriptor)()
+    message.ParseFromString(any_.value)
+    return message
+
+
+def _hide_keys(message: Message) -> None:
+    """Replace every private key and password within ``message``."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if field.name in _KEY_FIELDS:
+            message.ClearField(field.name)
+            if not field.is_repeated:
+                getattr(message, field.name).inline_string = _HIDDEN
+        elif field.is_repeated and not field.message_type.GetOptions().map_entry:
+            for item in value:
+                _hide_keys(item)
+        elif not field.is_repeated:
+            _hide_keys(value)

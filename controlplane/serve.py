@@ -1,0 +1,292 @@
+"""Builds the control plane from its parts and joins them: files to engine, engine to xDS and admin.
+
+One event loop. The files are watched on a thread of their own; accepted objects are written on
+another, after the proxies were told.
+"""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from controlplane.admin.app import application
+from controlplane.admin.metrics import Metrics
+from controlplane.admin.server import listener
+from controlplane.admin.server import serving
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.errors import ControlPlaneError
+from controlplane.base.errors import KeyUnusable
+from controlplane.base.errors import TokenRefused
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.engine import Edit
+from controlplane.engine import Engine
+from controlplane.envoy.resource import Resource
+from controlplane.identity.authority import Authority
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import kept_token_key
+from controlplane.identity.authority import plugged_in
+from controlplane.identity.certificates import xds_credential
+from controlplane.identity.identity import Identity
+from controlplane.identity.tokens import Tokens
+from controlplane.identity.workload import WorkloadSecrets
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.proxy import Proxy
+from controlplane.overview import LiveOverview
+from controlplane.sources.accepted import AcceptedObjects
+from controlplane.sources.files import changes
+from controlplane.sources.state import StateDirectory
+from controlplane.translate.kubernetes.usable import secret_files
+from controlplane.world import World
+from controlplane.xds.node import Identity as NodeIdentity
+from controlplane.xds.server import XdsServer
+
+ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported without every answer
+HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
+CLOCK_STEP: Final = timedelta(hours=1)
+ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
+_CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
+
+log = structlog.stdlib.get_logger("serve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a server of ours listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What ``serve`` and ``up`` are told."""
+
+    config: tuple[Path, ...]
+    xds: Endpoint
+    admin: Endpoint
+    state: StateDirectory
+    mesh: MeshConfig
+    is_insecure: bool = False
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """One edit, once every connected proxy has answered it, or none was in time."""
+
+    edit: Edit
+    is_first: bool
+    proxies: int
+    computed: timedelta
+    """From the changed files to what every proxy is to have."""
+    acknowledged: timedelta | None
+    """Until every proxy had answered; ``None`` when one did not in time."""
+    found: tuple[Diagnostic, ...]
+    """What is wrong now and was not before."""
+
+
+Told = Callable[[Reload], None]
+
+
+class ControlPlane:
+    """A running control plane; use it through ``running``."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime], told: Told) -> None:
+        now = clock()
+        self.settings = settings
+        self._clock = clock
+        self._told = told
+        self._authority = kept_authority(settings.state.authority, now)
+        self._secrets = WorkloadSecrets(self._authority)
+        self._tokens = Tokens(
+            key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
+        )
+        self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
+        self.engine = Engine(settings.mesh, now=now, accepted=self._accepted)
+        self.world = World(self.engine)
+        self.metrics = Metrics("0.1.0")
+        self.metrics.root_expires(self._authority.certificate.not_valid_after_utc)
+        self.server = XdsServer(
+            self.world,
+            authenticate=self._authenticate,
+            own_secrets=self._own_secrets,
+            clock=clock,
+        )
+        self.overview = LiveOverview(self.engine, self.world, self.server.connections, self.metrics)
+        self._known: set[Diagnostic] = set()
+
+    async def start(self) -> None:
+        """Open the xDS port; nothing is answered before the first load is complete."""
+        settings = self.settings
+        tls = None
+        if not settings.is_insecure:
+            credential = xds_credential(self._authority, (settings.xds.host,), self._clock())
+            tls = (credential.key, credential.chain)
+        await self.server.start(str(settings.xds), tls)
+
+    async def serve_until(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            background = (
+                tasks.create_task(self._follow(tasks)),
+                tasks.create_task(self._keep_house()),
+            )
+            await stop.wait()
+            for task in background:
+                task.cancel()
+
+    async def stop(self) -> None:
+        await self.server.stop()
+        self._accepted.close()
+
+    async def _follow(self, tasks: asyncio.TaskGroup) -> None:
+        """The way of every change: files, engine, proxies; then what can wait."""
+        settings = self.settings
+        async for batch in changes(settings.config, environment=settings.environment):
+            began = time.perf_counter()
+            edit = self.engine.apply((changed.path, changed.text) for changed in batch)
+            is_first = not self.world.ready.is_set()
+            self._publish(edit)
+            computed = timedelta(seconds=time.perf_counter() - began)
+            self.metrics.changed(computed)
+            if is_first:
+                gc.collect()
+                gc.freeze()
+            tasks.create_task(self._after(edit, began, computed, is_first=is_first))
+
+    def _publish(self, edit: Edit) -> None:
+        if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
+            self._plug_in()
+        self.world.ready.set()
+        self.server.publish(edit.revision)
+
+    async def _after(
+        self, edit: Edit, began: float, computed: timedelta, *, is_first: bool
+    ) -> None:
+        acknowledged: timedelta | None = None
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await self.server.connections.acknowledged(edit.revision)
+            acknowledged = timedelta(seconds=time.perf_counter() - began)
+            self.metrics.converged(acknowledged)
+        except TimeoutError:
+            pass
+        while self.engine.analyse(ANALYSED_AT_ONCE):
+            await asyncio.sleep(0)
+        now_known = set(self.engine.diagnostics())
+        found, self._known = now_known - self._known, now_known
+        proxies = len(self.server.connections)
+        self._told(
+            Reload(
+                edit=edit,
+                is_first=is_first,
+                proxies=proxies,
+                computed=computed,
+                acknowledged=acknowledged,
+                found=tuple(d for d in self.engine.diagnostics() if d in found),
+            )
+        )
+        await asyncio.to_thread(self._accepted.write, self._accepted.take_pending())
+
+    async def _keep_house(self) -> None:
+        """Time passes: certificates come due, and what nobody needs is forgotten."""
+        stepped = self._clock()
+        while True:
+            await asyncio.sleep(HOUSEKEEPING)
+            now = self._clock()
+            self.server.rotate()
+            self._secrets.forget_expired(now)
+            self.world.retain(self.server.connections.proxies)
+            if now - stepped >= CLOCK_STEP:
+                stepped = now
+                self.server.publish(self.engine.set_clock(now))
+
+    def _authenticate(self, metadata: Mapping[str, str]) -> NodeIdentity | None:
+        if self.settings.is_insecure:
+            return None
+        scheme, _, token = metadata.get("authorization", "").partition(" ")
+        try:
+            return self._tokens.verify(
+                token.strip() if scheme.lower() == "bearer" else "", self._clock()
+            )
+        except TokenRefused:
+            self.metrics.token_refused()
+            raise
+
+    def _own_secrets(self, proxy: Proxy, _: NodeIdentity | None) -> Mapping[str, Resource]:
+        identity = Identity(
+            trust_domain=self.settings.mesh.trust_domain,
+            namespace=proxy.namespace,
+            service_account=proxy.service_account,
+            role=proxy.role,
+        )
+        return self._secrets.secrets(identity, self._clock()).resources
+
+    def _plug_in(self) -> None:
+        """Sign workloads with the CA of the Secret ``cacerts``, where there is a good one."""
+        root = Namespace(self.settings.mesh.root_namespace)
+        secret = self.engine.object(ObjectKey(SECRET, root, _CA_SECRET))
+        authority: Authority = self._authority
+        if secret is not None:
+            try:
+                authority = plugged_in(secret_files(secret.spec), self._clock())
+            except KeyUnusable as fault:
+                log.error("ca_not_plugged_in", secret=f"{root}/{_CA_SECRET}", reason=fault.message)
+                return
+            log.info("ca_plugged_in", secret=f"{root}/{_CA_SECRET}")
+        self._secrets.sign_with(authority)
+        self.metrics.root_expires(authority.roots[0].not_valid_after_utc)
+        self.server.rotate()
+
+
+async def run(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime],
+    told: Told,
+    started: Callable[[ControlPlane], None],
+    stop: asyncio.Event,
+) -> None:
+    """Serve until ``stop`` is set.
+
+    Raises ``ListenFailed``, ``ConfigMissing``, ``StateUnusable`` or ``KeyUnusable`` when it cannot.
+    """
+    admin = listener(settings.admin.host, settings.admin.port)
+    plane = ControlPlane(settings, clock, told)
+    try:
+        async with serving(application(plane.overview, settings.admin.host), admin):
+            try:
+                await plane.start()
+                started(plane)
+                await plane.serve_until(stop)
+            finally:
+                await plane.stop()
+    except BaseExceptionGroup as group:
+        fault = _fault_of_the_world(group)
+        if fault is None:
+            raise
+        raise fault from None
+
+
+def _fault_of_the_world(group: BaseExceptionGroup[BaseException]) -> ControlPlaneError | None:
+    """The first ``ControlPlaneError`` in ``group``, however deep task groups have wrapped it."""
+    for error in group.exceptions:
+        if isinstance(error, ControlPlaneError):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            found = _fault_of_the_world(error)
+            if found is not None:
+                return found
+    return None
