@@ -77,6 +77,8 @@ class RawObject:
     api_version: str
     body: Mapping[str, Data]
     origin: Origin = field(compare=False)
+    is_refused: bool = False
+    """Its text is ambiguous (a key stands twice); the diagnostic is its document's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,14 +175,15 @@ class _Reading:
             message = (
                 f'the key "{duplicate.key}" stands {_times(len(duplicate.places))} in one mapping'
             )
-            place = self._place((*duplicate.path, duplicate.key)) or self._spot(last)
+            place = self._refused((*duplicate.path, duplicate.key)) or self._spot(last)
             self._add(codes.DUPLICATE_KEY, place, message, related=related)
 
-    def _place(self, path: tuple[Step, ...]) -> Place | None:
-        """``path`` of the document as a field of the object that it lies in."""
-        for found in self._objects:
+    def _refused(self, path: tuple[Step, ...]) -> Place | None:
+        """Refuse the object that ``path`` of the document lies in; ``path`` as a field of it."""
+        for i, found in enumerate(self._objects):
             prefix = found.origin.prefix
             if path[: len(prefix)] == prefix:
+                self._objects[i] = replace(found, is_refused=True)
                 return Place(found.key, path[len(prefix) :], on_key=True)
         return None
 

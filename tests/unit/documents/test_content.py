@@ -114,6 +114,7 @@ def test_a_key_that_stands_twice_refuses_its_object() -> None:
     assert diagnostic.place == Place(key("a"), ("spec", "x"), on_key=True)
     assert [related.place for related in diagnostic.related] == [Spot(FILE, 6, 3, 1)]
     assert content.objects[0].body["spec"] == {"x": 3, "z": 2}
+    assert content.objects[0].is_refused
 
 
 @pytest.mark.parametrize(

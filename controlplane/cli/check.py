@@ -1,0 +1,169 @@
+"""``controlplane check``: everything that is wrong in configuration files, without serving them."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from controlplane.base.diagnostics import Effect
+from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Severity
+from controlplane.base.errors import ConfigMissing
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+from controlplane.cli.formats import as_github
+from controlplane.cli.formats import as_json
+from controlplane.cli.formats import as_sarif
+from controlplane.cli.options import example
+from controlplane.cli.output import Segment
+from controlplane.cli.output import Style
+from controlplane.cli.output import say
+from controlplane.cli.output import show
+from controlplane.cli.shown import Shown
+from controlplane.cli.shown import as_text
+from controlplane.cli.shown import shown
+from controlplane.documents.content import FileContent
+from controlplane.documents.content import Sources
+from controlplane.documents.content import file_objects
+from controlplane.engine import Engine
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.mesh import decode_mesh_config
+from controlplane.sources.files import loaded
+
+ERRORS: Final = 1
+"""Exit status when there are errors, refused or dangling; 2 is click's for a wrong call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What is wrong, in order; ``objects`` are declared, ``refused`` of these are not taken."""
+
+    diagnostics: tuple[Shown, ...]
+    objects: int
+    refused: int
+
+
+@click.command(
+    epilog=example(
+        "controlplane check samples/mesh",
+        "controlplane check --output github mesh/ && git push",
+    )
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="For people, for programs, for GitHub Actions, for code scanning.",
+)
+@click.option(
+    "--mesh-config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Istio's MeshConfig.",
+)
+@click.pass_context
+def check(
+    context: click.Context, paths: tuple[Path, ...], output: str, mesh_config: Path | None
+) -> None:
+    """Show what is wrong in configuration files.
+
+    PATH is a file or a folder, read recursively (.yaml, .yml, .json). Exits with 0 without errors
+    (warnings are allowed), with 1 when there are errors, with 2 when it is called wrongly.
+    """
+    findings = findings_in(paths, mesh_config)
+    _print(findings, output)
+    if any(one.severity is Severity.ERROR for one in findings.diagnostics):
+        context.exit(ERRORS)
+
+
+def findings_in(paths: Sequence[Path], mesh_config: Path | None = None) -> Findings:
+    """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist."""
+    report = Report()
+    mesh, mesh_text = _mesh(mesh_config, report)
+    engine = Engine(mesh, now=datetime.now(UTC))
+    engine.apply((changed.path, changed.text) for changed in loaded(paths))
+    engine.analyse()
+    found = [*report, *engine.diagnostics()]
+    contents = engine.contents()
+    objects = {declared.key for content in contents for declared in content.objects}
+    refused = {
+        d.place.object
+        for d in found
+        if isinstance(d.place, Place) and d.code.effect is Effect.REFUSED
+    }
+    return Findings(
+        diagnostics=shown(found, _Files(engine, (*mesh_text, *contents))),
+        objects=len(objects),
+        refused=len(refused & objects),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Spots as the engine knows them, lines as they were read."""
+
+    engine: Engine
+    contents: tuple[FileContent, ...]
+
+    def spot(self, place: Place | Spot) -> Spot | None:
+        return self.engine.spot(place)
+
+    def line(self, spot: Spot) -> str | None:
+        return next((Sources([c]).line(spot) for c in self.contents if c.path == spot.path), None)
+
+
+def _mesh(file: Path | None, report: Report) -> tuple[MeshConfig, tuple[FileContent, ...]]:
+    if file is None:
+        return MeshConfig(), ()
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigMissing(f"{file} cannot be read: {error}") from error
+    return decode_mesh_config(text, file, report), (file_objects(file, text),)
+
+
+def _print(findings: Findings, output: str) -> None:
+    match output:
+        case "json":
+            counts = {"objects": findings.objects, "refused": findings.refused}
+            say(as_json(findings.diagnostics, **counts))
+        case "sarif":
+            say(as_sarif(findings.diagnostics))
+        case "github":
+            for line in as_github(findings.diagnostics):
+                say(line)
+            say(summary(findings))
+        case _:
+            show(_lines(findings))
+
+
+def _lines(findings: Findings) -> Iterator[list[Segment]]:
+    yield from as_text(findings.diagnostics)
+    severities = {one.severity for one in findings.diagnostics}
+    style = Style.GOOD
+    if Severity.ERROR in severities:
+        style = Style.ERROR
+    elif Severity.WARNING in severities:
+        style = Style.WARNING
+    yield [(summary(findings), style)]
+
+
+def summary(findings: Findings) -> str:
+    """``3 errors, 1 warning in 12 objects (2 refused)``."""
+    severities = [one.severity for one in findings.diagnostics]
+    errors = _counted(severities.count(Severity.ERROR), "error")
+    warnings = _counted(severities.count(Severity.WARNING), "warning")
+    refused = f" ({findings.refused} refused)" if findings.refused else ""
+    return f"{errors}, {warnings} in {_counted(findings.objects, 'object')}{refused}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

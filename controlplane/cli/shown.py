@@ -1,0 +1,195 @@
+"""Diagnostics as they are shown: sorted, with their spots, their lines and a caret below.
+
+The form is the same in every command::
+
+    mesh/reviews.yaml:14:17: error CP0302: subset "v3" of reviews.default is not declared
+       14 |         subset: v3
+          |                 ^^ DestinationRule default/reviews declares v1 and v2
+       hint: add subset "v3" to DestinationRule default/reviews
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from typing import Protocol
+
+from controlplane.base.diagnostics import Code
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Effect
+from controlplane.base.diagnostics import Severity
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+from controlplane.cli.output import Segment
+from controlplane.cli.output import Style
+from controlplane.cli.output import printable
+
+_TAB: Final = "    "
+_LONGEST: Final = 120  # cells of a line that are shown; more of it is cut around the caret
+_BEFORE: Final = 60  # cells of a longer line that are shown before the caret
+_STYLES: Final = {
+    Severity.ERROR: Style.ERROR,
+    Severity.WARNING: Style.WARNING,
+    Severity.INFO: Style.INFO,
+}
+
+
+class Files(Protocol):
+    """The files that places are in."""
+
+    def spot(self, place: Place | Spot) -> Spot | None: ...
+
+    def line(self, spot: Spot) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """Another place to look at: ``where`` as it is shown, ``spot`` unless it is in no file."""
+
+    where: str
+    spot: Spot | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One diagnostic with all that is shown of it.
+
+    ``spot`` is ``None`` for an object in no file.
+    """
+
+    code: Code
+    message: str
+    hint: str | None
+    note: str | None
+    where: str
+    spot: Spot | None
+    line: str | None
+    object: str | None
+    related: tuple[Pointer, ...]
+
+    @property
+    def severity(self) -> Severity:
+        return self.code.severity
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.code.effect is Effect.REFUSED
+
+
+def shown(diagnostics: Iterable[Diagnostic], files: Files) -> tuple[Shown, ...]:
+    """Sorted by file, line, column and code; what is in no file comes first."""
+    return tuple(sorted((_shown(d, files) for d in diagnostics), key=_order))
+
+
+def as_text(diagnostics: Iterable[Shown]) -> Iterator[list[Segment]]:
+    """The lines to show, each in parts."""
+    for one in diagnostics:
+        style = _STYLES[one.severity]
+        yield [
+            (printable(one.where), Style.NAME),
+            (": ", Style.PLAIN),
+            (f"{one.severity.value} {one.code}", style),
+            (f": {printable(one.message)}", Style.NAME),
+        ]
+        if one.spot is not None and one.line is not None:
+            yield from _excerpt(one.spot, one.line, one.note, style)
+        elif one.note is not None:
+            yield [(f"   note: {printable(one.note)}", Style.PLAIN)]
+        for pointer in one.related:
+            where, message = printable(pointer.where), printable(pointer.message)
+            yield [("   see: ", Style.QUIET), (where, Style.NAME), (f": {message}", Style.PLAIN)]
+        if one.hint is not None:
+            yield [("   hint: ", Style.GOOD), (printable(one.hint), Style.PLAIN)]
+
+
+def _shown(diagnostic: Diagnostic, files: Files) -> Shown:
+    place = diagnostic.place
+    spot = files.spot(place)
+    return Shown(
+        code=diagnostic.code,
+        message=diagnostic.message,
+        hint=diagnostic.hint,
+        note=diagnostic.note,
+        where=_where(place, spot),
+        spot=spot,
+        line=files.line(spot) if spot is not None else None,
+        object=str(place.object) if isinstance(place, Place) else None,
+        related=tuple(
+            Pointer(where=_where(r.place, at), spot=at, message=r.message)
+            for r in diagnostic.related
+            for at in (files.spot(r.place),)
+        ),
+    )
+
+
+def _where(place: Place | Spot, spot: Spot | None) -> str:
+    if spot is None:
+        return str(place)
+    return f"{spot.path}:{spot.line}:{spot.column}" if spot.line else str(spot.path)
+
+
+def _order(one: Shown) -> tuple[str, int, int, str, str, str]:
+    spot = one.spot
+    at = (str(spot.path), spot.line, spot.column) if spot is not None else ("", 0, 0)
+    return (*at, one.code.id, one.where, one.message)
+
+
+def _excerpt(spot: Spot, line: str, note: str | None, style: Style) -> Iterator[list[Segment]]:
+    before, marked, after = _window(line, spot.column - 1, spot.width)
+    number = f"{spot.line:>5}"
+    yield [(f"{number} | ", Style.QUIET), (f"{before}{marked}{after}", Style.PLAIN)]
+    caret = " " * cells(before) + "^" * max(cells(marked), 1)
+    yield [
+        (f"{' ' * len(number)} | ", Style.QUIET),
+        (caret, style),
+        (f" {printable(note)}" if note else "", Style.PLAIN),
+    ]
+
+
+def _window(line: str, start: int, width: int) -> tuple[str, str, str]:
+    """The line before, at and after the caret as a terminal shows it, cut where it is long."""
+    before, marked = _visible(line[:start]), _visible(line[start : start + width])
+    after = _visible(line[start + width :])
+    if cells(before) + cells(marked) + cells(after) <= _LONGEST:
+        return before, marked, after
+    if cells(before) > _BEFORE:
+        before = "…" + _last(before, _BEFORE - 1)
+    marked = _first(marked, _LONGEST - cells(before))
+    room = _LONGEST - cells(before) - cells(marked)
+    return before, marked, after if cells(after) <= room else _first(after, room - 1) + "…"
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in text.replace("\t", _TAB))
+
+
+def cells(text: str) -> int:
+    """How many cells of a terminal ``text`` takes. Source: Unicode Standard Annex 11."""
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def _first(text: str, room: int) -> str:
+    return text[: _fitting(text, room)]
+
+
+def _last(text: str, room: int) -> str:
+    return text[len(text) - _fitting(text[::-1], room) :]
+
+
+def _fitting(text: Iterable[str], room: int) -> int:
+    """How many of the first characters fit into ``room`` cells."""
+    count = used = 0
+    for character in text:
+        used += _cells_of(character)
+        if used > room:
+            break
+        count += 1
+    return count
