@@ -78,6 +78,13 @@ UNKNOWN_PORT: Final = _dangling("CP0303", "the destination's port is not one of 
 UNKNOWN_GATEWAY: Final = _dangling(
     "CP0304", "the VirtualService names a Gateway that does not exist"
 )
+UNKNOWN_DELEGATE: Final = _dangling(
+    "CP0305", "the rule delegates to a VirtualService that is not there, or not to be seen"
+)
+HOST_NOT_SERVED: Final = _warning("CP0306", "no server of the Gateway has the VirtualService's host")
+SHADOWED_RULE: Final = _warning("CP0307", "an earlier rule takes every request of this one")
+UNSUPPORTED_STATUS: Final = _dangling("CP0308", "Envoy cannot answer with this status")
+ROUTE_REFUSED: Final = _dangling("CP0309", "Envoy would refuse the route")
 
 # Servers of Gateways
 SERVER_CONFLICT: Final = _dangling("CP0310", "an earlier server holds the port or host")
@@ -88,6 +95,38 @@ SERVER_WITHOUT_ROUTE: Final = _warning(
     "CP0314", "no VirtualService routes the server's connections, so its port stays closed"
 )
 SELECTS_NOTHING: Final = _warning("CP0315", "no connected gateway has the labels of the selector")
+
+# Services, endpoints and rules for destinations
+UNKNOWN_RULE_HOST: Final = _warning(
+    "CP0320", "the rule's host is declared by no Service and no ServiceEntry"
+)
+SUBSET_WITHOUT_ENDPOINTS: Final = _warning(
+    "CP0321", "no endpoint of the rule's host has the labels of the subset"
+)
+UNKNOWN_TARGET_PORT: Final = _dangling(
+    "CP0322", "no workload that the Service selects has a port of the targetPort's name"
+)
+HOST_DECLARED_TWICE: Final = _warning("CP0323", "the host is declared by several objects")
+NOTHING_SELECTED: Final = _warning("CP0324", "the selector selects no workload")
+RING_TOO_LARGE: Final = _warning("CP0325", "Envoy takes no hash ring of this size")
+ADDRESS_NOT_NUMERIC: Final = _warning(
+    "CP0326", "the endpoint's address is a name, which only DNS resolutions look up"
+)
+RULE_POLICY_HIDDEN: Final = _warning(
+    "CP0327", "an older rule for the host already sets what this rule sets"
+)
+
+# Routes
+UNKNOWN_COMMAND: Final = _warning(
+    "CP0340", "the header value holds a percent sign that begins nothing Envoy knows"
+)
+DELEGATE_CONFLICT: Final = _warning(
+    "CP0341", "no request can meet both the rule and what it delegates to"
+)
+UNUSED_DELEGATE: Final = _warning("CP0342", "no rule delegates to the VirtualService")
+GATEWAY_NOT_BOUND: Final = _warning(
+    "CP0343", "the match names a gateway that the VirtualService is not bound to"
+)
 
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")

@@ -8,6 +8,8 @@ from enum import Enum
 
 from msgspec import field
 
+from controlplane.kinds.istio.proxy_config import ConnectionSettings
+from controlplane.kinds.istio.proxy_config import Tracing
 from controlplane.kinds.istio.traffic_policy import ConnectionPool
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
 from controlplane.kinds.istio.traffic_policy import LocalityLb
@@ -116,7 +118,8 @@ class ProxyConfig(Spec, frozen=True, forbid_unknown_fields=False):
 
     gateway_topology: GatewayTopology | None = None
     proxy_headers: ProxyHeaders | None = None
-    connection_settings: Mapping[str, object] = {}
+    connection_settings: ConnectionSettings | None = None
+    tracing: Tracing | None = None
     proxy_metadata: Mapping[str, str] = {}
 
 

@@ -1,0 +1,26 @@
+"""Where a proxy asks for what a message only names: the stream it has already (ADS).
+
+Source: envoy/config/core/v3/config_source.proto.
+"""
+
+from datetime import timedelta
+
+from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource
+from envoy.config.core.v3.config_source_pb2 import ApiVersion
+from envoy.config.core.v3.config_source_pb2 import ConfigSource
+
+
+def ads() -> ConfigSource:
+    """Asked for without a limit of time: the server always answers."""
+    return ConfigSource(
+        ads=AggregatedConfigSource(),
+        initial_fetch_timeout=timedelta(0),
+        resource_api_version=ApiVersion.V3,
+    )
+
+
+def ads_within_default() -> ConfigSource:
+    """After Envoy's own 15 s the proxy goes on without it (a server's secret: only that server
+    waits).
+    """
+    return ConfigSource(ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3)

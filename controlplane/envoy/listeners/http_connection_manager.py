@@ -1,0 +1,191 @@
+"""Connections that are read as HTTP and routed by a table that the proxy asks for.
+
+Source: envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import HttpProtocolOptions
+from envoy.config.listener.v3.listener_components_pb2 import Filter
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm,
+)
+from envoy.extensions.http.header_formatters.preserve_case.v3.preserve_case_pb2 import (
+    PreserveCaseFormatterConfig,
+)
+from envoy.type.v3.percent_pb2 import Percent
+from google.protobuf.wrappers_pb2 import BoolValue
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from controlplane.envoy.config_source import ads
+from controlplane.envoy.http_filters.cors import cors
+from controlplane.envoy.http_filters.fault import fault
+from controlplane.envoy.http_filters.grpc_stats import grpc_stats
+from controlplane.envoy.http_filters.grpc_web import grpc_web
+from controlplane.envoy.http_filters.order import in_order
+from controlplane.envoy.http_filters.router import router
+from controlplane.envoy.listeners.access_log import access_log
+from controlplane.envoy.packing import packed
+from controlplane.model.listening import AccessLog
+from controlplane.model.listening import CertificateDetails
+from controlplane.model.listening import EscapedSlashes
+from controlplane.model.listening import ForwardedCertificate
+from controlplane.model.listening import Http2Limits
+from controlplane.model.listening import HttpSettings
+from controlplane.model.listening import RouteRequests
+from controlplane.model.listening import Timeouts
+from controlplane.model.listening import UnderscoreHeaders
+
+_SPOKEN_OF: Final = (ForwardedCertificate.SANITIZE_SET, ForwardedCertificate.APPEND_FORWARD)
+"""Where the proxy writes the client's certificate itself, so that the details matter."""
+
+_FORWARDED: Final[
+    Mapping[ForwardedCertificate, hcm.HttpConnectionManager.ForwardClientCertDetails]
+] = {
+    ForwardedCertificate.SANITIZE: hcm.HttpConnectionManager.SANITIZE,
+    ForwardedCertificate.FORWARD_ONLY: hcm.HttpConnectionManager.FORWARD_ONLY,
+    ForwardedCertificate.APPEND_FORWARD: hcm.HttpConnectionManager.APPEND_FORWARD,
+    ForwardedCertificate.SANITIZE_SET: hcm.HttpConnectionManager.SANITIZE_SET,
+    ForwardedCertificate.ALWAYS_FORWARD_ONLY: hcm.HttpConnectionManager.ALWAYS_FORWARD_ONLY,
+}
+_SLASHES: Final[Mapping[EscapedSlashes, hcm.HttpConnectionManager.PathWithEscapedSlashesAction]] = {
+    EscapedSlashes.KEEP_UNCHANGED: hcm.HttpConnectionManager.KEEP_UNCHANGED,
+    EscapedSlashes.REJECT_REQUEST: hcm.HttpConnectionManager.REJECT_REQUEST,
+    EscapedSlashes.UNESCAPE_AND_REDIRECT: hcm.HttpConnectionManager.UNESCAPE_AND_REDIRECT,
+    EscapedSlashes.UNESCAPE_AND_FORWARD: hcm.HttpConnectionManager.UNESCAPE_AND_FORWARD,
+}
+_UNDERSCORES: Final[
+    Mapping[UnderscoreHeaders, HttpProtocolOptions.HeadersWithUnderscoresAction]
+] = {
+    UnderscoreHeaders.ALLOW: HttpProtocolOptions.ALLOW,
+    UnderscoreHeaders.REJECT_REQUEST: HttpProtocolOptions.REJECT_REQUEST,
+    UnderscoreHeaders.DROP_HEADER: HttpProtocolOptions.DROP_HEADER,
+}
+
+
+def gateway_http(routes: RouteRequests, settings: HttpSettings, log: AccessLog | None) -> Filter:
+    """How a gateway reads requests: it trusts no client, and is the edge that ``x-forwarded-for``
+    begins at.
+    """
+    return Filter(
+        name="envoy.filters.network.http_connection_manager",
+        typed_config=packed(_manager(routes, settings, log)),
+    )
+
+
+def _manager(
+    routes: RouteRequests, settings: HttpSettings, log: AccessLog | None
+) -> hcm.HttpConnectionManager:
+    timeouts, paths, hides_server = settings.timeouts, settings.paths, settings.server_name is None
+    forwarded = settings.forwarded_certificate
+    return hcm.HttpConnectionManager(
+        codec_type=hcm.HttpConnectionManager.AUTO,
+        stat_prefix=routes.stat_prefix,
+        rds=hcm.Rds(config_source=ads(), route_config_name=routes.route_table),
+        http_filters=_filters(routes, settings),
+        tracing=None if settings.tracing_share is None else _tracing(settings.tracing_share),
+        common_http_protocol_options=_common_options(timeouts, settings.underscore_headers),
+        http_protocol_options=_http1_options(settings),
+        http2_protocol_options=_http2_options(settings.http2),
+        server_name=settings.server_name,
+        server_header_transformation=hcm.HttpConnectionManager.PASS_THROUGH
+        if hides_server
+        else hcm.HttpConnectionManager.OVERWRITE,
+        stream_idle_timeout=timeouts.stream_idle,
+        request_timeout=timeouts.request,
+        request_headers_timeout=timeouts.request_headers,
+        drain_timeout=timeouts.drain,
+        access_log=[access_log(log)] if log is not None else (),
+        use_remote_address=BoolValue(value=True),
+        xff_num_trusted_hops=settings.trusted_hops,
+        forward_client_cert_details=_FORWARDED[forwarded],
+        set_current_client_cert_details=_details(settings.certificate_details)
+        if forwarded in _SPOKEN_OF
+        else None,
+        proxy_100_continue=True,
+        generate_request_id=None if settings.generates_request_id else BoolValue(value=False),
+        upgrade_configs=[hcm.HttpConnectionManager.UpgradeConfig(upgrade_type="websocket")],
+        normalize_path=BoolValue(value=paths.normalized),
+        merge_slashes=paths.merges_slashes,
+        path_with_escaped_slashes_action=_SLASHES[paths.escaped_slashes],
+        append_x_forwarded_port=settings.appends_forwarded_port,
+    )
+
+
+def _filters(routes: RouteRequests, settings: HttpSettings) -> tuple[hcm.HttpFilter, ...]:
+    always = (
+        grpc_stats(),
+        fault(),
+        cors(),
+        router(shows_envoy_headers=settings.shows_envoy_headers),
+    )
+    return in_order((grpc_web(), *always) if routes.speaks_grpc_web else always)
+
+
+def _tracing(share: float) -> hcm.HttpConnectionManager.Tracing:
+    """``share`` is the percentage of requests that are sampled; those that a client wants always
+    are.
+    """
+    return hcm.HttpConnectionManager.Tracing(
+        client_sampling=Percent(value=100),
+        random_sampling=Percent(value=share),
+        overall_sampling=Percent(value=100),
+    )
+
+
+def _common_options(
+    timeouts: Timeouts, underscores: UnderscoreHeaders | None
+) -> HttpProtocolOptions | None:
+    if (timeouts.idle, timeouts.connection, timeouts.stream, underscores) == (None,) * 4:
+        return None
+    return HttpProtocolOptions(
+        idle_timeout=timeouts.idle,
+        max_connection_duration=timeouts.connection,
+        max_stream_duration=timeouts.stream,
+        headers_with_underscores_action=None if underscores is None else _UNDERSCORES[underscores],
+    )
+
+
+def _http1_options(settings: HttpSettings) -> Http1ProtocolOptions:
+    return Http1ProtocolOptions(
+        accept_http_10=settings.accepts_http_10,
+        header_key_format=_preserved_case() if settings.keeps_header_case else None,
+    )
+
+
+def _preserved_case() -> Http1ProtocolOptions.HeaderKeyFormat:
+    return Http1ProtocolOptions.HeaderKeyFormat(
+        stateful_formatter=TypedExtensionConfig(
+            name="preserve_case", typed_config=packed(PreserveCaseFormatterConfig())
+        )
+    )
+
+
+def _http2_options(limits: Http2Limits) -> Http2ProtocolOptions | None:
+    if limits == Http2Limits():
+        return None
+    return Http2ProtocolOptions(
+        max_concurrent_streams=_number(limits.concurrent_streams),
+        initial_stream_window_size=_number(limits.stream_window),
+        initial_connection_window_size=_number(limits.connection_window),
+    )
+
+
+def _number(value: int | None) -> UInt32Value | None:
+    return None if value is None else UInt32Value(value=value)
+
+
+def _details(
+    details: CertificateDetails,
+) -> hcm.HttpConnectionManager.SetCurrentClientCertDetails:
+    return hcm.HttpConnectionManager.SetCurrentClientCertDetails(
+        subject=BoolValue(value=details.subject),
+        cert=details.certificate,
+        chain=details.chain,
+        dns=details.dns,
+        uri=details.uri,
+    )

@@ -1,0 +1,14 @@
+"""What time it is, for certificates. The engine sets it at the start and once an hour."""
+
+from datetime import datetime
+from typing import Final
+
+from controlplane.graph import Graph
+from controlplane.graph import Input
+
+CLOCK: Final[Input[str, datetime | None]] = Input("clock", None)
+
+
+def now(graph: Graph) -> datetime | None:
+    """The time to the hour; ``None`` where nobody set it, and then no certificate is too old."""
+    return CLOCK(graph, "clock")

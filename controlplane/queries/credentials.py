@@ -1,0 +1,200 @@
+"""Which object a secret's name means, what is in it, and whether it is fit to be served.
+
+Source: istio ``pilot/pkg/model/credentials``, ``pilot/pkg/credentials/kube``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from enum import Enum
+from typing import Final
+
+from controlplane.base.codes import CERTIFICATE_EXPIRED
+from controlplane.base.codes import CERTIFICATE_EXPIRES
+from controlplane.base.codes import CERTIFICATE_NOT_YET_VALID
+from controlplane.base.diagnostics import Code
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.base.places import Step
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.core.configuration import CONFIG_MAP
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.object import Object
+from controlplane.model.tls import CA_SUFFIX
+from controlplane.model.tls import KeyPair
+from controlplane.model.tls import Trust
+from controlplane.queries.clock import now
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.translate.kubernetes.secret import ReadKeyPair
+from controlplane.translate.kubernetes.secret import ReadTrust
+from controlplane.translate.kubernetes.secret import Span
+from controlplane.translate.kubernetes.secret import key_pair
+from controlplane.translate.kubernetes.secret import trust
+
+_DATE: Final = "%Y-%m-%d %H:%M"
+_WARNED_DAYS: Final = (1, 7, 14, 30)
+"""How many days before its end a certificate is warned of; each step is told once."""
+
+
+class Use(Enum):
+    """What is read from the object."""
+
+    KEY_PAIR = "a certificate and its key"
+    TRUST = "the certificates of authorities"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a name means. The authorities of ``x-cacert`` may be in a Secret ``x``: ``object`` is
+    ``x-cacert``.
+    """
+
+    object: ObjectKey
+    use: Use
+
+
+def credential_of(name: str, namespace: Namespace) -> Credential | None:
+    """What ``name`` means to a proxy in ``namespace``; ``None`` for what is never served to it.
+
+    Secrets of other namespaces are not; ConfigMaps are, as they hold nothing secret.
+    """
+    scheme, _, rest = name.partition("://")
+    scope, slash, short = rest.partition("/")
+    if scheme == "configmap" and slash:
+        return Credential(
+            ObjectKey(CONFIG_MAP, Namespace(scope), short.removesuffix(CA_SUFFIX)), Use.TRUST
+        )
+    if scheme != "kubernetes" or (slash and scope != namespace):
+        return None
+    plain = short if slash else scope
+    use = Use.TRUST if plain.endswith(CA_SUFFIX) else Use.KEY_PAIR
+    return Credential(ObjectKey(SECRET, namespace, plain), use)
+
+
+@index(GATEWAY)
+def credential_users(
+    gateway: Object[Gateway],
+) -> Iterator[tuple[str, tuple[ObjectKey, tuple[Step, ...]]]]:
+    """Where Gateways name credentials, under the plain name of each."""
+    for i, server in enumerate(gateway.spec.servers):
+        at: tuple[Step, ...] = ("spec", "servers", i, "tls")
+        tls = server.tls
+        if tls is None:
+            continue
+        if tls.credential_name:
+            yield _plain(tls.credential_name), (gateway.key, (*at, "credentialName"))
+        if tls.ca_cert_credential_name:
+            yield _plain(tls.ca_cert_credential_name), (gateway.key, (*at, "caCertCredentialName"))
+        for j, name in enumerate(tls.credential_names):
+            yield _plain(name), (gateway.key, (*at, "credentialNames", j))
+
+
+@derived
+def reading(graph: Graph, credential: Credential) -> ReadKeyPair | ReadTrust | None:
+    """What the object holds; runs again when it changes, or who names it. Notes what is wrong with
+    it.
+    """
+    source = holder(graph, credential)
+    if source is None:
+        return None
+    report = Report()
+    users = _users(graph, source.key.name)
+    if credential.use is Use.KEY_PAIR and isinstance(source.spec, Secret):
+        found: ReadKeyPair | ReadTrust | None = key_pair(report, source, users=users)
+    else:
+        found = trust(report, source, users=users)
+    graph.note(*report)
+    return found
+
+
+def holder(graph: Graph, credential: Credential) -> Object[Secret] | None:
+    """The object that holds a credential: for authorities ``x-cacert``, or ``x`` where there is
+    none.
+    """
+    found: Object[Secret] | None = OBJECT(graph, credential.object)
+    key = credential.object
+    if found is None and credential.use is Use.TRUST and key.kind == SECRET:
+        found = OBJECT(graph, ObjectKey(SECRET, key.namespace, key.name.removesuffix(CA_SUFFIX)))
+    return found
+
+
+@derived
+def fit(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
+    """The credential when it can be served now. Runs again every hour, and when the object
+    changes.
+    """
+    found, time, source = reading(graph, credential), now(graph), holder(graph, credential)
+    if found is None or source is None:
+        return None
+    report = Report()
+    users = _users(graph, source.key.name)
+    at = Place(source.key) / "data" / found.entry
+    match found:
+        case ReadKeyPair(span=span):
+            fine = time is None or _holds(report, at, span, time, users)
+        case ReadTrust(spans=spans):
+            fine = (
+                time is None or [_holds(report, at, s, time, users) for s in spans].count(True) > 0
+            )
+    graph.note(*report)
+    return found.credential if fine else None
+
+
+def _holds(
+    report: Report, at: Place, span: Span, time: datetime, users: tuple[Related, ...]
+) -> bool:
+    """Whether a certificate holds at ``time``; warns of its end in steps, so that the text rests
+    between them.
+    """
+
+    def tell(code: Code, message: str, hint: str) -> None:
+        report.add(code, at, message, hint=hint, related=users)
+
+    if time >= span.ends:
+        tell(
+            CERTIFICATE_EXPIRED,
+            f"certificate {span.subject} expired on {span.ends:{_DATE}} UTC and is not served",
+            "renew it",
+        )
+        return False
+    if time < span.begins:
+        tell(
+            CERTIFICATE_NOT_YET_VALID,
+            f"certificate {span.subject} is valid from {span.begins:{_DATE}} UTC on and is not "
+            "served before",
+            "check the clock of whoever made it",
+        )
+        return False
+    for days in _WARNED_DAYS:
+        if time >= span.ends - timedelta(days=days):
+            tell(
+                CERTIFICATE_EXPIRES,
+                f"certificate {span.subject} expires on {span.ends:{_DATE}} UTC, in less than "
+                f"{days} {'day' if days == 1 else 'days'}",
+                "renew it",
+            )
+            break
+    return True
+
+
+def _users(graph: Graph, name: str) -> tuple[Related, ...]:
+    names = (name, f"{name}{CA_SUFFIX}", name.removesuffix(CA_SUFFIX))
+    users = {user for n in names for user in credential_users(graph, n)}
+    return tuple(
+        Related(place=Place(key, path), message=f"{key.spoken} uses it")
+        for key, path in sorted(users)
+    )
+
+
+def _plain(name: str) -> str:
+    """``shop-cert`` of ``kubernetes://istio-system/shop-cert``."""
+    return name.rpartition("/")[2]

@@ -1,0 +1,226 @@
+"""The listeners of a gateway: one for each door, encoded once for all proxies that share it.
+
+Source: istio ``pilot/pkg/networking/core/gateway.go``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from typing import assert_never
+
+from controlplane.base.codes import SNI_TAKEN
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import shelf
+from controlplane.envoy.listeners.listener import gateway_listener
+from controlplane.envoy.resource import Resource
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.model.listening import Address
+from controlplane.model.listening import Chain
+from controlplane.model.listening import Listener
+from controlplane.model.listening import ListenerSettings
+from controlplane.model.listening import RouteRequests
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Role
+from controlplane.model.server import Door
+from controlplane.model.server import PassMeshTls
+from controlplane.model.server import PassTls
+from controlplane.model.server import Server
+from controlplane.model.server import ServeRequests
+from controlplane.model.server import ServeStreams
+from controlplane.model.tls import SecretName
+from controlplane.queries.gateways import addresses
+from controlplane.queries.gateways import door
+from controlplane.queries.gateways import outlines as outlines
+from controlplane.queries.gateways import shape
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.streams import NamedStream
+from controlplane.queries.streams import named_streams
+from controlplane.queries.streams import stream
+from controlplane.translate.istio.gateway_merge import door_table_name
+from controlplane.translate.istio.listener_settings import gateway_settings
+
+
+@derived
+def listeners(graph: Graph, client: Client) -> Shelf[Resource]:
+    """Every listener of a client. Runs again when one of them comes, goes or changes."""
+    if client.role is not Role.GATEWAY:
+        return shelf({})
+    # Where a gateway stands changes nothing of what it listens on.
+    anywhere = replace(client, locality=Locality())
+    found = (listener(graph, anywhere, at) for at in addresses(graph, shape(client)))
+    return shelf({resource.name: resource for resource in found if resource is not None})
+
+
+@guarded
+def listener(graph: Graph, client: Client, address: Address) -> Resource | None:
+    """The listener at one address, encoded; ``None`` where nothing is served there."""
+    opened = opened_listener(graph, client, address)
+    return gateway_listener(opened, settings(graph, client.metadata)) if opened else None
+
+
+@derived
+def settings(graph: Graph, metadata: Labels) -> ListenerSettings:
+    """Runs again when the mesh configuration changes."""
+    return gateway_settings(mesh_config(graph), metadata)
+
+
+@derived
+def opened_listener(graph: Graph, client: Client, address: Address) -> Listener | None:
+    """The listener at one address; runs again when its door or a stream route of it changes."""
+    behind = door(graph, shape(client), address)
+    if behind is None:
+        return None
+    report = Report()
+    chains = _Chains(behind)
+    for server in behind.servers:
+        chains.enter(report, server, _chains(graph, client, behind, server))
+    graph.note(*report)
+    if not chains.taken:
+        return None
+    return Listener(
+        address=address,
+        chains=tuple(chains.taken),
+        inspects_tls=any(server.sees_tls for server in behind.servers),
+    )
+
+
+@derived
+def listener_secrets(graph: Graph, client: Client) -> tuple[SecretName, ...]:
+    """The secrets that a client's listeners ask for, sorted."""
+    if client.role is not Role.GATEWAY:
+        return ()
+    anywhere = replace(client, locality=Locality())
+    opened = (opened_listener(graph, anywhere, at) for at in addresses(graph, shape(client)))
+    chains = (chain for one in opened if one is not None for chain in one.chains)
+    return tuple(sorted({name for chain in chains if chain.tls for name in chain.tls.secrets}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """A chain, and where the user asked for it."""
+
+    chain: Chain
+    place: Place
+
+
+@dataclass(slots=True)
+class _Chains:
+    """The chains of a listener while they come in; Envoy takes no two that match the same
+    connections.
+    """
+
+    door: Door
+    taken: list[Chain] = field(default_factory=list)
+    _holders: dict[tuple[str, str], Place] = field(default_factory=dict)
+    _ended: dict[str, Place] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hosts whose TLS ends at this door: no route may pass their TLS through."""
+        for server in self.door.servers:
+            if server.tls is not None:
+                self._ended.update(dict.fromkeys(server.server_names or ("",), server.place))
+
+    def enter(self, report: Report, server: Server, claims: Iterator[_Claim]) -> None:
+        for claim in claims:
+            chain = claim.chain
+            if isinstance(server.service, PassTls):
+                chain = self._without_ended(report, claim)
+                if claim.chain.server_names and not chain.server_names:
+                    continue
+            clash = next((k for k in _matches(chain) if k in self._holders), None)
+            if clash is not None:
+                self._tell(report, claim.place, clash[0], self._holders[clash])
+                continue
+            self._holders.update(dict.fromkeys(_matches(chain), claim.place))
+            self.taken.append(chain)
+
+    def _without_ended(self, report: Report, claim: _Claim) -> Chain:
+        lost = [name for name in claim.chain.server_names if name in self._ended]
+        for name in lost:
+            self._tell(report, claim.place, name, self._ended[name])
+        kept = tuple(name for name in claim.chain.server_names if name not in self._ended)
+        return replace(claim.chain, server_names=kept)
+
+    def _tell(self, report: Report, place: Place, name: str, holder: Place) -> None:
+        if place == holder:
+            return
+        wanted = f'SNI "{name}"' if name else "every other SNI"
+        report.add(
+            SNI_TAKEN,
+            place,
+            f"{wanted} on port {self.door.address.port} goes elsewhere already, so it is left out "
+            "here",
+            related=(Related(place=holder, message="comes first"),),
+        )
+
+
+def _matches(chain: Chain) -> tuple[tuple[str, str], ...]:
+    """What Envoy compares chains by: each SNI with each application protocol, ``""`` for any."""
+    return tuple(
+        (name, protocol)
+        for name in chain.server_names or ("",)
+        for protocol in chain.application_protocols or ("",)
+    )
+
+
+def _chains(graph: Graph, client: Client, door: Door, server: Server) -> Iterator[_Claim]:
+    match server.service:
+        case ServeRequests():
+            yield from _request_chain(door, server)
+        case ServeStreams(tls=tls):
+            forwarded = stream(graph, client, server)
+            if forwarded is not None:
+                names = server.server_names if tls is not None else ()
+                yield _Claim(
+                    chain=Chain(handling=forwarded, server_names=names, tls=tls),
+                    place=server.place,
+                )
+        case PassTls():
+            yield from map(_named_chain, named_streams(graph, client, server))
+        case PassMeshTls():
+            pass
+        case _:
+            assert_never(server.service)
+
+
+def _request_chain(door: Door, server: Server) -> Iterator[_Claim]:
+    """Plain HTTP servers of a door share the chain of the first of them."""
+    plain = [s for s in door.servers if s.routes_plain_requests]
+    if server in plain[1:]:
+        return
+    table = door_table_name(door, server)
+    assert table is not None, "a server that routes requests has a route table"
+    tls = server.tls
+    title = server.title if tls is not None else ""
+    sharing = plain if tls is None else [server]
+    yield _Claim(
+        chain=Chain(
+            handling=RouteRequests(
+                route_table=table,
+                stat_prefix=title or f"outbound_{door.address};",
+                speaks_grpc_web=any(_speaks_grpc_web(s) for s in sharing),
+            ),
+            server_names=server.server_names if tls is not None else (),
+            tls=tls,
+        ),
+        place=server.place,
+    )
+
+
+def _speaks_grpc_web(server: Server) -> bool:
+    return isinstance(server.service, ServeRequests) and server.service.speaks_grpc_web
+
+
+def _named_chain(named: NamedStream) -> _Claim:
+    return _Claim(
+        chain=Chain(handling=named.stream, server_names=named.rule.server_names),
+        place=named.rule.place,
+    )

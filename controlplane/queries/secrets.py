@@ -1,0 +1,54 @@
+"""The secrets that a gateway's listeners and clusters name, as long as they are fit to be served.
+
+A proxy gets secrets of its own namespace only. One that is missing, broken, too old or too new is
+not sent: Envoy then closes the one server (or destination) that needs it and no other. (In a
+running server the engine keeps a Secret that works when its file is changed to one that does not.)
+Source: istio ``pilot/pkg/xds/sds.go``.
+"""
+
+from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import shelf
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.secrets import secret
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.model.proxy import Client
+from controlplane.model.tls import SecretName
+from controlplane.model.tls import files_of
+from controlplane.queries.backends import client_secrets
+from controlplane.queries.credentials import Credential
+from controlplane.queries.credentials import credential_of
+from controlplane.queries.credentials import fit
+from controlplane.queries.listeners import listener_secrets
+
+
+@derived
+def secrets(graph: Graph, client: Client) -> Shelf[Resource]:
+    """Runs again when a secret that the client names comes, goes or changes, or when it names
+    others.
+    """
+    found = (_resource(graph, client, name) for name in secret_names(graph, client))
+    return shelf({resource.name: resource for resource in found if resource is not None})
+
+
+@derived
+def secret_names(graph: Graph, client: Client) -> tuple[SecretName, ...]:
+    """Every secret that the client's listeners and clusters name, sorted."""
+    of_clusters = (SecretName(name) for _, name in client_secrets(graph, client))
+    return tuple(sorted({*listener_secrets(graph, client), *of_clusters}))
+
+
+def _resource(graph: Graph, client: Client, name: SecretName) -> Resource | None:
+    files = files_of(name)
+    if files is not None:
+        return secret(name, files)
+    credential = credential_of(name, client.namespace)
+    return credential_resource(graph, credential, name) if credential is not None else None
+
+
+@guarded
+def credential_resource(graph: Graph, credential: Credential, name: SecretName) -> Resource | None:
+    """One secret, encoded once for all proxies of a namespace that name it so."""
+    found = fit(graph, credential)
+    return secret(name, found) if found is not None else None

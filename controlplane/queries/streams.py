@@ -1,0 +1,163 @@
+"""Where connections of TCP and TLS servers go: the ``tcp`` and ``tls`` rules of VirtualServices.
+
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.hosts import fqdn
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import RouteDestination
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.object import Object
+from controlplane.model.cluster_name import outbound
+from controlplane.model.listening import ForwardStream
+from controlplane.model.listening import Share
+from controlplane.model.proxy import Client
+from controlplane.model.routing import SourceIpHash
+from controlplane.model.server import Server
+from controlplane.model.visibility import visibility
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.queries.rules import hash_policies
+from controlplane.queries.rules import max_connection_duration
+from controlplane.queries.rules import tcp_idle_timeout
+from controlplane.queries.rules import tunnel
+from controlplane.queries.services import service
+from controlplane.translate.istio.gateway_reference import gateway_reference
+from controlplane.translate.istio.stream_routes import StreamRule
+from controlplane.translate.istio.stream_routes import meets
+from controlplane.translate.istio.stream_routes import tcp_rule
+from controlplane.translate.istio.stream_routes import tls_rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedStream:
+    """Where streams with one of these SNI go, and which rule says so."""
+
+    rule: StreamRule
+    stream: ForwardStream
+
+
+@index(VIRTUAL_SERVICE)
+def stream_services(declared: Object[VirtualService]) -> Iterator[tuple[str, ObjectKey]]:
+    """VirtualServices with ``tcp`` or ``tls`` rules, under the gateways they name."""
+    if declared.spec.tcp or declared.spec.tls:
+        for gateway in dict.fromkeys(declared.spec.gateways):
+            yield gateway_reference(gateway, declared.namespace), declared.key
+
+
+@derived
+def bound_stream_services(
+    graph: Graph, gateway: str, namespace: Namespace
+) -> tuple[ObjectKey, ...]:
+    """Those of a gateway that proxies in ``namespace`` see, in the order they are heeded.
+
+    First the private ones of that namespace, then those exported to it by name, then public ones;
+    by age in each tier. Source: istio ``PushContext.VirtualServicesForGateway``.
+    """
+    default = mesh_config(graph).default_virtual_service_export_to
+    tiers: list[tuple[int, tuple[str, str, Namespace], ObjectKey]] = []
+    for key in stream_services(graph, gateway):
+        declared = OBJECT(graph, key)
+        if declared is None:
+            continue
+        seen = visibility(declared.spec.export_to or default, key.namespace)
+        if seen.admits(namespace):
+            tier = 2 if seen.is_public else 0 if key.namespace == namespace else 1
+            tiers.append((tier, declared.age, key))
+    return tuple(key for _, _, key in sorted(tiers))
+
+
+def stream(graph: Graph, client: Client, server: Server) -> ForwardStream | None:
+    """Where every connection of a server goes; ``None`` where no rule takes them."""
+    for declared in _services(graph, client, server):
+        rule = tcp_rule(declared, server)
+        if rule is not None:
+            return _stream(graph, client, server, rule)
+    return None
+
+
+def named_streams(graph: Graph, client: Client, server: Server) -> Iterator[NamedStream]:
+    """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
+    for declared in _services(graph, client, server):
+        for rule in tls_rules(declared, server):
+            found = _stream(graph, client, server, rule)
+            if found is not None:
+                yield NamedStream(rule=rule, stream=found)
+
+
+def _services(graph: Graph, client: Client, server: Server) -> Iterator[Object[VirtualService]]:
+    for key in bound_stream_services(graph, server.gateway, client.namespace):
+        declared = OBJECT(graph, key)
+        if declared is not None and meets(declared, server):
+            yield declared
+
+
+def _stream(graph: Graph, client: Client, server: Server, rule: StreamRule) -> ForwardStream | None:
+    """``None`` where no destination has a weight. The first destination's rule says how long
+    streams last.
+    """
+    shares = _shares(rule.destinations)
+    if not shares or rule.destinations[0].destination is None:
+        return None
+    first = rule.destinations[0].destination
+    host = fqdn(first.host, rule.namespace)
+    single = len(rule.destinations) == 1
+    clusters = tuple(
+        Share(
+            cluster=_cluster(graph, client, destination, rule.namespace, server.port), weight=weight
+        )
+        for destination, weight in shares
+    )
+    return ForwardStream(
+        stat_prefix=clusters[0].cluster if single else rule.title,
+        shares=clusters,
+        idle_timeout=tcp_idle_timeout(graph, client, host),
+        max_connection_duration=max_connection_duration(graph, client, host),
+        hashes_source_address=_hashes_source(graph, client, host, first),
+        tunnel=tunnel(graph, client, host, first.subset) if single else None,
+    )
+
+
+def _shares(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:
+    """A single destination takes all, whatever its weight; of several those with weight 0 take
+    nothing.
+    """
+    if len(destinations) == 1:
+        return tuple((d.destination, 1) for d in destinations if d.destination is not None)
+    return tuple(
+        (d.destination, d.weight) for d in destinations if d.destination is not None and d.weight
+    )
+
+
+def _hashes_source(graph: Graph, client: Client, host: Host, destination: Destination) -> bool:
+    port = destination.port.number if destination.port is not None else None
+    found = hash_policies(graph, client, host, port, destination.subset or None)
+    return any(isinstance(policy, SourceIpHash) for policy in found)
+
+
+def _cluster(
+    graph: Graph, client: Client, destination: Destination, namespace: Namespace, port: PortNumber
+) -> str:
+    host = fqdn(destination.host, namespace)
+    found = service(graph, host, client.namespace)
+    if found is not None and found.alias is not None:
+        host = found.alias
+        found = service(graph, host, client.namespace)
+    if destination.port is not None:
+        number = PortNumber(destination.port.number)
+    elif found is not None and len(found.ports) == 1:
+        number = found.ports[0].number
+    else:
+        number = port
+    return outbound(number, destination.subset, host)

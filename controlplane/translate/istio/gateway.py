@@ -1,0 +1,131 @@
+"""A Gateway becomes servers: what each serves, for which hosts, with which TLS.
+
+Source: https://istio.io/latest/docs/reference/config/networking/gateway/
+"""
+
+from typing import Final
+
+from controlplane.base.codes import NO_EFFECT
+from controlplane.base.codes import NOT_SUPPORTED_YET
+from controlplane.base.codes import ODD_PROTOCOL
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import PortNumber
+from controlplane.base.places import Place
+from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.gateway import Port
+from controlplane.kinds.istio.gateway import Server as ServerSpec
+from controlplane.kinds.istio.gateway import ServerTlsMode
+from controlplane.kinds.istio.mesh_config import MeshTls
+from controlplane.kinds.object import Object
+from controlplane.model.gateway import ServerHost
+from controlplane.model.server import PassMeshTls
+from controlplane.model.server import PassTls
+from controlplane.model.server import Server
+from controlplane.model.server import ServeRequests
+from controlplane.model.server import ServeStreams
+from controlplane.model.server import Service
+from controlplane.translate.istio.gateway_tls import server_tls
+
+HTTP_FAMILY: Final = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
+PROTOCOLS: Final = (
+    "HTTP",
+    "HTTPS",
+    "GRPC",
+    "GRPC-WEB",
+    "HTTP2",
+    "MONGO",
+    "REDIS",
+    "MYSQL",
+    "TCP",
+    "TLS",
+)
+
+
+def gateway_servers(
+    report: Report, gateway: Object[Gateway], *, tls_defaults: MeshTls | None
+) -> tuple[Server, ...]:
+    """The servers of a Gateway, in order. One that cannot be served at all is left out and
+    reported.
+    """
+    at = Place(gateway.key) / "spec" / "servers"
+    return tuple(
+        _server(report, at / i, gateway, spec, spec.port, tls_defaults=tls_defaults)
+        for i, spec in enumerate(gateway.spec.servers)
+        if spec.port is not None
+    )
+
+
+def server_hosts(spec: ServerSpec, namespace: Namespace) -> tuple[ServerHost, ...]:
+    """The hosts with the namespaces they admit; ``*/*`` makes every other host moot."""
+    hosts = tuple(_server_host(text, namespace) for text in spec.hosts)
+    return (ServerHost(Host("*")),) if "*/*" in spec.hosts else hosts
+
+
+def _server(
+    report: Report,
+    at: Place,
+    gateway: Object[Gateway],
+    spec: ServerSpec,
+    port: Port,
+    *,
+    tls_defaults: MeshTls | None,
+) -> Server:
+    if spec.default_endpoint:
+        report.add(
+            NOT_SUPPORTED_YET, at / "defaultEndpoint", "defaultEndpoint is not supported yet"
+        )
+    return Server(
+        place=at,
+        gateway=f"{gateway.namespace}/{gateway.name}",
+        port=PortNumber(port.number),
+        port_name=port.name,
+        protocol=port.protocol.upper(),
+        hosts=server_hosts(spec, gateway.namespace),
+        service=_service(report, at, spec, port, tls_defaults=tls_defaults),
+        bind=spec.bind,
+        title=spec.name,
+        redirects_to_https=spec.tls is not None and spec.tls.https_redirect,
+    )
+
+
+def _service(
+    report: Report, at: Place, spec: ServerSpec, port: Port, *, tls_defaults: MeshTls | None
+) -> Service:
+    protocol = port.protocol.upper()
+    if port.protocol != protocol:
+        report.add(
+            ODD_PROTOCOL,
+            at / "port" / "protocol",
+            f'protocol "{port.protocol}" is read as {protocol}',
+            hint=f"write {protocol}",
+        )
+    if protocol in HTTP_FAMILY:
+        return ServeRequests(speaks_grpc_web=protocol == "GRPC-WEB")
+    if spec.tls is None:
+        return ServeStreams()
+    if spec.tls.https_redirect:
+        report.add(
+            NO_EFFECT,
+            at / "tls" / "httpsRedirect",
+            f"httpsRedirect does nothing on a server of protocol {protocol}",
+            hint="set httpsRedirect on the HTTP server of the same hosts",
+        )
+    match spec.tls.mode:
+        case ServerTlsMode.PASSTHROUGH:
+            return PassTls()
+        case ServerTlsMode.AUTO_PASSTHROUGH:
+            return PassMeshTls()
+        case _:
+            tls = server_tls(
+                report, at / "tls", spec.tls, routes=protocol == "HTTPS", defaults=tls_defaults
+            )
+            return ServeRequests(tls=tls) if protocol == "HTTPS" else ServeStreams(tls=tls)
+
+
+def _server_host(text: str, namespace: Namespace) -> ServerHost:
+    scope, slash, host = text.rpartition("/")
+    if not slash or scope == "*":
+        return ServerHost(Host(host))
+    return ServerHost(Host(host), namespace if scope == "." else Namespace(scope))

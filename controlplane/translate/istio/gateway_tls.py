@@ -1,0 +1,253 @@
+"""``servers[].tls`` of a Gateway becomes the TLS a proxy ends, for the modes that end it.
+
+Sources: https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings; what
+Envoy refuses: envoy/extensions/transport_sockets/tls/v3/common.proto.
+"""
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from controlplane.base.codes import CIPHER_UNKNOWN
+from controlplane.base.codes import CLIENT_NAMES_UNUSED
+from controlplane.base.codes import NO_EFFECT
+from controlplane.base.codes import OPTIONAL_BECOMES_REQUIRED
+from controlplane.base.codes import PIN_MALFORMED
+from controlplane.base.codes import TLS_VERSIONS_EMPTY
+from controlplane.base.codes import TRUST_NAME_UNUSABLE
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
+from controlplane.kinds.istio.gateway import ServerTlsMode
+from controlplane.kinds.istio.gateway import TlsProtocol
+from controlplane.kinds.istio.mesh_config import MeshTls
+from controlplane.model.tls import CA_SUFFIX
+from controlplane.model.tls import HTTP_PROTOCOLS
+from controlplane.model.tls import MESH_STREAM_PROTOCOLS
+from controlplane.model.tls import TRUST_BUNDLE
+from controlplane.model.tls import WORKLOAD_CERTIFICATE
+from controlplane.model.tls import ClientValidation
+from controlplane.model.tls import SecretName
+from controlplane.model.tls import ServerTls
+from controlplane.model.tls import TlsParameters
+from controlplane.model.tls import TlsVersion
+from controlplane.model.tls import key_pair_files_name
+from controlplane.model.tls import trust_file_name
+
+CIPHERS: Final = frozenset(
+    {
+        *(f"ECDHE-{key}-AES{bits}" for key in ("ECDSA", "RSA") for bits in ("128-SHA", "256-SHA")),
+        *(f"ECDHE-{key}-AES128-GCM-SHA256" for key in ("ECDSA", "RSA")),
+        *(f"ECDHE-{key}-AES256-GCM-SHA384" for key in ("ECDSA", "RSA")),
+        *(f"ECDHE-{key}-CHACHA20-POLY1305" for key in ("ECDSA", "RSA")),
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+        "AES128-SHA",
+        "AES256-SHA",
+        "DES-CBC3-SHA",
+        "ALL",
+    }
+)
+"""Istio's list; each was seen to be taken by Envoy 1.40 (BoringSSL)."""
+
+CURVES: Final = frozenset({"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"})
+"""Istio's list without P-224 and the draft of Kyber, which Envoy 1.40 refuses."""
+
+_VERSIONS: Final = {
+    TlsProtocol.TLSV1_0: TlsVersion.TLSV1_0,
+    TlsProtocol.TLSV1_1: TlsVersion.TLSV1_1,
+    TlsProtocol.TLSV1_2: TlsVersion.TLSV1_2,
+    TlsProtocol.TLSV1_3: TlsVersion.TLSV1_3,
+}
+_HEX_PIN: Final = re.compile(r"[0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
+_MATCHES_NOTHING: Final = "00" * 32
+
+
+def server_tls(
+    report: Report, at: Place, spec: ServerTlsSpec, *, routes: bool, defaults: MeshTls | None
+) -> ServerTls:
+    """The TLS of a server whose mode ends it. ``routes``: whether requests are read inside
+    (HTTPS).
+    """
+    if spec.mode is ServerTlsMode.ISTIO_MUTUAL:
+        return _mesh_tls(spec, routes=routes)
+    certificates = _certificates(spec)
+    return ServerTls(
+        certificates=certificates,
+        parameters=_parameters(report, at, spec, defaults or MeshTls()),
+        clients=_clients(report, at, spec, certificates),
+    )
+
+
+def secret_name(credential_name: str) -> SecretName:
+    """What a proxy asks for under a ``credentialName``: its scheme is ``kubernetes`` unless it has
+    one.
+
+    ``builtin://`` is the proxy's own certificate; ``sds://x`` without such a server is Secret
+    ``x``.
+    """
+    if credential_name == "builtin://":
+        return WORKLOAD_CERTIFICATE
+    if credential_name.startswith("sds://"):
+        return SecretName(f"kubernetes://{credential_name.removeprefix('sds://')}")
+    return SecretName(
+        credential_name if "://" in credential_name else f"kubernetes://{credential_name}"
+    )
+
+
+def _mesh_tls(spec: ServerTlsSpec, *, routes: bool) -> ServerTls:
+    return ServerTls(
+        certificates=(WORKLOAD_CERTIFICATE,),
+        protocols=HTTP_PROTOCOLS if routes else MESH_STREAM_PROTOCOLS,
+        clients=ClientValidation(
+            trust=TRUST_BUNDLE, required=True, subject_names=spec.subject_alt_names
+        ),
+    )
+
+
+def _certificates(spec: ServerTlsSpec) -> tuple[SecretName, ...]:
+    names = _credential_names(spec)
+    if names:
+        return tuple(secret_name(name) for name in names)
+    files = [(c.server_certificate, c.private_key) for c in spec.tls_certificates]
+    return tuple(
+        key_pair_files_name(certificate, key)
+        for certificate, key in files or [(spec.server_certificate, spec.private_key)]
+    )
+
+
+def _credential_names(spec: ServerTlsSpec) -> tuple[str, ...]:
+    return (spec.credential_name,) if spec.credential_name else spec.credential_names
+
+
+def _clients(
+    report: Report, at: Place, spec: ServerTlsSpec, certificates: tuple[SecretName, ...]
+) -> ClientValidation | None:
+    if spec.mode is ServerTlsMode.SIMPLE:
+        for field, values in (
+            ("subjectAltNames", spec.subject_alt_names),
+            ("verifyCertificateSpki", spec.verify_certificate_spki),
+            ("verifyCertificateHash", spec.verify_certificate_hash),
+        ):
+            if values:
+                report.add(
+                    CLIENT_NAMES_UNUSED,
+                    at / field,
+                    f"mode SIMPLE asks clients for no certificate, so {field} admits everyone",
+                    hint="set mode MUTUAL",
+                )
+        return None
+    optional = spec.mode is ServerTlsMode.OPTIONAL_MUTUAL
+    if optional and spec.subject_alt_names:
+        report.add(
+            OPTIONAL_BECOMES_REQUIRED,
+            at / "subjectAltNames",
+            "with subjectAltNames, OPTIONAL_MUTUAL refuses clients without a certificate too",
+            hint="drop subjectAltNames, or set mode MUTUAL",
+        )
+    pins = bool(_credential_names(spec))
+    return ClientValidation(
+        trust=_trust(report, at, spec, certificates[0]),
+        required=not optional,
+        subject_names=spec.subject_alt_names,
+        public_keys=_pins(
+            report, at / "verifyCertificateSpki", spec.verify_certificate_spki, heeded=pins
+        ),
+        certificates=_hashes(
+            report, at / "verifyCertificateHash", spec.verify_certificate_hash, heeded=pins
+        ),
+        accepts_any_authority=bool(spec.insecure_skip_verify),
+    )
+
+
+def _trust(report: Report, at: Place, spec: ServerTlsSpec, certificate: SecretName) -> SecretName:
+    if not _credential_names(spec):
+        return trust_file_name(spec.ca_certificates, spec.ca_crl)
+    if not spec.ca_cert_credential_name:
+        return SecretName(f"{certificate}{CA_SUFFIX}")
+    name = secret_name(spec.ca_cert_credential_name)
+    if not name.endswith(CA_SUFFIX) and not name.startswith("configmap://"):
+        report.add(
+            TRUST_NAME_UNUSABLE,
+            at / "caCertCredentialName",
+            f'"{spec.ca_cert_credential_name}" does not end in {CA_SUFFIX}, so no CA is read from '
+            "it and every connection is closed",
+            hint=f'write "{spec.ca_cert_credential_name}{CA_SUFFIX}"; the Secret may keep its name',
+        )
+    return name
+
+
+def _pins(report: Report, at: Place, pins: tuple[str, ...], *, heeded: bool) -> tuple[str, ...]:
+    return _usable_pins(
+        report, at, pins, [_is_key_pin(pin) for pin in pins], heeded=heeded, none="A" * 43 + "="
+    )
+
+
+def _hashes(report: Report, at: Place, pins: tuple[str, ...], *, heeded: bool) -> tuple[str, ...]:
+    usable = [_HEX_PIN.fullmatch(pin) is not None for pin in pins]
+    return _usable_pins(report, at, pins, usable, heeded=heeded, none=_MATCHES_NOTHING)
+
+
+def _usable_pins(
+    report: Report, at: Place, pins: tuple[str, ...], usable: list[bool], *, heeded: bool, none: str
+) -> tuple[str, ...]:
+    """The pins Envoy can read; where none is left, one that no certificate has: pins never get
+    looser.
+    """
+    if pins and not heeded:
+        report.add(NO_EFFECT, at, f"{at.path[-1]} has no effect where certificates come from files")
+        return ()
+    for i, (pin, fine) in enumerate(zip(pins, usable, strict=True)):
+        if not fine:
+            report.add(
+                PIN_MALFORMED, at / i, f'"{pin}" is no SHA-256 that a certificate could have'
+            )
+    kept = tuple(pin for pin, fine in zip(pins, usable, strict=True) if fine)
+    return kept or ((none,) if pins else ())
+
+
+def _is_key_pin(pin: str) -> bool:
+    try:
+        return len(base64.b64decode(pin, validate=True)) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _parameters(report: Report, at: Place, spec: ServerTlsSpec, defaults: MeshTls) -> TlsParameters:
+    minimum = _VERSIONS.get(spec.min_protocol_version) or _default_version(defaults)
+    maximum = _VERSIONS.get(spec.max_protocol_version)
+    if minimum is not None and maximum is not None and minimum.value > maximum.value:
+        report.add(
+            TLS_VERSIONS_EMPTY,
+            at / "maxProtocolVersion",
+            f"no client can connect: the highest version, TLS {maximum.value}, is below the "
+            f"lowest, TLS {minimum.value}",
+        )
+    return TlsParameters(
+        minimum=minimum,
+        maximum=maximum,
+        cipher_suites=_known(report, at / "cipherSuites", spec.cipher_suites, CIPHERS)
+        or tuple(c for c in defaults.cipher_suites if c in CIPHERS),
+        curves=_known(report, at / "ecdhCurves", spec.ecdh_curves, CURVES)
+        or tuple(c for c in defaults.ecdh_curves if c in CURVES),
+    )
+
+
+def _default_version(defaults: MeshTls) -> TlsVersion | None:
+    name = defaults.min_protocol_version
+    return _VERSIONS.get(TlsProtocol[name]) if name in TlsProtocol.__members__ else None
+
+
+def _known(
+    report: Report, at: Place, names: tuple[str, ...], known: frozenset[str]
+) -> tuple[str, ...]:
+    """The names Envoy knows, each once; it would refuse the whole listener for one it does not."""
+    for i, name in enumerate(names):
+        if name and name not in known:
+            report.add(
+                CIPHER_UNKNOWN,
+                at / i,
+                f'"{name}" is left out: it is none of {", ".join(sorted(known))}',
+            )
+    return tuple(dict.fromkeys(name for name in names if name in known))

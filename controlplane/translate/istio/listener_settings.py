@@ -1,0 +1,192 @@
+"""MeshConfig, its ProxyConfig and a proxy's metadata become the settings of its gateway listeners.
+
+Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from msgspec.structs import asdict
+from msgspec.structs import replace
+
+from controlplane.base.units import duration
+from controlplane.kinds.istio.mesh_config import AccessLogEncoding
+from controlplane.kinds.istio.mesh_config import ForwardClientCert
+from controlplane.kinds.istio.mesh_config import GatewayTopology
+from controlplane.kinds.istio.mesh_config import HeaderSwitch
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import Normalization
+from controlplane.kinds.istio.mesh_config import ProxyHeaders
+from controlplane.kinds.istio.mesh_config import SetClientCertDetails
+from controlplane.kinds.istio.proxy_config import ConnectionSettings
+from controlplane.kinds.spec import Duration
+from controlplane.model.listening import AccessLog
+from controlplane.model.listening import CertificateDetails
+from controlplane.model.listening import EscapedSlashes
+from controlplane.model.listening import ForwardedCertificate
+from controlplane.model.listening import Http2Limits
+from controlplane.model.listening import HttpSettings
+from controlplane.model.listening import ListenerSettings
+from controlplane.model.listening import Paths
+from controlplane.model.listening import Timeouts
+from controlplane.model.listening import UnderscoreHeaders
+from controlplane.model.proxy import Labels
+
+EDGE: Final = ConnectionSettings(
+    http_idle_timeout=Duration(timedelta(hours=1)),
+    http_stream_idle_timeout=Duration(timedelta(minutes=5)),
+    http_request_timeout=Duration(timedelta(minutes=5)),
+    http_request_headers_timeout=Duration(timedelta(seconds=60)),
+    http_max_concurrent_streams=100,
+    http2_initial_stream_window_size=64 * 1024,
+    http2_initial_connection_window_size=1024 * 1024,
+    http_headers_with_underscores_action="REJECT_REQUEST",
+    http_merge_slashes=True,
+    http_path_with_escaped_slashes_action="UNESCAPE_AND_REDIRECT",
+    listener_per_connection_buffer_limit_bytes=32 * 1024,
+)
+"""What ``profile: EDGE`` stands for. Source: Istio ``ProxyConfig.ConnectionSettings.Profile``."""
+
+_DEFAULT_SAMPLING: Final = 1.0  # percent; istiod's PILOT_TRACE_SAMPLING
+_FORWARDED: Final = {
+    ForwardClientCert.SANITIZE: ForwardedCertificate.SANITIZE,
+    ForwardClientCert.FORWARD_ONLY: ForwardedCertificate.FORWARD_ONLY,
+    ForwardClientCert.APPEND_FORWARD: ForwardedCertificate.APPEND_FORWARD,
+    ForwardClientCert.SANITIZE_SET: ForwardedCertificate.SANITIZE_SET,
+    ForwardClientCert.ALWAYS_FORWARD_ONLY: ForwardedCertificate.ALWAYS_FORWARD_ONLY,
+}
+
+
+def gateway_settings(mesh: MeshConfig, metadata: Labels) -> ListenerSettings:
+    """The settings of every listener of a gateway whose node says ``metadata``."""
+    said = dict(metadata)
+    config = mesh.default_config
+    topology = config.gateway_topology or GatewayTopology()
+    connections = _connections(config.connection_settings)
+    idle = duration(said["IDLE_TIMEOUT"]) if "IDLE_TIMEOUT" in said else None
+    return ListenerSettings(
+        http=_http(mesh, topology, connections, idle, said),
+        access_log=_access_log(mesh),
+        expects_proxy_protocol=topology.proxy_protocol is not None,
+        buffer_limit=connections.listener_per_connection_buffer_limit_bytes,
+        stream_idle_timeout=idle,
+    )
+
+
+def _http(
+    mesh: MeshConfig,
+    topology: GatewayTopology,
+    connections: ConnectionSettings,
+    idle: timedelta | None,
+    said: dict[str, str],
+) -> HttpSettings:
+    headers = mesh.default_config.proxy_headers or ProxyHeaders()
+    tracing = mesh.default_config.tracing
+    sampling = tracing.sampling if tracing is not None else None
+    return HttpSettings(
+        server_name=None if _off(headers.server) else _value(headers.server) or "istio-envoy",
+        trusted_hops=topology.num_trusted_proxies,
+        forwarded_certificate=_forwarded_certificate(headers, topology),
+        certificate_details=_certificate_details(headers.set_current_client_cert_details),
+        paths=_paths(mesh.path_normalization.normalization, connections),
+        timeouts=_timeouts(connections, idle),
+        http2=Http2Limits(
+            concurrent_streams=connections.http_max_concurrent_streams,
+            stream_window=connections.http2_initial_stream_window_size,
+            connection_window=connections.http2_initial_connection_window_size,
+        ),
+        underscore_headers=_underscore_headers(connections.http_headers_with_underscores_action),
+        accepts_http_10=said["HTTP10"] == "1" if "HTTP10" in said else False,
+        keeps_header_case=bool(headers.preserve_http1_header_case),
+        generates_request_id=not _off(headers.request_id),
+        shows_envoy_headers=not _off(headers.envoy_debug_headers),
+        appends_forwarded_port=bool(headers.x_forwarded_port),
+        tracing_share=None
+        if mesh.enable_tracing is False
+        else (_DEFAULT_SAMPLING if sampling is None else sampling),
+    )
+
+
+def _connections(settings: ConnectionSettings | None) -> ConnectionSettings:
+    if settings is None:
+        return ConnectionSettings()
+    if not settings.profile.endswith("EDGE"):
+        return settings
+    said = {f: v for f, v in asdict(settings).items() if v is not None and v != ""}
+    return replace(EDGE, **said)
+
+
+def _off(switch: HeaderSwitch | None) -> bool:
+    return switch is not None and bool(switch.disabled)
+
+
+def _value(switch: HeaderSwitch | None) -> str:
+    return switch.value if switch is not None else ""
+
+
+def _forwarded_certificate(
+    headers: ProxyHeaders, topology: GatewayTopology
+) -> ForwardedCertificate:
+    """What ``gatewayTopology`` says, else ``proxyHeaders``, else Istio's default for gateways."""
+    for said in (topology.forward_client_cert_details, headers.forwarded_client_cert):
+        if said is not ForwardClientCert.UNDEFINED:
+            return _FORWARDED[said]
+    return ForwardedCertificate.SANITIZE_SET
+
+
+def _certificate_details(said: SetClientCertDetails | None) -> CertificateDetails:
+    if said is None:
+        return CertificateDetails()
+    return CertificateDetails(
+        subject=True if said.subject is None else said.subject,
+        certificate=bool(said.cert),
+        chain=bool(said.chain),
+        dns=True if said.dns is None else said.dns,
+        uri=True if said.uri is None else said.uri,
+    )
+
+
+def _paths(normalization: Normalization, connections: ConnectionSettings) -> Paths:
+    """Connection settings win over the mesh's normalization."""
+    merges = normalization in (Normalization.MERGE_SLASHES, Normalization.DECODE_AND_MERGE_SLASHES)
+    slashes = (
+        EscapedSlashes.UNESCAPE_AND_FORWARD
+        if normalization is Normalization.DECODE_AND_MERGE_SLASHES
+        else EscapedSlashes.KEEP_UNCHANGED
+    )
+    said = connections.http_path_with_escaped_slashes_action
+    return Paths(
+        normalized=normalization is not Normalization.NONE,
+        merges_slashes=merges
+        if connections.http_merge_slashes is None
+        else connections.http_merge_slashes,
+        escaped_slashes=next((s for s in EscapedSlashes if said.endswith(s.name)), slashes),
+    )
+
+
+def _timeouts(connections: ConnectionSettings, idle: timedelta | None) -> Timeouts:
+    return Timeouts(
+        idle=_length(connections.http_idle_timeout) or idle,
+        connection=_length(connections.http_max_connection_duration),
+        stream=_length(connections.http_max_stream_duration),
+        stream_idle=_length(connections.http_stream_idle_timeout) or timedelta(0),
+        request=_length(connections.http_request_timeout),
+        request_headers=_length(connections.http_request_headers_timeout),
+        drain=_length(connections.http_drain_timeout),
+    )
+
+
+def _length(said: Duration | None) -> timedelta | None:
+    return said.length if said is not None else None
+
+
+def _underscore_headers(said: str) -> UnderscoreHeaders | None:
+    return next((u for u in UnderscoreHeaders if said.endswith(u.name)), None) if said else None
+
+
+def _access_log(mesh: MeshConfig) -> AccessLog | None:
+    if not mesh.access_log_file:
+        return None
+    if mesh.access_log_encoding is AccessLogEncoding.JSON:
+        return AccessLog(path=mesh.access_log_file, json=mesh.access_log_format)
+    return AccessLog(path=mesh.access_log_file, line=mesh.access_log_format)

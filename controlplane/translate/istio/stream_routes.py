@@ -1,0 +1,99 @@
+"""``tls`` and ``tcp`` rules of a VirtualService, as a server of a gateway reads them.
+
+Only ports and gateways of a match count there; subnets, labels and namespaces are for sidecars.
+Source: istio ``pilot/pkg/networking/core/gateway.go``, ``buildGatewayNetworkFiltersFromTLSRoutes``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.hosts import fqdn
+from controlplane.base.hosts import overlap
+from controlplane.base.names import Namespace
+from controlplane.base.places import Place
+from controlplane.kinds.istio.virtual_service import RouteDestination
+from controlplane.kinds.istio.virtual_service import TcpMatch
+from controlplane.kinds.istio.virtual_service import TlsMatch
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.object import Object
+from controlplane.model.server import Server
+from controlplane.translate.istio.gateway_reference import gateway_reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRule:
+    """A rule that takes connections. ``server_names`` are SNI in lower case, sorted, empty for any.
+
+    ``title`` is ``name.namespace`` of the VirtualService, whose statistics weighted routes share.
+    """
+
+    place: Place
+    title: str
+    namespace: Namespace
+    destinations: tuple[RouteDestination, ...]
+    server_names: tuple[str, ...] = ()
+
+
+def meets(virtual_service: Object[VirtualService], server: Server) -> bool:
+    """Whether a host of the VirtualService overlaps one of the server's that admits it."""
+    namespace = virtual_service.namespace
+    wanted = [fqdn(host, namespace) for host in virtual_service.spec.hosts]
+    return any(
+        server_host.namespace in (None, namespace) and overlap(server_host.host, host)
+        for server_host in server.hosts
+        for host in wanted
+    )
+
+
+def tcp_rule(virtual_service: Object[VirtualService], server: Server) -> StreamRule | None:
+    """The first ``tcp`` rule that fits the server: one connection is like any other, so it takes
+    all.
+    """
+    for i, rule in enumerate(virtual_service.spec.tcp):
+        if not rule.match or any(_fits(m, server, virtual_service.namespace) for m in rule.match):
+            return _rule(
+                virtual_service, Place(virtual_service.key) / "spec" / "tcp" / i, rule.route
+            )
+    return None
+
+
+def tls_rules(virtual_service: Object[VirtualService], server: Server) -> Iterator[StreamRule]:
+    """Every match of every ``tls`` rule that fits the server, in order."""
+    at = Place(virtual_service.key) / "spec" / "tls"
+    for i, rule in enumerate(virtual_service.spec.tls):
+        for j, match in enumerate(rule.match):
+            if _fits(match, server, virtual_service.namespace):
+                yield _rule(
+                    virtual_service,
+                    at / i / "match" / j / "sniHosts",
+                    rule.route,
+                    server_names=_server_names(match.sni_hosts),
+                )
+
+
+def _rule(
+    virtual_service: Object[VirtualService],
+    place: Place,
+    destinations: tuple[RouteDestination, ...],
+    *,
+    server_names: tuple[str, ...] = (),
+) -> StreamRule:
+    return StreamRule(
+        place=place,
+        title=f"{virtual_service.name}.{virtual_service.namespace}",
+        namespace=virtual_service.namespace,
+        destinations=destinations,
+        server_names=server_names,
+    )
+
+
+def _server_names(sni_hosts: tuple[str, ...]) -> tuple[str, ...]:
+    names = {name.lower() for name in sni_hosts}
+    return () if "*" in names else tuple(sorted(names))
+
+
+def _fits(match: TcpMatch | TlsMatch, server: Server, namespace: Namespace) -> bool:
+    if match.port and match.port != server.port:
+        return False
+    gateways = [gateway_reference(name, namespace) for name in match.gateways]
+    return not gateways or server.gateway in gateways
