@@ -1,0 +1,25 @@
+"""Messages within messages: packed configuration of extensions, and the metadata that names an
+origin.
+
+Source: google/protobuf/any.proto, envoy/config/core/v3/base.proto (``Metadata``).
+"""
+
+from envoy.config.core.v3.base_pb2 import Metadata
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Value
+
+
+def packed(message: Message) -> Packed:
+    """``message`` as an ``Any``; equal messages give equal bytes."""
+    return Packed(
+        type_url=f"type.googleapis.com/{message.DESCRIPTOR.full_name}",
+        value=message.SerializeToString(deterministic=True),
+    )
+
+
+def istio_metadata(config: str) -> Metadata:
+    """Say which object of the user's this comes from: ``istio.config``, as istiod does."""
+    fields = {"config": Value(string_value=config)}
+    return Metadata(filter_metadata={"istio": Struct(fields=fields)})

@@ -1,0 +1,40 @@
+"""What of a request decides which endpoint it always goes to.
+
+Source: envoy/config/route/v3/route_components.proto (``RouteAction.HashPolicy``).
+"""
+
+from typing import assert_never
+
+from envoy.config.route.v3.route_components_pb2 import RouteAction
+
+from controlplane.model.routing import CookieHash
+from controlplane.model.routing import HashPolicy
+from controlplane.model.routing import HeaderHash
+from controlplane.model.routing import QueryHash
+from controlplane.model.routing import SourceIpHash
+
+Message = RouteAction.HashPolicy
+
+
+def hash_policy(policy: HashPolicy) -> Message:
+    match policy:
+        case HeaderHash(name=name):
+            return Message(header=Message.Header(header_name=name))
+        case CookieHash():
+            return Message(cookie=_cookie(policy))
+        case QueryHash(name=name):
+            return Message(query_parameter=Message.QueryParameter(name=name))
+        case SourceIpHash():
+            return Message(connection_properties=Message.ConnectionProperties(source_ip=True))
+    assert_never(policy)
+
+
+def _cookie(policy: CookieHash) -> Message.Cookie:
+    return Message.Cookie(
+        name=policy.name,
+        ttl=policy.ttl,
+        path=policy.path,
+        attributes=[
+            Message.CookieAttribute(name=name, value=value) for name, value in policy.attributes
+        ],
+    )

@@ -1,0 +1,102 @@
+"""When a route applies: Envoy's RouteMatch.
+
+Source: envoy/config/route/v3/route_components.proto (``RouteMatch``, ``HeaderMatcher``,
+``QueryParameterMatcher``), envoy/type/matcher/v3/metadata.proto.
+"""
+
+from typing import Final
+from typing import assert_never
+
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
+from envoy.config.route.v3.route_components_pb2 import QueryParameterMatcher
+from envoy.config.route.v3.route_components_pb2 import RouteMatch as RouteMatchMessage
+from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.matcher.v3.value_pb2 import ListMatcher
+from envoy.type.matcher.v3.value_pb2 import OrMatcher
+from envoy.type.matcher.v3.value_pb2 import ValueMatcher
+from google.protobuf.wrappers_pb2 import BoolValue
+
+from controlplane.model.http_match import ClaimMatch
+from controlplane.model.http_match import Exact
+from controlplane.model.http_match import HeaderMatch
+from controlplane.model.http_match import Missing
+from controlplane.model.http_match import Prefix
+from controlplane.model.http_match import Present
+from controlplane.model.http_match import QueryMatch
+from controlplane.model.http_match import Regex
+from controlplane.model.http_match import RouteMatch
+from controlplane.model.http_match import Segments
+from controlplane.model.http_match import TextMatch
+from controlplane.model.http_match import ValueMatch
+
+JWT_AUTHN: Final = "envoy.filters.http.jwt_authn"
+CLAIMS: Final = "payload"  # where jwt_authn is told to keep a token's claims
+
+
+def route_match(match: RouteMatch) -> RouteMatchMessage:
+    """Envoy's match; the case of the path counts unless ``ignores_case``."""
+    path = match.path
+    return RouteMatchMessage(
+        prefix=path.text if isinstance(path, Prefix) else None,
+        path=path.text if isinstance(path, Exact) else None,
+        safe_regex=regex(path.pattern) if isinstance(path, Regex) else None,
+        path_separated_prefix=path.text if isinstance(path, Segments) else None,
+        case_sensitive=BoolValue(value=False) if match.ignores_case else None,
+        headers=[header_matcher(header) for header in match.headers],
+        query_parameters=[query_matcher(query) for query in match.query],
+        dynamic_metadata=[claim_matcher(claim) for claim in match.claims],
+    )
+
+
+def regex(pattern: str) -> RegexMatcher:
+    return RegexMatcher(regex=pattern)
+
+
+def string_matcher(value: TextMatch) -> StringMatcher:
+    match value:
+        case Exact(text=text):
+            return StringMatcher(exact=text)
+        case Prefix(text=text):
+            return StringMatcher(prefix=text)
+        case Regex(pattern=pattern):
+            return StringMatcher(safe_regex=regex(pattern))
+    assert_never(value)
+
+
+def header_matcher(header: HeaderMatch) -> HeaderMatcher:
+    if isinstance(header.value, Present):
+        return HeaderMatcher(name=header.name, present_match=True, invert_match=header.negated)
+    return HeaderMatcher(
+        name=header.name,
+        string_match=string_matcher(header.value),
+        invert_match=header.negated,
+        treat_missing_header_as_empty=header.missing is Missing.EMPTY,
+    )
+
+
+def query_matcher(query: QueryMatch) -> QueryParameterMatcher:
+    if isinstance(query.value, Present):
+        return QueryParameterMatcher(name=query.name, present_match=True)
+    return QueryParameterMatcher(name=query.name, string_match=string_matcher(query.value))
+
+
+def claim_matcher(claim: ClaimMatch) -> MetadataMatcher:
+    keys = (CLAIMS, *claim.path)
+    return MetadataMatcher(
+        filter=JWT_AUTHN,
+        path=[MetadataMatcher.PathSegment(key=key) for key in keys],
+        value=_claim_value(claim.value),
+        invert=claim.negated,
+    )
+
+
+def _claim_value(value: ValueMatch) -> ValueMatcher:
+    if isinstance(value, Present):
+        return ValueMatcher(present_match=True)
+    one = ValueMatcher(string_match=string_matcher(value))
+    # A claim may be a list or a string, and Envoy's matchers tell them apart.
+    return ValueMatcher(
+        or_match=OrMatcher(value_matchers=[ValueMatcher(list_match=ListMatcher(one_of=one)), one])
+    )

@@ -1,0 +1,58 @@
+"""One route: its match, what is done with the request, and what else it carries.
+
+Source: envoy/config/route/v3/route_components.proto (``Route``).
+"""
+
+from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.route.v3.route_components_pb2 import Decorator
+from envoy.config.route.v3.route_components_pb2 import DirectResponseAction
+from envoy.config.route.v3.route_components_pb2 import Route as RouteMessage
+from google.protobuf.any_pb2 import Any as Packed
+
+from controlplane.envoy.packing import istio_metadata
+from controlplane.envoy.packing import packed
+from controlplane.envoy.routes import cors
+from controlplane.envoy.routes import fault
+from controlplane.envoy.routes.forward import route_action
+from controlplane.envoy.routes.headers import header_options
+from controlplane.envoy.routes.match import route_match
+from controlplane.envoy.routes.redirect import redirect_action
+from controlplane.model.routing import ForwardTo
+from controlplane.model.routing import RedirectTo
+from controlplane.model.routing import Respond
+from controlplane.model.routing import Route
+
+
+def route_message(route: Route) -> RouteMessage:
+    action = route.action
+    return RouteMessage(
+        name=route.name,
+        match=route_match(route.match),
+        route=route_action(action) if isinstance(action, ForwardTo) else None,
+        redirect=redirect_action(action) if isinstance(action, RedirectTo) else None,
+        direct_response=direct_response(action) if isinstance(action, Respond) else None,
+        metadata=istio_metadata(route.origin),
+        decorator=Decorator(operation=route.operation),
+        typed_per_filter_config=per_filter_config(route),
+        request_headers_to_add=header_options(route.request_headers.put),
+        request_headers_to_remove=route.request_headers.removed,
+        response_headers_to_add=header_options(route.response_headers.put),
+        response_headers_to_remove=route.response_headers.removed,
+        stat_prefix=route.stat_prefix,
+    )
+
+
+def direct_response(respond: Respond) -> DirectResponseAction:
+    return DirectResponseAction(
+        status=respond.status,
+        body=DataSource(inline_bytes=respond.body) if respond.body else None,
+    )
+
+
+def per_filter_config(route: Route) -> dict[str, Packed]:
+    configs: dict[str, Packed] = {}
+    if route.fault is not None:
+        configs[fault.FILTER] = packed(fault.http_fault(route.fault))
+    if route.cors is not None:
+        configs[cors.FILTER] = packed(cors.cors_policy(route.cors))
+    return configs

@@ -1,0 +1,95 @@
+"""When a route applies: conditions on the path, the headers, the query and a verified token's
+claims.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from enum import auto
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """RE2, over the whole value."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Anything, as long as it is there."""
+
+
+TextMatch = Exact | Prefix | Regex
+ValueMatch = Exact | Prefix | Regex | Present
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """A prefix of whole path segments: ``/foo`` is one of ``/foo/bar``, not of ``/foobar``."""
+
+    text: str
+
+
+PathMatch = Exact | Prefix | Regex | Segments
+
+
+class Missing(Enum):
+    """What a request without the header is to a negated condition."""
+
+    DIFFERS = auto()
+    """As Envoy sees it: a condition on a value that is not there does not hold, negated or not."""
+    EMPTY = auto()
+    """As if the header were there and empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderMatch:
+    """``name`` may be a pseudo header (``:method``, ``:authority``, ``:scheme``)."""
+
+    name: str
+    value: ValueMatch
+    negated: bool = False
+    missing: Missing = Missing.DIFFERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryMatch:
+    name: str
+    value: ValueMatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimMatch:
+    """A claim of a verified token, reached by ``path``; a list holds what one of its items is."""
+
+    path: tuple[str, ...]
+    value: ValueMatch
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteMatch:
+    """Everything must hold. ``ignores_case`` is about the path, and not about a regex."""
+
+    path: PathMatch = Prefix("/")
+    ignores_case: bool = False
+    headers: tuple[HeaderMatch, ...] = ()
+    query: tuple[QueryMatch, ...] = ()
+    claims: tuple[ClaimMatch, ...] = ()
+
+    @property
+    def catches_all(self) -> bool:
+        """Whether every request matches as Istio sees it: by prefix ``/`` or regex ``.*`` alone."""
+        if self.headers or self.query or self.claims:
+            return False
+        return self.path in (Prefix("/"), Segments("/"), Regex(".*"))

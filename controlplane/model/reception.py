@@ -1,0 +1,173 @@
+"""What the servers of one route table admit to a host, found without walking them all.
+
+A server and a VirtualService meet at the narrower of their hosts. So at a host that a server lists
+come in VirtualServices for it or for a wider one; at a host that a server only covers by a wildcard
+come in those for exactly that host.
+Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``buildGatewayHTTPRouteConfig``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+
+from controlplane.base.hosts import is_wildcard
+from controlplane.base.hosts import overlap
+from controlplane.base.hosts import subset_of
+from controlplane.base.hosts import wider
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import PortNumber
+from controlplane.base.shelf import shard_of
+from controlplane.model.gateway import HttpServer
+from controlplane.model.gateway import RouteTableOutline
+
+ANY_NAMESPACE: Final = Namespace("*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where requests come in: a Gateway (``namespace/name``), the declared port of its server, and
+    whether clients are to speak TLS to it.
+    """
+
+    gateway: str
+    port: PortNumber
+    https: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whom one server admits to one host: namespaces, or ``*`` for all of them.
+
+    ``listed`` are admitted because the server lists the host itself, ``covered`` because it lists a
+    wider one. ``earlier`` are servers of the same Gateway in this table that come before and differ
+    in port.
+    """
+
+    entrance: Entrance
+    listed: tuple[Namespace, ...]
+    covered: tuple[Namespace, ...]
+    redirects: bool = False
+    earlier: tuple[HttpServer, ...] = ()
+
+    def admits_same(self, namespace: Namespace) -> bool:
+        """Whether a VirtualService for exactly the host comes in."""
+        return _among(namespace, self.listed) or _among(namespace, self.covered)
+
+    def admits_wider(self, namespace: Namespace) -> bool:
+        """Whether a VirtualService for a wider host comes in."""
+        return _among(namespace, self.listed)
+
+    @property
+    def redirects_everybody(self) -> bool:
+        """Whether requests for the host are sent to HTTPS even without a VirtualService."""
+        return self.redirects and ANY_NAMESPACE in self.listed
+
+    def first_met(self, namespace: Namespace, hosts: tuple[Host, ...]) -> Entrance:
+        """The first server of the Gateway in this table that a VirtualService meets.
+
+        Istio works out its routes once, with that server's port.
+        """
+        met = (server for server in self.earlier if server_meets(server, namespace, hosts))
+        return next(map(entrance_of, met), self.entrance)
+
+
+def entrance_of(server: HttpServer) -> Entrance:
+    """A plain server that redirects to HTTPS counts as one that speaks TLS, as in Istio."""
+    https = server.terminates_tls or server.redirects_to_https
+    return Entrance(server.gateway, server.port, https)
+
+
+def server_meets(server: HttpServer, namespace: Namespace, hosts: tuple[Host, ...]) -> bool:
+    """Whether a server and a VirtualService of ``namespace`` have a host in common."""
+    return any(
+        overlap(served.host, host)
+        for served in server.hosts
+        if served.namespace in (None, namespace)
+        for host in hosts
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reception:
+    """The servers of a route table, by host. Equal when their outlines are; its hash is kept."""
+
+    outline: RouteTableOutline
+    gateways: tuple[str, ...]
+    hosts_by_shard: Mapping[int, tuple[Host, ...]] = field(repr=False)
+    """The hosts that servers list, in the shard of their lower-case form."""
+    _listings: Mapping[Host, tuple[tuple[int, Namespace], ...]] = field(repr=False)
+    _odd_wildcards: tuple[Host, ...] = field(repr=False)
+    _hash: int = field(repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Reception) and self.outline == other.outline)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self.outline.name
+
+    def admissions(self, host: Host) -> tuple[Admission, ...]:
+        """Whom the servers admit to ``host``, in their order; none where no server has it."""
+        listed = self._servers((host,))
+        covered = self._servers(self._wider_listed(host))
+        return tuple(
+            self._admission(i, listed.get(i, set()), covered.get(i, set()))
+            for i in sorted({*listed, *covered})
+        )
+
+    def _admission(self, at: int, listed: set[Namespace], covered: set[Namespace]) -> Admission:
+        server = self.outline.servers[at]
+        entrance = entrance_of(server)
+        before = (s for s in self.outline.servers[:at] if s.gateway == server.gateway)
+        return Admission(
+            entrance,
+            tuple(sorted(listed)),
+            tuple(sorted(covered)),
+            server.redirects_to_https,
+            tuple(s for s in before if entrance_of(s) != entrance),
+        )
+
+    def _servers(self, hosts: tuple[Host, ...]) -> dict[int, set[Namespace]]:
+        found: dict[int, set[Namespace]] = {}
+        for host in hosts:
+            for server, namespace in self._listings.get(host, ()):
+                found.setdefault(server, set()).add(namespace)
+        return found
+
+    def _wider_listed(self, host: Host) -> tuple[Host, ...]:
+        on_boundary = (w for w in wider(host) if w != host and w in self._listings)
+        odd = (w for w in self._odd_wildcards if w != host and subset_of(host, w))
+        return tuple(dict.fromkeys((*on_boundary, *odd)))
+
+
+def reception(outline: RouteTableOutline) -> Reception:
+    listings: dict[Host, list[tuple[int, Namespace]]] = {}
+    for i, server in enumerate(outline.servers):
+        for served in server.hosts:
+            listings.setdefault(served.host, []).append((i, served.namespace or ANY_NAMESPACE))
+    by_shard: dict[int, list[Host]] = {}
+    for host in sorted(listings):
+        by_shard.setdefault(shard_of(host.lower()), []).append(host)
+    return Reception(
+        outline,
+        tuple(dict.fromkeys(server.gateway for server in outline.servers)),
+        {shard: tuple(hosts) for shard, hosts in by_shard.items()},
+        {host: tuple(found) for host, found in listings.items()},
+        tuple(host for host in sorted(listings) if is_odd(host)),
+        hash(outline),
+    )
+
+
+def is_odd(host: Host) -> bool:
+    """Whether ``host`` is a wildcard within a label, as ``*-shop.example.com``; ``wider`` names
+    none.
+    """
+    return is_wildcard(host) and host != "*" and not host.startswith("*.")
+
+
+def _among(namespace: Namespace, namespaces: tuple[Namespace, ...]) -> bool:
+    return ANY_NAMESPACE in namespaces or namespace in namespaces

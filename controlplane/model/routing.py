@@ -1,0 +1,172 @@
+"""What is done with a request: the routes that both user APIs become and that Envoy's routes are
+made of.
+
+Conditions are in ``http_match``, what is done besides (headers, faults, CORS) in ``http_policy``.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controlplane.model.http_match import RouteMatch
+from controlplane.model.http_policy import NO_CHANGES
+from controlplane.model.http_policy import Cors
+from controlplane.model.http_policy import Fault
+from controlplane.model.http_policy import HeaderChanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderHash:
+    """Requests with the same value of this header go to the same endpoint."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieHash:
+    """``ttl`` of ``None`` never makes the cookie, of zero makes one for the session."""
+
+    name: str
+    ttl: timedelta | None = None
+    path: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryHash:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIpHash:
+    """Requests from one address go to the same endpoint."""
+
+
+HashPolicy = HeaderHash | CookieHash | QueryHash | SourceIpHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """``conditions`` are Envoy's words; ``statuses`` are retried where ``retriable-status-codes``
+    is one.
+
+    ``base_interval`` of ``None`` is Envoy's own (25 ms); ``per_try_timeout`` of ``None`` is none.
+    """
+
+    attempts: int
+    conditions: tuple[str, ...]
+    statuses: tuple[int, ...] = ()
+    per_try_timeout: timedelta | None = None
+    base_interval: timedelta | None = None
+    avoids_tried_hosts: bool = True
+    prefers_other_priorities: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacePrefix:
+    """The part of the path that the match is about becomes ``text``; all of it for exact and regex
+    matches.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceRegex:
+    """Every place of the path where ``pattern`` (RE2) fits becomes ``substitution`` (``\\1`` is a
+    group).
+    """
+
+    pattern: str
+    substitution: str
+
+
+PathRewrite = ReplacePrefix | ReplaceRegex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightedCluster:
+    """One of several clusters: ``weight`` is its share of the sum."""
+
+    cluster: str
+    weight: int
+    host_rewrite: str | None = None
+    request_headers: HeaderChanges = NO_CHANGES
+    response_headers: HeaderChanges = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """A copy of the request, whose answer nobody sees. ``parts_per_million`` of 1,000,000 copies
+    every one.
+    """
+
+    cluster: str
+    parts_per_million: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardTo:
+    """To one cluster (its name), or to one of several by weight.
+
+    ``timeout`` covers the whole request with its retries; ``None`` is no limit. ``retry`` of
+    ``None`` is no retries.
+    """
+
+    target: str | tuple[WeightedCluster, ...]
+    timeout: timedelta | None = None
+    retry: RetryPolicy | None = None
+    path_rewrite: PathRewrite | None = None
+    host_rewrite: str | None = None
+    appends_forwarded_host: bool = False
+    mirrors: tuple[Mirror, ...] = ()
+    hash_policies: tuple[HashPolicy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacePath:
+    """The whole path becomes ``text``; the query stays unless ``text`` has one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedirectTo:
+    """What is ``None`` stays as it was in the request. ``status`` is 301, 302, 303, 307 or 308."""
+
+    status: int = 301
+    scheme: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path: ReplacePath | ReplacePrefix | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Respond:
+    """The proxy answers itself."""
+
+    status: int
+    body: bytes = b""
+
+
+Action = ForwardTo | RedirectTo | Respond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The first route whose match holds is taken.
+
+    ``operation`` names it in traces and tells the upstream (x-envoy-decorator-operation);
+    ``origin`` is the path of the user's object,
+    ``/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews``.
+    """
+
+    match: RouteMatch
+    action: Action
+    operation: str
+    origin: str
+    name: str = ""
+    stat_prefix: str = ""
+    request_headers: HeaderChanges = NO_CHANGES
+    response_headers: HeaderChanges = NO_CHANGES
+    fault: Fault | None = None
+    cors: Cors | None = None

@@ -1,0 +1,183 @@
+"""The route tables of a gateway: the VirtualServices that meet its servers, host by host.
+
+An edit of one VirtualService encodes its routes, joins them into its virtual hosts, and joins those
+into the table: the rest of the table is bytes that are kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.hosts import is_ip
+from controlplane.base.hosts import subset_of
+from controlplane.base.hosts import wider
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.base.shelf import SHARDS
+from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import shelf
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.routes.table import framed_virtual_host
+from controlplane.envoy.routes.table import route_table
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.model.gateway import RouteTableOutline
+from controlplane.model.proxy import Client
+from controlplane.model.reception import Admission
+from controlplane.model.reception import Reception
+from controlplane.model.reception import reception
+from controlplane.queries.gateways import outlines
+from controlplane.queries.virtual_services import EncodedRoutes
+from controlplane.queries.virtual_services import bound_at
+from controlplane.queries.virtual_services import bound_hosts
+from controlplane.queries.virtual_services import encoded_routes
+from controlplane.queries.virtual_services import hosts_of_virtual_service
+from controlplane.queries.virtual_services import odd_wildcards
+from controlplane.queries.virtual_services import route_defaults
+from controlplane.queries.virtual_services import standing
+
+Spelling = tuple[Host, tuple[Admission, ...]]
+"""A host as it was written, and whom the servers admit to it."""
+
+
+@derived
+def route_tables(graph: Graph, client: Client) -> Shelf[Resource]:
+    """The route tables that a client's listeners name; runs again when one of them changes."""
+    viewer = _viewer(client)
+    tables = (
+        table(graph, _reception(graph, outline), viewer) for outline in outlines(graph, client)
+    )
+    return shelf({found.name: found for found in tables if found is not None})
+
+
+def _viewer(client: Client) -> Client:
+    """What of a client bears on routes; proxies that are alike in it share every byte."""
+    return Client(role=client.role, namespace=client.namespace, labels=client.labels)
+
+
+@derived
+def _reception(_: Graph, outline: RouteTableOutline) -> Reception:
+    return reception(outline)
+
+
+@guarded
+def table(graph: Graph, servers: Reception, client: Client) -> Resource | None:
+    """One route table. One without any virtual host answers 404 to everything.
+
+    Runs again when a virtual host in it comes, goes or changes.
+    """
+    shards = [virtual_hosts(graph, servers, client, shard) for shard in range(SHARDS)]
+    if not any(shards):
+        port = servers.outline.servers[0].port if servers.outline.servers else 0
+        shards = [
+            framed_virtual_host(
+                f"blackhole:{port}", "*", (), demands_tls=False, tells_attempt=False
+            )
+        ]
+    return route_table(servers.outline.name, shards)
+
+
+@derived
+def virtual_hosts(graph: Graph, servers: Reception, client: Client, shard: int) -> bytes:
+    """The virtual hosts in one shard of the hosts, joined, by domain.
+
+    Runs again when a VirtualService is bound to a host of the shard or unbound from it, or when one
+    of these virtual hosts changes.
+    """
+    spelled: dict[str, list[Spelling]] = {}
+    for host in _candidates(graph, servers, shard):
+        admissions = servers.admissions(host)
+        if admissions:
+            spelled.setdefault(host.lower(), []).append((host, admissions))
+    found = (
+        virtual_host(graph, domain, tuple(spelled[domain]), client) for domain in sorted(spelled)
+    )
+    return b"".join(part for part in found if part is not None)
+
+
+def _candidates(graph: Graph, servers: Reception, shard: int) -> list[Host]:
+    """Every host that may be one at which a server and a VirtualService meet."""
+    bound = (host for gateway in servers.gateways for host in bound_hosts(graph, (gateway, shard)))
+    listed = servers.hosts_by_shard.get(shard, ())
+    return sorted({*bound, *listed})
+
+
+@guarded
+def virtual_host(
+    graph: Graph, domain: str, spellings: tuple[Spelling, ...], client: Client
+) -> bytes | None:
+    """One virtual host, in its place of a table; ``None`` where nothing is served.
+
+    Istio tells spellings of a host that differ in case apart when servers and VirtualServices meet,
+    and Envoy does not: they share the virtual host. Runs again when a VirtualService for the host
+    (or for a wider one, where a server lists it) comes or goes, or when its routes change.
+    """
+    sources = [
+        source
+        for host, admissions in spellings
+        for admission in admissions
+        for source in _sources(graph, host, admission, client)
+    ]
+    if not sources:
+        return None
+    routes = tuple({source.origin: source.routes for source in sources}.values())
+    return framed_virtual_host(
+        f"{_bracketed(domain)}:{sources[0].port}",
+        _bracketed(domain),
+        [*(r.specific for r in routes), *(r.catch_all for r in routes)],
+        demands_tls=any(source.redirects for source in sources),
+        tells_attempt=route_defaults(graph).tells_attempt,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Why a virtual host exists: a VirtualService that meets a server there, or a server that sends
+    everybody to HTTPS. ``origin`` tells a VirtualService that comes by several servers of a
+    Gateway.
+    """
+
+    origin: tuple[str, ObjectKey | None]
+    port: PortNumber
+    redirects: bool
+    routes: EncodedRoutes
+
+
+def _sources(graph: Graph, host: Host, admission: Admission, client: Client) -> Iterator[_Source]:
+    entrance = admission.entrance
+    for key in _admitted(graph, host, admission, client.namespace):
+        met = entrance
+        if admission.earlier:
+            met = admission.first_met(key.namespace, hosts_of_virtual_service(graph, key))
+        routes = encoded_routes(graph, key, met, client)
+        if routes is not None:
+            origin = (entrance.gateway, key)
+            yield _Source(origin, entrance.port, admission.redirects, routes)
+    if admission.redirects_everybody:
+        yield _Source((entrance.gateway, None), entrance.port, True, EncodedRoutes(b"", b""))
+
+
+def _admitted(graph: Graph, host: Host, admission: Admission, client: Namespace) -> list[ObjectKey]:
+    """The VirtualServices that come in at a host, in the order they merge."""
+    gateway = admission.entrance.gateway
+    keys = {key for key in bound_at(graph, (gateway, host)) if admission.admits_same(key.namespace)}
+    if admission.listed:
+        keys.update(
+            key
+            for wide in _wider_bound(graph, gateway, host)
+            for key in bound_at(graph, (gateway, wide))
+            if admission.admits_wider(key.namespace)
+        )
+    ranked = [(rank, key) for key in keys if (rank := standing(graph, key, client)) is not None]
+    return [key for _, key in sorted(ranked)]
+
+
+def _wider_bound(graph: Graph, gateway: str, host: Host) -> Iterator[Host]:
+    yield from (wide for wide in wider(host) if wide != host)
+    yield from (w for w in odd_wildcards(graph, gateway) if w != host and subset_of(host, w))
+
+
+def _bracketed(domain: str) -> str:
+    return f"[{domain}]" if ":" in domain and is_ip(domain) else domain

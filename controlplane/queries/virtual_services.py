@@ -1,0 +1,211 @@
+"""Which VirtualServices meet a gateway at a host, in which order, and the routes each gives.
+
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/,
+Istio ``pilot/pkg/model/push_context.go`` (``VirtualServicesForGateway``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.codes import ROUTE_REFUSED
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.base.places import Place
+from controlplane.base.shelf import shard_of
+from controlplane.envoy.resource import RuleBroken
+from controlplane.envoy.routes.table import framed_route
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.virtual_service import Delegate
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.object import Object
+from controlplane.model.proxy import Client
+from controlplane.model.reception import Entrance
+from controlplane.model.reception import is_odd
+from controlplane.model.routing import Route
+from controlplane.model.visibility import visibility
+from controlplane.queries.destinations import destination_cluster
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.queries.rules import hash_policies
+from controlplane.translate.istio.delegate import expanded
+from controlplane.translate.istio.gateway_reference import MESH
+from controlplane.translate.istio.http_action import Backend
+from controlplane.translate.istio.http_action import Defaults
+from controlplane.translate.istio.virtual_service import complete_rules
+from controlplane.translate.istio.virtual_service import http_routes
+from controlplane.translate.istio.virtual_service import virtual_service_gateways
+from controlplane.translate.istio.virtual_service import virtual_service_hosts
+
+Declared = Object[VirtualService]
+Standing = tuple[int, str, str, Namespace]
+"""Who goes first: private ones, those exported by name, public ones; then by age."""
+
+
+def _bindings(declared: Declared) -> Iterator[tuple[str, Host]]:
+    """Each gateway (but the mesh) with each host, where there are HTTP rules to bind."""
+    if declared.spec.http:
+        for gateway in dict.fromkeys(virtual_service_gateways(declared)):
+            if gateway != MESH:
+                for host in virtual_service_hosts(declared):
+                    yield gateway, host
+
+
+@index(VIRTUAL_SERVICE)
+def bound_at(declared: Declared) -> Iterator[tuple[tuple[str, Host], ObjectKey]]:
+    """VirtualServices by gateway and host."""
+    for binding in _bindings(declared):
+        yield binding, declared.key
+
+
+@index(VIRTUAL_SERVICE)
+def bound_hosts(declared: Declared) -> Iterator[tuple[tuple[str, int], Host]]:
+    """The hosts bound to a gateway, by the shard of their lower-case form."""
+    for gateway, host in _bindings(declared):
+        yield (gateway, shard_of(host.lower())), host
+
+
+@index(VIRTUAL_SERVICE)
+def odd_wildcards(declared: Declared) -> Iterator[tuple[str, Host]]:
+    """The bound wildcards that are found by walking them: those within a label."""
+    for gateway, host in _bindings(declared):
+        if is_odd(host):
+            yield gateway, host
+
+
+@derived
+def standing(graph: Graph, key: ObjectKey, client: Namespace) -> Standing | None:
+    """The place of a VirtualService among others; ``None`` where the client must not see it.
+
+    Runs again when the object changes; its rules stop here.
+    """
+    declared = OBJECT(graph, key)
+    if declared is None:
+        return None
+    default = mesh_config(graph).default_virtual_service_export_to
+    seen = visibility(declared.spec.export_to or default, key.namespace)
+    if not seen.admits(client):
+        return None
+    tier = 2 if seen.is_public else 0 if key.namespace == client else 1
+    return (tier, *declared.age)
+
+
+@derived
+def hosts_of_virtual_service(graph: Graph, key: ObjectKey) -> tuple[Host, ...]:
+    """Runs again when the object changes; all but its hosts stops here."""
+    declared = OBJECT(graph, key)
+    return () if declared is None else virtual_service_hosts(declared)
+
+
+@derived
+def route_defaults(graph: Graph) -> Defaults:
+    """What of the mesh bears on routes; other changes of MeshConfig stop here."""
+    mesh = mesh_config(graph)
+    headers = mesh.default_config.proxy_headers
+    attempt_count = headers.attempt_count if headers is not None else None
+    return Defaults(
+        retries=mesh.default_http_retry_policy,
+        appends_forwarded_host=headers is not None and headers.x_forwarded_host is True,
+        tells_attempt=attempt_count is None or attempt_count.disabled is not True,
+    )
+
+
+def delegate_key(delegate: Delegate, root: Namespace) -> ObjectKey:
+    return ObjectKey(VIRTUAL_SERVICE, Namespace(delegate.namespace or root), delegate.name)
+
+
+def delegated_rules(graph: Graph, key: ObjectKey, root: Namespace) -> tuple[HttpRoute, ...]:
+    """The rules of a delegate; none where there is no such delegate or ``root`` must not see it."""
+    declared = OBJECT(graph, key)
+    if declared is None or declared.spec.hosts:
+        return ()
+    default = mesh_config(graph).default_virtual_service_export_to
+    seen = visibility(declared.spec.export_to or default, key.namespace)
+    return complete_rules(declared) if seen.admits(root) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRoutes:
+    """The routes of one VirtualService in their places of a virtual host.
+
+    Those that catch all are apart: where VirtualServices merge, they go last.
+    """
+
+    specific: bytes
+    catch_all: bytes
+
+
+@guarded
+def encoded_routes(
+    graph: Graph, key: ObjectKey, entrance: Entrance, client: Client
+) -> EncodedRoutes | None:
+    """The routes that a VirtualService gives at an entrance; ``None`` where it gives none.
+
+    Shared by all its hosts. Runs again when it or a delegate of it changes, a service or
+    DestinationRule that it leads to, or what MeshConfig says of routes.
+    """
+    declared = OBJECT(graph, key)
+    if declared is None:
+        return None
+    routes = http_routes(
+        key,
+        expanded(
+            complete_rules(declared),
+            lambda d: delegated_rules(graph, delegate_key(d, key.namespace), key.namespace),
+        ),
+        entrance=entrance,
+        client=client,
+        backends=lambda to: _backend(graph, client, key.namespace, to, entrance.port),
+        defaults=route_defaults(graph),
+    )
+    report = Report()
+    encoded = EncodedRoutes(
+        _framed(report, key, (r for r in routes if not r.match.catches_all)),
+        _framed(report, key, (r for r in routes if r.match.catches_all)),
+    )
+    graph.note(*report)
+    return encoded if routes else None
+
+
+def _backend(
+    graph: Graph, client: Client, owner: Namespace, to: Destination, listened: PortNumber
+) -> Backend:
+    host, subset = Host(to.host), to.subset or None
+    port = PortNumber(to.port.number) if to.port is not None else None
+    cluster = destination_cluster(
+        graph,
+        client=client.namespace,
+        owner=owner,
+        host=host,
+        port=port,
+        subset=subset,
+        listened=listened,
+    )
+    return Backend(
+        cluster=cluster.name,
+        described=f"{cluster.host}:{cluster.port}",
+        hash_policies=hash_policies(graph, client, host, port, subset),
+    )
+
+
+def _framed(report: Report, key: ObjectKey, routes: Iterator[Route]) -> bytes:
+    """The routes that Envoy will take; one that it would refuse is left out and reported."""
+    parts: list[bytes] = []
+    for route in routes:
+        try:
+            parts.append(framed_route(route))
+        except RuleBroken as broken:
+            report.add(
+                ROUTE_REFUSED,
+                Place(key) / "spec" / "http",
+                f'route "{route.operation}" is left out, because Envoy would refuse it: {broken}',
+            )
+    return b"".join(parts)

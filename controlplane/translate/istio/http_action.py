@@ -1,0 +1,215 @@
+"""What an HTTP rule does with a request: forward it, redirect it, or answer it.
+
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import HttpBody
+from controlplane.kinds.istio.virtual_service import HttpDirectResponse
+from controlplane.kinds.istio.virtual_service import HttpRedirect
+from controlplane.kinds.istio.virtual_service import HttpRetry
+from controlplane.kinds.istio.virtual_service import HttpRewrite
+from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.kinds.istio.virtual_service import HttpRouteDestination
+from controlplane.kinds.istio.virtual_service import MirrorPolicy
+from controlplane.kinds.istio.virtual_service import Percent
+from controlplane.kinds.istio.virtual_service import RedirectPort
+from controlplane.model.http_policy import NO_CHANGES
+from controlplane.model.http_policy import HeaderChanges
+from controlplane.model.routing import Action
+from controlplane.model.routing import ForwardTo
+from controlplane.model.routing import HashPolicy
+from controlplane.model.routing import Mirror
+from controlplane.model.routing import PathRewrite
+from controlplane.model.routing import RedirectTo
+from controlplane.model.routing import ReplacePath
+from controlplane.model.routing import ReplacePrefix
+from controlplane.model.routing import ReplaceRegex
+from controlplane.model.routing import Respond
+from controlplane.model.routing import WeightedCluster
+from controlplane.translate.istio.http_headers import authority
+from controlplane.translate.istio.http_headers import header_changes
+from controlplane.translate.istio.http_policy import MILLION
+from controlplane.translate.istio.http_policy import parts_per_million
+from controlplane.translate.istio.http_retry import retry_policy
+
+REDIRECTS: Final = (301, 302, 303, 307, 308)
+"""The codes that Envoy can send. Istio's admission takes every 3xx."""
+CANNOT_REDIRECT: Final = Respond(status=500)
+"""What a redirect with another code answers: it must neither reach a backend nor cost other routes.
+"""
+DEFAULT_PORTS: Final = (("http", 80), ("https", 443))
+MAX_STATUS: Final = 599  # envoy/config/route/v3/route_components.proto (DirectResponseAction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Where a destination leads: its cluster's name, and what pins requests to one of its
+    endpoints.
+    """
+
+    cluster: str
+    described: str
+    """``host:port``, for traces."""
+    hash_policies: tuple[HashPolicy, ...] = ()
+
+
+Backends = Callable[[Destination], Backend]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What the mesh says for every route. ``retries`` of ``None`` is Istio's own policy."""
+
+    retries: HttpRetry | None = None
+    appends_forwarded_host: bool = False
+    tells_attempt: bool = True
+
+
+def redirect(spec: HttpRedirect, *, port: int, https: bool) -> RedirectTo | Respond:
+    """The redirect as seen on a server's declared ``port``; ``https`` when clients speak TLS to it."""
+    status = spec.redirect_code or 301
+    if status not in REDIRECTS:
+        return CANNOT_REDIRECT
+    return RedirectTo(
+        status=status,
+        scheme=spec.scheme or None,
+        host=spec.authority or None,
+        port=_redirect_port(spec, port=port, https=https),
+        path=_redirect_path(spec),
+    )
+
+
+def _redirect_port(spec: HttpRedirect, *, port: int, https: bool) -> int | None:
+    """The port to name in the location; none where it is the scheme's own."""
+    wanted = port if spec.derive_port is RedirectPort.FROM_REQUEST_PORT else spec.port
+    scheme = spec.scheme or ("https" if https else "http")
+    return None if (scheme, wanted) in DEFAULT_PORTS else wanted
+
+
+def _redirect_path(spec: HttpRedirect) -> ReplacePath | ReplacePrefix | None:
+    if spec.prefix_rewrite:
+        return ReplacePrefix(text=spec.prefix_rewrite)
+    return ReplacePath(text=spec.uri) if spec.uri else None
+
+
+def direct_response(spec: HttpDirectResponse) -> Respond:
+    """The answer; 600, which Istio takes and Envoy does not, becomes 599."""
+    return Respond(status=min(spec.status, MAX_STATUS), body=_body(spec.body))
+
+
+def _body(body: HttpBody | None) -> bytes:
+    """Text, or bytes written in base64."""
+    if body is None:
+        return b""
+    if body.bytes is not None:
+        try:
+            return base64.b64decode(body.bytes)
+        except binascii.Error:
+            return b""
+    return (body.string or "").encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """An action, and the header changes of a single destination, which are made by the route.
+
+    ``described`` is the one backend; ``None`` where there is none or several.
+    """
+
+    action: Action
+    request_headers: HeaderChanges = NO_CHANGES
+    response_headers: HeaderChanges = NO_CHANGES
+    described: str | None = None
+
+
+def forwarding(rule: HttpRoute, backends: Backends, defaults: Defaults) -> Done:
+    """Where the rule's requests go.
+
+    A single destination gets everything, whatever its weight. Among several, those of weight 0 get
+    nothing.
+    """
+    host = _host_rewrite(rule)
+    single = rule.route[0] if len(rule.route) == 1 else None
+    target, used = _target(rule, backends)
+    retries = defaults.retries if rule.retries is None else rule.retries
+    hashing = tuple(policy for backend in used for policy in backend.hash_policies)
+    changes = single.headers if single is not None else None
+    return Done(
+        action=ForwardTo(
+            target=target,
+            timeout=rule.timeout.length if rule.timeout else None,
+            retry=retry_policy(retries, sticky=single is not None and bool(hashing)),
+            path_rewrite=_path_rewrite(rule.rewrite) if rule.rewrite else None,
+            host_rewrite=host or (authority(changes.request) if changes else None),
+            appends_forwarded_host=rule.rewrite is not None and defaults.appends_forwarded_host,
+            mirrors=tuple(_mirrors(rule, backends)),
+            hash_policies=hashing,
+        ),
+        request_headers=header_changes(changes.request if changes else None),
+        response_headers=header_changes(changes.response if changes else None),
+        described=used[0].described if single is not None else None,
+    )
+
+
+def _target(
+    rule: HttpRoute, backends: Backends
+) -> tuple[str | tuple[WeightedCluster, ...], tuple[Backend, ...]]:
+    """The cluster or clusters, and the backends behind them."""
+    if len(rule.route) == 1:
+        backend = backends(rule.route[0].destination or Destination())
+        return backend.cluster, (backend,)
+    shares = [share for share in rule.route if share.weight > 0]
+    used = tuple(backends(share.destination or Destination()) for share in shares)
+    pairs = zip(shares, used, strict=True)
+    return tuple(_weighted(share, backend) for share, backend in pairs), used
+
+
+def _weighted(share: HttpRouteDestination, backend: Backend) -> WeightedCluster:
+    headers = share.headers
+    return WeightedCluster(
+        cluster=backend.cluster,
+        weight=share.weight,
+        host_rewrite=authority(headers.request) if headers else None,
+        request_headers=header_changes(headers.request if headers else None),
+        response_headers=header_changes(headers.response if headers else None),
+    )
+
+
+def _host_rewrite(rule: HttpRoute) -> str | None:
+    """``rewrite.authority``, or a ``host`` that the rule's headers set."""
+    if rule.rewrite is not None and rule.rewrite.authority:
+        return rule.rewrite.authority
+    return authority(rule.headers.request) if rule.headers is not None else None
+
+
+def _path_rewrite(rewrite: HttpRewrite) -> PathRewrite | None:
+    regex = rewrite.uri_regex_rewrite
+    if regex is not None:
+        return ReplaceRegex(pattern=regex.match, substitution=regex.rewrite)
+    return ReplacePrefix(text=rewrite.uri) if rewrite.uri else None
+
+
+def _mirrors(rule: HttpRoute, backends: Backends) -> Iterator[Mirror]:
+    """Copies of the request; one whose share is given as 0 is none."""
+    for mirror in _mirror_policies(rule):
+        share = parts_per_million(mirror.percentage) if mirror.percentage else MILLION
+        if mirror.destination is not None and share:
+            cluster = backends(mirror.destination).cluster
+            yield Mirror(cluster=cluster, parts_per_million=share)
+
+
+def _mirror_policies(rule: HttpRoute) -> tuple[MirrorPolicy, ...]:
+    if rule.mirror is None:
+        return rule.mirrors
+    share = rule.mirror_percentage
+    if share is None and rule.mirror_percent is not None:
+        share = Percent(value=rule.mirror_percent)
+    return (MirrorPolicy(destination=rule.mirror, percentage=share), *rule.mirrors)

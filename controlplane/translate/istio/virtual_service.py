@@ -1,0 +1,177 @@
+"""VirtualService ``http`` rules become model routes, as one kind of client sees them at one gateway
+port.
+
+Order is the user's; the first match wins. What can be decided without a request (``port``,
+``gateways``, ``sourceLabels``, ``sourceNamespace``) is decided here.
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/,
+Istio ``pilot/pkg/networking/core/route/route.go``.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import assert_never
+
+import msgspec
+
+from controlplane.base.hosts import fqdn
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import Headers
+from controlplane.kinds.istio.virtual_service import HttpMatch
+from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.object import Object
+from controlplane.model.http_match import Exact
+from controlplane.model.http_match import PathMatch
+from controlplane.model.http_match import Prefix
+from controlplane.model.http_match import Regex
+from controlplane.model.http_match import Segments
+from controlplane.model.proxy import Client
+from controlplane.model.reception import Entrance
+from controlplane.model.routing import Route
+from controlplane.translate.istio.gateway_reference import MESH
+from controlplane.translate.istio.gateway_reference import gateway_reference
+from controlplane.translate.istio.http_action import Backends
+from controlplane.translate.istio.http_action import Defaults
+from controlplane.translate.istio.http_action import Done
+from controlplane.translate.istio.http_action import direct_response
+from controlplane.translate.istio.http_action import forwarding
+from controlplane.translate.istio.http_action import redirect
+from controlplane.translate.istio.http_headers import header_changes
+from controlplane.translate.istio.http_match import route_match
+from controlplane.translate.istio.http_policy import cors
+from controlplane.translate.istio.http_policy import http_fault
+
+
+def virtual_service_hosts(virtual_service: Object[VirtualService]) -> tuple[Host, ...]:
+    """The complete hosts, in the user's spelling; none makes it a delegate."""
+    return tuple(fqdn(host, virtual_service.namespace) for host in virtual_service.spec.hosts)
+
+
+def virtual_service_gateways(virtual_service: Object[VirtualService]) -> tuple[str, ...]:
+    """The gateways as ``namespace/name``, ``mesh`` among them; left out, it is ``mesh`` alone."""
+    names = virtual_service.spec.gateways
+    return tuple(gateway_reference(n, virtual_service.namespace) for n in names) or (MESH,)
+
+
+def complete_rules(virtual_service: Object[VirtualService]) -> tuple[HttpRoute, ...]:
+    """The rules with complete hosts and gateway names, which mean the same in any namespace."""
+    namespace = virtual_service.namespace
+    return tuple(_complete_rule(rule, namespace) for rule in virtual_service.spec.http)
+
+
+def _complete_rule(rule: HttpRoute, namespace: Namespace) -> HttpRoute:
+    replace = msgspec.structs.replace
+
+    def complete(destination: Destination | None) -> Destination | None:
+        if destination is None:
+            return None
+        return replace(destination, host=fqdn(destination.host, namespace))
+
+    return replace(
+        rule,
+        match=tuple(
+            replace(m, gateways=tuple(gateway_reference(g, namespace) for g in m.gateways))
+            if m.gateways
+            else m
+            for m in rule.match
+        ),
+        route=tuple(replace(r, destination=complete(r.destination)) for r in rule.route),
+        mirror=complete(rule.mirror),
+        mirrors=tuple(replace(m, destination=complete(m.destination)) for m in rule.mirrors),
+    )
+
+
+def http_routes(
+    key: ObjectKey,
+    rules: tuple[HttpRoute, ...],
+    *,
+    entrance: Entrance,
+    client: Client,
+    backends: Backends,
+    defaults: Defaults,
+) -> tuple[Route, ...]:
+    """The routes of ``rules``, complete and without delegations, up to the first that catches all.
+
+    ``client`` is the proxy: its labels and namespace decide what ``sourceLabels`` and
+    ``sourceNamespace`` ask for.
+    """
+    routes: list[Route] = []
+    for rule in rules:
+        blocks = [block for block in rule.match if applies(block, entrance, client)]
+        if rule.match and not blocks:
+            continue
+        route = _route_of(key, rule, entrance, backends, defaults)
+        for block in blocks or (None,):
+            routes.append(route(block))
+            if routes[-1].match.catches_all:
+                return tuple(routes)
+    return tuple(routes)
+
+
+def applies(block: HttpMatch, entrance: Entrance, client: Client) -> bool:
+    """Whether a block is for this entrance at all. One that names gateways heeds no source."""
+    if block.port and block.port != entrance.port:
+        return False
+    if block.gateways:
+        return entrance.gateway in block.gateways
+    if block.source_namespace and block.source_namespace != client.namespace:
+        return False
+    return set(block.source_labels.items()) <= set(client.labels)
+
+
+def _route_of(
+    key: ObjectKey, rule: HttpRoute, entrance: Entrance, backends: Backends, defaults: Defaults
+) -> Callable[[HttpMatch | None], Route]:
+    """A function from a match block to its route: all else of the rule is worked out once."""
+    done = _done(rule, entrance, backends, defaults)
+    described = done.described or f"{key.name}:{entrance.port}"
+    headers = rule.headers or Headers()
+    body = partial(
+        Route,
+        action=done.action,
+        origin=origin(key),
+        request_headers=header_changes(headers.request).then(done.request_headers),
+        response_headers=header_changes(headers.response).then(done.response_headers),
+        fault=http_fault(rule.fault) if rule.fault else None,
+        cors=cors(rule.cors_policy) if rule.cors_policy else None,
+    )
+
+    def route(block: HttpMatch | None) -> Route:
+        match = route_match(block)
+        return body(
+            name=f"{rule.name}.{block.name}" if block and block.name else rule.name,
+            match=match,
+            operation=f"{described}{operation_path(match.path)}",
+            stat_prefix=block.stat_prefix if block else "",
+        )
+
+    return route
+
+
+def _done(rule: HttpRoute, entrance: Entrance, backends: Backends, defaults: Defaults) -> Done:
+    """What the rule does; a redirect goes before an answer, an answer before destinations."""
+    if rule.redirect is not None:
+        return Done(action=redirect(rule.redirect, port=entrance.port, https=entrance.https))
+    if rule.direct_response is not None:
+        return Done(action=direct_response(rule.direct_response))
+    return forwarding(rule, backends, defaults)
+
+
+def operation_path(path: PathMatch) -> str:
+    """How a route's operation spells its path; a prefix ends in a star."""
+    match path:
+        case Exact(text=text):
+            return text
+        case Prefix(text=text) | Segments(text=text):
+            return f"{text}*"
+        case Regex(pattern=pattern):
+            return pattern
+    assert_never(path)
+
+
+def origin(key: ObjectKey) -> str:
+    """``/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews``."""
+    return f"/apis/{key.kind.group}/v1/namespaces/{key.namespace}/virtual-service/{key.name}"
