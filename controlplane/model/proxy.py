@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from controlplane.base.names import Namespace
 
@@ -25,6 +26,9 @@ class Locality:
         return "/".join((self.region, self.zone, self.sub_zone)).rstrip("/")
 
 
+NOWHERE: Final = Locality()
+"""The locality of whoever says none."""
+
 Labels = tuple[tuple[str, str], ...]
 """Labels sorted by key: a value that can be a key of the graph."""
 
@@ -45,7 +49,7 @@ class Proxy:
     service_account: str
     labels: Labels = ()
     addresses: tuple[str, ...] = ()
-    locality: Locality = Locality()
+    locality: Locality = NOWHERE
     metadata: Labels = ()
     """What else its node says and the configuration heeds (``IDLE_TIMEOUT``, ``HTTP10``),
     sorted.
@@ -80,7 +84,7 @@ class Client:
     role: Role
     namespace: Namespace
     labels: Labels = ()
-    locality: Locality = Locality()
+    locality: Locality = NOWHERE
     families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
     targets: tuple[Target, ...] = ()
     metadata: Labels = ()

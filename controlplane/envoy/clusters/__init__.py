@@ -1,0 +1,1 @@
+"""Backends become Envoy clusters: one module per concept."""

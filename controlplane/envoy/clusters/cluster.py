@@ -1,0 +1,109 @@
+"""A backend becomes an Envoy cluster.
+
+Source: envoy/config/cluster/v3/cluster.proto, and Istio
+``pilot/pkg/networking/core/cluster_builder.go``.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.cluster_pb2 import UpstreamConnectionOptions
+from envoy.config.core.v3.address_pb2 import TcpKeepalive
+from envoy.config.core.v3.base_pb2 import Metadata
+from google.protobuf.struct_pb2 import ListValue
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Value
+from google.protobuf.wrappers_pb2 import UInt32Value
+
+from controlplane.envoy.clusters import balancing
+from controlplane.envoy.clusters import discovery
+from controlplane.envoy.clusters.outlier import outlier_detection
+from controlplane.envoy.clusters.pool import circuit_breakers
+from controlplane.envoy.clusters.protocol import extension_options
+from controlplane.envoy.clusters.tls import transport_socket
+from controlplane.envoy.clusters.tls import transport_socket_matches
+from controlplane.envoy.optional import opt
+from controlplane.envoy.optional import uint32
+from controlplane.model.backend import Backend
+from controlplane.model.backend import Origin
+from controlplane.model.cluster_name import BLACK_HOLE
+from controlplane.model.tls_upstream import OnEveryEndpoint
+from controlplane.model.tls_upstream import Originate
+from controlplane.model.traffic_policy import Keepalive
+
+CONNECT_TIMEOUT: Final = timedelta(seconds=10)  # Istio, MeshConfig.connectTimeout, default
+
+
+def cluster(backend: Backend) -> Cluster:
+    """The cluster of ``backend``; its endpoints come by EDS unless Envoy finds them itself."""
+    where, balancer = backend.discovery, backend.balancer
+    return Cluster(
+        transport_socket_matches=transport_socket_matches(backend),
+        name=backend.name,
+        alt_stat_name=f"{backend.name};",
+        type=discovery.discovery_type(where),
+        cluster_type=discovery.cluster_type(backend),
+        eds_cluster_config=discovery.eds_cluster_config(where),
+        connect_timeout=backend.connect_timeout,
+        lb_policy=balancing.lb_policy(where, balancer),
+        load_assignment=discovery.load_assignment(backend.name, where),
+        circuit_breakers=circuit_breakers(backend.pool, backend.retry_budget),
+        typed_extension_protocol_options=extension_options(backend),
+        dns_refresh_rate=discovery.refresh_rate(where),
+        dns_jitter=discovery.jitter(where),
+        dns_failure_refresh_rate=discovery.failure_refresh_rate(where),
+        dns_lookup_family=discovery.lookup_family(where),
+        typed_dns_resolver_config=discovery.resolver(where),
+        outlier_detection=opt(outlier_detection, backend.outlier),
+        ring_hash_lb_config=balancing.ring_hash(balancer),
+        maglev_lb_config=balancing.maglev(balancer),
+        original_dst_lb_config=discovery.original_destination(where),
+        least_request_lb_config=balancing.least_request(balancer),
+        round_robin_lb_config=balancing.round_robin(balancer),
+        common_lb_config=balancing.common(backend),
+        transport_socket=transport_socket(backend),
+        metadata=_metadata(backend.origin, backend),
+        upstream_connection_options=opt(_connection_options, backend.pool.keepalive),
+    )
+
+
+def black_hole() -> Cluster:
+    """The cluster without endpoints, which answers 503 to whatever is sent to it."""
+    return Cluster(
+        name=BLACK_HOLE,
+        type=Cluster.STATIC,
+        connect_timeout=CONNECT_TIMEOUT,
+    )
+
+
+def _connection_options(keepalive: Keepalive) -> UpstreamConnectionOptions:
+    return UpstreamConnectionOptions(
+        tcp_keepalive=TcpKeepalive(
+            keepalive_probes=opt(uint32, keepalive.probes),
+            keepalive_time=opt(_whole_seconds, keepalive.time),
+            keepalive_interval=opt(_whole_seconds, keepalive.interval),
+        )
+    )
+
+
+def _whole_seconds(length: timedelta) -> UInt32Value:
+    """Sockets count in seconds; less than one is one."""
+    return uint32(max(1, round(length.total_seconds())))
+
+
+def _metadata(origin: Origin, backend: Backend) -> Metadata:
+    """What the cluster is of, as istiod says it: service, subset, rule."""
+    service = {"host": origin.host, "name": origin.name, "namespace": origin.namespace}
+    said = {"subset": origin.subset, "config": origin.rule}
+    fields = {name: Value(string_value=text) for name, text in said.items() if text is not None}
+    fields["services"] = Value(list_value=ListValue(values=[Value(struct_value=_struct(service))]))
+    if origin.is_external:
+        fields["external"] = Value(bool_value=True)
+    if isinstance(backend.tls, OnEveryEndpoint) and isinstance(backend.tls.tls, Originate):
+        fields["alpn_override"] = Value(string_value="false")
+    return Metadata(filter_metadata={"istio": Struct(fields=fields)})
+
+
+def _struct(texts: dict[str, str]) -> Struct:
+    return Struct(fields={name: Value(string_value=text) for name, text in texts.items()})

@@ -1,0 +1,147 @@
+"""How Envoy finds the endpoints of a cluster: EDS, DNS, the original destination, the name in the
+request.
+
+Names are looked up every few seconds whatever their time to live: Docker answers with ten minutes,
+and a container that moved would be lost for as long. Istio respects the time to live. Source:
+envoy/config/cluster/v3/cluster.proto.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource
+from envoy.config.core.v3.config_source_pb2 import ApiVersion
+from envoy.config.core.v3.config_source_pb2 import ConfigSource
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig
+from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
+from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import (
+    CaresDnsResolverConfig,
+)
+
+from controlplane.envoy.endpoints import load_assignment as assignment
+from controlplane.envoy.optional import uint32
+from controlplane.envoy.packing import packed
+from controlplane.model.backend import Backend
+from controlplane.model.backend import Discovered
+from controlplane.model.backend import Discovery
+from controlplane.model.backend import LookedUp
+from controlplane.model.backend import NameOfRequest
+from controlplane.model.backend import OriginalDestination
+from controlplane.model.proxy import IpFamily
+from controlplane.model.tls_upstream import OnEveryEndpoint
+from controlplane.model.tls_upstream import Originate
+
+FAILURE_REFRESH: Final = timedelta(seconds=1)
+"""A name that is not known yet, such as that of a container which starts later, is asked for again
+soon.
+"""
+JITTER: Final = timedelta(milliseconds=100)  # Istio, PILOT_DNS_JITTER_DURATION
+QUERIES_PER_SOCKET: Final = 100  # Istio, PILOT_DNS_CARES_UDP_MAX_QUERIES: avoids stuck UDP channels
+
+
+def over_ads(initial_fetch_timeout: timedelta | None = timedelta()) -> ConfigSource:
+    """From the stream that the cluster itself came by. A timeout of zero waits for ever."""
+    return ConfigSource(
+        ads=AggregatedConfigSource(),
+        initial_fetch_timeout=initial_fetch_timeout,
+        resource_api_version=ApiVersion.V3,
+    )
+
+
+def discovery_type(where: Discovery) -> "Cluster.DiscoveryType | None":
+    match where:
+        case Discovered():
+            return Cluster.EDS
+        case LookedUp():
+            return Cluster.LOGICAL_DNS if where.is_logical else Cluster.STRICT_DNS
+        case OriginalDestination():
+            return Cluster.ORIGINAL_DST
+        case NameOfRequest():
+            return None
+
+
+def cluster_type(backend: Backend) -> Cluster.CustomClusterType | None:
+    where = backend.discovery
+    if not isinstance(where, NameOfRequest):
+        return None
+    return Cluster.CustomClusterType(
+        name="envoy.clusters.dynamic_forward_proxy",
+        typed_config=packed(
+            ClusterConfig(
+                dns_cache_config=dns_cache(where),
+                allow_insecure_cluster_options=_has_fixed_names(backend),
+            )
+        ),
+    )
+
+
+def dns_cache(where: NameOfRequest) -> DnsCacheConfig:
+    """The cache that cluster and filter share; Envoy refuses two of one name that differ."""
+    return DnsCacheConfig(name=where.cache, dns_lookup_family=_family(where.families))
+
+
+def eds_cluster_config(where: Discovery) -> Cluster.EdsClusterConfig | None:
+    """The endpoints are named as the cluster is."""
+    return (
+        Cluster.EdsClusterConfig(eds_config=over_ads()) if isinstance(where, Discovered) else None
+    )
+
+
+def load_assignment(name: str, where: Discovery) -> ClusterLoadAssignment | None:
+    return assignment(name, where.groups) if isinstance(where, LookedUp) else None
+
+
+def refresh_rate(where: Discovery) -> timedelta | None:
+    return where.refresh if isinstance(where, LookedUp) else None
+
+
+def jitter(where: Discovery) -> timedelta | None:
+    return JITTER if isinstance(where, LookedUp) else None
+
+
+def failure_refresh_rate(where: Discovery) -> Cluster.RefreshRate | None:
+    if not isinstance(where, LookedUp):
+        return None
+    return Cluster.RefreshRate(
+        base_interval=min(FAILURE_REFRESH, where.refresh), max_interval=where.refresh
+    )
+
+
+def lookup_family(where: Discovery) -> "Cluster.DnsLookupFamily | None":
+    if not isinstance(where, LookedUp):
+        return None
+    return Cluster.ALL if where.races_connections else _family(where.families)
+
+
+def resolver(where: Discovery) -> TypedExtensionConfig | None:
+    if not isinstance(where, LookedUp):
+        return None
+    return TypedExtensionConfig(
+        name="envoy.network.dns_resolver.cares",
+        typed_config=packed(CaresDnsResolverConfig(udp_max_queries=uint32(QUERIES_PER_SOCKET))),
+    )
+
+
+def original_destination(where: Discovery) -> Cluster.OriginalDstLbConfig | None:
+    if not isinstance(where, OriginalDestination) or where.port is None:
+        return None
+    return Cluster.OriginalDstLbConfig(upstream_port_override=uint32(where.port))
+
+
+def _family(families: tuple[IpFamily, ...]) -> "Cluster.DnsLookupFamily":
+    if families == (IpFamily.IPV4,):
+        return Cluster.V4_ONLY
+    if families == (IpFamily.IPV6,):
+        return Cluster.V6_ONLY
+    return Cluster.ALL
+
+
+def _has_fixed_names(backend: Backend) -> bool:
+    """Whether TLS does not follow the name in the request, which Envoy wants confirmed."""
+    tls = backend.tls
+    if not isinstance(tls, OnEveryEndpoint):
+        return False
+    return not isinstance(tls.tls, Originate) or bool(tls.tls.sni or tls.tls.names)

@@ -1,0 +1,120 @@
+"""Which HTTP is spoken to the endpoints of a cluster, and how.
+
+Source: envoy/extensions/upstreams/http/v3/http_protocol_options.proto.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from envoy.config.common.matcher.v3.matcher_pb2 import HttpHeadersMatch
+from envoy.config.common.matcher.v3.matcher_pb2 import MatchPredicate
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import HttpProtocolOptions as CommonOptions
+from envoy.config.core.v3.protocol_pb2 import KeepaliveSettings
+from envoy.config.core.v3.protocol_pb2 import UpstreamHttpProtocolOptions
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from google.protobuf.any_pb2 import Any as Packed
+
+from controlplane.envoy.optional import opt
+from controlplane.envoy.optional import uint32
+from controlplane.envoy.packing import packed
+from controlplane.model.backend import Backend
+from controlplane.model.backend import HttpVersion
+from controlplane.model.tls_upstream import OnEveryEndpoint
+from controlplane.model.tls_upstream import Originate
+from controlplane.model.traffic_policy import ConnectionPool
+from controlplane.model.traffic_policy import Http2Keepalive
+
+EXTENSION: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def extension_options(backend: Backend) -> Mapping[str, Packed]:
+    """The options under their name; none where everything is as Envoy has it."""
+    common = _common(backend.pool)
+    upstream = _names_from_request(backend)
+    statuses = backend.outlier.error_statuses if backend.outlier is not None else ()
+    if (
+        backend.http_version is HttpVersion.HTTP1
+        and common is None
+        and upstream is None
+        and not statuses
+    ):
+        return {}
+    options = HttpProtocolOptions(
+        common_http_protocol_options=common,
+        upstream_http_protocol_options=upstream,
+        explicit_http_config=_explicit(backend),
+        use_downstream_protocol_config=_as_client(backend),
+        outlier_detection=_errors(statuses) if statuses else None,
+    )
+    return {EXTENSION: packed(options)}
+
+
+def _common(pool: ConnectionPool) -> CommonOptions | None:
+    """The idle timeout for TCP serves HTTP where HTTP has none of its own."""
+    idle = pool.http_idle_timeout if pool.http_idle_timeout is not None else pool.tcp_idle_timeout
+    if idle is None and not pool.max_requests_per_connection and not pool.max_connection_duration:
+        return None
+    return CommonOptions(
+        idle_timeout=idle,
+        max_connection_duration=pool.max_connection_duration,
+        max_requests_per_connection=opt(uint32, pool.max_requests_per_connection),
+    )
+
+
+def _names_from_request(backend: Backend) -> UpstreamHttpProtocolOptions | None:
+    """Without ``sni`` the request's host is sent, and may have to be proven."""
+    tls = backend.tls
+    if not isinstance(tls, OnEveryEndpoint) or not isinstance(tls.tls, Originate) or tls.tls.sni:
+        return None
+    return UpstreamHttpProtocolOptions(auto_sni=True, auto_san_validation=tls.tls.proves_host)
+
+
+def _explicit(backend: Backend) -> HttpProtocolOptions.ExplicitHttpConfig | None:
+    match backend.http_version:
+        case HttpVersion.HTTP1:
+            return HttpProtocolOptions.ExplicitHttpConfig(
+                http_protocol_options=Http1ProtocolOptions()
+            )
+        case HttpVersion.HTTP2:
+            return HttpProtocolOptions.ExplicitHttpConfig(
+                http2_protocol_options=Http2ProtocolOptions(
+                    max_concurrent_streams=opt(uint32, backend.pool.max_concurrent_streams),
+                    connection_keepalive=opt(_keepalive, backend.pool.http2_keepalive),
+                )
+            )
+        case HttpVersion.AS_CLIENT:
+            return None
+
+
+def _as_client(backend: Backend) -> HttpProtocolOptions.UseDownstreamHttpConfig | None:
+    if backend.http_version is not HttpVersion.AS_CLIENT:
+        return None
+    return HttpProtocolOptions.UseDownstreamHttpConfig(
+        http_protocol_options=Http1ProtocolOptions(), http2_protocol_options=Http2ProtocolOptions()
+    )
+
+
+def _keepalive(keepalive: Http2Keepalive) -> KeepaliveSettings:
+    return KeepaliveSettings(interval=keepalive.interval, timeout=keepalive.timeout)
+
+
+def _errors(statuses: tuple[int, ...]) -> HttpProtocolOptions.OutlierDetection:
+    """Answers with one of ``statuses`` count as errors, and no others."""
+    rules = [MatchPredicate(http_response_headers_match=_status(status)) for status in statuses]
+    return HttpProtocolOptions.OutlierDetection(
+        error_matcher=(
+            rules[0]
+            if len(rules) == 1
+            else MatchPredicate(or_match=MatchPredicate.MatchSet(rules=rules))
+        )
+    )
+
+
+def _status(status: int) -> HttpHeadersMatch:
+    return HttpHeadersMatch(
+        headers=[HeaderMatcher(name=":status", string_match=StringMatcher(exact=str(status)))]
+    )

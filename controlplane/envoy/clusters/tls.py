@@ -1,0 +1,210 @@
+"""How connections to the endpoints of a cluster are encrypted.
+
+Source: envoy/extensions/transport_sockets/tls/v3/tls.proto, and Istio ``cluster_tls.go``.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
+from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
+    ProxyProtocolUpstreamTransport,
+)
+from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsCertificate
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsParameters
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Value
+
+from controlplane.envoy.clusters.discovery import over_ads
+from controlplane.envoy.endpoints import MUTUAL
+from controlplane.envoy.endpoints import TLS_MODE
+from controlplane.envoy.optional import opt
+from controlplane.envoy.packing import packed
+from controlplane.model.backend import Backend
+from controlplane.model.backend import HttpVersion
+from controlplane.model.tls_upstream import TRUST_BUNDLE
+from controlplane.model.tls_upstream import WORKLOAD_CERTIFICATE
+from controlplane.model.tls_upstream import CertificateFiles
+from controlplane.model.tls_upstream import MeshMutual
+from controlplane.model.tls_upstream import OnCapableEndpoints
+from controlplane.model.tls_upstream import Originate
+from controlplane.model.tls_upstream import SecretNamed
+from controlplane.model.tls_upstream import SystemTrust
+from controlplane.model.tls_upstream import TrustAnything
+from controlplane.model.tls_upstream import TrustFile
+from controlplane.model.traffic_policy import ProxyProtocol
+
+SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
+"""Where Envoy's images (and Debian, Ubuntu, Alpine, Arch) keep the system's authorities."""
+
+
+def transport_socket(backend: Backend) -> TransportSocket | None:
+    """The one way in which every endpoint is spoken to, where that is not plaintext alone."""
+    if isinstance(backend.tls, OnCapableEndpoints):
+        return None
+    if backend.tls is None:
+        return opt(lambda version: _announced(_raw(), version), backend.proxy_protocol)
+    return _wrapped(_socket(backend, backend.tls.tls), backend.proxy_protocol)
+
+
+def transport_socket_matches(backend: Backend) -> list[Cluster.TransportSocketMatch]:
+    """Endpoints that say so get the mesh's mutual TLS, the others plaintext."""
+    if not isinstance(backend.tls, OnCapableEndpoints):
+        return []
+    return [
+        Cluster.TransportSocketMatch(
+            name="tlsMode-istio",
+            match=Struct(fields={TLS_MODE: Value(string_value=MUTUAL)}),
+            transport_socket=_wrapped(_socket(backend, backend.tls.tls), backend.proxy_protocol),
+        ),
+        Cluster.TransportSocketMatch(
+            name="tlsMode-disabled",
+            match=Struct(),
+            transport_socket=_wrapped(_raw(), backend.proxy_protocol),
+        ),
+    ]
+
+
+def _socket(backend: Backend, tls: MeshMutual | Originate) -> TransportSocket:
+    context = _mesh_context(backend, tls) if isinstance(tls, MeshMutual) else _own(backend, tls)
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=packed(context))
+
+
+def _raw() -> TransportSocket:
+    return TransportSocket(
+        name="envoy.transport_sockets.raw_buffer", typed_config=packed(RawBuffer())
+    )
+
+
+def _wrapped(socket: TransportSocket, version: ProxyProtocol | None) -> TransportSocket:
+    return socket if version is None else _announced(socket, version)
+
+
+def _announced(socket: TransportSocket, version: ProxyProtocol) -> TransportSocket:
+    """PROXY protocol first, then what ``socket`` does."""
+    versions = {ProxyProtocol.V1: ProxyProtocolConfig.V1, ProxyProtocol.V2: ProxyProtocolConfig.V2}
+    return TransportSocket(
+        name="envoy.transport_sockets.upstream_proxy_protocol",
+        typed_config=packed(
+            ProxyProtocolUpstreamTransport(
+                config=ProxyProtocolConfig(version=versions[version]), transport_socket=socket
+            )
+        ),
+    )
+
+
+def _mesh_context(backend: Backend, tls: MeshMutual) -> UpstreamTlsContext:
+    return UpstreamTlsContext(
+        common_tls_context=CommonTlsContext(
+            tls_params=_versions(),
+            tls_certificate_sds_secret_configs=[_of_the_mesh(WORKLOAD_CERTIFICATE)],
+            combined_validation_context=CommonTlsContext.CombinedCertificateValidationContext(
+                default_validation_context=_demanded(tls.names),
+                validation_context_sds_secret_config=_of_the_mesh(TRUST_BUNDLE),
+            ),
+            alpn_protocols=mesh_alpn(backend),
+        ),
+        sni=tls.sni,
+    )
+
+
+def mesh_alpn(backend: Backend) -> tuple[str, ...]:
+    """What is offered within the mesh: from it a sidecar tells HTTP and TCP apart.
+
+    Istio's own Envoy has a filter that sets these for each request; here they are what the cluster
+    speaks.
+    """
+    match backend.http_version:
+        case HttpVersion.HTTP2:
+            return ("istio-h2", "istio", "h2")
+        case HttpVersion.HTTP1 if backend.speaks_http:
+            return ("istio-http/1.1", "istio", "http/1.1")
+        case HttpVersion.HTTP1 | HttpVersion.AS_CLIENT:
+            return ("istio",)
+
+
+def _own(backend: Backend, tls: Originate) -> UpstreamTlsContext:
+    certificate = tls.certificate
+    return UpstreamTlsContext(
+        common_tls_context=CommonTlsContext(
+            tls_params=_versions(),
+            tls_certificates=(
+                [_certificate(certificate)] if isinstance(certificate, CertificateFiles) else []
+            ),
+            tls_certificate_sds_secret_configs=(
+                [_credential(certificate.name)] if isinstance(certificate, SecretNamed) else []
+            ),
+            validation_context=_from_files(tls),
+            combined_validation_context=_from_secret(tls),
+            alpn_protocols=("h2",) if backend.http_version is HttpVersion.HTTP2 else (),
+        ),
+        sni=tls.sni,
+    )
+
+
+def _versions() -> TlsParameters:
+    return TlsParameters(
+        tls_minimum_protocol_version=TlsParameters.TLSv1_2,
+        tls_maximum_protocol_version=TlsParameters.TLSv1_3,
+    )
+
+
+def _from_files(tls: Originate) -> CertificateValidationContext | None:
+    match tls.trust:
+        case SecretNamed():
+            return None
+        case TrustAnything():
+            return CertificateValidationContext()
+        case TrustFile(path=path, revocations=revocations):
+            return _demanded(tls.names, path, revocations)
+        case SystemTrust(revocations=revocations):
+            return _demanded(tls.names, SYSTEM_TRUST_PATH, revocations)
+
+
+def _from_secret(
+    tls: Originate,
+) -> CommonTlsContext.CombinedCertificateValidationContext | None:
+    if not isinstance(tls.trust, SecretNamed):
+        return None
+    return CommonTlsContext.CombinedCertificateValidationContext(
+        default_validation_context=_demanded(tls.names),
+        validation_context_sds_secret_config=_credential(tls.trust.name),
+    )
+
+
+def _demanded(
+    names: tuple[str, ...], trusted: str = "", revocations: str = ""
+) -> CertificateValidationContext:
+    """``names`` are compared with every kind of alternative name, as Istio does."""
+    return CertificateValidationContext(
+        trusted_ca=_file(trusted),
+        match_subject_alt_names=[StringMatcher(exact=name) for name in names],
+        crl=_file(revocations),
+    )
+
+
+def _certificate(files: CertificateFiles) -> TlsCertificate:
+    return TlsCertificate(certificate_chain=_file(files.chain), private_key=_file(files.key))
+
+
+def _file(path: str) -> DataSource | None:
+    return DataSource(filename=path) if path else None
+
+
+def _of_the_mesh(name: str) -> SdsSecretConfig:
+    """A secret that the stream always has: it is waited for."""
+    return SdsSecretConfig(name=name, sds_config=over_ads(timedelta()))
+
+
+def _credential(name: str) -> SdsSecretConfig:
+    """A secret of the user's, which may be missing: Envoy's own 15 s limit the wait."""
+    return SdsSecretConfig(name=name, sds_config=over_ads(None))

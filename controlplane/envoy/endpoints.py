@@ -1,0 +1,66 @@
+"""Groups of endpoints become a ClusterLoadAssignment.
+
+Source: envoy/config/endpoint/v3/endpoint_components.proto.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from envoy.config.core.v3.address_pb2 import Address
+from envoy.config.core.v3.address_pb2 import Pipe
+from envoy.config.core.v3.address_pb2 import SocketAddress
+from envoy.config.core.v3.base_pb2 import Locality
+from envoy.config.core.v3.base_pb2 import Metadata
+from envoy.config.core.v3.health_check_pb2 import HealthStatus
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EndpointMessage
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Value
+
+from controlplane.envoy.optional import uint32
+from controlplane.model.endpoint import UNIX
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.locality import Group
+
+TLS_MODE: Final = "tlsMode"
+MUTUAL: Final = "istio"
+
+
+def load_assignment(name: str, groups: Iterable[Group]) -> ClusterLoadAssignment:
+    """The endpoints of the cluster ``name``; none at all where no service has it."""
+    return ClusterLoadAssignment(
+        cluster_name=name, endpoints=[_locality_endpoints(group) for group in groups]
+    )
+
+
+def _locality_endpoints(group: Group) -> LocalityLbEndpoints:
+    where = group.locality
+    return LocalityLbEndpoints(
+        locality=Locality(region=where.region, zone=where.zone, sub_zone=where.sub_zone),
+        lb_endpoints=[_endpoint(endpoint) for endpoint in group.endpoints],
+        load_balancing_weight=uint32(group.weight),
+        priority=group.priority,
+    )
+
+
+def _endpoint(endpoint: Endpoint) -> LbEndpoint:
+    return LbEndpoint(
+        endpoint=EndpointMessage(address=_address(endpoint)),
+        health_status=HealthStatus.HEALTHY if endpoint.is_ready else HealthStatus.UNHEALTHY,
+        metadata=_takes_mutual_tls() if endpoint.takes_mutual_tls else None,
+        load_balancing_weight=uint32(endpoint.weight),
+    )
+
+
+def _address(endpoint: Endpoint) -> Address:
+    if endpoint.is_pipe:
+        return Address(pipe=Pipe(path=endpoint.address.removeprefix(UNIX)))
+    return Address(socket_address=SocketAddress(address=endpoint.address, port_value=endpoint.port))
+
+
+def _takes_mutual_tls() -> Metadata:
+    """What a cluster's ``transport_socket_matches`` choose by."""
+    mode = Struct(fields={TLS_MODE: Value(string_value=MUTUAL)})
+    return Metadata(filter_metadata={"envoy.transport_socket_match": mode})

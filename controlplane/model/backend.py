@@ -1,0 +1,108 @@
+"""A backend: what one Envoy cluster is made of, with every decision taken."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from enum import auto
+
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import PortNumber
+from controlplane.model.locality import Group
+from controlplane.model.proxy import IpFamily
+from controlplane.model.tls_upstream import UpstreamTls
+from controlplane.model.traffic_policy import Balancer
+from controlplane.model.traffic_policy import ConnectionPool
+from controlplane.model.traffic_policy import OutlierDetection
+from controlplane.model.traffic_policy import ProxyProtocol
+from controlplane.model.traffic_policy import RetryBudget
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """Endpoints come by EDS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp:
+    """Endpoints are names (and addresses among them) that Envoy looks up every ``refresh``.
+
+    ``is_logical`` uses one address of one name, and keeps connections when it changes.
+    """
+
+    groups: tuple[Group, ...]
+    families: tuple[IpFamily, ...]
+    refresh: timedelta
+    is_logical: bool = False
+    races_connections: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalDestination:
+    """Where the client was going; ``port`` replaces its port."""
+
+    port: PortNumber | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NameOfRequest:
+    """The host of each request is looked up. ``cache`` names the addresses found."""
+
+    cache: str
+    families: tuple[IpFamily, ...]
+
+
+Discovery = Discovered | LookedUp | OriginalDestination | NameOfRequest
+
+
+class HttpVersion(Enum):
+    HTTP1 = auto()
+    HTTP2 = auto()
+    AS_CLIENT = auto()
+
+
+class LocalityWeighting(Enum):
+    """Whether Envoy heeds the weights of localities."""
+
+    NONE = auto()
+    BY_WEIGHT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneAwareness:
+    is_enabled: bool = True
+    min_cluster_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a backend comes from, for whoever reads a configuration dump."""
+
+    host: Host
+    name: str
+    namespace: Namespace
+    subset: str | None = None
+    rule: str | None = None
+    """The path of the DestinationRule in Kubernetes' API."""
+    is_external: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """``balancer`` counts only where endpoints are chosen among; ``speaks_http`` says that the port
+    does.
+    """
+
+    name: str
+    origin: Origin
+    discovery: Discovery
+    balancer: Balancer
+    pool: ConnectionPool
+    connect_timeout: timedelta
+    http_version: HttpVersion = HttpVersion.HTTP1
+    speaks_http: bool = True
+    outlier: OutlierDetection | None = None
+    retry_budget: RetryBudget | None = None
+    proxy_protocol: ProxyProtocol | None = None
+    tls: UpstreamTls | None = None
+    weighting: LocalityWeighting | ZoneAwareness = LocalityWeighting.NONE

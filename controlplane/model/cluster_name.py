@@ -1,0 +1,21 @@
+"""Names of Envoy clusters, which routes and clusters must agree on. They are Istio's."""
+
+from typing import Final
+
+from controlplane.base.names import Host
+from controlplane.base.names import PortNumber
+from controlplane.base.names import SubsetName
+
+BLACK_HOLE: Final = "BlackHoleCluster"
+
+
+def outbound(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:
+    """``outbound|80|v1|reviews.default.svc.cluster.local``."""
+    return f"outbound|{port}|{subset or ''}|{host}"
+
+
+def indicated(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:
+    """``outbound_.80_.v1_.reviews.default.svc.cluster.local``: the server name of mutual TLS in the
+    mesh.
+    """
+    return f"outbound_.{port}_.{subset or ''}_.{host}"

@@ -1,0 +1,80 @@
+"""An endpoint: where one port of one workload is reached, and what of the workload bears on
+choosing it.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.model.proxy import NOWHERE
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Locality
+
+UNIX: Final = "unix://"
+
+REGION_LABEL: Final = "topology.kubernetes.io/region"
+ZONE_LABEL: Final = "topology.kubernetes.io/zone"
+SUBZONE_LABEL: Final = "topology.istio.io/subzone"
+NETWORK_LABEL: Final = "topology.istio.io/network"
+HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
+LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """``address`` is an IP address, a name (for DNS alone), or ``unix://`` and a path (then
+    ``port`` is 0).
+
+    ``account`` is ``namespace/service account`` where the workload has one: who it must prove to
+    be.
+    """
+
+    address: str
+    port: int
+    labels: Labels = ()
+    locality: Locality = NOWHERE
+    network: str = ""
+    node: str = ""
+    weight: int = 1
+    is_ready: bool = True
+    takes_mutual_tls: bool = False
+    account: str | None = None
+
+    @property
+    def is_pipe(self) -> bool:
+        return self.address.startswith(UNIX)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether Envoy takes the address without looking a name up."""
+        return self.is_pipe or is_ip(self.address)
+
+
+def is_ip(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return "%" not in address  # Envoy takes no scope in an IPv6 address
+
+
+def selects(selector: Labels, labels: Labels) -> bool:
+    """Whether ``labels`` has every pair of ``selector``; an empty selector selects everything."""
+    return set(selector) <= set(labels)
+
+
+def locality_of_text(text: str) -> Locality:
+    """``region/zone/subzone``; missing parts are not said."""
+    region, _, rest = text.partition("/")
+    zone, _, sub_zone = rest.partition("/")
+    return Locality(region, zone, sub_zone)
+
+
+def locality_of_labels(labels: Labels) -> Locality:
+    """The locality that a workload's labels say; dots stand for slashes where there are none."""
+    values = dict(labels)
+    for name in LOCALITY_LABELS:
+        if name in values:
+            text = values[name]
+            return locality_of_text(text if "/" in text else text.replace(".", "/"))
+    return Locality()

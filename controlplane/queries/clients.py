@@ -1,0 +1,238 @@
+"""What of a proxy bears on its configuration: its labels, the services that it is an endpoint of.
+
+Source: Istio ``model/context.go`` (``SetWorkloadLabels``, ``SetServiceTargets``).
+"""
+
+import ipaddress
+from collections.abc import Iterator
+
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
+from controlplane.kinds.core.endpoints import SERVICE_NAME_LABEL
+from controlplane.kinds.core.endpoints import EndpointSlice
+from controlplane.kinds.core.pod import POD
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.service_entry import ServiceEntry
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.istio.workload_entry import WorkloadEntry
+from controlplane.kinds.object import Object
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.endpoint import locality_of_labels
+from controlplane.model.endpoint import locality_of_text
+from controlplane.model.endpoint import selects
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Target
+from controlplane.model.proxy import labels_of
+from controlplane.model.service import Protocol
+from controlplane.model.service import Service
+from controlplane.model.service import ServicePort
+from controlplane.queries.endpoints import EVERY_WORKLOAD
+from controlplane.queries.endpoints import Pair
+from controlplane.queries.endpoints import Workload
+from controlplane.queries.endpoints import endpoints_of
+from controlplane.queries.endpoints import pods_by_address
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.queries.services import hosts_of
+from controlplane.queries.services import service_of
+from controlplane.translate.istio.workload_entry import workload_labels
+from controlplane.translate.kubernetes.endpoints import container_port
+from controlplane.translate.kubernetes.service import service_host
+
+Where = tuple[Namespace, str]
+
+
+@index(SERVICE)
+def services_by_selector(
+    declared: Object[KubernetesService],
+) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey]]:
+    """Each Service under one pair of its selector: whoever has all pairs has that one."""
+    for pair in sorted(declared.spec.selector.items())[:1]:
+        yield (declared.namespace, pair), declared.key
+
+
+@index(SERVICE_ENTRY)
+def entries_by_selector(
+    declared: Object[ServiceEntry],
+) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey]]:
+    selector = declared.spec.workload_selector
+    if selector is not None:
+        pairs = sorted(selector.labels.items())[:1] or [EVERY_WORKLOAD]
+        yield (declared.namespace, pairs[0]), declared.key
+
+
+@index(SERVICE_ENTRY)
+def entries_by_address(
+    declared: Object[ServiceEntry],
+) -> Iterator[tuple[Where, ObjectKey]]:
+    for entry in declared.spec.endpoints or ():
+        yield (declared.namespace, entry.address), declared.key
+
+
+@index(ENDPOINT_SLICE)
+def slices_by_address(
+    declared: Object[EndpointSlice],
+) -> Iterator[tuple[Where, str]]:
+    name = declared.labels.get(SERVICE_NAME_LABEL)
+    if name is not None:
+        for listed in declared.spec.endpoints:
+            for address in listed.addresses:
+                yield (declared.namespace, address), name
+
+
+@index(WORKLOAD_ENTRY)
+def workload_entries_by_address(
+    declared: Object[WorkloadEntry],
+) -> Iterator[tuple[Where, ObjectKey]]:
+    if declared.spec.address:
+        yield (declared.namespace, declared.spec.address), declared.key
+
+
+@derived
+def client(graph: Graph, proxy: Proxy) -> Client:
+    """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
+    labels, locality = _workload(graph, proxy)
+    return Client(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        labels=labels,
+        locality=proxy.locality if proxy.locality != Locality() else locality,
+        families=_families(proxy.addresses),
+        targets=_targets(graph, proxy, labels),
+        metadata=proxy.metadata,
+    )
+
+
+def _families(addresses: tuple[str, ...]) -> tuple[IpFamily, ...]:
+    """The families of its addresses, in their order; IPv4 where it has none."""
+    versions = {ipaddress.ip_address(address).version for address in addresses}
+    return tuple(family for family in IpFamily if family.value in versions) or (IpFamily.IPV4,)
+
+
+def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
+    """Labels and locality as declared for the proxy's address in its namespace, else as its node
+    says.
+
+    A Pod comes before a WorkloadEntry, which comes before an endpoint within a ServiceEntry.
+    """
+    for address in proxy.addresses:
+        where = (proxy.namespace, address)
+        for key in (*pods_by_address(graph, where), *workload_entries_by_address(graph, where)):
+            declared = OBJECT(graph, key)
+            if declared is not None:
+                return _declared(declared)
+        for key in entries_by_address(graph, where):
+            entry = OBJECT(graph, key)
+            for listed in (entry.spec.endpoints or ()) if entry is not None else ():
+                if listed.address == address:
+                    labels = labels_of(dict(listed.labels))
+                    text = listed.locality
+                    return labels, locality_of_text(text) if text else locality_of_labels(labels)
+    return proxy.labels, locality_of_labels(proxy.labels)
+
+
+def _declared(declared: Workload) -> tuple[Labels, Locality]:
+    if declared.kind == POD:
+        labels = labels_of(dict(declared.labels))
+        return labels, locality_of_labels(labels)
+    labels = workload_labels(declared)
+    text = declared.spec.locality
+    return labels, locality_of_text(text) if text else locality_of_labels(labels)
+
+
+def _targets(graph: Graph, proxy: Proxy, labels: Labels) -> tuple[Target, ...]:
+    """The ports of services that the proxy is an endpoint of, by the age of the service, then its
+    host.
+    """
+    found: dict[Target, tuple[str, str]] = {}
+    for declared in _services(graph, proxy, labels):
+        for port in declared.ports:
+            if port.protocol is Protocol.UDP:
+                continue
+            for number in _arrivals(graph, proxy, declared, port, labels):
+                target = Target(declared.host, port.number, number)
+                found.setdefault(target, (declared.created, declared.host))
+    return tuple(sorted(found, key=lambda target: (found[target], target)))
+
+
+def _services(graph: Graph, proxy: Proxy, labels: Labels) -> Iterator[Service]:
+    hosts: dict[Host, None] = {}
+    namespace = proxy.namespace
+    for pair in (*labels, EVERY_WORKLOAD):
+        for key in services_by_selector(graph, (namespace, pair)):
+            declared = OBJECT(graph, key)
+            if declared is not None and set(declared.spec.selector.items()) <= set(labels):
+                hosts[service_host(declared)] = None
+        for key in entries_by_selector(graph, (namespace, pair)):
+            entry = OBJECT(graph, key)
+            if entry is not None and set(entry.spec.workload_selector.labels.items()) <= set(
+                labels
+            ):
+                hosts |= dict.fromkeys(hosts_of(entry))
+    for address in proxy.addresses:
+        for key in entries_by_address(graph, (namespace, address)):
+            entry = OBJECT(graph, key)
+            hosts |= dict.fromkeys(hosts_of(entry) if entry is not None else ())
+        for name in slices_by_address(graph, (namespace, address)):
+            service = OBJECT(graph, ObjectKey(SERVICE, namespace, name))
+            if service is not None:
+                hosts[service_host(service)] = None
+    for host in hosts:
+        found = service_of(graph, host, namespace)
+        if found is not None:
+            yield found
+
+
+def _arrivals(
+    graph: Graph, proxy: Proxy, found: Service, port: ServicePort, labels: Labels
+) -> Iterator[int]:
+    """Where connections for ``port`` arrive at the proxy: as an endpoint there says, else as
+    ``targetPort`` does.
+    """
+    listed = [
+        endpoint.port
+        for endpoint in _own_endpoints(graph, proxy, found, port)
+        if endpoint.address in proxy.addresses
+    ]
+    if listed:
+        yield from dict.fromkeys(listed)
+        return
+    if found.selector is None or not selects(found.selector, labels):
+        return
+    if isinstance(port.target, int):
+        yield port.target
+        return
+    for address in proxy.addresses:
+        for key in pods_by_address(graph, (proxy.namespace, address)):
+            pod = OBJECT(graph, key)
+            number = container_port(pod, port.target) if pod is not None else None
+            if number is not None:
+                yield number
+
+
+def _own_endpoints(
+    graph: Graph, proxy: Proxy, found: Service, port: ServicePort
+) -> tuple[Endpoint, ...]:
+    """The service's endpoints, but only where something is declared at the proxy's addresses at
+    all.
+    """
+    for address in proxy.addresses:
+        where = (proxy.namespace, address)
+        if (
+            entries_by_address(graph, where)
+            or workload_entries_by_address(graph, where)
+            or slices_by_address(graph, where)
+            or pods_by_address(graph, where)
+        ):
+            return endpoints_of(graph, found.host, found.namespace, port.name)
+    return ()

@@ -1,0 +1,220 @@
+"""The parts of services that a client reaches, each of which becomes one cluster and its endpoints.
+
+Source: Istio ``pilot/pkg/networking/core/cluster.go``, ``endpoint_builder.go``.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.envoy.clusters.cluster import cluster as cluster_message
+from controlplane.envoy.endpoints import load_assignment
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import resource
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
+from controlplane.model.backend import Backend
+from controlplane.model.cluster_name import outbound
+from controlplane.model.locality import BY_DISTANCE
+from controlplane.model.locality import Group
+from controlplane.model.locality import Vantage
+from controlplane.model.locality import placed
+from controlplane.model.locality import ranks_by
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Role
+from controlplane.model.service import Protocol
+from controlplane.model.service import Resolution
+from controlplane.model.service import Service
+from controlplane.model.tls_upstream import SecretUse
+from controlplane.model.tls_upstream import secrets_named
+from controlplane.queries.endpoints import accounts_of
+from controlplane.queries.endpoints import all_take_mutual_tls
+from controlplane.queries.endpoints import endpoints_of
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.rules import RuleKeys
+from controlplane.queries.rules import Viewpoint
+from controlplane.queries.rules import governing_rules
+from controlplane.queries.rules import merged_rule
+from controlplane.queries.rules import mesh_policy
+from controlplane.queries.rules import policy_for
+from controlplane.queries.services import service
+from controlplane.queries.services import service_of
+from controlplane.translate.backend import CONNECT_TIMEOUT
+from controlplane.translate.backend import DNS_REFRESH
+from controlplane.translate.backend import Knowledge
+from controlplane.translate.backend import MeshDefaults
+from controlplane.translate.backend import Part
+from controlplane.translate.backend import backend
+from controlplane.translate.backend import locality_policy
+from controlplane.translate.backend import members
+from controlplane.translate.backend import passes_through
+from controlplane.translate.istio.locality import locality_policy as locality_of_settings
+from controlplane.translate.istio.traffic_policy import keepalive
+
+ANYWHERE: Final = Vantage()
+"""The vantage of whoever places endpoints without regard to where the client is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A part of a service, and for whom: clients that agree in these share the cluster's bytes."""
+
+    host: Host
+    namespace: Namespace
+    """Where the service is declared."""
+    rules: RuleKeys
+    port: int
+    subset: str | None
+    role: Role
+    families: tuple[IpFamily, ...]
+
+
+@derived
+def mesh_defaults(graph: Graph) -> MeshDefaults:
+    mesh = mesh_config(graph)
+    localities = locality_of_settings(mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
+    return MeshDefaults(
+        connect_timeout=mesh.connect_timeout.length if mesh.connect_timeout else CONNECT_TIMEOUT,
+        keepalive=keepalive(mesh.tcp_keepalive),
+        upgrades_http=mesh.h2_upgrade_policy is H2UpgradePolicy.UPGRADE,
+        dns_refresh=mesh.dns_refresh_rate.length if mesh.dns_refresh_rate else DNS_REFRESH,
+        uses_mutual_tls=mesh.enable_auto_mtls is not False,
+        trust_domains=(mesh.trust_domain, *mesh.trust_domain_aliases),
+        locality=localities if localities is not None else BY_DISTANCE,
+    )
+
+
+@derived
+def destinations(
+    graph: Graph, host: Host, client: Viewpoint, role: Role, families: tuple[IpFamily, ...]
+) -> tuple[Destination, ...]:
+    """What a client reaches of ``host``: each port, and each subset of it.
+
+    Runs again when the declarations of the host, or which rules govern it, change.
+    """
+    found = service(graph, host, client.namespace)
+    if found is None or found.resolution is Resolution.ALIAS:
+        return ()
+    rules = governing_rules(graph, host, found.namespace, client)
+    names = (None, *_subset_names(graph, rules))
+    return tuple(
+        Destination(host, found.namespace, rules, port.number, name, role, families)
+        for port in found.ports
+        if port.protocol is not Protocol.UDP
+        for name in names
+    )
+
+
+@derived
+def _subset_names(graph: Graph, rules: RuleKeys) -> tuple[str, ...]:
+    rule = merged_rule(graph, rules)
+    return tuple(subset.name for subset in rule.subsets) if rule is not None else ()
+
+
+def vantage_of(graph: Graph, destination: Destination, client: Vantage) -> Vantage:
+    """What of the client's vantage matters to how this destination's endpoints are placed."""
+    by = _ranked_by(graph, destination)
+    if by is None:
+        return ANYWHERE
+    return Vantage(
+        locality=client.locality, labels=tuple(pair for pair in client.labels if pair[0] in by)
+    )
+
+
+@derived
+def _ranked_by(graph: Graph, destination: Destination) -> tuple[str, ...] | None:
+    """The labels by which endpoints are ranked; ``None`` where localities mean nothing."""
+    part = _part(graph, destination)
+    policy = locality_policy(part, mesh_defaults(graph)) if part is not None else None
+    return None if policy is None else ranks_by(policy)
+
+
+@guarded
+def cluster(graph: Graph, destination: Destination, client: Vantage) -> Resource | None:
+    """The cluster of one destination; ``None`` where Envoy could not take it (a name without
+    endpoints).
+
+    Runs again when the service, the rules that govern it or the mesh's defaults change; when
+    endpoints change only where they stand in the cluster itself (DNS), or the identities they prove
+    are others.
+    """
+    made = _backend(graph, destination, client)
+    if made is None:
+        return None
+    return resource(TypeUrl.CLUSTER, made.name, cluster_message(made))
+
+
+@guarded
+def assignment(graph: Graph, destination: Destination, client: Vantage) -> Resource | None:
+    """The endpoints of one cluster that is told them by EDS; ``None`` for the others."""
+    part = _part(graph, destination)
+    if part is None or not _is_discovered(part, destination.role):
+        return None
+    name = outbound(part.port.number, destination.subset, destination.host)
+    groups = _groups(graph, destination, part, client)
+    return resource(TypeUrl.ENDPOINT, name, load_assignment(name, groups))
+
+
+def secrets_of(graph: Graph, destination: Destination) -> tuple[tuple[SecretUse, str], ...]:
+    """The secrets of the user's that the cluster of ``destination`` names."""
+    if not destination.rules:
+        return ()
+    policy = policy_for(graph, destination.rules, destination.port, destination.subset)
+    return secrets_named(policy.tls)
+
+
+def _backend(graph: Graph, destination: Destination, client: Vantage) -> Backend | None:
+    part = _part(graph, destination)
+    if part is None:
+        return None
+    where = (destination.host, destination.namespace, part.port.name)
+    known = Knowledge(
+        groups=lambda: _groups(graph, destination, part, client),
+        accounts=lambda: accounts_of(graph, *where),
+        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where),
+    )
+    return backend(
+        part,
+        mesh_defaults(graph),
+        known,
+        role=destination.role,
+        families=destination.families,
+    )
+
+
+def _part(graph: Graph, destination: Destination) -> Part | None:
+    found: Service | None = service_of(graph, destination.host, destination.namespace)
+    port = found.port(destination.port) if found is not None else None
+    if found is None or port is None:
+        return None
+    rule = merged_rule(graph, destination.rules) if destination.rules else None
+    subset = rule.subset(destination.subset) if rule is not None and destination.subset else None
+    if destination.subset is not None and subset is None:
+        return None
+    policy = (
+        policy_for(graph, destination.rules, destination.port, destination.subset)
+        if rule is not None
+        else mesh_policy(graph)
+    )
+    return Part(service=found, port=port, subset=subset, rule=rule, policy=policy)
+
+
+def _groups(
+    graph: Graph, destination: Destination, part: Part, client: Vantage
+) -> tuple[Group, ...]:
+    endpoints = endpoints_of(graph, destination.host, destination.namespace, part.port.name)
+    policy = locality_policy(part, mesh_defaults(graph))
+    return placed(members(part, endpoints), policy, client)
+
+
+def _is_discovered(part: Part, role: Role) -> bool:
+    if passes_through(part.policy):
+        return False
+    told = {Resolution.ENDPOINTS}
+    if role is Role.GATEWAY:
+        told |= {Resolution.HEADLESS, Resolution.NONE}
+    return part.service.resolution in told

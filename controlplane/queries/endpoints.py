@@ -1,0 +1,205 @@
+"""The endpoints of a service's port, from everything that may declare one.
+
+Source: https://istio.io/latest/docs/reference/config/networking/service-entry/,
+https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from typing import Final
+
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
+from controlplane.kinds.core.endpoints import ENDPOINTS
+from controlplane.kinds.core.endpoints import SERVICE_NAME_LABEL
+from controlplane.kinds.core.endpoints import EndpointSlice
+from controlplane.kinds.core.pod import POD
+from controlplane.kinds.core.pod import Pod
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.object import Object
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import labels_of
+from controlplane.model.service import Resolution
+from controlplane.model.service import Service
+from controlplane.model.service import ServicePort
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.queries.services import service_of
+from controlplane.translate.istio import service_entry as entries
+from controlplane.translate.istio import workload_entry as workloads
+from controlplane.translate.kubernetes import endpoints as kubernetes
+
+Pair = tuple[str, str]
+EVERY_WORKLOAD: Final[Pair] = ("", "")
+"""Stands for the label that every workload of a namespace has."""
+Workload = Object[Any]
+"""A Pod or a WorkloadEntry; its kind tells which."""
+
+
+@index(ENDPOINT_SLICE)
+def slices_of_service(
+    declared: Object[EndpointSlice],
+) -> Iterator[tuple[tuple[Namespace, str], ObjectKey]]:
+    name = declared.labels.get(SERVICE_NAME_LABEL)
+    if name is not None:
+        yield (declared.namespace, name), declared.key
+
+
+@index(POD, WORKLOAD_ENTRY)
+def workloads_by_label(
+    declared: Workload,
+) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey]]:
+    for pair in (*labels_of_workload(declared), EVERY_WORKLOAD):
+        yield (declared.namespace, pair), declared.key
+
+
+@index(POD)
+def pods_by_address(declared: Object[Pod]) -> Iterator[tuple[tuple[Namespace, str], ObjectKey]]:
+    address = kubernetes.pod_address(declared)
+    if address is not None:
+        yield (declared.namespace, address), declared.key
+
+
+def labels_of_workload(declared: Workload) -> Labels:
+    if declared.kind == WORKLOAD_ENTRY:
+        return workloads.workload_labels(declared)
+    return labels_of(dict(declared.labels))
+
+
+def selected_workloads(
+    graph: Graph, namespace: Namespace, selector: Labels
+) -> tuple[ObjectKey, ...]:
+    """The Pods and WorkloadEntries of a namespace that have every label of ``selector``."""
+    found: set[ObjectKey] | None = None
+    for pair in selector or (EVERY_WORKLOAD,):
+        keys = workloads_by_label(graph, (namespace, pair))
+        found = set(keys) if found is None else found & set(keys)
+        if not found:
+            return ()
+    return tuple(sorted(found or ()))
+
+
+@derived
+def endpoints_of(
+    graph: Graph, host: Host, namespace: Namespace, port_name: str
+) -> tuple[Endpoint, ...]:
+    """Every endpoint, ready or not, of the port so named of the service that ``namespace``
+    declares.
+
+    Runs again when the service, one of its endpoints, or the set of workloads that it selects
+    changes.
+    """
+    found = service_of(graph, host, namespace)
+    port = next((p for p in found.ports if p.name == port_name), None) if found else None
+    if found is None or port is None:
+        return ()
+    endpoints = tuple(
+        endpoint
+        for key in found.declared_by
+        for endpoint in _endpoints_of_declaration(graph, key, found, port)
+    )
+    if found.resolution is Resolution.DNS_ROUND_ROBIN:
+        return endpoints[:1]
+    if found.resolution is Resolution.DNS:
+        return endpoints
+    return tuple(endpoint for endpoint in endpoints if endpoint.is_numeric)
+
+
+def _endpoints_of_declaration(
+    graph: Graph, key: ObjectKey, found: Service, port: ServicePort
+) -> Iterator[Endpoint]:
+    declared = OBJECT(graph, key)
+    if declared is None:
+        return
+    if key.kind == SERVICE:
+        yield from _service_endpoints(graph, key, found, port)
+        return
+    yield from entries.listed_endpoints(declared, found.host, port.name)
+    selector = declared.spec.workload_selector
+    own = next((p for p in declared.spec.ports if p.name == port.name), None)
+    if selector is not None and own is not None:
+        target = own.target_port or own.number
+        labels = labels_of(dict(selector.labels))
+        for workload in selected_workloads(graph, key.namespace, labels):
+            yield from _entry_workload(graph, workload, port.name, target)
+
+
+def _entry_workload(
+    graph: Graph, key: ObjectKey, port_name: str, target: int
+) -> Iterator[Endpoint]:
+    declared = OBJECT(graph, key)
+    if declared is None:
+        return
+    if key.kind == WORKLOAD_ENTRY:
+        labels = workloads.workload_labels(declared)
+        if declared.spec.address:
+            yield workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
+        return
+    endpoint = kubernetes.pod_endpoint(declared, target)
+    if endpoint is not None:
+        yield endpoint
+
+
+def _service_endpoints(
+    graph: Graph, key: ObjectKey, found: Service, port: ServicePort
+) -> Iterator[Endpoint]:
+    """EndpointSlices; where there are none, the Endpoints object; where there is none, selected
+    Pods.
+
+    WorkloadEntries that the Service selects are endpoints besides.
+    """
+
+    def pod_at(name: str, address: str) -> Object[Pod] | None:
+        keys = (
+            (ObjectKey(POD, key.namespace, name),)
+            if name
+            else pods_by_address(graph, (key.namespace, address))
+        )
+        pod: Object[Any] | None = OBJECT(graph, keys[0]) if keys else None
+        return pod
+
+    unready = found.publishes_unready
+    slices = slices_of_service(graph, (key.namespace, key.name))
+    listed = OBJECT(graph, ObjectKey(ENDPOINTS, key.namespace, key.name))
+    for slice_key in slices:
+        declared = OBJECT(graph, slice_key)
+        if declared is not None:
+            yield from kubernetes.slice_endpoints(declared, port, pod_at, publishes_unready=unready)
+    if listed is not None and not slices:
+        yield from kubernetes.listed_endpoints(listed, port, pod_at, publishes_unready=unready)
+    if found.selector is None:
+        return
+    for workload in selected_workloads(graph, key.namespace, found.selector):
+        selected = OBJECT(graph, workload)
+        if selected is None:
+            continue
+        if workload.kind == WORKLOAD_ENTRY:
+            endpoint = kubernetes.workload_endpoint(selected, port)
+        elif slices or listed is not None:
+            continue
+        else:
+            endpoint = kubernetes.pod_endpoint(selected, port.target, publishes_unready=unready)
+        if endpoint is not None:
+            yield endpoint
+
+
+@derived
+def accounts_of(graph: Graph, host: Host, namespace: Namespace, port_name: str) -> tuple[str, ...]:
+    """``namespace/service account`` of every endpoint, each once; mostly equal while endpoints come
+    and go.
+    """
+    endpoints = endpoints_of(graph, host, namespace, port_name)
+    return tuple(sorted({e.account for e in endpoints if e.account is not None}))
+
+
+@derived
+def all_take_mutual_tls(graph: Graph, host: Host, namespace: Namespace, port_name: str) -> bool:
+    """Whether there are endpoints and each takes the mesh's mutual TLS."""
+    endpoints = endpoints_of(graph, host, namespace, port_name)
+    return bool(endpoints) and all(endpoint.takes_mutual_tls for endpoint in endpoints)

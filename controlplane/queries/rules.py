@@ -1,0 +1,326 @@
+"""Which DestinationRule governs a service for a client, and the policy that follows for a port and
+a subset.
+
+Source: https://istio.io/latest/docs/reference/config/networking/destination-rule/ and Istio
+``model/push_context.go`` (``destinationRule``, ``mergeDestinationRule``).
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import fqdn
+from controlplane.base.hosts import is_wildcard
+from controlplane.base.hosts import most_specific
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
+from controlplane.kinds.object import Object
+from controlplane.model.endpoint import selects
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import Labels
+from controlplane.model.routing import HashPolicy
+from controlplane.model.traffic_policy import DestinationRule
+from controlplane.model.traffic_policy import TrafficPolicy
+from controlplane.model.traffic_policy import Tunnel
+from controlplane.model.traffic_policy import effective_policy
+from controlplane.model.traffic_policy import hash_policies_of
+from controlplane.model.traffic_policy import merged_rules
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.queries.services import service
+from controlplane.translate.istio.destination_rule import destination_rule
+from controlplane.translate.istio.traffic_policy import connection_pool
+from controlplane.translate.istio.traffic_policy import outlier_detection
+
+_WHOLE_MESH: Final = "mesh"
+RuleKeys = tuple[ObjectKey, ...]
+"""The rules that are merged into one, the deciding one first; none where no rule governs."""
+
+
+@index(DESTINATION_RULE)
+def rules_of_host(declared: Object[Spec]) -> Iterator[tuple[tuple[Namespace, Host], ObjectKey]]:
+    host = fqdn(declared.spec.host, declared.namespace)
+    if not is_wildcard(host):
+        yield (declared.namespace, host), declared.key
+
+
+@index(DESTINATION_RULE)
+def wildcard_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, tuple[Host, ObjectKey]]]:
+    host = fqdn(declared.spec.host, declared.namespace)
+    if is_wildcard(host):
+        yield declared.namespace, (host, declared.key)
+
+
+@index(DESTINATION_RULE)
+def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, ObjectKey]]:
+    if declared.spec.workload_selector is not None:
+        yield declared.namespace, declared.key
+
+
+@index(DESTINATION_RULE)
+def ranking_labels(declared: Object[Spec]) -> Iterator[tuple[str, str]]:
+    """The names of the client's labels that some rule of the mesh ranks endpoints by."""
+    top = declared.spec.traffic_policy
+    subsets = (subset.traffic_policy for subset in declared.spec.subsets)
+    for policy in (top, *subsets):
+        if policy is None:
+            continue
+        ports = (settings.load_balancer for settings in policy.port_level_settings)
+        for balancer in (policy.load_balancer, *ports):
+            if balancer is None:
+                continue
+            for setting in (balancer.locality_lb_setting, balancer.zone_aware_lb_setting):
+                for label in setting.failover_priority if setting is not None else ():
+                    if "=" not in label:
+                        yield _WHOLE_MESH, label
+
+
+@derived
+def ranking_label_names(graph: Graph) -> tuple[str, ...]:
+    mesh = mesh_config(graph)
+    of_mesh = (
+        label
+        for setting in (mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
+        for label in (setting.failover_priority if setting is not None else ())
+    )
+    return tuple(sorted({*ranking_labels(graph, _WHOLE_MESH), *of_mesh}))
+
+
+@derived
+def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
+    """The rule that one object is. Runs again when it changes; notes what is odd in it."""
+    declared = OBJECT(graph, key)
+    if declared is None:
+        return None
+    report = Report()
+    default = mesh_config(graph).default_destination_rule_export_to
+    rule = destination_rule(report, declared, default_export_to=default)
+    graph.note(*report)
+    return rule
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """Who looks for a rule: ``selected`` are the rules with a workloadSelector that select this
+    client.
+    """
+
+    namespace: Namespace
+    selected: RuleKeys = ()
+
+
+@derived
+def viewpoint(graph: Graph, namespace: Namespace, labels: Labels) -> Viewpoint:
+    """Runs again when a rule with a workloadSelector in the namespace comes, goes or changes."""
+    return Viewpoint(
+        namespace,
+        tuple(
+            key
+            for key in selecting_rules(graph, namespace)
+            if (rule := rule_of(graph, key)) is not None
+            and rule.selector is not None
+            and selects(rule.selector, labels)
+        ),
+    )
+
+
+@derived
+def governing_rules(
+    graph: Graph, host: Host, service_namespace: Namespace, client: Viewpoint
+) -> RuleKeys:
+    """The rules, to be merged, that govern ``host`` for a client.
+
+    Looked for in the client's namespace, then the service's, then the root namespace: the first
+    that has one for the host (by name or by the most specific wildcard) counts alone. For clients
+    in the root namespace only its private rules count at first. Runs again when a rule for the host
+    in one of the three changes.
+    """
+    root = Namespace(mesh_config(graph).root_namespace)
+    if client.namespace == root:
+        own = _candidates(graph, root, host, _is_private)
+    else:
+        own = _candidates(graph, client.namespace, host, _is_for_its_own)
+    if own:
+        return _chosen(own, client)
+    for namespace in (service_namespace, root):
+        exported = _candidates(graph, namespace, host, _is_exported)
+        seen = [group for group in exported if group[0].visibility.admits(client.namespace)]
+        if seen:
+            return _chosen(seen, client)
+    return ()
+
+
+@derived
+def merged_rule(graph: Graph, keys: RuleKeys) -> DestinationRule | None:
+    """Several rules as one; runs again when one of them changes."""
+    rules = tuple(rule for key in keys if (rule := rule_of(graph, key)) is not None)
+    return merged_rules(rules) if rules else None
+
+
+_Group = tuple[DestinationRule, ...]
+_Belongs = Callable[[DestinationRule], bool]
+
+
+def _is_for_its_own(rule: DestinationRule) -> bool:
+    return not rule.export_to or bool(rule.export_to & {"*", rule.namespace})
+
+
+def _is_private(rule: DestinationRule) -> bool:
+    return rule.is_private
+
+
+def _is_exported(rule: DestinationRule) -> bool:
+    return not rule.is_private
+
+
+def _candidates(
+    graph: Graph,
+    namespace: Namespace,
+    host: Host,
+    belongs: _Belongs,
+) -> list[_Group]:
+    """The rules of a namespace for ``host`` that belong, those that merge put together."""
+    exact = _belonging(graph, rules_of_host(graph, (namespace, host)), belongs)
+    if exact:
+        return _merged_groups(exact)
+    wild = wildcard_rules(graph, namespace)
+    found = [
+        (pattern, rule) for pattern, key in wild for rule in _belonging(graph, (key,), belongs)
+    ]
+    best = most_specific((pattern for pattern, _ in found), host)
+    return _merged_groups([rule for pattern, rule in found if pattern == best])
+
+
+def _belonging(
+    graph: Graph, keys: tuple[ObjectKey, ...], belongs: _Belongs
+) -> list[DestinationRule]:
+    rules = (rule_of(graph, key) for key in keys)
+    return [rule for rule in rules if rule is not None and belongs(rule)]
+
+
+def _merged_groups(rules: list[DestinationRule]) -> list[_Group]:
+    """Rules with selectors first, then by age; a later one joins an earlier one that is seen no
+    further.
+
+    That a rule which joins is then unseen where only it was exported to is Istio's way.
+    """
+    groups: list[list[DestinationRule]] = []
+    for rule in sorted(rules, key=lambda r: (r.selector is None, r.created, r.key.name)):
+        for group in groups:
+            if _joins(rule, group[0]):
+                group.append(rule)
+                break
+        else:
+            groups.append([rule])
+    return [tuple(group) for group in groups]
+
+
+def _joins(later: DestinationRule, earlier: DestinationRule) -> bool:
+    if later.selector != earlier.selector:
+        return False
+    wider = bool(earlier.export_to) and later.export_to >= earlier.export_to
+    return later.export_to == earlier.export_to or wider
+
+
+def _chosen(groups: list[_Group], client: Viewpoint) -> RuleKeys:
+    """The first group that selects the client, else the last one without a selector."""
+    for group in groups:
+        if group[0].selector is not None and group[0].key in client.selected:
+            return tuple(rule.key for rule in group)
+    plain = [group for group in groups if group[0].selector is None]
+    return tuple(rule.key for rule in plain[-1]) if plain else ()
+
+
+@derived
+def mesh_policy(graph: Graph) -> TrafficPolicy:
+    """The blocks that the mesh gives to every destination without its own."""
+    default = mesh_config(graph).default_traffic_policy
+    if default is None:
+        return TrafficPolicy()
+    return TrafficPolicy(
+        pool=connection_pool(default.connection_pool),
+        outlier=outlier_detection(default.outlier_detection),
+    )
+
+
+def policy_for(graph: Graph, keys: RuleKeys, port: int, subset_name: str | None) -> TrafficPolicy:
+    """The policy that merged rules give a port and a subset, filled from the mesh's."""
+    rule = merged_rule(graph, keys)
+    subset = rule.subset(subset_name) if rule is not None and subset_name else None
+    return effective_policy(rule, port, subset, mesh_policy(graph))
+
+
+def rule_for(graph: Graph, client: Client, host: Host) -> DestinationRule | None:
+    """The rule that governs a host for a client, merged; ``None`` where the client sees no such
+    service.
+    """
+    found = service(graph, host, client.namespace)
+    if found is None:
+        return None
+    seen_from = viewpoint(graph, client.namespace, client.labels)
+    return merged_rule(graph, governing_rules(graph, host, found.namespace, seen_from))
+
+
+def traffic_policy(
+    graph: Graph, client: Client, host: Host, port: int, subset: str | None
+) -> TrafficPolicy:
+    """The policy of a destination for a client."""
+    rule = rule_for(graph, client, host)
+    named = rule.subset(subset) if rule is not None and subset else None
+    return effective_policy(rule, port, named, mesh_policy(graph))
+
+
+def hash_policies(
+    graph: Graph, client: Client, host: Host, port: int | None, subset: str | None
+) -> tuple[HashPolicy, ...]:
+    """What requests to a destination are hashed by; none where its balancer does not hash."""
+    rule = rule_for(graph, client, host)
+    if rule is None:
+        return ()
+    return hash_policies_of(rule, port, rule.subset(subset) if subset else None)
+
+
+def subsets(graph: Graph, client: Client, host: Host) -> tuple[str, ...]:
+    """The names of the subsets that the client may name of a host, in the rule's order."""
+    rule = rule_for(graph, client, host)
+    return () if rule is None else tuple(subset.name for subset in rule.subsets)
+
+
+def tcp_idle_timeout(graph: Graph, client: Client, host: Host) -> timedelta | None:
+    """How long a TCP connection may be idle; zero is for ever. Only the rule's top level counts, as
+    in Istio.
+    """
+    policy = _top_policy(graph, client, host)
+    return None if policy.pool is None else policy.pool.tcp_idle_timeout
+
+
+def max_connection_duration(graph: Graph, client: Client, host: Host) -> timedelta | None:
+    policy = _top_policy(graph, client, host)
+    return None if policy.pool is None else policy.pool.max_connection_duration
+
+
+def tunnel(graph: Graph, client: Client, host: Host, subset: str | None) -> Tunnel | None:
+    """The tunnel of the subset alone where one is named, else of the rule."""
+    rule = rule_for(graph, client, host)
+    if rule is None:
+        return None
+    if subset:
+        named = rule.subset(subset)
+        return named.policy.policy.tunnel if named is not None and named.policy else None
+    return rule.policy.policy.tunnel if rule.policy is not None else None
+
+
+def _top_policy(graph: Graph, client: Client, host: Host) -> TrafficPolicy:
+    rule = rule_for(graph, client, host)
+    if rule is None or rule.policy is None:
+        return TrafficPolicy()
+    return rule.policy.policy

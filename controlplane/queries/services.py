@@ -1,0 +1,158 @@
+"""Which service a host is, as a client's namespace sees it.
+
+Source: https://istio.io/latest/docs/reference/config/networking/service-entry/ and Istio
+``model/push_context.go`` (``initServiceRegistry``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from typing import Final
+
+from controlplane.base.names import Host
+from controlplane.base.names import Kind
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.shelf import shard_of
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.core.configuration import NAMESPACE
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.object import Object
+from controlplane.model.service import Origin
+from controlplane.model.service import Service
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.translate.istio import service_entry as entries
+from controlplane.translate.kubernetes import service as kubernetes
+
+Declaration = Object[Any]
+"""A Service or a ServiceEntry; its kind tells which."""
+_KINDS: Final[tuple[Kind, ...]] = (SERVICE, SERVICE_ENTRY)
+
+
+def hosts_of(declared: Declaration) -> tuple[Host, ...]:
+    """The hosts that an object declares, each once."""
+    if declared.kind == SERVICE:
+        return (kubernetes.service_host(declared),)
+    return tuple(dict.fromkeys(Host(host) for host in declared.spec.hosts))
+
+
+@index(SERVICE, SERVICE_ENTRY)
+def declarations_of_host(declared: Declaration) -> Iterator[tuple[Host, ObjectKey]]:
+    for host in hosts_of(declared):
+        yield host, declared.key
+
+
+@index(SERVICE, SERVICE_ENTRY)
+def hosts_of_shard(declared: Declaration) -> Iterator[tuple[int, Host]]:
+    for host in hosts_of(declared):
+        yield shard_of(host), host
+
+
+@derived
+def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
+    """The service that the declarations of ``host`` in one namespace make together.
+
+    A Service comes before ServiceEntries, which come by age. The first decides; a ServiceEntry that
+    is like it in all but its ports adds those. Runs again when one of these declarations changes.
+    """
+    declared = [
+        found
+        for key in declarations_of_host(graph, host)
+        if key.namespace == namespace and (found := OBJECT(graph, key)) is not None
+    ]
+    if not declared:
+        return None
+    declared.sort(key=lambda found: (found.kind != SERVICE, found.age))
+    services = [_service(graph, found, host) for found in declared]
+    return _joined(services)
+
+
+@derived
+def service(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
+    """The service that ``host`` is for a gateway in ``namespace``; ``None`` where it sees none.
+
+    A Service comes before ServiceEntries; of those, one exported to the namespace by name before a
+    public one, then the oldest. A gateway does not prefer its own namespace.
+    """
+    seen = [
+        found
+        for declaring in _declaring_namespaces(graph, host)
+        if (found := service_of(graph, host, declaring)) is not None
+        and found.visibility.admits(namespace)
+    ]
+    return min(seen, key=_order, default=None)
+
+
+def _declaring_namespaces(graph: Graph, host: Host) -> tuple[Namespace, ...]:
+    return tuple(sorted({key.namespace for key in declarations_of_host(graph, host)}))
+
+
+def _order(found: Service) -> tuple[bool, bool, str, Namespace]:
+    return (
+        found.origin is not Origin.KUBERNETES,
+        found.visibility.is_public,
+        found.created,
+        found.namespace,
+    )
+
+
+def _service(graph: Graph, declared: Declaration, host: Host) -> Service:
+    mesh = mesh_config(graph)
+    distribution = _namespace_distribution(graph, declared.namespace)
+    if declared.kind == SERVICE:
+        return kubernetes.service(
+            declared,
+            default_export_to=mesh.default_service_export_to,
+            namespace_distribution=distribution,
+            trust_domain=mesh.trust_domain,
+        )
+    return entries.service(
+        declared,
+        host,
+        default_export_to=mesh.default_service_export_to,
+        namespace_distribution=distribution,
+    )
+
+
+@derived
+def _namespace_distribution(graph: Graph, namespace: Namespace) -> str | None:
+    found = OBJECT(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
+    return None if found is None else found.annotations.get(kubernetes.TRAFFIC_DISTRIBUTION)
+
+
+def _joined(services: list[Service]) -> Service:
+    first, *others = services
+    ports = {port.number: port for port in reversed(first.ports)}
+    alternatives = list(first.subject_alt_names)
+    names = {port.name for port in first.ports}
+    for other in others:
+        if first.origin is Origin.KUBERNETES:
+            alternatives.extend(other.subject_alt_names)
+        elif _alike(first, other):
+            for port in other.ports:
+                if port.name not in names:
+                    names.add(port.name)
+                    ports.setdefault(port.number, port)
+    order = {port.number: i for i, port in enumerate(first.ports)}
+    return replace(
+        first,
+        declared_by=tuple(key for found in services for key in found.declared_by),
+        ports=tuple(
+            port
+            for _, port in sorted(ports.items(), key=lambda p: (order.get(p[0], len(order)), p[0]))
+        ),
+        subject_alt_names=tuple(dict.fromkeys(alternatives)),
+    )
+
+
+def _alike(a: Service, b: Service) -> bool:
+    return (a.resolution, a.selector, a.visibility, a.is_external) == (
+        b.resolution,
+        b.selector,
+        b.visibility,
+        b.is_external,
+    )

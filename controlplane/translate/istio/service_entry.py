@@ -1,0 +1,99 @@
+"""A ServiceEntry becomes a service for each of its hosts, and its inline endpoints become
+endpoints.
+
+Source: https://istio.io/latest/docs/reference/config/networking/service-entry/
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from controlplane.base.names import Host
+from controlplane.base.names import PortNumber
+from controlplane.kinds.istio.service_entry import EntryResolution
+from controlplane.kinds.istio.service_entry import Location
+from controlplane.kinds.istio.service_entry import ServiceEntry
+from controlplane.kinds.istio.service_entry import ServicePort as PortSpec
+from controlplane.kinds.object import Object
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.proxy import labels_of
+from controlplane.model.service import Origin
+from controlplane.model.service import Resolution
+from controlplane.model.service import Service
+from controlplane.model.service import ServicePort
+from controlplane.model.visibility import visibility
+from controlplane.translate.istio.workload_entry import endpoint
+from controlplane.translate.kubernetes.service import TRAFFIC_DISTRIBUTION
+from controlplane.translate.kubernetes.service import nearness
+from controlplane.translate.protocol import protocol_of_word
+
+CONNECT_STRATEGY: Final = "istio.io/connect-strategy"
+RACE: Final = "RACE_FIRST_TCP_CONNECT"
+_RESOLUTIONS: Final[Mapping[EntryResolution, Resolution]] = {
+    EntryResolution.NONE: Resolution.NONE,
+    EntryResolution.STATIC: Resolution.ENDPOINTS,
+    EntryResolution.DNS: Resolution.DNS,
+    EntryResolution.DNS_ROUND_ROBIN: Resolution.DNS_ROUND_ROBIN,
+    EntryResolution.DYNAMIC_DNS: Resolution.DYNAMIC_DNS,
+}
+
+
+def service(
+    declared: Object[ServiceEntry],
+    host: Host,
+    *,
+    default_export_to: tuple[str, ...] = (),
+    namespace_distribution: str | None = None,
+) -> Service:
+    """The service of one of the hosts of ``declared``."""
+    spec = declared.spec
+    return Service(
+        host=host,
+        namespace=declared.namespace,
+        name=host,
+        origin=Origin.ENTRY,
+        declared_by=(declared.key,),
+        ports=tuple(_port(port) for port in spec.ports),
+        resolution=_RESOLUTIONS[spec.resolution],
+        is_external=spec.location is Location.MESH_EXTERNAL,
+        visibility=visibility(spec.export_to or default_export_to, declared.namespace),
+        addresses=spec.addresses,
+        selector=(
+            None
+            if spec.workload_selector is None
+            else labels_of(dict(spec.workload_selector.labels))
+        ),
+        subject_alt_names=spec.subject_alt_names,
+        nearness=nearness(declared.annotations.get(TRAFFIC_DISTRIBUTION), namespace_distribution),
+        races_connections=declared.annotations.get(CONNECT_STRATEGY) == RACE,
+        created=declared.created,
+    )
+
+
+def listed_endpoints(
+    declared: Object[ServiceEntry], host: Host, port_name: str
+) -> tuple[Endpoint, ...]:
+    """The endpoints that ``declared`` lists for its port of that name.
+
+    With DNS and nothing listed the host itself is looked up.
+    """
+    spec = declared.spec
+    port = next((port for port in spec.ports if port.name == port_name), None)
+    if port is None:
+        return ()
+    target = port.target_port or port.number
+    if spec.endpoints:
+        return tuple(
+            endpoint(entry, declared.namespace, port_name, target) for entry in spec.endpoints
+        )
+    if _RESOLUTIONS[spec.resolution].is_looked_up and spec.workload_selector is None:
+        return (Endpoint(address=host, port=target),)
+    return ()
+
+
+def _port(port: PortSpec) -> ServicePort:
+    return ServicePort(
+        number=PortNumber(port.number),
+        name=port.name,
+        protocol=protocol_of_word(port.protocol),
+        target=port.target_port or port.number,
+    )

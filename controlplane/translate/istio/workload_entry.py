@@ -1,0 +1,56 @@
+"""A WorkloadEntry, alone or inline in a ServiceEntry, becomes an endpoint of one port.
+
+Source: https://istio.io/latest/docs/reference/config/networking/workload-entry/
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from controlplane.base.names import Namespace
+from controlplane.kinds.istio.workload_entry import WorkloadEntry
+from controlplane.kinds.object import Object
+from controlplane.model.endpoint import NETWORK_LABEL
+from controlplane.model.endpoint import UNIX
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.endpoint import locality_of_labels
+from controlplane.model.endpoint import locality_of_text
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import labels_of
+
+TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
+MUTUAL: Final = "istio"
+
+
+def workload_labels(declared: Object[WorkloadEntry]) -> Labels:
+    """The labels of ``metadata`` win over those of ``spec``."""
+    return labels_of(dict(declared.spec.labels) | dict(declared.labels))
+
+
+def endpoint(
+    entry: WorkloadEntry,
+    namespace: Namespace,
+    port_name: str,
+    target: int,
+    labels: Labels | None = None,
+) -> Endpoint:
+    """The endpoint that ``entry`` is for a service port; its own ``ports`` win over ``target``."""
+    own = labels_of(dict(entry.labels)) if labels is None else labels
+    is_pipe = entry.address.startswith(UNIX)
+    return Endpoint(
+        address=entry.address,
+        port=0 if is_pipe else entry.ports.get(port_name, target),
+        labels=own,
+        locality=locality_of_text(entry.locality) if entry.locality else locality_of_labels(own),
+        network=entry.network or dict(own).get(NETWORK_LABEL, ""),
+        weight=entry.weight or 1,
+        takes_mutual_tls=takes_mutual_tls(dict(own), entry.service_account),
+        account=f"{namespace}/{entry.service_account}" if entry.service_account else None,
+    )
+
+
+def takes_mutual_tls(labels: Mapping[str, str], service_account: str) -> bool:
+    """Whether a workload takes the mesh's mutual TLS: its label says so, else having an account
+    does.
+    """
+    mode = labels.get(TLS_MODE_LABEL)
+    return mode == MUTUAL if mode is not None else bool(service_account)
