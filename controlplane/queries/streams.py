@@ -18,21 +18,19 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import RouteDestination
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.cluster_name import outbound
 from controlplane.model.listening import ForwardStream
 from controlplane.model.listening import Share
 from controlplane.model.proxy import Client
 from controlplane.model.routing import SourceIpHash
 from controlplane.model.server import Server
-from controlplane.model.visibility import visibility
-from controlplane.queries.mesh import mesh_config
+from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.queries.rules import hash_policies
 from controlplane.queries.rules import max_connection_duration
 from controlplane.queries.rules import tcp_idle_timeout
 from controlplane.queries.rules import tunnel
-from controlplane.queries.services import service
+from controlplane.queries.virtual_services import standing
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import meets
@@ -62,20 +60,10 @@ def bound_stream_services(
 ) -> tuple[ObjectKey, ...]:
     """Those of a gateway that proxies in ``namespace`` see, in the order they are heeded.
 
-    First the private ones of that namespace, then those exported to it by name, then public ones;
-    by age in each tier. Source: istio ``PushContext.VirtualServicesForGateway``.
+    Runs again when one of them comes, goes, or changes who sees it.
     """
-    default = mesh_config(graph).default_virtual_service_export_to
-    tiers: list[tuple[int, tuple[str, str, Namespace], ObjectKey]] = []
-    for key in stream_services(graph, gateway):
-        declared = OBJECT(graph, key)
-        if declared is None:
-            continue
-        seen = visibility(declared.spec.export_to or default, key.namespace)
-        if seen.admits(namespace):
-            tier = 2 if seen.is_public else 0 if key.namespace == namespace else 1
-            tiers.append((tier, declared.age, key))
-    return tuple(key for _, _, key in sorted(tiers))
+    found = ((standing(graph, key, namespace), key) for key in stream_services(graph, gateway))
+    return tuple(key for _, key in sorted((p, k) for p, k in found if p is not None))
 
 
 def stream(graph: Graph, client: Client, server: Server) -> ForwardStream | None:
@@ -149,15 +137,12 @@ def _hashes_source(graph: Graph, client: Client, host: Host, destination: Destin
 def _cluster(
     graph: Graph, client: Client, destination: Destination, namespace: Namespace, port: PortNumber
 ) -> str:
-    host = fqdn(destination.host, namespace)
-    found = service(graph, host, client.namespace)
-    if found is not None and found.alias is not None:
-        host = found.alias
-        found = service(graph, host, client.namespace)
-    if destination.port is not None:
-        number = PortNumber(destination.port.number)
-    elif found is not None and len(found.ports) == 1:
-        number = found.ports[0].number
-    else:
-        number = port
-    return outbound(number, destination.subset, host)
+    return destination_cluster(
+        graph,
+        client=client.namespace,
+        owner=namespace,
+        host=fqdn(destination.host, namespace),
+        port=PortNumber(destination.port.number) if destination.port is not None else None,
+        subset=destination.subset or None,
+        listened=port,
+    ).name
