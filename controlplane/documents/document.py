@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -48,7 +49,8 @@ CLUSTER_WIDE: Final = frozenset(
         Kind("storage.k8s.io", "StorageClass"),
     }
 )
-_REQUIRED: Final = ("apiVersion", "kind", "metadata.name")
+_HEAD: Final = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
+_OPTIONAL: Final = "metadata.namespace"
 DEFAULT_NAMESPACE: Final = Namespace("default")
 
 
@@ -98,11 +100,17 @@ class Document:
 
 def document(path: Path, index: int, chunk: Chunk) -> Document:
     """Read ``chunk``, the document number ``index`` of ``path``."""
-    reading = _Reading(path, index, chunk)
     outcome = parsed_json(chunk.text) if path.suffix == ".json" else parsed(chunk.text)
+    data = outcome.data
+    if isinstance(data, dict) and not outcome.duplicates and _items(data) is None:
+        key = identity(data)  # nearly every document is one object without a fault
+        if key is not None:
+            origin = Origin(path=path, document=index)
+            return Document(index=index, chunk=chunk, objects=(_raw(key, data, origin),))
+    reading = _Reading(path, index, chunk)
     if outcome.fault is not None:
         return reading.failed(outcome.fault)
-    reading.read(outcome.data)
+    reading.read(data)
     if outcome.duplicates:
         reading.report_duplicates()
     return reading.document()
@@ -189,45 +197,35 @@ class _Reading:
 
     def _read_object(self, data: Data, item: int | None) -> None:
         origin = Origin(path=self._path, document=self._index, item=item)
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             self._no_object(origin, (), f"{_what(data)} stands where an object was expected")
             return
-        metadata = data.get("metadata", {})
+        key = identity(data)
+        if key is None:
+            self._explain(origin, data)
+        else:
+            self._objects.append(_raw(key, data, origin))
+
+    def _explain(self, origin: Origin, data: Mapping[str, Data]) -> None:
+        """Report what ``data`` lacks to be an object."""
+        metadata = data.get("metadata")
         if not isinstance(metadata, Mapping | None):
             self._no_object(origin, ("metadata",), f"metadata is {_what(metadata)}, not a mapping")
             return
-        api_version = self._text(origin, data, ("apiVersion",))
-        kind = self._text(origin, data, ("kind",))
-        name = self._text(origin, metadata or {}, ("metadata", "name"))
-        namespace = self._text(origin, metadata or {}, ("metadata", "namespace"))
-        missing = [
-            field_name
-            for field_name, value in zip(_REQUIRED, (api_version, kind, name), strict=True)
-            if value == ""
-        ]
+        missing: list[str] = []
+        for path in _HEAD:
+            mapping = (metadata or {}) if len(path) > 1 else data
+            value, field_name = mapping.get(path[-1]), ".".join(path)
+            if value is None or value == "":
+                missing.append(field_name)
+            elif not isinstance(value, str):
+                hint = None if isinstance(value, Mapping | list) else "put the value in quotes"
+                message = f"{field_name} is {_what(value)}, not text"
+                self._no_object(origin, path, message, hint=hint)
+        missing = [field_name for field_name in missing if field_name != _OPTIONAL]
         if missing:
             at = ("metadata",) if missing == ["metadata.name"] else ()
             self._no_object(origin, at, f"the object has no {' and no '.join(missing)}")
-        if api_version and kind and name and namespace is not None:
-            identity = Kind(api_version.rpartition("/")[0], kind)
-            scope = "" if identity in CLUSTER_WIDE else namespace or DEFAULT_NAMESPACE
-            key = ObjectKey(identity, Namespace(scope), name)
-            raw = RawObject(key=key, api_version=api_version, body=data, origin=origin)
-            self._objects.append(raw)
-
-    def _text(
-        self, origin: Origin, mapping: Mapping[str, Data], path: tuple[str, ...]
-    ) -> str | None:
-        """The text of the field that ``path`` ends in.
-
-        Empty where there is none, ``None`` if reported.
-        """
-        value = mapping.get(path[-1])
-        if isinstance(value, str | None):
-            return value or ""
-        hint = None if isinstance(value, Mapping | list) else "put the value in quotes"
-        self._no_object(origin, path, f"{'.'.join(path)} is {_what(value)}, not text", hint=hint)
-        return None
 
     def _no_object(
         self, origin: Origin, path: tuple[Step, ...], message: str, *, hint: str | None = None
@@ -253,22 +251,47 @@ class _Reading:
         )
 
 
-def _items(data: Data) -> list[Data] | None:
-    """What a ``List`` of any kind holds, each with an apiVersion and a kind; ``None`` when it is
-    none.
-
-    Items of a typed list, such as ``ServiceList``, may leave out both, as the Kubernetes API does.
-    """
-    if not isinstance(data, Mapping):
+def identity(data: Mapping[str, Data]) -> ObjectKey | None:
+    """Who the object is, or ``None`` where ``data`` lacks what makes an object."""
+    metadata = data.get("metadata")
+    api_version, kind = data.get("apiVersion"), data.get("kind")
+    if not (isinstance(metadata, dict) and isinstance(api_version, str) and isinstance(kind, str)):
         return None
-    kind = data.get("kind")
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if namespace is None:
+        namespace = ""
+    if not (isinstance(name, str) and isinstance(namespace, str) and name and api_version and kind):
+        return None
+    of_kind = _kind(api_version, kind)
+    scope = "" if of_kind in CLUSTER_WIDE else namespace or DEFAULT_NAMESPACE
+    return ObjectKey(of_kind, Namespace(scope), name)
+
+
+@lru_cache(maxsize=512)
+def _kind(api_version: str, kind: str) -> Kind:
+    return Kind(api_version.rpartition("/")[0], kind)
+
+
+def _raw(key: ObjectKey, data: Mapping[str, Data], origin: Origin) -> RawObject:
+    return RawObject(key=key, api_version=str(data["apiVersion"]), body=data, origin=origin)
+
+
+def _items(data: Data) -> list[Data] | None:
+    """What a ``List`` of any kind holds; ``None`` when it is none.
+
+    Items of a typed list, such as ``ServiceList``, may leave out apiVersion and kind, as the
+    Kubernetes API does.
+    """
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(kind, str) or not kind.endswith("List"):
+        return None
     items = data.get("items", ...)
-    if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(items, list | None):
+    if items is not None and not isinstance(items, list):
         return None
     if kind == "List":
         return items or []
-    identity = {"apiVersion": data.get("apiVersion"), "kind": kind.removesuffix("List")}
-    return [identity | dict(i) if isinstance(i, Mapping) else i for i in items or ()]
+    head = {"apiVersion": data.get("apiVersion"), "kind": kind.removesuffix("List")}
+    return [head | dict(i) if isinstance(i, Mapping) else i for i in items or ()]
 
 
 def _what(value: Data) -> str:

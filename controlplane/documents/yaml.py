@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from sys import intern
 from typing import Final
 
 from yaml import YAMLError
@@ -38,7 +37,6 @@ from controlplane.documents.scalars import FIRST_OF_NUMBER
 from controlplane.documents.scalars import WORDS
 from controlplane.documents.scalars import Scalar
 from controlplane.documents.scalars import key_text
-from controlplane.documents.scalars import number
 from controlplane.documents.scalars import plain
 from controlplane.documents.syntax import syntax_fault
 
@@ -49,7 +47,11 @@ ALIAS_LIMIT: Final = (
     100_000  # values that the aliases of one document may add; honest ones add a few
 )
 _TEXT_PER_VALUE: Final = 64  # characters that weigh as much as one value more
-_FIRST_OF_ODD_KEY: Final = FIRST_OF_NUMBER | {"<"}
+_FIRST_OF_OTHER: Final = FIRST_OF_NUMBER | {word[:1] for word in WORDS}
+"""The first characters of all plain text that is something else than text."""
+_KEYS: Final[dict[str, str]] = {}
+"""Keys that were seen and mean themselves, quoted or not: names of fields, each once in memory."""
+_KEYS_LIMIT: Final = 4096
 _TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -142,14 +144,9 @@ class _Builder:
         merged: list[Mapping[str, Data]] = []
         next_event, scalar = self._next, self._scalar
         while type(event := next_event()) is not MappingEndEvent:
-            # Nearly every key takes the first way: plain text that means nothing else.
-            if (
-                type(event) is ScalarEvent
-                and (key := event.value) not in WORDS
-                and key[0] not in _FIRST_OF_ODD_KEY
-                and event.anchor is None
-            ):
-                key = intern(key)
+            # Nearly every key takes the first way: text that means nothing else.
+            if type(event) is ScalarEvent and event.value in _KEYS and event.anchor is None:
+                key = _KEYS[event.value]
             else:
                 key = self._key(event)
             of_value = next_event()
@@ -170,28 +167,23 @@ class _Builder:
             if not isinstance(value, Mapping | list):
                 text = key_text(value)
                 if text is not None:
-                    return intern(text)
+                    _remember(text)
+                    return text
                 raise _fault(event, "a key is empty or null; a key is text")
         what = "list" if isinstance(event, SequenceStartEvent) else "mapping"
         raise _fault(event, f"a key is a {what}; a key is text")
 
     def _scalar(self, event: ScalarEvent) -> Scalar:
-        text, tag, anchor = event.value, event.tag, event.anchor
-        value: Scalar
+        text, tag = event.value, event.tag
+        value: Scalar = text
         if tag is not None and tag != "!":
             value = _tagged(event, tag)
-        elif event.style or tag == "!":  # quoted
-            value = text
-        elif text in WORDS:
-            value = WORDS[text]
-        elif text[0] in FIRST_OF_NUMBER:
-            value = number(text)
-        else:
-            value = text
+        elif not event.style and tag is None and text[:1] in _FIRST_OF_OTHER:
+            value = WORDS[text] if text in WORDS else plain(text)
         if type(value) is float and not math.isfinite(value):
             raise _fault(event, f"{text} is no number of JSON; quote it if it is text")
-        if anchor is not None:
-            self._anchors[anchor] = value
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
         return value
 
     def _alias(self, event: AliasEvent) -> Data:
@@ -227,6 +219,11 @@ class _Builder:
             parts = value.values() if isinstance(value, Mapping) else value
             known = self._weights[id(value)] = 1 + sum(map(self._weight, parts))
         return known
+
+
+def _remember(key: str) -> None:
+    if key != "<<" and len(_KEYS) < _KEYS_LIMIT and plain(key) == key:
+        _KEYS[key] = key
 
 
 def _is_merge(event: Event) -> bool:
