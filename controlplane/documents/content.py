@@ -13,13 +13,13 @@ from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
 from controlplane.base.places import Place
 from controlplane.base.places import Spot
-from controlplane.documents import locate
 from controlplane.documents.document import Document
 from controlplane.documents.document import Origin
 from controlplane.documents.document import RawObject
 from controlplane.documents.document import document
 from controlplane.documents.document import moved
 from controlplane.documents.json import as_yaml
+from controlplane.documents.locate import locate
 from controlplane.documents.split import Chunk
 from controlplane.documents.split import chunks
 
@@ -156,5 +156,5 @@ class Sources:
 def spot_in(content: FileContent, origin: Origin, place: Place) -> Spot:
     """Where ``place`` is in ``content``, which declares its object at ``origin``."""
     chunk = content.documents[origin.document].chunk
-    span = locate.span_of(chunk.text, (*origin.prefix, *place.path), on_key=place.on_key)
-    return locate.spot(content.path, chunk.text, chunk.first_line, span)
+    path = (*origin.prefix, *place.path)
+    return locate(content.path, chunk.text, chunk.first_line, path, on_key=place.on_key)

@@ -37,6 +37,13 @@ class DuplicateKey:
     places: tuple[Span, ...]
 
 
+def locate(
+    path: Path, text: str, first_line: int, field: tuple[Step, ...], *, on_key: bool = False
+) -> Spot:
+    """Where ``field`` of a chunk's document is in the file; see ``span_of``."""
+    return spot(path, text, first_line, span_of(text, field, on_key=on_key))
+
+
 def spot(path: Path, text: str, first_line: int, span: Span) -> Spot:
     """Where ``span`` of a chunk's ``text`` is in the file."""
     start, end = span
