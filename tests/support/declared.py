@@ -1,0 +1,75 @@
+"""A graph that holds what some YAML declares, and readers for what comes out of it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+from google.protobuf.json_format import MessageToDict
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Namespace
+from controlplane.documents.content import file_objects
+from controlplane.envoy.resource import Resource
+from controlplane.graph import Graph
+from controlplane.kinds.decode import decode
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import Role
+from controlplane.queries.clock import CLOCK
+from controlplane.queries.listeners import listeners
+from controlplane.queries.mesh import MESH_CONFIG
+from controlplane.queries.objects import Objects
+
+INGRESS = Client(
+    role=Role.GATEWAY, namespace=Namespace("istio-system"), labels=(("istio", "ingressgateway"),)
+)
+
+
+class Declared:
+    """What was declared, and may be edited: ``edit`` puts objects in the place of those of their name."""
+
+    def __init__(self, text: str, *, mesh: MeshConfig | None = None, now: datetime | None = None):
+        self.graph = Graph()
+        self._objects = Objects(self.graph)
+        self.graph.edit()
+        self.graph.set(MESH_CONFIG, "mesh", mesh or MeshConfig())
+        self.graph.set(CLOCK, "clock", now)
+        self.put(text)
+
+    def edit(self, text: str) -> None:
+        self.graph.edit()
+        self.put(text)
+
+    def put(self, text: str) -> None:
+        report = Report()
+        content = file_objects(Path("input.yaml"), text)
+        assert not content.diagnostics, content.diagnostics
+        for raw in content.objects:
+            declared = decode(raw, report)
+            assert declared is not None, list(report)
+            self._objects.put(declared)
+        self._objects.settle()
+
+    def remove(self, text: str) -> None:
+        self.graph.edit()
+        for raw in file_objects(Path("input.yaml"), text).objects:
+            self._objects.remove(raw.key)
+        self._objects.settle()
+
+    def listeners(self, client: Client = INGRESS) -> dict[str, dict[str, Any]]:
+        """The listeners of a client by name, as Envoy's JSON."""
+        found = listeners(self.graph, client)
+        return {name: _plain(found[name]) for name in sorted(found)}
+
+    def told(self) -> set[str]:
+        """Code and place of everything that was noted so far."""
+        return {f"{note.code} {note.place}" for note in self.graph.notes()}
+
+
+def _plain(listener: Resource) -> dict[str, Any]:
+    packed = DeltaDiscoveryResponse.FromString(listener.framed).resources[0].resource
+    message = Listener()
+    packed.Unpack(message)
+    return MessageToDict(message, preserving_proto_field_name=True)

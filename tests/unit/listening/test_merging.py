@@ -1,0 +1,145 @@
+"""Who shares a port and who loses it, when several servers claim it."""
+
+import pytest
+
+from controlplane.queries.gateways import Shape
+from controlplane.queries.gateways import doors
+from controlplane.queries.gateways import outlines
+from tests.support.declared import INGRESS
+from tests.support.declared import Declared
+
+INGRESS_SHAPE = Shape(INGRESS.labels)
+TLS = "{{mode: SIMPLE, credentialName: cert}}"
+
+
+def gateway(name: str, *servers: str, selector: str = "{istio: ingressgateway}") -> str:
+    listed = "".join(
+        f"  - {server.format(port_name=f's{i}')}\n" for i, server in enumerate(servers)
+    )
+    return (
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\n"
+        f"metadata: {{name: {name}, namespace: apps}}\n"
+        f"spec:\n  selector: {selector}\n  servers:\n{listed}---\n"
+    )
+
+
+def server(protocol: str, host: str = "a.com", *, port: int = 80, bind: str = "") -> str:
+    """``HTTPS`` and ``TLS`` end here; ``PASS`` is TLS that passes through."""
+    tls = {"HTTPS": TLS, "TLS": TLS, "PASS": "{{mode: PASSTHROUGH}}"}.get(protocol)
+    parts = [
+        f"port: {{{{number: {port}, name: {{port_name}}, "
+        f"protocol: {'TLS' if protocol == 'PASS' else protocol}}}}}",
+        f'hosts: ["{host}"]',
+        *([f"bind: {bind}"] if bind else []),
+        *([f"tls: {tls}"] if tls else []),
+    ]
+    return "{{" + ", ".join(parts) + "}}"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "claim"),
+    [
+        pytest.param(server("HTTP"), server("HTTP", "b.com"), None, id="HTTP shares with HTTP"),
+        pytest.param(server("HTTP"), server("GRPC"), None, id="HTTP shares with gRPC"),
+        pytest.param(server("HTTP"), server("TCP"), "port 80", id="TCP loses to HTTP"),
+        pytest.param(server("TCP"), server("HTTP"), "port 80", id="HTTP loses to TCP"),
+        pytest.param(server("TCP"), server("TCP"), "port 80", id="TCP loses to TCP"),
+        pytest.param(server("HTTP"), server("HTTPS"), "port 80", id="HTTPS loses to HTTP"),
+        pytest.param(server("HTTPS"), server("HTTPS", "b.com"), None, id="two hosts of TLS share"),
+        pytest.param(
+            server("HTTPS"), server("HTTPS"), 'host "a.com" on port 80', id="a host is taken once"
+        ),
+        pytest.param(
+            server("HTTPS", "x/a.com"),
+            server("HTTPS", "y/a.com"),
+            'host "a.com" on port 80',
+            id="a host is taken once, whatever the namespaces",
+        ),
+        pytest.param(
+            server("HTTPS", "A.com"),
+            server("HTTPS", "a.com"),
+            'host "a.com" on port 80',
+            id="a host is taken once, in any case",
+        ),
+        pytest.param(server("HTTPS", "*.a.com"), server("HTTPS", "b.a.com"), None, id="a wildcard"),
+        pytest.param(server("HTTPS", "*"), server("HTTPS"), None, id="any host beside one"),
+        pytest.param(server("HTTPS"), server("HTTP"), None, id="HTTP joins HTTPS, as in Istio"),
+        pytest.param(
+            server("HTTPS", "*"), server("HTTP"), "port 80", id="HTTP loses to HTTPS for any host"
+        ),
+        pytest.param(server("HTTPS"), server("PASS", "*.com"), None, id="TLS passes by HTTPS"),
+        pytest.param(
+            server("HTTPS"), server("HTTPS", port=81), None, id="another port is another door"
+        ),
+        pytest.param(
+            server("HTTP", bind="127.0.0.8"),
+            server("TCP", bind="127.0.0.9"),
+            None,
+            id="another address is another door",
+        ),
+        pytest.param(
+            server("HTTP"), server("TCP", bind="0.0.0.0"), "port 80", id="every address, written out"
+        ),
+    ],
+)
+def test_the_second_server_shares_the_port_or_loses_it(
+    first: str, second: str, claim: str | None
+) -> None:
+    found = doors(Declared(gateway("gw", first, second)).graph, INGRESS_SHAPE)
+
+    assert [c.claim for c in found.conflicts] == ([claim] if claim else [])
+    assert [c.loser.port_name for c in found.conflicts] == (["s1"] if claim else [])
+
+
+def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written() -> None:
+    declared = Declared(gateway("b", server("HTTP")) + gateway("a", server("TCP")))
+
+    found = doors(declared.graph, INGRESS_SHAPE)
+
+    assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/b", "apps/a")]
+    assert "CP0310 Gateway/apps/b.spec.servers[0]" in declared.told()
+
+
+def test_a_gateway_serves_proxies_with_all_labels_of_its_selector() -> None:
+    declared = Declared(
+        gateway("any", server("HTTP", port=1), selector="{}")
+        + gateway("ours", server("HTTP", port=2))
+        + gateway("narrow", server("HTTP", port=3), selector="{istio: ingressgateway, zone: a}")
+        + gateway("other", server("HTTP", port=4), selector="{istio: egressgateway}")
+    )
+
+    assert list(declared.listeners()) == ["0.0.0.0_1", "0.0.0.0_2"]
+
+
+def test_http_servers_of_a_port_share_a_route_table_and_https_servers_have_their_own() -> None:
+    declared = Declared(
+        gateway("a", server("HTTP"), server("HTTPS", port=443))
+        + gateway("b", server("HTTP", "b.com"), server("HTTPS", "b.com", port=443))
+    )
+
+    tables = {o.name: [s.gateway for s in o.servers] for o in outlines(declared.graph, INGRESS)}
+
+    assert tables == {
+        "http.80": ["apps/a", "apps/b"],
+        "https.443.s1.a.apps": ["apps/a"],
+        "https.443.s1.b.apps": ["apps/b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("a.com", [("a.com", None)]),
+        ("./a.com", [("a.com", "apps")]),
+        ("*/a.com", [("a.com", None)]),
+        ("team/a.com", [("a.com", "team")]),
+        ("*/*", [("*", None)]),
+        ("team/*", [("*", "team")]),
+    ],
+)
+def test_a_host_says_which_namespaces_may_route_it(
+    host: str, expected: list[tuple[str, str | None]]
+) -> None:
+    (outline,) = outlines(Declared(gateway("gw", server("HTTP", host))).graph, INGRESS)
+
+    assert [(h.host, h.namespace) for h in outline.servers[0].hosts] == expected

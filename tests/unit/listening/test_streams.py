@@ -1,0 +1,162 @@
+"""``tcp`` and ``tls`` rules of VirtualServices behind a gateway's servers."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.declared import Declared
+
+GATEWAY = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: apps}
+spec:
+  servers:
+  - %s
+---
+"""
+TCP = "{port: {number: 9000, name: tcp, protocol: TCP}, hosts: ['*']}"
+PASS = (
+    "{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.com'], tls: {mode: PASSTHROUGH}}"
+)
+
+
+def service(rules: str, *, name: str = "s", hosts: str = "['*.com']", rest: str = "") -> str:
+    return (
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\n"
+        f"metadata: {{name: {name}, namespace: apps}}\n"
+        f"spec: {{hosts: {hosts}, gateways: [gw], {rules}{rest}}}\n---\n"
+    )
+
+
+def to(host: str, weight: int | None = None) -> str:
+    said = f", weight: {weight}" if weight is not None else ""
+    return f"{{destination: {{host: {host}, port: {{number: 1}}}}{said}}}"
+
+
+def streams(declared: Declared) -> list[dict[str, Any]]:
+    """Each chain's SNI and what its TCP proxy says, without the type."""
+    found = []
+    for listener in declared.listeners().values():
+        for chain in listener["filter_chains"]:
+            proxy = dict(chain["filters"][0]["typed_config"])
+            del proxy["@type"]
+            found.append(chain.get("filter_chain_match", {}) | proxy)
+    return found
+
+
+def cluster(host: str) -> str:
+    return f"outbound|1||{host}.apps.svc.cluster.local"
+
+
+@pytest.mark.parametrize(
+    ("rules", "taken"),
+    [
+        (f"tcp: [{{route: [{to('x')}]}}]", "x"),
+        (f"tcp: [{{match: [{{port: 9000}}], route: [{to('x')}]}}]", "x"),
+        (f"tcp: [{{match: [{{port: 1}}], route: [{to('x')}]}}]", None),
+        (f"tcp: [{{match: [{{port: 1}}, {{port: 9000}}], route: [{to('x')}]}}]", "x"),
+        (f"tcp: [{{match: [{{gateways: [other]}}], route: [{to('x')}]}}]", None),
+        (f"tcp: [{{match: [{{gateways: [apps/gw]}}], route: [{to('x')}]}}]", "x"),
+        (f"tcp: [{{match: [{{destinationSubnets: [10.0.0.0/8]}}], route: [{to('x')}]}}]", "x"),
+        (
+            f"tcp: [{{match: [{{port: 1}}], route: [{to('x')}]}}, {{route: [{to('w')}]}}, "
+            f"{{route: [{to('z')}]}}]",
+            "w",
+        ),
+    ],
+)
+def test_the_first_rule_that_fits_takes_every_connection(rules: str, taken: str | None) -> None:
+    found = streams(Declared(GATEWAY % TCP + service(rules)))
+
+    assert [s["cluster"] for s in found] == ([cluster(taken)] if taken else [])
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        (f"[{to('x', 0)}]", {"stat_prefix": cluster("x"), "cluster": cluster("x")}),
+        (
+            f"[{to('x', 3)}, {to('w', 1)}]",
+            {
+                "stat_prefix": "s.apps",
+                "weighted_clusters": {
+                    "clusters": [
+                        {"name": cluster("x"), "weight": 3},
+                        {"name": cluster("w"), "weight": 1},
+                    ]
+                },
+            },
+        ),
+        (f"[{to('x', 0)}, {to('w', 1)}]", {"stat_prefix": "s.apps", "cluster": cluster("w")}),
+    ],
+)
+def test_weights_divide_connections_and_a_single_destination_needs_none(
+    route: str, expected: dict[str, Any]
+) -> None:
+    declared = Declared(GATEWAY % TCP + service(f"tcp: [{{route: {route}}}]"))
+
+    assert streams(declared) == [expected]
+
+
+def match(sni: str, host: str) -> str:
+    return f"{{match: [{{sniHosts: [{sni}]}}], route: [{to(host)}]}}"
+
+
+def test_a_match_whose_sni_is_taken_is_left_out_whole_and_told_of() -> None:
+    declared = Declared(
+        GATEWAY % PASS
+        + service(f"tls: [{match('A.com', 'x')}, {match('a.com, b.com', 'w')}]")
+        + service(f"tls: [{match('c.com', 'z')}]", name="t")
+    )
+
+    assert [(s["server_names"], s["cluster"]) for s in streams(declared)] == [
+        (["a.com"], cluster("x")),
+        (["c.com"], cluster("z")),
+    ]
+    assert "CP0313 VirtualService/apps/s.spec.tls[1].match[0].sniHosts" in declared.told()
+
+
+def test_a_route_cannot_take_a_host_whose_tls_ends_at_the_port() -> None:
+    ends = (
+        "{port: {number: 443, name: https, protocol: HTTPS}, hosts: [a.com], "
+        "tls: {mode: SIMPLE, credentialName: c}}"
+    )
+    declared = Declared(
+        GATEWAY % f"{PASS}\n  - {ends}" + service(f"tls: [{match('a.com, b.com', 'x')}]")
+    )
+
+    (listener,) = declared.listeners().values()
+    names = [c["filter_chain_match"]["server_names"] for c in listener["filter_chains"]]
+    assert names == [["b.com"], ["a.com"]]
+    assert "CP0313 VirtualService/apps/s.spec.tls[0].match[0].sniHosts" in declared.told()
+
+
+def test_a_virtual_service_that_the_proxys_namespace_does_not_see_routes_nothing() -> None:
+    hidden = service(f"tcp: [{{route: [{to('x')}]}}]", rest=", exportTo: [.]")
+
+    assert streams(Declared(GATEWAY % TCP + hidden)) == []
+
+
+def test_how_long_streams_last_and_what_they_are_hashed_by_is_the_destinations_rule() -> None:
+    rule = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: x, namespace: apps}
+spec:
+  host: x
+  trafficPolicy:
+    connectionPool: {tcp: {idleTimeout: 30s, maxConnectionDuration: 60s}}
+    loadBalancer: {consistentHash: {useSourceIp: true}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: x, namespace: apps}
+spec: {ports: [{name: tcp, port: 1}]}
+"""
+    declared = Declared(GATEWAY % TCP + service(f"tcp: [{{route: [{to('x')}]}}]") + rule)
+
+    (stream,) = streams(declared)
+    assert stream["idle_timeout"] == "30s"
+    assert stream["max_downstream_connection_duration"] == "60s"
+    assert stream["hash_policy"] == [{"source_ip": {}}]

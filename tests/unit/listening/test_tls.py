@@ -1,0 +1,161 @@
+"""``servers[].tls`` becomes the TLS that Envoy ends."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.declared import Declared
+
+GATEWAY = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: apps}
+spec:
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [a.com]
+    tls: {%s}
+"""
+SPKI = "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek="
+HASH = "a2" * 32
+
+
+def context_of(tls: str) -> tuple[dict[str, Any], set[str]]:
+    """The TLS context that comes out, and the codes of what is said of it."""
+    declared = Declared(GATEWAY % tls)
+    (listener,) = declared.listeners().values()
+    (chain,) = listener["filter_chains"]
+    return chain["transport_socket"]["typed_config"], {t.split()[0] for t in declared.told()}
+
+
+def certificates(context: dict[str, Any]) -> list[str]:
+    common = context["common_tls_context"]
+    return [c["name"] for c in common["tls_certificate_sds_secret_configs"]]
+
+
+@pytest.mark.parametrize(
+    ("tls", "shown", "trusted", "required"),
+    [
+        ("mode: SIMPLE, credentialName: c", ["kubernetes://c"], None, False),
+        ("mode: MUTUAL, credentialName: c", ["kubernetes://c"], "kubernetes://c-cacert", True),
+        (
+            "mode: OPTIONAL_MUTUAL, credentialName: c",
+            ["kubernetes://c"],
+            "kubernetes://c-cacert",
+            False,
+        ),
+        (
+            "mode: MUTUAL, credentialName: c, caCertCredentialName: p-cacert",
+            ["kubernetes://c"],
+            "kubernetes://p-cacert",
+            True,
+        ),
+        (
+            "mode: MUTUAL, credentialName: c, caCertCredentialName: 'configmap://ns/roots'",
+            ["kubernetes://c"],
+            "configmap://ns/roots",
+            True,
+        ),
+        (
+            "mode: MUTUAL, credentialNames: [rsa, ecdsa]",
+            ["kubernetes://rsa", "kubernetes://ecdsa"],
+            "kubernetes://rsa-cacert",
+            True,
+        ),
+        ("mode: ISTIO_MUTUAL", ["default"], "ROOTCA", True),
+        (
+            "mode: SIMPLE, serverCertificate: /c.pem, privateKey: /k.pem",
+            ["file-cert:/c.pem~/k.pem"],
+            None,
+            False,
+        ),
+        (
+            "mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /ca, caCrl: /crl",
+            ["file-cert:/c~/k"],
+            "file-root:/ca~/crl",
+            True,
+        ),
+    ],
+)
+def test_a_mode_names_its_secrets(
+    tls: str, shown: list[str], trusted: str | None, required: bool
+) -> None:
+    context, _ = context_of(tls)
+
+    validation = context["common_tls_context"].get("combined_validation_context", {})
+    assert certificates(context) == shown
+    assert validation.get("validation_context_sds_secret_config", {}).get("name") == trusted
+    assert context["require_client_certificate"] is required
+
+
+@pytest.mark.parametrize(
+    ("tls", "parameters", "codes"),
+    [
+        ("", None, set()),
+        ("minProtocolVersion: TLSV1_3", {"tls_minimum_protocol_version": "TLSv1_3"}, set()),
+        (
+            "minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2",
+            {
+                "tls_minimum_protocol_version": "TLSv1_3",
+                "tls_maximum_protocol_version": "TLSv1_2",
+            },
+            {"CP0414"},
+        ),
+        (
+            "cipherSuites: [AES128-SHA, NONSENSE, AES128-SHA]",
+            {"cipher_suites": ["AES128-SHA"]},
+            {"CP0413"},
+        ),
+        ("ecdhCurves: [X25519, P-224]", {"ecdh_curves": ["X25519"]}, {"CP0413"}),
+    ],
+)
+def test_versions_and_ciphers_are_those_that_envoy_takes(
+    tls: str, parameters: dict[str, Any] | None, codes: set[str]
+) -> None:
+    context, told = context_of(f"mode: SIMPLE, credentialName: c, {tls}")
+
+    assert context["common_tls_context"].get("tls_params") == parameters
+    assert told & {"CP0413", "CP0414"} == codes
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected", "code"),
+    [
+        ("subjectAltNames: [x]", {"match_subject_alt_names": [{"exact": "x"}]}, None),
+        (f'verifyCertificateSpki: ["{SPKI}"]', {"verify_certificate_spki": [SPKI]}, None),
+        (
+            f'verifyCertificateSpki: ["{SPKI}", nonsense]',
+            {"verify_certificate_spki": [SPKI]},
+            "CP0412",
+        ),
+        (
+            "verifyCertificateSpki: [nonsense]",
+            {"verify_certificate_spki": ["A" * 43 + "="]},
+            "CP0412",
+        ),
+        (f"verifyCertificateHash: [{HASH}]", {"verify_certificate_hash": [HASH]}, None),
+        ("verifyCertificateHash: [xyz]", {"verify_certificate_hash": ["00" * 32]}, "CP0412"),
+        ("insecureSkipVerify: true", {"trust_chain_verification": "ACCEPT_UNTRUSTED"}, None),
+    ],
+)
+def test_what_is_demanded_of_clients_never_gets_looser(
+    tls: str, expected: dict[str, Any], code: str | None
+) -> None:
+    context, told = context_of(f"mode: MUTUAL, credentialName: c, {tls}")
+
+    validation = context["common_tls_context"]["combined_validation_context"]
+    assert validation["default_validation_context"] == expected
+    assert told & {"CP0412"} == ({code} if code else set())
+
+
+def test_names_of_clients_on_simple_do_not_reach_envoy_which_would_refuse_the_listener() -> None:
+    context, told = context_of("mode: SIMPLE, credentialName: c, subjectAltNames: [x]")
+
+    assert "combined_validation_context" not in context["common_tls_context"]
+    assert "CP0410" in told
+
+
+def test_an_authority_secret_without_the_ending_is_told_of() -> None:
+    _, told = context_of("mode: MUTUAL, credentialName: c, caCertCredentialName: partners")
+
+    assert "CP0415" in told
