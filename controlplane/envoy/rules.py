@@ -150,6 +150,8 @@ def _value_check(kind: str, rules: validate_pb2.FieldRules) -> Check | None:
         return _all_of(_duration_checks(rule))
     if kind in ("message", "any", "timestamp"):
         return None
+    if kind == "bool":
+        return _when(lambda value: value is rule.const, f"must be {rule.const}")
     return _all_of([*_comparisons(rule), *_membership(rule)])
 
 

@@ -101,7 +101,7 @@ def endpoints_of(
         return ()
     endpoints = tuple(
         endpoint
-        for key in found.declared_by
+        for key in sorted(found.declared_by, key=lambda key: key.kind == SERVICE)
         for endpoint in _endpoints_of_declaration(graph, key, found, port)
     )
     if found.resolution is Resolution.DNS_ROUND_ROBIN:

@@ -3,6 +3,7 @@
 import pytest
 from envoy.config.cluster.v3 import cluster_pb2
 from envoy.config.cluster.v3 import outlier_detection_pb2
+from envoy.config.common.matcher.v3 import matcher_pb2
 from envoy.config.core.v3 import base_pb2
 from envoy.config.listener.v3 import listener_components_pb2
 from envoy.config.route.v3 import route_components_pb2
@@ -28,6 +29,8 @@ def packed(message: Message) -> Any:
     ("message", "broken"),
     [
         (cluster_pb2.Cluster(name="a"), []),
+        (matcher_pb2.MatchPredicate(any_match=True), []),
+        (matcher_pb2.MatchPredicate(any_match=False), ["any_match: must be True"]),
         (cluster_pb2.Cluster(), ["name: must keep min_len 1"]),
         (
             cluster_pb2.Cluster(name="a", connect_timeout=Duration(seconds=-1)),

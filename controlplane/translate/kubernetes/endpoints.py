@@ -8,7 +8,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from controlplane.base.names import Namespace
-from controlplane.kinds.core.endpoints import Conditions
 from controlplane.kinds.core.endpoints import Endpoints
 from controlplane.kinds.core.endpoints import EndpointSlice
 from controlplane.kinds.core.endpoints import ObjectReference
@@ -32,16 +31,12 @@ PodAt = Callable[[str, str], Object[Pod] | None]
 def slice_endpoints(
     declared: Object[EndpointSlice], port: ServicePort, pod_at: PodAt, *, publishes_unready: bool
 ) -> Iterator[Endpoint]:
-    """Every address of an endpoint is one. Those that terminate are gone, those not ready are kept
-    as such.
-    """
+    """Every address of an endpoint is one; those not ready, or terminating, are kept as such."""
     spec = declared.spec
     if spec.address_type not in ("IPv4", "IPv6"):
         return
     for number in [p.port for p in spec.ports if p.name == port.name and p.port]:
         for listed in spec.endpoints:
-            if _is_leaving(listed.conditions) and not publishes_unready:
-                continue
             is_ready = listed.conditions.ready is not False or publishes_unready
             for address in filter(is_ip, listed.addresses):
                 pod = pod_at(_pod_name(listed.target_ref), address)
@@ -145,10 +140,6 @@ def _endpoint(
 
 def _account(namespace: Namespace, pod: Pod) -> str:
     return f"{namespace}/{pod.spec.service_account_name or 'default'}"
-
-
-def _is_leaving(conditions: Conditions) -> bool:
-    return bool(conditions.terminating) and conditions.ready is False
 
 
 def _is_ready(pod: Pod) -> bool:
