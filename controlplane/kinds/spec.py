@@ -4,7 +4,6 @@ Structs are msgspec's: decoding 16,000 objects into them takes a tenth of the ti
 best library needs, and they compare by value, which is what lets the graph stop early.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
@@ -29,20 +28,41 @@ class Spec(
     """
 
 
-@dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time that the user wrote as a Go duration.
+    """A length of time that the user wrote as a Go duration; a value like any other, compared by
+    what it says.
 
     ``length`` is rounded down to the microsecond; ``beyond`` is what that left off, in nanoseconds
     (0 to 999).
+    No dataclass, because msgspec would then expect a mapping where users write ``1.5s``.
     """
 
-    length: timedelta
-    beyond: int = 0
+    __slots__ = ("_beyond", "_length")
 
-    def __bool__(self) -> bool:
-        return bool(self.length or self.beyond)
+    def __init__(self, length: timedelta, beyond: int = 0) -> None:
+        self._length = length
+        self._beyond = beyond
+
+    @property
+    def length(self) -> timedelta:
+        return self._length
+
+    @property
+    def beyond(self) -> int:
+        return self._beyond
 
     @property
     def nanoseconds(self) -> int:
-        return self.length // timedelta(microseconds=1) * 1_000 + self.beyond
+        return self._length // timedelta(microseconds=1) * 1_000 + self._beyond
+
+    def __bool__(self) -> bool:
+        return bool(self._length or self._beyond)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Duration) and self.nanoseconds == other.nanoseconds
+
+    def __hash__(self) -> int:
+        return hash(self.nanoseconds)
+
+    def __repr__(self) -> str:
+        return f"Duration({self._length!r}, {self._beyond})"

@@ -6,6 +6,7 @@ from typing import Final
 
 from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import UInt32
 
 GATEWAY: Final = Kind("networking.istio.io", "Gateway")
 
@@ -55,10 +56,10 @@ class ServerTls(Spec, frozen=True):
 
 
 class Port(Spec, frozen=True):
-    number: int = 0
+    number: UInt32 = 0
     protocol: str = ""
     name: str = ""
-    target_port: int = 0
+    target_port: UInt32 = 0
 
 
 class Server(Spec, frozen=True):

@@ -114,7 +114,7 @@ class ProxyHeaders(Spec, frozen=True):
 
 
 class ProxyConfig(Spec, frozen=True, forbid_unknown_fields=False):
-    """``defaultConfig``. What only starts or observes a proxy is accepted and has no effect here."""
+    """``defaultConfig``. What only starts or observes a proxy has no effect here."""
 
     gateway_topology: GatewayTopology | None = None
     proxy_headers: ProxyHeaders | None = None

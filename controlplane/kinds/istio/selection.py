@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import UInt32
 
 
 class StringMatch(Spec, frozen=True):
@@ -26,4 +27,4 @@ class WorkloadSelector(Spec, frozen=True):
 
 
 class PortSelector(Spec, frozen=True):
-    number: int = 0
+    number: UInt32 = 0

@@ -7,6 +7,7 @@ from controlplane.base.names import Kind
 from controlplane.kinds.istio.selection import WorkloadSelector
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import UInt32
 
 SERVICE_ENTRY: Final = Kind("networking.istio.io", "ServiceEntry")
 
@@ -25,10 +26,10 @@ class EntryResolution(Enum):
 
 
 class ServicePort(Spec, frozen=True):
-    number: int = 0
+    number: UInt32 = 0
     protocol: str = ""
     name: str = ""
-    target_port: int = 0
+    target_port: UInt32 = 0
 
 
 class ServiceEntry(Spec, frozen=True):

@@ -8,7 +8,10 @@ from enum import Enum
 
 from controlplane.kinds.istio.selection import PortSelector
 from controlplane.kinds.spec import Duration
+from controlplane.kinds.spec import Int32
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import UInt32
+from controlplane.kinds.spec import UInt64
 
 
 class SimpleBalancer(Enum):
@@ -33,11 +36,11 @@ class HttpCookie(Spec, frozen=True):
 
 
 class RingHash(Spec, frozen=True):
-    minimum_ring_size: int = 0
+    minimum_ring_size: UInt64 = 0
 
 
 class MagLev(Spec, frozen=True):
-    table_size: int = 0
+    table_size: UInt64 = 0
 
 
 class ConsistentHash(Spec, frozen=True):
@@ -47,12 +50,12 @@ class ConsistentHash(Spec, frozen=True):
     http_query_parameter_name: str | None = None
     ring_hash: RingHash | None = None
     maglev: MagLev | None = None
-    minimum_ring_size: int = 0
+    minimum_ring_size: UInt64 = 0
 
 
 class Distribute(Spec, frozen=True, rename={"from_": "from"}):
     from_: str = ""
-    to: Mapping[str, int] = {}
+    to: Mapping[str, UInt32] = {}
 
 
 class Failover(Spec, frozen=True, rename={"from_": "from"}):
@@ -71,7 +74,7 @@ class ZoneAwareLb(Spec, frozen=True):
     enabled: bool | None = None
     failover: tuple[Failover, ...] = ()
     failover_priority: tuple[str, ...] = ()
-    min_cluster_size: int | None = None
+    min_cluster_size: UInt32 | None = None
 
 
 class Warmup(Spec, frozen=True):
@@ -80,9 +83,14 @@ class Warmup(Spec, frozen=True):
     aggression: float | None = None
 
 
+class BackendUtilization(Spec, frozen=True, forbid_unknown_fields=False):
+    """Weights by the load that backends report. Its fields are not read yet."""
+
+
 class LoadBalancer(Spec, frozen=True):
     simple: SimpleBalancer | None = None
     consistent_hash: ConsistentHash | None = None
+    backend_utilization: BackendUtilization | None = None
     locality_lb_setting: LocalityLb | None = None
     zone_aware_lb_setting: ZoneAwareLb | None = None
     warmup_duration_secs: Duration | None = None
@@ -90,13 +98,13 @@ class LoadBalancer(Spec, frozen=True):
 
 
 class TcpKeepalive(Spec, frozen=True):
-    probes: int = 0
+    probes: UInt32 = 0
     time: Duration | None = None
     interval: Duration | None = None
 
 
 class TcpPool(Spec, frozen=True):
-    max_connections: int = 0
+    max_connections: Int32 = 0
     connect_timeout: Duration | None = None
     tcp_keepalive: TcpKeepalive | None = None
     max_connection_duration: Duration | None = None
@@ -115,14 +123,14 @@ class Http2KeepAlive(Spec, frozen=True):
 
 
 class HttpPool(Spec, frozen=True):
-    http1_max_pending_requests: int = 0
-    http2_max_requests: int = 0
-    max_requests_per_connection: int = 0
-    max_retries: int = 0
+    http1_max_pending_requests: Int32 = 0
+    http2_max_requests: Int32 = 0
+    max_requests_per_connection: Int32 = 0
+    max_retries: Int32 = 0
     idle_timeout: Duration | None = None
     h2_upgrade_policy: H2UpgradePolicy = H2UpgradePolicy.DEFAULT
     use_client_protocol: bool = False
-    max_concurrent_streams: int = 0
+    max_concurrent_streams: Int32 = 0
     http2_keep_alive: Http2KeepAlive | None = None
 
 
@@ -132,16 +140,16 @@ class ConnectionPool(Spec, frozen=True):
 
 
 class OutlierDetection(Spec, frozen=True):
-    consecutive_errors: int = 0
+    consecutive_errors: Int32 = 0
     split_external_local_origin_errors: bool = False
-    consecutive_local_origin_failures: int | None = None
-    consecutive_gateway_errors: int | None = None
-    consecutive5xx_errors: int | None = None
+    consecutive_local_origin_failures: UInt32 | None = None
+    consecutive_gateway_errors: UInt32 | None = None
+    consecutive5xx_errors: UInt32 | None = None
     interval: Duration | None = None
     base_ejection_time: Duration | None = None
-    max_ejection_percent: int = 0
-    min_health_percent: int = 0
-    outlier_detection_http_error_codes: tuple[int, ...] = ()
+    max_ejection_percent: Int32 = 0
+    min_health_percent: Int32 = 0
+    outlier_detection_http_error_codes: tuple[UInt32, ...] = ()
 
 
 class ClientTlsMode(Enum):
@@ -166,7 +174,7 @@ class ClientTls(Spec, frozen=True):
 class Tunnel(Spec, frozen=True):
     protocol: str = ""
     target_host: str = ""
-    target_port: int = 0
+    target_port: UInt32 = 0
 
 
 class ProxyProtocolVersion(Enum):
@@ -180,7 +188,7 @@ class ProxyProtocol(Spec, frozen=True):
 
 class RetryBudget(Spec, frozen=True):
     percent: float | None = None
-    min_retry_concurrency: int = 0
+    min_retry_concurrency: UInt32 = 0
     budget_interval: Duration | None = None
 
 

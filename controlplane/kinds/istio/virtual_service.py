@@ -8,7 +8,9 @@ from controlplane.base.names import Kind
 from controlplane.kinds.istio.selection import PortSelector
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.spec import Duration
+from controlplane.kinds.spec import Int32
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import UInt32
 
 VIRTUAL_SERVICE: Final = Kind("networking.istio.io", "VirtualService")
 
@@ -32,13 +34,13 @@ class Headers(Spec, frozen=True):
 
 class HttpRouteDestination(Spec, frozen=True):
     destination: Destination | None = None
-    weight: int = 0
+    weight: Int32 = 0
     headers: Headers | None = None
 
 
 class RouteDestination(Spec, frozen=True):
     destination: Destination | None = None
-    weight: int = 0
+    weight: Int32 = 0
 
 
 class HttpMatch(Spec, frozen=True):
@@ -48,7 +50,7 @@ class HttpMatch(Spec, frozen=True):
     method: StringMatch | None = None
     authority: StringMatch | None = None
     headers: Mapping[str, StringMatch] = {}
-    port: int = 0
+    port: UInt32 = 0
     source_labels: Mapping[str, str] = {}
     gateways: tuple[str, ...] = ()
     query_params: Mapping[str, StringMatch] = {}
@@ -67,10 +69,10 @@ class HttpRedirect(Spec, frozen=True):
     uri: str = ""
     prefix_rewrite: str = ""
     authority: str = ""
-    port: int | None = None
+    port: UInt32 | None = None
     derive_port: RedirectPort | None = None
     scheme: str = ""
-    redirect_code: int = 0
+    redirect_code: UInt32 = 0
 
 
 class HttpBody(Spec, frozen=True):
@@ -79,7 +81,7 @@ class HttpBody(Spec, frozen=True):
 
 
 class HttpDirectResponse(Spec, frozen=True):
-    status: int = 0
+    status: UInt32 = 0
     body: HttpBody | None = None
 
 
@@ -100,7 +102,7 @@ class HttpRewrite(Spec, frozen=True):
 
 
 class HttpRetry(Spec, frozen=True):
-    attempts: int = 0
+    attempts: Int32 = 0
     per_try_timeout: Duration | None = None
     retry_on: str = ""
     retry_remote_localities: bool | None = None
@@ -113,14 +115,14 @@ class Percent(Spec, frozen=True):
 
 
 class Delay(Spec, frozen=True):
-    percent: int = 0
+    percent: Int32 = 0
     fixed_delay: Duration | None = None
     exponential_delay: Duration | None = None
     percentage: Percent | None = None
 
 
 class Abort(Spec, frozen=True):
-    http_status: int | None = None
+    http_status: Int32 | None = None
     grpc_status: str | None = None
     http2_error: str | None = None
     percentage: Percent | None = None
@@ -165,7 +167,7 @@ class HttpRoute(Spec, frozen=True):
     retries: HttpRetry | None = None
     fault: HttpFault | None = None
     mirror: Destination | None = None
-    mirror_percent: int | None = None
+    mirror_percent: UInt32 | None = None
     mirror_percentage: Percent | None = None
     mirrors: tuple[MirrorPolicy, ...] = ()
     cors_policy: CorsPolicy | None = None
@@ -175,7 +177,7 @@ class HttpRoute(Spec, frozen=True):
 class TlsMatch(Spec, frozen=True):
     sni_hosts: tuple[str, ...] = ()
     destination_subnets: tuple[str, ...] = ()
-    port: int = 0
+    port: UInt32 = 0
     source_labels: Mapping[str, str] = {}
     gateways: tuple[str, ...] = ()
     source_namespace: str = ""
@@ -188,7 +190,7 @@ class TlsRoute(Spec, frozen=True):
 
 class TcpMatch(Spec, frozen=True):
     destination_subnets: tuple[str, ...] = ()
-    port: int = 0
+    port: UInt32 = 0
     source_subnet: str = ""
     source_labels: Mapping[str, str] = {}
     gateways: tuple[str, ...] = ()

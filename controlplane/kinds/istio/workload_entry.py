@@ -5,6 +5,7 @@ from typing import Final
 
 from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import UInt32
 
 WORKLOAD_ENTRY: Final = Kind("networking.istio.io", "WorkloadEntry")
 
@@ -13,9 +14,9 @@ class WorkloadEntry(Spec, frozen=True):
     """Also stands inline, as an endpoint of a ServiceEntry."""
 
     address: str = ""
-    ports: Mapping[str, int] = {}
+    ports: Mapping[str, UInt32] = {}
     labels: Mapping[str, str] = {}
     network: str = ""
     locality: str = ""
-    weight: int = 0
+    weight: UInt32 = 0
     service_account: str = ""

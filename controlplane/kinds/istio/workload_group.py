@@ -5,7 +5,9 @@ from typing import Final
 
 from controlplane.base.names import Kind
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
+from controlplane.kinds.spec import Int32
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import UInt32
 
 WORKLOAD_GROUP: Final = Kind("networking.istio.io", "WorkloadGroup")
 
@@ -22,7 +24,7 @@ class HttpHeader(Spec, frozen=True):
 
 class HttpProbe(Spec, frozen=True):
     path: str = ""
-    port: int = 0
+    port: UInt32 = 0
     host: str = ""
     scheme: str = ""
     http_headers: tuple[HttpHeader, ...] = ()
@@ -30,7 +32,7 @@ class HttpProbe(Spec, frozen=True):
 
 class TcpProbe(Spec, frozen=True):
     host: str = ""
-    port: int = 0
+    port: UInt32 = 0
 
 
 class ExecProbe(Spec, frozen=True):
@@ -38,16 +40,16 @@ class ExecProbe(Spec, frozen=True):
 
 
 class GrpcProbe(Spec, frozen=True):
-    port: int = 0
+    port: UInt32 = 0
     service: str = ""
 
 
 class ReadinessProbe(Spec, frozen=True):
-    initial_delay_seconds: int = 0
-    timeout_seconds: int = 0
-    period_seconds: int = 0
-    success_threshold: int = 0
-    failure_threshold: int = 0
+    initial_delay_seconds: Int32 = 0
+    timeout_seconds: Int32 = 0
+    period_seconds: Int32 = 0
+    success_threshold: Int32 = 0
+    failure_threshold: Int32 = 0
     http_get: HttpProbe | None = None
     tcp_socket: TcpProbe | None = None
     exec: ExecProbe | None = None

@@ -1,0 +1,173 @@
+"""An object of YAML becomes an object of a kind: its types first, then the kind's rules.
+
+The fast way is msgspec's; where it finds a fault, ``walk`` looks for all of them. Faults are
+reported, never
+raised; an object with a fault that Istio's or Kubernetes' admission refuses is not made.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import Final
+
+import msgspec
+
+from controlplane.base.codes import KIND_NOT_SERVED
+from controlplane.base.codes import UNKNOWN_KIND
+from controlplane.base.codes import VERSION_NOT_SERVED
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.documents.document import RawObject
+from controlplane.kinds.duration import value_of
+from controlplane.kinds.metadata import Metadata
+from controlplane.kinds.metadata import metadata_of
+from controlplane.kinds.object import Object
+from controlplane.kinds.registry import KNOWN
+from controlplane.kinds.registry import SERVED
+from controlplane.kinds.registry import Served
+from controlplane.kinds.registry import is_known
+from controlplane.kinds.rules.checks import About
+from controlplane.kinds.spec import Spec
+from controlplane.kinds.support import report_unsupported
+from controlplane.kinds.walk import DROPPED
+from controlplane.kinds.walk import Null
+from controlplane.kinds.walk import Walk
+from controlplane.kinds.walk import nearest
+
+HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
+_SPEC_BODY: Final = HEAD | {"spec", "status"}
+
+
+def decode(raw: RawObject, report: Report) -> Object[Any] | None:
+    """The object that ``raw`` says, or ``None`` when it is refused or of no kind that is served.
+
+    Any: the kind decides which struct the spec is.
+    """
+    served = SERVED.get(raw.key.kind, None)
+    at = Place(raw.key)
+    if served is None:
+        _report_unserved(report, at, raw)
+        return None
+    if raw.api_version not in served.api_versions:
+        message = f'{raw.key.kind} has no version "{raw.api_version}"'
+        hint = f"write apiVersion: {served.api_versions[0]}"
+        if len(served.api_versions) > 1:
+            hint += f" (served: {', '.join(served.api_versions)})"
+        report.add(VERSION_NOT_SERVED, at / "apiVersion", message, hint=hint)
+        return None
+    found = Report()
+    metadata = metadata_of(found, at, raw.body, custom=served.custom)
+    body = _body(found, at, raw, served)
+    spec = _spec(found, at, served, body, raw, metadata) if body is not None else None
+    report.diagnostics.extend(found)
+    if spec is None or found.refused:
+        return None
+    return Object(
+        key=raw.key,
+        spec=spec,
+        labels=metadata.labels,
+        annotations=metadata.annotations,
+        created=metadata.creation_timestamp,
+    )
+
+
+def once_per_kind(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Leaves of the diagnostics about kinds that nobody knows the first of each kind."""
+    told: set[object] = set()
+    kept: list[Diagnostic] = []
+    for diagnostic in diagnostics:
+        if diagnostic.code is UNKNOWN_KIND and isinstance(diagnostic.place, Place):
+            kind = diagnostic.place.object.kind
+            if kind in told:
+                continue
+            told.add(kind)
+        kept.append(diagnostic)
+    return kept
+
+
+def _report_unserved(report: Report, at: Place, raw: RawObject) -> None:
+    kind = raw.key.kind
+    if is_known(kind):
+        message = f"{kind} is not served yet: {raw.key.spoken} has no effect"
+        report.add(KIND_NOT_SERVED, at / "kind", message)
+        return
+    groups = [group for group, known in KNOWN.items() if kind.name in known]
+    groups += [served.group for served in SERVED if served.name == kind.name]
+    everything = [s.name for s in SERVED] + [name for known in KNOWN.values() for name in known]
+    near = nearest(kind.name, everything) if not groups else None
+    hint = f"did you mean the kind {near}?" if near else None
+    if groups:
+        hint = f"{kind} is a kind of {' and of '.join(group or 'core' for group in sorted(groups))}"
+    said = f'"{kind.group}"' if kind.group else "Kubernetes' core"
+    report.add(UNKNOWN_KIND, at / "kind", f"nobody knows the kind {kind} of {said}", hint=hint)
+
+
+def _body(report: Report, at: Place, raw: RawObject, served: Served) -> Mapping[str, object] | None:
+    """What the struct is made of: the object's ``spec``, or the object without its head."""
+    if served.whole:
+        return {name: value for name, value in raw.body.items() if name not in HEAD}
+    if not raw.body.keys() <= _SPEC_BODY:
+        Walk(report, Null.ABSENT).only(at, raw.body, _SPEC_BODY)
+    if "spec" not in raw.body:
+        return {}
+    spec = raw.body["spec"]
+    if isinstance(spec, Mapping):
+        return spec
+    Walk(report, Null.FAULT).struct(at / "spec", served.spec, spec)
+    return None
+
+
+def _spec(
+    report: Report,
+    at: Place,
+    served: Served,
+    body: Mapping[str, object],
+    raw: RawObject,
+    metadata: Metadata,
+) -> Spec | None:
+    place = at if served.whole else at / "spec"
+    spec = _fast(served, body)
+    walked: list[Diagnostic] = []
+    if spec is None:
+        faults = Report()
+        fitting = Walk(faults, Null.FAULT if served.custom else Null.ABSENT).struct(
+            place, served.spec, body
+        )
+        assert fitting is not DROPPED, "the body is a mapping"
+        spec = msgspec.convert(fitting, served.spec, dec_hook=value_of)
+        walked = list(faults)
+        report.diagnostics.extend(walked)
+    about = About(key=raw.key, annotations=metadata.annotations, labels=metadata.labels, body=body)
+    ruled = Report()
+    served.rules(ruled, place, spec, about)
+    report_unsupported(ruled, place, raw.key.kind, spec)
+    if walked:
+        report.diagnostics.extend(d for d in ruled if not _follows(d, walked))
+    else:
+        report.diagnostics.extend(ruled)
+    return spec
+
+
+def _fast(served: Served, body: Mapping[str, object]) -> Spec | None:
+    """The struct, if msgspec has nothing against the body and no ``null`` stands where none may."""
+    try:
+        spec = msgspec.convert(body, served.spec, dec_hook=value_of)
+    except (msgspec.ValidationError, ValueError):
+        return None
+    # msgspec lets optional fields be null; "null" within a text only costs a walk.
+    if served.custom and b"null" in msgspec.json.encode(body):
+        return None
+    return spec
+
+
+def _follows(diagnostic: Diagnostic, walked: list[Diagnostic]) -> bool:
+    """Whether a rule complains about a place where the walk had left something out."""
+    place = diagnostic.place
+    assert isinstance(place, Place), "rules report fields"
+    for fault in walked:
+        assert isinstance(fault.place, Place), "the walk reports fields"
+        shorter = min(len(place.path), len(fault.place.path))
+        if place.path[:shorter] == fault.place.path[:shorter]:
+            return True
+    return False

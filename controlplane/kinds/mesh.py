@@ -1,0 +1,299 @@
+"""MeshConfig, read from a file of its own: plain, or as the ``mesh`` key of Istio's ConfigMap.
+
+MeshConfig is large. What bears on traffic is in its struct; what we leave aside on purpose is
+listed here;
+everything else is probably a slip of the pen and gets a warning. A setting with a fault keeps its
+default.
+Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/, Istio ValidateMeshConfig
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from controlplane.base.codes import NOT_SUPPORTED_YET
+from controlplane.base.codes import UNKNOWN_SETTING
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.codes import WRONG_TYPE
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Kind
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+from controlplane.documents.locate import span_of
+from controlplane.documents.locate import spot
+from controlplane.documents.yaml import parsed
+from controlplane.kinds.duration import value_of
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import ProxyConfig
+from controlplane.kinds.rules import names
+from controlplane.kinds.rules.checks import check_duration
+from controlplane.kinds.rules.checks import check_duration_or_zero
+from controlplane.kinds.rules.checks import check_label
+from controlplane.kinds.rules.checks import check_port
+from controlplane.kinds.rules.checks import spelled
+from controlplane.kinds.rules.load_balancer import check_locality
+from controlplane.kinds.rules.load_balancer import check_zone_aware
+from controlplane.kinds.rules.traffic_policy import check_connection_pool
+from controlplane.kinds.rules.traffic_policy import check_keepalive
+from controlplane.kinds.rules.traffic_policy import check_outlier_detection
+from controlplane.kinds.spec import Spec
+from controlplane.kinds.walk import DROPPED
+from controlplane.kinds.walk import Null
+from controlplane.kinds.walk import Walk
+from controlplane.kinds.walk import nearest
+from controlplane.kinds.walk import spoken
+
+IGNORED: Final = frozenset(
+    [
+        "authPolicy",
+        "ca",
+        "caCertificates",
+        "certificates",
+        "configSources",
+        "disableEnvoyListenerLog",
+        "disableMixerHttpReports",
+        "disablePolicyChecks",
+        "disableReportBatch",
+        "enableClientSidePolicyCheck",
+        "enableEnvoyAccessLogService",
+        "enablePrometheusMerge",
+        "inboundClusterStatName",
+        "ingressClass",
+        "ingressControllerMode",
+        "ingressSelector",
+        "ingressService",
+        "mixerCheckServer",
+        "mixerReportServer",
+        "outboundClusterStatName",
+        "policyCheckFailOpen",
+        "rdsRefreshDelay",
+        "reportBatchMaxEntries",
+        "reportBatchMaxTime",
+        "sdsRefreshDelay",
+        "sdsUdsPath",
+        "sidecarToTelemetrySessionAffinity",
+        "thriftConfig",
+        "verifyCertificateAtClient",
+    ]
+)
+"""They start, observe or serve parts of Istio that are not here, and change no traffic."""
+NOT_YET: Final = frozenset(
+    [
+        "defaultProviders",
+        "discoverySelectors",
+        "extensionProviders",
+        "serviceEntryVisibility",
+        "serviceScopeConfigs",
+        "serviceSettings",
+    ]
+)
+"""They change traffic, and are not translated yet."""
+PROXY_IGNORED: Final = frozenset(
+    [
+        "availabilityZone",
+        "binaryPath",
+        "caCertificatesPem",
+        "concurrency",
+        "configPath",
+        "connectTimeout",
+        "controlPlaneAuthPolicy",
+        "customConfigFile",
+        "discoveryAddress",
+        "discoveryRefreshDelay",
+        "drainDuration",
+        "envoyAccessLogService",
+        "envoyMetricsService",
+        "envoyMetricsServiceAddress",
+        "extraStatTags",
+        "fileFlushInterval",
+        "fileFlushMinSizeKb",
+        "holdApplicationUntilProxyStarts",
+        "image",
+        "interceptionMode",
+        "meshId",
+        "parentShutdownDuration",
+        "privateKeyProvider",
+        "proxyAdminPort",
+        "proxyBootstrapTemplatePath",
+        "proxyStatsMatcher",
+        "readinessProbe",
+        "runtimeValues",
+        "sds",
+        "serviceCluster",
+        "statNameLength",
+        "statsCompression",
+        "statsEvictionInterval",
+        "statsdUdpAddress",
+        "statusPort",
+        "terminationDrainDuration",
+        "tracing",
+        "tracingServiceName",
+        "zipkinAddress",
+    ]
+)
+"""They start or observe a proxy; ``controlplane bootstrap`` has its own options for that."""
+LONGEST_CONNECT: Final = timedelta(hours=1)  # Istio, ValidateConnectTimeout
+_HERE: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
+
+
+def decode_mesh_config(
+    config: str | Mapping[str, object], path: Path, report: Report
+) -> MeshConfig:
+    """The MeshConfig that the text of ``path`` says, its faults reported at their lines.
+
+    A mapping is taken as it is; its faults are reported at the file as a whole.
+    """
+    found = Report()
+    if isinstance(config, str):
+        source = _source(found, config, path)
+        if source is None:
+            report.diagnostics.extend(found)
+            return MeshConfig()
+    else:
+        source = _Source(path=path, text="", data=config)
+    mesh = _decoded(found, Place(_HERE), source.data)
+    for diagnostic in found:
+        place = diagnostic.place
+        where = source.spot(place) if isinstance(place, Place) else place
+        report.diagnostics.append(replace(diagnostic, place=where))
+    return mesh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """The text that holds MeshConfig, and where in the file it begins (in a ConfigMap it is
+    indented).
+    """
+
+    path: Path
+    text: str
+    data: Mapping[str, object]
+    first_line: int = 1
+    indent: int = 0
+
+    def spot(self, place: Place) -> Spot:
+        if not self.text:
+            return Spot(self.path)
+        span = span_of(self.text, place.path, on_key=place.on_key)
+        found = spot(self.path, self.text, self.first_line, span)
+        return replace(found, column=found.column + self.indent)
+
+
+def _source(report: Report, text: str, path: Path) -> _Source | None:
+    outcome = parsed(text)
+    if outcome.fault is not None:
+        fault = outcome.fault
+        place = spot(path, text, 1, (fault.start, fault.start + fault.width))
+        report.add(fault.code, place, fault.message, hint=fault.hint)
+        return None
+    data = outcome.data
+    if data is None:
+        return _Source(path=path, text="", data={})
+    if not isinstance(data, Mapping):
+        report.add(
+            WRONG_TYPE, Spot(path, 1, 1), f"{spoken(data)} stands where MeshConfig was wanted"
+        )
+        return None
+    if "data" not in data:
+        return _Source(path=path, text=text, data=data)
+    inner = data["data"]
+    mesh = inner["mesh"] if isinstance(inner, Mapping) and "mesh" in inner else None
+    if not isinstance(mesh, str):
+        where = spot(path, text, 1, span_of(text, ("data",), on_key=True))
+        report.add(WRONG_TYPE, where, 'the ConfigMap has no text "mesh" in its data')
+        return None
+    return _within(report, text, mesh, path)
+
+
+def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:
+    """MeshConfig as a block of text in a ConfigMap."""
+    key = spot(path, text, 1, span_of(text, ("data", "mesh"), on_key=True))
+    outcome = parsed(mesh)
+    if outcome.fault is not None or not isinstance(outcome.data, Mapping | None):
+        said = outcome.fault.message if outcome.fault is not None else "mesh is no mapping"
+        report.add(WRONG_TYPE, key, f"MeshConfig cannot be read: {said}")
+        return None
+    line = text.splitlines()[key.line] if key.line < len(text.splitlines()) else ""
+    indent = len(line) - len(line.lstrip())
+    return _Source(
+        path=path, text=mesh, data=outcome.data or {}, first_line=key.line + 1, indent=indent
+    )
+
+
+def _decoded(report: Report, at: Place, data: Mapping[str, object]) -> MeshConfig:
+    _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET)
+    proxy = data.get("defaultConfig", None)
+    if isinstance(proxy, Mapping):
+        _check_settings(report, at / "defaultConfig", proxy, ProxyConfig, PROXY_IGNORED)
+    fitting = Walk(report, Null.ABSENT).struct(at, MeshConfig, data)
+    assert fitting is not DROPPED, "the data is a mapping"
+    mesh = msgspec.convert(fitting, MeshConfig, dec_hook=value_of)
+    _check(report, at, mesh)
+    return mesh
+
+
+def _check_settings(
+    report: Report,
+    at: Place,
+    data: Mapping[str, object],
+    struct: type[Spec],
+    ignored: frozenset[str],
+    not_yet: frozenset[str] = frozenset(),
+) -> None:
+    fields = struct.__struct_encode_fields__
+    for name in data:
+        if name in not_yet:
+            message = f"{name} is not supported yet and has no effect"
+            report.add(NOT_SUPPORTED_YET, (at / name).key, message)
+        elif name not in fields and name not in ignored:
+            near = nearest(name, [*fields, *ignored, *not_yet])
+            hint = f'rename it to "{near}"' if near else None
+            report.add(UNKNOWN_SETTING, (at / name).key, f'there is no setting "{name}"', hint=hint)
+
+
+def _check(report: Report, at: Place, mesh: MeshConfig) -> None:
+    for name, port in (
+        ("proxyListenPort", mesh.proxy_listen_port),
+        ("proxyInboundListenPort", mesh.proxy_inbound_listen_port),
+        ("proxyHttpPort", mesh.proxy_http_port or 1),
+    ):
+        check_port(report, at / name, port)
+    check_duration(report, at / "connectTimeout", mesh.connect_timeout)
+    if mesh.connect_timeout is not None and mesh.connect_timeout.length > LONGEST_CONNECT:
+        message = f"{spelled(mesh.connect_timeout)} is longer than 1h"
+        report.add(VALUE_OUT_OF_RANGE, at / "connectTimeout", message)
+    place = at / "protocolDetectionTimeout"
+    check_duration_or_zero(report, place, mesh.protocol_detection_timeout)
+    check_duration(report, at / "dnsRefreshRate", mesh.dns_refresh_rate)
+    check_label(report, at / "rootNamespace", mesh.root_namespace)
+    _check_trust_domains(report, at, mesh)
+    if mesh.tcp_keepalive is not None:
+        check_keepalive(report, at / "tcpKeepalive", mesh.tcp_keepalive)
+    check_locality(report, at / "localityLbSetting", mesh.locality_lb_setting, ejects=True)
+    check_zone_aware(report, at / "zoneAwareLbSetting", mesh.zone_aware_lb_setting, ejects=True)
+    if mesh.default_traffic_policy is not None:
+        policy, place = mesh.default_traffic_policy, at / "defaultTrafficPolicy"
+        check_connection_pool(report, place / "connectionPool", policy.connection_pool)
+        check_outlier_detection(report, place / "outlierDetection", policy.outlier_detection)
+    if mesh.mesh_mtls is not None and mesh.mesh_mtls.ecdh_curves:
+        message = "the mesh's own TLS takes no ecdhCurves"
+        report.add(VALUE_MALFORMED, (at / "meshMTLS" / "ecdhCurves").key, message)
+
+
+def _check_trust_domains(report: Report, at: Place, mesh: MeshConfig) -> None:
+    places = [(at / "trustDomain", mesh.trust_domain)]
+    aliases = enumerate(mesh.trust_domain_aliases)
+    places += [(at / "trustDomainAliases" / i, alias) for i, alias in aliases]
+    for place, domain in places:
+        labels = domain.removesuffix(".").split(".")
+        if not all(map(names.is_label, labels)):
+            message = f'"{domain}" is not a trust domain (DNS labels with dots between them)'
+            report.add(VALUE_MALFORMED, place, message)

@@ -1,0 +1,127 @@
+"""``metadata``: names, labels and annotations, by the rules of Kubernetes.
+
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/, Istio
+``validateMetadata``
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from controlplane.base.codes import BAD_NAME
+from controlplane.base.codes import RESERVED
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.rules import names
+from controlplane.kinds.spec import Spec
+from controlplane.kinds.walk import DROPPED
+from controlplane.kinds.walk import Null
+from controlplane.kinds.walk import Walk
+
+_SUBDOMAIN: Final = re.compile(
+    r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
+)
+_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+NAME_LIMIT: Final = 253
+ANNOTATIONS_LIMIT: Final = 256 * 1024  # bytes, keys and values together
+ALWAYS_REJECT: Final = "internal.istio.io/webhook-always-reject"
+DRY_RUN: Final = "istio.io/dry-run"
+
+
+class Metadata(Spec, frozen=True):
+    """The fields of ObjectMeta; those that only a cluster writes have no effect."""
+
+    name: str = ""
+    namespace: str = ""
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    creation_timestamp: str = ""
+    generate_name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    self_link: str = ""
+    deletion_timestamp: str = ""
+    deletion_grace_period_seconds: int = 0
+    finalizers: tuple[str, ...] = ()
+    owner_references: tuple[Mapping[str, object], ...] = ()
+    managed_fields: tuple[Mapping[str, object], ...] = ()
+
+
+def metadata_of(report: Report, at: Place, body: Mapping[str, object], *, custom: bool) -> Metadata:
+    """The metadata of an object, its faults reported; ``custom``: it is one of Istio's kinds."""
+    place = at / "metadata"
+    written = body.get("metadata", {})
+    try:
+        metadata = msgspec.convert(written, Metadata, dec_hook=lambda _, value: value)
+    except msgspec.ValidationError:
+        fitting = Walk(report, Null.ABSENT).struct(place, Metadata, written)
+        left = {} if fitting is DROPPED else fitting
+        metadata = msgspec.convert(left, Metadata, dec_hook=lambda _, value: value)
+    _check_names(report, place, metadata)
+    _check_labels(report, place / "labels", metadata.labels)
+    if metadata.annotations:
+        _check_annotations(report, place / "annotations", metadata.annotations, custom=custom)
+    return metadata
+
+
+def _check_names(report: Report, at: Place, metadata: Metadata) -> None:
+    if not _is_name(metadata.name):
+        hint = "use lower case letters, digits, - and ., 253 characters at most"
+        message = f'no object can be called "{metadata.name}"'
+        report.add(BAD_NAME, at / "name", message, hint=hint)
+    namespace = metadata.namespace
+    if namespace and not _is_namespace(namespace):
+        hint = "use lower case letters, digits and -, 63 characters at most"
+        message = f'no namespace can be called "{namespace}"'
+        report.add(BAD_NAME, at / "namespace", message, hint=hint)
+
+
+@lru_cache(maxsize=65_536)
+def _is_name(name: str) -> bool:
+    return len(name) <= NAME_LIMIT and _SUBDOMAIN.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_namespace(name: str) -> bool:
+    return len(name) <= names.LABEL_LIMIT and _LABEL.fullmatch(name) is not None
+
+
+def _check_labels(report: Report, at: Place, labels: Mapping[str, str]) -> None:
+    for key, value in labels.items():
+        fault = names.label_key_fault(key)
+        if fault is not None:
+            report.add(VALUE_MALFORMED, (at / key).key, f'"{key}" {fault}')
+        fault = names.label_value_fault(value)
+        if fault is not None:
+            report.add(VALUE_MALFORMED, at / key, f'"{value}" {fault}')
+        if len(value) > names.LABEL_LIMIT:
+            size, limit = len(value), names.LABEL_LIMIT
+            message = f"the label's value is {size} characters long, {limit} is the most"
+            report.add(WRONG_SIZE, at / key, message)
+
+
+def _check_annotations(
+    report: Report, at: Place, annotations: Mapping[str, str], *, custom: bool
+) -> None:
+    size = 0
+    for key, value in annotations.items():
+        size += len(key.encode()) + len(value.encode())
+        fault = names.label_key_fault(key.lower())
+        if fault is not None:
+            message = f'"{key}" is not the key of an annotation: it {fault}'
+            report.add(VALUE_MALFORMED, (at / key).key, message)
+    if size > ANNOTATIONS_LIMIT:
+        message = f"the annotations are {size} bytes together, {ANNOTATIONS_LIMIT} is the most"
+        report.add(WRONG_SIZE, at, message)
+    if custom and ALWAYS_REJECT in annotations:
+        message = f"Istio refuses every object with the annotation {ALWAYS_REJECT}"
+        report.add(RESERVED, (at / ALWAYS_REJECT).key, message, hint="remove it")
+    if custom and DRY_RUN in annotations:
+        message = f"the annotation {DRY_RUN} is for AuthorizationPolicy only"
+        report.add(RESERVED, (at / DRY_RUN).key, message, hint="remove it")

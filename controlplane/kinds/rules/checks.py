@@ -1,0 +1,272 @@
+"""Rules that many kinds share: each looks at one value and reports what is wrong with it at its
+place.
+
+Source: Istio ``pkg/config/validation``; the CRDs' OpenAPI schema.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.base.codes import CANNOT_WORK
+from controlplane.base.codes import DEPRECATED
+from controlplane.base.codes import FIELDS_EXCLUDE
+from controlplane.base.codes import NAME_TWICE
+from controlplane.base.codes import NOT_ALLOWED_HERE
+from controlplane.base.codes import REGEX_REFUSED
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.kinds.istio.selection import PortSelector
+from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.rules import names
+from controlplane.kinds.spec import Duration
+
+MILLISECOND: Final = 1_000_000  # nanoseconds
+PORT_LIMIT: Final = 65_535
+SELECTOR_VALUE_LIMIT: Final = 63
+SELECTOR_LABELS_LIMIT: Final = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a rule may ask about the object beside its spec.
+
+    ``body`` is the spec as it was written: it tells a field that was left out from one that was
+    given its default.
+    """
+
+    key: ObjectKey
+    annotations: Mapping[str, str]
+    labels: Mapping[str, str]
+    body: Mapping[str, object]
+
+    @property
+    def namespace(self) -> Namespace:
+        return self.key.namespace
+
+
+def check_host(report: Report, at: Place, host: str) -> bool:
+    """A host name, an asterisk allowed in its first label."""
+    return _told(report, at, host, names.wildcard_fault(host))
+
+
+def check_domain(report: Report, at: Place, host: str) -> bool:
+    """A host name without asterisk."""
+    return _told(report, at, host, names.domain_fault(host))
+
+
+def check_subnet(report: Report, at: Place, subnet: str) -> bool:
+    return _told(report, at, subnet, names.subnet_fault(subnet))
+
+
+def check_label(report: Report, at: Place, name: str) -> bool:
+    """A name that must be one DNS label."""
+    fault = None if names.is_label(name) else f"is not a DNS label ({names.A_LABEL})"
+    return _told(report, at, name, fault)
+
+
+def check_labels(report: Report, at: Place, labels: Mapping[str, str]) -> None:
+    """Labels of workloads; Istio does not look at the length of their values."""
+    for key, value in labels.items():
+        _told(report, (at / key).key, key, names.label_key_fault(key))
+        _told(report, at / key, value, names.label_value_fault(value))
+
+
+def check_selector(report: Report, at: Place, labels: Mapping[str, str], limit: int) -> None:
+    """Labels that select workloads: no wildcards, no empty keys."""
+    for key, value in labels.items():
+        if not key:
+            _told(report, (at / key).key, key, "is no label's key")
+        if "*" in key:
+            _told(report, (at / key).key, key, "has a wildcard, which selectors do not know")
+        if "*" in value:
+            _told(report, at / key, value, "has a wildcard, which selectors do not know")
+        check_bytes(report, at / key, value, SELECTOR_VALUE_LIMIT)
+    check_count(report, at, labels, limit, "labels")
+
+
+def check_port(report: Report, at: Place, number: int) -> None:
+    if not 1 <= number <= PORT_LIMIT:
+        report.add(VALUE_OUT_OF_RANGE, at, f"port {number} is not between 1 and {PORT_LIMIT}")
+
+
+def check_selected_port(report: Report, at: Place, port: PortSelector | None) -> None:
+    if port is not None:
+        check_port(report, at / "port" / "number", port.number)
+
+
+def check_duration(report: Report, at: Place, value: Duration | None) -> None:
+    """At least a millisecond, and whole milliseconds."""
+    if value is not None and check_least(report, at, value):
+        _check_whole(report, at, value)
+
+
+def check_least(report: Report, at: Place, value: Duration | None) -> bool:
+    """At least a millisecond; parts of one may follow."""
+    if value is None or value.nanoseconds >= MILLISECOND:
+        return True
+    message = f"{spelled(value)} is shorter than 1ms"
+    hint = "leave the field out" if not value else None
+    report.add(VALUE_OUT_OF_RANGE, at, message, hint=hint)
+    return False
+
+
+def check_duration_or_zero(report: Report, at: Place, value: Duration | None) -> None:
+    """As ``check_duration``, but less than a millisecond is none at all."""
+    if value is not None and abs(value.nanoseconds) >= MILLISECOND:
+        check_duration(report, at, value)
+
+
+def spelled(value: Duration) -> str:
+    """``1.5s``: a duration to the nanosecond, in seconds, or ``0s``."""
+    seconds = f"{value.nanoseconds / 1e9:.9f}".rstrip("0").rstrip(".")
+    return f"{seconds}s"
+
+
+def check_regex(report: Report, at: Place, pattern: str) -> None:
+    if not pattern:
+        report.add(VALUE_MALFORMED, at, "the regular expression is empty")
+        return
+    fault = names.regex_fault(pattern)
+    if fault is not None:
+        shown = pattern if len(pattern) <= 60 else pattern[:60] + "…"
+        report.add(REGEX_REFUSED, at, f'"{shown}" {fault}')
+
+
+def check_match(report: Report, at: Place, match: StringMatch | None) -> None:
+    """At most one way to match, its regular expression sound, its prefix not empty."""
+    if match is None:
+        return
+    check_path_match(report, at, match)
+    if match.prefix == "":
+        report.add(VALUE_MALFORMED, at / "prefix", "the prefix is empty")
+
+
+def check_path_match(report: Report, at: Place, match: StringMatch | None) -> None:
+    """As ``check_match``, but the prefix may be empty."""
+    if match is None:
+        return
+    check_one_of(report, at, exact=match.exact, prefix=match.prefix, regex=match.regex)
+    if match.regex is not None:
+        check_regex(report, at / "regex", match.regex)
+
+
+def check_one_of(report: Report, at: Place, **fields: object) -> None:
+    """Of these fields (names as in Python) at most one may be written."""
+    written = [name for name, value in fields.items() if value is not None]
+    if len(written) > 1:
+        said = " and ".join(camel(name) for name in written)
+        message = f"{said} exclude each other"
+        report.add(FIELDS_EXCLUDE, (at / camel(written[-1])).key, message, hint="keep one of them")
+
+
+def check_bytes(report: Report, at: Place, text: str, limit: int) -> None:
+    """A text's length, which Kubernetes counts in bytes."""
+    if len(text) * 4 > limit:
+        size = len(text.encode())
+        if size > limit:
+            report.add(WRONG_SIZE, at, f"the text is {size} bytes long, {limit} is the most")
+
+
+def check_count(
+    report: Report, at: Place, items: Collection[object], limit: int, noun: str
+) -> None:
+    if len(items) > limit:
+        report.add(WRONG_SIZE, at, f"there are {len(items)} {noun}, {limit} is the most")
+
+
+def check_unique(report: Report, at: Place, items: Sequence[str], noun: str) -> None:
+    """``items`` stand in the list at ``at``; each must be there once."""
+    first: dict[str, int] = {}
+    for i, item in enumerate(items):
+        if item in first:
+            message = f'{noun} "{item}" stands at [{first[item]}] already'
+            report.add(NAME_TWICE, at / i, message)
+        else:
+            first[item] = i
+
+
+def check_export_to(
+    report: Report, at: Place, export_to: Sequence[str], namespace: Namespace, *, hideable: bool
+) -> None:
+    """Namespaces that see the object; ``~`` (nobody) only where it is ``hideable``."""
+    seen: set[str] = set()
+    for i, entry in enumerate(export_to):
+        meant = namespace if entry == "." else entry
+        if meant in seen:
+            own = f' ("." is {namespace})' if meant == namespace else ""
+            report.add(NAME_TWICE, at / i, f'"{entry}" is named twice{own}')
+        elif entry == "~" and not hideable:
+            report.add(
+                NOT_ALLOWED_HERE, at / i, '"~" (nobody) is for ServiceEntries and Services only'
+            )
+        elif entry in (".", "*", "~") or names.is_label(entry):
+            seen.add(meant)
+        else:
+            hint = 'write "*", "." or the name of one namespace'
+            report.add(VALUE_MALFORMED, at / i, f'"{entry}" is no namespace', hint=hint)
+    if len(export_to) > 1:
+        for alone, meaning in (("*", "all namespaces"), ("~", "nobody")):
+            if alone in seen:
+                message = f'"{alone}" ({meaning}) does not go with other entries'
+                report.add(NOT_ALLOWED_HERE, at, message)
+
+
+def check_gateway_names(report: Report, at: Place, gateways: Sequence[str]) -> None:
+    """``NAMESPACE/NAME``, or a name of the own namespace.
+
+    Istio stops looking after the first name without a slash; what is malformed behind it is
+    accepted there and names
+    nothing, so we warn.
+    """
+    code = VALUE_MALFORMED
+    for i, gateway in enumerate(gateways):
+        fault = _gateway_fault(gateway)
+        if fault is not None:
+            report.add(code, at / i, f'"{gateway}" {fault}', hint="write NAMESPACE/NAME")
+        elif "." in gateway and "/" not in gateway:
+            name, namespace, *_ = gateway.split(".")
+            message = f'"{gateway}" is an old way to name a Gateway'
+            report.add(DEPRECATED, at / i, message, hint=f'write "{namespace}/{name}"')
+        if "/" not in gateway:
+            code = CANNOT_WORK
+
+
+def _gateway_fault(gateway: str) -> str | None:
+    namespace, slash, name = gateway.partition("/")
+    if not slash:
+        return names.domain_fault(gateway)
+    if not names.is_label(namespace):
+        return f'has "{namespace}" for a namespace, which is not a DNS label'
+    if not names.is_label(name):
+        return f'has "{name}" for the name of a Gateway, which is not a DNS label'
+    return None
+
+
+def _check_whole(report: Report, at: Place, value: Duration) -> None:
+    if value.nanoseconds % MILLISECOND:
+        report.add(VALUE_MALFORMED, at, f"{spelled(value)} has parts of a millisecond")
+
+
+def _told(report: Report, at: Place, text: str, fault: str | None) -> bool:
+    if fault is None:
+        return True
+    report.add(VALUE_MALFORMED, at, f'"{text}" {fault}')
+    return False
+
+
+def camel(name: str) -> str:
+    """``use_source_ip`` is ``useSourceIp``."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+Check = Callable[[Report, Place, str], bool]

@@ -1,0 +1,296 @@
+"""What a Gateway must be, and warnings about TLS settings that are ignored.
+
+Source: https://istio.io/latest/docs/reference/config/networking/gateway/, Istio
+``pkg/config/validation/validation.go`` (ValidateGateway)
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from controlplane.base.codes import CANNOT_WORK
+from controlplane.base.codes import FIELDS_EXCLUDE
+from controlplane.base.codes import MISSING_FIELD
+from controlplane.base.codes import NAME_TWICE
+from controlplane.base.codes import NO_EFFECT
+from controlplane.base.codes import NOT_ALLOWED_HERE
+from controlplane.base.codes import UNKNOWN_VALUE
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.gateway import Port
+from controlplane.kinds.istio.gateway import Server
+from controlplane.kinds.istio.gateway import ServerTls
+from controlplane.kinds.istio.gateway import ServerTlsMode
+from controlplane.kinds.istio.gateway import TlsProtocol
+from controlplane.kinds.rules import names
+from controlplane.kinds.rules import protocols
+from controlplane.kinds.rules.checks import About
+from controlplane.kinds.rules.checks import check_port
+
+CIPHERS: Final = frozenset(
+    {
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES128-SHA",
+        "ECDHE-RSA-AES128-SHA",
+        "ECDHE-ECDSA-AES256-SHA",
+        "ECDHE-RSA-AES256-SHA",
+        "AES128-GCM-SHA256",
+        "AES256-GCM-SHA384",
+        "AES128-SHA",
+        "AES256-SHA",
+        "DES-CBC3-SHA",
+    }
+)
+"""Istio ``pkg/config/security``: the names that are passed on; all others are left out."""
+CERTIFICATES_LIMIT: Final = 2  # one RSA and one ECDSA
+_PASSTHROUGH: Final = (ServerTlsMode.PASSTHROUGH, ServerTlsMode.AUTO_PASSTHROUGH)
+_MUTUAL: Final = (ServerTlsMode.MUTUAL, ServerTlsMode.OPTIONAL_MUTUAL)
+
+
+def gateway(report: Report, at: Place, spec: Gateway, about: About) -> None:
+    if not names.is_label(about.key.name):
+        place = Place(at.object, ("metadata", "name"))
+        message = f'a Gateway cannot be called "{about.key.name}": its name must be a DNS label'
+        report.add(VALUE_MALFORMED, place, message, hint="use letters, digits and hyphens, no dots")
+    if not spec.servers:
+        report.add(MISSING_FIELD, at, "the Gateway has no servers")
+    first: dict[str, int] = {}
+    for i, server in enumerate(spec.servers):
+        place = at / "servers" / i
+        _check_server(report, place, server)
+        _check_written(report, place / "tls", about.body, i)
+        if server.port is not None and server.port.name:
+            name = server.port.name
+            if name in first:
+                message = f'port name "{name}" is that of servers[{first[name]}] already'
+                report.add(NAME_TWICE, place / "port" / "name", message)
+            else:
+                first[name] = i
+
+
+def _check_server(report: Report, at: Place, server: Server) -> None:
+    if not server.hosts:
+        report.add(
+            MISSING_FIELD, at, "the server has no hosts", hint='to take any host: hosts: ["*"]'
+        )
+    for i, host in enumerate(server.hosts):
+        _check_host(report, at / "hosts" / i, host)
+    unix = server.bind.startswith(names.UNIX)
+    sound = _check_port(report, at, server.port, unix=unix)
+    _check_bind(report, at / "bind", server.bind)
+    if server.tls is not None:
+        check_server_tls(report, at / "tls", server.tls)
+    if sound and server.port is not None:
+        _check_protocol(report, at, server, server.port)
+
+
+def _check_host(report: Report, at: Place, written: str) -> None:
+    namespace, slash, host = written.partition("/")
+    if not slash:
+        host = written
+    elif namespace not in ("*", ".") and not names.is_label(namespace):
+        message = f'"{written}" has "{namespace}" for a namespace, which is not a DNS label'
+        report.add(
+            VALUE_MALFORMED, at, message, hint='write a namespace, "." or "*" before the slash'
+        )
+    if host != "*" and "." not in host:
+        message = f'"{host}" is a short name; a Gateway takes complete host names'
+        report.add(VALUE_MALFORMED, at, message)
+        return
+    fault = names.wildcard_fault(host)
+    if fault is not None and not names.is_ip(host):
+        report.add(VALUE_MALFORMED, at, f'"{host}" {fault}')
+    elif names.is_partial_wildcard(host):
+        message = f'"{host}" has an asterisk that is only a part of the first label'
+        report.add(VALUE_MALFORMED, at, message, hint=f'write "*.{host.partition(".")[2]}"')
+
+
+def _check_port(report: Report, at: Place, port: Port | None, *, unix: bool) -> bool:
+    before = len(report)
+    if port is None:
+        report.add(MISSING_FIELD, at, "the server has no port")
+        return False
+    if not protocols.is_known(port.protocol):
+        message = f'"{port.protocol}" is not a protocol'
+        hint = f"Istio knows {', '.join(protocols.SERVED)}"
+        report.add(UNKNOWN_VALUE, at / "port" / "protocol", message, hint=hint)
+    if not unix:
+        check_port(report, at / "port" / "number", port.number)
+    elif port.number:
+        message = f"port {port.number} does not go with a Unix socket: its number must be 0"
+        report.add(NOT_ALLOWED_HERE, at / "port" / "number", message)
+    if port.target_port:
+        message = "targetPort means nothing at a Gateway"
+        report.add(NOT_ALLOWED_HERE, (at / "port" / "targetPort").key, message)
+    if not port.name:
+        report.add(MISSING_FIELD, at / "port", "the port has no name")
+    return len(report) == before
+
+
+def _check_bind(report: Report, at: Place, bind: str) -> None:
+    if bind.startswith(names.UNIX):
+        fault = names.unix_fault(bind.removeprefix(names.UNIX))
+        if fault is not None:
+            report.add(VALUE_MALFORMED, at, f'"{bind}" {fault}')
+    elif bind and not names.is_ip(bind):
+        report.add(VALUE_MALFORMED, at, f'"{bind}" is neither an IP address nor unix:// and a path')
+
+
+def _check_protocol(report: Report, at: Place, server: Server, port: Port) -> None:
+    """TLS settings and the protocol of the port must agree."""
+    tls = server.tls
+    if protocols.is_tls(port.protocol):
+        if tls is None:
+            message = f"a server of {port.protocol} needs tls settings"
+            report.add(MISSING_FIELD, at, message)
+        elif tls.https_redirect:
+            message = f"httpsRedirect does nothing at a server of {port.protocol}"
+            report.add(NO_EFFECT, (at / "tls" / "httpsRedirect").key, message)
+        return
+    if tls is None:
+        return
+    if not protocols.is_http(port.protocol):
+        message = f"a server of {port.protocol} takes no tls settings"
+        hint = "use the protocol TLS"
+        report.add(NOT_ALLOWED_HERE, (at / "tls").key, message, hint=hint)
+        return
+    files = tls.ca_certificates or tls.private_key or tls.server_certificate
+    if tls.mode not in _PASSTHROUGH or files:
+        message = f"a server of {port.protocol} takes no tls settings but httpsRedirect"
+        hint = "use the protocol HTTPS"
+        report.add(NOT_ALLOWED_HERE, (at / "tls").key, message, hint=hint)
+
+
+def check_server_tls(report: Report, at: Place, tls: ServerTls) -> None:
+    _check_versions(report, at, tls)
+    _check_ciphers(report, at / "cipherSuites", tls)
+    if tls.mode is ServerTlsMode.ISTIO_MUTUAL:
+        _check_istio_mutual(report, at, tls)
+        return
+    if tls.mode in _PASSTHROUGH and (_sources(tls) or tls.ca_crl or tls.ca_certificates):
+        message = f"{tls.mode.value} does not open connections, so its certificates are ignored"
+        report.add(NO_EFFECT, at, message)
+    sources = _sources(tls)
+    if len(sources) > 1:
+        message = (
+            f"{' and '.join(sources)} exclude each other: the server has one certificate source"
+        )
+        report.add(FIELDS_EXCLUDE, (at / sources[-1]).key, message, hint="keep one of them")
+    if tls.mode not in _PASSTHROUGH and (tls.credential_name or tls.credential_names):
+        _warn_of_names(report, at, tls)
+        return
+    _check_files(report, at, tls)
+    if tls.ca_crl and tls.credential_name:
+        message = "caCrl does not go with credentialName: the secret holds the list (ca.crl)"
+        report.add(NOT_ALLOWED_HERE, (at / "caCrl").key, message)
+    if tls.ca_crl and tls.mode is ServerTlsMode.SIMPLE:
+        message = "caCrl does not go with SIMPLE, which asks clients for no certificate"
+        report.add(NOT_ALLOWED_HERE, (at / "caCrl").key, message)
+
+
+def _sources(tls: ServerTls) -> list[str]:
+    """The fields that say where the server's certificate comes from."""
+    named = {
+        "serverCertificate": tls.server_certificate or tls.private_key,
+        "credentialName": tls.credential_name,
+        "credentialNames": tls.credential_names,
+        "tlsCertificates": tls.tls_certificates,
+    }
+    return [name for name, value in named.items() if value]
+
+
+def _check_files(report: Report, at: Place, tls: ServerTls) -> None:
+    """SIMPLE and the mutual modes need a certificate and its key; the latter the clients' CA as
+    well.
+    """
+    if tls.mode in _PASSTHROUGH:
+        return
+    if tls.tls_certificates:
+        for i, pair in enumerate(tls.tls_certificates):
+            place = at / "tlsCertificates" / i
+            _check_pair(report, place, tls.mode, pair.server_certificate, pair.private_key)
+    else:
+        _check_pair(report, at, tls.mode, tls.server_certificate, tls.private_key)
+    if tls.mode in _MUTUAL and not tls.ca_certificates:
+        message = f"{tls.mode.value} needs the clients' CA: caCertificates is empty"
+        report.add(MISSING_FIELD, at, message)
+
+
+def _check_pair(report: Report, at: Place, mode: ServerTlsMode, certificate: str, key: str) -> None:
+    for name, value in (("serverCertificate", certificate), ("privateKey", key)):
+        if not value:
+            hint = "name a secret in credentialName, or give both files"
+            report.add(MISSING_FIELD, at, f"{mode.value} needs a {name}", hint=hint)
+
+
+def _check_istio_mutual(report: Report, at: Place, tls: ServerTls) -> None:
+    fields = {
+        "serverCertificate": tls.server_certificate,
+        "privateKey": tls.private_key,
+        "caCertificates": tls.ca_certificates,
+        "credentialName": tls.credential_name,
+        "credentialNames": tls.credential_names,
+        "tlsCertificates": tls.tls_certificates,
+    }
+    for name, value in fields.items():
+        if value:
+            message = f"ISTIO_MUTUAL takes the mesh's own certificates, not {name}"
+            report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint="remove it, or use MUTUAL")
+
+
+def _warn_of_names(report: Report, at: Place, tls: ServerTls) -> None:
+    if tls.mode is ServerTlsMode.SIMPLE and tls.subject_alt_names:
+        message = "SIMPLE asks clients for no certificate, so their names cannot be compared"
+        report.add(CANNOT_WORK, (at / "subjectAltNames").key, message, hint="use MUTUAL")
+
+
+def _check_versions(report: Report, at: Place, tls: ServerTls) -> None:
+    low, high = tls.min_protocol_version, tls.max_protocol_version
+    if low in (TlsProtocol.TLSV1_0, TlsProtocol.TLSV1_1) and not tls.cipher_suites:
+        message = f"{low.value} has none of the default ciphers, so clients of it are refused"
+        hint = "name ciphers for it in cipherSuites"
+        report.add(CANNOT_WORK, at / "minProtocolVersion", message, hint=hint)
+    order = list(TlsProtocol)
+    if TlsProtocol.TLS_AUTO not in (low, high) and order.index(low) > order.index(high):
+        message = f"{low.value} is newer than maxProtocolVersion {high.value}"
+        report.add(CANNOT_WORK, at / "minProtocolVersion", message)
+
+
+def _check_ciphers(report: Report, at: Place, tls: ServerTls) -> None:
+    seen: set[str] = set()
+    for i, cipher in enumerate(tls.cipher_suites):
+        if cipher not in CIPHERS and cipher != "ALL":
+            message = f'"{cipher}" is not one of the ciphers that Istio passes on; it is left out'
+            report.add(NO_EFFECT, at / i, message)
+        elif cipher in seen:
+            report.add(NO_EFFECT, at / i, f'"{cipher}" is named twice')
+        seen.add(cipher)
+
+
+def _check_written(report: Report, at: Place, body: Mapping[str, object], index: int) -> None:
+    """Rules of the CRD about fields that are written although they are empty."""
+    tls = _server_tls(body, index)
+    lists = [name for name in ("credentialNames", "tlsCertificates") if name in tls]
+    for name in lists:
+        size = len(items) if isinstance(items := tls[name], list | tuple) else 1
+        if not 1 <= size <= CERTIFICATES_LIMIT:
+            message = f"{name} has {size} entries, 1 or {CERTIFICATES_LIMIT} are wanted"
+            report.add(WRONG_SIZE, at / name, message)
+    if len(lists) > 1 or ("credentialNames" in lists and "credentialName" in tls):
+        names_ = [n for n in ("credentialName", *lists) if n in tls]
+        message = f"{' and '.join(names_)} exclude each other, even empty"
+        report.add(FIELDS_EXCLUDE, (at / lists[-1]).key, message, hint="keep one of them")
+
+
+def _server_tls(body: Mapping[str, object], index: int) -> Mapping[str, object]:
+    servers = body.get("servers")
+    server = servers[index] if isinstance(servers, list) and index < len(servers) else None
+    tls = server.get("tls") if isinstance(server, Mapping) else None
+    return tls if isinstance(tls, Mapping) else {}

@@ -1,0 +1,95 @@
+"""``headers`` of a rule or a destination: which may be set, added and removed, and to what.
+
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#Headers
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from controlplane.base.codes import FIELDS_EXCLUDE
+from controlplane.base.codes import NO_EFFECT
+from controlplane.base.codes import NOT_ALLOWED_HERE
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.istio.virtual_service import HeaderOperations
+from controlplane.kinds.istio.virtual_service import Headers
+from controlplane.kinds.istio.virtual_service import HttpRewrite
+from controlplane.kinds.rules.header_values import header_value_fault
+
+
+def check_headers(report: Report, at: Place, headers: Headers | None) -> None:
+    if headers is None:
+        return
+    if headers.request is not None:
+        place = at / "headers" / "request"
+        for where, name, value in _values(place, headers.request):
+            _check_request_name(report, where, name)
+            _check_value(report, where, name, value)
+        _check_removed(report, place, headers.request)
+    if headers.response is not None:
+        place = at / "headers" / "response"
+        for where, name, value in _values(place, headers.response):
+            _check_name(report, where.key, name)
+            _check_value(report, where, name, value)
+        _check_removed(report, place, headers.response)
+
+
+def check_authority_once(
+    report: Report, at: Place, rewrite: HttpRewrite | None, headers: Headers | None
+) -> None:
+    """Only one place of a rule may give the request another authority."""
+    current = rewrite.authority if rewrite is not None else ""
+    if headers is None or headers.request is None:
+        return
+    for where, name, value in _values(at / "headers" / "request", headers.request):
+        if not _is_authority(name):
+            continue
+        if current:
+            message = f'the authority is set to "{current}" already, and here to "{value}"'
+            report.add(FIELDS_EXCLUDE, where.key, message, hint="keep one of them")
+        current = value
+
+
+def _values(at: Place, operations: HeaderOperations) -> Iterator[tuple[Place, str, str]]:
+    named: tuple[tuple[str, Mapping[str, str]], ...] = (
+        ("set", operations.set),
+        ("add", operations.add),
+    )
+    for operation, values in named:
+        for name, value in values.items():
+            yield at / operation / name, name, value
+
+
+def _check_removed(report: Report, at: Place, operations: HeaderOperations) -> None:
+    for i, name in enumerate(operations.remove):
+        _check_name(report, at / "remove" / i, name)
+
+
+def _check_request_name(report: Report, at: Place, name: str) -> None:
+    if not _is_authority(name):
+        _check_name(report, at.key, name)
+
+
+def _check_name(report: Report, at: Place, name: str) -> None:
+    if not name:
+        report.add(VALUE_MALFORMED, at, "the header's name is empty")
+    elif name.startswith(":"):
+        message = f'"{name}" is a pseudo header, which cannot be changed here'
+        report.add(NOT_ALLOWED_HERE, at, message)
+    elif name.lower() == "host":
+        message = f'"{name}" cannot be changed here, only set in a request'
+        report.add(NOT_ALLOWED_HERE, at, message)
+
+
+def _check_value(report: Report, at: Place, name: str, value: str) -> None:
+    fault = header_value_fault(value)
+    if fault is not None:
+        report.add(VALUE_MALFORMED, at, f'the value "{value}" of header "{name}" {fault}')
+    elif not value and at.path[-2] == "set" and "request" in at.path:
+        message = f'the empty value of header "{name}" does not overwrite what the client sent'
+        report.add(NO_EFFECT, at, message, hint=f"remove the header: remove: [{name}]")
+
+
+def _is_authority(name: str) -> bool:
+    return name.lower() in (":authority", "host")

@@ -1,0 +1,178 @@
+"""What one ``http`` rule of a VirtualService must be: one action, sound matches, sound settings.
+
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute, Istio
+``pkg/config/validation/virtualservice.go``
+"""
+
+from controlplane.base.codes import CANNOT_WORK
+from controlplane.base.codes import DEPRECATED
+from controlplane.base.codes import FIELDS_EXCLUDE
+from controlplane.base.codes import MISSING_FIELD
+from controlplane.base.codes import NO_EFFECT
+from controlplane.base.codes import NOT_ALLOWED_HERE
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import HttpMatch
+from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.kinds.istio.virtual_service import Percent
+from controlplane.kinds.rules import names
+from controlplane.kinds.rules.checks import check_duration
+from controlplane.kinds.rules.checks import check_gateway_names
+from controlplane.kinds.rules.checks import check_host
+from controlplane.kinds.rules.checks import check_label
+from controlplane.kinds.rules.checks import check_labels
+from controlplane.kinds.rules.checks import check_match
+from controlplane.kinds.rules.checks import check_path_match
+from controlplane.kinds.rules.checks import check_port
+from controlplane.kinds.rules.checks import check_selected_port
+from controlplane.kinds.rules.headers import check_authority_once
+from controlplane.kinds.rules.headers import check_headers
+from controlplane.kinds.rules.http_actions import check_cors
+from controlplane.kinds.rules.http_actions import check_direct_response
+from controlplane.kinds.rules.http_actions import check_fault
+from controlplane.kinds.rules.http_actions import check_redirect
+from controlplane.kinds.rules.http_actions import check_retries
+from controlplane.kinds.rules.http_actions import check_rewrite
+
+
+def check_http_route(report: Report, at: Place, rule: HttpRoute, *, delegate: bool) -> None:
+    """``delegate``: the rule stands in a VirtualService without hosts."""
+    _check_action(report, at, rule, delegate=delegate)
+    for i, match in enumerate(rule.match):
+        _check_match(report, at / "match" / i, match)
+    check_headers(report, at, rule.headers)
+    for i, destination in enumerate(rule.route):
+        check_headers(report, at / "route" / i, destination.headers)
+    check_cors(report, at / "corsPolicy", rule.cors_policy)
+    check_fault(report, at / "fault", rule.fault)
+    _check_mirrors(report, at, rule)
+    check_redirect(report, at / "redirect", rule)
+    check_direct_response(report, at / "directResponse", rule.direct_response)
+    check_retries(report, at / "retries", rule.retries)
+    check_rewrite(report, at / "rewrite", rule.rewrite)
+    check_authority_once(report, at, rule.rewrite, rule.headers)
+    check_duration(report, at / "timeout", rule.timeout)
+
+
+def _check_action(report: Report, at: Place, rule: HttpRoute, *, delegate: bool) -> None:
+    """Exactly one of route, redirect and directResponse; a rule that delegates has none of the
+    first two.
+    """
+    if rule.delegate is not None and not delegate:
+        if rule.redirect is not None:
+            _exclude(report, at, "redirect", "delegate")
+        if rule.route:
+            _exclude(report, at, "route", "delegate")
+        return
+    if rule.delegate is not None:
+        message = "a delegate (a VirtualService without hosts) cannot delegate once more"
+        report.add(NOT_ALLOWED_HERE, (at / "delegate").key, message)
+    excluded: dict[str, object] = {
+        "route": rule.route or None,
+        "fault": rule.fault,
+        "rewrite": rule.rewrite,
+    }
+    if rule.redirect is not None:
+        excluded["directResponse"] = rule.direct_response
+        action = "redirect"
+    elif rule.direct_response is not None:
+        action = "directResponse"
+    elif not rule.route:
+        message = "the rule does nothing: it has no route, no redirect and no directResponse"
+        report.add(MISSING_FIELD, at, message)
+        return
+    else:
+        return
+    for name, value in excluded.items():
+        if value is not None:
+            _exclude(report, at, name, action)
+    if rule.cors_policy is not None:
+        message = f"corsPolicy does nothing beside {action}"
+        report.add(NO_EFFECT, (at / "corsPolicy").key, message)
+
+
+def _exclude(report: Report, at: Place, name: str, action: str) -> None:
+    message = f"a rule cannot have both {name} and {action}"
+    report.add(FIELDS_EXCLUDE, (at / name).key, message, hint="keep one of them")
+
+
+def _check_match(report: Report, at: Place, match: HttpMatch) -> None:
+    for name, header in match.headers.items():
+        _check_header_name(report, at / "headers" / name, name)
+        check_match(report, at / "headers" / name, header)
+    for name, header in match.without_headers.items():
+        _check_header_name(report, at / "withoutHeaders" / name, name)
+        if header.regex != "*":  # Istio's word for presence
+            check_match(report, at / "withoutHeaders" / name, header)
+            _warn_of_empty_match(report, at / "withoutHeaders" / name, name, header)
+    check_path_match(report, at / "uri", match.uri)
+    check_match(report, at / "scheme", match.scheme)
+    check_match(report, at / "method", match.method)
+    check_match(report, at / "authority", match.authority)
+    for name, parameter in match.query_params.items():
+        check_match(report, at / "queryParams" / name, parameter)
+    if match.port:
+        check_port(report, at / "port", match.port)
+    check_labels(report, at / "sourceLabels", match.source_labels)
+    check_gateway_names(report, at / "gateways", match.gateways)
+    namespace = match.source_namespace
+    if namespace and not names.is_label(namespace):
+        message = f'"{namespace}" is no namespace ({names.A_LABEL})'
+        report.add(VALUE_MALFORMED, at / "sourceNamespace", message)
+
+
+def _check_header_name(report: Report, at: Place, name: str) -> None:
+    if not name:
+        report.add(VALUE_MALFORMED, at.key, "the header's name is empty")
+    elif not names.is_claim(name) and not names.is_header(name):
+        report.add(VALUE_MALFORMED, at.key, f'"{name}" is not the name of a header')
+    elif "," in name:
+        message = f'no request has a header named "{name}": names have no comma'
+        report.add(CANNOT_WORK, at.key, message)
+
+
+def _warn_of_empty_match(report: Report, at: Place, name: str, match: StringMatch) -> None:
+    if match.exact == "":
+        message = f'requests without "{name}" count as ones with an empty "{name}" and do not match'
+        report.add(NO_EFFECT, at, message, hint=f"to match requests without it write {name}: {{}}")
+
+
+def _check_mirrors(report: Report, at: Place, rule: HttpRoute) -> None:
+    if rule.mirror is not None and rule.mirrors and rule.delegate is None:
+        _exclude(report, at, "mirrors", "mirror")
+    if rule.mirror is not None:
+        _check_mirror(report, at / "mirror", rule.mirror)
+    if rule.mirror_percent is not None:
+        place = at / "mirrorPercent"
+        report.add(
+            DEPRECATED, place.key, "mirrorPercent is deprecated", hint="use mirrorPercentage"
+        )
+        if rule.mirror_percent > 100:
+            report.add(VALUE_OUT_OF_RANGE, place, f"{rule.mirror_percent} is above 100 percent")
+    _check_share(report, at / "mirrorPercentage", rule.mirror_percentage)
+    for i, mirror in enumerate(rule.mirrors):
+        place = at / "mirrors" / i
+        if mirror.destination is None:
+            report.add(MISSING_FIELD, place, "there is no destination")
+            continue
+        _check_mirror(report, place / "destination", mirror.destination)
+        _check_share(report, place / "percentage", mirror.percentage)
+
+
+def _check_mirror(report: Report, at: Place, destination: Destination) -> None:
+    if destination.host == "*":
+        report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
+    else:
+        check_host(report, at / "host", destination.host)
+    if destination.subset:
+        check_label(report, at / "subset", destination.subset)
+    check_selected_port(report, at, destination.port)
+
+
+def _check_share(report: Report, at: Place, share: Percent | None) -> None:
+    if share is not None and not 0 <= share.value <= 100:
+        report.add(VALUE_OUT_OF_RANGE, at / "value", f"{share.value:g} is not between 0 and 100")

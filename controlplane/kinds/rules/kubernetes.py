@@ -1,0 +1,218 @@
+"""What the Kubernetes kinds must be, as far as the API server looks at what we read.
+
+Source: Kubernetes ``pkg/apis/core/validation``, ``pkg/apis/discovery/validation``
+"""
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Final
+
+from controlplane.base.codes import MISSING_FIELD
+from controlplane.base.codes import NAME_TWICE
+from controlplane.base.codes import UNKNOWN_VALUE
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.core.configuration import ConfigMap
+from controlplane.kinds.core.configuration import NamespaceBody
+from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.core.endpoints import EndpointPort
+from controlplane.kinds.core.endpoints import Endpoints
+from controlplane.kinds.core.endpoints import EndpointSlice
+from controlplane.kinds.core.endpoints import EndpointSubset
+from controlplane.kinds.core.endpoints import SliceEndpoint
+from controlplane.kinds.core.pod import Pod
+from controlplane.kinds.core.service import Service
+from controlplane.kinds.core.service import ServicePort
+from controlplane.kinds.rules import names
+from controlplane.kinds.rules.checks import About
+from controlplane.kinds.rules.checks import check_domain
+from controlplane.kinds.rules.checks import check_label
+from controlplane.kinds.rules.checks import check_labels
+from controlplane.kinds.rules.checks import check_port
+
+PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
+SERVICE_TYPES: Final = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+ADDRESS_TYPES: Final = ("IPv4", "IPv6", "FQDN")
+ADDRESSES_LIMIT: Final = 100  # of one endpoint; discovery/v1
+_PORT_NAME: Final = re.compile(r"(?=.*[a-z])[a-z0-9](?:-?[a-z0-9])*")
+PORT_NAME_LIMIT: Final = 15  # IANA service name
+_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
+
+def service(report: Report, at: Place, spec: Service, about: About) -> None:
+    check_label(report, Place(at.object, ("metadata", "name")), about.key.name)
+    if spec.type not in SERVICE_TYPES:
+        _unknown(report, at / "type", spec.type, SERVICE_TYPES)
+    if spec.type == "ExternalName":
+        if spec.external_name:
+            check_domain(report, at / "externalName", spec.external_name.rstrip("."))
+        else:
+            report.add(MISSING_FIELD, at, "a Service of type ExternalName needs an externalName")
+    elif not spec.ports and spec.cluster_ip != "None":
+        report.add(MISSING_FIELD, at, "the Service has no ports")
+    check_labels(report, at / "selector", spec.selector)
+    addresses = (("clusterIP", [spec.cluster_ip]), ("clusterIPs", list(spec.cluster_ips)))
+    for field, values in addresses:
+        for value in values:
+            if value not in ("", "None") and not names.is_ip(value):
+                report.add(VALUE_MALFORMED, at / field, f'"{value}" is not an IP address')
+    _check_ports(report, at / "ports", spec.ports)
+
+
+def _check_ports(report: Report, at: Place, ports: Sequence[ServicePort]) -> None:
+    seen: set[object] = set()
+    for i, port in enumerate(ports):
+        place = at / i
+        check_port(report, place / "port", port.port)
+        _check_protocol(report, place / "protocol", port.protocol)
+        if port.name:
+            check_label(report, place / "name", port.name)
+        elif len(ports) > 1:
+            report.add(MISSING_FIELD, place, "one of several ports needs a name")
+        if isinstance(port.target_port, int):
+            check_port(report, place / "targetPort", port.target_port)
+        elif isinstance(port.target_port, str) and not _is_port_name(port.target_port):
+            message = f'"{port.target_port}" is neither a port number nor the name of a port'
+            report.add(VALUE_MALFORMED, place / "targetPort", message)
+        if port.name and port.name in seen:
+            message = f'the port name "{port.name}" is used twice'
+            report.add(NAME_TWICE, place / "name", message)
+        if (port.port, port.protocol) in seen:
+            message = f"port {port.port} ({port.protocol}) is declared twice"
+            report.add(NAME_TWICE, place / "port", message)
+        seen.update((port.name, (port.port, port.protocol)))
+
+
+def endpoint_slice(report: Report, at: Place, spec: EndpointSlice, about: About) -> None:
+    del about
+    if spec.address_type not in ADDRESS_TYPES:
+        _unknown(report, at / "addressType", spec.address_type, ADDRESS_TYPES)
+        return
+    for i, endpoint in enumerate(spec.endpoints):
+        _check_slice_endpoint(report, at / "endpoints" / i, endpoint, spec.address_type)
+    _check_endpoint_ports(report, at / "ports", spec.ports)
+
+
+def _check_slice_endpoint(
+    report: Report, at: Place, endpoint: SliceEndpoint, address_type: str
+) -> None:
+    if not 1 <= len(endpoint.addresses) <= ADDRESSES_LIMIT:
+        message = f"an endpoint has 1 to {ADDRESSES_LIMIT} addresses, not {len(endpoint.addresses)}"
+        report.add(WRONG_SIZE, at, message)
+    for i, address in enumerate(endpoint.addresses):
+        place = at / "addresses" / i
+        if address_type == "FQDN":
+            check_domain(report, place, address)
+        elif _address_type(address) != address_type:
+            report.add(VALUE_MALFORMED, place, f'"{address}" is not an {address_type} address')
+
+
+def _address_type(address: str) -> str | None:
+    try:
+        return f"IPv{ipaddress.ip_address(address).version}"
+    except ValueError:
+        return None
+
+
+def endpoints(report: Report, at: Place, spec: Endpoints, about: About) -> None:
+    del about
+    for i, subset in enumerate(spec.subsets):
+        _check_subset(report, at / "subsets" / i, subset)
+
+
+def _check_subset(report: Report, at: Place, subset: EndpointSubset) -> None:
+    if not subset.addresses and not subset.not_ready_addresses:
+        report.add(MISSING_FIELD, at, "the subset has no addresses")
+    fields = (
+        ("addresses", subset.addresses),
+        ("notReadyAddresses", subset.not_ready_addresses),
+    )
+    for field, addresses in fields:
+        for i, address in enumerate(addresses):
+            if not names.is_ip(address.ip):
+                message = f'"{address.ip}" is not an IP address'
+                report.add(VALUE_MALFORMED, at / field / i / "ip", message)
+    _check_endpoint_ports(report, at / "ports", subset.ports)
+
+
+def _check_endpoint_ports(report: Report, at: Place, ports: Sequence[EndpointPort]) -> None:
+    seen: set[str] = set()
+    for i, port in enumerate(ports):
+        check_port(report, at / i / "port", port.port)
+        _check_protocol(report, at / i / "protocol", port.protocol)
+        if port.name:
+            check_label(report, at / i / "name", port.name)
+        if port.name in seen:
+            report.add(NAME_TWICE, at / i, f'the port name "{port.name}" is used twice')
+        seen.add(port.name)
+
+
+def secret(report: Report, at: Place, spec: Secret, about: About) -> None:
+    """Values are never shown: a message names the key alone."""
+    del about
+    _check_keys(report, at / "data", spec.data)
+    _check_keys(report, at / "stringData", spec.string_data)
+    for key, value in spec.data.items():
+        try:
+            base64.b64decode(value.translate(_LINE_BREAKS), validate=True)
+        except (binascii.Error, ValueError):
+            message = f'the value of "{key}" is not base64'
+            report.add(VALUE_MALFORMED, at / "data" / key, message, hint="or use stringData")
+
+
+_LINE_BREAKS: Final = {ord("\r"): None, ord("\n"): None}  # Go's decoder skips them
+
+
+def config_map(report: Report, at: Place, spec: ConfigMap, about: About) -> None:
+    del about
+    _check_keys(report, at / "data", spec.data)
+    _check_keys(report, at / "binaryData", spec.binary_data)
+    for key in spec.binary_data:
+        if key in spec.data:
+            message = f'the key "{key}" stands in data already'
+            report.add(NAME_TWICE, (at / "binaryData" / key).key, message)
+
+
+def pod(report: Report, at: Place, spec: Pod, about: About) -> None:
+    del about
+    for i, container in enumerate(spec.spec.containers):
+        for n, port in enumerate(container.ports):
+            place = at / "spec" / "containers" / i / "ports" / n
+            check_port(report, place / "containerPort", port.container_port)
+            _check_protocol(report, place / "protocol", port.protocol)
+    for field, address in (("podIP", spec.status.pod_ip),):
+        if address and not names.is_ip(address):
+            message = f'"{address}" is not an IP address'
+            report.add(VALUE_MALFORMED, at / "status" / field, message)
+
+
+def namespace(report: Report, at: Place, spec: NamespaceBody, about: About) -> None:
+    del spec
+    check_label(report, Place(at.object, ("metadata", "name")), about.key.name)
+
+
+def _check_protocol(report: Report, at: Place, protocol: str) -> None:
+    if protocol not in PROTOCOLS:
+        _unknown(report, at, protocol, PROTOCOLS)
+
+
+def _check_keys(report: Report, at: Place, data: Mapping[str, str]) -> None:
+    for key in data:
+        if not _KEY.fullmatch(key):
+            message = f'"{key}" is not a key (letters, digits, -, _ and ., 253 at most)'
+            report.add(VALUE_MALFORMED, (at / key).key, message)
+
+
+def _is_port_name(name: str) -> bool:
+    return len(name) <= PORT_NAME_LIMIT and _PORT_NAME.fullmatch(name) is not None
+
+
+def _unknown(report: Report, at: Place, value: str, known: Sequence[str]) -> None:
+    code = UNKNOWN_VALUE if value else MISSING_FIELD
+    report.add(code, at, f'"{value}" is not one of {", ".join(known)}')

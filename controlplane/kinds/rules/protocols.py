@@ -1,0 +1,39 @@
+"""The protocols that a port may speak, by the names users give them.
+
+Source: Istio ``pkg/config/protocol``, Parse: case does not matter.
+"""
+
+from typing import Final
+
+SERVED: Final = (
+    "HTTP",
+    "HTTP2",
+    "GRPC",
+    "GRPC-WEB",
+    "HTTPS",
+    "TLS",
+    "TCP",
+    "MONGO",
+    "REDIS",
+    "MYSQL",
+)
+_HTTP: Final = frozenset({"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"})
+_TLS: Final = frozenset({"HTTPS", "TLS"})
+_KNOWN: Final = _HTTP | _TLS | {"TCP", "UDP", "MONGO", "REDIS", "MYSQL"}
+
+
+def is_known(protocol: str) -> bool:
+    return protocol.upper() in _KNOWN
+
+
+def is_http(protocol: str) -> bool:
+    return protocol.upper() in _HTTP
+
+
+def is_tls(protocol: str) -> bool:
+    return protocol.upper() in _TLS
+
+
+def is_tcp(protocol: str) -> bool:
+    """Spoken byte by byte: neither HTTP nor UDP."""
+    return protocol.upper() in _KNOWN - _HTTP - {"UDP"}

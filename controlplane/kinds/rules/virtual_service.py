@@ -1,0 +1,220 @@
+"""What a VirtualService must be, and warnings about what it can never do.
+
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/, Istio
+``pkg/config/validation/validation.go`` (ValidateVirtualService)
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from controlplane.base.codes import CANNOT_WORK
+from controlplane.base.codes import MISSING_FIELD
+from controlplane.base.codes import NAME_TWICE
+from controlplane.base.codes import NOT_ALLOWED_HERE
+from controlplane.base.codes import RESERVED
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.codes import WRONG_SUM
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import HttpRouteDestination
+from controlplane.kinds.istio.virtual_service import RouteDestination
+from controlplane.kinds.istio.virtual_service import TcpMatch
+from controlplane.kinds.istio.virtual_service import TlsMatch
+from controlplane.kinds.istio.virtual_service import TlsRoute
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.rules import names
+from controlplane.kinds.rules.checks import About
+from controlplane.kinds.rules.checks import check_export_to
+from controlplane.kinds.rules.checks import check_gateway_names
+from controlplane.kinds.rules.checks import check_host
+from controlplane.kinds.rules.checks import check_label
+from controlplane.kinds.rules.checks import check_labels
+from controlplane.kinds.rules.checks import check_port
+from controlplane.kinds.rules.checks import check_selected_port
+from controlplane.kinds.rules.checks import check_subnet
+from controlplane.kinds.rules.http_route import check_http_route
+from controlplane.kinds.rules.reachability import check_reachability
+
+MESH: Final = "mesh"
+_INTERNAL: Final = ("internal.istio.io/parents", "internal.istio.io/parent-namespace")
+
+
+def virtual_service(report: Report, at: Place, spec: VirtualService, about: About) -> None:
+    for annotation in _INTERNAL:
+        if annotation in about.annotations:
+            place = Place(at.object, ("metadata", "annotations", annotation), on_key=True)
+            report.add(RESERVED, place, f'"{annotation}" is set by Istio, not by users')
+    if not spec.hosts:
+        _check_delegate(report, at, spec)
+    check_gateway_names(report, at / "gateways", spec.gateways)
+    _check_hosts(report, at / "hosts", spec)
+    if not (spec.http or spec.tls or spec.tcp):
+        report.add(MISSING_FIELD, at, "there are no rules: http, tls and tcp are all empty")
+    for i, http in enumerate(spec.http):
+        place = at / "http" / i
+        check_http_route(report, place, http, delegate=not spec.hosts)
+        for n, match in enumerate(http.match):
+            if not _at_gateways_only(spec):
+                _check_no_claims(report, place / "match" / n / "headers", match.headers)
+                _check_no_claims(
+                    report, place / "match" / n / "withoutHeaders", match.without_headers
+                )
+        for n, http_destination in enumerate(http.route):
+            check_destination(
+                report, place / "route" / n / "destination", http_destination.destination
+            )
+        check_weights(report, place / "route", http.route)
+    for i, tls in enumerate(spec.tls):
+        _check_tls(report, at / "tls" / i, tls, spec)
+    for i, tcp in enumerate(spec.tcp):
+        place = at / "tcp" / i
+        for n, tcp_match in enumerate(tcp.match):
+            _check_static_match(report, place / "match" / n, tcp_match)
+            if tcp_match.source_subnet:
+                message = "sourceSubnet is ignored, as Istio does"
+                report.add(CANNOT_WORK, (place / "match" / n / "sourceSubnet").key, message)
+        _check_destinations(report, place, tcp.route)
+    check_export_to(report, at / "exportTo", spec.export_to, about.namespace, hideable=False)
+    check_reachability(report, at, spec)
+
+
+def check_destination(report: Report, at: Place, destination: Destination | None) -> None:
+    if destination is None:
+        report.add(MISSING_FIELD, Place(at.object, at.path[:-1]), "there is no destination")
+        return
+    if destination.host == "*":
+        report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
+    else:
+        check_host(report, at / "host", destination.host)
+    if destination.subset:
+        check_label(report, at / "subset", destination.subset)
+    check_selected_port(report, at, destination.port)
+
+
+def check_weights(
+    report: Report, at: Place, destinations: Sequence[HttpRouteDestination | RouteDestination]
+) -> None:
+    for i, destination in enumerate(destinations):
+        if destination.weight < 0:
+            message = f"weight {destination.weight} is below 0"
+            report.add(VALUE_OUT_OF_RANGE, at / i / "weight", message)
+    if len(destinations) > 1 and _sum(destinations) == 0:
+        hint = "give at least one destination a weight above 0"
+        report.add(WRONG_SUM, at, "the weights add up to 0", hint=hint)
+
+
+def _sum(destinations: Sequence[HttpRouteDestination | RouteDestination]) -> int:
+    """The sum of the weights in 32 bits, which is how Istio adds them."""
+    return sum(d.weight for d in destinations) & 0xFFFF_FFFF
+
+
+def _check_delegate(report: Report, at: Place, spec: VirtualService) -> None:
+    """Without hosts it is a delegate, whose rules serve another VirtualService."""
+    for name, value in (("gateways", spec.gateways), ("tls", spec.tls), ("tcp", spec.tcp)):
+        if value:
+            message = f"a delegate (a VirtualService without hosts) has no {name}"
+            report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint="add hosts")
+
+
+def _at_gateways_only(spec: VirtualService) -> bool:
+    return bool(spec.gateways) and MESH not in spec.gateways
+
+
+def _check_no_claims(report: Report, at: Place, headers: object) -> None:
+    assert isinstance(headers, dict), "header matches are a mapping"
+    for name in headers:
+        if names.is_claim(name):
+            message = f'"{name}" matches at gateways only, and the rule is for the mesh as well'
+            hint = 'name the Gateway in "gateways", without "mesh"'
+            report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint=hint)
+
+
+def _check_hosts(report: Report, at: Place, spec: VirtualService) -> None:
+    gateways_only = _at_gateways_only(spec)
+    sound = True
+    for i, host in enumerate(spec.hosts):
+        fault = names.wildcard_fault(host)
+        if gateways_only and host.startswith("outbound_") and any(m.sni_hosts for m in _tls(spec)):
+            fault = names.generated_sni_fault(host)
+        if fault is not None and not names.is_ip(host):
+            report.add(VALUE_MALFORMED, at / i, f'host "{host}" {fault}')
+            sound = False
+        elif host == "*" and not gateways_only:
+            message = (
+                '"*" is a host at gateways only, and the VirtualService is for the mesh as well'
+            )
+            hint = 'name the Gateway in "gateways", without "mesh"'
+            report.add(NOT_ALLOWED_HERE, at / i, message, hint=hint)
+            sound = False
+    if sound and len(spec.hosts) > 1:
+        _check_apart(report, at, spec.hosts)
+
+
+def _tls(spec: VirtualService) -> Sequence[TlsMatch]:
+    return [match for rule in spec.tls for match in rule.match]
+
+
+def _check_apart(report: Report, at: Place, hosts: Sequence[str]) -> None:
+    for i, later in enumerate(hosts):
+        for earlier in hosts[:i]:
+            if _within(later, earlier) or _within(earlier, later):
+                report.add(NAME_TWICE, at / i, f'host "{later}" overlaps with "{earlier}"')
+
+
+def _within(narrow: str, wide: str) -> bool:
+    """As ``base.hosts.subset_of``, but ``*example.com`` holds ``example.com`` too, as admission has
+    it.
+    """
+    if not wide.startswith("*"):
+        return narrow == wide
+    return (narrow[1:] if narrow.startswith("*") else narrow).endswith(wide[1:])
+
+
+def _check_tls(report: Report, at: Place, rule: TlsRoute, spec: VirtualService) -> None:
+    if not rule.match:
+        report.add(MISSING_FIELD, at, "the tls rule has no match", hint="match its sniHosts")
+    for i, match in enumerate(rule.match):
+        place = at / "match" / i
+        if not match.sni_hosts:
+            report.add(MISSING_FIELD, place, "the match has no sniHosts")
+        for n, sni in enumerate(match.sni_hosts):
+            _check_sni(report, place / "sniHosts" / n, sni, spec)
+        _check_static_match(report, place, match)
+    _check_destinations(report, at, rule.route)
+
+
+def _check_sni(report: Report, at: Place, sni: str, spec: VirtualService) -> None:
+    fault = names.wildcard_fault(sni)
+    if sni.startswith("outbound_") and MESH not in spec.gateways:
+        fault = names.generated_sni_fault(sni)
+    if fault is not None and names.is_ip(sni):
+        message = f'"{sni}" is an IP address, which clients do not send as server name'
+        report.add(CANNOT_WORK, at, message)
+    elif fault is not None:
+        report.add(VALUE_MALFORMED, at, f'"{sni}" {fault}')
+    elif not any(_within(sni, host) for host in spec.hosts):
+        hosts = ", ".join(spec.hosts) or "there are none"
+        message = f'"{sni}" is not within the hosts of the VirtualService ({hosts})'
+        report.add(NOT_ALLOWED_HERE, at, message, hint=f'add "{sni}" to hosts')
+
+
+def _check_static_match(report: Report, at: Place, match: TlsMatch | TcpMatch) -> None:
+    for i, subnet in enumerate(match.destination_subnets):
+        check_subnet(report, at / "destinationSubnets" / i, subnet)
+    if match.port:
+        check_port(report, at / "port", match.port)
+    check_labels(report, at / "sourceLabels", match.source_labels)
+    check_gateway_names(report, at / "gateways", match.gateways)
+    if match.source_namespace and not names.is_label(match.source_namespace):
+        message = f'no namespace can be called "{match.source_namespace}"'
+        report.add(CANNOT_WORK, at / "sourceNamespace", message)
+
+
+def _check_destinations(report: Report, at: Place, route: Sequence[RouteDestination]) -> None:
+    if not route:
+        report.add(MISSING_FIELD, at, "the rule has no route")
+    for i, destination in enumerate(route):
+        check_destination(report, at / "route" / i / "destination", destination.destination)
+    check_weights(report, at / "route", route)

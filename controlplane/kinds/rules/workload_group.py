@@ -1,0 +1,88 @@
+"""What a WorkloadGroup must be.
+
+Source: https://istio.io/latest/docs/reference/config/networking/workload-group/, its CRD, Istio
+``pkg/config/validation/validation.go`` (ValidateWorkloadGroup)
+"""
+
+import re
+from typing import Final
+
+from controlplane.base.codes import MISSING_FIELD
+from controlplane.base.codes import NOT_ALLOWED_HERE
+from controlplane.base.codes import UNKNOWN_VALUE
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.istio.workload_group import HttpProbe
+from controlplane.kinds.istio.workload_group import ReadinessProbe
+from controlplane.kinds.istio.workload_group import WorkloadGroup
+from controlplane.kinds.rules.checks import About
+from controlplane.kinds.rules.checks import check_count
+from controlplane.kinds.rules.checks import check_labels
+from controlplane.kinds.rules.checks import check_one_of
+from controlplane.kinds.rules.checks import check_port
+from controlplane.kinds.rules.workload_entry import check_entry
+
+_HEADER: Final = re.compile(r"[-_A-Za-z0-9]+")
+METADATA_LIMIT: Final = 256
+
+
+def workload_group(report: Report, at: Place, spec: WorkloadGroup, about: About) -> None:
+    if spec.template is None:
+        report.add(MISSING_FIELD, at, "the group has no template", hint="add template: {}")
+    else:
+        body = about.body.get("template", None)
+        check_entry(report, at / "template", spec.template, body)
+    if spec.metadata is not None:
+        place = at / "metadata"
+        check_labels(report, place / "labels", spec.metadata.labels)
+        check_count(report, place / "labels", spec.metadata.labels, METADATA_LIMIT, "labels")
+        annotations = spec.metadata.annotations
+        check_count(report, place / "annotations", annotations, METADATA_LIMIT, "annotations")
+    if spec.probe is not None:
+        _check_probe(report, at / "probe", spec.probe)
+
+
+def _check_probe(report: Report, at: Place, probe: ReadinessProbe) -> None:
+    numbers = {
+        "initialDelaySeconds": probe.initial_delay_seconds,
+        "timeoutSeconds": probe.timeout_seconds,
+        "periodSeconds": probe.period_seconds,
+        "successThreshold": probe.success_threshold,
+        "failureThreshold": probe.failure_threshold,
+    }
+    for name, number in numbers.items():
+        if number < 0:
+            report.add(VALUE_OUT_OF_RANGE, at / name, f"{number} is below 0")
+    check_one_of(
+        report,
+        at,
+        http_get=probe.http_get,
+        tcp_socket=probe.tcp_socket,
+        exec=probe.exec,
+        grpc=probe.grpc,
+    )
+    if probe.http_get is not None:
+        _check_http(report, at / "httpGet", probe.http_get)
+    elif probe.tcp_socket is not None:
+        check_port(report, at / "tcpSocket" / "port", probe.tcp_socket.port)
+    elif probe.exec is not None:
+        if not all(probe.exec.command) or not probe.exec.command:
+            report.add(MISSING_FIELD, at / "exec", "the command is empty, or has an empty word")
+    elif probe.grpc is not None:
+        message = "Istio refuses grpc probes"
+        report.add(NOT_ALLOWED_HERE, (at / "grpc").key, message, hint="use tcpSocket or httpGet")
+    else:
+        report.add(MISSING_FIELD, at, "the probe has no httpGet, tcpSocket or exec")
+
+
+def _check_http(report: Report, at: Place, probe: HttpProbe) -> None:
+    check_port(report, at / "port", probe.port)
+    if probe.scheme not in ("", "HTTP", "HTTPS"):
+        message = f'"{probe.scheme}" is not one of HTTP, HTTPS'
+        report.add(UNKNOWN_VALUE, at / "scheme", message)
+    for i, header in enumerate(probe.http_headers):
+        if not _HEADER.fullmatch(header.name):
+            message = f'"{header.name}" is not the name of a header'
+            report.add(VALUE_MALFORMED, at / "httpHeaders" / i / "name", message)

@@ -1,0 +1,284 @@
+"""A plain value is compared with a struct's types, every difference reported at its place.
+
+The slow way, taken when msgspec has refused an object: msgspec stops at the first fault, this goes
+on.
+What remains without the faults is given back, so that the rules can look at the rest.
+"""
+
+import difflib
+import re
+from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from msgspec import inspect
+
+from controlplane.base.codes import NULL_VALUE
+from controlplane.base.codes import UNKNOWN_FIELD
+from controlplane.base.codes import UNKNOWN_VALUE
+from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.codes import WRONG_TYPE
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.base.places import path_text
+from controlplane.kinds.duration import duration
+from controlplane.kinds.spec import Duration
+from controlplane.kinds.spec import Spec
+
+
+class Null(Enum):
+    """What ``null`` is: no field in a built-in kind, mostly a fault in a custom resource."""
+
+    ABSENT = "absent"
+    FAULT = "fault"
+
+
+class Dropped(Enum):
+    """The value had a fault; its field is left out."""
+
+    DROPPED = "dropped"
+
+
+DROPPED: Final = Dropped.DROPPED
+
+ALIASES: Final[Mapping[str, str]] = {"mirror_percent": "mirrorPercent"}
+"""The only names in snake case that Istio's CRDs know (besides ``jwks_uri``); the JSON name wins.
+"""
+
+_ONE_OF: Final = frozenset(
+    {("ConsistentHash", "useSourceIp"), ("HttpRedirect", "port"), ("Abort", "httpStatus")}
+)
+"""Alternatives of a choice: unlike the other optional numbers and switches, the CRDs do not let
+them be null.
+"""
+_NULLABLE: Final = (inspect.BoolType, inspect.IntType, inspect.FloatType)
+_SHOWN: Final = 40  # characters of a text that a message shows
+_PLAIN_INTEGER: Final = re.compile(r"[+-]?\d+")
+
+
+@dataclass(slots=True)
+class Walk:
+    """One comparison of a value with a struct."""
+
+    report: Report
+    null: Null
+
+    def struct(self, at: Place, struct: type[Spec], value: object) -> dict[str, object] | Dropped:
+        """What fits of ``value``; ``DROPPED`` where it is no mapping."""
+        info = inspect.type_info(struct)
+        assert isinstance(info, inspect.StructType), "a Spec is a struct"
+        found = self._struct(at, info, value)
+        return found if isinstance(found, dict) else DROPPED
+
+    def only(self, at: Place, value: Mapping[str, object], known: Collection[str]) -> None:
+        """Report the fields of ``value`` that are none of ``known``."""
+        for name in value:
+            if name not in known:
+                self._unknown_field(at, name, list(known))
+
+    def _value(self, at: Place, wanted: inspect.Type, value: object) -> object:
+        match wanted:
+            case inspect.UnionType():
+                return self._union(at, wanted, value)
+            case inspect.AnyType():
+                return value
+            case _ if value is None:
+                return self._null(at, wanted)
+            case inspect.StructType():
+                return self._struct(at, wanted, value)
+            case inspect.VarTupleType():
+                return self._list(at, wanted.item_type, value)
+            case inspect.DictType():
+                return self._mapping(at, wanted.value_type, value)
+            case inspect.EnumType():
+                return self._enum(at, wanted.cls, value)
+            case inspect.CustomType(cls=cls):
+                return self._duration(at, value) if cls is Duration else value
+            case _:
+                return self._scalar(at, wanted, value)
+
+    def _union(self, at: Place, wanted: inspect.UnionType, value: object) -> object:
+        if value is None and self.null is Null.ABSENT:
+            return DROPPED
+        types = tuple(t for t in wanted.types if not isinstance(t, inspect.NoneType))
+        if value is None and any(isinstance(t, _NULLABLE) for t in types):
+            return None
+        if len(types) == 1:
+            return self._value(at, types[0], value)
+        quiet = Walk(Report(), self.null)
+        for each in types:
+            if quiet._value(at, each, value) is not DROPPED:
+                return value
+        self._wrong_type(at, " or ".join(map(_wanted, types)), value)
+        return DROPPED
+
+    def _null(self, at: Place, wanted: inspect.Type) -> object:
+        if self.null is Null.FAULT:
+            message = f"null stands where {_wanted(wanted)} was wanted"
+            self.report.add(NULL_VALUE, at, message, hint="give it a value, or leave the field out")
+        return DROPPED
+
+    def _struct(self, at: Place, wanted: inspect.StructType, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return self._wrong_type(at, "a mapping", value)
+        fields = {f.encode_name: f for f in wanted.fields}
+        found: dict[str, object] = {}
+        for written, item in value.items():
+            name = ALIASES.get(written, written)
+            if name in fields:
+                if name != written and name in value:
+                    continue
+                if item is None and (wanted.cls.__name__, name) in _ONE_OF:
+                    kept = self._null(at / written, fields[name].type)
+                else:
+                    kept = self._value(at / written, fields[name].type, item)
+                if kept is not DROPPED:
+                    found[name] = kept
+            elif wanted.forbid_unknown_fields:
+                self._unknown_field(at, written, list(fields))
+        return found
+
+    def _unknown_field(self, at: Place, name: str, known: list[str]) -> None:
+        near = nearest(name, known)
+        where = path_text(at.path)[1:] or at.object.kind.name
+        hint = f'rename it to "{near}"' if near else f"{where} has {', '.join(sorted(known))}"
+        self.report.add(UNKNOWN_FIELD, (at / name).key, f'{where} has no field "{name}"', hint=hint)
+
+    def _list(self, at: Place, item_type: inspect.Type, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return self._wrong_type(at, "a list", value)
+        items = (self._value(at / i, item_type, item) for i, item in enumerate(value))
+        return [item for item in items if item is not DROPPED]
+
+    def _mapping(self, at: Place, value_type: inspect.Type, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return self._wrong_type(at, "a mapping", value)
+        items = {key: self._value(at / key, value_type, item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item is not DROPPED}
+
+    def _enum(self, at: Place, wanted: type[Enum], value: object) -> object:
+        names = [str(member.value) for member in wanted]
+        if not isinstance(value, str):
+            return self._wrong_type(at, f"one of {', '.join(names)}", value)
+        if value in names:
+            return value
+        near = nearest(value.upper(), names)
+        hint = f"write {near}" if near else None
+        self.report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {", ".join(names)}', hint=hint)
+        return DROPPED
+
+    def _duration(self, at: Place, value: object) -> object:
+        if not isinstance(value, str):
+            hint = f"write {value}s" if isinstance(value, int) and value is not True else None
+            return self._wrong_type(at, "a duration such as 1.5s or 100ms", value, hint=hint)
+        if duration(value) is None:
+            unit = _PLAIN_INTEGER.fullmatch(value)
+            hint = f"write {value}s" if unit else "write a number with h, m, s or ms: 1.5s, 100ms"
+            message = f'"{value}" is not a duration' + (" (it has no unit)" if unit else "")
+            self.report.add(VALUE_MALFORMED, at, message, hint=hint)
+            return DROPPED
+        return value
+
+    def _scalar(self, at: Place, wanted: inspect.Type, value: object) -> object:
+        match wanted:
+            case inspect.StrType() if isinstance(value, str):
+                return value
+            case inspect.BoolType() if isinstance(value, bool):
+                return value
+            case inspect.FloatType() if _is_number(value):
+                return value
+            case inspect.IntType() if isinstance(value, int) and not isinstance(value, bool):
+                return self._integer(at, wanted, value)
+        return self._wrong_type(at, _wanted(wanted), value)
+
+    def _integer(self, at: Place, wanted: inspect.IntType, value: int) -> object:
+        low, high = wanted.ge, wanted.le if wanted.le is not None else 2**64 - 1
+        if (low is not None and value < low) or value > high:
+            report_range(self.report, at, value, low, high)
+            return DROPPED
+        return value
+
+    def _wrong_type(
+        self, at: Place, wanted: str, value: object, *, hint: str | None = None
+    ) -> Dropped:
+        message = f"{spoken(value)} stands where {wanted} was wanted"
+        self.report.add(WRONG_TYPE, at, message, hint=hint or _type_hint(wanted, value))
+        return DROPPED
+
+
+def report_range(
+    report: Report, at: Place, value: float, low: float | None, high: float | None
+) -> None:
+    """Say that ``value`` lies outside of ``low`` to ``high``."""
+    if low is not None and high is not None:
+        bounds = f"is not between {low} and {high}"
+    else:
+        bounds = f"is below {low}" if low is not None else f"is above {high}"
+    report.add(VALUE_OUT_OF_RANGE, at, f"{value} {bounds}")
+
+
+def nearest(name: str, known: list[str]) -> str | None:
+    """The one of ``known`` that ``name`` is probably a misspelling of."""
+    folded = {_folded(k): k for k in reversed(known)}
+    near = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=0.7)
+    return folded[near[0]] if near else None
+
+
+def spoken(value: object) -> str:
+    """What a value is, in words of YAML: ``the text "80"``, ``a list``."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f'the text "{value if len(value) <= _SHOWN else value[:_SHOWN] + "…"}"'
+        case Mapping():
+            return "a mapping"
+        case _:
+            return "a list"
+
+
+def _wanted(wanted: inspect.Type) -> str:
+    match wanted:
+        case inspect.StrType():
+            return "text"
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType():
+            return "a whole number"
+        case inspect.FloatType():
+            return "a number"
+        case inspect.VarTupleType():
+            return "a list"
+        case inspect.EnumType():
+            return "one of " + ", ".join(str(member.value) for member in wanted.cls)
+        case inspect.CustomType():
+            return "a duration"
+        case _:
+            return "a mapping"
+
+
+def _type_hint(wanted: str, value: object) -> str | None:
+    if wanted == "text" and isinstance(value, bool):
+        return "YAML reads y, n, yes, no, on and off as true or false: put the text in quotes"
+    if wanted == "text" and isinstance(value, int | float):
+        return f'put it in quotes: "{value}"'
+    if wanted == "a list" and value is not None:
+        return "write each item on a line of its own that begins with a dash"
+    if isinstance(value, str) and wanted in ("a number", "a whole number", "true or false"):
+        return "leave out the quotes"
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
