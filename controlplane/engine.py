@@ -344,9 +344,10 @@ class Engine:
 def _declaration(raw: RawObject) -> Declaration:
     report = Report()
     object_ = decode(raw, report)
+    is_refused = report.refused or raw.is_refused
     return Declaration(
         raw=raw,
-        object=None if report.refused else object_,
+        object=None if is_refused else object_,
         diagnostics=tuple(report),
-        is_refused=report.refused,
+        is_refused=is_refused,
     )

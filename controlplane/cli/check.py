@@ -100,7 +100,7 @@ def findings_in(paths: Sequence[Path], mesh_config: Path | None = None) -> Findi
         if isinstance(d.place, Place) and d.code.effect is Effect.REFUSED
     }
     return Findings(
-        diagnostics=shown(found, _Files(engine, (*mesh_text, *contents))),
+        diagnostics=shown(found, _Files(engine, Sources((*mesh_text, *contents)))),
         objects=len(objects),
         refused=len(refused & objects),
     )
@@ -111,13 +111,13 @@ class _Files:
     """Spots as the engine knows them, lines as they were read."""
 
     engine: Engine
-    contents: tuple[FileContent, ...]
+    sources: Sources
 
     def spot(self, place: Place | Spot) -> Spot | None:
         return self.engine.spot(place)
 
     def line(self, spot: Spot) -> str | None:
-        return next((Sources([c]).line(spot) for c in self.contents if c.path == spot.path), None)
+        return self.sources.line(spot)
 
 
 def _mesh(file: Path | None, report: Report) -> tuple[MeshConfig, tuple[FileContent, ...]]:

@@ -184,7 +184,8 @@ class _Reading:
                 f'the key "{duplicate.key}" stands {_times(len(duplicate.places))} in one mapping'
             )
             place = self._refused((*duplicate.path, duplicate.key)) or self._spot(last)
-            self._add(codes.DUPLICATE_KEY, place, message, related=related)
+            hint = "keep one of them"
+            self._add(codes.DUPLICATE_KEY, place, message, hint=hint, related=related)
 
     def _refused(self, path: tuple[Step, ...]) -> Place | None:
         """Refuse the object that ``path`` of the document lies in; ``path`` as a field of it."""

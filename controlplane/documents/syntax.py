@@ -128,7 +128,9 @@ def _second_colon(complaint: _Complaint) -> Fault:
     deeper = _indentation(complaint.line) > _indentation(above)
     if deeper and pair and pair["value"]:
         message = f'this line nests under "{pair["key"]}", which has a value already'
-        return complaint.fault(message, hint="indent both lines alike, or remove that value")
+        hint = "indent both lines alike, or remove that value"
+        key = complaint.line_start + _indentation(complaint.line)
+        return complaint.fault(message, hint=hint, start=key)
     if above.strip():
         start = above_start + _indentation(above)
         return complaint.fault('this line is no "key: value" pair: it has no colon', start=start)

@@ -114,7 +114,7 @@ def test_a_document_becomes_plain_data(text: str, data: Data) -> None:
         ("a:\n\tb: 1\n", "CP0101", 3, "a tab indents this line; YAML indents with spaces"),
         ("key:value\nb: 1\n", "CP0101", 3, 'a space is missing after the colon of "key:"'),
         ("a: b: c\n", "CP0101", 4, 'the value of "a" has a second ": " in it'),
-        ("a: b\n  c: d\n", "CP0101", 8, 'this line nests under "a", which has a value already'),
+        ("a: b\n  c: d\n", "CP0101", 7, 'this line nests under "a", which has a value already'),
         ("a\nb: 1\n", "CP0101", 0, 'this line is no "key: value" pair: it has no colon'),
         ("a: 'x\nb: 1\n", "CP0101", 3, "the quote that opens here is not closed"),
         ("a: [1, 2\nb: 3\n", "CP0101", 3, 'the "[" that opens here is not closed, or a comma is missing in it'),  # noqa: E501  # a row of a table

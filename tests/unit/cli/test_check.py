@@ -1,0 +1,114 @@
+"""``controlplane check``: what it prints and what it exits with."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from click.testing import Result
+
+from controlplane.cli.main import main
+
+GOOD = """\
+apiVersion: v1
+kind: Service
+metadata:
+  name: reviews
+spec:
+  ports:
+  - name: http
+    port: 80
+    targetPort: 80
+"""
+TYPO = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: reviews
+spec:
+  host: reviews
+  subset: []
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mesh").mkdir()
+    return tmp_path / "mesh"
+
+
+def check(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["check", *arguments])
+
+
+def test_a_mesh_without_faults_exits_with_0(here: Path) -> None:
+    (here / "a.yaml").write_text(GOOD)
+
+    result = check("mesh")
+
+    assert (result.output, result.exit_code) == ("0 errors, 0 warnings in 1 object\n", 0)
+
+
+def test_faults_are_shown_and_counted_and_exit_with_1(here: Path) -> None:
+    (here / "a.yaml").write_text(f"{GOOD}---\n{TYPO}---\na: 'b\n")
+
+    result = check("mesh")
+
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        'mesh/a.yaml:17:3: error CP0201: spec has no field "subset"',
+        "   17 |   subset: []",
+        "      |   ^^^^^^",
+        '   hint: rename it to "subsets"',
+        "mesh/a.yaml:19:4: error CP0101: the quote that opens here is not closed",
+        "   19 | a: 'b",
+        "      |    ^",
+        "2 errors, 0 warnings in 2 objects (1 refused)",
+    ]
+
+
+def test_warnings_alone_exit_with_0(here: Path) -> None:
+    (here / "a.yaml").write_text("apiVersion: example.org/v1\nkind: Odd\nmetadata: {name: a}\n")
+
+    result = check("mesh")
+
+    assert result.output.endswith("0 errors, 1 warning in 1 object\n")
+    assert result.exit_code == 0
+
+
+def test_an_object_with_a_key_twice_is_refused(here: Path) -> None:
+    (here / "a.yaml").write_text(GOOD.replace("    port: 80\n", "    port: 80\n    port: 81\n"))
+
+    document = json.loads(check("mesh", "-o", "json").output)
+
+    assert [d["code"] for d in document["diagnostics"]] == ["CP0102"]
+    assert (document["objects"], document["refused"]) == (1, 1)
+
+
+@pytest.mark.parametrize("output", ["text", "json", "github", "sarif"])
+def test_every_output_exits_with_1_for_errors(here: Path, output: str) -> None:
+    (here / "a.yaml").write_text(TYPO)
+
+    result = check("mesh/a.yaml", "--output", output)
+
+    assert result.exit_code == 1
+    assert "CP0201" in result.output
+    assert "mesh/a.yaml" in result.output
+
+
+def test_a_path_that_does_not_exist_exits_with_2(here: Path) -> None:
+    result = check("nowhere")
+
+    assert result.exit_code == 2
+    assert "nowhere does not exist" in result.output
+
+
+def test_a_mesh_config_is_checked_as_well(here: Path) -> None:
+    (here / "a.yaml").write_text(GOOD)
+    (here.parent / "mesh.yaml").write_text("connectTimeout: soon\n")
+
+    result = check("mesh", "--mesh-config", "mesh.yaml")
+
+    assert "mesh.yaml:1" in result.output
+    assert "soon" in result.output
