@@ -20,10 +20,12 @@ SHARDS: Final = 256
 def shard_of(name: str) -> int:
     """The shard that ``name`` lives in; the same in every run and on every machine.
 
-    Of a cluster's name (``outbound|80|v1|reviews.default``) only the host counts, which is behind
-    the last bar: everything that concerns a host is in the shard of that host.
+    Of a cluster's name (``outbound|80|v1|reviews.default``, ``outbound_.80_._.reviews.default``)
+    only the host counts, at its end: everything that concerns a host is in the shard of that host.
     """
-    return zlib.crc32(name[name.rfind("|") + 1 :].encode()) % SHARDS
+    mark = "_." if name.startswith("outbound_.") else "|"
+    _, _, host = name.rpartition(mark)
+    return zlib.crc32(host.encode()) % SHARDS
 
 
 @dataclass(frozen=True, slots=True)

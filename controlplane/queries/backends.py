@@ -21,17 +21,20 @@ from controlplane.graph import derived
 from controlplane.model.cluster_name import BLACK_HOLE
 from controlplane.model.locality import Vantage
 from controlplane.model.proxy import Client
-from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Role
+from controlplane.model.server import PassMeshTls
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clusters import ANYWHERE
 from controlplane.queries.clusters import Destination
+from controlplane.queries.clusters import Reach
 from controlplane.queries.clusters import assignment
 from controlplane.queries.clusters import cluster
 from controlplane.queries.clusters import destinations
 from controlplane.queries.clusters import secrets_of
 from controlplane.queries.clusters import vantage_of
-from controlplane.queries.rules import Viewpoint
+from controlplane.queries.gateways import gateway_servers
+from controlplane.queries.gateways import selected_gateways
 from controlplane.queries.rules import ranking_label_names
 from controlplane.queries.rules import viewpoint
 from controlplane.queries.services import hosts_of_shard
@@ -42,25 +45,48 @@ from controlplane.queries.services import service_of
 class Scope:
     """What of a client bears on its clusters; ``vantage`` bears on few of them."""
 
-    viewpoint: Viewpoint
-    role: Role
-    families: tuple[IpFamily, ...]
+    reach: Reach
     vantage: Vantage
 
 
 @derived
 def scope(graph: Graph, client: Client) -> Scope:
     """Runs again when a rule that selects clients by label, or ranks endpoints by labels, comes or
-    goes.
+    goes, or a Gateway of the client's.
     """
     ranking = ranking_label_names(graph)
-    labels = tuple(pair for pair in client.labels if pair[0] in ranking)
     return Scope(
-        viewpoint(graph, client.namespace, client.labels),
-        client.role,
-        client.families,
-        Vantage(locality=client.locality, labels=labels),
+        reach(graph, client),
+        Vantage(
+            locality=client.locality,
+            labels=tuple(pair for pair in client.labels if pair[0] in ranking),
+        ),
     )
+
+
+def reach(graph: Graph, client: Client) -> Reach:
+    passes = client.role is Role.GATEWAY and passes_mesh_tls(graph, client.labels)
+    seen_from = viewpoint(graph, client.namespace, client.labels)
+    return Reach(seen_from, client.role, client.families, passes)
+
+
+@derived
+def passes_mesh_tls(graph: Graph, labels: Labels) -> bool:
+    """Whether a Gateway for proxies with ``labels`` has an AUTO_PASSTHROUGH server."""
+    return any(
+        isinstance(server.service, PassMeshTls)
+        for key in selected_gateways(graph, labels)
+        for server in gateway_servers(graph, key)
+    )
+
+
+@derived
+def mesh_tls_destinations(graph: Graph, client: Client) -> tuple[Destination, ...]:
+    """The destinations that AUTO_PASSTHROUGH servers lead to, by SNI; runs again when one comes or
+    goes.
+    """
+    seen = reach(graph, client)
+    return tuple(d for i in range(SHARDS) for d in _mesh_tls_of_shard(graph, seen, i))
 
 
 @derived
@@ -83,9 +109,8 @@ def client_secrets(graph: Graph, client: Client) -> frozenset[tuple[SecretUse, s
 
     Runs again when the names in a shard change, not when a policy does.
     """
-    seen = scope(graph, client)
-    by_place = (seen.viewpoint, seen.role, seen.families)
-    return frozenset().union(*(_secrets_of_shard(graph, *by_place, i) for i in range(SHARDS)))
+    seen = reach(graph, client)
+    return frozenset().union(*(_secrets_of_shard(graph, seen, i) for i in range(SHARDS)))
 
 
 @derived
@@ -103,7 +128,7 @@ def _clusters_of_shard(graph: Graph, seen: Scope, shard: int) -> Mapping[str, Re
     """Runs again when a cluster of one of the shard's hosts comes, goes or changes."""
     made = (
         cluster(graph, destination, _vantage_in_cluster(graph, destination, seen.vantage))
-        for destination in _of_shard(graph, seen.viewpoint, seen.role, seen.families, shard)
+        for destination in _of_shard(graph, seen.reach, shard)
     )
     found = {resource.name: resource for resource in made if resource is not None}
     if shard == shard_of(BLACK_HOLE):
@@ -116,35 +141,28 @@ def _assignments_of_shard(graph: Graph, seen: Scope, shard: int) -> Mapping[str,
     """Runs again when the endpoints of one of the shard's hosts change, or are ranked otherwise."""
     made = (
         assignment(graph, destination, vantage_of(graph, destination, seen.vantage))
-        for destination in _of_shard(graph, seen.viewpoint, seen.role, seen.families, shard)
+        for destination in _of_shard(graph, seen.reach, shard)
     )
     return {resource.name: resource for resource in made if resource is not None}
 
 
 @derived
-def _secrets_of_shard(
-    graph: Graph,
-    seen_from: Viewpoint,
-    role: Role,
-    families: tuple[IpFamily, ...],
-    shard: int,
-) -> frozenset[tuple[SecretUse, str]]:
+def _secrets_of_shard(graph: Graph, seen: Reach, shard: int) -> frozenset[tuple[SecretUse, str]]:
     return frozenset(
         named
-        for destination in _of_shard(graph, seen_from, role, families, shard)
+        for destination in _of_shard(graph, seen, shard)
         for named in secrets_of(graph, destination)
     )
 
 
-def _of_shard(
-    graph: Graph,
-    seen_from: Viewpoint,
-    role: Role,
-    families: tuple[IpFamily, ...],
-    shard: int,
-) -> Iterator[Destination]:
+@derived
+def _mesh_tls_of_shard(graph: Graph, seen: Reach, shard: int) -> tuple[Destination, ...]:
+    return tuple(d for d in _of_shard(graph, seen, shard) if d.is_indicated)
+
+
+def _of_shard(graph: Graph, seen: Reach, shard: int) -> Iterator[Destination]:
     for host in hosts_of_shard(graph, shard):
-        yield from destinations(graph, host, seen_from, role, families)
+        yield from destinations(graph, host, seen)
 
 
 def _vantage_in_cluster(graph: Graph, destination: Destination, client: Vantage) -> Vantage:

@@ -18,7 +18,6 @@ from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
 from controlplane.model.backend import Backend
-from controlplane.model.cluster_name import outbound
 from controlplane.model.locality import BY_DISTANCE
 from controlplane.model.locality import Group
 from controlplane.model.locality import Vantage
@@ -71,6 +70,18 @@ class Destination:
     subset: str | None
     role: Role
     families: tuple[IpFamily, ...]
+    is_indicated: bool = False
+    """Whether it takes the mesh's own TLS through, which names it by SNI (AUTO_PASSTHROUGH)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What of a client decides which destinations it has."""
+
+    viewpoint: Viewpoint
+    role: Role
+    families: tuple[IpFamily, ...]
+    passes_mesh_tls: bool = False
 
 
 @derived
@@ -89,23 +100,25 @@ def mesh_defaults(graph: Graph) -> MeshDefaults:
 
 
 @derived
-def destinations(
-    graph: Graph, host: Host, client: Viewpoint, role: Role, families: tuple[IpFamily, ...]
-) -> tuple[Destination, ...]:
+def destinations(graph: Graph, host: Host, client: Reach) -> tuple[Destination, ...]:
     """What a client reaches of ``host``: each port, and each subset of it.
 
     Runs again when the declarations of the host, or which rules govern it, change.
     """
-    found = service(graph, host, client.namespace)
+    found = service(graph, host, client.viewpoint.namespace)
     if found is None or found.resolution is Resolution.ALIAS:
         return ()
-    rules = governing_rules(graph, host, found.namespace, client)
+    rules = governing_rules(graph, host, found.namespace, client.viewpoint)
     names = (None, *_subset_names(graph, rules))
+    twins = (False, True) if client.passes_mesh_tls and not found.is_external else (False,)
     return tuple(
-        Destination(host, found.namespace, rules, port.number, name, role, families)
+        Destination(
+            host, found.namespace, rules, port.number, name, client.role, client.families, twin
+        )
         for port in found.ports
         if port.protocol is not Protocol.UDP
         for name in names
+        for twin in twins
     )
 
 
@@ -154,9 +167,8 @@ def assignment(graph: Graph, destination: Destination, client: Vantage) -> Resou
     part = _part(graph, destination)
     if part is None or not _is_discovered(part, destination.role):
         return None
-    name = outbound(part.port.number, destination.subset, destination.host)
     groups = _groups(graph, destination, part, client)
-    return resource(TypeUrl.ENDPOINT, name, load_assignment(name, groups))
+    return resource(TypeUrl.ENDPOINT, part.name, load_assignment(part.name, groups))
 
 
 def secrets_of(graph: Graph, destination: Destination) -> tuple[tuple[SecretUse, str], ...]:
@@ -200,7 +212,14 @@ def _part(graph: Graph, destination: Destination) -> Part | None:
         if rule is not None
         else mesh_policy(graph)
     )
-    return Part(service=found, port=port, subset=subset, rule=rule, policy=policy)
+    return Part(
+        service=found,
+        port=port,
+        subset=subset,
+        rule=rule,
+        policy=policy,
+        is_indicated=destination.is_indicated,
+    )
 
 
 def _groups(

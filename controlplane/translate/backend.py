@@ -82,13 +82,24 @@ class MeshDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One cluster's share of a service: a port, perhaps a subset, and the policy for them."""
+    """One cluster's share of a service: a port, perhaps a subset, and the policy for them.
+
+    ``is_indicated`` is the twin that takes the mesh's own TLS through as it is, chosen by its SNI.
+    """
 
     service: Service
     port: ServicePort
     subset: Subset | None
     rule: DestinationRule | None
     policy: TrafficPolicy
+    is_indicated: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the cluster."""
+        subset = self.subset.name if self.subset is not None else None
+        spell = indicated if self.is_indicated else outbound
+        return spell(self.port.number, subset, self.service.host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +124,13 @@ def backend(
     """The backend; ``None`` where there is none: a name for DNS without endpoints, a subset of
     DYNAMIC_DNS.
     """
-    service, port, policy = part.service, part.port, part.policy
+    port, policy = part.port, part.policy
     where = discovery(part, mesh, known, role=role, families=families)
     if where is None:
         return None
     pool = policy.pool or ConnectionPool()
     return Backend(
-        name=outbound(port.number, part.subset.name if part.subset else None, service.host),
+        name=part.name,
         origin=_origin(part),
         discovery=where,
         balancer=(policy.load_balancer or LoadBalancer()).balancer,
@@ -173,7 +184,9 @@ def members(part: Part, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]
     return tuple(
         endpoint
         for endpoint in endpoints
-        if selects(wanted, endpoint.labels) and (endpoint.is_ready or keeps_unready)
+        if selects(wanted, endpoint.labels)
+        and (endpoint.is_ready or keeps_unready)
+        and (endpoint.takes_mutual_tls or not part.is_indicated)
     )
 
 
@@ -290,6 +303,8 @@ def _upstream_tls(
     """What the rule says; where it says nothing, mutual TLS with what takes it, if that is in the
     mesh.
     """
+    if part.is_indicated:
+        return None
     match part.policy.tls:
         case Plaintext():
             return None
