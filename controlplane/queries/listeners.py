@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from typing import Final
 from typing import assert_never
 
 from controlplane.base.codes import SNI_TAKEN
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import subset_of
+from controlplane.base.names import PortNumber
 from controlplane.base.places import Place
 from controlplane.base.shelf import Shelf
 from controlplane.base.shelf import shelf
@@ -20,11 +23,14 @@ from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
+from controlplane.model.cluster_name import indicated
 from controlplane.model.listening import Address
 from controlplane.model.listening import Chain
+from controlplane.model.listening import ForwardStream
 from controlplane.model.listening import Listener
 from controlplane.model.listening import ListenerSettings
 from controlplane.model.listening import RouteRequests
+from controlplane.model.listening import Share
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
@@ -36,6 +42,7 @@ from controlplane.model.server import Server
 from controlplane.model.server import ServeRequests
 from controlplane.model.server import ServeStreams
 from controlplane.model.tls import SecretName
+from controlplane.queries.backends import mesh_tls_destinations
 from controlplane.queries.gateways import addresses
 from controlplane.queries.gateways import door
 from controlplane.queries.gateways import outlines as outlines
@@ -46,6 +53,15 @@ from controlplane.queries.streams import named_streams
 from controlplane.queries.streams import stream
 from controlplane.translate.istio.gateway_merge import door_table_name
 from controlplane.translate.istio.listener_settings import gateway_settings
+
+MESH_PROTOCOLS: Final = (
+    "istio",
+    "istio-peer-exchange",
+    "istio-http/1.0",
+    "istio-http/1.1",
+    "istio-h2",
+)
+"""What clients offer in the mesh's own TLS (ALPN); nothing else is let through by SNI alone."""
 
 
 @derived
@@ -186,9 +202,26 @@ def _chains(graph: Graph, client: Client, door: Door, server: Server) -> Iterato
         case PassTls():
             yield from map(_named_chain, named_streams(graph, client, server))
         case PassMeshTls():
-            pass
+            yield from _mesh_chains(graph, client, server)
         case _:
             assert_never(server.service)
+
+
+def _mesh_chains(graph: Graph, client: Client, server: Server) -> Iterator[_Claim]:
+    """A chain for each destination of the mesh within the server's hosts, by its server name."""
+    for destination in mesh_tls_destinations(graph, client):
+        if any(subset_of(destination.host, host.host) for host in server.hosts):
+            name = indicated(PortNumber(destination.port), destination.subset, destination.host)
+            yield _Claim(
+                chain=Chain(
+                    handling=ForwardStream(
+                        stat_prefix=name, shares=(Share(cluster=name, weight=1),)
+                    ),
+                    server_names=(name.lower(),),
+                    application_protocols=MESH_PROTOCOLS,
+                ),
+                place=server.place,
+            )
 
 
 def _request_chain(door: Door, server: Server) -> Iterator[_Claim]:
