@@ -139,14 +139,39 @@ def _spec(
         walked = list(faults)
         report.diagnostics.extend(walked)
     about = About(key=raw.key, annotations=metadata.annotations, labels=metadata.labels, body=body)
-    ruled = Report()
-    served.rules(ruled, place, spec, about)
-    report_unsupported(ruled, place, raw.key.kind, spec)
+    ruled = _ruled(served, place, spec, about)
     if walked:
         report.diagnostics.extend(d for d in ruled if not _follows(d, walked))
     else:
         report.diagnostics.extend(ruled)
     return spec
+
+
+def _ruled(served: Served, at: Place, spec: Spec, about: About) -> Report:
+    """What the rules say.
+
+    Places cost more than the rules, so they are made only where there is a fault.
+    """
+    for place in (Nowhere(at.object), at):
+        report = Report()
+        served.rules(report, place, spec, about)
+        report_unsupported(report, place, served.kind, spec)
+        if not report:
+            break
+    return report
+
+
+class Nowhere(Place):
+    """For rules that are only asked whether there is a fault: every field of it is itself."""
+
+    __slots__ = ()
+
+    def __truediv__(self, step: object) -> Place:
+        return self
+
+    @property
+    def key(self) -> Place:
+        return self
 
 
 def _fast(served: Served, body: Mapping[str, object]) -> Spec | None:

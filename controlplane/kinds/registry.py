@@ -51,41 +51,36 @@ Rules = Callable[[Report, Place, Any, About], None]
 """Any: each takes the struct that stands beside it in the registry."""
 
 NETWORKING: Final = "networking.istio.io"
-_NETWORKING_VERSIONS: Final = ("v1", "v1beta1", "v1alpha3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """A kind that has an effect here.
 
-    ``whole``: the struct is the body without its head, not the body's ``spec``. ``custom``: a
-    custom resource, whose
+    ``api_versions``: what ``apiVersion`` may say, the preferred one first. ``whole``: the struct is
+    the body without its head, not the body's ``spec``. ``custom``: a custom resource, whose
     ``null`` values its schema mostly refuses; in the built-in kinds they are absent fields.
     """
 
     kind: Kind
-    versions: tuple[str, ...]
+    api_versions: tuple[str, ...]
     spec: type[Spec]
     rules: Rules
     whole: bool = False
     custom: bool = False
 
-    @property
-    def api_versions(self) -> tuple[str, ...]:
-        """``networking.istio.io/v1``, …: what ``apiVersion`` may say."""
-        prefix = f"{self.kind.group}/" if self.kind.group else ""
-        return tuple(prefix + version for version in self.versions)
-
 
 def _istio(kind: Kind, spec: type[Spec], rules: Rules) -> Served:
-    return Served(kind=kind, versions=_NETWORKING_VERSIONS, spec=spec, rules=rules, custom=True)
+    versions = tuple(f"{NETWORKING}/{version}" for version in ("v1", "v1beta1", "v1alpha3"))
+    return Served(kind=kind, api_versions=versions, spec=spec, rules=rules, custom=True)
 
 
-def _whole(
-    kind: Kind, spec: type[Spec], rules: Rules, versions: tuple[str, ...] = ("v1",)
-) -> Served:
-    return Served(kind=kind, versions=versions, spec=spec, rules=rules, whole=True)
+def _whole(kind: Kind, spec: type[Spec], rules: Rules, versions: tuple[str, ...]) -> Served:
+    return Served(kind=kind, api_versions=versions, spec=spec, rules=rules, whole=True)
 
+
+_SLICE_VERSIONS: Final = ("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1")
+_CORE: Final = ("v1",)
 
 SERVED: Final[Mapping[Kind, Served]] = {
     served.kind: served
@@ -96,13 +91,13 @@ SERVED: Final[Mapping[Kind, Served]] = {
         _istio(SERVICE_ENTRY, ServiceEntry, service_entry),
         _istio(WORKLOAD_ENTRY, WorkloadEntry, workload_entry),
         _istio(WORKLOAD_GROUP, WorkloadGroup, workload_group),
-        Served(kind=SERVICE, versions=("v1",), spec=Service, rules=kubernetes.service),
-        _whole(ENDPOINT_SLICE, EndpointSlice, kubernetes.endpoint_slice, ("v1", "v1beta1")),
-        _whole(ENDPOINTS, Endpoints, kubernetes.endpoints),
-        _whole(POD, Pod, kubernetes.pod),
-        _whole(SECRET, Secret, kubernetes.secret),
-        _whole(CONFIG_MAP, ConfigMap, kubernetes.config_map),
-        _whole(NAMESPACE, NamespaceBody, kubernetes.namespace),
+        Served(kind=SERVICE, api_versions=_CORE, spec=Service, rules=kubernetes.service),
+        _whole(ENDPOINT_SLICE, EndpointSlice, kubernetes.endpoint_slice, _SLICE_VERSIONS),
+        _whole(ENDPOINTS, Endpoints, kubernetes.endpoints, _CORE),
+        _whole(POD, Pod, kubernetes.pod, _CORE),
+        _whole(SECRET, Secret, kubernetes.secret, _CORE),
+        _whole(CONFIG_MAP, ConfigMap, kubernetes.config_map, _CORE),
+        _whole(NAMESPACE, NamespaceBody, kubernetes.namespace, _CORE),
     )
 }
 

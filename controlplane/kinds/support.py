@@ -7,6 +7,7 @@ The table is the whole truth about them: the README's table of supported fields 
 from collections.abc import Iterator
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -54,11 +55,13 @@ def _uses(at: Place, value: object, path: list[str]) -> Iterator[Place]:
                 yield from _uses(at / path[0], found, path[1:])
 
 
+@cache
 def _attributes(struct: type[msgspec.Struct]) -> dict[str, str]:
     """Attribute names by JSON name."""
     return dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
 
 
+@cache
 def _empty(struct: type[msgspec.Struct]) -> msgspec.Struct:
     return struct()
 

@@ -26,6 +26,7 @@ def check_headers(report: Report, at: Place, headers: Headers | None) -> None:
         for where, name, value in _values(place, headers.request):
             _check_request_name(report, where, name)
             _check_value(report, where, name, value)
+        _warn_of_empty(report, place / "set", headers.request)
         _check_removed(report, place, headers.request)
     if headers.response is not None:
         place = at / "headers" / "response"
@@ -86,9 +87,13 @@ def _check_value(report: Report, at: Place, name: str, value: str) -> None:
     fault = header_value_fault(value)
     if fault is not None:
         report.add(VALUE_MALFORMED, at, f'the value "{value}" of header "{name}" {fault}')
-    elif not value and at.path[-2] == "set" and "request" in at.path:
-        message = f'the empty value of header "{name}" does not overwrite what the client sent'
-        report.add(NO_EFFECT, at, message, hint=f"remove the header: remove: [{name}]")
+
+
+def _warn_of_empty(report: Report, at: Place, operations: HeaderOperations) -> None:
+    for name, value in operations.set.items():
+        if not value:
+            message = f'the empty value of header "{name}" does not overwrite what the client sent'
+            report.add(NO_EFFECT, at / name, message, hint=f"remove the header: remove: [{name}]")
 
 
 def _is_authority(name: str) -> bool:

@@ -123,7 +123,7 @@ def check_redirect(report: Report, at: Place, rule: HttpRoute) -> None:
         report.add(VALUE_OUT_OF_RANGE, at / "redirectCode", f"{code} is not between 300 and 399")
     elif code and code not in REDIRECT_CODES:
         known = ", ".join(map(str, REDIRECT_CODES))
-        message = f"Envoy cannot redirect with {code}, so the rule is left out"
+        message = f"Envoy cannot redirect with {code}, so the rule answers 500"
         report.add(CANNOT_WORK, at / "redirectCode", message, hint=f"use one of {known}")
     if redirect.scheme not in ("", "http", "https"):
         message = f'"{redirect.scheme}" is not one of http, https'

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from controlplane.base.codes import MISSING_FIELD
@@ -113,6 +114,7 @@ def _check_slice_endpoint(
             report.add(VALUE_MALFORMED, place, f'"{address}" is not an {address_type} address')
 
 
+@lru_cache(maxsize=16_384)
 def _address_type(address: str) -> str | None:
     try:
         return f"IPv{ipaddress.ip_address(address).version}"
