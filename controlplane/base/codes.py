@@ -83,7 +83,6 @@ UNKNOWN_DELEGATE: Final = _dangling(
 )
 HOST_NOT_SERVED: Final = _warning("CP0306", "no server of the Gateway has the VirtualService's host")
 SHADOWED_RULE: Final = _warning("CP0307", "an earlier rule takes every request of this one")
-UNSUPPORTED_STATUS: Final = _dangling("CP0308", "Envoy cannot answer with this status")
 ROUTE_REFUSED: Final = _dangling("CP0309", "Envoy would refuse the route")
 
 # Servers of Gateways
@@ -114,6 +113,9 @@ ADDRESS_NOT_NUMERIC: Final = _warning(
 )
 RULE_POLICY_HIDDEN: Final = _warning(
     "CP0327", "an older rule for the host already sets what this rule sets"
+)
+SERVICE_WITHOUT_ENDPOINTS: Final = Code(
+    "CP0328", Severity.INFO, Effect.NONE, "nothing that is declared is an endpoint of the Service"
 )
 
 # Routes

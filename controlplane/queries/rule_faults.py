@@ -1,0 +1,157 @@
+"""What in a DestinationRule does nothing: its host, a subset, or a policy that another rule sets.
+
+Such a rule harms nobody else, so all of these are warnings; a route to one of its subsets answers
+503, which the route's own analysis says.
+"""
+
+from controlplane.base.codes import RULE_POLICY_HIDDEN
+from controlplane.base.codes import SUBSET_WITHOUT_ENDPOINTS
+from controlplane.base.codes import UNKNOWN_RULE_HOST
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_wildcard
+from controlplane.base.names import CLUSTER_DOMAIN
+from controlplane.base.names import Host
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.endpoint import selects
+from controlplane.model.proxy import Labels
+from controlplane.model.traffic_policy import DestinationRule
+from controlplane.queries.destination_faults import services_by_name
+from controlplane.queries.endpoints import endpoints_of
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.rules import rule_of
+from controlplane.queries.rules import rules_of_host
+from controlplane.queries.services import declarations_of_host
+from controlplane.queries.services import service_of
+
+
+@derived
+def destination_rule_faults(graph: Graph, key: ObjectKey) -> None:
+    """Runs again when the rule, its host's declarations or endpoints, or another rule for the host
+    changes.
+    """
+    rule = rule_of(graph, key)
+    if rule is None or is_wildcard(rule.host):
+        return
+    report = Report()
+    if declarations_of_host(graph, rule.host):
+        _report_subsets(report, graph, rule)
+    else:
+        _report_host(report, graph, rule)
+    _report_hidden(report, graph, rule)
+    graph.note(*report)
+
+
+def _report_host(report: Report, graph: Graph, rule: DestinationRule) -> None:
+    declared = OBJECT(graph, rule.key)
+    written = declared.spec.host if declared is not None else rule.host
+    meant = "" if written == rule.host else f" ({rule.host})"
+    report.add(
+        UNKNOWN_RULE_HOST,
+        Place(rule.key) / "spec" / "host",
+        f'host "{written}"{meant} is declared by no Service and no ServiceEntry, so the rule does '
+        "nothing",
+        hint=_elsewhere(graph, rule.host),
+    )
+
+
+def _elsewhere(graph: Graph, host: Host) -> str | None:
+    """The Service of that name in another namespace, which is most likely meant."""
+    name, _, rest = host.partition(".")
+    parts = rest.split(".")
+    is_local = len(parts) == 1 or rest.endswith(f".svc.{CLUSTER_DOMAIN}")
+    found = services_by_name(graph, name) if is_local else ()
+    return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}" if found else None
+
+
+def _report_subsets(report: Report, graph: Graph, rule: DestinationRule) -> None:
+    """Subsets without endpoints, where there are endpoints at all."""
+    endpoints = _endpoints(graph, rule.host)
+    if not endpoints:
+        return
+    for i, subset in enumerate(rule.subsets):
+        if any(selects(subset.labels, endpoint.labels) for endpoint in endpoints):
+            continue
+        report.add(
+            SUBSET_WITHOUT_ENDPOINTS,
+            Place(rule.key) / "spec" / "subsets" / i / "labels",
+            f'no endpoint of {_short(rule.host)} has the labels of subset "{subset.name}" '
+            f"({_spoken(subset.labels)})",
+            note=_what_there_is(endpoints, subset.labels),
+            hint=None
+            if any(endpoint.labels for endpoint in endpoints)
+            else "declare the Pods, or WorkloadEntries: an EndpointSlice holds no labels",
+        )
+
+
+def _endpoints(graph: Graph, host: Host) -> tuple[Endpoint, ...]:
+    """The endpoints of every service that ``host`` is, of all its ports."""
+    found = (
+        service_of(graph, host, namespace)
+        for namespace in sorted({key.namespace for key in declarations_of_host(graph, host)})
+    )
+    return tuple(
+        endpoint
+        for service in found
+        if service is not None
+        for port in service.ports
+        for endpoint in endpoints_of(graph, host, service.namespace, port.name)
+    )
+
+
+def _what_there_is(endpoints: tuple[Endpoint, ...], wanted: Labels) -> str | None:
+    """The values that endpoints do have for the labels wanted."""
+    names = {name for name, _ in wanted}
+    there = sorted({pair for e in endpoints for pair in e.labels if pair[0] in names})
+    return f"the endpoints have {_spoken(tuple(there))}" if there else None
+
+
+def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:
+    """What an older rule of the namespace for the same host and clients sets already."""
+    others = (
+        other
+        for key in rules_of_host(graph, (rule.namespace, rule.host))
+        if key != rule.key and (other := rule_of(graph, key)) is not None
+    )
+    older = sorted(
+        (
+            other
+            for other in others
+            if (other.created, other.key.name) < (rule.created, rule.key.name)
+            and other.selector == rule.selector
+            and other.export_to == rule.export_to
+        ),
+        key=lambda other: (other.created, other.key.name),
+    )
+    at = Place(rule.key) / "spec"
+    for other in older:
+        if rule.policy is not None and other.policy is not None:
+            _hidden(report, at / "trafficPolicy", other, "has a trafficPolicy, which counts alone")
+            break
+    for i, subset in enumerate(rule.subsets):
+        first = next((other for other in older if other.subset(subset.name) is not None), None)
+        if first is not None:
+            place = at / "subsets" / i / "name"
+            _hidden(report, place, first, f'declares the subset "{subset.name}", which counts')
+
+
+def _hidden(report: Report, at: Place, other: DestinationRule, what: str) -> None:
+    report.add(
+        RULE_POLICY_HIDDEN,
+        at,
+        f"{other.key.spoken} is for the same host, comes first and {what}",
+        hint=f"move it into {other.key.spoken}",
+        related=(Related(place=Place(other.key), message="comes first"),),
+    )
+
+
+def _short(host: Host) -> str:
+    return host.removesuffix(f".svc.{CLUSTER_DOMAIN}")
+
+
+def _spoken(labels: Labels) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in labels)

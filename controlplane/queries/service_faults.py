@@ -1,0 +1,187 @@
+"""What in a Service or ServiceEntry leads nowhere: a host that another declares, a selector that
+selects nothing, a port that no workload has, an address that nobody looks up.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from controlplane.base.codes import ADDRESS_NOT_NUMERIC
+from controlplane.base.codes import HOST_DECLARED_TWICE
+from controlplane.base.codes import NOTHING_SELECTED
+from controlplane.base.codes import SERVICE_WITHOUT_ENDPOINTS
+from controlplane.base.codes import UNKNOWN_TARGET_PORT
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.core.endpoints import ENDPOINTS
+from controlplane.kinds.core.pod import POD
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.object import Object
+from controlplane.model.endpoint import UNIX
+from controlplane.model.endpoint import is_ip
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import labels_of
+from controlplane.model.service import Resolution
+from controlplane.model.service import Service
+from controlplane.queries.endpoints import selected_workloads
+from controlplane.queries.endpoints import slices_of_service
+from controlplane.queries.gateways import gateways_by_label
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.services import declarations_of_host
+from controlplane.queries.services import hosts_of
+from controlplane.queries.services import service_of
+from controlplane.translate.kubernetes.endpoints import container_port
+from controlplane.translate.kubernetes.service import service_host
+
+
+@derived
+def service_faults(graph: Graph, key: ObjectKey) -> None:
+    """Runs again when the Service, or what it selects, changes."""
+    declared = OBJECT(graph, key)
+    found = (
+        service_of(graph, service_host(declared), key.namespace) if declared is not None else None
+    )
+    if found is None or found.selector is None or found.resolution is Resolution.ALIAS:
+        return
+    if slices_of_service(graph, (key.namespace, key.name)):
+        return
+    if OBJECT(graph, ObjectKey(ENDPOINTS, key.namespace, key.name)) is not None:
+        return
+    report = Report()
+    workloads = selected_workloads(graph, key.namespace, found.selector)
+    if workloads:
+        _report_target_ports(report, graph, key, found, workloads)
+    elif not any(gateways_by_label(graph, pair) for pair in found.selector):
+        report.add(
+            SERVICE_WITHOUT_ENDPOINTS,
+            Place(key) / "spec" / "selector",
+            f"the selector ({_spoken(found.selector)}) selects no Pod and no WorkloadEntry of "
+            f"{key.namespace}, and no EndpointSlice is for {key.name}: requests get 503",
+        )
+    graph.note(*report)
+
+
+@derived
+def service_entry_faults(graph: Graph, key: ObjectKey) -> None:
+    """Runs again when the ServiceEntry, another declaration of its hosts, or what it selects
+    changes.
+    """
+    declared = OBJECT(graph, key)
+    if declared is None:
+        return
+    report = Report()
+    _report_shared_hosts(report, graph, declared)
+    if declared.spec.workload_selector is not None:
+        _report_selection(report, graph, declared)
+    graph.note(*report)
+
+
+def _report_target_ports(
+    report: Report, graph: Graph, key: ObjectKey, found: Service, workloads: tuple[ObjectKey, ...]
+) -> None:
+    declared = [o for workload in workloads if (o := OBJECT(graph, workload)) is not None]
+    for i, port in enumerate(found.ports):
+        if isinstance(port.target, int) or any(_has_port(o, port.target) for o in declared):
+            continue
+        names = sorted({name for o in declared for name in _port_names(o)})
+        report.add(
+            UNKNOWN_TARGET_PORT,
+            Place(key) / "spec" / "ports" / i / "targetPort",
+            f'no workload that the Service selects has a port named "{port.target}"',
+            note=f"their ports are {', '.join(names)}" if names else "their ports have no names",
+            hint="write the number of the port, or name it in the Pods",
+        )
+
+
+def _has_port(workload: Object[Any], name: str) -> bool:
+    if workload.kind == POD:
+        return container_port(workload, name) is not None
+    return name in workload.spec.ports
+
+
+def _port_names(workload: Object[Any]) -> Iterator[str]:
+    if workload.kind == WORKLOAD_ENTRY:
+        yield from workload.spec.ports
+        return
+    for container in workload.spec.spec.containers:
+        yield from (port.name for port in container.ports if port.name)
+
+
+def _report_shared_hosts(report: Report, graph: Graph, declared: Object[Any]) -> None:
+    """Hosts that another object declares before this one, whose ports or clients differ by that."""
+    for i, host in enumerate(hosts_of(declared)):
+        others = [key for key in declarations_of_host(graph, host) if key != declared.key]
+        if not others:
+            continue
+        own = service_of(graph, host, declared.namespace)
+        first = own.declared_by[0] if own is not None else declared.key
+        at = Place(declared.key) / "spec" / "hosts" / i
+        if first != declared.key:
+            if own is not None and not _adds_all_ports(declared, own):
+                _report_first(
+                    report, at, first, "its ports count and these add only endpoints of equal ports"
+                )
+        elif any(other.namespace != declared.namespace for other in others):
+            _report_elsewhere(report, at, declared.namespace, others)
+
+
+def _adds_all_ports(declared: Object[Any], own: Service) -> bool:
+    names = {port.name for port in own.ports}
+    return own.declared_by[0].kind != SERVICE and {p.name for p in declared.spec.ports} <= names
+
+
+def _report_first(report: Report, at: Place, first: ObjectKey, what: str) -> None:
+    report.add(
+        HOST_DECLARED_TWICE,
+        at,
+        f"{first.spoken} declares this host too and comes first: {what}",
+        related=(Related(place=Place(first), message="comes first"),),
+    )
+
+
+def _report_elsewhere(
+    report: Report, at: Place, namespace: Namespace, others: list[ObjectKey]
+) -> None:
+    other = next(key for key in others if key.namespace != namespace)
+    report.add(
+        HOST_DECLARED_TWICE,
+        at,
+        f"{other.spoken} declares this host too: a client gets one of them, by what each exports",
+        hint="export each to its own namespace, or keep one",
+        related=(Related(place=Place(other), message="declares it too"),),
+    )
+
+
+def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> None:
+    selector = labels_of(dict(declared.spec.workload_selector.labels))
+    workloads = selected_workloads(graph, declared.namespace, selector)
+    if not workloads:
+        report.add(
+            NOTHING_SELECTED,
+            Place(declared.key) / "spec" / "workloadSelector" / "labels",
+            f"no WorkloadEntry and no Pod of {declared.namespace} has {_spoken(selector)}",
+        )
+    found = service_of(graph, hosts_of(declared)[0], declared.namespace)
+    if found is None or found.resolution.is_looked_up:
+        return
+    for key in workloads:
+        workload = OBJECT(graph, key)
+        if workload is None or key.kind != WORKLOAD_ENTRY:
+            continue
+        address = workload.spec.address
+        if address and not is_ip(address) and not address.startswith(UNIX):
+            report.add(
+                ADDRESS_NOT_NUMERIC,
+                Place(key) / "spec" / "address",
+                f'address "{address}" is a name, and {declared.key.spoken} looks no names up',
+                hint=f"set resolution: DNS in {declared.key.spoken}",
+            )
+
+
+def _spoken(labels: Labels) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in labels) or "any label"
