@@ -45,9 +45,9 @@ from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.queries.services import hosts_of
 from controlplane.queries.services import service_of
-from controlplane.translate.istio.workload_entry import workload_labels
 from controlplane.translate.kubernetes.endpoints import container_port
 from controlplane.translate.kubernetes.service import service_host
+from controlplane.translate.workload import workload_labels
 
 Where = tuple[Namespace, str]
 

@@ -31,8 +31,8 @@ from controlplane.model.service import ServicePort
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.queries.services import service_of
+from controlplane.translate import workload as workloads
 from controlplane.translate.istio import service_entry as entries
-from controlplane.translate.istio import workload_entry as workloads
 from controlplane.translate.kubernetes import endpoints as kubernetes
 
 Pair = tuple[str, str]

@@ -27,6 +27,7 @@ from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.translate.istio import service_entry as entries
 from controlplane.translate.kubernetes import service as kubernetes
+from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
 
 Declaration = Object[Any]
 """A Service or a ServiceEntry; its kind tells which."""
@@ -121,7 +122,7 @@ def _service(graph: Graph, declared: Declaration, host: Host) -> Service:
 @derived
 def _namespace_distribution(graph: Graph, namespace: Namespace) -> str | None:
     found = OBJECT(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
-    return None if found is None else found.annotations.get(kubernetes.TRAFFIC_DISTRIBUTION)
+    return None if found is None else found.annotations.get(TRAFFIC_DISTRIBUTION)
 
 
 def _joined(services: list[Service]) -> Service:

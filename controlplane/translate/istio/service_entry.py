@@ -21,10 +21,10 @@ from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.model.service import ServicePort
 from controlplane.model.visibility import visibility
-from controlplane.translate.istio.workload_entry import endpoint
-from controlplane.translate.kubernetes.service import TRAFFIC_DISTRIBUTION
-from controlplane.translate.kubernetes.service import nearness
+from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
+from controlplane.translate.nearness import nearness
 from controlplane.translate.protocol import protocol_of_word
+from controlplane.translate.workload import endpoint
 
 CONNECT_STRATEGY: Final = "istio.io/connect-strategy"
 RACE: Final = "RACE_FIRST_TCP_CONNECT"

@@ -20,9 +20,9 @@ from controlplane.model.endpoint import is_ip
 from controlplane.model.endpoint import locality_of_labels
 from controlplane.model.proxy import labels_of
 from controlplane.model.service import ServicePort
-from controlplane.translate.istio.workload_entry import TLS_MODE_LABEL
-from controlplane.translate.istio.workload_entry import endpoint
-from controlplane.translate.istio.workload_entry import workload_labels
+from controlplane.translate.workload import TLS_MODE_LABEL
+from controlplane.translate.workload import endpoint
+from controlplane.translate.workload import workload_labels
 
 PodAt = Callable[[str, str], Object[Pod] | None]
 """Finds the pod behind an address: by the name that the endpoint refers to, else by the address."""

@@ -4,7 +4,6 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/se
 ``pkg/kube/conversion``.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from controlplane.base.hosts import fqdn
@@ -14,26 +13,21 @@ from controlplane.kinds.core.service import Service as Spec
 from controlplane.kinds.core.service import ServicePort as PortSpec
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import labels_of
-from controlplane.model.service import Nearness
 from controlplane.model.service import Origin
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.model.service import ServicePort
 from controlplane.model.visibility import visibility
+from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
+from controlplane.translate.nearness import nearness
 from controlplane.translate.protocol import protocol_of_port
 
 EXPORT_TO: Final = "networking.istio.io/exportTo"
-TRAFFIC_DISTRIBUTION: Final = "networking.istio.io/traffic-distribution"
 ACCOUNT_ANNOTATIONS: Final = (
     "alpha.istio.io/canonical-serviceaccounts",
     "alpha.istio.io/kubernetes-serviceaccounts",
 )
 HEADLESS: Final = "None"
-_DISTRIBUTIONS: Final[Mapping[str, Nearness]] = {
-    "preferclose": Nearness.ZONE,
-    "prefersamezone": Nearness.ZONE,
-    "prefersamenode": Nearness.NODE,
-}
 
 
 def service(
@@ -77,12 +71,6 @@ def service(
 
 def service_host(declared: Object[Spec]) -> Host:
     return fqdn(declared.name, declared.namespace)
-
-
-def nearness(*said: str | None) -> Nearness | None:
-    """The first that is said decides, and a word that is unknown asks for nothing."""
-    word = next((word for word in said if word is not None), "")
-    return _DISTRIBUTIONS.get(word.lower())
 
 
 def _resolution(spec: Spec) -> Resolution:

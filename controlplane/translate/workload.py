@@ -1,4 +1,5 @@
-"""A WorkloadEntry, alone or inline in a ServiceEntry, becomes an endpoint of one port.
+"""A WorkloadEntry, alone, inline in a ServiceEntry or behind a Service, becomes an endpoint of one
+port.
 
 Source: https://istio.io/latest/docs/reference/config/networking/workload-entry/
 """

@@ -1,0 +1,22 @@
+"""How near a service's traffic should stay, in the words that Services and ServiceEntries share.
+
+Source: https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from controlplane.model.service import Nearness
+
+TRAFFIC_DISTRIBUTION: Final = "networking.istio.io/traffic-distribution"
+_DISTRIBUTIONS: Final[Mapping[str, Nearness]] = {
+    "preferclose": Nearness.ZONE,
+    "prefersamezone": Nearness.ZONE,
+    "prefersamenode": Nearness.NODE,
+}
+
+
+def nearness(*said: str | None) -> Nearness | None:
+    """The first that is said decides, and a word that is unknown asks for nothing."""
+    word = next((word for word in said if word is not None), "")
+    return _DISTRIBUTIONS.get(word.lower())
