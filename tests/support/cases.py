@@ -3,9 +3,11 @@
 ``input.yaml``    what a user would write; a comment ``# error CP0302`` expects that code there
 ``case.toml``     ``title`` (the rule, a sentence), ``source`` (where it comes from), ``compare``
                   (patterns: ``routes/http.8080``), ``proxies`` (default: the ingress gateway)
+``mesh.yaml``     MeshConfig, where the case has one
 ``expected.yaml`` for each proxy, those resources and no others
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable
@@ -21,13 +23,15 @@ from typing import Final
 
 import yaml
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryResponse
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToJson
 
+from controlplane.base.diagnostics import Report
 from controlplane.base.names import Namespace
 from controlplane.base.places import Spot
 from controlplane.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import labels_of
@@ -84,7 +88,10 @@ class Case:
         return self.folder / "expected.yaml"
 
     def mesh(self) -> MeshConfig:
-        return MeshConfig()
+        file = self.folder / "mesh.yaml"
+        if not file.exists():
+            return MeshConfig()
+        return decode_mesh_config(file.read_text(encoding="utf-8"), file, Report())
 
     def compared(self, resources: Bytes) -> dict[str, Any]:
         """The resources that the case is about, as plain data."""
@@ -148,7 +155,7 @@ def resources_of(engine: Engine, proxy: Proxy) -> Bytes:
 def _plain(framed: bytes) -> Any:
     """Envoy's JSON of one framed resource, without the type that its name says already."""
     message = DiscoveryResponse.FromString(framed).resources[0]
-    plain = MessageToDict(message, preserving_proto_field_name=True)
+    plain = json.loads(MessageToJson(message, preserving_proto_field_name=True))
     plain.pop("@type")
     return plain
 
