@@ -78,25 +78,34 @@ def resource(type_url: TypeUrl, name: str, message: Message) -> Resource:
 
 
 def resource_of_bytes(type_url: TypeUrl, name: str, value: bytes) -> Resource:
-    """As ``resource``, for a message that is serialized already."""
+    """As ``resource``, for a message that is serialized already; copied once for each form."""
     version = xxhash.xxh3_128_hexdigest(value)
-    packed = length_delimited(1, type_url.value.encode()) + length_delimited(2, value)
-    body = (
-        length_delimited(1, version.encode())
-        + length_delimited(2, packed)
-        + length_delimited(3, name.encode())
+    type_and_value = length_delimited(1, type_url.value.encode()) + _head(2, len(value))
+    packed_head = _head(2, len(type_and_value) + len(value)) + type_and_value
+    version_and_packed = length_delimited(1, version.encode()) + packed_head
+    name_at_end = length_delimited(3, name.encode())
+    length = len(version_and_packed) + len(value) + len(name_at_end)
+    return Resource(
+        name,
+        version,
+        b"".join((packed_head, value)),
+        b"".join((_head(2, length), version_and_packed, value, name_at_end)),
     )
-    return Resource(name, version, length_delimited(2, packed), length_delimited(2, body))
 
 
 def length_delimited(number: int, value: bytes) -> bytes:
     """A length-delimited protobuf field."""
-    length, size = len(value), bytearray()
+    return b"".join((_head(number, len(value)), value))
+
+
+def _head(number: int, length: int) -> bytes:
+    """What stands before the bytes of a length-delimited field: its number and its length."""
+    size = bytearray((number << 3 | 2,))
     while length > 0x7F:
         size.append(length & 0x7F | 0x80)
         length >>= 7
     size.append(length)
-    return b"".join((bytes((number << 3 | 2,)), size, value))
+    return bytes(size)
 
 
 def packed(resource: Resource) -> Any:

@@ -21,6 +21,7 @@ from controlplane.base.names import PortNumber
 from controlplane.base.shelf import shard_of
 from controlplane.model.gateway import HttpServer
 from controlplane.model.gateway import RouteTableOutline
+from controlplane.model.gateway import ServerHost
 
 ANY_NAMESPACE: Final = Namespace("*")
 
@@ -69,7 +70,7 @@ class Admission:
 
         Istio works out its routes once, with that server's port.
         """
-        met = (server for server in self.earlier if server_meets(server, namespace, hosts))
+        met = (server for server in self.earlier if meets(server.hosts, namespace, hosts))
         return next(map(entrance_of, met), self.entrance)
 
 
@@ -79,11 +80,13 @@ def entrance_of(server: HttpServer) -> Entrance:
     return Entrance(server.gateway, server.port, https)
 
 
-def server_meets(server: HttpServer, namespace: Namespace, hosts: tuple[Host, ...]) -> bool:
+def meets(
+    server_hosts: tuple[ServerHost, ...], namespace: Namespace, hosts: tuple[Host, ...]
+) -> bool:
     """Whether a server and a VirtualService of ``namespace`` have a host in common."""
     return any(
         overlap(served.host, host)
-        for served in server.hosts
+        for served in server_hosts
         if served.namespace in (None, namespace)
         for host in hosts
     )

@@ -6,6 +6,7 @@ into the table: the rest of the table is bytes that are kept.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from controlplane.base.hosts import is_ip
 from controlplane.base.hosts import subset_of
@@ -38,6 +39,7 @@ from controlplane.queries.virtual_services import odd_wildcards
 from controlplane.queries.virtual_services import route_defaults
 from controlplane.queries.virtual_services import standing
 
+GROUP: Final = 16  # shards that are joined before all are; the square root of their number
 Spelling = tuple[Host, tuple[Admission, ...]]
 """A host as it was written, and whom the servers admit to it."""
 
@@ -68,15 +70,24 @@ def table(graph: Graph, servers: Reception, client: Client) -> Resource | None:
 
     Runs again when a virtual host in it comes, goes or changes.
     """
-    shards = [virtual_hosts(graph, servers, client, shard) for shard in range(SHARDS)]
-    if not any(shards):
+    groups = [
+        virtual_host_group(graph, servers, client, first) for first in range(0, SHARDS, GROUP)
+    ]
+    if not any(groups):
         port = servers.outline.servers[0].port if servers.outline.servers else 0
-        shards = [
+        groups = [
             framed_virtual_host(
                 f"blackhole:{port}", "*", (), demands_tls=False, tells_attempt=False
             )
         ]
-    return route_table(servers.outline.name, shards)
+    return route_table(servers.outline.name, groups)
+
+
+@derived
+def virtual_host_group(graph: Graph, servers: Reception, client: Client, first: int) -> bytes:
+    """The virtual hosts in the shards from ``first``, joined: an edit reads one group, not all."""
+    shards = range(first, first + GROUP)
+    return b"".join(virtual_hosts(graph, servers, client, shard) for shard in shards)
 
 
 @derived

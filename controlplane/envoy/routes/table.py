@@ -55,7 +55,7 @@ def framed_virtual_host(
 
 
 def route_table(name: str, virtual_hosts: Iterable[bytes]) -> Resource:
-    """A route table; the port in a request's authority is ignored when its virtual host is chosen."""
+    """A route table; ports in requests' authorities do not count when a virtual host is chosen."""
     head = encoded(
         RouteConfiguration(
             name=name,

@@ -133,7 +133,7 @@ def _common(root: Mapping[str, V], leaf: Mapping[str, V]) -> Iterator[tuple[V, V
 
 
 def _texts_conflict(root: StringMatch | None, leaf: StringMatch | None) -> bool:
-    """A regex stands alone; an exact root takes itself, a prefix what begins with it; else nothing."""
+    """A regex stands alone; an exact root takes itself, a prefix what begins so; else nothing."""
     if root is None or leaf is None:
         return False
     if root.regex and (leaf.regex or leaf.prefix or leaf.exact):

@@ -74,7 +74,7 @@ class Defaults:
 
 
 def redirect(spec: HttpRedirect, *, port: int, https: bool) -> RedirectTo | Respond:
-    """The redirect as seen on a server's declared ``port``; ``https`` when clients speak TLS to it."""
+    """The redirect as seen on a server's declared ``port``; ``https``: clients speak TLS to it."""
     status = spec.redirect_code or 301
     if status not in REDIRECTS:
         return CANNOT_REDIRECT

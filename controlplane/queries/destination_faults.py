@@ -1,0 +1,224 @@
+"""Destinations that lead nowhere: a host, a port or a subset that nobody declares.
+
+Which proxies will ask is not known here, so a destination is at fault only when it leads nowhere
+for proxies in the object's own namespace and in those of its Gateways alike.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.codes import UNKNOWN_HOST
+from controlplane.base.codes import UNKNOWN_PORT
+from controlplane.base.codes import UNKNOWN_SUBSET
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import fqdn
+from controlplane.base.names import CLUSTER_DOMAIN
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.base.places import Place
+from controlplane.graph import Graph
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.object import Object
+from controlplane.model.service import Service
+from controlplane.queries.objects import index
+from controlplane.queries.rules import governing_rules
+from controlplane.queries.rules import rule_of
+from controlplane.queries.rules import rules_of_host
+from controlplane.queries.rules import viewpoint
+from controlplane.queries.services import declarations_of_host
+from controlplane.queries.services import service
+from controlplane.queries.services import service_of
+
+
+@index(SERVICE)
+def services_by_name(declared: Object[KubernetesService]) -> Iterator[tuple[str, ObjectKey]]:
+    yield declared.name, declared.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who may ask: the object's namespace, and where the proxies of its Gateways may be.
+
+    ``ports`` are those its servers listen on, for destinations that leave the port out; none where
+    the object serves sidecars too.
+    """
+
+    owner: Namespace
+    viewers: tuple[Namespace, ...]
+    ports: tuple[PortNumber, ...]
+
+
+def check_destination(
+    report: Report, at: Place, graph: Graph, asker: Asker, destination: Destination
+) -> None:
+    """Report what of a destination is declared nowhere; the first of host, port and subset."""
+    host = fqdn(destination.host, asker.owner)
+    found = _seen(graph, host, asker)
+    if found is None:
+        _report_host(report, at / "host", graph, asker, destination.host, host)
+        return
+    target = found if found.alias is None else _seen(graph, found.alias, asker)
+    if target is None:
+        report.add(
+            UNKNOWN_HOST,
+            at / "host",
+            f'host "{destination.host}" stands for {found.alias}, which no Service or ServiceEntry '
+            "declares",
+            hint=f"declare {found.alias} with a ServiceEntry",
+        )
+        return
+    _check_port(report, at, asker, destination, found, target)
+    if destination.subset:
+        _check_subset(report, at / "subset", graph, asker, found, destination.subset)
+
+
+def _seen(graph: Graph, host: Host, asker: Asker) -> Service | None:
+    own = service_of(graph, host, asker.owner)
+    if own is not None and any(own.visibility.admits(viewer) for viewer in asker.viewers):
+        return own
+    for viewer in asker.viewers:
+        found = service(graph, host, viewer)
+        if found is not None:
+            return found
+    return None
+
+
+def _report_host(
+    report: Report, at: Place, graph: Graph, asker: Asker, written: str, host: Host
+) -> None:
+    hidden = declarations_of_host(graph, host)
+    if hidden:
+        report.add(
+            UNKNOWN_HOST,
+            at,
+            f'host "{written}" is declared by {hidden[0].spoken}, which does not export it to '
+            f"{_listed(asker.viewers)}",
+            hint=f'add "{asker.viewers[0]}" to exportTo of {hidden[0].spoken}',
+            related=(Related(place=Place(hidden[0]), message=f"declares {host}"),),
+        )
+        return
+    meant = "" if written == host else f" ({host})"
+    report.add(
+        UNKNOWN_HOST,
+        at,
+        f'host "{written}"{meant} is declared by no Service and no ServiceEntry',
+        hint=_elsewhere(graph, written),
+    )
+
+
+def _elsewhere(graph: Graph, written: str) -> str | None:
+    """A short name that is a Service's in another namespace is most likely that one."""
+    name, _, rest = written.partition(".")
+    namespace = rest.removesuffix(f".{CLUSTER_DOMAIN}").removesuffix(".svc")
+    others = services_by_name(graph, name)
+    named = [key for key in others if key.namespace == namespace]
+    if rest and not named and not rest.endswith(f".svc.{CLUSTER_DOMAIN}"):
+        return None
+    found = named or list(others)
+    return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}" if found else None
+
+
+def _check_port(
+    report: Report,
+    at: Place,
+    asker: Asker,
+    destination: Destination,
+    named: Service,
+    target: Service,
+) -> None:
+    declared = tuple(port.number for port in target.ports)
+    note = f"{target.declared_by[0].spoken} declares {_listed(declared)}"
+    if destination.port is not None:
+        if destination.port.number not in declared:
+            report.add(
+                UNKNOWN_PORT,
+                at / "port" / "number",
+                f"port {destination.port.number} of {_short(target.host)} is not declared",
+                note=note,
+                hint=_add_port(destination.port.number, declared),
+            )
+    elif len(named.ports) != 1 and asker.ports and not {*asker.ports} & {*declared}:
+        report.add(
+            UNKNOWN_PORT,
+            at,
+            f"the destination names no port, and {_short(named.host)} has {_count(named)}",
+            note=note,
+            hint="write port: {number: …} with one of them" if declared else None,
+        )
+
+
+def _add_port(number: int, declared: tuple[PortNumber, ...]) -> str:
+    return (
+        f"write {declared[0]}" if len(declared) == 1 else f"write one of them instead of {number}"
+    )
+
+
+def _check_subset(
+    report: Report,
+    at: Place,
+    graph: Graph,
+    asker: Asker,
+    named: Service,
+    subset: str,
+) -> None:
+    host = named.host
+    keys = _rules(graph, asker, named)
+    rules = [rule for key in keys if (rule := rule_of(graph, key)) is not None]
+    if any(rule.subset(subset) is not None for rule in rules):
+        return
+    message = f'subset "{subset}" of {_short(host)} is not declared'
+    if not rules:
+        report.add(
+            UNKNOWN_SUBSET,
+            at,
+            message,
+            note=f"no DestinationRule is for {host}",
+            hint=f'add a DestinationRule for {host} with the subset "{subset}"',
+        )
+        return
+    first = rules[0]
+    names = tuple(named.name for rule in rules for named in rule.subsets)
+    declares = f"declares {_listed(names)}" if names else "declares no subsets"
+    report.add(
+        UNKNOWN_SUBSET,
+        at,
+        message,
+        note=f"{first.key.spoken} {declares}",
+        hint=f'add subset "{subset}" to {first.key.spoken}',
+        related=(Related(place=Place(first.key), message=declares),),
+    )
+
+
+def _rules(graph: Graph, asker: Asker, named: Service) -> tuple[ObjectKey, ...]:
+    """The rules that may govern a service for one of those who ask, whatever their labels are."""
+    keys: dict[ObjectKey, None] = {}
+    for viewer in asker.viewers:
+        seen_from = viewpoint(graph, viewer, ())
+        keys |= dict.fromkeys(governing_rules(graph, named.host, named.namespace, seen_from))
+    for viewer in asker.viewers:
+        for key in rules_of_host(graph, (viewer, named.host)):
+            rule = rule_of(graph, key)
+            if rule is not None and rule.selector is not None:
+                keys[key] = None
+    return tuple(keys)
+
+
+def _short(host: Host) -> str:
+    """``reviews.default`` for ``reviews.default.svc.cluster.local``: how messages name a host."""
+    return host.removesuffix(f".svc.{CLUSTER_DOMAIN}")
+
+
+def _count(named: Service) -> str:
+    return f"{len(named.ports)} ports" if named.ports else "none of its own"
+
+
+def _listed(words: Iterable[object]) -> str:
+    """``v1, v2 and v3``."""
+    *first, last = [str(word) for word in words] or ["nothing"]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,291 @@
+"""What leads nowhere in a VirtualService: destinations, gateways, hosts, delegates, rules that
+others hide. Found without any proxy: this is what ``check`` shows.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from controlplane.base.codes import DELEGATE_CONFLICT
+from controlplane.base.codes import HOST_NOT_SERVED
+from controlplane.base.codes import SHADOWED_RULE
+from controlplane.base.codes import UNKNOWN_DELEGATE
+from controlplane.base.codes import UNKNOWN_GATEWAY
+from controlplane.base.codes import UNUSED_DELEGATE
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.base.places import Place
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.virtual_service import HttpMatch
+from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.object import Object
+from controlplane.model.gateway import ServerHost
+from controlplane.model.reception import meets
+from controlplane.model.visibility import visibility
+from controlplane.queries.destination_faults import Asker
+from controlplane.queries.destination_faults import check_destination
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import index
+from controlplane.queries.virtual_services import bound_at
+from controlplane.queries.virtual_services import delegate_key
+from controlplane.queries.virtual_services import standing
+from controlplane.translate.istio.delegate import merged_rule
+from controlplane.translate.istio.gateway import server_hosts
+from controlplane.translate.istio.gateway_reference import MESH
+from controlplane.translate.istio.virtual_service import complete_rules
+from controlplane.translate.istio.virtual_service import virtual_service_gateways
+from controlplane.translate.istio.virtual_service import virtual_service_hosts
+from controlplane.translate.istio.virtual_service_faults import check_alone
+from controlplane.translate.istio.virtual_service_faults import destinations
+
+Declared = Object[VirtualService]
+HOSTS_IN_A_NOTE: Final = 8
+
+
+@index(GATEWAY)
+def gateways_by_name(gateway: Object[Gateway]) -> Iterator[tuple[str, ObjectKey]]:
+    yield gateway.name, gateway.key
+
+
+@index(VIRTUAL_SERVICE)
+def roots_of_delegate(declared: Declared) -> Iterator[tuple[ObjectKey, ObjectKey]]:
+    """The VirtualServices that delegate to one."""
+    for rule in declared.spec.http:
+        if rule.delegate is not None:
+            yield delegate_key(rule.delegate, declared.namespace), declared.key
+
+
+@derived
+def virtual_service_faults(graph: Graph, key: ObjectKey) -> None:
+    """Notes what leads nowhere in one VirtualService.
+
+    Runs again when it changes, or a Gateway, service, DestinationRule or VirtualService that it
+    refers to or shares a host with.
+    """
+    declared = OBJECT(graph, key)
+    if declared is None:
+        return
+    report = Report()
+    gateways = _gateways(report, graph, declared)
+    check_alone(report, declared)
+    _check_hosts(report, declared, gateways)
+    asker = _asker(graph, declared, gateways)
+    for at, destination in destinations(declared):
+        check_destination(report, at, graph, asker, destination)
+    _check_delegates(report, graph, declared)
+    _check_delegated(report, graph, declared)
+    _check_shadows(report, graph, declared)
+    graph.note(*report)
+
+
+def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[Gateway], ...]:
+    """The Gateways that it names; those that do not exist are reported."""
+    found: list[Object[Gateway]] = []
+    names = declared.spec.gateways
+    for i, reference in enumerate(virtual_service_gateways(declared)):
+        if reference == MESH:
+            continue
+        namespace, _, name = reference.partition("/")
+        gateway = OBJECT(graph, ObjectKey(GATEWAY, Namespace(namespace), name))
+        if gateway is not None:
+            found.append(gateway)
+            continue
+        others = [f'"{key.namespace}/{name}"' for key in gateways_by_name(graph, name)]
+        report.add(
+            UNKNOWN_GATEWAY,
+            Place(declared.key) / "spec" / "gateways" / i,
+            f'gateway "{names[i]}" does not exist: there is no Gateway {reference}',
+            hint=f"write {others[0]}" if others else None,
+        )
+    return tuple(found)
+
+
+def _asker(graph: Graph, declared: Declared, gateways: tuple[Object[Gateway], ...]) -> Asker:
+    """Who asks for the destinations. A delegate is asked for by those who ask for its roots."""
+    if not declared.spec.hosts:
+        roots = roots_of_delegate(graph, declared.key)
+        viewers = {declared.namespace, *(root.namespace for root in roots)}
+        for root in roots:
+            found = OBJECT(graph, root)
+            if found is not None:
+                viewers |= {gateway.namespace for gateway in _existing(graph, found)}
+        return Asker(owner=declared.namespace, viewers=_first(declared, viewers), ports=())
+    viewers = {declared.namespace, *(gateway.namespace for gateway in gateways)}
+    ports = {
+        PortNumber(server.port.number)
+        for gateway in gateways
+        for server in gateway.spec.servers
+        if server.port is not None
+    }
+    asked_by_sidecars = MESH in virtual_service_gateways(declared)
+    return Asker(
+        owner=declared.namespace,
+        viewers=_first(declared, viewers),
+        ports=() if asked_by_sidecars else tuple(sorted(ports)),
+    )
+
+
+def _existing(graph: Graph, declared: Declared) -> tuple[Object[Gateway], ...]:
+    return _gateways(Report(), graph, declared)
+
+
+def _first(declared: Declared, viewers: set[Namespace]) -> tuple[Namespace, ...]:
+    return (declared.namespace, *sorted(viewers - {declared.namespace}))
+
+
+def _check_hosts(report: Report, declared: Declared, gateways: tuple[Object[Gateway], ...]) -> None:
+    """A host that no server of the Gateways has is served nowhere."""
+    if not gateways or MESH in virtual_service_gateways(declared):
+        return
+    served = tuple(
+        host
+        for gateway in gateways
+        for server in gateway.spec.servers
+        for host in server_hosts(server, gateway.namespace)
+    )
+    names = " and ".join(gateway.key.spoken for gateway in gateways)
+    for i, host in enumerate(virtual_service_hosts(declared)):
+        if not meets(served, declared.namespace, (host,)):
+            report.add(
+                HOST_NOT_SERVED,
+                Place(declared.key) / "spec" / "hosts" / i,
+                f'host "{host}" is not served: no server of {names} has it for VirtualServices of '
+                f"namespace {declared.namespace}",
+                note=f"its servers have {_spoken_hosts(served)}",
+                hint=_other_case(served, declared.namespace, host),
+            )
+
+
+def _other_case(served: tuple[ServerHost, ...], namespace: Namespace, host: Host) -> str | None:
+    folded = tuple(ServerHost(Host(s.host.lower()), s.namespace) for s in served)
+    if not meets(folded, namespace, (Host(host.lower()),)):
+        return None
+    return "spell the host as the server does: the two are compared with their case"
+
+
+def _spoken_hosts(served: tuple[ServerHost, ...]) -> str:
+    words = list(
+        dict.fromkeys(f"{s.namespace}/{s.host}" if s.namespace else s.host for s in served)
+    )
+    more = len(words) - HOSTS_IN_A_NOTE
+    return ", ".join(words[:HOSTS_IN_A_NOTE]) + (f" and {more} more" if more > 0 else "")
+
+
+def _check_delegates(report: Report, graph: Graph, declared: Declared) -> None:
+    if not declared.spec.hosts:
+        return
+    at = Place(declared.key) / "spec" / "http"
+    for i, rule in enumerate(complete_rules(declared)):
+        if rule.delegate is not None:
+            key = delegate_key(rule.delegate, declared.namespace)
+            _check_delegate(report, at / i / "delegate", graph, declared.namespace, key)
+
+
+def _check_delegate(
+    report: Report, at: Place, graph: Graph, root: Namespace, key: ObjectKey
+) -> None:
+    found = OBJECT(graph, key)
+    related = (Related(place=Place(key), message="is what the rule delegates to"),)
+    if found is None:
+        message = f"the rule has no effect: there is no {key.spoken} to delegate to"
+        report.add(UNKNOWN_DELEGATE, at / "name", message)
+        return
+    if found.spec.hosts:
+        message = f"the rule has no effect: {key.spoken} has hosts, so it is no delegate"
+        hint = f"remove the hosts of {key.spoken}"
+        report.add(UNKNOWN_DELEGATE, at / "name", message, hint=hint, related=related)
+        return
+    default = mesh_config(graph).default_virtual_service_export_to
+    if not visibility(found.spec.export_to or default, key.namespace).admits(root):
+        message = f"the rule has no effect: {key.spoken} is not exported to namespace {root}"
+        hint = f'add "{root}" to exportTo of {key.spoken}'
+        report.add(UNKNOWN_DELEGATE, at / "name", message, hint=hint, related=related)
+        return
+
+
+def _check_delegated(report: Report, graph: Graph, declared: Declared) -> None:
+    """A delegate that nobody uses, and its rules that contradict every rule that leads to them."""
+    if declared.spec.hosts:
+        return
+    roots = [
+        rule
+        for key in roots_of_delegate(graph, declared.key)
+        if (root := OBJECT(graph, key)) is not None
+        for rule in complete_rules(root)
+        if rule.delegate is not None and delegate_key(rule.delegate, root.namespace) == declared.key
+    ]
+    at = Place(declared.key) / "spec"
+    if not roots:
+        message = "no rule delegates to this VirtualService without hosts, so it has no effect"
+        report.add(UNUSED_DELEGATE, at, message)
+        return
+    for i, leaf in enumerate(complete_rules(declared)):
+        if all(merged_rule(root, leaf) is None for root in roots):
+            message = "no request gets to this rule: the rules that delegate here contradict it"
+            report.add(DELEGATE_CONFLICT, at / "http" / i, message)
+
+
+def _check_shadows(report: Report, graph: Graph, declared: Declared) -> None:
+    """Rules of which every match is one of another VirtualService that goes before at a gateway."""
+    reported: set[int] = set()
+    for gateway in virtual_service_gateways(declared):
+        for host in virtual_service_hosts(declared):
+            for key in bound_at(graph, (gateway, host)):
+                if key != declared.key and _goes_before(graph, key, declared.key, gateway):
+                    other = OBJECT(graph, key)
+                    if other is not None:
+                        _check_shadow(report, declared, other, f"{host} at {gateway}", reported)
+
+
+def _goes_before(graph: Graph, key: ObjectKey, other: ObjectKey, gateway: str) -> bool:
+    """Whether ``key`` goes before ``other`` for proxies in the Gateway's namespace."""
+    client = Namespace(gateway.partition("/")[0])
+    first, second = standing(graph, key, client), standing(graph, other, client)
+    return first is not None and second is not None and first < second
+
+
+def _check_shadow(
+    report: Report, declared: Declared, other: Declared, where: str, reported: set[int]
+) -> None:
+    taken = {
+        text: i
+        for i, rule in reversed(tuple(enumerate(complete_rules(other))))
+        if rule.delegate is None
+        for text in _matches(rule)
+    }
+    for i, rule in enumerate(complete_rules(declared)):
+        texts = _matches(rule)
+        if i in reported or not all(text in taken for text in texts):
+            continue
+        reported.add(i)
+        related = Place(other.key) / "spec" / "http" / taken[texts[0]]
+        report.add(
+            SHADOWED_RULE,
+            Place(declared.key) / "spec" / "http" / i,
+            f"no request for {where} gets to this rule: {other.key.spoken} goes before, and takes "
+            "all that it matches",
+            hint="put the rules for one host into one VirtualService, in the order they are meant",
+            related=(Related(place=related, message="takes them"),),
+        )
+
+
+def _matches(rule: HttpRoute) -> tuple[bytes, ...]:
+    """What the rule asks for, block by block, without names."""
+    return tuple(msgspec.json.encode(_bare(block)) for block in rule.match or (HttpMatch(),))
+
+
+def _bare(block: HttpMatch) -> HttpMatch:
+    uri = None if block.uri in (StringMatch(prefix="/"), StringMatch(regex=".*")) else block.uri
+    return msgspec.structs.replace(block, name="", stat_prefix="", uri=uri)
