@@ -4,6 +4,7 @@ Everything runs in the network of the test (``network.own_network``), so the YAM
 port, and requests go to the gateway's own address.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from tests.support.upstream import running_upstreams
 
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 LOOPBACK: Final = "127.0.0.1"
+WHOLE: Final = "mesh.yaml"
+"""The one file of a mesh whose configuration is given as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,22 @@ class Workload:
             *(self.role, self.name, "--namespace", self.namespace),
             *("--service-account", self.name, "--ip", self.address, *labels),
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What the control plane says of itself and its proxies."""
+
+    revision: int
+    proxies: list[dict[str, Any]]
+
+    def answered(self, before: int) -> bool:
+        """Whether a revision after ``before`` is in force, and every proxy has answered it."""
+        return self.revision > before and all(
+            proxy["revision"] == self.revision
+            and not any(kind["standing"] == "waiting" for kind in proxy["types"])
+            for proxy in self.proxies
+        )
 
 
 class ControlPlane:
@@ -76,6 +95,11 @@ class ControlPlane:
 
     def admin(self, path: str) -> Answer:
         return send(f"http://{LOOPBACK}:{self.admin_port}{path}", address=LOOPBACK)
+
+    def status(self) -> Status:
+        said = json.loads(self.admin("/api/v1/status").body)
+        proxies = [proxy["proxy"] | {"rejected": proxy["rejected"]} for proxy in said["proxies"]]
+        return Status(revision=said["revision"], proxies=proxies)
 
     def command(self, *arguments: str) -> str:
         """What a command prints; ``AssertionError`` with its complaint where it fails."""
@@ -114,11 +138,17 @@ class Mesh:
         draft.rename(file)
 
     def apply(self, text: str) -> None:
-        """Make ``text`` the whole configuration."""
-        self.write("mesh.yaml", text)
+        """Make ``text`` the whole configuration, and wait until the gateway has answered it."""
         for file in self.control_plane.config.glob("*.yaml"):
-            if file.name != "mesh.yaml":
-                file.unlink()
+            if file.name != WHOLE:
+                self.edited(file.unlink)
+        self.edited(lambda: self.write(WHOLE, text))
+
+    def edited(self, edit: Callable[[], None]) -> None:
+        """Make an edit that changes a file, and wait until every proxy has answered it."""
+        before = self.control_plane.status().revision
+        edit()
+        eventually("the edit is answered", lambda: self.control_plane.status().answered(before))
 
     def delete(self, name: str) -> None:
         (self.control_plane.config / name).unlink()
