@@ -35,6 +35,7 @@ class Flight:
     payload: Payload
     before: Shelf[Resource]
     awaited: bool
+    is_trial: bool
 
 
 @dataclass(slots=True)
@@ -99,6 +100,11 @@ class Ledger:
     @property
     def busy(self) -> bool:
         return bool(self.trials) or self.awaiting > 0
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether the culprit of a refused response is being looked for."""
+        return bool(self.trials) or any(flight.is_trial for flight in self.flights.values())
 
     @property
     def rejections(self) -> tuple[Rejected, ...]:

@@ -91,7 +91,9 @@ class Session(ABC):
 
     def tire(self, type_url: TypeUrl) -> tuple[Output, ...]:
         """The answer for ``type_url`` is overdue: go on without it."""
-        self._ledgers[type_url].tire()
+        ledger = self._ledgers[type_url]
+        if self.trial_width > 1 or not ledger.is_on_trial:
+            ledger.tire()
         return tuple(self._flush())
 
     def arrived(self) -> tuple[Output, ...]:
@@ -198,16 +200,24 @@ class Session(ABC):
         """Note what the client has in scope and ``target`` has not; forget what came back."""
         for name in self._shared.change(ledger.given, target).removed:
             if ledger.covers(name):
-                ledger.leave(name, ledger.given.get(name))
+                ledger.leave(name, self._form(ledger, name, ledger.given))
         for name in [name for name in ledger.gone if name in target] if ledger.gone else ():
             del ledger.gone[name]
 
-    def _send(self, ledger: Ledger, payload: Payload, before: Shelf[Resource]) -> Send:
+    def _send(
+        self,
+        ledger: Ledger,
+        payload: Payload,
+        before: Shelf[Resource],
+        *,
+        is_trial: bool = False,
+    ) -> Send:
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         if ledger.type_url is TypeUrl.CLUSTER:
             self._owe_endpoints(payload.fresh)
-        ledger.depart(nonce, Flight(payload, before, ledger.patient))
+        awaited = ledger.patient or is_trial
+        ledger.depart(nonce, Flight(payload, before, awaited, is_trial))
         return Send(ledger.type_url, nonce, payload)
 
     def _owe_endpoints(self, clusters: Names) -> None:
@@ -275,7 +285,7 @@ class Session(ABC):
         while ledger.trials and ledger.awaiting < self.trial_width:
             payload = self._trial(ledger, ledger.trials.popleft())
             if payload is not None:
-                yield self._send(ledger, payload, ledger.tried_before)
+                yield self._send(ledger, payload, ledger.tried_before, is_trial=True)
 
     def _groups(self, flight: Flight, error: str) -> tuple[Names, ...]:
         if len(flight.payload.fresh) < 2:

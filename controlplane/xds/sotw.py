@@ -39,11 +39,12 @@ class SotwSession(Session):
 
     def _received(self, request: SotwRequest) -> Iterator[Output]:
         ledger = self._ledgers[request.type_url]
-        if ledger.asked and request.nonce not in (ledger.last, NO_NONCE):
-            return
+        is_stale = ledger.asked and request.nonce not in (ledger.last, NO_NONCE)
         if request.nonce:
             yield from self._answered(ledger, request.nonce, request.error)
-        if not ledger.asked or not request.nonce:
+        if is_stale:
+            pass  # what it subscribes to will be said again with the answer to our last
+        elif not ledger.asked or not request.nonce:
             self._open(ledger, request)
         else:
             self._resubscribe(ledger, request)
@@ -152,6 +153,9 @@ class SotwSession(Session):
             ledger.trials.append(NO_NAMES)
 
     def _trial(self, ledger: Ledger, names: Names) -> Payload | None:
+        if ledger.type_url is TypeUrl.CLUSTER:
+            # Envoy may have applied some of what it refused: what goes back warms again.
+            self._owe_endpoints(frozenset((*ledger.suspended, *ledger.held)))
         for name in names:
             ledger.suspended.pop(name, None)
         if ledger.type_url in WHOLE:
