@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf import descriptor_pool
 from google.protobuf import message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -28,6 +29,8 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
+from controlplane.provenance import RuleSpot
+from controlplane.provenance import rule_spots
 from controlplane.world import World
 from controlplane.xds.connections import Connections
 from controlplane.xds.connections import ProxyStatus
@@ -63,6 +66,8 @@ class Shown:
     version: str
     resource: Json
     sources: tuple[Source, ...]
+    rules: tuple[RuleSpot, ...] = ()
+    """Of a route table: where the rule of each route stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +143,14 @@ class LiveOverview:
         shelves = dict(self._engine.resources(client))
         return {
             "proxy": f"{found.name}.{found.namespace}",
+            "role": found.role.value,
+            "service_account": found.service_account,
+            "labels": dict(found.labels),
+            "addresses": found.addresses,
             "revision": self._engine.revision,
             **{
                 name: [
-                    _shown(shelves[type_url][resource], sources)
+                    self._shown(shelves[type_url][resource], sources)
                     for resource in sorted(shelves[type_url])
                 ]
                 for type_url, name in PARTS.items()
@@ -158,6 +167,20 @@ class LiveOverview:
 
     def metrics(self) -> tuple[bytes, str]:
         return self._metrics.exposition()
+
+    def _shown(self, resource: Resource, sources: Mapping[Resource, tuple[Source, ...]]) -> Shown:
+        message = _decoded(packed(resource))
+        _hide_keys(message)
+        rules: tuple[RuleSpot, ...] = ()
+        if isinstance(message, RouteConfiguration):
+            rules = tuple(rule_spots(self._engine, message))
+        return Shown(
+            name=resource.name,
+            version=resource.version,
+            resource=MessageToDict(message, preserving_proto_field_name=True),
+            sources=sources.get(resource, ()),
+            rules=rules,
+        )
 
     def _rejected(self, status: ProxyStatus, proxy: Proxy | None) -> tuple[RejectedResource, ...]:
         refused = [(t.type, r) for t in status.types for r in t.rejections]
@@ -183,17 +206,6 @@ def _rejected(
 ) -> RejectedResource:
     found = next((s for r, s in sources.items() if r.name == rejection.name), ())
     return RejectedResource(type=type_, name=rejection.name, error=rejection.error, sources=found)
-
-
-def _shown(resource: Resource, sources: Mapping[Resource, tuple[Source, ...]]) -> Shown:
-    message = _decoded(packed(resource))
-    _hide_keys(message)
-    return Shown(
-        name=resource.name,
-        version=resource.version,
-        resource=MessageToDict(message, preserving_proto_field_name=True),
-        sources=sources.get(resource, ()),
-    )
 
 
 def _decoded(any_: AnyMessage) -> Message:

@@ -7,6 +7,8 @@ ControlPlaneError
 ├── ConfigMissing       a path that --config names does not exist
 ├── KeyUnusable         a key or certificate of the authority cannot be used
 ├── TokenRefused        a proxy's token is missing, forged, expired or for another use
+├── EnvoyMissing        there is no Envoy to start
+├── ProxyUnknown        a command asked for a proxy that is not connected
 └── AdminUnreachable    a command asked a control plane that does not answer
 """
 
@@ -46,3 +48,13 @@ class TokenRefused(ControlPlaneError):
 
 class AdminUnreachable(ControlPlaneError):
     """A command asked a control plane that does not answer."""
+
+
+class EnvoyMissing(ControlPlaneError):
+    """``up`` finds no Envoy to start."""
+
+
+class ProxyUnknown(ControlPlaneError):
+    """A command asked for a proxy that is not connected."""
+
+    exit_status = 1

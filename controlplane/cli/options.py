@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from controlplane.cli.address import address_parameter
 from controlplane.sources.state import StateDirectory
 from controlplane.sources.state import default_path
 
@@ -25,6 +26,18 @@ def state_option(command: F) -> F:
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
         help="Keys and last accepted objects.  [default: $XDG_STATE_HOME/controlplane]",
+    )(command)
+
+
+def admin_to_ask(command: F) -> F:
+    """``--admin HOST:PORT`` of a command that asks a running control plane."""
+    return click.option(
+        "--admin",
+        default="127.0.0.1:15014",
+        show_default=True,
+        type=address_parameter,
+        metavar="HOST:PORT",
+        help="The admin interface of the control plane.",
     )(command)
 
 

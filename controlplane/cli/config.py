@@ -1,0 +1,88 @@
+"""``controlplane config``: what a proxy was sent, and from which lines it came."""
+
+import json
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import click
+import yaml
+
+from controlplane.base.errors import ProxyUnknown
+from controlplane.cli import admin as questions
+from controlplane.cli.address import Address
+from controlplane.cli.address import address_parameter
+from controlplane.cli.options import admin_to_ask
+from controlplane.cli.options import example
+from controlplane.cli.options import state_option
+from controlplane.cli.output import say
+from controlplane.cli.output import show
+from controlplane.cli.proxies import proxies
+from controlplane.cli.sent import configuration
+from controlplane.cli.summary import summary
+
+PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
+
+
+@click.command(
+    epilog=example(
+        "controlplane config ingressgateway.istio-system routes",
+        "controlplane config ingressgateway clusters --output json",
+    )
+)
+@click.argument("proxy")
+@click.argument("part", type=click.Choice(PARTS), default="all", required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["short", "json", "yaml"]),
+    default="short",
+    show_default=True,
+    help="A line for each thing, or Envoy's resources whole (without keys).",
+)
+@admin_to_ask
+@click.option(
+    "--from-xds",
+    type=address_parameter,
+    metavar="HOST:PORT",
+    help="Ask there as the proxy does, and decode what comes with envoy-data-plane.",
+)
+@state_option
+def config(
+    proxy: str,
+    part: str,
+    output: str,
+    admin: Address,
+    from_xds: Address | None,
+    state: Path | None,
+) -> None:
+    """Show what a proxy was sent, with the file and line that each part came from.
+
+    PROXY is NAME or NAME.NAMESPACE, as controlplane status shows it. Private keys are never shown.
+    """
+    document = questions.config(admin, proxy, part)
+    if document is None:
+        raise _unknown(proxy, admin)
+    if from_xds is not None:
+        document = _read_back(document, part, from_xds, state)
+    match output:
+        case "json":
+            say(json.dumps(document, indent=2, ensure_ascii=False))
+        case "yaml":
+            say(yaml.safe_dump(document, sort_keys=False, allow_unicode=True).rstrip())
+        case _:
+            show(summary(configuration(document), datetime.now(UTC)))
+
+
+def _read_back(document: object, part: str, xds: Address, state: Path | None) -> object:
+    # Only here: envoy-data-plane takes long to import.
+    from controlplane.cli.readback import read_back
+
+    return read_back(configuration(document), part, xds, state)
+
+
+def _unknown(proxy: str, admin: Address) -> ProxyUnknown:
+    connected = sorted(f"{p.name}.{p.namespace}" for p in proxies(questions.status(admin)))
+    listed = f"connected are {', '.join(connected)}" if connected else "none is"
+    return ProxyUnknown(f'no proxy "{proxy}" is connected; {listed}')

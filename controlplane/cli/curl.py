@@ -1,0 +1,209 @@
+"""Requests to try: what a gateway was sent becomes commands that work when they are pasted."""
+
+import shlex
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from controlplane.cli.sent import Configuration
+from controlplane.cli.sent import FilterChain
+from controlplane.cli.sent import Listener
+from controlplane.cli.sent import Route
+from controlplane.cli.sent import RouteTable
+from controlplane.cli.sent import Secret
+from controlplane.cli.sent import VirtualHost
+from controlplane.cli.wording import leads_to
+
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
+"""Where to connect for an address that stands for all."""
+_SOME_NAME: Final = "any"  # stands for the star of *.example.com
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A command, and what is to be expected of it."""
+
+    command: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Certificates that sign others, and the file that curl is told of."""
+
+    certificates: tuple[x509.Certificate, ...]
+    file: Path
+
+    def signed(self, certificate: x509.Certificate) -> bool:
+        return any(_signed(certificate, root) for root in self.certificates)
+
+
+def trials(sent: Configuration, roots: Roots) -> Iterator[Trial]:
+    """A command for each host of each listener, in the order of the listeners."""
+    tables = {table.name: table.resource for table in sent.routes or ()}
+    certificates = {
+        secret.name: certificate
+        for secret in sent.secrets or ()
+        if (certificate := leaf(secret.resource)) is not None
+    }
+    for listener in sent.listeners or ():
+        where = _where(listener.resource)
+        if where is None:
+            continue
+        for chain in listener.resource.chains:
+            if chain.transport_socket is not None:
+                context = chain.transport_socket.typed_config.common_tls_context
+                names = [c.name for c in context.tls_certificate_sds_secret_configs]
+                shown = next((certificates[n] for n in names if n in certificates), None)
+                yield from _secure(chain, where, tables, roots, shown)
+            else:
+                yield from _plain(chain, where, tables)
+
+
+def leaf(secret: Secret) -> x509.Certificate | None:
+    """The certificate that the secret's holder shows; ``None`` where none stands in it."""
+    if secret.tls_certificate is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificates(secret.tls_certificate.certificate_chain.content)[0]
+    except ValueError:
+        return None
+
+
+def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The DNS names that it is for."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(found.value.get_values_for_type(x509.DNSName))
+
+
+def _where(listener: Listener) -> str | None:
+    """``HOST:PORT`` to connect to."""
+    address = listener.address.socket_address
+    if address is None:
+        return None
+    return f"{_ANY.get(address.address, address.address)}:{address.port_value}"
+
+
+def _plain(chain: FilterChain, where: str, tables: dict[str, RouteTable]) -> Iterator[Trial]:
+    handling = chain.handling
+    if handling is None:
+        return
+    if handling.rds is None:
+        if chain.filter_chain_match.server_names:
+            yield from _passed_through(chain, where, handling.cluster)
+        else:
+            host, _, port = where.rpartition(":")
+            yield Trial(_command("nc", host.strip("[]"), port), handling.cluster)
+        return
+    for virtual_host, domain in _domains(tables.get(handling.rds.route_config_name)):
+        path, expected = _path(virtual_host)
+        header = () if domain == "*" else ("-H", f"Host: {_concrete(domain)}")
+        shows = ("-i",) if virtual_host.redirects_to_https else ()
+        yield Trial(_command("curl", *shows, *header, f"http://{where}{path}"), expected)
+
+
+def _secure(
+    chain: FilterChain,
+    where: str,
+    tables: dict[str, RouteTable],
+    roots: Roots,
+    certificate: x509.Certificate | None,
+) -> Iterator[Trial]:
+    handling = chain.handling
+    if handling is None or chain.transport_socket is None:
+        return
+    own = names_of(certificate) if certificate is not None else ()
+    asked = chain.filter_chain_match.server_names
+    client: tuple[str, ...] = ()
+    if chain.transport_socket.typed_config.require_client_certificate:
+        client = ("--cert", "client.crt", "--key", "client.key")
+    if handling.rds is None:
+        name = _first_concrete((*asked, *own))
+        yield Trial(
+            _command("openssl", "s_client", "-connect", where, "-servername", name),
+            handling.cluster,
+        )
+        return
+    for virtual_host, domain in _domains(tables.get(handling.rds.route_config_name)):
+        path, expected = _path(virtual_host)
+        if domain == "*":
+            name = _first_concrete([n for n in (*asked, *own) if not asked or _fits(n, asked)])
+        else:
+            name = _concrete(domain)
+        is_trusted = certificate is not None and roots.signed(certificate) and _fits(name, own)
+        trust = ("--cacert", str(roots.file)) if is_trusted else ("--insecure",)
+        command = ("curl", *trust, *client, "--connect-to", f"::{where}", f"https://{name}{path}")
+        yield Trial(_command(*command), expected)
+
+
+def _passed_through(chain: FilterChain, where: str, cluster: str) -> Iterator[Trial]:
+    for name in chain.filter_chain_match.server_names:
+        url = f"https://{_concrete(name)}/"
+        yield Trial(_command("curl", "--insecure", "--connect-to", f"::{where}", url), cluster)
+
+
+def _domains(table: RouteTable | None) -> Iterator[tuple[VirtualHost, str]]:
+    """The virtual hosts that answer something else than 404, with their first domains."""
+    for virtual_host in table.virtual_hosts if table is not None else ():
+        if virtual_host.domains and (virtual_host.routes or virtual_host.redirects_to_https):
+            yield virtual_host, virtual_host.domains[0]
+
+
+def _path(virtual_host: VirtualHost) -> tuple[str, str]:
+    """A path that needs nothing but itself, ``/`` where that is one, and where it leads."""
+    if virtual_host.redirects_to_https:
+        return "/", "301 to https"
+    simple = [
+        (path, route)
+        for route in virtual_host.routes
+        if not route.match.is_conditional and (path := _simple_path(route)) is not None
+    ]
+    found = next(((p, r) for p, r in simple if p == "/"), simple[0] if simple else None)
+    if found is None:
+        return "/", ""
+    return found[0], leads_to(found[1])
+
+
+def _simple_path(route: Route) -> str | None:
+    match = route.match
+    return match.path or match.prefix or match.path_separated_prefix
+
+
+def _concrete(pattern: str) -> str:
+    return pattern.replace("*", _SOME_NAME, 1)
+
+
+def _first_concrete(names: Iterable[str]) -> str:
+    known = [name for name in names if name != "*"]
+    exact = [name for name in known if "*" not in name]
+    return next(iter(exact), None) or _concrete(next(iter(known), "localhost"))
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    """Whether ``name`` is one of ``patterns``, or below one of their stars."""
+    lower = name.lower()
+    return any(
+        lower == p.lower() or (p.startswith("*.") and lower.endswith(p[1:].lower()))
+        for p in patterns
+    )
+
+
+def _signed(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _command(*words: str) -> str:
+    return " ".join(shlex.quote(word) for word in words)

@@ -1,0 +1,227 @@
+"""A second opinion of what a proxy is sent: ask the xDS server as the proxy does, and decode it.
+
+envoy-data-plane, which shares no code with what encodes our resources, reads the answers. The
+control plane sees one more proxy of that name while it takes.
+"""
+
+import importlib
+import queue
+import threading
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import grpc
+import msgspec
+from betterproto2 import Casing
+from betterproto2 import Message
+from envoy_data_plane.envoy.config.cluster.v3 import Cluster
+from envoy_data_plane.envoy.config.core.v3 import Node as NodeMessage
+from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
+from envoy_data_plane.envoy.config.listener.v3 import Listener
+from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
+from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import Secret
+from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest
+from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryResponse
+
+from controlplane.base.errors import AdminUnreachable
+from controlplane.base.names import Namespace
+from controlplane.cli import sent
+from controlplane.cli.address import Address
+from controlplane.cli.bootstrap import issued_trust
+from controlplane.cli.options import opened_state
+from controlplane.envoy.bootstrap import Node
+from controlplane.envoy.bootstrap import SocketAddress
+from controlplane.envoy.bootstrap import bootstrap
+from controlplane.identity.certificates import XDS_NAME
+from controlplane.identity.tokens import DEFAULT_LIFE
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Role
+
+METHOD: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+PREFIX: Final = "type.googleapis.com/"
+PARTS: Final[Mapping[str, type[Message]]] = {
+    "listeners": Listener,
+    "routes": RouteConfiguration,
+    "clusters": Cluster,
+    "endpoints": ClusterLoadAssignment,
+    "secrets": Secret,
+}
+_TYPE_NAMES: Final = {
+    "listeners": "envoy.config.listener.v3.Listener",
+    "routes": "envoy.config.route.v3.RouteConfiguration",
+    "clusters": "envoy.config.cluster.v3.Cluster",
+    "endpoints": "envoy.config.endpoint.v3.ClusterLoadAssignment",
+    "secrets": "envoy.extensions.transport_sockets.tls.v3.Secret",
+}
+_SILENCE: Final = 1.0  # seconds without a response after which nothing more is expected
+_PATIENCE: Final = 10.0  # seconds until the first response
+_HIDDEN: Final = "[not shown]"
+
+Json = dict[str, object]
+
+
+def read_back(asked: sent.Configuration, part: str, xds: Address, state: Path | None) -> Json:
+    """What the proxy of ``asked`` is sent, in the form of ``/api/v1/config/PROXY``.
+
+    Where a resource came from is not in it, so that is taken from ``asked``.
+    """
+    node, token, roots = _identity(asked, xds, state)
+    credentials = grpc.ssl_channel_credentials(roots.encode())
+    options = (("grpc.ssl_target_name_override", XDS_NAME),)
+    with grpc.secure_channel(str(xds), credentials, options=options) as channel:
+        found = _received(channel, node, token, xds)
+    return {
+        "proxy": asked.proxy,
+        **{
+            name: [_shown(_told(asked, name), key, resources[key]) for key in sorted(resources)]
+            for name, resources in found.items()
+            if part in (name, "all")
+        },
+    }
+
+
+def _received(
+    channel: grpc.Channel, node: NodeMessage | None, token: str, xds: Address
+) -> dict[str, dict[str, Message]]:
+    """The resources of every part by name, once nothing more comes."""
+    found: dict[str, dict[str, Message]] = {name: {} for name in PARTS}
+    subscribed: set[str] = set()
+    requests: queue.Queue[DeltaDiscoveryRequest | None] = queue.Queue()
+    responses: queue.Queue[DeltaDiscoveryResponse | None] = queue.Queue()
+    call = channel.stream_stream(
+        METHOD, request_serializer=bytes, response_deserializer=DeltaDiscoveryResponse.parse
+    )(iter(requests.get, None), metadata=(("authorization", f"Bearer {token}"),))
+    threading.Thread(target=_receive, args=(call, responses), daemon=True).start()
+    requests.put(DeltaDiscoveryRequest(node=node, type_url=_url("clusters")))
+    requests.put(DeltaDiscoveryRequest(type_url=_url("listeners")))
+    for response in _until_silent(responses, xds):
+        name = next(n for n in PARTS if _url(n) == response.type_url)
+        for resource in response.resources:
+            if resource.resource is not None:
+                found[name][resource.name] = PARTS[name].parse(resource.resource.value)
+        requests.put(
+            DeltaDiscoveryRequest(type_url=response.type_url, response_nonce=response.nonce)
+        )
+        for further, names in _named(found[name].values()):
+            names -= subscribed
+            subscribed |= names
+            if names:
+                requests.put(_subscription(further, names))
+    requests.put(None)
+    call.cancel()
+    return found
+
+
+def _identity(
+    asked: sent.Configuration, xds: Address, state: Path | None
+) -> tuple[NodeMessage | None, str, str]:
+    """The node, a token and the authority's certificate, as a bootstrap would hold them."""
+    name, _, namespace = asked.proxy.partition(".")
+    node = Node(
+        role=Role(asked.role),
+        name=name,
+        namespace=Namespace(namespace),
+        service_account=asked.service_account,
+        addresses=asked.addresses or ("127.0.0.1",),
+        labels=asked.labels,
+        locality=Locality(),
+        metadata={},
+    )
+    trust = issued_trust(opened_state(state), node, DEFAULT_LIFE, datetime.now(UTC))
+    where = SocketAddress(host=xds.host, port=xds.port, numeric=xds.numeric)
+    document = bootstrap(node, xds=where, admin=where, trust=trust)
+    return NodeMessage.from_dict(document["node"]), trust.token, trust.root_certificate
+
+
+def _receive(
+    call: Iterator[DeltaDiscoveryResponse], responses: "queue.Queue[DeltaDiscoveryResponse | None]"
+) -> None:
+    with suppress(grpc.RpcError):
+        for response in call:
+            responses.put(response)
+    responses.put(None)
+
+
+def _until_silent(
+    responses: "queue.Queue[DeltaDiscoveryResponse | None]", xds: Address
+) -> Iterator[DeltaDiscoveryResponse]:
+    patience = _PATIENCE
+    while True:
+        try:
+            response = responses.get(timeout=patience)
+        except queue.Empty:
+            response = None
+        if response is None:
+            if patience == _PATIENCE:
+                raise AdminUnreachable(
+                    f"no xDS server that takes tokens of this state directory answers at {xds}",
+                    hint="name the state directory of the control plane with --state",
+                )
+            return
+        patience = _SILENCE
+        yield response
+
+
+def _named(messages: Iterable[Message]) -> Iterator[tuple[str, set[str]]]:
+    """What further resources ``messages`` name, by part."""
+    for message in messages:
+        document = _document(message)
+        if isinstance(message, Cluster):
+            cluster = msgspec.convert(document, sent.Cluster, strict=False)
+            if cluster.type == "EDS":
+                yield "endpoints", {cluster.name}
+        elif isinstance(message, Listener):
+            listener = msgspec.convert(document, sent.Listener, strict=False)
+            for chain in listener.chains:
+                handling = chain.handling
+                if handling is not None and handling.rds is not None:
+                    yield "routes", {handling.rds.route_config_name}
+                if chain.transport_socket is not None:
+                    context = chain.transport_socket.typed_config.common_tls_context
+                    configs = context.tls_certificate_sds_secret_configs
+                    yield "secrets", {config.name for config in configs}
+
+
+def _subscription(part: str, names: Iterable[str]) -> DeltaDiscoveryRequest:
+    return DeltaDiscoveryRequest(type_url=_url(part), resource_names_subscribe=sorted(names))
+
+
+def _url(part: str) -> str:
+    return PREFIX + _TYPE_NAMES[part]
+
+
+def _told(asked: sent.Configuration, part: str) -> Mapping[str, Json]:
+    return {known["name"]: known for known in msgspec.to_builtins(asked)[part] or ()}
+
+
+def _shown(known: Mapping[str, Json], name: str, message: Message) -> Json:
+    """A resource; ``known`` are those of its part that the admin interface told of."""
+    told: Json = known.get(name, {})
+    return {**told, "name": name, "resource": _document(message)}
+
+
+def _document(message: Message) -> object:
+    """``message`` as protobuf's JSON, without keys; packed types are imported as they occur."""
+    while True:
+        try:
+            return _without_keys(message.to_dict(casing=Casing.SNAKE))
+        except TypeError as unknown:
+            _, separator, name = str(unknown).partition(f"unregistered type: {PREFIX}")
+            if not separator:
+                raise
+            importlib.import_module(f"envoy_data_plane.{name.rpartition('.')[0]}")
+
+
+def _without_keys(value: object) -> object:
+    if isinstance(value, dict):
+        return {
+            key: {"inline_string": _HIDDEN} if key == "private_key" else _without_keys(inner)
+            for key, inner in value.items()
+        }
+    return [_without_keys(item) for item in value] if isinstance(value, list) else value
