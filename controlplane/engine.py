@@ -247,6 +247,10 @@ class Engine:
         """The object that is in force."""
         return self._objects.get(key)
 
+    def objects(self, kind: Kind) -> Iterator[Object[Any]]:
+        """The objects of ``kind`` that are in force; walks all kinds."""
+        return self._objects.of_kind(kind)
+
     def is_refused(self, key: ObjectKey) -> bool:
         winner = self._claims.winner(key)
         return winner is not None and winner.is_refused

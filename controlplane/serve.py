@@ -209,7 +209,7 @@ class ControlPlane:
             self.server.rotate()
             self._secrets.forget_expired(now)
             self.world.retain(self.server.connections.proxies)
-            if now - stepped >= CLOCK_STEP:
+            if now - stepped >= CLOCK_STEP or self.engine.met_others:
                 stepped = now
                 self.server.publish(self.engine.set_clock(now))
 
@@ -274,19 +274,19 @@ async def run(
             finally:
                 await plane.stop()
     except BaseExceptionGroup as group:
-        fault = _fault_of_the_world(group)
+        fault = fault_of_the_world(group)
         if fault is None:
             raise
         raise fault from None
 
 
-def _fault_of_the_world(group: BaseExceptionGroup[BaseException]) -> ControlPlaneError | None:
+def fault_of_the_world(group: BaseExceptionGroup[BaseException]) -> ControlPlaneError | None:
     """The first ``ControlPlaneError`` in ``group``, however deep task groups have wrapped it."""
     for error in group.exceptions:
         if isinstance(error, ControlPlaneError):
             return error
         if isinstance(error, BaseExceptionGroup):
-            found = _fault_of_the_world(error)
+            found = fault_of_the_world(error)
             if found is not None:
                 return found
     return None

@@ -64,9 +64,8 @@ def mesh_config_option(command: F) -> F:
     )(command)
 
 
-def serving_options(command: F) -> F:
-    """The options of a command that serves, in the order of ``--help``."""
-    config = click.option(
+def config_option(command: F) -> F:
+    return click.option(
         "--config",
         "-c",
         required=True,
@@ -74,13 +73,17 @@ def serving_options(command: F) -> F:
         type=click.Path(path_type=Path),
         metavar="PATH",
         help="A file or folder of Istio YAML; edits count at once. May be repeated.",
-    )
+    )(command)
+
+
+def serving_options(command: F) -> F:
+    """The options of a command that serves, in the order of ``--help``."""
     insecure = click.option(
         "--insecure-xds",
         is_flag=True,
         help="Plaintext xDS without tokens, on loopback only (load tests, learning).",
     )
-    options = (config, xds_option, admin_option, state_option, mesh_config_option, insecure)
+    options = (config_option, xds_option, admin_option, state_option, mesh_config_option, insecure)
     for option in reversed(options):
         command = option(command)
     return command
@@ -129,13 +132,18 @@ def serve_until_stopped(
     """Serve until SIGINT or SIGTERM."""
 
     async def main() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+        stop = told_to_stop()
         await run(settings, clock=lambda: datetime.now(UTC), told=told, started=started, stop=stop)
 
     asyncio.run(main())
+
+
+def told_to_stop() -> asyncio.Event:
+    """An event of the running loop that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from collections.abc import Hashable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -98,6 +99,10 @@ class Objects:
     def count(self, kind: Kind) -> int:
         """How many objects of ``kind`` there are; walks them all."""
         return sum(key.kind == kind for key in self._held)
+
+    def of_kind(self, kind: Kind) -> Iterator[Object[Any]]:
+        """The objects of ``kind``; walks them all."""
+        return (held for key, held in self._held.items() if key.kind == kind)
 
     def settle(self) -> None:
         """Give the graph the entries that the edit changed, each once."""

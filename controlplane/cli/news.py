@@ -1,0 +1,153 @@
+"""What ``up`` prints, line by line."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.cli.curl import Trial
+from controlplane.cli.envoys import Death
+from controlplane.cli.output import Segment
+from controlplane.cli.output import Style
+from controlplane.cli.output import printable
+from controlplane.cli.proxies import RejectedResource
+from controlplane.cli.proxies import rejection
+from controlplane.cli.shown import Shown
+from controlplane.cli.shown import as_text
+from controlplane.serve import ACKNOWLEDGED_WITHIN
+from controlplane.serve import Reload
+
+Line = list[Segment]
+OBJECTS_NAMED: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What an edit did, by object, and the files that it touched."""
+
+    added: tuple[ObjectKey, ...] = ()
+    changed: tuple[ObjectKey, ...] = ()
+    removed: tuple[ObjectKey, ...] = ()
+    refused: tuple[ObjectKey, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+    def named(self) -> list[str]:
+        """``+ Gateway default/shop`` for what came, ``~`` for what changed, ``-`` for what went."""
+        signs = (("+", self.added), ("~", self.changed), ("-", self.removed))
+        return [f"{sign} {key.spoken}" for sign, keys in signs for key in keys]
+
+
+def loaded(objects: int, config: Sequence[Path], computed: timedelta) -> Line:
+    where = ", ".join(str(path) for path in config)
+    return [
+        (f"loaded in {duration(computed)}: ", Style.GOOD),
+        (f"{counted(objects, 'object')} from {where}", Style.PLAIN),
+    ]
+
+
+def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
+    """``reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy``."""
+    took = reload.acknowledged or reload.computed
+    named = changes.named()
+    if not named:
+        files = ", ".join(str(path) for path in changes.paths[:OBJECTS_NAMED])
+        what = "its objects stay as they were" if changes.refused else "no object changed"
+        style = Style.WARNING if changes.refused else Style.GOOD
+        return [(f"reloaded in {duration(took)}: ", style), (f"{files}, {what}", Style.PLAIN)]
+    more = f" and {len(named) - OBJECTS_NAMED} more" if len(named) > OBJECTS_NAMED else ""
+    listed = ", ".join(named[:OBJECTS_NAMED]) + more
+    late = ""
+    if reload.acknowledged is None:
+        late = f", not acknowledged by every proxy within {ACKNOWLEDGED_WITHIN:g} s"
+    return [
+        (f"reloaded in {duration(took)}: ", Style.WARNING if late else Style.GOOD),
+        (f"{listed} → {_proxies(affected, reload.proxies)}{late}", Style.PLAIN),
+    ]
+
+
+def _proxies(affected: int, connected: int) -> str:
+    if not connected:
+        return "no proxy is connected"
+    return counted(affected, "proxy") if affected else "nothing changes for any proxy"
+
+
+def diagnostics(found: Iterable[Shown]) -> Iterator[Line]:
+    yield from as_text(found)
+
+
+def fixed(before: Iterable[Diagnostic], now: Iterable[Diagnostic]) -> Iterator[Line]:
+    """What was wrong before and is no more. A fault that only moved to another line is the same."""
+    still = {(d.code, d.message) for d in now}
+    gone = (d for d in before if (d.code, d.message) not in still)
+    for diagnostic in dict.fromkeys(gone):
+        where = diagnostic.place
+        said = where.object.spoken if isinstance(where, Place) else str(where.path)
+        yield [
+            (f"fixed {diagnostic.code}: ", Style.GOOD),
+            (f"{printable(diagnostic.message)} ({said})", Style.PLAIN),
+        ]
+
+
+def rejected(proxy: str, resource: RejectedResource) -> Iterator[Line]:
+    yield from rejection(proxy, resource)
+
+
+def taken(proxy: str, resource: RejectedResource) -> Line:
+    return [
+        ("fixed: ", Style.GOOD),
+        (f"{proxy} rejects {resource.type} {printable(resource.name)} no more", Style.PLAIN),
+    ]
+
+
+def gateway(name: str, admin_port: int, log: Path) -> Line:
+    return [
+        (f"gateway {name}", Style.NAME),
+        (f"  Envoy's admin http://127.0.0.1:{admin_port}, log {log}", Style.QUIET),
+    ]
+
+
+def to_try(shown: Sequence[Trial], *, more: int) -> Iterator[Line]:
+    """Commands, each with where it leads."""
+    if not shown:
+        yield [("  no route yet: no VirtualService is bound to its Gateways", Style.WARNING)]
+    for trial in shown:
+        expected = f"  # {printable(trial.expected)}" if trial.expected else ""
+        yield [(f"  {trial.command}", Style.PLAIN), (expected, Style.QUIET)]
+    if more:
+        yield [(f"  and {more} more: controlplane config shows them all", Style.QUIET)]
+
+
+def not_connected(name: str, log: Path) -> Line:
+    return [(f"  {name} has not connected yet; its log is {log}", Style.WARNING)]
+
+
+def gone(name: str) -> Line:
+    return [(f"gateway {name} is stopped: no Gateway selects it any more", Style.PLAIN)]
+
+
+def no_gateway() -> Line:
+    return [("no Gateway is declared, so no Envoy runs", Style.WARNING)]
+
+
+def died(death: Death) -> Line:
+    how = f"signal {-death.status}" if death.status < 0 else f"status {death.status}"
+    return [
+        (f"Envoy {death.name} ended with {how}", Style.ERROR),
+        (f": {printable(death.reason)}; starts again in {death.again_in:g} s", Style.PLAIN),
+    ]
+
+
+def duration(time: timedelta) -> str:
+    seconds = time.total_seconds()
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
+
+
+def counted(count: int, noun: str) -> str:
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"

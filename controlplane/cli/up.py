@@ -1,0 +1,73 @@
+"""``controlplane up``: serve, and run a real Envoy for each gateway of the configuration."""
+
+import asyncio
+import logging
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from controlplane.cli.address import Address
+from controlplane.cli.envoys import Envoys
+from controlplane.cli.envoys import envoy_binary
+from controlplane.cli.options import example
+from controlplane.cli.serving import log_to_stderr
+from controlplane.cli.serving import serving_options
+from controlplane.cli.serving import settings_of
+from controlplane.cli.serving import told_to_stop
+from controlplane.cli.session import Session
+from controlplane.cli.session import died
+from controlplane.serve import Settings
+from controlplane.serve import fault_of_the_world
+from controlplane.serve import run
+
+
+@click.command(epilog=example("controlplane up --config samples/mesh"))
+@serving_options
+@click.option(
+    "--concurrency",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Worker threads of each Envoy.",
+)
+def up(
+    config: tuple[Path, ...],
+    xds: Address,
+    admin: Address,
+    state: Path | None,
+    mesh_config: Path | None,
+    insecure_xds: bool,
+    concurrency: int,
+) -> None:
+    """Serve, and run a real Envoy for each gateway that the configuration declares.
+
+    Prints commands to try, and for every edit what it changed and how long it took until the
+    Envoys had it. Ctrl-C stops everything.
+    """
+    log_to_stderr(logging.ERROR)
+    settings = settings_of(config, xds, admin, state, mesh_config, insecure_xds)
+    try:
+        asyncio.run(_until_stopped(settings, envoy_binary(), concurrency))
+    except BaseExceptionGroup as group:
+        fault = fault_of_the_world(group)
+        if fault is None:
+            raise
+        raise fault from None
+
+
+async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> None:
+    stop = told_to_stop()
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    async with Envoys(binary, died) as envoys, asyncio.TaskGroup() as tasks:
+        session = Session(envoys, concurrency, clock)
+        following = tasks.create_task(session.follow())
+        try:
+            await run(settings, clock=clock, told=session.told, started=session.started, stop=stop)
+        finally:
+            following.cancel()
