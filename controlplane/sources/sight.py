@@ -47,12 +47,13 @@ class Seen:
 class Sight:
     """What one walk saw.
 
-    Below ``blind`` paths nothing could be seen, so nothing is known to be gone.
+    Below ``blind`` paths nothing could be seen, for the reason given, so nothing there is known to
+    be gone.
     """
 
     files: dict[str, Seen] = field(default_factory=dict)
     folders: set[Folder] = field(default_factory=set)
-    blind: list[str] = field(default_factory=list)
+    blind: dict[str, str] = field(default_factory=dict)
 
 
 def sight(roots: Iterable[str]) -> Sight:
@@ -63,8 +64,8 @@ def sight(roots: Iterable[str]) -> Sight:
     for root in roots:
         try:
             status = Path(root).stat()
-        except OSError:
-            result.blind.append(root)
+        except OSError as error:
+            result.blind[root] = reason(error)
             continue
         if stat.S_ISDIR(status.st_mode):
             candidates.extend(_walk(root, status, result, walked))
@@ -87,6 +88,11 @@ def glimpse(path: str) -> Stamp | None:
     return stamp(status) if stat.S_ISREG(status.st_mode) else None
 
 
+def reason(error: OSError) -> str:
+    """``Permission denied``: the system's words without a number."""
+    return error.strerror or str(error)
+
+
 def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.endswith("~")
 
@@ -101,8 +107,8 @@ def _walk(
     try:
         with os.scandir(folder) as entries:
             inside = sorted((e for e in entries if not is_hidden(e.name)), key=lambda e: e.name)
-    except OSError:
-        result.blind.append(folder)
+    except OSError as error:
+        result.blind[folder] = reason(error)
         return
     for entry in inside:
         try:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from collections.abc import Set
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +24,10 @@ from controlplane.documents.content import SIZE_LIMIT
 from controlplane.documents.content import Unreadable
 from controlplane.sources.sight import Folder
 from controlplane.sources.sight import Seen
+from controlplane.sources.sight import Sight
 from controlplane.sources.sight import Stamp
 from controlplane.sources.sight import glimpse
+from controlplane.sources.sight import reason
 from controlplane.sources.sight import sight
 from controlplane.sources.sight import stamp
 
@@ -83,34 +86,34 @@ class Tree:
     def __init__(self, roots: Sequence[Path]) -> None:
         """``ConfigMissing``: a root does not exist."""
         for root in roots:
-            if not root.exists():
+            try:
+                root.stat()
+            except OSError as error:
                 hint = "name files and folders that exist"
-                raise ConfigMissing(f"{root} does not exist", hint=hint)
+                raise ConfigMissing(f"{root}: {reason(error)}", hint=hint) from error
         self.roots: Final = tuple(str(root) for root in roots)
         self._files: dict[str, _File] = {}
         self._waiting: dict[str, _Waiting] = {}
-        self._missing: frozenset[str] = frozenset()
+        self._blind: frozenset[str] = frozenset()
         self.folders: frozenset[Folder] = frozenset()
         """Every folder that the last scan walked through."""
 
     def load(self, at: Moment) -> tuple[Changed, ...]:
-        """All files as they are, sorted by path."""
-        found = sight(self.roots)
-        self.folders = frozenset(found.folders)
+        """All files as they are."""
+        found = self._walked()
         read = (self._read(path, seen, at) for path, seen in sorted(found.files.items()))
-        return tuple(change for change in read if change is not None)
+        return (*self._unseen(found), *(change for change in read if change is not None))
 
     def scan(self, at: Moment) -> tuple[Changed, ...]:
-        """What is different, sorted by path."""
-        found = sight(self.roots)
-        self.folders = frozenset(found.folders)
-        self._complain(found.blind)
+        """What is different."""
+        found = self._walked()
+        unseen = self._unseen(found)
         files: dict[str, Seen | None] = {p: None for p in self._files if not _below(p, found.blind)}
         files |= found.files
         moved = {self._files[path].stamp for path, seen in files.items() if seen is None}
         moved &= {seen.stamp for seen in found.files.values()}
         looks = (self._look(path, seen, at, moved) for path, seen in sorted(files.items()))
-        return tuple(change for change in looks if change is not None)
+        return (*unseen, *(change for change in looks if change is not None))
 
     def glance(self, path: str, at: Moment, *, replaced: bool) -> Changed | None:
         """Whether the one file at ``path``, which was seen before, is different.
@@ -148,7 +151,7 @@ class Tree:
         """``moved``: files that have got another name; both names are told in one batch."""
         known = self._files.get(path)
         if seen is None:
-            if known is None:
+            if known is None or path in self.roots:  # a root that is gone keeps what it had
                 self._waiting.pop(path, None)
                 return None
             gone = known.stamp in moved or self._is_settled(path, None, at)
@@ -156,9 +159,10 @@ class Tree:
         if known is not None and known.stamp == seen.stamp:
             self._waiting.pop(path, None)
             return None if known.certain else self._read(path, seen, at)
-        if seen.stamp not in moved and not self._is_settled(path, seen.stamp, at):
-            return None
-        return self._read(path, seen, at)
+        # A link that leads elsewhere leads to what was complete before: a ConfigMap is swapped so.
+        swapped = seen.linked and (known is None or known.stamp.inode != seen.stamp.inode)
+        is_complete = swapped or seen.stamp in moved or self._is_settled(path, seen.stamp, at)
+        return self._read(path, seen, at) if is_complete else None
 
     def _is_settled(self, path: str, now: Stamp | None, at: Moment) -> bool:
         waiting = self._waiting.get(path)
@@ -186,7 +190,7 @@ class Tree:
         except FileNotFoundError:
             return None
         except OSError as error:
-            after, text = before, Unreadable(error.strerror or str(error))
+            after, text = before, Unreadable(reason(error))
         if before != after:
             self._waiting[path] = _Waiting(after, at.steady, at.steady + SETTLED)
             return None
@@ -204,11 +208,24 @@ class Tree:
         self._waiting.pop(path, None)
         return Changed(path=Path(path), text=None)
 
-    def _complain(self, blind: Iterable[str]) -> None:
-        missing = frozenset(blind)
-        for path in sorted(missing - self._missing):
-            log.warning("config_missing", path=path, effect="what it held stays in force")
-        self._missing = missing
+    def _walked(self) -> Sight:
+        found = sight(self.roots)
+        self.folders = frozenset(found.folders)
+        return found
+
+    def _unseen(self, found: Sight) -> list[Changed]:
+        """What cannot be seen any more, as a file that cannot be read; what can be seen again."""
+        changes: list[Changed] = []
+        for path, why in sorted(found.blind.items()):
+            if path not in self._blind:
+                log.warning("config_unseen", path=path, reason=why, effect="what it held stays")
+                changes.append(Changed(path=Path(path), text=Unreadable(why)))
+            if path in self._files:
+                self._files[path] = replace(self._files[path], digest=b"")  # to be told again
+        for path in sorted(self._blind - found.blind.keys() - found.files.keys()):
+            changes.append(Changed(path=Path(path), text=None))
+        self._blind = frozenset(found.blind)
+        return changes
 
 
 def _below(path: str, blind: Iterable[str]) -> bool:

@@ -44,7 +44,11 @@ class Watched:
 
     def demand_scan(self, events: Mapping[str, Kinds]) -> bool:
         """Whether something happened that a glance at known files would not find."""
-        return any(self._demands_scan(path) for path in events if not self.knows(path))
+        return any(
+            self._demands_scan(path)
+            for path, kinds in events.items()
+            if not self.knows(path) or (path in self._roots and Change.deleted in kinds)
+        )
 
     def knows(self, path: str) -> bool:
         shown = self.shown(path)

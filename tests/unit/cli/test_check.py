@@ -101,7 +101,7 @@ def test_a_path_that_does_not_exist_exits_with_2(here: Path) -> None:
     result = check("nowhere")
 
     assert result.exit_code == 2
-    assert "nowhere does not exist" in result.output
+    assert "nowhere: No such file or directory" in result.output
 
 
 def test_a_mesh_config_is_checked_as_well(here: Path) -> None:
