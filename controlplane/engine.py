@@ -9,6 +9,7 @@ whoever reads ``resources`` next recomputes what the edit touched.
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,10 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Role
 from controlplane.queries.clients import client
 from controlplane.queries.clock import CLOCK
+from controlplane.queries.connected import CONNECTED
 from controlplane.queries.faults import faults_of
 from controlplane.queries.mesh import MESH_CONFIG
 from controlplane.queries.objects import OBJECT
@@ -99,6 +102,8 @@ class Engine:
         self.faults: list[Fault] = []
         """What raised inside a guarded function, newest last: faults of ours, each kept once."""
         self.graph.on_fault = self.faults.append
+        self.met_others = False
+        """Whether clients came or went that the graph was not told of; the next edit tells it."""
         self._objects = Objects(self.graph)
         self._claims = Claims()
         self._files: dict[Path, FileContent] = {}
@@ -108,6 +113,8 @@ class Engine:
         self._doubtful: dict[ObjectKey, None] = {}
         self._analysed: set[ObjectKey] = set()
         self._now = now
+        self._held_back: dict[ObjectKey, tuple[Diagnostic, ...]] = {}
+        """Why the newest form of a Secret is not in force, and the one before still is."""
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self.graph.set(CLOCK, "clock", now)
@@ -127,6 +134,7 @@ class Engine:
     def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
         """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
         revision = self.graph.edit()
+        self._tell_connected()
         touched: dict[ObjectKey, None] = {}
         paths: list[Path] = []
         for path, text in changes:
@@ -165,6 +173,7 @@ class Engine:
         self._now = now
         revision = self.graph.edit()
         self.graph.set(CLOCK, "clock", now)
+        self._tell_connected()
         self._collect_doubtful()
         return revision
 
@@ -180,12 +189,14 @@ class Engine:
         """Keep what is computed for a client while a proxy of it is connected."""
         if not self._clients.setdefault(client_, 0):
             self.graph.pin(resources, client_)
+            self.met_others = True
         self._clients[client_] += 1
 
     def release(self, client_: Client) -> None:
         self._clients[client_] -= 1
         if not self._clients[client_]:
             del self._clients[client_]
+            self.met_others = True
             self.graph.unpin(resources, client_)
 
     def sources(self, client_: Client) -> Iterator[tuple[Resource, tuple[ObjectKey, ...]]]:
@@ -219,6 +230,8 @@ class Engine:
             found.update(dict.fromkeys(declaration.diagnostics))
         for key in self._claims.contested():
             found.update(dict.fromkeys(self._duplicates(key)))
+        for told in self._held_back.values():
+            found.update(dict.fromkeys(told))
         found.update(dict.fromkeys(self.graph.notes()))
         return list(found)
 
@@ -258,6 +271,12 @@ class Engine:
     def declarations(self) -> Iterator[Declaration]:
         return self._claims.all()
 
+    def _tell_connected(self) -> None:
+        """What is said of a Gateway depends on where its proxies are; told with the next edit."""
+        self.met_others = False
+        gateways = {(c.namespace, c.labels) for c in self._clients if c.role is Role.GATEWAY}
+        self.graph.set(CONNECTED, "gateways", tuple(sorted(gateways)))
+
     def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
         previous = self._files.get(path)
         if text is None:
@@ -279,6 +298,7 @@ class Engine:
         """Bring one object in step with its claims: put (true), removed (false) or as it was."""
         winner = self._claims.winner(key)
         held = self._objects.get(key)
+        self._held_back.pop(key, None)
         if winner is None:
             if self._claims.is_kept(key):
                 return self._restore(key) if held is None else None
@@ -294,7 +314,12 @@ class Engine:
 
     def _spoils(self, held: Object[Any], new: Object[Any]) -> bool:
         """Whether a Secret that works would be replaced by one that Envoy or its clients refuse."""
-        return is_usable(held, self._now) and not is_usable(new, self._now)
+        report = Report()
+        if is_usable(report, new, self._now) or not is_usable(Report(), held, self._now):
+            return False
+        note = "the version before stays in force"
+        self._held_back[new.key] = tuple(replace(told, note=note) for told in report)
+        return True
 
     def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
         if self._objects.get(object_.key) == object_:

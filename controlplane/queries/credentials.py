@@ -5,15 +5,8 @@ Source: istio ``pilot/pkg/model/credentials``, ``pilot/pkg/credentials/kube``.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from datetime import timedelta
 from enum import Enum
-from typing import Final
 
-from controlplane.base.codes import CERTIFICATE_EXPIRED
-from controlplane.base.codes import CERTIFICATE_EXPIRES
-from controlplane.base.codes import CERTIFICATE_NOT_YET_VALID
-from controlplane.base.diagnostics import Code
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import Namespace
@@ -36,13 +29,9 @@ from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.translate.kubernetes.secret import ReadKeyPair
 from controlplane.translate.kubernetes.secret import ReadTrust
-from controlplane.translate.kubernetes.secret import Span
+from controlplane.translate.kubernetes.secret import holds
 from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
-
-_DATE: Final = "%Y-%m-%d %H:%M"
-_WARNED_DAYS: Final = (1, 7, 14, 30)
-"""How many days before its end a certificate is warned of; each step is told once."""
 
 
 class Use(Enum):
@@ -137,53 +126,10 @@ def fit(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
         return None
     report = Report()
     users = _users(graph, source.key.name)
-    at = Place(source.key) / "data" / found.entry
-    match found:
-        case ReadKeyPair(span=span):
-            fine = time is None or _holds(report, at, span, time, users)
-        case ReadTrust(spans=spans):
-            fine = (
-                time is None or [_holds(report, at, s, time, users) for s in spans].count(True) > 0
-            )
+    spans = (found.span,) if isinstance(found, ReadKeyPair) else found.spans
+    standing = [holds(report, found.place, span, time, users) for span in spans] if time else [True]
     graph.note(*report)
-    return found.credential if fine else None
-
-
-def _holds(
-    report: Report, at: Place, span: Span, time: datetime, users: tuple[Related, ...]
-) -> bool:
-    """Whether a certificate holds at ``time``; warns of its end in steps, so that the text rests
-    between them.
-    """
-
-    def tell(code: Code, message: str, hint: str) -> None:
-        report.add(code, at, message, hint=hint, related=users)
-
-    if time >= span.ends:
-        tell(
-            CERTIFICATE_EXPIRED,
-            f"certificate {span.subject} expired on {span.ends:{_DATE}} UTC and is not served",
-            "renew it",
-        )
-        return False
-    if time < span.begins:
-        tell(
-            CERTIFICATE_NOT_YET_VALID,
-            f"certificate {span.subject} is valid from {span.begins:{_DATE}} UTC on and is not "
-            "served before",
-            "check the clock of whoever made it",
-        )
-        return False
-    for days in _WARNED_DAYS:
-        if time >= span.ends - timedelta(days=days):
-            tell(
-                CERTIFICATE_EXPIRES,
-                f"certificate {span.subject} expires on {span.ends:{_DATE}} UTC, in less than "
-                f"{days} {'day' if days == 1 else 'days'}",
-                "renew it",
-            )
-            break
-    return True
+    return found.credential if any(standing) else None
 
 
 def _users(graph: Graph, name: str) -> tuple[Related, ...]:

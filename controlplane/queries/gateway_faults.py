@@ -40,8 +40,8 @@ from controlplane.queries.credentials import fit
 from controlplane.queries.credentials import holder
 from controlplane.queries.credentials import reading
 from controlplane.queries.gateways import Shape
-from controlplane.queries.gateways import doors
 from controlplane.queries.gateways import gateway_servers
+from controlplane.queries.gateways import tell_conflicts
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -84,7 +84,7 @@ def gateway_faults(graph: Graph, key: ObjectKey) -> None:
         return
     report = Report()
     selector = labels_of(dict(gateway.spec.selector))
-    doors(graph, Shape(selector))
+    tell_conflicts(graph, Shape(selector))
     homes = _homes(graph, key.namespace, selector)
     for server in gateway_servers(graph, key):
         _check_routes(graph, report, server)

@@ -117,13 +117,19 @@ def doors(graph: Graph, shape: Shape) -> Doors:
         for key in selected_gateways(graph, shape.labels)
         for server in gateway_servers(graph, key)
     ]
-    found = gateway_merge.merged(
+    return gateway_merge.merged(
         servers, resolve=lambda port: _target(shape, port), every_address=shape.every_address
     )
+
+
+@derived
+def tell_conflicts(graph: Graph, shape: Shape) -> None:
+    """Notes which servers lose to which. Apart from ``doors``, so that who reads it only to have it
+    noted runs no more often than this changes, which is never.
+    """
     report = Report()
-    _tell(report, found)
+    _tell(report, doors(graph, shape))
     graph.note(*report)
-    return found
 
 
 @derived
@@ -134,6 +140,8 @@ def door(graph: Graph, shape: Shape, address: Address) -> Door | None:
 
 @derived
 def addresses(graph: Graph, shape: Shape) -> tuple[Address, ...]:
+    """Where proxies of one shape listen."""
+    tell_conflicts(graph, shape)
     return tuple(
         d.address
         for d in doors(graph, shape).doors

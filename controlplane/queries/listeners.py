@@ -51,7 +51,7 @@ from controlplane.queries.mesh import mesh_config
 from controlplane.queries.streams import NamedStream
 from controlplane.queries.streams import named_streams
 from controlplane.queries.streams import stream
-from controlplane.translate.istio.gateway_merge import door_table_name
+from controlplane.translate.istio.gateway_merge import route_table_name
 from controlplane.translate.istio.listener_settings import gateway_settings
 
 MESH_PROTOCOLS: Final = (
@@ -96,8 +96,12 @@ def opened_listener(graph: Graph, client: Client, address: Address) -> Listener 
         return None
     report = Report()
     chains = _Chains(behind)
+    plain = tuple(server for server in behind.servers if server.routes_plain_requests)
+    if plain:
+        chains.enter(report, plain[0], _plain_chain(behind, plain))
     for server in behind.servers:
-        chains.enter(report, server, _chains(graph, client, behind, server))
+        if not server.routes_plain_requests:
+            chains.enter(report, server, _chains(graph, client, behind, server))
     graph.note(*report)
     if not chains.taken:
         return None
@@ -190,7 +194,8 @@ def _matches(chain: Chain) -> tuple[tuple[str, str], ...]:
 def _chains(graph: Graph, client: Client, door: Door, server: Server) -> Iterator[_Claim]:
     match server.service:
         case ServeRequests():
-            yield from _request_chain(door, server)
+            prefix = server.title or f"outbound_{door.address};"
+            yield _request_claim(door, server, stat_prefix=prefix, speaks_grpc_web=False)
         case ServeStreams(tls=tls):
             forwarded = stream(graph, client, server)
             if forwarded is not None:
@@ -224,25 +229,28 @@ def _mesh_chains(graph: Graph, client: Client, server: Server) -> Iterator[_Clai
             )
 
 
-def _request_chain(door: Door, server: Server) -> Iterator[_Claim]:
-    """Plain HTTP servers of a door share the chain of the first of them."""
-    plain = [s for s in door.servers if s.routes_plain_requests]
-    if server in plain[1:]:
-        return
-    table = door_table_name(door, server)
+def _plain_chain(door: Door, servers: tuple[Server, ...]) -> Iterator[_Claim]:
+    """The one chain of all plain HTTP servers of a door."""
+    yield _request_claim(
+        door,
+        servers[0],
+        stat_prefix=f"outbound_{door.address};",
+        speaks_grpc_web=any(map(_speaks_grpc_web, servers)),
+    )
+
+
+def _request_claim(
+    door: Door, server: Server, *, stat_prefix: str, speaks_grpc_web: bool
+) -> _Claim:
+    table = route_table_name(server, door.address)
     assert table is not None, "a server that routes requests has a route table"
-    tls = server.tls
-    title = server.title if tls is not None else ""
-    sharing = plain if tls is None else [server]
-    yield _Claim(
+    return _Claim(
         chain=Chain(
             handling=RouteRequests(
-                route_table=table,
-                stat_prefix=title or f"outbound_{door.address};",
-                speaks_grpc_web=any(_speaks_grpc_web(s) for s in sharing),
+                route_table=table, stat_prefix=stat_prefix, speaks_grpc_web=speaks_grpc_web
             ),
-            server_names=server.server_names if tls is not None else (),
-            tls=tls,
+            server_names=server.server_names if server.tls is not None else (),
+            tls=server.tls,
         ),
         place=server.place,
     )

@@ -113,7 +113,7 @@ def _stream(graph: Graph, client: Client, server: Server, rule: StreamRule) -> F
         idle_timeout=tcp_idle_timeout(graph, client, host),
         max_connection_duration=max_connection_duration(graph, client, host),
         hashes_source_address=_hashes_source(graph, client, host, first),
-        tunnel=tunnel(graph, client, host, first.subset) if single else None,
+        tunnel=tunnel(graph, client, host, first.subset if single else None),
     )
 
 

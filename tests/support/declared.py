@@ -4,6 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 from google.protobuf.json_format import MessageToDict
@@ -17,6 +19,8 @@ from controlplane.kinds.decode import decode
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Role
+from controlplane.queries.backends import clusters
+from controlplane.queries.backends import endpoints
 from controlplane.queries.clock import CLOCK
 from controlplane.queries.listeners import listeners
 from controlplane.queries.mesh import MESH_CONFIG
@@ -28,7 +32,7 @@ INGRESS = Client(
 
 
 class Declared:
-    """What was declared, and may be edited: ``edit`` puts objects in the place of those of their name."""
+    """What was declared; ``edit`` puts objects in the place of those of the same name."""
 
     def __init__(self, text: str, *, mesh: MeshConfig | None = None, now: datetime | None = None):
         self.graph = Graph()
@@ -63,13 +67,27 @@ class Declared:
         found = listeners(self.graph, client)
         return {name: _plain(found[name]) for name in sorted(found)}
 
+    def clusters(self, client: Client = INGRESS) -> dict[str, dict[str, Any]]:
+        """The clusters of a client by name, as Envoy's JSON."""
+        found = clusters(self.graph, client)
+        return {name: _plain(found[name]) for name in sorted(found)}
+
+    def endpoints(self, client: Client = INGRESS) -> dict[str, list[dict[str, Any]]]:
+        """The groups of endpoints of each cluster that is told them, as Envoy's JSON."""
+        found = endpoints(self.graph, client)
+        assignments = {name: _plain(found[name]) for name in sorted(found)}
+        return {name: message.get("endpoints", []) for name, message in assignments.items()}
+
     def told(self) -> set[str]:
         """Code and place of everything that was noted so far."""
         return {f"{note.code} {note.place}" for note in self.graph.notes()}
 
 
-def _plain(listener: Resource) -> dict[str, Any]:
-    packed = DeltaDiscoveryResponse.FromString(listener.framed).resources[0].resource
-    message = Listener()
+_MESSAGES = (Listener, Cluster, ClusterLoadAssignment)
+
+
+def _plain(resource: Resource) -> dict[str, Any]:
+    packed = DeltaDiscoveryResponse.FromString(resource.framed).resources[0].resource
+    message = next(kind() for kind in _MESSAGES if packed.Is(kind.DESCRIPTOR))
     packed.Unpack(message)
     return MessageToDict(message, preserving_proto_field_name=True)

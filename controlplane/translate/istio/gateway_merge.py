@@ -94,8 +94,10 @@ def outlines(doors: Iterable[Door]) -> tuple[RouteTableOutline, ...]:
     """
     tables: dict[str, tuple[Address, list[Server]]] = {}
     for door in doors:
+        plain = [server for server in door.servers if server.routes_plain_requests]
         for server in door.servers:
-            name = door_table_name(door, server)
+            first = plain[0] if server.routes_plain_requests else server
+            name = route_table_name(first, door.address)
             if name is not None:
                 tables.setdefault(name, (door.address, []))[1].append(server)
     return tuple(
@@ -104,13 +106,6 @@ def outlines(doors: Iterable[Door]) -> tuple[RouteTableOutline, ...]:
         )
         for name, (address, servers) in tables.items()
     )
-
-
-def door_table_name(door: Door, server: Server) -> str | None:
-    """The route table of a server behind a door; plain HTTP servers share that of the first."""
-    if server.routes_plain_requests:
-        server = next(s for s in door.servers if s.routes_plain_requests)
-    return route_table_name(server, door.address)
 
 
 def _http_server(server: Server) -> HttpServer:

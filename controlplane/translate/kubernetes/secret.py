@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from datetime import timedelta
 from typing import Final
 
 from cryptography import x509
@@ -26,6 +27,9 @@ from cryptography.hazmat.primitives.serialization import PublicFormat
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import ocsp
 
+from controlplane.base.codes import CERTIFICATE_EXPIRED
+from controlplane.base.codes import CERTIFICATE_EXPIRES
+from controlplane.base.codes import CERTIFICATE_NOT_YET_VALID
 from controlplane.base.codes import KEY_MISMATCH
 from controlplane.base.codes import KEY_UNSUPPORTED
 from controlplane.base.codes import SECRET_INCOMPLETE
@@ -41,6 +45,9 @@ from controlplane.kinds.object import Object
 from controlplane.model.tls import KeyPair
 from controlplane.model.tls import Trust
 
+_DATE: Final = "%Y-%m-%d %H:%M"
+_WARNED_DAYS: Final = (1, 7, 14, 30)
+"""How many days before its end a certificate is warned of; each step is told once."""
 _MINIMUM_RSA_BITS: Final = 2048
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PAIRS: Final = (("cert", "key", "", "crl"), ("tls.crt", "tls.key", "tls.ocsp-staple", "ca.crl"))
@@ -65,7 +72,7 @@ class ReadKeyPair:
     credential: KeyPair
     span: Span
     names: tuple[str, ...]
-    entry: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ class ReadTrust:
 
     credential: Trust
     spans: tuple[Span, ...]
-    entry: str
+    place: Place
 
 
 @dataclass(slots=True)
@@ -146,6 +153,43 @@ def trust(
     return None
 
 
+def holds(
+    report: Report, at: Place, span: Span, time: datetime, users: tuple[Related, ...] = ()
+) -> bool:
+    """Whether a certificate holds at ``time``; warns of its end in steps, so that the text rests
+    between them.
+    """
+
+    def tell(code: Code, message: str, hint: str) -> None:
+        report.add(code, at, message, hint=hint, related=users)
+
+    if time >= span.ends:
+        tell(
+            CERTIFICATE_EXPIRED,
+            f"certificate {span.subject} expired on {span.ends:{_DATE}} UTC and is not served",
+            "renew it",
+        )
+        return False
+    if time < span.begins:
+        tell(
+            CERTIFICATE_NOT_YET_VALID,
+            f"certificate {span.subject} is valid from {span.begins:{_DATE}} UTC on and is not "
+            "served before",
+            "check the clock of whoever made it",
+        )
+        return False
+    for days in _WARNED_DAYS:
+        if time >= span.ends - timedelta(days=days):
+            tell(
+                CERTIFICATE_EXPIRES,
+                f"certificate {span.subject} expires on {span.ends:{_DATE}} UTC, in less than "
+                f"{days} {'day' if days == 1 else 'days'}",
+                "renew it",
+            )
+            break
+    return True
+
+
 def _reader(
     report: Report, source: Object[Secret] | Object[ConfigMap], users: tuple[Related, ...]
 ) -> _Reader:
@@ -195,7 +239,7 @@ def _key_pair(reader: _Reader, certificate: str, key: str, staple: str) -> ReadK
         ),
         span=_span(leaf),
         names=_names(leaf),
-        entry=certificate,
+        place=reader.at(certificate),
     )
 
 
@@ -212,7 +256,7 @@ def _trust(reader: _Reader, entry: str, revoked: str) -> ReadTrust | None:
     return ReadTrust(
         credential=Trust(authorities=authorities, revoked=revocations),
         spans=tuple(map(_span, certificates)),
-        entry=entry,
+        place=reader.at(entry),
     )
 
 

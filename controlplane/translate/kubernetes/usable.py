@@ -10,19 +10,23 @@ from datetime import datetime
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
+from controlplane.translate.kubernetes.secret import holds
 from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
 
 
-def is_usable(secret: Object[Secret], now: datetime) -> bool:
-    """Whether it holds a certificate with its key, or authorities, that are good now."""
-    pair = key_pair(Report(), secret)
-    if pair is not None:
-        return pair.span.begins <= now <= pair.span.ends
-    if _has_pair(secret.spec):
-        return False
-    found = trust(Report(), secret)
-    return found is not None and any(span.begins <= now <= span.ends for span in found.spans)
+def is_usable(report: Report, secret: Object[Secret], now: datetime) -> bool:
+    """Whether it holds a certificate with its key, or authorities, that are good now; reports why
+    not.
+    """
+    if _has_authorities(secret.spec) and not _has_pair(secret.spec):
+        found = trust(report, secret)
+        if found is None:
+            return False
+        standing = [holds(report, found.place, span, now) for span in found.spans]
+        return any(standing)
+    pair = key_pair(report, secret)
+    return pair is not None and holds(report, pair.place, pair.span, now)
 
 
 def secret_files(secret: Secret) -> Mapping[str, bytes]:
@@ -40,3 +44,7 @@ def secret_files(secret: Secret) -> Mapping[str, bytes]:
 def _has_pair(secret: Secret) -> bool:
     entries = {*secret.data, *secret.string_data}
     return {"tls.crt", "tls.key"} <= entries or {"cert", "key"} <= entries
+
+
+def _has_authorities(secret: Secret) -> bool:
+    return bool({"ca.crt", "cacert"} & {*secret.data, *secret.string_data})

@@ -78,7 +78,10 @@ def server(protocol: str, host: str = "a.com", *, port: int = 80, bind: str = ""
             id="another address is another door",
         ),
         pytest.param(
-            server("HTTP"), server("TCP", bind="0.0.0.0"), "port 80", id="every address, written out"
+            server("HTTP"),
+            server("TCP", bind="0.0.0.0"),
+            "port 80",
+            id="every address, written out",
         ),
     ],
 )
@@ -97,6 +100,7 @@ def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written
     found = doors(declared.graph, INGRESS_SHAPE)
 
     assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/b", "apps/a")]
+    assert list(declared.listeners()) == []
     assert "CP0310 Gateway/apps/b.spec.servers[0]" in declared.told()
 
 

@@ -16,9 +16,7 @@ spec:
 ---
 """
 TCP = "{port: {number: 9000, name: tcp, protocol: TCP}, hosts: ['*']}"
-PASS = (
-    "{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.com'], tls: {mode: PASSTHROUGH}}"
-)
+PASS = "{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.com'], tls: {mode: PASSTHROUGH}}"
 
 
 def service(rules: str, *, name: str = "s", hosts: str = "['*.com']", rest: str = "") -> str:

@@ -1,0 +1,280 @@
+"""Which secrets are served, and what is said of those that are not."""
+
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+
+from controlplane.model.tls import KeyPair
+from controlplane.queries.clock import CLOCK
+from controlplane.queries.gateway_faults import gateway_faults
+from controlplane.queries.gateways import selected_gateways
+from controlplane.queries.secrets import secrets
+from tests.support.declared import INGRESS
+from tests.support.declared import Declared
+from tests.support.pki import DAY
+from tests.support.pki import Authority
+from tests.support.pki import Leaf
+from tests.support.pki import encoded
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+ROOT = Authority(now=NOW)
+SHOP = ROOT.leaf("a.com")
+OTHER = ROOT.leaf("b.com")
+
+
+def gateway(tls: str, host: str = "a.com", namespace: str = "istio-system") -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: gw, namespace: {namespace}}}
+spec:
+  servers:
+  - port: {{number: 443, name: https, protocol: HTTPS}}
+    hosts: ["{host}"]
+    tls: {{{tls}}}
+---
+"""
+
+
+def secret(name: str, entries: dict[str, str], namespace: str = "istio-system") -> str:
+    lines = "".join(f"  {entry}: {encoded(text)}\n" for entry, text in entries.items())
+    return (
+        f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
+        f"data:\n{lines}---\n"
+    )
+
+
+def pair(leaf: Leaf) -> dict[str, str]:
+    return {"tls.crt": leaf.certificate, "tls.key": leaf.key}
+
+
+def served(declared: Declared) -> dict[str, Secret]:
+    found = secrets(declared.graph, INGRESS)
+    for key in selected_gateways(declared.graph, INGRESS.labels):
+        gateway_faults(declared.graph, key)
+    messages = {}
+    for name in sorted(found):
+        message = Secret()
+        sent = DeltaDiscoveryResponse.FromString(found[name].framed)
+        sent.resources[0].resource.Unpack(message)
+        messages[name] = message
+    return messages
+
+
+def told(declared: Declared) -> list[str]:
+    return sorted({t.split()[0] for t in declared.told()})
+
+
+SIMPLE = "mode: SIMPLE, credentialName: c"
+MUTUAL = "mode: MUTUAL, credentialName: c"
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        pytest.param(pair(SHOP), id="the usual entries"),
+        pytest.param({"cert": SHOP.certificate, "key": SHOP.key}, id="generic entries"),
+        pytest.param(
+            {"cert": SHOP.certificate, "key": SHOP.key, **pair(OTHER)}, id="generic ones first"
+        ),
+        pytest.param({"cert": OTHER.certificate, **pair(SHOP)}, id="the first complete pair"),
+    ],
+)
+def test_a_certificate_and_its_key_are_found_in_either_form(entries: dict[str, str]) -> None:
+    found = served(Declared(gateway(SIMPLE) + secret("c", entries), now=NOW))
+
+    shown = found["kubernetes://c"].tls_certificate
+    assert shown.certificate_chain.inline_bytes.decode() == SHOP.certificate
+    assert shown.private_key.inline_bytes.decode() == SHOP.key
+
+
+@pytest.mark.parametrize(
+    ("objects", "authority"),
+    [
+        pytest.param(secret("c", pair(SHOP) | {"ca.crt": ROOT.pem}), ROOT.pem, id="in the secret"),
+        pytest.param(
+            secret("c", pair(SHOP)) + secret("c-cacert", {"cacert": ROOT.pem}),
+            ROOT.pem,
+            id="in a secret of its own",
+        ),
+        pytest.param(
+            secret("c", pair(SHOP) | {"ca.crt": ROOT.pem}) + secret("c-cacert", {"x": "y"}),
+            None,
+            id="a secret of its own without one hides the other",
+        ),
+        pytest.param(secret("c", pair(SHOP)), None, id="nowhere"),
+    ],
+)
+def test_authorities_are_looked_for_in_a_secret_of_their_own_first(
+    objects: str, authority: str | None
+) -> None:
+    declared = Declared(gateway(MUTUAL) + objects, now=NOW)
+    found = served(declared)
+
+    assert ("kubernetes://c-cacert" in found) is (authority is not None)
+    assert ("CP0402" in told(declared)) is (authority is None)
+    if authority is not None:
+        context = found["kubernetes://c-cacert"].validation_context
+        assert context.trusted_ca.inline_bytes.decode() == authority
+
+
+def test_a_revocation_list_goes_with_the_authorities() -> None:
+    revoked = ROOT.revocation(OTHER)
+    entries = pair(SHOP) | {"ca.crt": ROOT.pem, "ca.crl": revoked}
+
+    found = served(Declared(gateway(MUTUAL) + secret("c", entries), now=NOW))
+
+    context = found["kubernetes://c-cacert"].validation_context
+    assert context.crl.inline_bytes.decode() == revoked
+
+
+SMALL = ROOT.leaf("a.com", key=rsa.generate_private_key(65537, 1024))
+ODD = ROOT.leaf("a.com", key=ec.generate_private_key(ec.SECP224R1()))
+OLD = ROOT.leaf("a.com", valid=(NOW - 9 * DAY, NOW - timedelta(hours=1)))
+NEW = ROOT.leaf("a.com", valid=(NOW + timedelta(hours=1), NOW + 9 * DAY))
+
+
+@pytest.mark.parametrize(
+    ("entries", "code"),
+    [
+        pytest.param({"password": "x"}, "CP0402", id="no certificate"),
+        pytest.param({"tls.crt": SHOP.certificate}, "CP0402", id="no key"),
+        pytest.param({"tls.crt": "x", "tls.key": SHOP.key}, "CP0403", id="a certificate not PEM"),
+        pytest.param({"tls.crt": SHOP.certificate, "tls.key": "x"}, "CP0403", id="a key not PEM"),
+        pytest.param(
+            {"tls.crt": SHOP.certificate, "tls.key": OTHER.key}, "CP0404", id="another's key"
+        ),
+        pytest.param(pair(OLD), "CP0405", id="expired"),
+        pytest.param(pair(NEW), "CP0406", id="not yet valid"),
+        pytest.param(pair(SMALL), "CP0409", id="a key that is too small"),
+        pytest.param(pair(ODD), "CP0409", id="a curve that Envoy does not take"),
+    ],
+)
+def test_a_secret_that_envoy_or_clients_would_refuse_is_held_back(
+    entries: dict[str, str], code: str
+) -> None:
+    declared = Declared(
+        gateway(SIMPLE)
+        + secret("c", entries)
+        + gateway("mode: SIMPLE, credentialName: good", host="b.com").replace("gw", "second")
+        + secret("good", pair(OTHER)),
+        now=NOW,
+    )
+
+    assert list(served(declared)) == ["kubernetes://good"]
+    assert told(declared) == [code]
+
+
+@pytest.mark.parametrize(("days", "warned"), [(31, None), (29, 30), (13, 14), (6, 7), (0.5, 1)])
+def test_a_certificate_that_ends_soon_is_warned_of_in_steps(
+    days: float, warned: int | None
+) -> None:
+    leaf = ROOT.leaf("a.com", valid=(NOW - DAY, NOW + timedelta(days=days)))
+    declared = Declared(gateway(SIMPLE) + secret("c", pair(leaf)), now=NOW)
+    served(declared)
+
+    notes = [n for n in declared.graph.notes() if n.code.id == "CP0407"]
+    if warned is None:
+        assert notes == []
+    else:
+        unit = "day" if warned == 1 else "days"
+        assert [n.message.rpartition("than ")[2] for n in notes] == [f"{warned} {unit}"]
+        assert [r.message for r in notes[0].related] == ["Gateway istio-system/gw uses it"]
+
+
+def test_time_alone_takes_a_certificate_out_of_service() -> None:
+    declared = Declared(gateway(SIMPLE) + secret("c", pair(SHOP)), now=NOW)
+    assert list(served(declared)) == ["kubernetes://c"]
+
+    declared.graph.edit()
+    declared.graph.set(CLOCK, "clock", NOW + 91 * DAY)
+
+    assert list(served(declared)) == []
+    assert told(declared) == ["CP0405"]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("c", True),
+        ("kubernetes://c", True),
+        ("kubernetes://istio-system/c", True),
+        ("kubernetes://apps/beside", False),
+        ("beside", False),
+        ("apps/beside", False),
+    ],
+)
+def test_a_proxy_gets_secrets_of_its_own_namespace(name: str, found: bool) -> None:
+    declared = Declared(
+        gateway(f"mode: SIMPLE, credentialName: '{name}'", namespace="apps")
+        + secret("c", pair(SHOP))
+        + secret("beside", pair(SHOP), namespace="apps"),
+        now=NOW,
+    )
+
+    assert bool(served(declared)) is found
+
+
+def test_certificates_in_files_are_told_by_their_paths() -> None:
+    tls = "mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /ca, caCrl: /crl"
+
+    found = served(Declared(gateway(tls), now=NOW))
+
+    shown = found["file-cert:/c~/k"].tls_certificate
+    trusted = found["file-root:/ca~/crl"].validation_context
+    assert (shown.certificate_chain.filename, shown.private_key.filename) == ("/c", "/k")
+    assert (trusted.trusted_ca.filename, trusted.crl.filename) == ("/ca", "/crl")
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "warned"),
+    [
+        ("a.com", ("a.com",), False),
+        ("A.com", ("a.com",), False),
+        ("x.a.com", ("*.a.com",), False),
+        ("x.y.a.com", ("*.a.com",), True),
+        ("*.a.com", ("*.a.com",), False),
+        ("*.a.com", ("x.a.com",), True),
+        ("*", ("a.com",), False),
+        ("b.com", ("a.com",), True),
+    ],
+)
+def test_a_certificate_for_other_hosts_is_warned_of(
+    host: str, names: tuple[str, ...], warned: bool
+) -> None:
+    declared = Declared(gateway(SIMPLE, host=host) + secret("c", pair(ROOT.leaf(*names))), now=NOW)
+    served(declared)
+
+    assert ("CP0408" in told(declared)) is warned
+
+
+@pytest.mark.parametrize(
+    ("objects", "code"),
+    [
+        pytest.param("", "CP0401", id="nowhere"),
+        pytest.param(secret("c", pair(SHOP), namespace="apps"), None, id="beside the Gateway"),
+        pytest.param(secret("c", pair(SHOP)), None, id="in the root namespace"),
+        pytest.param(secret("c", pair(SHOP), namespace="far"), "CP0416", id="elsewhere"),
+    ],
+)
+def test_without_a_proxy_secrets_are_looked_for_where_one_may_be(
+    objects: str, code: str | None
+) -> None:
+    declared = Declared(gateway(SIMPLE, namespace="apps") + objects, now=NOW)
+    for key in selected_gateways(declared.graph, INGRESS.labels):
+        gateway_faults(declared.graph, key)
+
+    assert told(declared) == ([code] if code else [])
+
+
+def test_keys_are_never_shown() -> None:
+    credential = KeyPair(chain=b"chain", key=b"secret")
+
+    assert "secret" not in repr(credential)
+    assert "secret" not in str((credential,))
