@@ -1,0 +1,279 @@
+"""Which declaration of a host a client gets, which endpoints, and which rule governs it."""
+
+import pytest
+
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Role
+from controlplane.model.proxy import Target
+from controlplane.queries.clients import client
+from controlplane.queries.rules import governing_rules
+from controlplane.queries.rules import viewpoint
+from controlplane.queries.services import service
+from tests.support.declared import Declared
+
+EDGE = Namespace("edge")
+ROOT = Namespace("istio-system")
+
+
+def entry(name: str, namespace: str = "default", **fields: str) -> str:
+    body = {
+        "hosts": "[api.partner.com]",
+        "resolution": "STATIC",
+        "ports": "[{number: 80, name: http, protocol: HTTP}]",
+    } | fields
+    lines = "\n".join(f"  {key}: {value}" for key, value in body.items())
+    return (
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n"
+        f"metadata: {{name: {name}, namespace: {namespace}}}\nspec:\n{lines}\n---\n"
+    )
+
+
+def seen(text: str, namespace: Namespace = EDGE, host: str = "api.partner.com") -> str | None:
+    """The namespace whose declaration a gateway in ``namespace`` gets."""
+    found = service(Declared(text).graph, Host(host), namespace)
+    return None if found is None else found.namespace
+
+
+@pytest.mark.parametrize(
+    ("text", "namespace"),
+    [
+        (entry("a", "one"), "one"),
+        (entry("a", "one", exportTo='["."]'), None),
+        (entry("a", "edge", exportTo='["."]'), "edge"),
+        (entry("a", "one", exportTo="[edge]"), "one"),
+        (entry("a", "one", exportTo='["~"]'), None),
+        (entry("a", "one") + entry("b", "two", exportTo="[edge]"), "two"),
+        (entry("a", "edge") + entry("b", "a-first"), "a-first"),
+    ],
+    ids=[
+        "exported to all unless said",
+        "private to another namespace",
+        "private to its own",
+        "exported by name",
+        "exported to nobody",
+        "by name before to all",
+        "a gateway does not prefer its own namespace",
+    ],
+)
+def test_visibility(text: str, namespace: str | None) -> None:
+    assert seen(text) == namespace
+
+
+def test_a_service_comes_before_service_entries() -> None:
+    kubernetes = """
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: default}
+spec: {ports: [{name: http, port: 80}]}
+---
+"""
+    host = "reviews.default.svc.cluster.local"
+    text = kubernetes + entry("a", "edge", hosts=f"[{host}]", exportTo='["."]')
+
+    assert seen(text, EDGE, host) == "default"
+
+
+def addresses(text: str, name: str = "outbound|80||api.partner.com") -> list[str]:
+    groups = Declared(text).endpoints()[name]
+    sockets = [
+        e["endpoint"]["address"]["socket_address"] for g in groups for e in g["lb_endpoints"]
+    ]
+    return [f"{socket['address']}:{socket['port_value']}" for socket in sockets]
+
+
+def test_entries_of_one_namespace_share_their_endpoints() -> None:
+    text = entry("a", endpoints="[{address: 10.0.0.1}]") + entry(
+        "b", endpoints="[{address: 10.0.0.2, ports: {http: 81}}]"
+    )
+
+    assert addresses(text) == ["10.0.0.1:80", "10.0.0.2:81"]
+
+
+WORKLOADS = """
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: a, namespace: default, labels: {app: web}}
+spec: {address: 10.0.0.1, ports: {http: 8001, web: 8002}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: b, namespace: default}
+spec: {address: 10.0.0.2, labels: {app: web}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: c, namespace: default}
+spec: {address: c.partner.com, labels: {app: web}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: d, namespace: elsewhere}
+spec: {address: 10.0.0.4, labels: {app: web}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: e, namespace: default, labels: {app: web}}
+spec: {containers: [{name: c, ports: [{name: web, containerPort: 8003}]}]}
+status: {podIP: 10.0.0.5}
+---
+"""
+
+
+def test_an_entry_selects_workloads_of_its_namespace() -> None:
+    text = WORKLOADS + entry("a", workloadSelector="{labels: {app: web}}")
+
+    assert addresses(text) == ["10.0.0.5:80", "10.0.0.1:8001", "10.0.0.2:80"]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("9080", ["10.0.0.5:9080", "10.0.0.1:8001", "10.0.0.2:9080"]),
+        ("web", ["10.0.0.5:8003", "10.0.0.1:8002"]),
+    ],
+    ids=["a number gives way to a workload's own port", "a name is looked up"],
+)
+def test_a_service_selects_pods_and_workload_entries(target: str, expected: list[str]) -> None:
+    text = f"""
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: default}}
+spec: {{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: {target}}}]}}
+"""
+    name = "outbound|80||web.default.svc.cluster.local"
+
+    assert addresses(WORKLOADS + text, name) == expected
+
+
+def rule(name: str, namespace: str = "default", host: str = "api.partner.com", **more: str) -> str:
+    lines = "\n".join(f"  {key}: {value}" for key, value in more.items())
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  host: "{host}"
+  trafficPolicy: {{tls: {{}}}}
+{lines}
+---
+"""
+
+
+GOLD = (("tier", "gold"),)
+
+
+@pytest.mark.parametrize(
+    ("rules", "namespace", "expected"),
+    [
+        (rule("a", "edge") + rule("b"), EDGE, ["edge/a"]),
+        (rule("a", "edge", host="*.com") + rule("b"), EDGE, ["edge/a"]),
+        (rule("a", "elsewhere") + rule("b"), EDGE, ["default/b"]),
+        (rule("a", exportTo='["."]') + rule("b", "istio-system"), EDGE, ["istio-system/b"]),
+        (rule("a", "istio-system") + rule("b"), ROOT, ["default/b"]),
+        (rule("a", "istio-system", exportTo='["."]') + rule("b"), ROOT, ["istio-system/a"]),
+        (rule("a", host="*.com") + rule("b", host="*.partner.com"), EDGE, ["default/b"]),
+        (rule("a") + rule("b"), EDGE, ["default/a", "default/b"]),
+        (rule("a", exportTo="[edge]") + rule("b"), EDGE, ["default/b"]),
+        (rule("a", exportTo="[edge]") + rule("b", exportTo="[edge, x]"), Namespace("x"), []),
+        (
+            rule("a", "edge") + rule("b", "edge", workloadSelector="{matchLabels: {tier: gold}}"),
+            EDGE,
+            ["edge/b"],
+        ),
+        (rule("a") + rule("b", "edge", workloadSelector="{matchLabels: {tier: x}}"), EDGE, []),
+    ],
+    ids=[
+        "the client's namespace first",
+        "even by a wildcard",
+        "then the service's, never another",
+        "then the root namespace",
+        "for clients in the root namespace its public rules come last",
+        "but its private ones first",
+        "the narrower wildcard",
+        "rules with equal exports are merged",
+        "others are not, and the last one counts",
+        "a rule seen by more joins one seen by fewer, and is lost to the rest",
+        "a rule that selects the client",
+        "a rule that selects others ends the search",
+    ],
+)
+def test_which_rules_govern(rules: str, namespace: Namespace, expected: list[str]) -> None:
+    graph = Declared(entry("a") + rules).graph
+    host, declaring = Host("api.partner.com"), Namespace("default")
+
+    found = governing_rules(graph, host, declaring, viewpoint(graph, namespace, GOLD))
+
+    assert [f"{key.namespace}/{key.name}" for key in found] == expected
+
+
+def proxy(address: str, **labels: str) -> Proxy:
+    return Proxy(
+        name="gateway",
+        role=Role.GATEWAY,
+        namespace=Namespace("default"),
+        service_account="gateway",
+        labels=tuple(sorted(labels.items())),
+        addresses=(address,),
+    )
+
+
+def of(text: str, asking: Proxy) -> Client:
+    return client(Declared(text).graph, asking)
+
+
+def test_a_workload_at_the_proxys_address_says_its_labels_and_locality() -> None:
+    text = """
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: a, namespace: default, labels: {from: metadata}}
+spec: {address: 10.0.0.1, locality: r1/z1, labels: {from: spec, app: web}}
+"""
+    found = of(text, proxy("10.0.0.1", app="other"))
+
+    assert found.labels == (("app", "web"), ("from", "metadata"))
+    assert found.locality == Locality("r1", "z1")
+
+
+def test_an_endpoint_of_an_entry_at_the_proxys_address_says_its_labels() -> None:
+    text = entry("a", endpoints="[{address: 10.0.0.1, labels: {app: web}}]")
+
+    found = of(text, proxy("10.0.0.1", app="other"))
+
+    assert found.labels == (("app", "web"),)
+    assert found.targets == (Target("api.partner.com", 80, 80),)
+
+
+def test_targets_are_the_ports_of_services_that_select_the_proxy() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata: {name: z, namespace: default}
+spec:
+  selector: {app: gateway}
+  ports: [{name: http, port: 80, targetPort: 8080}, {name: dns, port: 53, protocol: UDP}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: default}
+spec: {selector: {app: gateway}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: b, namespace: default}
+spec: {selector: {app: gateway, tier: gold}, ports: [{name: http, port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: c, namespace: elsewhere}
+spec: {selector: {app: gateway}, ports: [{name: http, port: 80}]}
+"""
+    found = of(text, proxy("10.0.0.1", app="gateway"))
+
+    assert found.targets == (
+        Target("a.default.svc.cluster.local", 80, 80),
+        Target("z.default.svc.cluster.local", 80, 8080),
+    )
