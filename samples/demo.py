@@ -1,8 +1,8 @@
 """The bookshop on this machine, without containers: its services, the control plane, a real Envoy.
 
-    python samples/demo.py        what `make demo` runs; Ctrl-C stops everything
+    python samples/demo.py [FOLDER]     what `make demo` runs; Ctrl-C stops everything
 
-What it writes (the authority, the certificate of the shop) is in the folder .demo.
+What it writes (the authority, the certificate of the shop) is in FOLDER, .demo if unset.
 """
 
 import signal
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Final
 
 TOP: Final = Path(__file__).resolve().parents[1]
-WORK: Final = TOP / ".demo"
+WORK: Final = Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / ".demo"
 STATE: Final = WORK / "state"
 CERTIFICATES: Final = WORK / "certificates"
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 SERVICES: Final = ("storefront=9081", "catalog=9082", "reviews-v1=9083", "reviews-v2=9084")
 NAMES: Final = ("bookshop.example", "secure.bookshop.example", "localhost")
-READY_WITHIN: Final = 30.0  # seconds
+LOOK_EVERY: Final = 0.2  # seconds
 
 WHAT_TO_TRY: Final = """
 The bookshop is open. In another terminal:
@@ -64,34 +64,33 @@ def is_open() -> bool:
         return False
 
 
-def wait_until_open(serving: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_WITHIN
-    while serving.poll() is None and time.monotonic() < deadline:
-        if is_open():
+def attend(services: subprocess.Popen[bytes], serving: subprocess.Popen[bytes]) -> None:
+    """Say what to try once the shop is open; return when either process has ended."""
+    is_said = False
+    while services.poll() is None and serving.poll() is None:
+        if not is_said and is_open():
+            is_said = True
             sys.stdout.write(WHAT_TO_TRY)
             sys.stdout.flush()
-            return
-        time.sleep(0.2)
+        time.sleep(LOOK_EVERY)
 
 
 def main() -> int:
     prepare()
-    services = subprocess.Popen(
-        [sys.executable, str(TOP / "samples/upstream/server.py"), *SERVICES]
-    )
+    upstream = TOP / "samples/upstream/server.py"
+    services = subprocess.Popen([sys.executable, str(upstream), *SERVICES])
     folders = (TOP / "samples/mesh", TOP / "samples/endpoints-loopback", CERTIFICATES)
     configs = [option for folder in folders for option in ("--config", str(folder))]
     serving = subprocess.Popen([*CONTROLPLANE, "up", *configs, "--state", str(STATE)])
-
     for number in (signal.SIGTERM, signal.SIGINT):
         # From a terminal all three have the signal already; from a script only this process has.
         signal.signal(number, lambda *_: serving.terminate())
-    try:
-        wait_until_open(serving)
-        return serving.wait()
-    finally:
-        services.terminate()
-        services.wait()
+    attend(services, serving)
+    status = services.poll() or serving.poll() or 0
+    for process in (serving, services):
+        process.terminate()
+        process.wait()
+    return status
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A process with a log: started, awaited, and ended whatever happens in between."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -66,10 +67,10 @@ class Running:
     def last_words(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-3000:]
 
-    def terminate(self) -> int:
+    def terminate(self, by: signal.Signals = signal.SIGTERM) -> int:
         """End it and return its exit status; safe to repeat."""
         if self.alive():
-            self._process.terminate()
+            self._process.send_signal(by)
         try:
             return self._process.wait(GRACE)
         except subprocess.TimeoutExpired:
