@@ -1,0 +1,67 @@
+"""Objects for tests of what is decoded: YAML in, diagnostics out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Kind
+from controlplane.base.places import Place
+from controlplane.base.places import path_text
+from controlplane.documents.content import file_objects
+from controlplane.documents.document import Origin
+from controlplane.documents.document import RawObject
+from controlplane.documents.document import identity
+from controlplane.kinds.decode import decode
+from controlplane.kinds.object import Object
+from controlplane.kinds.registry import SERVED
+
+Decoded = tuple[Object[Any] | None, list[Diagnostic]]
+
+
+def decoded(text: str) -> Decoded:
+    """The only object of a YAML text, and all that is said of it."""
+    content = file_objects(Path("mesh.yaml"), text)
+    assert not content.diagnostics, "the test's YAML is sound"
+    report = Report()
+    (raw,) = content.objects
+    return decode(raw, report), list(report)
+
+
+def decoded_body(body: Mapping[str, Any]) -> Decoded:
+    """As ``decoded``, for an object that is parsed already."""
+    key = identity(body)
+    assert key is not None, "the test's object has a name"
+    origin = Origin(path=Path("mesh.yaml"), document=0)
+    report = Report()
+    raw = RawObject(key=key, api_version=body["apiVersion"], body=body, origin=origin)
+    return decode(raw, report), list(report)
+
+
+def body_of(kind: str, spec: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
+    """An object of a served kind named ``reviews``; ``spec`` is its body where the kind has none."""
+    (served,) = [served for served in SERVED.values() if served.kind.name == kind]
+    head = {
+        "apiVersion": served.api_versions[0],
+        "kind": kind,
+        "metadata": {"name": "reviews", **metadata},
+    }
+    return head | (dict(spec) if served.whole else {"spec": spec})
+
+
+def told(diagnostics: list[Diagnostic], within: tuple[str | int, ...] = ()) -> list[str]:
+    """``CP0205 http[0].timeout``: codes and places, a place within ``within`` without it."""
+    lines = []
+    for diagnostic in diagnostics:
+        assert isinstance(diagnostic.place, Place), "decoding reports fields"
+        path = diagnostic.place.path
+        if within and path[: len(within)] == within:
+            path = path[len(within) :]
+        lines.append(f"{diagnostic.code} {path_text(path).removeprefix('.')}".rstrip())
+    return lines
+
+
+def kind_of(name: str) -> Kind:
+    (kind,) = [kind for kind in SERVED if kind.name == name]
+    return kind

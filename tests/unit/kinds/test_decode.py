@@ -1,0 +1,145 @@
+"""Which kinds are read, in which versions, and what an object is made of."""
+
+import pytest
+
+from controlplane.base.codes import UNKNOWN_KIND
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.names import Kind
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.kinds.decode import once_per_kind
+from controlplane.kinds.istio.virtual_service import VirtualService
+from tests.unit.kinds.given import body_of
+from tests.unit.kinds.given import decoded
+from tests.unit.kinds.given import decoded_body
+from tests.unit.kinds.given import told
+
+REVIEWS = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: reviews
+  namespace: shop
+  labels: {app: reviews}
+  annotations: {note: any text}
+  creationTimestamp: "2026-01-01T00:00:00Z"
+spec:
+  hosts: [reviews]
+  http:
+  - route:
+    - destination: {host: reviews}
+status: {}
+"""
+
+
+def test_an_object_has_its_head_and_its_spec() -> None:
+    object_, diagnostics = decoded(REVIEWS)
+
+    assert diagnostics == []
+    assert object_ is not None
+    assert object_.key.spoken == "VirtualService shop/reviews"
+    assert isinstance(object_.spec, VirtualService)
+    assert object_.spec.hosts == ("reviews",)
+    assert object_.labels == {"app": "reviews"}
+    assert object_.annotations == {"note": "any text"}
+    assert object_.created == "2026-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version", "expected"),
+    [
+        ("VirtualService", "networking.istio.io/v1beta1", []),
+        ("VirtualService", "networking.istio.io/v1alpha3", []),
+        ("VirtualService", "networking.istio.io/v2", ["CP0214 apiVersion"]),
+        ("Sidecar", "networking.istio.io/v1", ["CP0108 kind"]),
+        ("HTTPRoute", "gateway.networking.k8s.io/v1", ["CP0108 kind"]),
+        ("Deployment", "apps/v1", ["CP0108 kind"]),
+        ("VirtualServices", "networking.istio.io/v1", ["CP0107 kind"]),
+        ("VirtualService", "networking.istio.com/v1", ["CP0107 kind"]),
+        ("Widget", "example.com/v1", ["CP0107 kind"]),
+    ],
+)
+def test_kinds_and_versions(kind: str, api_version: str, expected: list[str]) -> None:
+    text = REVIEWS.replace("kind: VirtualService", f"kind: {kind}")
+
+    _, diagnostics = decoded(text.replace("networking.istio.io/v1", api_version))
+
+    assert told(diagnostics) == expected
+
+
+def test_a_version_that_is_not_served_is_told_with_those_that_are() -> None:
+    _, (diagnostic,) = decoded(REVIEWS.replace("istio.io/v1", "istio.io/v2"))
+
+    assert diagnostic.message == 'VirtualService has no version "networking.istio.io/v2"'
+    assert diagnostic.hint == (
+        "write apiVersion: networking.istio.io/v1 (served: networking.istio.io/v1, "
+        "networking.istio.io/v1beta1, networking.istio.io/v1alpha3)"
+    )
+
+
+def test_a_kind_of_another_group_is_told_with_its_group() -> None:
+    _, (diagnostic,) = decoded(REVIEWS.replace("networking.istio.io", "networking.istio.com"))
+
+    assert diagnostic.hint == "VirtualService is a kind of networking.istio.io"
+
+
+def test_a_misspelled_kind_is_told_with_the_nearest() -> None:
+    _, (diagnostic,) = decoded(REVIEWS.replace("kind: VirtualService", "kind: VirtualServce"))
+
+    assert diagnostic.hint == "did you mean the kind VirtualService?"
+
+
+def test_a_kind_that_nobody_knows_is_told_once() -> None:
+    def unknown(kind: str, name: str) -> Diagnostic:
+        key = ObjectKey(Kind("example.com", kind), Namespace("default"), name)
+        return Diagnostic(code=UNKNOWN_KIND, place=Place(key), message=name)
+
+    said = once_per_kind([unknown("A", "one"), unknown("A", "two"), unknown("B", "three")])
+
+    assert [d.message for d in said] == ["one", "three"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"spec": None}, ["CP0202 spec"]),
+        ({"spec": []}, ["CP0202 spec"]),
+        ({"data": {}}, ["CP0201 data", "CP0204 spec"]),
+        ({}, ["CP0204 spec"]),
+    ],
+)
+def test_a_spec_is_a_mapping(body: dict[str, object], expected: list[str]) -> None:
+    head = body_of("VirtualService", {})
+    del head["spec"]
+
+    _, diagnostics = decoded_body(head | body)
+
+    assert told(diagnostics) == expected
+
+
+def test_optional_numbers_may_be_null_but_no_alternative_of_a_choice() -> None:
+    policy = {"outlierDetection": {"consecutive5xxErrors": None}}
+    balancer = {"consistentHash": {"useSourceIp": None}}
+
+    nothing, _ = decoded_body(
+        body_of("DestinationRule", {"host": "a", "trafficPolicy": {"loadBalancer": balancer}})
+    )
+    something, _ = decoded_body(body_of("DestinationRule", {"host": "a", "trafficPolicy": policy}))
+
+    assert nothing is None
+    assert something is not None
+
+
+def test_the_json_name_wins_over_its_old_spelling() -> None:
+    rule = {
+        "route": [{"destination": {"host": "reviews"}}],
+        "mirror": {"host": "a"},
+        "mirror_percent": 1,
+        "mirrorPercent": 2,
+    }
+
+    object_, _ = decoded_body(body_of("VirtualService", {"hosts": ["a"], "http": [rule]}))
+
+    assert object_ is not None
+    assert object_.spec.http[0].mirror_percent == 2

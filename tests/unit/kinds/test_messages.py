@@ -1,0 +1,148 @@
+"""What is said of a fault: what is there, what was wanted, and one step to mend it."""
+
+import pytest
+
+from tests.unit.kinds.given import body_of
+from tests.unit.kinds.given import decoded_body
+
+ROUTE = [{"destination": {"host": "reviews"}}]
+
+
+def virtual_service(**rule: object) -> dict[str, object]:
+    return body_of("VirtualService", {"hosts": ["reviews"], "http": [{"route": ROUTE, **rule}]})
+
+
+@pytest.mark.parametrize(
+    ("rule", "message", "hint"),
+    [
+        (
+            {"timeOut": "1s"},
+            'spec.http[0] has no field "timeOut"',
+            'rename it to "timeout"',
+        ),
+        (
+            {"match": [{"uri": {"glob": "/a"}}]},
+            'spec.http[0].match[0].uri has no field "glob"',
+            "spec.http[0].match[0].uri has exact, prefix, regex",
+        ),
+        (
+            {"timeout": 5},
+            "the number 5 stands where a duration such as 1.5s or 100ms was wanted",
+            "write 5s",
+        ),
+        ({"timeout": "5"}, '"5" is not a duration (it has no unit)', "write 5s"),
+        (
+            {"timeout": "soon"},
+            '"soon" is not a duration',
+            "write a number with h, m, s or ms: 1.5s, 100ms",
+        ),
+        ({"timeout": "0s"}, "0s is shorter than 1ms", "leave the field out"),
+        (
+            {"retries": {"attempts": "3"}},
+            'the text "3" stands where a whole number was wanted',
+            "leave out the quotes",
+        ),
+        (
+            {"retries": {"attempts": 1.5}},
+            "the number 1.5 stands where a whole number was wanted",
+            None,
+        ),
+        (
+            {"match": [{"headers": {"x": {"exact": True}}}]},
+            "true stands where text was wanted",
+            "YAML reads y, n, yes, no, on and off as true or false: put the text in quotes",
+        ),
+        (
+            {"match": [{"headers": {"x": {"exact": 1}}}]},
+            "the number 1 stands where text was wanted",
+            'put it in quotes: "1"',
+        ),
+        (
+            {"match": {"uri": {"prefix": "/"}}},
+            "a mapping stands where a list was wanted",
+            "write each item on a line of its own that begins with a dash",
+        ),
+        (
+            {"match": [None]},
+            "null stands where a mapping was wanted",
+            "give it a value, or leave the field out",
+        ),
+        (
+            {"corsPolicy": {"unmatchedPreflights": "ignore"}},
+            '"ignore" is not one of UNSPECIFIED, FORWARD, IGNORE',
+            "write IGNORE",
+        ),
+        (
+            {"retries": {"attempts": 1, "retryOn": "5xx, reset"}},
+            '" reset" is neither a condition of Envoy nor an HTTP status',
+            "leave out the spaces",
+        ),
+        (
+            {"retries": {"attempts": 1, "retryOn": "conect-failure"}},
+            '"conect-failure" is neither a condition of Envoy nor an HTTP status',
+            "write connect-failure",
+        ),
+        (
+            {"match": [{"uri": {"regex": "/a("}}]},
+            '"/a(" is not a regular expression of RE2: missing ): /a(',
+            None,
+        ),
+        (
+            {"match": [{"port": 70000}]},
+            "port 70000 is not between 1 and 65535",
+            None,
+        ),
+        (
+            {"match": [{"port": -1}]},
+            "-1 is not between 0 and 4294967295",
+            None,
+        ),
+        (
+            {"headers": {"request": {"set": {"x": "50%"}}}},
+            'the value "50%" of header "x" ends where a % that ends the variable '
+            "(a percent sign itself is %%) was wanted",
+            None,
+        ),
+        (
+            {"route": [{"destination": {"host": "a_b"}}]},
+            '"a_b" has the label "a_b" (a label has letters, digits and inner hyphens, 63 at most)',
+            None,
+        ),
+    ],
+)
+def test_a_message_says_what_is_there_and_what_was_wanted(
+    rule: dict[str, object], message: str, hint: str | None
+) -> None:
+    _, diagnostics = decoded_body(virtual_service(**rule))
+
+    assert [(d.message, d.hint) for d in diagnostics] == [(message, hint)]
+
+
+def test_all_faults_of_an_object_are_told_at_once() -> None:
+    body = virtual_service(timeOut="1s", timeout="soon", retries={"attempts": "x"}, redirect={})
+
+    _, diagnostics = decoded_body(body)
+
+    assert sorted(str(d.code) for d in diagnostics) == [
+        "CP0201",
+        "CP0202",
+        "CP0204",
+        "CP0206",
+        "CP0207",
+    ]
+
+
+def test_what_follows_from_a_fault_is_not_told_as_another() -> None:
+    body = body_of("VirtualService", {"hosts": ["reviews"], "Http": [{"route": ROUTE}]})
+
+    _, diagnostics = decoded_body(body)
+
+    assert [d.message for d in diagnostics] == ['spec has no field "Http"']
+
+
+def test_secrets_are_never_shown() -> None:
+    body = body_of("Secret", {"data": {"tls.key": "very secret"}})
+
+    _, diagnostics = decoded_body(body)
+
+    assert [d.message for d in diagnostics] == ['the value of "tls.key" is not base64']

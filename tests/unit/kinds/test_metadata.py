@@ -1,0 +1,63 @@
+"""Names, labels and annotations of an object, as Kubernetes and Istio take them."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.kinds.given import body_of
+from tests.unit.kinds.given import decoded_body
+from tests.unit.kinds.given import told
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        pytest.param({}, [], id="a name is enough"),
+        pytest.param({"name": "a.b-c.9"}, [], id="a name may have dots"),
+        pytest.param({"name": "A"}, ["CP0211 name"], id="a name is in lower case"),
+        pytest.param({"name": "a_b"}, ["CP0211 name"], id="a name has no underscore"),
+        pytest.param({"name": "a" * 254}, ["CP0211 name"], id="a name has 253 characters at most"),
+        pytest.param({"namespace": "a-b"}, [], id="a namespace is a label"),
+        pytest.param({"namespace": "a.b"}, ["CP0211 namespace"], id="a namespace has no dots"),
+        pytest.param({"labels": {"a.b/c_d": "E.f"}}, [], id="a label's key may have a prefix"),
+        pytest.param({"labels": {"a": ""}}, [], id="a label's value may be empty"),
+        pytest.param({"labels": {"/a": "b"}}, ["CP0206 labels./a"], id="a prefix is not empty"),
+        pytest.param({"labels": {"a": "b c"}}, ["CP0206 labels.a"], id="a value has no space"),
+        pytest.param({"labels": {"a": "b" * 64}}, ["CP0218 labels.a"], id="a value is 63 at most"),
+        pytest.param({"labels": {"a": 1}}, ["CP0202 labels.a"], id="a label is text"),
+        pytest.param({"labels": None}, [], id="labels may be null"),
+        pytest.param({"label": {}}, ["CP0201 label"], id="metadata has known fields"),
+        pytest.param({"annotations": {"a": "any text\n"}}, [], id="an annotation is any text"),
+        pytest.param({"annotations": {"a b": "c"}}, ["CP0206 annotations.a b"], id="a key is one"),
+        pytest.param(
+            {"annotations": {"istio.io/dry-run": "true"}},
+            ["CP0219 annotations.istio.io/dry-run"],
+            id="only an AuthorizationPolicy is tried out",
+        ),
+        pytest.param(
+            {"annotations": {"internal.istio.io/webhook-always-reject": ""}},
+            ["CP0219 annotations.internal.istio.io/webhook-always-reject"],
+            id="an annotation refuses its object",
+        ),
+        pytest.param(
+            {"annotations": {"internal.istio.io/parents": "a"}},
+            ["CP0219 annotations.internal.istio.io/parents"],
+            id="an annotation is Istio's own",
+        ),
+    ],
+)
+def test_metadata(metadata: dict[str, Any], expected: list[str]) -> None:
+    rule = {"route": [{"destination": {"host": "reviews"}}]}
+    body = body_of("VirtualService", {"hosts": ["reviews"], "http": [rule]}, **metadata)
+
+    _, diagnostics = decoded_body(body)
+
+    assert told(diagnostics, ("metadata",)) == expected
+
+
+def test_a_gateway_is_named_by_one_label() -> None:
+    server = {"port": {"number": 80, "name": "a", "protocol": "HTTP"}, "hosts": ["*"]}
+
+    _, diagnostics = decoded_body(body_of("Gateway", {"servers": [server]}, name="a.b"))
+
+    assert told(diagnostics) == ["CP0206 metadata.name"]

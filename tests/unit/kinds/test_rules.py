@@ -1,0 +1,77 @@
+"""The rules of each kind, one line a rule: ``rules/*.yaml`` holds them as data.
+
+A file names its ``kind``, a ``base`` that is accepted and the path ``within`` it that each line's
+fields are put into (``null`` takes a field away). ``accepted`` says nothing about the line; ``refused``
+and ``warned`` list the codes and places of all that is said.
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controlplane.base.diagnostics import Effect
+from controlplane.documents.yaml import parsed
+from tests.unit.kinds.given import body_of
+from tests.unit.kinds.given import decoded_body
+from tests.unit.kinds.given import told
+
+FILES = sorted((Path(__file__).parent / "rules").glob("*.yaml"))
+
+
+def table(outcome: str) -> list[Any]:
+    rows: list[Any] = []
+    for file in FILES:
+        outcome_of_yaml = parsed(file.read_text())
+        assert outcome_of_yaml.fault is None, f"{file} is YAML"
+        assert not outcome_of_yaml.duplicates, f"{file} names no rule twice"
+        data: Any = outcome_of_yaml.data
+        for rule, line in (data[outcome] if outcome in data else {}).items():
+            rows.append(pytest.param(data, line, id=f"{file.stem}: {rule}"))
+    return rows
+
+
+def put(data: Any, fields: dict[str, Any]) -> tuple[dict[str, Any], tuple[str | int, ...]]:
+    base = copy.deepcopy(data["base"])
+    place: Any = base
+    for step in data.get("within", []):
+        place = place[step]
+    for name, value in fields.items():
+        place.pop(name, None)
+        if value is not None:
+            place[name] = value
+    return base, (*([] if data.get("whole") else ["spec"]), *data.get("within", []))
+
+
+@pytest.mark.parametrize(("data", "fields"), table("accepted"))
+def test_accepted(data: Any, fields: dict[str, Any]) -> None:
+    spec, _ = put(data, fields)
+
+    object_, diagnostics = decoded_body(body_of(data["kind"], spec))
+
+    assert told(diagnostics) == []
+    assert object_ is not None
+
+
+@pytest.mark.parametrize(("data", "line"), table("refused"))
+def test_refused(data: Any, line: list[Any]) -> None:
+    fields, *expected = line
+    spec, within = put(data, fields)
+
+    object_, diagnostics = decoded_body(body_of(data["kind"], spec))
+
+    assert told(diagnostics, within) == expected
+    assert object_ is None
+
+
+@pytest.mark.parametrize(("data", "line"), table("warned"))
+def test_warned(data: Any, line: list[Any]) -> None:
+    fields, *expected = line
+    spec, within = put(data, fields)
+
+    object_, diagnostics = decoded_body(body_of(data["kind"], spec))
+
+    assert told(diagnostics, within) == expected
+    assert object_ is not None
+    assert all(d.code.effect is Effect.NONE for d in diagnostics)
