@@ -13,7 +13,6 @@ from typing import Final
 
 from controlplane.base.hosts import is_wildcard
 from controlplane.base.hosts import overlap
-from controlplane.base.hosts import subset_of
 from controlplane.base.hosts import wider
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
@@ -101,7 +100,6 @@ class Reception:
     hosts_by_shard: Mapping[int, tuple[Host, ...]] = field(repr=False)
     """The hosts that servers list, in the shard of their lower-case form."""
     _listings: Mapping[Host, tuple[tuple[int, Namespace], ...]] = field(repr=False)
-    _odd_wildcards: tuple[Host, ...] = field(repr=False)
     _hash: int = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -142,9 +140,7 @@ class Reception:
         return found
 
     def _wider_listed(self, host: Host) -> tuple[Host, ...]:
-        on_boundary = (w for w in wider(host) if w != host and w in self._listings)
-        odd = (w for w in self._odd_wildcards if w != host and subset_of(host, w))
-        return tuple(dict.fromkeys((*on_boundary, *odd)))
+        return tuple(w for w in wider(host) if w != host and w in self._listings)
 
 
 def reception(outline: RouteTableOutline) -> Reception:
@@ -160,7 +156,6 @@ def reception(outline: RouteTableOutline) -> Reception:
         tuple(dict.fromkeys(server.gateway for server in outline.servers)),
         {shard: tuple(hosts) for shard, hosts in by_shard.items()},
         {host: tuple(found) for host, found in listings.items()},
-        tuple(host for host in sorted(listings) if is_odd(host)),
         hash(outline),
     )
 

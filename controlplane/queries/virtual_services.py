@@ -178,8 +178,23 @@ def encoded_routes(
 def _backend(
     graph: Graph, client: Client, owner: Namespace, to: Destination, listened: PortNumber
 ) -> Backend:
-    host, subset = Host(to.host), to.subset or None
     port = PortNumber(to.port.number) if to.port is not None else None
+    return backend(graph, client, owner, Host(to.host), port, to.subset or None, listened)
+
+
+@derived
+def backend(
+    graph: Graph,
+    client: Client,
+    owner: Namespace,
+    host: Host,
+    port: PortNumber | None,
+    subset: str | None,
+    listened: PortNumber,
+) -> Backend:
+    """Where one destination leads. Runs again when the service or the DestinationRule behind it
+    changes: what does not bear on routes stops here.
+    """
     cluster = destination_cluster(
         graph,
         client=client.namespace,

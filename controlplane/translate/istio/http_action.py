@@ -34,6 +34,7 @@ from controlplane.model.routing import ReplacePrefix
 from controlplane.model.routing import ReplaceRegex
 from controlplane.model.routing import Respond
 from controlplane.model.routing import WeightedCluster
+from controlplane.translate.istio.durations import length
 from controlplane.translate.istio.http_headers import authority
 from controlplane.translate.istio.http_headers import header_changes
 from controlplane.translate.istio.http_policy import MILLION
@@ -145,7 +146,7 @@ def forwarding(rule: HttpRoute, backends: Backends, defaults: Defaults) -> Done:
     return Done(
         action=ForwardTo(
             target=target,
-            timeout=rule.timeout.length if rule.timeout else None,
+            timeout=length(rule.timeout),
             retry=retry_policy(retries, sticky=single is not None and bool(hashing)),
             path_rewrite=_path_rewrite(rule.rewrite) if rule.rewrite else None,
             host_rewrite=host or (authority(changes.request) if changes else None),

@@ -24,6 +24,7 @@ from controlplane.model.http_policy import AbortHttp
 from controlplane.model.http_policy import Cors
 from controlplane.model.http_policy import Delay
 from controlplane.model.http_policy import Fault
+from controlplane.translate.istio.durations import length
 from controlplane.translate.istio.http_match import value_match
 
 MILLION: Final = 1_000_000
@@ -63,10 +64,11 @@ def http_fault(fault: HttpFault) -> Fault | None:
 
 
 def _delay(delay: DelaySpec) -> Delay | None:
-    if not delay.fixed_delay:
+    waited = length(delay.fixed_delay)
+    if not waited:
         return None
     share = parts_per_million(delay.percentage or Percent(value=delay.percent))
-    return Delay(length=delay.fixed_delay.length, parts_per_million=share)
+    return Delay(length=waited, parts_per_million=share)
 
 
 def _abort(abort: AbortSpec) -> AbortHttp | AbortGrpc | None:
@@ -86,7 +88,7 @@ def cors(policy: CorsPolicy) -> Cors:
         methods=policy.allow_methods,
         headers=policy.allow_headers,
         exposed_headers=policy.expose_headers,
-        max_age=policy.max_age.length if policy.max_age else None,
+        max_age=length(policy.max_age),
         credentials=policy.allow_credentials,
         forwards_unmatched_preflights=policy.unmatched_preflights is not UnmatchedPreflights.IGNORE,
     )

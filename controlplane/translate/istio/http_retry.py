@@ -8,6 +8,7 @@ from typing import Final
 
 from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.model.routing import RetryPolicy
+from controlplane.translate.istio.durations import length
 
 DEFAULT_ATTEMPTS: Final = 2
 DEFAULT_CONDITIONS: Final = (
@@ -40,8 +41,8 @@ def retry_policy(retries: HttpRetry | None, *, sticky: bool) -> RetryPolicy | No
         attempts=retries.attempts,
         conditions=conditions,
         statuses=statuses,
-        per_try_timeout=retries.per_try_timeout.length if retries.per_try_timeout else None,
-        base_interval=retries.backoff.length if retries.backoff else None,
+        per_try_timeout=length(retries.per_try_timeout),
+        base_interval=length(retries.backoff),
         avoids_tried_hosts=not sticky if elsewhere is None else elsewhere,
         prefers_other_priorities=retries.retry_remote_localities is True,
     )

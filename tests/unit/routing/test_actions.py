@@ -1,0 +1,308 @@
+"""What a rule does with a request, in Envoy's words."""
+
+from typing import Any
+
+import pytest
+
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.virtual_service import HttpRetry
+from controlplane.translate.istio.http_retry import retry_on
+from tests.support.declared import Declared
+from tests.support.routes import GATEWAY
+from tests.support.routes import SERVICES
+from tests.support.routes import route
+from tests.support.routes import routes
+from tests.support.routes import virtual_service
+
+TO_SHOP = "route: [{destination: {host: shop}}]"
+SHOP = "outbound|80||shop.default.svc.cluster.local"
+REVIEWS = "outbound|9080||reviews.default.svc.cluster.local"
+DEFAULT_CONDITIONS = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes"
+
+
+def action(rule: str) -> dict[str, Any]:
+    found: dict[str, Any] = route(f"{{{rule}, {TO_SHOP}}}")["route"]
+    return found
+
+
+def test_a_rule_without_anything_waits_as_long_as_it_takes_and_tries_three_times() -> None:
+    found = route(f"{{{TO_SHOP}}}")
+
+    assert found["route"] == {
+        "cluster": SHOP,
+        "timeout": "0s",
+        "max_grpc_timeout": "0s",
+        "retry_policy": {
+            "retry_on": DEFAULT_CONDITIONS,
+            "num_retries": 2,
+            "host_selection_retry_max_attempts": "5",
+            "retry_host_predicate": [
+                {
+                    "name": "envoy.retry_host_predicates.previous_hosts",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.retry.host"
+                        ".previous_hosts.v3.PreviousHostsPredicate"
+                    },
+                }
+            ],
+        },
+    }
+    assert found["decorator"] == {"operation": "shop.default.svc.cluster.local:80/*"}
+    assert found["metadata"]["filter_metadata"]["istio"]["config"] == (
+        "/apis/networking.istio.io/v1/namespaces/default/virtual-service/shop"
+    )
+
+
+def test_a_timeout_bounds_what_grpc_clients_ask_for_too() -> None:
+    found = action("timeout: 1500ms")
+
+    assert (found["timeout"], found["max_grpc_timeout"]) == ("1.500s", "1.500s")
+
+
+def test_no_attempts_are_no_retries() -> None:
+    assert "retry_policy" not in action("retries: {attempts: 0}")
+
+
+def test_what_retries_leave_out_is_the_default() -> None:
+    found = action("retries: {attempts: 5, perTryTimeout: 2s, backoff: 50ms}")["retry_policy"]
+
+    assert found["num_retries"] == 5
+    assert found["retry_on"] == DEFAULT_CONDITIONS
+    assert found["per_try_timeout"] == "2s"
+    assert found["retry_back_off"] == {"base_interval": "0.050s"}
+
+
+def test_retries_may_stay_on_the_endpoint_and_may_leave_the_locality() -> None:
+    found = action(
+        "retries: {attempts: 1, retryIgnorePreviousHosts: false, retryRemoteLocalities: true}"
+    )["retry_policy"]
+
+    assert "retry_host_predicate" not in found
+    assert found["retry_priority"]["name"] == "envoy.retry_priorities.previous_priorities"
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions", "statuses"),
+    [
+        ("5xx", ("5xx",), ()),
+        ("5xx,503", ("5xx", "retriable-status-codes"), (503,)),
+        ("503, 504", ("retriable-status-codes",), (503, 504)),
+        ("retriable-status-codes,503", ("retriable-status-codes",), (503,)),
+        ("299", ("299",), ()),
+    ],
+)
+def test_statuses_among_the_conditions(
+    text: str, conditions: tuple[str, ...], statuses: tuple[int, ...]
+) -> None:
+    assert retry_on(text) == (conditions, statuses)
+
+
+def test_the_mesh_has_a_say_in_rules_without_retries_only() -> None:
+    mesh = MeshConfig(default_http_retry_policy=HttpRetry(attempts=7, retry_on="5xx"))
+    own = f"{{match: [{{uri: {{prefix: /own}}}}], retries: {{attempts: 1}}, {TO_SHOP}}}"
+    rules = f"[{own}, {{{TO_SHOP}}}]"
+    first, other = routes(Declared(GATEWAY + SERVICES + virtual_service(rules), mesh=mesh))
+
+    assert first["route"]["retry_policy"]["retry_on"] == DEFAULT_CONDITIONS
+    assert other["route"]["retry_policy"]["num_retries"] == 7
+
+
+@pytest.mark.parametrize(
+    ("destinations", "target"),
+    [
+        pytest.param(
+            "[{destination: {host: shop}, weight: 0}]",
+            {"cluster": SHOP},
+            id="one destination gets everything, whatever its weight",
+        ),
+        pytest.param(
+            "[{destination: {host: shop}, weight: 3}, {destination: {host: reviews}, weight: 1}]",
+            {
+                "weighted_clusters": {
+                    "clusters": [{"name": SHOP, "weight": 3}, {"name": REVIEWS, "weight": 1}]
+                }
+            },
+            id="weights need not be percentages",
+        ),
+        pytest.param(
+            "[{destination: {host: shop}, weight: 1}, {destination: {host: reviews}, weight: 0}]",
+            {"weighted_clusters": {"clusters": [{"name": SHOP, "weight": 1}]}},
+            id="of several, one without weight gets nothing",
+        ),
+        pytest.param(
+            "[{destination: {host: reviews, port: {number: 7000}, subset: v1}}]",
+            {"cluster": "outbound|7000|v1|reviews.default.svc.cluster.local"},
+            id="port and subset are taken as they are written",
+        ),
+        pytest.param(
+            "[{destination: {host: nobody}}]",
+            {"cluster": "outbound|8080||nobody.default.svc.cluster.local"},
+            id="an unknown host is asked for at the server's own port",
+        ),
+    ],
+)
+def test_destinations(destinations: str, target: dict[str, Any]) -> None:
+    found = route(f"{{route: {destinations}}}")["route"]
+
+    assert {key: found[key] for key in target} == target
+
+
+def test_weights_that_add_up_to_more_than_envoy_counts_keep_their_ratio() -> None:
+    share = "{destination: {host: shop}, weight: 2000000000}"
+    found = route(f"{{route: [{share}, {share}, {share}]}}")["route"]["weighted_clusters"]
+
+    assert [cluster["weight"] for cluster in found["clusters"]] == [1431655765] * 3
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "expected"),
+    [
+        ("{uri: /new}", {"prefix_rewrite": "/new"}),
+        ("{authority: a.internal}", {"host_rewrite_literal": "a.internal"}),
+        (
+            "{uriRegexRewrite: {match: '/a/(.*)', rewrite: '/b/\\1'}}",
+            {"regex_rewrite": {"pattern": {"regex": "/a/(.*)"}, "substitution": "/b/\\1"}},
+        ),
+    ],
+)
+def test_rewrites(rewrite: str, expected: dict[str, Any]) -> None:
+    found = action(f"rewrite: {rewrite}")
+
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_the_host_header_is_the_authority() -> None:
+    found = route(f"{{headers: {{request: {{set: {{Host: a, x: b}}}}}}, {TO_SHOP}}}")
+
+    assert found["route"]["host_rewrite_literal"] == "a"
+    assert [put["header"]["key"] for put in found["request_headers_to_add"]] == ["x"]
+
+
+def test_headers_are_removed_then_set_then_added_the_destinations_last() -> None:
+    rule = (
+        "{headers: {request: {set: {b: '1', a: '1'}, add: {c: '1'}, remove: [d]}},"
+        " route: [{destination: {host: shop}, headers: {request: {set: {c: '2'}, remove: [e]}}}]}"
+    )
+    found = route(rule)
+
+    put = [(p["header"]["key"], p.get("append_action")) for p in found["request_headers_to_add"]]
+    overwrite = "OVERWRITE_IF_EXISTS_OR_ADD"
+    assert put == [("a", overwrite), ("b", overwrite), ("c", None), ("c", overwrite)]
+    assert found["request_headers_to_remove"] == ["d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("mirror", "parts"),
+    [
+        ("mirror: {host: reviews}", [1_000_000]),
+        ("mirror: {host: reviews}, mirrorPercentage: {value: 12.5}", [125_000]),
+        ("mirror: {host: reviews}, mirrorPercentage: {value: 0}", []),
+        ("mirror: {host: reviews}, mirrorPercent: 50", [500_000]),
+        (
+            "mirrors: [{destination: {host: reviews}}, {destination: {host: shop},"
+            " percentage: {value: 1}}]",
+            [1_000_000, 10_000],
+        ),
+    ],
+)
+def test_mirrors(mirror: str, parts: list[int]) -> None:
+    policies = action(mirror).get("request_mirror_policies", [])
+
+    shares = [policy["runtime_fraction"]["default_value"]["numerator"] for policy in policies]
+    assert shares == parts
+    assert all(policy["disable_shadow_host_suffix_append"] for policy in policies)
+
+
+@pytest.mark.parametrize(
+    ("redirect", "expected"),
+    [
+        ("{uri: /new}", {"path_redirect": "/new"}),
+        ("{authority: a.b, redirectCode: 302}", {"host_redirect": "a.b", "response_code": "FOUND"}),
+        ("{scheme: https, port: 443}", {"scheme_redirect": "https"}),
+        ("{scheme: https, port: 80}", {"scheme_redirect": "https", "port_redirect": 80}),
+        ("{port: 80}", {}),
+        ("{port: 9000}", {"port_redirect": 9000}),
+        (
+            "{uri: /a, derivePort: FROM_REQUEST_PORT}",
+            {"path_redirect": "/a", "port_redirect": 8080},
+        ),
+        ("{uri: /a, derivePort: FROM_PROTOCOL_DEFAULT}", {"path_redirect": "/a"}),
+        (
+            "{prefixRewrite: /a, redirectCode: 308}",
+            {"prefix_rewrite": "/a", "response_code": "PERMANENT_REDIRECT"},
+        ),
+    ],
+)
+def test_redirects(redirect: str, expected: dict[str, Any]) -> None:
+    assert route(f"{{redirect: {redirect}}}")["redirect"] == expected
+
+
+def test_a_redirect_that_envoy_cannot_send_answers_500_and_costs_nothing_else() -> None:
+    found = route("{redirect: {uri: /new, redirectCode: 305}}")
+
+    assert found["direct_response"] == {"status": 500}
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("{status: 404}", {"status": 404}),
+        ("{status: 200, body: {string: hi}}", {"status": 200, "body": {"inline_bytes": "aGk="}}),
+        ("{status: 200, body: {bytes: aGk=}}", {"status": 200, "body": {"inline_bytes": "aGk="}}),
+        ("{status: 600}", {"status": 599}),
+    ],
+)
+def test_direct_responses(response: str, expected: dict[str, Any]) -> None:
+    assert route(f"{{directResponse: {response}}}")["direct_response"] == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (
+            "{delay: {fixedDelay: 2s, percentage: {value: 0.5}}}",
+            {
+                "delay": {
+                    "fixed_delay": "2s",
+                    "percentage": {"numerator": 5000, "denominator": "MILLION"},
+                }
+            },
+        ),
+        (
+            "{abort: {httpStatus: 503}}",
+            {"abort": {"http_status": 503, "percentage": {"denominator": "MILLION"}}},
+        ),
+        (
+            "{abort: {grpcStatus: UNAVAILABLE, percentage: {value: 100}}}",
+            {
+                "abort": {
+                    "grpc_status": 14,
+                    "percentage": {"numerator": 1000000, "denominator": "MILLION"},
+                }
+            },
+        ),
+    ],
+)
+def test_faults(fault: str, expected: dict[str, Any]) -> None:
+    found = route(f"{{fault: {fault}, {TO_SHOP}}}")["typed_per_filter_config"]
+    found["envoy.filters.http.fault"].pop("@type")
+
+    assert found == {"envoy.filters.http.fault": expected}
+
+
+def test_cors_says_only_what_the_user_said() -> None:
+    policy = (
+        "{allowOrigins: [{exact: https://a}, {regex: '.*b'}], allowMethods: [GET, PUT],"
+        " maxAge: 24h, allowCredentials: true, unmatchedPreflights: IGNORE}"
+    )
+    found = route(f"{{corsPolicy: {policy}, {TO_SHOP}}}")["typed_per_filter_config"]
+
+    assert found["envoy.filters.http.cors"] == {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"exact": "https://a"}, {"safe_regex": {"regex": ".*b"}}],
+        "allow_methods": "GET,PUT",
+        "max_age": "86400",
+        "allow_credentials": True,
+        "filter_enabled": {"default_value": {"numerator": 1000000, "denominator": "MILLION"}},
+        "forward_not_matching_preflights": False,
+    }

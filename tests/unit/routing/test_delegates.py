@@ -1,0 +1,130 @@
+"""Rules that delegate become the delegate's, narrowed by their own conditions."""
+
+import msgspec
+import pytest
+
+from controlplane.kinds.istio.virtual_service import HttpMatch
+from controlplane.translate.istio.delegate import conflict
+from tests.support.declared import Declared
+from tests.support.routes import GATEWAY
+from tests.support.routes import SERVICES
+from tests.support.routes import domains
+from tests.support.routes import routes
+from tests.support.routes import virtual_service
+
+
+def delegate(rules: str, *, namespace: str = "default", more: str = "") -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: leaf, namespace: {namespace}}}
+spec:
+  http: {rules}
+  {more}
+---
+"""
+
+
+def block(text: str) -> HttpMatch:
+    return msgspec.json.decode(text, type=HttpMatch)
+
+
+@pytest.mark.parametrize(
+    ("root", "leaf", "conflicts"),
+    [
+        ('{"uri": {"prefix": "/a"}}', '{"uri": {"prefix": "/a/b"}}', False),
+        ('{"uri": {"prefix": "/a"}}', '{"uri": {"exact": "/a/b"}}', False),
+        ('{"uri": {"prefix": "/a"}}', '{"uri": {"exact": "/b"}}', True),
+        ('{"uri": {"prefix": "/a"}}', '{"uri": {"regex": "/a/.*"}}', True),
+        ('{"uri": {"exact": "/a"}}', '{"uri": {"exact": "/a"}}', False),
+        ('{"uri": {"exact": "/a"}}', '{"uri": {"prefix": "/a"}}', True),
+        ('{"uri": {"regex": "/a"}}', '{"uri": {"regex": "/a"}}', True),
+        ('{"uri": {"regex": "/a"}}', "{}", False),
+        ("{}", '{"uri": {"exact": "/a"}}', False),
+        ('{"headers": {"x": {}}}', '{"headers": {"x": {"exact": "a"}}}', True),
+        ('{"headers": {"x": {}}}', '{"headers": {"y": {"exact": "a"}}}', False),
+        ('{"uri": {"prefix": "/"}, "ignoreUriCase": true}', '{"uri": {"prefix": "/"}}', True),
+        ('{"port": 80}', '{"port": 81}', True),
+        ('{"port": 80}', "{}", False),
+        ('{"sourceNamespace": "a"}', "{}", True),
+        ('{"sourceLabels": {"a": "b"}}', '{"sourceLabels": {"a": "c"}}', True),
+        ('{"sourceLabels": {"a": "b"}}', '{"sourceLabels": {"c": "d"}}', False),
+        ('{"gateways": ["a/b"]}', '{"gateways": ["a/b"]}', False),
+        ('{"gateways": ["a/b"]}', '{"gateways": ["a/b", "c/d"]}', True),
+        ('{"gateways": ["a/b"]}', "{}", False),
+    ],
+)
+def test_blocks_that_cannot_hold_together(root: str, leaf: str, conflicts: bool) -> None:
+    assert conflict(block(root), block(leaf)) is conflicts
+
+
+def test_what_the_delegate_leaves_out_the_root_gives() -> None:
+    root = (
+        "[{name: r, match: [{uri: {prefix: /a}}], timeout: 3s, retries: {attempts: 9},"
+        " headers: {request: {set: {x: root}}}, delegate: {name: leaf}}]"
+    )
+    leaf = (
+        "[{name: l, match: [{uri: {exact: /a/b}}], timeout: 1s,"
+        " headers: {response: {set: {x-leaf: a}}}, route: [{destination: {host: shop}}]}]"
+    )
+    (found,) = routes(Declared(GATEWAY + SERVICES + virtual_service(root) + delegate(leaf)))
+
+    assert found["name"] == "r-l"
+    assert found["match"] == {"path": "/a/b"}
+    assert found["route"]["timeout"] == "1s"
+    assert found["route"]["retry_policy"]["num_retries"] == 9
+    assert "request_headers_to_add" not in found
+    assert found["response_headers_to_add"][0]["header"] == {"key": "x-leaf", "value": "a"}
+
+
+def test_every_pair_of_blocks_that_can_hold_makes_a_route_the_delegates_first() -> None:
+    root = "[{match: [{uri: {prefix: /a}}, {uri: {prefix: /b}}], delegate: {name: leaf}}]"
+    leaf = (
+        "[{match: [{headers: {x: {exact: '1'}}}, {uri: {exact: /b/c}}],"
+        " route: [{destination: {host: shop}}]}]"
+    )
+    found = routes(Declared(GATEWAY + SERVICES + virtual_service(root) + delegate(leaf)))
+
+    assert [route["match"].get("prefix", route["match"].get("path")) for route in found] == [
+        "/a",
+        "/b",
+        "/b/c",
+    ]
+
+
+def test_short_hosts_of_a_delegate_are_of_its_own_namespace() -> None:
+    root = "[{delegate: {name: leaf, namespace: team}}]"
+    leaf = delegate("[{route: [{destination: {host: shop}}]}]", namespace="team")
+    (found,) = routes(Declared(GATEWAY + SERVICES + virtual_service(root) + leaf))
+
+    assert found["route"]["cluster"] == "outbound|8080||shop.team.svc.cluster.local"
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        pytest.param("", id="missing"),
+        pytest.param(
+            delegate(
+                "[{route: [{destination: {host: shop}}]}]",
+                namespace="team",
+                more='exportTo: ["."]',
+            ),
+            id="not exported",
+        ),
+    ],
+)
+def test_a_delegate_that_is_not_to_be_seen_costs_its_own_rule(leaf: str) -> None:
+    root = (
+        "[{match: [{uri: {prefix: /a}}], delegate: {name: leaf, namespace: team}},"
+        " {route: [{destination: {host: shop}}]}]"
+    )
+    found = routes(Declared(GATEWAY + SERVICES + virtual_service(root) + leaf))
+
+    assert [route["match"] for route in found] == [{"prefix": "/"}]
+
+
+def test_a_delegate_serves_nothing_by_itself() -> None:
+    leaf = delegate("[{route: [{destination: {host: shop}}]}]")
+
+    assert domains(Declared(GATEWAY + SERVICES + leaf)) == ["*"]

@@ -1,0 +1,243 @@
+"""What leads nowhere is said without any proxy, at its place, with one step to take."""
+
+import pytest
+
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import path_text
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.queries.virtual_service_faults import virtual_service_faults
+from tests.support.declared import Declared
+from tests.support.routes import GATEWAY
+from tests.support.routes import SERVICES
+from tests.support.routes import virtual_service
+
+TO_SHOP = "route: [{destination: {host: shop}}]"
+OTHERS = """
+apiVersion: v1
+kind: Service
+metadata: {name: ratings, namespace: prod}
+spec: {clusterIP: 10.96.1.3, ports: [{name: http, port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hidden, namespace: prod, annotations: {networking.istio.io/exportTo: "."}}
+spec: {clusterIP: 10.96.1.4, ports: [{name: http, port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: two, namespace: default}
+spec: {clusterIP: 10.96.1.5, ports: [{name: http, port: 80}, {name: http-more, port: 81}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: default}
+spec:
+  host: reviews
+  subsets:
+  - {name: v1, labels: {version: v1}}
+  - {name: v2, labels: {version: v2}}
+---
+"""
+
+
+def said(text: str, name: str = "shop") -> list[tuple[str, str, str, str | None, str | None]]:
+    """Code, place, message, note and hint of what is said of one VirtualService."""
+    declared = Declared(text)
+    virtual_service_faults(declared.graph, ObjectKey(VIRTUAL_SERVICE, Namespace("default"), name))
+    return [
+        (note.code.id, path_text(note.place.path), note.message, note.note, note.hint)
+        for note in declared.graph.notes()
+        if note.place.object.name == name
+    ]
+
+
+@pytest.mark.parametrize(
+    ("destination", "code", "field", "message", "note", "hint"),
+    [
+        pytest.param(
+            "{host: nobody}",
+            "CP0301",
+            ".host",
+            'host "nobody" (nobody.default.svc.cluster.local) is declared by no Service and no '
+            "ServiceEntry",
+            None,
+            None,
+            id="a host that nobody declares",
+        ),
+        pytest.param(
+            "{host: ratings}",
+            "CP0301",
+            ".host",
+            'host "ratings" (ratings.default.svc.cluster.local) is declared by no Service and no '
+            "ServiceEntry",
+            None,
+            "write ratings.prod.svc.cluster.local",
+            id="a short name of another namespace's service",
+        ),
+        pytest.param(
+            "{host: ratings.prod}",
+            "CP0301",
+            ".host",
+            'host "ratings.prod" is declared by no Service and no ServiceEntry',
+            None,
+            "write ratings.prod.svc.cluster.local",
+            id="a name with a dot is complete",
+        ),
+        pytest.param(
+            "{host: hidden.prod.svc.cluster.local}",
+            "CP0301",
+            ".host",
+            'host "hidden.prod.svc.cluster.local" is declared by Service prod/hidden, which does '
+            "not export it to default and istio-system",
+            None,
+            'add "default" to exportTo of Service prod/hidden',
+            id="a host that is hidden from those who ask",
+        ),
+        pytest.param(
+            "{host: reviews, subset: v3}",
+            "CP0302",
+            ".subset",
+            'subset "v3" of reviews.default is not declared',
+            "DestinationRule default/reviews declares v1 and v2",
+            'add subset "v3" to DestinationRule default/reviews',
+            id="a subset that the rule lacks",
+        ),
+        pytest.param(
+            "{host: shop, subset: v1}",
+            "CP0302",
+            ".subset",
+            'subset "v1" of shop.default is not declared',
+            "no DestinationRule is for shop.default.svc.cluster.local",
+            'add a DestinationRule for shop.default.svc.cluster.local with the subset "v1"',
+            id="a subset without any rule",
+        ),
+        pytest.param(
+            "{host: reviews, port: {number: 80}}",
+            "CP0303",
+            ".port.number",
+            "port 80 of reviews.default is not declared",
+            "Service default/reviews declares 9080",
+            "write 9080",
+            id="a port that the service lacks",
+        ),
+        pytest.param(
+            "{host: two}",
+            "CP0303",
+            "",
+            "the destination names no port, and two.default has 2 ports",
+            "Service default/two declares 80 and 81",
+            "write port: {number: …} with one of them",
+            id="no port where there are several, none of them the server's",
+        ),
+    ],
+)
+def test_destinations_that_lead_nowhere(
+    destination: str, code: str, field: str, message: str, note: str | None, hint: str | None
+) -> None:
+    rules = virtual_service(f"[{{route: [{{destination: {destination}}}]}}]")
+    found = said(GATEWAY + SERVICES + OTHERS + rules)
+
+    at = f".spec.http[0].route[0].destination{field}"
+    assert found == [(code, at, message, note, hint)]
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "{host: reviews, subset: v1}",
+        "{host: reviews, port: {number: 9080}}",
+        "{host: ratings.prod.svc.cluster.local}",
+    ],
+)
+def test_nothing_is_said_of_destinations_that_are_declared(destination: str) -> None:
+    rules = virtual_service(f"[{{route: [{{destination: {destination}}}]}}]")
+
+    assert said(GATEWAY + SERVICES + OTHERS + rules) == []
+
+
+def test_mirrors_are_destinations_too() -> None:
+    rules = f"[{{mirror: {{host: nobody}}, {TO_SHOP}}}]"
+    found = said(GATEWAY + SERVICES + virtual_service(rules))
+
+    assert [(code, at) for code, at, *_ in found] == [("CP0301", ".spec.http[0].mirror.host")]
+
+
+def test_a_gateway_of_another_namespace_is_proposed() -> None:
+    text = virtual_service(f"[{{{TO_SHOP}}}]").replace("istio-system/gw", "gw")
+    ((code, at, message, _, hint),) = said(GATEWAY + SERVICES + text)
+
+    assert (code, at) == ("CP0304", ".spec.gateways[0]")
+    assert message == 'gateway "gw" does not exist: there is no Gateway default/gw'
+    assert hint == 'write "istio-system/gw"'
+
+
+def test_a_host_that_no_server_has() -> None:
+    text = virtual_service(f"[{{{TO_SHOP}}}]", host="Shop.example.org")
+    ((code, at, message, note, hint),) = said(GATEWAY + SERVICES + text)
+
+    assert (code, at, hint) == ("CP0306", ".spec.hosts[0]", None)
+    assert message == (
+        'host "Shop.example.org" is not served: no server of Gateway istio-system/gw has it for '
+        "VirtualServices of namespace default"
+    )
+    assert note == "its servers have *.example.com"
+
+
+def test_a_host_that_differs_from_the_servers_in_case_alone() -> None:
+    text = virtual_service(f"[{{{TO_SHOP}}}]", host="shop.Example.com")
+    ((code, _, _, _, hint),) = said(GATEWAY + SERVICES + text)
+
+    assert code == "CP0306"
+    assert hint == "spell the host as the server does: the two are compared with their case"
+
+
+def test_delegates_that_are_missing_unused_or_contradicted() -> None:
+    root = "[{match: [{uri: {prefix: /a}}], delegate: {name: leaf}}, {delegate: {name: lost}}]"
+    leaf = virtual_service(f"[{{match: [{{uri: {{exact: /b}}}}], {TO_SHOP}}}]", name="leaf")
+    unused = virtual_service(f"[{{{TO_SHOP}}}]", name="unused")
+    bare = [
+        text.replace('hosts: ["shop.example.com"]', "").replace("gateways: [istio-system/gw]", "")
+        for text in (leaf, unused)
+    ]
+    text = GATEWAY + SERVICES + virtual_service(root) + "".join(bare)
+
+    assert [(code, at) for code, at, *_ in said(text)] == [
+        ("CP0305", ".spec.http[1].delegate.name")
+    ]
+    assert [(code, at) for code, at, *_ in said(text, "leaf")] == [("CP0341", ".spec.http[0]")]
+    assert [(code, at) for code, at, *_ in said(text, "unused")] == [("CP0342", ".spec")]
+
+
+def test_a_rule_that_another_virtual_service_hides() -> None:
+    at_a = f"{{match: [{{uri: {{exact: /a}}}}], {TO_SHOP}}}"
+    at_b = f"{{match: [{{uri: {{exact: /b}}}}], {TO_SHOP}}}"
+    first = virtual_service(f"[{at_a}, {{{TO_SHOP}}}]", name="a")
+    second = virtual_service(f"[{at_a}, {at_b}]")
+    ((code, at, message, _, _),) = said(GATEWAY + SERVICES + first + second)
+
+    assert (code, at) == ("CP0307", ".spec.http[0]")
+    assert message == (
+        "no request for shop.example.com at istio-system/gw gets to this rule: VirtualService "
+        "default/a goes before, and takes all that it matches"
+    )
+    assert said(GATEWAY + SERVICES + first + second, "a") == []
+
+
+def test_a_match_for_a_gateway_that_the_object_is_not_bound_to() -> None:
+    rules = f"[{{match: [{{gateways: [other]}}], {TO_SHOP}}}]"
+    found = said(GATEWAY + SERVICES + virtual_service(rules))
+
+    assert [(code, at) for code, at, *_ in found] == [
+        ("CP0343", ".spec.http[0].match[0].gateways[0]")
+    ]
+
+
+def test_a_header_command_that_envoy_does_not_know() -> None:
+    rules = f"[{{headers: {{request: {{set: {{x-a: '%NO_SUCH_THING%'}}}}}}, {TO_SHOP}}}]"
+    ((code, at, message, _, _),) = said(GATEWAY + SERVICES + virtual_service(rules))
+
+    assert (code, at) == ("CP0340", ".spec.http[0].headers.request.set.x-a")
+    assert message == (
+        '"%NO_SUCH_THING%" is not a command that Envoy knows, so it is sent as it is written'
+    )

@@ -1,0 +1,232 @@
+"""Where the hosts of servers and VirtualServices meet, and what comes of several at one host."""
+
+from dataclasses import replace
+
+import pytest
+
+from controlplane.base.names import Namespace
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.declared import INGRESS
+from tests.support.declared import Declared
+from tests.support.routes import GATEWAY
+from tests.support.routes import SERVICES
+from tests.support.routes import clusters
+from tests.support.routes import domains
+from tests.support.routes import routes
+from tests.support.routes import table
+from tests.support.routes import virtual_service
+
+TO_SHOP = "[{route: [{destination: {host: shop}}]}]"
+
+
+def gateway(hosts: str, *, name: str = "gw", tls: str = "") -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: {name}, namespace: istio-system}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:
+  - port: {{number: 8080, name: http, protocol: HTTP}}
+    hosts: {hosts}
+    {tls}
+---
+"""
+
+
+def bound(name: str, rules: str, *, hosts: str, namespace: str = "default", more: str = "") -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  hosts: {hosts}
+  gateways: [istio-system/gw]
+  http: {rules}
+  {more}
+---
+"""
+
+
+def to(*ports: int) -> str:
+    """Rules that tell where they come from by the port they lead to; the last takes everything."""
+    *first, last = ports
+    rules = [f"{{match: [{{uri: {{exact: /{p}}}}}], {_route(p)}}}" for p in first]
+    return f"[{', '.join([*rules, f'{{{_route(last)}}}'])}]"
+
+
+def _route(port: int) -> str:
+    return f"route: [{{destination: {{host: shop, port: {{number: {port}}}}}}}]"
+
+
+def ports(declared: Declared, domain: str) -> list[int]:
+    return [int(cluster.split("|")[1]) for cluster in clusters(declared, domain)]
+
+
+@pytest.mark.parametrize(
+    ("served", "wanted", "domain"),
+    [
+        pytest.param('["*"]', '["a.example.com"]', ["a.example.com"], id="server wider"),
+        pytest.param('["a.example.com"]', '["*"]', ["a.example.com"], id="service wider"),
+        pytest.param('["*.example.com"]', '["*.example.com"]', ["*.example.com"], id="equal"),
+        pytest.param('["*.a.com"]', '["*.b.a.com"]', ["*.b.a.com"], id="two wildcards"),
+        pytest.param('["*.a.com"]', '["a.com"]', ["*"], id="a wildcard has not its own suffix"),
+        pytest.param('["y-x.a.com"]', '["*-x.a.com"]', ["y-x.a.com"], id="within a label"),
+        pytest.param('["b.com", "*.a.com"]', '["c.com"]', ["*"], id="nothing in common"),
+        pytest.param('["A.com"]', '["a.com"]', ["*"], id="the case counts where hosts meet"),
+        pytest.param('["A.com"]', '["A.com"]', ["a.com"], id="domains are in lower case"),
+        pytest.param('["other/a.com"]', '["a.com"]', ["*"], id="another namespace's server"),
+        pytest.param('["default/a.com"]', '["a.com"]', ["a.com"], id="the namespace's server"),
+        pytest.param('["*/a.com"]', '["a.com"]', ["a.com"], id="every namespace's server"),
+    ],
+)
+def test_hosts_meet_at_the_narrower(served: str, wanted: str, domain: list[str]) -> None:
+    declared = Declared(gateway(served) + SERVICES + bound("shop", TO_SHOP, hosts=wanted))
+
+    assert domains(declared) == domain
+
+
+def test_a_table_that_serves_nothing_answers_404() -> None:
+    (host,) = table(Declared(gateway('["*"]'))).virtual_hosts
+
+    assert (host.name, list(host.domains), list(host.routes)) == ("blackhole:8080", ["*"], [])
+
+
+def test_spellings_of_one_host_share_a_virtual_host() -> None:
+    declared = Declared(
+        gateway('["A.com", "a.com"]')
+        + SERVICES
+        + bound("one", to(1), hosts='["A.com"]')
+        + bound("two", to(2, 3), hosts='["a.com"]')
+    )
+
+    assert domains(declared) == ["a.com"]
+    assert ports(declared, "a.com") == [2, 1, 3]
+
+
+def test_an_exact_host_hides_the_wildcard() -> None:
+    declared = Declared(
+        gateway('["*.example.com"]')
+        + SERVICES
+        + bound("exact", to(1), hosts='["a.example.com"]')
+        + bound("wild", to(2, 3), hosts='["*.example.com"]')
+    )
+
+    assert ports(declared, "a.example.com") == [1]
+    assert ports(declared, "*.example.com") == [2, 3]
+
+
+def test_at_a_host_that_the_server_lists_wider_services_come_in_too() -> None:
+    declared = Declared(
+        gateway('["a.example.com", "*.example.com"]')
+        + SERVICES
+        + bound("exact", to(1, 2), hosts='["a.example.com"]')
+        + bound("wild", to(3, 4), hosts='["*.example.com"]')
+    )
+
+    assert ports(declared, "a.example.com") == [1, 3, 2, 4]
+    assert ports(declared, "*.example.com") == [3, 4]
+
+
+def test_services_merge_by_name_and_what_catches_all_goes_last() -> None:
+    declared = Declared(
+        GATEWAY
+        + SERVICES
+        + virtual_service(to(2, 3), name="b", host="shop.example.com")
+        + virtual_service(to(1, 4), name="a", host="shop.example.com")
+    )
+
+    assert ports(declared, "shop.example.com") == [1, 2, 4, 3]
+
+
+def test_private_services_come_before_those_exported_by_name_and_public_ones() -> None:
+    hosts = '["a.com"]'
+    declared = Declared(
+        gateway('["*"]')
+        + SERVICES
+        + bound("a-public", to(1, 9), hosts=hosts)
+        + bound("b-named", to(2, 9), hosts=hosts, more='exportTo: ["istio-system"]')
+        + bound("c-own", to(3, 9), hosts=hosts, namespace="istio-system", more='exportTo: ["."]')
+        + bound("d-hidden", to(4, 9), hosts=hosts, more='exportTo: ["."]')
+    )
+
+    assert ports(declared, "a.com")[:3] == [3, 2, 1]
+
+
+def test_the_mesh_may_make_services_private() -> None:
+    mesh = MeshConfig(default_virtual_service_export_to=(".",))
+    declared = Declared(GATEWAY + SERVICES + virtual_service(TO_SHOP), mesh=mesh)
+
+    assert domains(declared) == ["*"]
+
+
+def test_rules_after_one_that_catches_all_are_left_out() -> None:
+    rules = (
+        "[{match: [{uri: {prefix: /}}], route: [{destination: {host: shop}}]},"
+        " {match: [{uri: {prefix: /a}}], route: [{destination: {host: reviews}}]}]"
+    )
+
+    assert len(routes(Declared(GATEWAY + SERVICES + virtual_service(rules)))) == 1
+
+
+@pytest.mark.parametrize(
+    ("block", "applies"),
+    [
+        ("{port: 8080}", True),
+        ("{port: 80}", False),
+        ("{gateways: [istio-system/gw]}", True),
+        ("{gateways: [mesh]}", False),
+        ("{sourceLabels: {istio: ingressgateway}}", True),
+        ("{sourceLabels: {istio: other}}", False),
+        ("{sourceLabels: {istio: other}, gateways: [istio-system/gw]}", True),
+        ("{sourceNamespace: istio-system}", True),
+        ("{sourceNamespace: default}", False),
+    ],
+)
+def test_blocks_that_are_for_another_place_make_no_route(block: str, applies: bool) -> None:
+    rules = f"[{{match: [{block}], route: [{{destination: {{host: shop}}}}]}}]"
+    declared = Declared(GATEWAY + SERVICES + virtual_service(rules))
+
+    assert (domains(declared) == ["shop.example.com"]) is applies
+
+
+def test_source_labels_are_the_labels_of_the_gateway() -> None:
+    rules = "[{match: [{sourceLabels: {zone: a}}], route: [{destination: {host: shop}}]}]"
+    declared = Declared(GATEWAY + SERVICES + virtual_service(rules))
+    labelled = replace(INGRESS, labels=(("istio", "ingressgateway"), ("zone", "a")))
+
+    assert domains(declared) == ["*"]
+    assert domains(declared, client=labelled) == ["shop.example.com"]
+
+
+def test_a_server_that_redirects_sends_its_hosts_to_https_with_or_without_services() -> None:
+    tls = "tls: {httpsRedirect: true}"
+    declared = Declared(
+        gateway('["a.com", "b.com"]', tls=tls)
+        + gateway('["c.com", "b.com"]', name="plain")
+        + SERVICES
+        + bound("shop", TO_SHOP, hosts='["a.com"]')
+    )
+
+    redirecting = {d: h.require_tls for h in table(declared).virtual_hosts for d in h.domains}
+    assert redirecting == {"a.com": 2, "b.com": 2}
+
+
+def test_a_port_left_out_is_the_only_one_of_the_service_that_the_object_sees_first() -> None:
+    other = SERVICES.replace("port: 80,", "port: 81,").replace("namespace: default", "namespace: b")
+    rules = "[{route: [{destination: {host: shop.b.svc.cluster.local}}]}]"
+    declared = Declared(GATEWAY + SERVICES + other + virtual_service(rules))
+
+    assert clusters(declared) == ["outbound|81||shop.b.svc.cluster.local"]
+
+
+def test_proxies_that_differ_in_place_alone_share_every_byte() -> None:
+    declared = Declared(GATEWAY + SERVICES + virtual_service(TO_SHOP))
+    domains(declared)
+    declared.graph.trace = []
+
+    elsewhere = replace(INGRESS, metadata=(("IDLE_TIMEOUT", "1h"),))
+    domains(declared, client=elsewhere)
+
+    assert not [ran for ran in declared.graph.trace if ran.startswith(("table", "virtual_host"))]
+    assert Namespace("istio-system") == elsewhere.namespace
