@@ -13,6 +13,7 @@ from tests.support.cases import dumped
 from tests.support.cases import engine_of
 from tests.support.cases import found_faults
 from tests.support.cases import resources_of
+from tests.support.cases import unanswered
 
 FOLDER = Path(__file__).parent
 
@@ -41,6 +42,13 @@ def test_each_proxy_gets_what_is_expected(case: Case, request: pytest.FixtureReq
         case.expected_file.write_text(dumped(got), encoding="utf-8")
     if case.about.get("compare"):
         assert got == yaml.safe_load(case.expected_file.read_text(encoding="utf-8"))
+
+
+def test_what_a_proxy_asks_for_by_name_is_sent(case: Case) -> None:
+    engine = engine_of(case, [case.text])
+
+    for proxy in case.proxies:
+        assert unanswered(resources_of(engine, proxy)) == []
 
 
 def test_the_order_of_documents_changes_nothing(case: Case) -> None:

@@ -49,6 +49,10 @@ def test_an_edit_in_the_mounted_folder_answers_the_next_requests(rig: Rig) -> No
     rig.until("the edit is in force", "/about", 200, "Closed", within=10)
 
 
+def test_every_container_becomes_healthy(rig: Rig) -> None:
+    rig.compose("up", "--detach", "--wait", "--wait-timeout", "60")
+
+
 def test_status_in_the_container_shows_the_gateway_in_sync(rig: Rig) -> None:
     shown = json.loads(
         rig.compose("exec", "-T", "controlplane", "controlplane", "status", "-o", "json")

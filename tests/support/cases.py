@@ -160,5 +160,33 @@ def _plain(framed: bytes) -> Any:
     return plain
 
 
+def unanswered(resources: Bytes) -> list[str]:
+    """What resources ask for by name and nobody sends: route tables and endpoints.
+
+    Clusters are not among them: a route may lead to one that is not there, and answers 503.
+    """
+    plain = {name: _plain(framed) for name, framed in resources.items()}
+    wanted = {f"routes/{name}" for name in _values(plain, "route_config_name")}
+    for name, cluster in plain.items():
+        if name.startswith("clusters/") and cluster.get("type") == "EDS":
+            service = cluster["eds_cluster_config"].get("service_name", cluster["name"])
+            wanted.add(f"endpoints/{service}")
+    return sorted(wanted - set(plain))
+
+
+def _values(plain: Any, key: str) -> Iterator[str]:
+    """Every value of a field of this name, however deep it stands."""
+    match plain:
+        case dict():
+            for name, value in plain.items():
+                if name == key:
+                    yield value
+                else:
+                    yield from _values(value, key)
+        case list():
+            for value in plain:
+                yield from _values(value, key)
+
+
 def dumped(expected: dict[str, dict[str, Any]]) -> str:
     return yaml.safe_dump(expected, sort_keys=False, width=100, allow_unicode=True)
