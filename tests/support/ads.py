@@ -99,7 +99,10 @@ class SotwClient(Client):
 async def delta_stream(
     target: "grpc.aio.Channel", metadata: tuple[tuple[str, str], ...] = ()
 ) -> AsyncIterator[DeltaClient]:
-    call = target.stream_stream(f"{SERVICE}DeltaAggregatedResources")(metadata=metadata)
+    method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = target.stream_stream(
+        f"{SERVICE}DeltaAggregatedResources"
+    )
+    call = method(metadata=metadata)
     try:
         yield DeltaClient(call)
     finally:
@@ -110,7 +113,10 @@ async def delta_stream(
 async def sotw_stream(
     target: "grpc.aio.Channel", metadata: tuple[tuple[str, str], ...] = ()
 ) -> AsyncIterator[SotwClient]:
-    call = target.stream_stream(f"{SERVICE}StreamAggregatedResources")(metadata=metadata)
+    method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = target.stream_stream(
+        f"{SERVICE}StreamAggregatedResources"
+    )
+    call = method(metadata=metadata)
     try:
         yield SotwClient(call)
     finally:

@@ -4,9 +4,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 from google.protobuf.json_format import MessageToDict
 
@@ -83,11 +80,8 @@ class Declared:
         return {f"{note.code} {note.place}" for note in self.graph.notes()}
 
 
-_MESSAGES = (Listener, Cluster, ClusterLoadAssignment)
-
-
 def _plain(resource: Resource) -> dict[str, Any]:
     packed = DeltaDiscoveryResponse.FromString(resource.framed).resources[0].resource
-    message = next(kind() for kind in _MESSAGES if packed.Is(kind.DESCRIPTOR))
-    packed.Unpack(message)
-    return MessageToDict(message, preserving_proto_field_name=True)
+    plain: dict[str, Any] = MessageToDict(packed, preserving_proto_field_name=True)
+    del plain["@type"]
+    return plain
