@@ -15,16 +15,19 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.queries.gateway_faults import gateway_faults
 from controlplane.queries.rule_faults import destination_rule_faults
 from controlplane.queries.service_faults import service_entry_faults
 from controlplane.queries.service_faults import service_faults
+from controlplane.queries.virtual_service_faults import virtual_service_faults
 
 _FAULTS: Final[Mapping[Kind, Derived[[ObjectKey], Any]]] = {
     DESTINATION_RULE: destination_rule_faults,
     SERVICE: service_faults,
     SERVICE_ENTRY: service_entry_faults,
     GATEWAY: gateway_faults,
+    VIRTUAL_SERVICE: virtual_service_faults,
 }
 
 
