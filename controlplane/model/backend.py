@@ -10,6 +10,8 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import PortNumber
 from controlplane.model.locality import Group
 from controlplane.model.proxy import IpFamily
+from controlplane.model.tls import USUAL_PARAMETERS
+from controlplane.model.tls import TlsParameters
 from controlplane.model.tls_upstream import UpstreamTls
 from controlplane.model.traffic_policy import Balancer
 from controlplane.model.traffic_policy import ConnectionPool
@@ -105,4 +107,6 @@ class Backend:
     retry_budget: RetryBudget | None = None
     proxy_protocol: ProxyProtocol | None = None
     tls: UpstreamTls | None = None
+    tls_parameters: TlsParameters = USUAL_PARAMETERS
+    """Ciphers and curves of TLS that is the user's own."""
     weighting: LocalityWeighting | ZoneAwareness = LocalityWeighting.NONE

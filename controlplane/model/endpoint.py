@@ -11,6 +11,7 @@ from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
 
 UNIX: Final = "unix://"
+LONGEST_PATH: Final = 107  # bytes; Linux, sockaddr_un.sun_path with its closing zero
 
 REGION_LABEL: Final = "topology.kubernetes.io/region"
 ZONE_LABEL: Final = "topology.kubernetes.io/zone"
@@ -47,7 +48,7 @@ class Endpoint:
     @property
     def is_numeric(self) -> bool:
         """Whether Envoy takes the address without looking a name up."""
-        return self.is_pipe or is_ip(self.address)
+        return is_ip(self.address) or (self.is_pipe and is_path(self.address))
 
 
 def is_ip(address: str) -> bool:
@@ -56,6 +57,11 @@ def is_ip(address: str) -> bool:
     except ValueError:
         return False
     return "%" not in address  # Envoy takes no scope in an IPv6 address
+
+
+def is_path(address: str) -> bool:
+    """Whether the path behind ``unix://`` is one that a socket can have."""
+    return 0 < len(address.removeprefix(UNIX).encode()) <= LONGEST_PATH
 
 
 def selects(selector: Labels, labels: Labels) -> bool:

@@ -40,6 +40,9 @@ class TlsParameters:
     curves: tuple[str, ...] = ()
 
 
+USUAL_PARAMETERS: Final = TlsParameters()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientValidation:
     """Which client certificates are admitted: signed by ``trust``, and with one of each list that

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-WORKLOAD_CERTIFICATE: Final = "default"
-TRUST_BUNDLE: Final = "ROOTCA"
+from controlplane.model.tls import SecretName
+
+LONGEST_SNI: Final = 255  # bytes; envoy/extensions/transport_sockets/tls/v3/tls.proto
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +30,6 @@ class MeshMutual:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretNamed:
-    """A certificate or a trust bundle that is asked for by name (SDS)."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateFiles:
-    """Paths that Envoy opens itself."""
-
-    chain: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrustFile:
-    """Paths that Envoy opens itself; ``revocations`` of ``""`` is none."""
-
-    path: str
-    revocations: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SystemTrust:
-    """The certificate authorities of the system that Envoy runs on."""
-
-    revocations: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class TrustAnything:
     """Nothing is verified."""
 
@@ -70,8 +41,8 @@ class Originate:
     Without ``sni`` the host of the request is sent; ``proves_host`` demands that it is proven too.
     """
 
-    trust: SecretNamed | TrustFile | SystemTrust | TrustAnything
-    certificate: SecretNamed | CertificateFiles | None = None
+    trust: SecretName | TrustAnything
+    certificate: SecretName | None = None
     names: tuple[str, ...] = ()
     sni: str | None = None
     proves_host: bool = False
@@ -104,9 +75,11 @@ class OnCapableEndpoints:
 UpstreamTls = OnEveryEndpoint | OnCapableEndpoints
 
 
-def secrets_named(tls: ClientTls | None) -> tuple[tuple[SecretUse, str], ...]:
+def secrets_named(tls: ClientTls | None) -> tuple[tuple[SecretUse, SecretName], ...]:
     """The secrets of the user's that connections need."""
     if not isinstance(tls, Originate):
         return ()
-    named = ((SecretUse.CERTIFICATE, tls.certificate), (SecretUse.TRUST, tls.trust))
-    return tuple((use, found.name) for use, found in named if isinstance(found, SecretNamed))
+    trust = () if isinstance(tls.trust, TrustAnything) else ((SecretUse.TRUST, tls.trust),)
+    if tls.certificate is None:
+        return trust
+    return ((SecretUse.CERTIFICATE, tls.certificate), *trust)

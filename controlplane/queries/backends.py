@@ -24,6 +24,7 @@ from controlplane.model.proxy import Client
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Role
 from controlplane.model.server import PassMeshTls
+from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clusters import ANYWHERE
 from controlplane.queries.clusters import Destination
@@ -104,7 +105,7 @@ def endpoints(graph: Graph, client: Client) -> Shelf[Resource]:
 
 
 @derived
-def client_secrets(graph: Graph, client: Client) -> frozenset[tuple[SecretUse, str]]:
+def client_secrets(graph: Graph, client: Client) -> frozenset[tuple[SecretUse, SecretName]]:
     """The secrets that the client's clusters name: for what, and ``kubernetes://name``.
 
     Runs again when the names in a shard change, not when a policy does.
@@ -147,7 +148,9 @@ def _assignments_of_shard(graph: Graph, seen: Scope, shard: int) -> Mapping[str,
 
 
 @derived
-def _secrets_of_shard(graph: Graph, seen: Reach, shard: int) -> frozenset[tuple[SecretUse, str]]:
+def _secrets_of_shard(
+    graph: Graph, seen: Reach, shard: int
+) -> frozenset[tuple[SecretUse, SecretName]]:
     return frozenset(
         named
         for destination in _of_shard(graph, seen, shard)

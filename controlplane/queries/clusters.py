@@ -28,6 +28,7 @@ from controlplane.model.proxy import Role
 from controlplane.model.service import Protocol
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
+from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.model.tls_upstream import secrets_named
 from controlplane.queries.endpoints import accounts_of
@@ -51,6 +52,7 @@ from controlplane.translate.backend import backend
 from controlplane.translate.backend import locality_policy
 from controlplane.translate.backend import members
 from controlplane.translate.backend import passes_through
+from controlplane.translate.istio.client_tls import parameters
 from controlplane.translate.istio.locality import locality_policy as locality_of_settings
 from controlplane.translate.istio.traffic_policy import keepalive
 
@@ -96,6 +98,7 @@ def mesh_defaults(graph: Graph) -> MeshDefaults:
         uses_mutual_tls=mesh.enable_auto_mtls is not False,
         trust_domains=(mesh.trust_domain, *mesh.trust_domain_aliases),
         locality=localities if localities is not None else BY_DISTANCE,
+        tls_parameters=parameters(mesh.tls_defaults),
     )
 
 
@@ -171,7 +174,7 @@ def assignment(graph: Graph, destination: Destination, client: Vantage) -> Resou
     return resource(TypeUrl.ENDPOINT, part.name, load_assignment(part.name, groups))
 
 
-def secrets_of(graph: Graph, destination: Destination) -> tuple[tuple[SecretUse, str], ...]:
+def secrets_of(graph: Graph, destination: Destination) -> tuple[tuple[SecretUse, SecretName], ...]:
     """The secrets of the user's that the cluster of ``destination`` names."""
     if not destination.rules:
         return ()

@@ -104,11 +104,10 @@ def endpoints_of(
         for key in sorted(found.declared_by, key=lambda key: key.kind == SERVICE)
         for endpoint in _endpoints_of_declaration(graph, key, found, port)
     )
-    if found.resolution is Resolution.DNS_ROUND_ROBIN:
-        return endpoints[:1]
-    if found.resolution is Resolution.DNS:
-        return endpoints
-    return tuple(endpoint for endpoint in endpoints if endpoint.is_numeric)
+    if not found.resolution.is_looked_up:
+        return tuple(endpoint for endpoint in endpoints if endpoint.is_numeric)
+    named = tuple(endpoint for endpoint in endpoints if not endpoint.is_pipe)
+    return named[:1] if found.resolution is Resolution.DNS_ROUND_ROBIN else named
 
 
 def _endpoints_of_declaration(

@@ -44,14 +44,17 @@ from controlplane.model.service import Protocol
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.model.service import ServicePort
+from controlplane.model.tls import USUAL_PARAMETERS
+from controlplane.model.tls import TlsParameters
+from controlplane.model.tls_upstream import LONGEST_SNI
 from controlplane.model.tls_upstream import MeshMutual
 from controlplane.model.tls_upstream import OnCapableEndpoints
 from controlplane.model.tls_upstream import OnEveryEndpoint
 from controlplane.model.tls_upstream import Originate
 from controlplane.model.tls_upstream import Plaintext
-from controlplane.model.tls_upstream import SecretNamed
 from controlplane.model.tls_upstream import TrustAnything
 from controlplane.model.tls_upstream import UpstreamTls
+from controlplane.model.tls_upstream import secrets_named
 from controlplane.model.traffic_policy import ConnectionPool
 from controlplane.model.traffic_policy import DestinationRule
 from controlplane.model.traffic_policy import HttpUpgrade
@@ -78,6 +81,7 @@ class MeshDefaults:
     uses_mutual_tls: bool = True
     trust_domains: tuple[str, ...] = ("cluster.local",)
     locality: LocalityPolicy | None = BY_DISTANCE
+    tls_parameters: TlsParameters = USUAL_PARAMETERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,7 @@ def backend(
         proxy_protocol=policy.proxy_protocol,
         tls=_upstream_tls(part, where, mesh, known, role),
         weighting=_weighting(part, mesh),
+        tls_parameters=mesh.tls_parameters,
     )
 
 
@@ -337,8 +342,9 @@ def _mesh_mutual(part: Part, tls: MeshMutual, mesh: MeshDefaults, known: Knowled
         for namespace, _, account in (found.partition("/") for found in known.accounts())
         for domain in mesh.trust_domains
     )
+    sni = tls.sni or indicated(part.port.number, subset, part.service.host)
     return MeshMutual(
-        sni=tls.sni or indicated(part.port.number, subset, part.service.host),
+        sni=sni if len(sni.encode()) <= LONGEST_SNI else None,
         names=tls.names or tuple(sorted({*identities, *part.service.subject_alt_names})),
     )
 
@@ -355,7 +361,6 @@ def _is_withheld(part: Part, tls: Originate, role: Role) -> bool:
     """Secrets of a sidecar's namespace are not given to each of its workloads: Istio sends
     plaintext then.
     """
-    secrets = (tls.trust, tls.certificate)
-    asks = any(isinstance(s, SecretNamed) and s.name.startswith("kubernetes:") for s in secrets)
+    asks = any(name.startswith("kubernetes:") for _, name in secrets_named(tls))
     selected = part.rule is not None and part.rule.selector is not None
     return role is Role.SIDECAR and asks and not selected

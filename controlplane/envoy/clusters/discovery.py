@@ -10,9 +10,6 @@ from datetime import timedelta
 from typing import Final
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource
-from envoy.config.core.v3.config_source_pb2 import ApiVersion
-from envoy.config.core.v3.config_source_pb2 import ConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig
@@ -21,6 +18,7 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
     CaresDnsResolverConfig,
 )
 
+from controlplane.envoy.config_source import ads
 from controlplane.envoy.endpoints import load_assignment as assignment
 from controlplane.envoy.optional import uint32
 from controlplane.envoy.packing import packed
@@ -40,15 +38,6 @@ soon.
 """
 JITTER: Final = timedelta(milliseconds=100)  # Istio, PILOT_DNS_JITTER_DURATION
 QUERIES_PER_SOCKET: Final = 100  # Istio, PILOT_DNS_CARES_UDP_MAX_QUERIES: avoids stuck UDP channels
-
-
-def over_ads(initial_fetch_timeout: timedelta | None = timedelta()) -> ConfigSource:
-    """From the stream that the cluster itself came by. A timeout of zero waits for ever."""
-    return ConfigSource(
-        ads=AggregatedConfigSource(),
-        initial_fetch_timeout=initial_fetch_timeout,
-        resource_api_version=ApiVersion.V3,
-    )
 
 
 def discovery_type(where: Discovery) -> "Cluster.DiscoveryType | None":
@@ -85,9 +74,7 @@ def dns_cache(where: NameOfRequest) -> DnsCacheConfig:
 
 def eds_cluster_config(where: Discovery) -> Cluster.EdsClusterConfig | None:
     """The endpoints are named as the cluster is."""
-    return (
-        Cluster.EdsClusterConfig(eds_config=over_ads()) if isinstance(where, Discovered) else None
-    )
+    return Cluster.EdsClusterConfig(eds_config=ads()) if isinstance(where, Discovered) else None
 
 
 def load_assignment(name: str, where: Discovery) -> ClusterLoadAssignment | None:
@@ -144,4 +131,4 @@ def _has_fixed_names(backend: Backend) -> bool:
     tls = backend.tls
     if not isinstance(tls, OnEveryEndpoint):
         return False
-    return not isinstance(tls.tls, Originate) or bool(tls.tls.sni or tls.tls.names)
+    return not isinstance(tls.tls, Originate) or not tls.tls.proves_host

@@ -3,11 +3,7 @@
 Source: envoy/extensions/transport_sockets/tls/v3/tls.proto, and Istio ``cluster_tls.go``.
 """
 
-from datetime import timedelta
-from typing import Final
-
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
@@ -15,8 +11,7 @@ from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protoco
 )
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsCertificate
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsParameters
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsParameters as ParametersMessage
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
@@ -24,27 +19,24 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value
 
-from controlplane.envoy.clusters.discovery import over_ads
+from controlplane.envoy.config_source import ads
+from controlplane.envoy.config_source import ads_within_default
 from controlplane.envoy.endpoints import MUTUAL
 from controlplane.envoy.endpoints import TLS_MODE
 from controlplane.envoy.optional import opt
 from controlplane.envoy.packing import packed
 from controlplane.model.backend import Backend
 from controlplane.model.backend import HttpVersion
-from controlplane.model.tls_upstream import TRUST_BUNDLE
-from controlplane.model.tls_upstream import WORKLOAD_CERTIFICATE
-from controlplane.model.tls_upstream import CertificateFiles
+from controlplane.model.tls import TRUST_BUNDLE
+from controlplane.model.tls import USUAL_PARAMETERS
+from controlplane.model.tls import WORKLOAD_CERTIFICATE
+from controlplane.model.tls import SecretName
+from controlplane.model.tls import TlsParameters
 from controlplane.model.tls_upstream import MeshMutual
 from controlplane.model.tls_upstream import OnCapableEndpoints
 from controlplane.model.tls_upstream import Originate
-from controlplane.model.tls_upstream import SecretNamed
-from controlplane.model.tls_upstream import SystemTrust
 from controlplane.model.tls_upstream import TrustAnything
-from controlplane.model.tls_upstream import TrustFile
 from controlplane.model.traffic_policy import ProxyProtocol
-
-SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
-"""Where Envoy's images (and Debian, Ubuntu, Alpine, Arch) keep the system's authorities."""
 
 
 def transport_socket(backend: Backend) -> TransportSocket | None:
@@ -105,7 +97,7 @@ def _announced(socket: TransportSocket, version: ProxyProtocol) -> TransportSock
 def _mesh_context(backend: Backend, tls: MeshMutual) -> UpstreamTlsContext:
     return UpstreamTlsContext(
         common_tls_context=CommonTlsContext(
-            tls_params=_versions(),
+            tls_params=_versions(USUAL_PARAMETERS),
             tls_certificate_sds_secret_configs=[_of_the_mesh(WORKLOAD_CERTIFICATE)],
             combined_validation_context=CommonTlsContext.CombinedCertificateValidationContext(
                 default_validation_context=_demanded(tls.names),
@@ -133,78 +125,53 @@ def mesh_alpn(backend: Backend) -> tuple[str, ...]:
 
 
 def _own(backend: Backend, tls: Originate) -> UpstreamTlsContext:
-    certificate = tls.certificate
     return UpstreamTlsContext(
         common_tls_context=CommonTlsContext(
-            tls_params=_versions(),
-            tls_certificates=(
-                [_certificate(certificate)] if isinstance(certificate, CertificateFiles) else []
-            ),
+            tls_params=_versions(backend.tls_parameters),
             tls_certificate_sds_secret_configs=(
-                [_credential(certificate.name)] if isinstance(certificate, SecretNamed) else []
+                [_credential(tls.certificate)] if tls.certificate is not None else []
             ),
-            validation_context=_from_files(tls),
-            combined_validation_context=_from_secret(tls),
+            validation_context=(
+                CertificateValidationContext() if isinstance(tls.trust, TrustAnything) else None
+            ),
+            combined_validation_context=_verified(tls),
             alpn_protocols=("h2",) if backend.http_version is HttpVersion.HTTP2 else (),
         ),
         sni=tls.sni,
     )
 
 
-def _versions() -> TlsParameters:
-    return TlsParameters(
-        tls_minimum_protocol_version=TlsParameters.TLSv1_2,
-        tls_maximum_protocol_version=TlsParameters.TLSv1_3,
+def _versions(parameters: TlsParameters) -> ParametersMessage:
+    """TLS 1.2 and 1.3; no setting asks for others."""
+    return ParametersMessage(
+        tls_minimum_protocol_version=ParametersMessage.TLSv1_2,
+        tls_maximum_protocol_version=ParametersMessage.TLSv1_3,
+        cipher_suites=parameters.cipher_suites,
+        ecdh_curves=parameters.curves,
     )
 
 
-def _from_files(tls: Originate) -> CertificateValidationContext | None:
-    match tls.trust:
-        case SecretNamed():
-            return None
-        case TrustAnything():
-            return CertificateValidationContext()
-        case TrustFile(path=path, revocations=revocations):
-            return _demanded(tls.names, path, revocations)
-        case SystemTrust(revocations=revocations):
-            return _demanded(tls.names, SYSTEM_TRUST_PATH, revocations)
-
-
-def _from_secret(
-    tls: Originate,
-) -> CommonTlsContext.CombinedCertificateValidationContext | None:
-    if not isinstance(tls.trust, SecretNamed):
+def _verified(tls: Originate) -> CommonTlsContext.CombinedCertificateValidationContext | None:
+    if isinstance(tls.trust, TrustAnything):
         return None
     return CommonTlsContext.CombinedCertificateValidationContext(
         default_validation_context=_demanded(tls.names),
-        validation_context_sds_secret_config=_credential(tls.trust.name),
+        validation_context_sds_secret_config=_credential(tls.trust),
     )
 
 
-def _demanded(
-    names: tuple[str, ...], trusted: str = "", revocations: str = ""
-) -> CertificateValidationContext:
+def _demanded(names: tuple[str, ...]) -> CertificateValidationContext:
     """``names`` are compared with every kind of alternative name, as Istio does."""
     return CertificateValidationContext(
-        trusted_ca=_file(trusted),
-        match_subject_alt_names=[StringMatcher(exact=name) for name in names],
-        crl=_file(revocations),
+        match_subject_alt_names=[StringMatcher(exact=name) for name in names]
     )
 
 
-def _certificate(files: CertificateFiles) -> TlsCertificate:
-    return TlsCertificate(certificate_chain=_file(files.chain), private_key=_file(files.key))
-
-
-def _file(path: str) -> DataSource | None:
-    return DataSource(filename=path) if path else None
-
-
-def _of_the_mesh(name: str) -> SdsSecretConfig:
+def _of_the_mesh(name: SecretName) -> SdsSecretConfig:
     """A secret that the stream always has: it is waited for."""
-    return SdsSecretConfig(name=name, sds_config=over_ads(timedelta()))
+    return SdsSecretConfig(name=name, sds_config=ads())
 
 
-def _credential(name: str) -> SdsSecretConfig:
+def _credential(name: SecretName) -> SdsSecretConfig:
     """A secret of the user's, which may be missing: Envoy's own 15 s limit the wait."""
-    return SdsSecretConfig(name=name, sds_config=over_ads(None))
+    return SdsSecretConfig(name=name, sds_config=ads_within_default())

@@ -1,72 +1,106 @@
 """``ClientTLSSettings`` become the model's way to encrypt connections to endpoints.
 
+Files are asked for by name too, as secrets that hold their paths: Envoy opens and watches them, and
+one that is missing costs the destination its connections and not the cluster.
+
 Source: https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings
 """
 
 from typing import Final
+from typing import assert_never
 
+from controlplane.base.codes import NO_EFFECT
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Place
+from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.kinds.istio.traffic_policy import ClientTls
 from controlplane.kinds.istio.traffic_policy import ClientTlsMode
 from controlplane.model import tls_upstream as model
+from controlplane.model.tls import CA_SUFFIX
+from controlplane.model.tls import SecretName
+from controlplane.model.tls import TlsParameters
+from controlplane.model.tls import key_pair_files_name
+from controlplane.model.tls import trust_file_name
+from controlplane.translate.istio.gateway_tls import CIPHERS
+from controlplane.translate.istio.gateway_tls import CURVES
 
 SECRET: Final = "kubernetes://"
-TRUST_SUFFIX: Final = "-cacert"
 CONFIG_MAP: Final = "configmap://"
+SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
+"""Where Envoy's images (and Debian, Ubuntu, Alpine, Arch) keep the system's authorities."""
 
 
-def client_tls(settings: ClientTls | None) -> model.ClientTls | None:
+def client_tls(report: Report, at: Place, settings: ClientTls | None) -> model.ClientTls | None:
     if settings is None:
         return None
+    if settings.mode is ClientTlsMode.DISABLE:
+        return model.Plaintext()
+    sni = _sni(report, at / "sni", settings.sni)
     match settings.mode:
-        case ClientTlsMode.DISABLE:
-            return model.Plaintext()
         case ClientTlsMode.ISTIO_MUTUAL:
-            return model.MeshMutual(sni=settings.sni or None, names=settings.subject_alt_names)
+            return model.MeshMutual(sni=sni, names=settings.subject_alt_names)
         case ClientTlsMode.SIMPLE:
-            return _originate(settings, certificate=None)
+            return _originate(settings, sni, certificate=None)
         case ClientTlsMode.MUTUAL:
-            return _originate(settings, certificate=_certificate(settings))
+            return _originate(settings, sni, certificate=_certificate(settings))
+    assert_never(settings.mode)
+
+
+def parameters(defaults: MeshTls | None) -> TlsParameters:
+    """Ciphers and curves of MeshConfig's ``tlsDefaults``, those that Envoy knows."""
+    if defaults is None:
+        return TlsParameters()
+    return TlsParameters(
+        cipher_suites=tuple(c for c in defaults.cipher_suites if c in CIPHERS),
+        curves=tuple(c for c in defaults.ecdh_curves if c in CURVES),
+    )
+
+
+def _sni(report: Report, at: Place, name: str) -> str | None:
+    if len(name.encode()) <= model.LONGEST_SNI:
+        return name or None
+    report.add(
+        NO_EFFECT,
+        at,
+        f"the name has {len(name.encode())} bytes, more than the {model.LONGEST_SNI} of any host: "
+        "it is not sent",
+    )
+    return None
 
 
 def _originate(
-    settings: ClientTls, *, certificate: model.SecretNamed | model.CertificateFiles | None
+    settings: ClientTls, sni: str | None, *, certificate: SecretName | None
 ) -> model.Originate:
     trust = _trust(settings)
     return model.Originate(
         trust=trust,
         certificate=certificate,
         names=settings.subject_alt_names,
-        sni=settings.sni or None,
+        sni=sni,
         proves_host=(
-            not settings.sni
+            sni is None
             and not settings.subject_alt_names
             and not isinstance(trust, model.TrustAnything)
         ),
     )
 
 
-def _certificate(settings: ClientTls) -> model.SecretNamed | model.CertificateFiles | None:
+def _certificate(settings: ClientTls) -> SecretName | None:
     if settings.credential_name:
-        return model.SecretNamed(_secret_name(settings.credential_name))
+        return _secret_name(settings.credential_name)
     if settings.client_certificate and settings.private_key:
-        return model.CertificateFiles(settings.client_certificate, settings.private_key)
+        return key_pair_files_name(settings.client_certificate, settings.private_key)
     return None
 
 
-def _trust(
-    settings: ClientTls,
-) -> model.SecretNamed | model.TrustFile | model.SystemTrust | model.TrustAnything:
+def _trust(settings: ClientTls) -> SecretName | model.TrustAnything:
     if settings.insecure_skip_verify:
         return model.TrustAnything()
     if settings.credential_name:
         name = _secret_name(settings.credential_name)
-        if name.startswith(CONFIG_MAP):
-            return model.SecretNamed(name)
-        return model.SecretNamed(f"{name}{TRUST_SUFFIX}")
-    if settings.ca_certificates:
-        return model.TrustFile(settings.ca_certificates, settings.ca_crl)
-    return model.SystemTrust(settings.ca_crl)
+        return name if name.startswith(CONFIG_MAP) else SecretName(f"{name}{CA_SUFFIX}")
+    return trust_file_name(settings.ca_certificates or SYSTEM_TRUST_PATH, settings.ca_crl)
 
 
-def _secret_name(credential: str) -> str:
-    return credential if "://" in credential else f"{SECRET}{credential}"
+def _secret_name(credential: str) -> SecretName:
+    return SecretName(credential if "://" in credential else f"{SECRET}{credential}")

@@ -57,7 +57,7 @@ def _policy(report: Report, at: Place, policy: kinds.TrafficPolicy) -> model.Tra
         load_balancer=load_balancer(report, at / "loadBalancer", policy.load_balancer),
         pool=connection_pool(policy.connection_pool),
         outlier=outlier_detection(policy.outlier_detection),
-        tls=client_tls(policy.tls),
+        tls=client_tls(report, at / "tls", policy.tls),
         tunnel=_tunnel(policy.tunnel),
         proxy_protocol=_proxy_protocol(policy.proxy_protocol),
         retry_budget=_retry_budget(report, at / "retryBudget", policy.retry_budget),
@@ -69,7 +69,7 @@ def _port_policy(report: Report, at: Place, policy: kinds.PortTrafficPolicy) -> 
         load_balancer=load_balancer(report, at / "loadBalancer", policy.load_balancer),
         pool=connection_pool(policy.connection_pool),
         outlier=outlier_detection(policy.outlier_detection),
-        tls=client_tls(policy.tls),
+        tls=client_tls(report, at / "tls", policy.tls),
     )
 
 

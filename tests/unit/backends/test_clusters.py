@@ -6,6 +6,7 @@ import pytest
 
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Role
 from tests.support.declared import Declared
@@ -319,9 +320,8 @@ def test_tls_without_sni_sends_and_proves_the_host_of_the_request() -> None:
 
     context = tls(found)["common_tls_context"]
     options = found["typed_extension_protocol_options"][HTTP_OPTIONS]
-    assert context["validation_context"] == {
-        "trusted_ca": {"filename": "/etc/ssl/certs/ca-certificates.crt"}
-    }
+    trust = context["combined_validation_context"]["validation_context_sds_secret_config"]
+    assert trust["name"] == "file-root:/etc/ssl/certs/ca-certificates.crt"
     assert options["upstream_http_protocol_options"] == {
         "auto_sni": True,
         "auto_san_validation": True,
@@ -333,9 +333,12 @@ def test_tls_with_sni_proves_the_names_given() -> None:
     found = cluster(SERVICE + rule(policy))
 
     assert tls(found)["sni"] == "a.com"
-    assert tls(found)["common_tls_context"]["validation_context"] == {
-        "trusted_ca": {"filename": "/ca.pem"},
-        "match_subject_alt_names": [{"exact": "b.com"}],
+    assert tls(found)["common_tls_context"]["combined_validation_context"] == {
+        "default_validation_context": {"match_subject_alt_names": [{"exact": "b.com"}]},
+        "validation_context_sds_secret_config": {
+            "name": "file-root:/ca.pem",
+            "sds_config": {"ads": {}, "resource_api_version": "V3"},
+        },
     }
     assert "typed_extension_protocol_options" not in found
 
@@ -369,10 +372,40 @@ def test_the_names_of_a_service_entry_are_demanded_besides_the_host() -> None:
         entry(subjectAltNames="[a.com]") + rule(policy, host="api.partner.com"), PARTNER
     )
 
-    validation = tls(found)["common_tls_context"]["validation_context"]
+    context = tls(found)["common_tls_context"]["combined_validation_context"]
+    validation = context["default_validation_context"]
     options = found["typed_extension_protocol_options"][HTTP_OPTIONS]
     assert validation["match_subject_alt_names"] == [{"exact": "a.com"}]
     assert options["upstream_http_protocol_options"]["auto_san_validation"] is True
+
+
+def test_a_path_that_no_socket_can_have_is_no_endpoint() -> None:
+    text = entry(endpoints=f"[{{address: 'unix:///{'x' * 120}'}}, {{address: 'unix:///a'}}]")
+
+    groups = Declared(text).endpoints()[PARTNER]
+
+    assert [e["endpoint"]["address"] for e in groups[0]["lb_endpoints"]] == [
+        {"pipe": {"path": "/a"}}
+    ]
+
+
+def test_a_server_name_longer_than_any_host_is_not_sent() -> None:
+    host = ".".join(["a" * 60] * 4)
+    found = cluster(entry(hosts=f"[{host}]", location="MESH_INTERNAL"), f"outbound|80||{host}")
+
+    context = found["transport_socket_matches"][0]["transport_socket"]["typed_config"]
+    assert "sni" not in context
+
+
+def test_the_mesh_says_the_ciphers_of_tls_that_is_not_its_own() -> None:
+    mesh = MeshConfig(
+        tls_defaults=MeshTls(cipher_suites=("AES128-SHA", "NONE-OF-ENVOYS"), ecdh_curves=("P-256",))
+    )
+    found = cluster(SERVICE + rule("{tls: {mode: SIMPLE}}"), mesh=mesh)
+
+    parameters = tls(found)["common_tls_context"]["tls_params"]
+    assert parameters["cipher_suites"] == ["AES128-SHA"]
+    assert parameters["ecdh_curves"] == ["P-256"]
 
 
 def test_proxy_protocol_wraps_every_way_to_an_endpoint() -> None:
