@@ -15,6 +15,7 @@ import msgspec
 from controlplane.base.codes import KIND_NOT_SERVED
 from controlplane.base.codes import UNKNOWN_KIND
 from controlplane.base.codes import VERSION_NOT_SERVED
+from controlplane.base.codes import WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.places import Place
@@ -34,6 +35,7 @@ from controlplane.kinds.walk import DROPPED
 from controlplane.kinds.walk import Null
 from controlplane.kinds.walk import Walk
 from controlplane.kinds.walk import nearest
+from controlplane.kinds.walk import spoken
 
 HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
 _SPEC_BODY: Final = HEAD | {"spec", "status"}
@@ -89,7 +91,7 @@ def once_per_kind(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 def _report_unserved(report: Report, at: Place, raw: RawObject) -> None:
     kind = raw.key.kind
     if is_known(kind):
-        message = f"{kind} is not served yet: {raw.key.spoken} has no effect"
+        message = f"{raw.key.spoken} has no effect: its kind is not served yet"
         report.add(KIND_NOT_SERVED, at / "kind", message)
         return
     groups = [group for group, known in KNOWN.items() if kind.name in known]
@@ -109,6 +111,9 @@ def _body(report: Report, at: Place, raw: RawObject, served: Served) -> Mapping[
         return {name: value for name, value in raw.body.items() if name not in HEAD}
     if not raw.body.keys() <= _SPEC_BODY:
         Walk(report, Null.ABSENT).only(at, raw.body, _SPEC_BODY)
+    status = raw.body.get("status", {})
+    if not isinstance(status, Mapping | None):
+        report.add(WRONG_TYPE, at / "status", f"{spoken(status)} stands where a mapping was wanted")
     if "spec" not in raw.body:
         return {}
     spec = raw.body["spec"]

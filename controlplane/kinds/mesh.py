@@ -96,6 +96,19 @@ NOT_YET: Final = frozenset(
     ]
 )
 """They change traffic, and are not translated yet."""
+FOR_SIDECARS: Final = frozenset(
+    [
+        "defaultInboundHttpRetryPolicy",
+        "inboundTrafficPolicy",
+        "meshMTLS",
+        "outboundTrafficPolicy",
+        "protocolDetectionTimeout",
+        "proxyHttpPort",
+        "proxyInboundListenPort",
+        "proxyListenPort",
+    ]
+)
+"""They change the traffic of sidecars, which are not served yet."""
 PROXY_IGNORED: Final = frozenset(
     [
         "availabilityZone",
@@ -229,7 +242,7 @@ def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:
 
 
 def _decoded(report: Report, at: Place, data: Mapping[str, object]) -> MeshConfig:
-    _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET)
+    _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET | FOR_SIDECARS)
     proxy = data.get("defaultConfig", None)
     if isinstance(proxy, Mapping):
         _check_settings(report, at / "defaultConfig", proxy, ProxyConfig, PROXY_IGNORED)
@@ -251,7 +264,8 @@ def _check_settings(
     fields = struct.__struct_encode_fields__
     for name in data:
         if name in not_yet:
-            message = f"{name} is not supported yet and has no effect"
+            why = ": sidecars are not served" if name in FOR_SIDECARS else ""
+            message = f"{name} is not supported yet and has no effect{why}"
             report.add(NOT_SUPPORTED_YET, (at / name).key, message)
         elif name not in fields and name not in ignored:
             near = nearest(name, [*fields, *ignored, *not_yet])

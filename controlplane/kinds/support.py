@@ -19,15 +19,34 @@ from controlplane.base.names import Kind
 from controlplane.base.places import Place
 from controlplane.base.places import path_text
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.kinds.spec import Spec
 
 UNSUPPORTED: Final[Mapping[Kind, tuple[str, ...]]] = {
     DESTINATION_RULE: (
         "trafficPolicy.loadBalancer.backendUtilization",
+        "trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
         "subsets.trafficPolicy.loadBalancer.backendUtilization",
+        "subsets.trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
     ),
+    VIRTUAL_SERVICE: (
+        "tls.match.destinationSubnets",
+        "tcp.match.destinationSubnets",
+    ),
+    WORKLOAD_GROUP: ("template", "probe"),
 }
 """Paths of fields by kind, in their JSON names, lists and mappings passed through."""
+
+TOLD_BY_TRANSLATION: Final[Mapping[Kind, tuple[str, ...]]] = {
+    DESTINATION_RULE: (
+        "trafficPolicy.retryBudget.budgetInterval",
+        "subsets.trafficPolicy.retryBudget.budgetInterval",
+    ),
+    GATEWAY: ("servers.defaultEndpoint",),
+}
+"""More of them, which are reported where they would be translated."""
 
 
 def report_unsupported(report: Report, at: Place, kind: Kind, spec: Spec) -> None:
@@ -66,6 +85,11 @@ def _empty(struct: type[msgspec.Struct]) -> msgspec.Struct:
     return struct()
 
 
+def unsupported(kind: Kind) -> tuple[str, ...]:
+    """The paths of all fields of a kind that have no effect yet."""
+    return (*UNSUPPORTED.get(kind, ()), *TOLD_BY_TRANSLATION.get(kind, ()))
+
+
 def fields_of(spec: type[Spec]) -> Iterator[str]:
     """The paths of all fields of a struct, depth first, in the order of their declaration."""
     yield from _fields(inspect.type_info(spec), ())
@@ -97,7 +121,7 @@ class Support(Enum):
 
 def support_of(kind: Kind, spec: type[Spec]) -> dict[str, Support]:
     """How far each field of a kind is supported."""
-    missing = UNSUPPORTED.get(kind, ())
+    missing = unsupported(kind)
     found: dict[str, Support] = {}
     for path in fields_of(spec):
         if any(path == m or path.startswith(m + ".") for m in missing):
@@ -116,7 +140,6 @@ def markdown_table(kinds: Mapping[Kind, type[Spec]]) -> str:
         support = support_of(kind, spec)
         top = {path: s for path, s in support.items() if "." not in path}
         supported = ", ".join(f"`{path}`" for path, s in top.items() if s is not Support.NOT_YET)
-        absent = UNSUPPORTED.get(kind, ())
-        missing = ", ".join(f"`{path}`" for path in absent) or "none"
+        missing = ", ".join(f"`{path}`" for path in unsupported(kind)) or "none"
         rows.append(f"| {kind} | {supported} | {missing} |")
     return "\n".join(rows) + "\n"

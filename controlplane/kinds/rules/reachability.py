@@ -90,7 +90,7 @@ class _Earlier:
     def add(self, match: Match, place: Place) -> None:
         self.same[_text(match)] = place
         if isinstance(match, HttpMatch):
-            self.takes_all = self.takes_all or _text(match) == _EVERYTHING
+            self.takes_all = self.takes_all or _text(match) in _EVERYTHING
             if match.uri is None or match.uri.prefix is not None:
                 prefix = None if match.uri is None else match.uri.prefix
                 key = (match.ignore_uri_case, _folded(match, prefix))
@@ -165,4 +165,7 @@ def _text(match: Match) -> bytes:
     return msgspec.json.encode(match)
 
 
-_EVERYTHING: Final = _text(HttpMatch())
+_EVERYTHING: Final = frozenset(
+    _text(HttpMatch(uri=uri))
+    for uri in (None, StringMatch(prefix=""), StringMatch(prefix="/"), StringMatch(regex=".*"))
+)

@@ -18,6 +18,7 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
 from controlplane.base.places import Place
 from controlplane.kinds.istio.service_entry import EntryResolution
+from controlplane.kinds.istio.service_entry import Location
 from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.istio.service_entry import ServicePort
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
@@ -40,6 +41,7 @@ ENDPOINTS_LIMIT: Final = 4096
 ADDRESS_LIMIT: Final = 64
 TEXT_LIMIT: Final = 256
 LABELS_LIMIT: Final = 256
+WAYPOINT: Final = "istio.io/use-waypoint"
 AUTO_ALLOCATE: Final = "networking.istio.io/enable-autoallocate-ip"
 _BY_NAME: Final = (EntryResolution.DNS, EntryResolution.DNS_ROUND_ROBIN)
 _DYNAMIC_PROTOCOLS: Final = ("HTTP", "HTTP2", "GRPC", "TLS")
@@ -63,6 +65,7 @@ def service_entry(report: Report, at: Place, spec: ServiceEntry, about: About) -
         if not labels:
             report.add(NO_EFFECT, place, "the selector has no labels, so it selects every workload")
     _check_resolution(report, at, spec)
+    _check_waypoint(report, at, spec, about)
     entries = _items(about.body, "endpoints")
     for i, endpoint in enumerate(spec.endpoints or ()):
         _check_endpoint(report, at / "endpoints" / i, endpoint, spec)
@@ -184,6 +187,15 @@ def _check_dynamic(report: Report, at: Place, spec: ServiceEntry) -> None:
             said = f'"{port.protocol}"' if port.protocol else "a port without protocol"
             message = f"DYNAMIC_DNS serves {', '.join(_DYNAMIC_PROTOCOLS)}, not {said}"
             report.add(NOT_ALLOWED_HERE, at / "ports" / i, message)
+
+
+def _check_waypoint(report: Report, at: Place, spec: ServiceEntry, about: About) -> None:
+    """A waypoint cannot look hosts up when they are asked for."""
+    waypoint = about.labels.get(WAYPOINT, "")
+    is_used = waypoint.lower() not in ("", "none") and spec.location is Location.MESH_INTERNAL
+    if is_used and spec.resolution is EntryResolution.DYNAMIC_DNS:
+        message = f'MESH_INTERNAL with DYNAMIC_DNS does not go with the waypoint "{waypoint}"'
+        report.add(NOT_ALLOWED_HERE, at / "location", message, hint="use MESH_EXTERNAL")
 
 
 def _check_endpoint(report: Report, at: Place, endpoint: WorkloadEntry, spec: ServiceEntry) -> None:

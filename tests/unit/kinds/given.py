@@ -40,7 +40,7 @@ def decoded_body(body: Mapping[str, Any]) -> Decoded:
 
 
 def body_of(kind: str, spec: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
-    """An object of a served kind named ``reviews``; ``spec`` is its body where the kind has none."""
+    """An object named ``reviews``; ``spec`` is its body where the kind has none."""
     (served,) = [served for served in SERVED.values() if served.kind.name == kind]
     head = {
         "apiVersion": served.api_versions[0],

@@ -107,6 +107,7 @@ def test_a_kind_that_nobody_knows_is_told_once() -> None:
         ({"spec": []}, ["CP0202 spec"]),
         ({"data": {}}, ["CP0201 data", "CP0204 spec"]),
         ({}, ["CP0204 spec"]),
+        ({"status": "fine"}, ["CP0202 status", "CP0204 spec"]),
     ],
 )
 def test_a_spec_is_a_mapping(body: dict[str, object], expected: list[str]) -> None:
@@ -116,6 +117,18 @@ def test_a_spec_is_a_mapping(body: dict[str, object], expected: list[str]) -> No
     _, diagnostics = decoded_body(head | body)
 
     assert told(diagnostics) == expected
+
+
+@pytest.mark.parametrize(
+    ("waypoint", "is_accepted"), [("", True), ("None", True), ("none", True), ("waypoint", False)]
+)
+def test_a_waypoint_does_not_look_hosts_up(waypoint: str, *, is_accepted: bool) -> None:
+    spec = {"hosts": ["*.a.com"], "location": "MESH_INTERNAL", "resolution": "DYNAMIC_DNS"}
+    labels = {"istio.io/use-waypoint": waypoint}
+
+    object_, _ = decoded_body(body_of("ServiceEntry", spec, labels=labels))
+
+    assert (object_ is not None) is is_accepted
 
 
 def test_optional_numbers_may_be_null_but_no_alternative_of_a_choice() -> None:

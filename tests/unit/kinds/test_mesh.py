@@ -8,7 +8,7 @@ import pytest
 from controlplane.base.diagnostics import Report
 from controlplane.base.places import Spot
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import OutboundMode
+from controlplane.kinds.istio.mesh_config import Normalization
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.kinds.spec import Duration
 
@@ -33,14 +33,14 @@ def test_nothing_said_is_istios_defaults(text: str) -> None:
 def test_settings_are_read() -> None:
     mesh, said = read(
         "connectTimeout: 3s\n"
-        "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n"
+        "pathNormalization: {normalization: MERGE_SLASHES}\n"
         "ingressClass: istio\n"
         "defaultConfig: {holdApplicationUntilProxyStarts: true}\n"
     )
 
     assert said == []
     assert mesh.connect_timeout == Duration(timedelta(seconds=3))
-    assert mesh.outbound_traffic_policy.mode is OutboundMode.REGISTRY_ONLY
+    assert mesh.path_normalization.normalization is Normalization.MERGE_SLASHES
 
 
 def test_it_may_stand_in_istios_config_map() -> None:
@@ -65,8 +65,12 @@ def test_it_may_stand_in_istios_config_map() -> None:
         pytest.param("extensionProviders: []", [("CP0203", 1, 1)], id="one that is not read yet"),
         pytest.param("connectTimeout: 2h", [("CP0205", 1, 17)], id="a connect timeout over 1h"),
         pytest.param("connectTimeout: 0s", [("CP0205", 1, 17)], id="a connect timeout of 0"),
-        pytest.param("protocolDetectionTimeout: 0s", [], id="no protocol detection"),
-        pytest.param("proxyListenPort: 70000", [("CP0205", 1, 18)], id="a port out of range"),
+        pytest.param("proxyHttpPort: 1", [("CP0203", 1, 1)], id="one that is for sidecars"),
+        pytest.param(
+            "proxyListenPort: 70000",
+            [("CP0203", 1, 1), ("CP0205", 1, 18)],
+            id="a port out of range",
+        ),
         pytest.param("trustDomain: a_b", [("CP0206", 1, 14)], id="no trust domain"),
         pytest.param("trustDomainAliases: [a, b c]", [("CP0206", 1, 25)], id="no alias"),
         pytest.param("accessLogEncoding: XML", [("CP0213", 1, 20)], id="an unknown value"),

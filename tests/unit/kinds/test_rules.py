@@ -1,7 +1,8 @@
 """The rules of each kind, one line a rule: ``rules/*.yaml`` holds them as data.
 
 A file names its ``kind``, a ``base`` that is accepted and the path ``within`` it that each line's
-fields are put into (``null`` takes a field away). ``accepted`` says nothing about the line; ``refused``
+fields are put into (``null`` takes a field away). ``accepted`` says nothing about the line;
+``refused``
 and ``warned`` list the codes and places of all that is said.
 """
 
@@ -27,7 +28,7 @@ def table(outcome: str) -> list[Any]:
         assert outcome_of_yaml.fault is None, f"{file} is YAML"
         assert not outcome_of_yaml.duplicates, f"{file} names no rule twice"
         data: Any = outcome_of_yaml.data
-        for rule, line in (data[outcome] if outcome in data else {}).items():
+        for rule, line in (data.get(outcome, {})).items():
             rows.append(pytest.param(data, line, id=f"{file.stem}: {rule}"))
     return rows
 
