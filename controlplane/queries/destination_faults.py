@@ -191,7 +191,9 @@ def _check_subset(
         message,
         note=f"{first.key.spoken} {declares}",
         hint=f'add subset "{subset}" to {first.key.spoken}',
-        related=(Related(place=Place(first.key), message=declares),),
+        related=(
+            Related(place=Place(first.key) / "spec" / "subsets", message="the subsets declared"),
+        ),
     )
 
 

@@ -7,16 +7,19 @@ What one rule hides of another within the object is found where objects are acce
 from collections.abc import Iterator
 
 from controlplane.base.codes import GATEWAY_NOT_BOUND
+from controlplane.base.codes import ROUTE_REFUSED
 from controlplane.base.codes import UNKNOWN_COMMAND
 from controlplane.base.diagnostics import Report
 from controlplane.base.places import Place
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import Headers
+from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.model.header_value import unknown_commands
 from controlplane.translate.istio.gateway_reference import gateway_reference
+from controlplane.translate.istio.http_match import claim_path
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
 
 
@@ -26,6 +29,8 @@ def check_alone(report: Report, declared: Object[VirtualService]) -> None:
     for i, rule in enumerate(declared.spec.http):
         if declared.spec.hosts:
             _check_gateways(report, at / i / "match", declared, rule)
+        for j, block in enumerate(rule.match):
+            _check_names(report, at / i / "match" / j, block)
         _check_headers(report, at / i / "headers", rule.headers)
         for j, share in enumerate(rule.route):
             _check_headers(report, at / i / "route" / j / "headers", share.headers)
@@ -72,6 +77,18 @@ def _check_gateways(
                     "applies there",
                     hint=f'add "{name}" to spec.gateways',
                 )
+
+
+def _check_names(report: Report, at: Place, block: HttpMatch) -> None:
+    """Istio accepts names that Envoy does not: a route with one of them is left out."""
+    if "" in block.query_params:
+        message = "Envoy takes no query parameter without a name, so this match is left out"
+        report.add(ROUTE_REFUSED, at / "queryParams", message)
+    for word, headers in (("headers", block.headers), ("withoutHeaders", block.without_headers)):
+        for name in headers:
+            if "" in (claim_path(name) or ()):
+                message = f'"{name}" has a part without a name, so this match is left out'
+                report.add(ROUTE_REFUSED, (at / word / name).key, message)
 
 
 def _check_headers(report: Report, at: Place, headers: Headers | None) -> None:

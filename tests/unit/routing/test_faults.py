@@ -241,3 +241,16 @@ def test_a_header_command_that_envoy_does_not_know() -> None:
     assert message == (
         '"%NO_SUCH_THING%" is not a command that Envoy knows, so it is sent as it is written'
     )
+
+
+def test_names_that_envoy_does_not_take() -> None:
+    rules = (
+        f"[{{match: [{{queryParams: {{'': {{exact: a}}}}}},"
+        f" {{headers: {{'@request.auth.claims.a..b': {{exact: c}}}}}}], {TO_SHOP}}}]"
+    )
+    found = said(GATEWAY + SERVICES + virtual_service(rules))
+
+    assert [(code, at) for code, at, *_ in found] == [
+        ("CP0309", ".spec.http[0].match[0].queryParams"),
+        ("CP0309", ".spec.http[0].match[1].headers.@request.auth.claims.a..b"),
+    ]

@@ -6,6 +6,7 @@ import pytest
 
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.proxy import Target
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 from tests.support.routes import GATEWAY
@@ -230,3 +231,22 @@ def test_proxies_that_differ_in_place_alone_share_every_byte() -> None:
 
     assert not [ran for ran in declared.graph.trace if ran.startswith(("table", "virtual_host"))]
     assert Namespace("istio-system") == elsewhere.namespace
+
+
+def test_where_two_ports_of_a_gateway_become_one_the_first_servers_port_counts() -> None:
+    servers = gateway('["a.com"]').replace(
+        "  - port: {number: 8080, name: http, protocol: HTTP}",
+        '  - port: {number: 80, name: web, protocol: HTTP}\n    hosts: ["a.com"]\n'
+        "  - port: {number: 8080, name: http, protocol: HTTP}",
+    )
+    rules = (
+        "[{match: [{port: 80}, {port: 8080, uri: {exact: /late}}],"
+        " route: [{destination: {host: nobody}}]}]"
+    )
+    declared = Declared(servers + SERVICES + bound("shop", rules, hosts='["a.com"]'))
+    mapped = replace(INGRESS, targets=(Target("gw.istio-system.svc.cluster.local", 80, 8080),))
+
+    (host,) = table(declared, client=mapped).virtual_hosts
+    assert host.name == "a.com:80"
+    assert [route.match.prefix for route in host.routes] == ["/"]
+    assert host.routes[0].route.cluster == "outbound|80||nobody.default.svc.cluster.local"
