@@ -29,26 +29,6 @@ from controlplane.kinds.rules import protocols
 from controlplane.kinds.rules.checks import About
 from controlplane.kinds.rules.checks import check_port
 
-CIPHERS: Final = frozenset(
-    {
-        "ECDHE-ECDSA-AES128-GCM-SHA256",
-        "ECDHE-RSA-AES128-GCM-SHA256",
-        "ECDHE-ECDSA-AES256-GCM-SHA384",
-        "ECDHE-RSA-AES256-GCM-SHA384",
-        "ECDHE-ECDSA-CHACHA20-POLY1305",
-        "ECDHE-RSA-CHACHA20-POLY1305",
-        "ECDHE-ECDSA-AES128-SHA",
-        "ECDHE-RSA-AES128-SHA",
-        "ECDHE-ECDSA-AES256-SHA",
-        "ECDHE-RSA-AES256-SHA",
-        "AES128-GCM-SHA256",
-        "AES256-GCM-SHA384",
-        "AES128-SHA",
-        "AES256-SHA",
-        "DES-CBC3-SHA",
-    }
-)
-"""Istio ``pkg/config/security``: the names that are passed on; all others are left out."""
 CERTIFICATES_LIMIT: Final = 2  # one RSA and one ECDSA
 _PASSTHROUGH: Final = (ServerTlsMode.PASSTHROUGH, ServerTlsMode.AUTO_PASSTHROUGH)
 _MUTUAL: Final = (ServerTlsMode.MUTUAL, ServerTlsMode.OPTIONAL_MUTUAL)
@@ -150,9 +130,6 @@ def _check_protocol(report: Report, at: Place, server: Server, port: Port) -> No
         if tls is None:
             message = f"a server of {port.protocol} needs tls settings"
             report.add(MISSING_FIELD, at, message)
-        elif tls.https_redirect:
-            message = f"httpsRedirect does nothing at a server of {port.protocol}"
-            report.add(NO_EFFECT, (at / "tls" / "httpsRedirect").key, message)
         return
     if tls is None:
         return
@@ -184,7 +161,6 @@ def check_server_tls(report: Report, at: Place, tls: ServerTls) -> None:
         )
         report.add(FIELDS_EXCLUDE, (at / sources[-1]).key, message, hint="keep one of them")
     if tls.mode not in _PASSTHROUGH and (tls.credential_name or tls.credential_names):
-        _warn_of_names(report, at, tls)
         return
     _check_files(report, at, tls)
     if tls.ca_crl and tls.credential_name:
@@ -245,31 +221,18 @@ def _check_istio_mutual(report: Report, at: Place, tls: ServerTls) -> None:
             report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint="remove it, or use MUTUAL")
 
 
-def _warn_of_names(report: Report, at: Place, tls: ServerTls) -> None:
-    if tls.mode is ServerTlsMode.SIMPLE and tls.subject_alt_names:
-        message = "SIMPLE asks clients for no certificate, so their names cannot be compared"
-        report.add(CANNOT_WORK, (at / "subjectAltNames").key, message, hint="use MUTUAL")
-
-
 def _check_versions(report: Report, at: Place, tls: ServerTls) -> None:
-    low, high = tls.min_protocol_version, tls.max_protocol_version
+    low = tls.min_protocol_version
     if low in (TlsProtocol.TLSV1_0, TlsProtocol.TLSV1_1) and not tls.cipher_suites:
         message = f"{low.value} has none of the default ciphers, so clients of it are refused"
         hint = "name ciphers for it in cipherSuites"
         report.add(CANNOT_WORK, at / "minProtocolVersion", message, hint=hint)
-    order = list(TlsProtocol)
-    if TlsProtocol.TLS_AUTO not in (low, high) and order.index(low) > order.index(high):
-        message = f"{low.value} is newer than maxProtocolVersion {high.value}"
-        report.add(CANNOT_WORK, at / "minProtocolVersion", message)
 
 
 def _check_ciphers(report: Report, at: Place, tls: ServerTls) -> None:
     seen: set[str] = set()
     for i, cipher in enumerate(tls.cipher_suites):
-        if cipher not in CIPHERS and cipher != "ALL":
-            message = f'"{cipher}" is not one of the ciphers that Istio passes on; it is left out'
-            report.add(NO_EFFECT, at / i, message)
-        elif cipher in seen:
+        if cipher in seen:
             report.add(NO_EFFECT, at / i, f'"{cipher}" is named twice')
         seen.add(cipher)
 

@@ -45,7 +45,9 @@ _WARMING: Final = (
     SimpleBalancer.ROUND_ROBIN,
     SimpleBalancer.LEAST_REQUEST,
     SimpleBalancer.LEAST_CONN,
+    SimpleBalancer.RANDOM,
 )
+"""Those that warm up, and RANDOM, of which its translation tells."""
 
 
 def check_load_balancer(
