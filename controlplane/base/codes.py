@@ -93,7 +93,8 @@ SNI_TAKEN: Final = _dangling("CP0313", "an earlier server or route of the port h
 SERVER_WITHOUT_ROUTE: Final = _warning(
     "CP0314", "no VirtualService routes the server's connections, so its port stays closed"
 )
-SELECTS_NOTHING: Final = _warning("CP0315", "no connected gateway has the labels of the selector")
+SNI_UNUSABLE: Final = _dangling("CP0315", "Envoy takes no wildcard but of whole labels in a SNI")
+LOG_FORMAT_REFUSED: Final = _warning("CP0316", "Envoy would refuse the format of access logs")
 
 # Services, endpoints and rules for destinations
 UNKNOWN_RULE_HOST: Final = _warning(

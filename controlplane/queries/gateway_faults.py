@@ -12,6 +12,7 @@ from typing import Any
 from controlplane.base.codes import CERTIFICATE_OF_OTHERS
 from controlplane.base.codes import SECRET_ELSEWHERE
 from controlplane.base.codes import SERVER_WITHOUT_ROUTE
+from controlplane.base.codes import SNI_UNUSABLE
 from controlplane.base.codes import UNKNOWN_SECRET
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
@@ -46,6 +47,7 @@ from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.queries.streams import stream_services
+from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import meets
 from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
@@ -107,16 +109,9 @@ def _check_routes(graph: Graph, report: Report, server: Server) -> None:
     """TCP and TLS servers without a route open no port (or take no SNI)."""
     if not isinstance(server.service, ServeStreams | PassTls):
         return
-    for key in stream_services(graph, server.gateway):
-        declared = OBJECT(graph, key)
-        if declared is not None and meets(declared, server):
-            rule = (
-                next(tls_rules(declared, server), None)
-                if isinstance(server.service, PassTls)
-                else tcp_rule(declared, server)
-            )
-            if rule is not None:
-                return
+    rules = [rule for rule in _rules(graph, server) if not _report_unusable(report, rule)]
+    if rules:
+        return
     sort = "tls" if isinstance(server.service, PassTls) else "tcp"
     report.add(
         SERVER_WITHOUT_ROUTE,
@@ -125,6 +120,29 @@ def _check_routes(graph: Graph, report: Report, server: Server) -> None:
         f"nothing on port {server.port}",
         hint=f"bind a VirtualService with a {sort} rule to {server.gateway}",
     )
+
+
+def _rules(graph: Graph, server: Server) -> Iterator[StreamRule]:
+    for key in stream_services(graph, server.gateway):
+        declared = OBJECT(graph, key)
+        if declared is None or not meets(declared, server):
+            continue
+        if isinstance(server.service, PassTls):
+            yield from tls_rules(declared, server)
+        elif (rule := tcp_rule(declared, server)) is not None:
+            yield rule
+
+
+def _report_unusable(report: Report, rule: StreamRule) -> bool:
+    """Say which SNI no chain is made for; whether nothing is left of the rule."""
+    for name in rule.unusable_names:
+        report.add(
+            SNI_UNUSABLE,
+            rule.place,
+            f'SNI "{name}" is left out: Envoy takes a wildcard for whole labels only',
+            hint=f'write "*.{name.rpartition("*")[2].partition(".")[2]}"',
+        )
+    return rule.takes_nothing
 
 
 def _check_secrets(

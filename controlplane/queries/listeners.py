@@ -85,7 +85,10 @@ def listener(graph: Graph, client: Client, address: Address) -> Resource | None:
 @derived
 def settings(graph: Graph, metadata: Labels) -> ListenerSettings:
     """Runs again when the mesh configuration changes."""
-    return gateway_settings(mesh_config(graph), metadata)
+    report = Report()
+    found = gateway_settings(report, mesh_config(graph), metadata)
+    graph.note(*report)
+    return found
 
 
 @derived

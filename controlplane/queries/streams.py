@@ -79,7 +79,7 @@ def named_streams(graph: Graph, client: Client, server: Server) -> Iterator[Name
     """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
     for declared in _services(graph, client, server):
         for rule in tls_rules(declared, server):
-            found = _stream(graph, client, server, rule)
+            found = None if rule.takes_nothing else _stream(graph, client, server, rule)
             if found is not None:
                 yield NamedStream(rule=rule, stream=found)
 

@@ -4,11 +4,15 @@ Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 """
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import asdict
 from msgspec.structs import replace
 
+from controlplane.base.codes import LOG_FORMAT_REFUSED
+from controlplane.base.diagnostics import Report
+from controlplane.base.places import Spot
 from controlplane.base.units import duration
 from controlplane.kinds.istio.mesh_config import AccessLogEncoding
 from controlplane.kinds.istio.mesh_config import ForwardClientCert
@@ -31,6 +35,8 @@ from controlplane.model.listening import Paths
 from controlplane.model.listening import Timeouts
 from controlplane.model.listening import UnderscoreHeaders
 from controlplane.model.proxy import Labels
+from controlplane.translate.istio.access_log_format import fault_of_json
+from controlplane.translate.istio.access_log_format import fault_of_line
 
 EDGE: Final = ConnectionSettings(
     http_idle_timeout=Duration(timedelta(hours=1)),
@@ -47,6 +53,8 @@ EDGE: Final = ConnectionSettings(
 )
 """What ``profile: EDGE`` stands for. Source: Istio ``ProxyConfig.ConnectionSettings.Profile``."""
 
+_WINDOW: Final = 65_535  # bytes; envoy/config/core/v3/protocol.proto, initial window sizes
+_LARGEST: Final = 2**31 - 1
 _DEFAULT_SAMPLING: Final = 1.0  # percent; istiod's PILOT_TRACE_SAMPLING
 _FORWARDED: Final = {
     ForwardClientCert.SANITIZE: ForwardedCertificate.SANITIZE,
@@ -57,7 +65,7 @@ _FORWARDED: Final = {
 }
 
 
-def gateway_settings(mesh: MeshConfig, metadata: Labels) -> ListenerSettings:
+def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> ListenerSettings:
     """The settings of every listener of a gateway whose node says ``metadata``."""
     said = dict(metadata)
     config = mesh.default_config
@@ -66,9 +74,9 @@ def gateway_settings(mesh: MeshConfig, metadata: Labels) -> ListenerSettings:
     idle = duration(said["IDLE_TIMEOUT"]) if "IDLE_TIMEOUT" in said else None
     return ListenerSettings(
         http=_http(mesh, topology, connections, idle, said),
-        access_log=_access_log(mesh),
+        access_log=_access_log(report, mesh),
         expects_proxy_protocol=topology.proxy_protocol is not None,
-        buffer_limit=connections.listener_per_connection_buffer_limit_bytes,
+        buffer_limit=_within(connections.listener_per_connection_buffer_limit_bytes, least=1),
         stream_idle_timeout=idle,
     )
 
@@ -85,15 +93,17 @@ def _http(
     sampling = tracing.sampling if tracing is not None else None
     return HttpSettings(
         server_name=None if _off(headers.server) else _value(headers.server) or "istio-envoy",
-        trusted_hops=topology.num_trusted_proxies,
+        trusted_hops=max(0, topology.num_trusted_proxies),
         forwarded_certificate=_forwarded_certificate(headers, topology),
         certificate_details=_certificate_details(headers.set_current_client_cert_details),
         paths=_paths(mesh.path_normalization.normalization, connections),
         timeouts=_timeouts(connections, idle),
         http2=Http2Limits(
-            concurrent_streams=connections.http_max_concurrent_streams,
-            stream_window=connections.http2_initial_stream_window_size,
-            connection_window=connections.http2_initial_connection_window_size,
+            concurrent_streams=_within(connections.http_max_concurrent_streams, least=1),
+            stream_window=_within(connections.http2_initial_stream_window_size, least=_WINDOW),
+            connection_window=_within(
+                connections.http2_initial_connection_window_size, least=_WINDOW
+            ),
         ),
         underscore_headers=_underscore_headers(connections.http_headers_with_underscores_action),
         accepts_http_10=said["HTTP10"] == "1" if "HTTP10" in said else False,
@@ -166,7 +176,9 @@ def _paths(normalization: Normalization, connections: ConnectionSettings) -> Pat
 
 def _timeouts(connections: ConnectionSettings, idle: timedelta | None) -> Timeouts:
     return Timeouts(
-        idle=_length(connections.http_idle_timeout) or idle,
+        idle=idle
+        if connections.http_idle_timeout is None
+        else _length(connections.http_idle_timeout),
         connection=_length(connections.http_max_connection_duration),
         stream=_length(connections.http_max_stream_duration),
         stream_idle=_length(connections.http_stream_idle_timeout) or timedelta(0),
@@ -180,13 +192,31 @@ def _length(said: Duration | None) -> timedelta | None:
     return said.length if said is not None else None
 
 
+def _within(number: int | None, *, least: int) -> int | None:
+    """``number`` where Envoy takes it."""
+    return number if number is not None and least <= number <= _LARGEST else None
+
+
 def _underscore_headers(said: str) -> UnderscoreHeaders | None:
     return next((u for u in UnderscoreHeaders if said.endswith(u.name)), None) if said else None
 
 
-def _access_log(mesh: MeshConfig) -> AccessLog | None:
+def _access_log(report: Report, mesh: MeshConfig) -> AccessLog | None:
+    """The log of every listener; Istio's format where Envoy would refuse the mesh's."""
     if not mesh.access_log_file:
         return None
-    if mesh.access_log_encoding is AccessLogEncoding.JSON:
-        return AccessLog(path=mesh.access_log_file, json=mesh.access_log_format)
-    return AccessLog(path=mesh.access_log_file, line=mesh.access_log_format)
+    text = mesh.access_log_format
+    in_json = mesh.access_log_encoding is AccessLogEncoding.JSON
+    fault = None
+    if text:
+        fault = fault_of_json(text) if in_json else fault_of_line(text)
+    if fault is not None:
+        report.add(
+            LOG_FORMAT_REFUSED,
+            Spot(Path("MeshConfig")),
+            f"Istio's format is used, because Envoy would refuse accessLogFormat: {fault}",
+        )
+        text = ""
+    if in_json:
+        return AccessLog(path=mesh.access_log_file, json=text)
+    return AccessLog(path=mesh.access_log_file, line=text)

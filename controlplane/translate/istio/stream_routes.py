@@ -32,6 +32,12 @@ class StreamRule:
     namespace: Namespace
     destinations: tuple[RouteDestination, ...]
     server_names: tuple[str, ...] = ()
+    unusable_names: tuple[str, ...] = ()
+    """SNI that Envoy would refuse the listener for; a rule with these alone takes nothing."""
+
+    @property
+    def takes_nothing(self) -> bool:
+        return bool(self.unusable_names) and not self.server_names
 
 
 def meets(virtual_service: Object[VirtualService], server: Server) -> bool:
@@ -67,7 +73,7 @@ def tls_rules(virtual_service: Object[VirtualService], server: Server) -> Iterat
                     virtual_service,
                     at / i / "match" / j / "sniHosts",
                     rule.route,
-                    server_names=_server_names(match.sni_hosts),
+                    sni_hosts=match.sni_hosts,
                 )
 
 
@@ -76,20 +82,18 @@ def _rule(
     place: Place,
     destinations: tuple[RouteDestination, ...],
     *,
-    server_names: tuple[str, ...] = (),
+    sni_hosts: tuple[str, ...] = (),
 ) -> StreamRule:
+    names = sorted({name.lower() for name in sni_hosts})
+    usable = [name for name in names if "*" not in name.removeprefix("*.")]
     return StreamRule(
         place=place,
         title=f"{virtual_service.name}.{virtual_service.namespace}",
         namespace=virtual_service.namespace,
         destinations=destinations,
-        server_names=server_names,
+        server_names=() if "*" in names else tuple(usable),
+        unusable_names=() if "*" in names else tuple(n for n in names if n not in usable),
     )
-
-
-def _server_names(sni_hosts: tuple[str, ...]) -> tuple[str, ...]:
-    names = {name.lower() for name in sni_hosts}
-    return () if "*" in names else tuple(sorted(names))
 
 
 def _fits(match: TcpMatch | TlsMatch, server: Server, namespace: Namespace) -> bool:

@@ -158,3 +158,15 @@ spec: {ports: [{name: tcp, port: 1}]}
     assert stream["idle_timeout"] == "30s"
     assert stream["max_downstream_connection_duration"] == "60s"
     assert stream["hash_policy"] == [{"source_ip": {}}]
+
+
+def test_a_sni_that_envoy_would_refuse_is_left_out_and_never_becomes_any() -> None:
+    rules = match('"*-x.a.com", b.com', "x"), match('"*-z.a.com"', "z")
+    hosts = "['*.com', '*-x.a.com', '*-z.a.com']"
+    declared = Declared(
+        GATEWAY % PASS.replace("*.com", "*") + service(f"tls: [{', '.join(rules)}]", hosts=hosts)
+    )
+
+    assert [(s["server_names"], s["cluster"]) for s in streams(declared)] == [
+        (["b.com"], cluster("x"))
+    ]
