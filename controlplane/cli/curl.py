@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,8 +45,10 @@ class Roots:
         return any(_signed(certificate, root) for root in self.certificates)
 
 
-def trials(sent: Configuration, roots: Roots) -> Iterator[Trial]:
-    """A command for each host of each listener, in the order of the listeners."""
+def trials(
+    sent: Configuration, roots: Roots, *, without: Set[str] = frozenset()
+) -> Iterator[Trial]:
+    """A command for each host of each listener but those ``without``, in their order."""
     tables = {table.name: table.resource for table in sent.routes or ()}
     certificates = {
         secret.name: certificate
@@ -54,7 +57,7 @@ def trials(sent: Configuration, roots: Roots) -> Iterator[Trial]:
     }
     for listener in sent.listeners or ():
         where = _where(listener.resource)
-        if where is None:
+        if where is None or listener.name in without:
             continue
         for chain in listener.resource.chains:
             if chain.transport_socket is not None:

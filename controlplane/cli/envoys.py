@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -32,6 +33,7 @@ _FIRST_DELAY: Final = 0.25  # seconds until an Envoy that died is started again;
 _LONGEST_DELAY: Final = 15.0
 _HEALTHY_AFTER: Final = 30.0  # seconds of life after which an Envoy starts again at the first delay
 _LAST_WORDS: Final = 64 * 1024  # bytes of the end of a log that are looked at
+_SENT: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _TIED: Final = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 15)
@@ -60,11 +62,14 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """An Envoy ended by itself; ``status`` is negative for a signal, ``reason`` from its log."""
+    """An Envoy ended; ``status`` is negative for a signal.
+
+    ``reason`` is from its log, ``None`` when somebody ended it.
+    """
 
     name: str
     status: int
-    reason: str
+    reason: str | None
     again_in: float
     """Seconds until it is started again."""
 
@@ -115,6 +120,7 @@ class Envoys:
         self._died = died
         self._group = asyncio.TaskGroup()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._pids: dict[str, int] = {}
 
     async def __aenter__(self) -> "Envoys":
         await self._group.__aenter__()
@@ -130,8 +136,9 @@ class Envoys:
         await self._group.__aexit__(kind, error, trace)
 
     @property
-    def names(self) -> frozenset[str]:
-        return frozenset(self._tasks)
+    def pids(self) -> frozenset[int]:
+        """The processes that run now."""
+        return frozenset(self._pids.values())
 
     def start(self, launch: Launch) -> None:
         assert launch.name not in self._tasks, "an Envoy is started once"
@@ -152,7 +159,7 @@ class Envoys:
             status = await self._run(launch)
             if time.monotonic() - began > _HEALTHY_AFTER:
                 delay = _FIRST_DELAY
-            reason = last_words(launch.log, written)
+            reason = None if -status in _SENT else last_words(launch.log, written)
             self._died(Death(name=launch.name, status=status, reason=reason, again_in=delay))
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY)
@@ -166,10 +173,12 @@ class Envoys:
                 stderr=log,
                 start_new_session=True,
             )
+        self._pids[launch.name] = process.pid
         try:
             return await process.wait()
         finally:
             await _ended(process)
+            del self._pids[launch.name]
 
     def _command(self, launch: Launch) -> tuple[str, ...]:
         command = (
@@ -196,16 +205,16 @@ async def _ended(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def last_words(log: Path, start: int = 0) -> str:
-    """What of an Envoy's log from byte ``start`` on says why it ended: its last critical line, or
-    error.
+def last_words(log: Path, start: int) -> str | None:
+    """What of an Envoy's log from byte ``start`` on says why it ended: its last critical line,
+    error or warning; what is no line of a log, such as the loader's, where there is none.
     """
     with log.open("rb") as file:
         file.seek(max(start, log.stat().st_size - _LAST_WORDS))
         lines = file.read().decode(errors="replace").splitlines()
     said = [(m["level"], m["text"]) for line in lines if (m := _LOG_LINE.match(line))]
-    for level in ("critical", "error"):
+    for level in ("critical", "error", "warning"):
         found = [text for of, text in said if of == level]
         if found:
             return found[-1]
-    return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line for line in reversed(lines) if line.strip()), None)

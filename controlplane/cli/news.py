@@ -1,7 +1,9 @@
 """What ``up`` prints, line by line."""
 
+import signal
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +18,7 @@ from controlplane.cli.envoys import Death
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
+from controlplane.cli.ports import Process
 from controlplane.cli.proxies import RejectedResource
 from controlplane.cli.proxies import rejection
 from controlplane.cli.shown import Shown
@@ -94,8 +97,12 @@ def fixed(before: Iterable[Diagnostic], now: Iterable[Diagnostic]) -> Iterator[L
         ]
 
 
-def rejected(proxy: str, resource: RejectedResource) -> Iterator[Line]:
+def rejected(
+    proxy: str, resource: RejectedResource, port_holders: Sequence[Process]
+) -> Iterator[Line]:
     yield from rejection(proxy, resource)
+    if port_holders:
+        yield [(f"   the port is held by {', '.join(map(str, port_holders))}", Style.PLAIN)]
 
 
 def taken(proxy: str, resource: RejectedResource) -> Line:
@@ -127,6 +134,17 @@ def not_connected(name: str, log: Path) -> Line:
     return [(f"  {name} has not connected yet; its log is {log}", Style.WARNING)]
 
 
+def shared_ports(ports: Mapping[int, Sequence[object]]) -> Iterator[Line]:
+    """Ports on which others listen too, which nothing else tells of."""
+    for port, others in sorted(ports.items()):
+        who = " and ".join(str(other) for other in others)
+        yield [
+            (f"port {port} is shared: ", Style.WARNING),
+            (f"{who} listen there, and each gets a part of the connections", Style.PLAIN),
+        ]
+        yield [("   hint: ", Style.GOOD), ("stop one, or give it another port", Style.PLAIN)]
+
+
 def gone(name: str) -> Line:
     return [(f"gateway {name} is stopped: no Gateway selects it any more", Style.PLAIN)]
 
@@ -136,10 +154,13 @@ def no_gateway() -> Line:
 
 
 def died(death: Death) -> Line:
-    how = f"signal {-death.status}" if death.status < 0 else f"status {death.status}"
+    how = f"status {death.status}"
+    if death.status < 0:
+        how = signal.Signals(-death.status).name
+    why = f": {printable(death.reason)}" if death.reason is not None else ""
     return [
         (f"Envoy {death.name} ended with {how}", Style.ERROR),
-        (f": {printable(death.reason)}; starts again in {death.again_in:g} s", Style.PLAIN),
+        (f"{why}; starts again in {death.again_in:g} s", Style.PLAIN),
     ]
 
 

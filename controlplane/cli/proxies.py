@@ -1,5 +1,6 @@
 """The connected proxies as the admin interface tells of them, and the table that shows them."""
 
+import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,6 +23,7 @@ _STANDINGS: Final = {
     "rejected": Style.ERROR,
     "unasked": Style.QUIET,
 }
+_ADDRESS_IN_USE: Final = re.compile(r"cannot bind '[^']*:(?P<port>\d+)': Address already in use")
 _NOT_ASKED: Final = "-"
 
 
@@ -51,6 +53,17 @@ class RejectedResource(Sent, frozen=True):
     name: str
     error: str
     sources: tuple[Source, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Envoy's words in one line."""
+        return printable(self.error.strip())
+
+    @property
+    def taken_port(self) -> int | None:
+        """The port that somebody else has, where that is why."""
+        found = _ADDRESS_IN_USE.search(self.error)
+        return int(found["port"]) if found is not None else None
 
 
 class ShownProxy(Sent, frozen=True):
@@ -121,7 +134,7 @@ def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:
     yield [
         (f"{proxy} rejects ", Style.ERROR),
         (f"{rejected.type} {printable(rejected.name)}", Style.NAME),
-        (f": {printable(rejected.error)}", Style.PLAIN),
+        (f": {rejected.reason}", Style.PLAIN),
     ]
     for source in rejected.sources:
         yield [(f"   from {source.path}:{source.line} ({spoken(source.object)})", Style.PLAIN)]

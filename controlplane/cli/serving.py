@@ -68,8 +68,9 @@ def config_option(command: F) -> F:
     return click.option(
         "--config",
         "-c",
-        required=True,
         multiple=True,
+        default=["."],
+        show_default=True,
         type=click.Path(path_type=Path),
         metavar="PATH",
         help="A file or folder of Istio YAML; edits count at once. May be repeated.",

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import click
 
+from controlplane.cli import news
 from controlplane.cli.address import Address
+from controlplane.cli.envoys import Death
 from controlplane.cli.envoys import Envoys
 from controlplane.cli.envoys import envoy_binary
+from controlplane.cli.gateway_envoys import GatewayEnvoys
 from controlplane.cli.options import example
+from controlplane.cli.output import show
 from controlplane.cli.serving import log_to_stderr
 from controlplane.cli.serving import serving_options
 from controlplane.cli.serving import settings_of
 from controlplane.cli.serving import told_to_stop
 from controlplane.cli.session import Session
-from controlplane.cli.session import died
 from controlplane.serve import Settings
 from controlplane.serve import fault_of_the_world
 from controlplane.serve import run
@@ -58,14 +61,18 @@ def up(
         raise fault from None
 
 
+def told_of_death(death: Death) -> None:
+    show([news.died(death)])
+
+
 async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> None:
     stop = told_to_stop()
 
     def clock() -> datetime:
         return datetime.now(UTC)
 
-    async with Envoys(binary, died) as envoys, asyncio.TaskGroup() as tasks:
-        session = Session(envoys, concurrency, clock)
+    async with Envoys(binary, told_of_death) as envoys, asyncio.TaskGroup() as tasks:
+        session = Session(GatewayEnvoys(envoys, concurrency, clock), clock)
         following = tasks.create_task(session.follow())
         try:
             await run(settings, clock=clock, told=session.told, started=session.started, stop=stop)

@@ -1,0 +1,131 @@
+"""An Envoy for every gateway that the configuration wants, as it changes."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from controlplane.cli.address import Address
+from controlplane.cli.bootstrap import issued_trust
+from controlplane.cli.envoys import Envoys
+from controlplane.cli.envoys import Launch
+from controlplane.cli.envoys import free_admin_port
+from controlplane.cli.gateway_proxies import GatewayProxy
+from controlplane.cli.gateway_proxies import gateway_proxies
+from controlplane.envoy.bootstrap import Node
+from controlplane.envoy.bootstrap import SocketAddress
+from controlplane.envoy.bootstrap import bootstrap
+from controlplane.identity.tokens import DEFAULT_LIFE
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Role
+from controlplane.serve import ControlPlane
+
+ADDRESS: Final = "127.255.0.1"
+"""What gateways say is their address: on this machine, and none that a workload would be declared
+at (one at 127.0.0.1 would lend the gateway its labels and its Services' ports).
+"""
+CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is told of
+LOOK_EVERY: Final = 0.05  # seconds between looks at Envoys that start
+_REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect for every address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A gateway that has an Envoy, and where that one's admin interface is."""
+
+    proxy: GatewayProxy
+    admin_port: int
+    log: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tended:
+    """What was started and stopped; ``wanted`` says whether there is a gateway at all."""
+
+    started: tuple[Running, ...]
+    stopped: tuple[GatewayProxy, ...]
+    wanted: bool
+
+
+class GatewayEnvoys:
+    """Knows which gateways have an Envoy."""
+
+    def __init__(self, envoys: Envoys, concurrency: int, clock: Callable[[], datetime]) -> None:
+        self._envoys = envoys
+        self._concurrency = concurrency
+        self._clock = clock
+        self._running: dict[GatewayProxy, Running] = {}
+
+    @property
+    def proxies(self) -> tuple[GatewayProxy, ...]:
+        return tuple(sorted(self._running))
+
+    @property
+    def pids(self) -> Set[int]:
+        return self._envoys.pids
+
+    async def tend(self, plane: ControlPlane) -> Tended:
+        """Start and stop Envoys as the Gateways want it; returns once the new ones have settled."""
+        engine = plane.engine
+        wanted = set(gateway_proxies(engine.objects(GATEWAY), engine.objects(SERVICE)))
+        stopped = tuple(sorted(set(self._running) - wanted))
+        await self._envoys.stop(str(proxy) for proxy in stopped)
+        for proxy in stopped:
+            del self._running[proxy]
+        new = sorted(wanted - set(self._running))
+        started = tuple(self._start(plane, proxy) for proxy in new)
+        await _settled(plane, new)
+        return Tended(started=started, stopped=stopped, wanted=bool(wanted))
+
+    def _start(self, plane: ControlPlane, proxy: GatewayProxy) -> Running:
+        folder = plane.settings.state.path / "envoys"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        taken = {running.admin_port for running in self._running.values()}
+        admin_port, log = free_admin_port(taken), folder / f"{proxy}.log"
+        file = folder / f"{proxy}.json"
+        file.touch(mode=0o600)
+        file.write_text(self._bootstrap(plane, proxy, admin_port), encoding="utf-8")
+        running = self._running[proxy] = Running(proxy=proxy, admin_port=admin_port, log=log)
+        self._envoys.start(
+            Launch(name=str(proxy), bootstrap=file, log=log, concurrency=self._concurrency)
+        )
+        return running
+
+    def _bootstrap(self, plane: ControlPlane, proxy: GatewayProxy, admin_port: int) -> str:
+        settings = plane.settings
+        node = Node(
+            role=Role.GATEWAY,
+            name=proxy.name,
+            namespace=proxy.namespace,
+            service_account=proxy.name,
+            addresses=(ADDRESS,),
+            labels=dict(proxy.labels),
+            locality=Locality(),
+            metadata={},
+        )
+        trust = None
+        if not settings.is_insecure:
+            trust = issued_trust(settings.state, node, DEFAULT_LIFE, self._clock())
+        host = _REACHABLE.get(settings.xds.host, settings.xds.host)
+        server = Address(host, settings.xds.port)
+        xds = SocketAddress(host=server.host, port=server.port, numeric=server.numeric)
+        admin = SocketAddress(host="127.0.0.1", port=admin_port, numeric=True)
+        return json.dumps(bootstrap(node, xds=xds, admin=admin, trust=trust))
+
+
+async def _settled(plane: ControlPlane, proxies: Iterable[GatewayProxy]) -> None:
+    """Return once each of ``proxies`` has answered all that it was sent, or was not in time."""
+    missing = {str(proxy) for proxy in proxies}
+    now = asyncio.get_running_loop().time
+    deadline = now() + CONNECTED_WITHIN
+    while missing and now() < deadline:
+        await asyncio.sleep(LOOK_EVERY)
+        states = plane.server.connections.states()
+        missing -= {f"{s.name}.{s.namespace}" for s in states if s.revision is not None}

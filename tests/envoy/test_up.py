@@ -1,0 +1,249 @@
+"""``controlplane up`` as a person lives with it: a folder, a terminal, real Envoys."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.client import send
+from tests.support.envoy import envoy_binary
+from tests.support.mesh import CONTROLPLANE
+from tests.support.network import own_network
+from tests.support.process import Running
+from tests.support.process import eventually
+from tests.support.upstream import running_upstreams
+
+pytestmark = pytest.mark.envoy
+
+GATEWAY = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 8080, name: http, protocol: HTTP}
+    hosts: ["*.example"]
+  - port: {number: 8443, name: https, protocol: HTTPS}
+    hosts: [shop.example]
+    tls: {mode: SIMPLE, credentialName: shop}
+"""
+ROUTES = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [shop.example]
+  gateways: [front]
+  http:
+  - route:
+    - destination: {host: blue.shop.svc.cluster.local}
+"""
+SERVICE = """\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: {name}, namespace: shop}}
+spec:
+  hosts: [{name}.shop.svc.cluster.local]
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  resolution: STATIC
+  endpoints: [{{address: 127.0.0.1, ports: {{http: {port}}}}}]
+---
+"""
+ANOTHER = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: another, namespace: shop}
+spec:
+  selector: {app: another}
+  servers:
+  - port: {number: 8082, name: http, protocol: HTTP}
+    hosts: [another.example]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: another, namespace: shop}
+spec:
+  hosts: [another.example]
+  gateways: [another]
+  http:
+  - directResponse: {status: 200}
+"""
+
+
+class Up:
+    """A running ``up``, its folder, and what it has printed since the last look."""
+
+    def __init__(self, process: Running, config: Path) -> None:
+        self.process = process
+        self.config = config
+        self._seen = 0
+
+    def write(self, name: str, text: str) -> None:
+        draft = self.config / f".{name}.new"
+        draft.write_text(text, encoding="utf-8")
+        draft.rename(self.config / name)
+
+    def prints(self, pattern: str) -> str:
+        """Wait until it has printed a match, and return all from the last one on up to it."""
+        found: list[str] = []
+
+        def printed() -> bool:
+            news = self.process.log.read_bytes()[self._seen :].decode()
+            match = re.search(pattern, news, re.MULTILINE)
+            if match is not None:
+                found.append(news[: match.end()])
+            return match is not None
+
+        self.process.eventually(f"it prints {pattern!r}", printed, within=20)
+        self._seen += len(found[0].encode())
+        return found[0]
+
+    def envoys(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+
+@contextmanager
+def running_up(folder: Path) -> Iterator[Up]:
+    envoy_binary()
+    config, state = folder / "mesh", folder / "state"
+    config.mkdir(exist_ok=True)
+    command = [*CONTROLPLANE, "up", "--config", str(config), "--state", str(state)]
+    with Running(command, folder / "up.log") as process:
+        up = Up(process, config)
+        up.prints(r"^loaded in .*$")
+        yield up
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory, network: None) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("up")
+    config = folder / "mesh"
+    config.mkdir()
+    with running_upstreams() as upstreams:
+        services = "".join(
+            SERVICE.format(name=name, port=upstreams.add(name, "127.0.0.1"))
+            for name in ("blue", "green")
+        )
+        (config / "services.yaml").write_text(services)
+        (config / "gateway.yaml").write_text(GATEWAY)
+        (config / "routes.yaml").write_text(ROUTES)
+        command = [*CONTROLPLANE, "cert", "shop.example", "--secret", "istio-system/shop"]
+        command += ["--state", str(folder / "state")]
+        secret = subprocess.run(command, check=True, capture_output=True).stdout
+        (config / "secret.yaml").write_bytes(secret)
+        with running_up(folder) as running:
+            yield running
+
+
+def shop() -> object:
+    return send("http://shop.example:8080/", address="127.0.0.1").upstream
+
+
+@pytest.fixture(scope="module")
+def commands(up: Up) -> list[str]:
+    printed = up.prints(r"^  curl --cacert .*$")
+    return [line.strip() for line in printed.splitlines() if line.startswith("  curl ")]
+
+
+def test_the_commands_that_it_prints_work_when_they_are_pasted(commands: list[str]) -> None:
+    answers = [
+        subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+        for command in commands
+    ]
+
+    assert len(commands) == 2
+    assert all('"name": "blue"' in answer for answer in answers)
+
+
+def test_an_edit_is_told_of_in_one_line(up: Up, commands: list[str]) -> None:
+    up.write("routes.yaml", ROUTES.replace("blue", "green"))
+
+    line = up.prints(r"^reloaded in .*$").splitlines()[-1]
+
+    assert re.fullmatch(r"reloaded in [\d.]+ m?s: ~ VirtualService shop/shop → 1 proxy", line)
+    assert shop() == "green"
+
+
+def test_an_edit_that_proxies_do_not_see_is_told_of_as_such(up: Up, commands: list[str]) -> None:
+    up.write("services.yaml", f"# a comment\n{(up.config / 'services.yaml').read_text()}")
+
+    assert "services.yaml, no object changed" in up.prints(r"^reloaded in .*$")
+
+
+def test_a_mistake_is_shown_at_its_line_and_changes_nothing(up: Up, commands: list[str]) -> None:
+    before = shop()
+
+    up.write("routes.yaml", ROUTES.replace("host:", "hots:"))
+    shown = up.prints(r"^   hint: .*$")
+    up.write("routes.yaml", ROUTES.replace("blue", "green"))
+    fixed = up.prints(r"^fixed CP0201: .*$")
+
+    assert "routes.yaml, its objects stay as they were" in shown
+    assert "routes.yaml:9:21: error CP0201: spec.http[0].route[0].destination" in shown
+    assert "    9 |     - destination: {hots: blue.shop.svc.cluster.local}\n" in shown
+    assert "      |                     ^^^^\n" in shown
+    assert 'has no field "hots" (VirtualService shop/shop)' in fixed
+    assert shop() == before
+
+
+def test_a_port_that_somebody_else_has_is_told_of(up: Up, commands: list[str]) -> None:
+    with socket.create_server(("0.0.0.0", 8083)):
+        up.write("gateway.yaml", GATEWAY.replace("8080", "8083"))
+        shown = up.prints(r"^   the port is held by .*$")
+    up.write("gateway.yaml", GATEWAY)
+    up.prints(r"^fixed: .* rejects listener .* no more$")
+
+    assert "ingressgateway.istio-system rejects listener 0.0.0.0_8083: " in shown
+    assert "cannot bind '0.0.0.0:8083': Address already in use\n" in shown
+    assert f"   from {up.config}/gateway.yaml:1 (Gateway shop/front)\n" in shown
+    assert f"(pid {os.getpid()})" in shown
+    eventually("8080 is served again", lambda: shop() is not None)
+
+
+def test_a_new_gateway_gets_an_envoy_and_loses_it_when_it_is_gone(
+    up: Up, commands: list[str]
+) -> None:
+    up.write("another.yaml", ANOTHER)
+    shown = up.prints(r"^  curl -H 'Host: another.example' .*$")
+    running = len(up.envoys())
+    answer = send("http://another.example:8082/", address="127.0.0.1")
+
+    (up.config / "another.yaml").unlink()
+    up.prints(r"^gateway another.shop is stopped: .*$")
+
+    assert "gateway another.shop  Envoy's admin http://127.0.0.1:" in shown
+    assert answer.status == 200
+    assert (running, len(up.envoys())) == (2, 1)
+
+
+def test_an_envoy_that_dies_is_started_again(up: Up, commands: list[str]) -> None:
+    (envoy,) = up.envoys()
+
+    os.kill(envoy, signal.SIGKILL)
+    shown = up.prints(r"^Envoy ingressgateway.istio-system ended with SIGKILL; .*$")
+
+    assert shown.endswith("; starts again in 0.25 s")
+    eventually("the gateway answers again", lambda: shop() is not None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_it_ends(number: signal.Signals, tmp_path: Path) -> None:
+    config = tmp_path / "mesh"
+    config.mkdir()
+    (config / "mesh.yaml").write_text(ANOTHER)
+    with own_network(), running_up(tmp_path) as up:
+        up.prints(r"^  curl .*$")
+        (envoy,) = up.envoys()
+
+        os.kill(up.process.pid, number)
+
+        eventually("it ends", lambda: not up.process.alive(), within=2)
+        eventually("its Envoy ends", lambda: not Path(f"/proc/{envoy}/exe").exists(), within=2)

@@ -1,0 +1,161 @@
+"""The commands that ``up`` proposes, from what a gateway was sent."""
+
+import base64
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from controlplane.cli.curl import Roots
+from controlplane.cli.curl import trials
+from controlplane.cli.sent import configuration
+from controlplane.identity.authority import Authority
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.certificates import server_credential
+from controlplane.sources.state import StateDirectory
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HTTP = {"name": "envoy.filters.network.http_connection_manager"}
+TCP = {"name": "envoy.filters.network.tcp_proxy", "typed_config": {"cluster": "db"}}
+FORWARD = {"cluster": "outbound|80||shop.default.svc.cluster.local"}
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return kept_authority(StateDirectory.opened(tmp_path / "state").authority, NOW)
+
+
+def commands(
+    chain: dict[str, object],
+    *virtual_hosts: dict[str, object],
+    port: int = 8080,
+    address: str = "0.0.0.0",
+    secrets: tuple[dict[str, object], ...] = (),
+    roots: Roots | None = None,
+) -> list[tuple[str, str]]:
+    """Command and expectation of a gateway with one listener of one chain and one table."""
+    where = {"socket_address": {"address": address, "port_value": port}}
+    document = {
+        "proxy": "edge.shop",
+        "listeners": [{"name": "l", "resource": {"address": where, "filter_chains": [chain]}}],
+        "routes": [{"name": "table", "resource": {"virtual_hosts": list(virtual_hosts)}}],
+        "secrets": [{"name": secret["name"], "resource": secret} for secret in secrets],
+    }
+    found = trials(configuration(document), roots or Roots((), Path("root.pem")))
+    return [(trial.command, trial.expected) for trial in found]
+
+
+def http(**more: object) -> dict[str, object]:
+    config = {"rds": {"route_config_name": "table"}}
+    return {"filters": [{**HTTP, "typed_config": config}], **more}
+
+
+def virtual_host(domain: str, *routes: dict[str, object], **more: object) -> dict[str, object]:
+    return {"name": domain, "domains": [domain], "routes": list(routes), **more}
+
+
+def tls(secret: str = "cert", **more: object) -> dict[str, object]:
+    context = {"common_tls_context": {"tls_certificate_sds_secret_configs": [{"name": secret}]}}
+    return {"name": "tls", "typed_config": {**context, **more}}
+
+
+def certificate(authority: Authority, *names: str) -> dict[str, object]:
+    chain = server_credential(authority, names, NOW, timedelta(days=9)).chain
+    inline = {"inline_bytes": base64.b64encode(chain).decode()}
+    return {"name": "cert", "tls_certificate": {"certificate_chain": inline}}
+
+
+def test_a_host_is_asked_for_by_its_header() -> None:
+    everything = {"match": {"prefix": "/"}, "route": FORWARD}
+
+    assert commands(http(), virtual_host("shop.example", everything)) == [
+        ("curl -H 'Host: shop.example' http://127.0.0.1:8080/", "shop.default:80")
+    ]
+    assert commands(http(), virtual_host("*", everything)) == [
+        ("curl http://127.0.0.1:8080/", "shop.default:80")
+    ]
+    assert commands(http(), virtual_host("*.shop.example", everything)) == [
+        ("curl -H 'Host: any.shop.example' http://127.0.0.1:8080/", "shop.default:80")
+    ]
+
+
+def test_the_path_is_one_that_needs_no_headers() -> None:
+    for_testers = {"match": {"prefix": "/", "headers": [{"name": "x"}]}, "route": FORWARD}
+    about = {"match": {"path": "/about"}, "direct_response": {"status": 200}}
+
+    assert commands(http(), virtual_host("*", for_testers, about)) == [
+        ("curl http://127.0.0.1:8080/about", "200 from Envoy")
+    ]
+
+
+def test_a_redirect_to_https_is_shown_with_its_headers() -> None:
+    assert commands(http(), virtual_host("*", require_tls="ALL")) == [
+        ("curl -i http://127.0.0.1:8080/", "301 to https")
+    ]
+
+
+def test_a_virtual_host_without_routes_is_nothing_to_try() -> None:
+    assert commands(http(), virtual_host("*")) == []
+
+
+def test_a_listener_of_one_address_is_asked_there() -> None:
+    everything = {"match": {"prefix": "/"}, "route": FORWARD}
+
+    ((command, _),) = commands(http(), virtual_host("*", everything), address="127.0.0.9")
+
+    assert command == "curl http://127.0.0.9:8080/"
+
+
+def test_https_trusts_the_authority_and_asks_for_a_name_of_the_certificate(
+    authority: Authority,
+) -> None:
+    everything = {"match": {"prefix": "/"}, "route": FORWARD}
+    roots = Roots(authority.roots, Path("/state/root.pem"))
+    secret = certificate(authority, "shop.example")
+
+    ((command, _),) = commands(
+        http(transport_socket=tls()),
+        virtual_host("*", everything),
+        port=8443,
+        secrets=(secret,),
+        roots=roots,
+    )
+
+    assert command == (
+        "curl --cacert /state/root.pem --connect-to ::127.0.0.1:8443 https://shop.example/"
+    )
+
+
+def test_https_with_a_certificate_of_somebody_else_is_not_verified() -> None:
+    everything = {"match": {"prefix": "/"}, "route": FORWARD}
+
+    ((command, _),) = commands(
+        http(transport_socket=tls()), virtual_host("shop.example", everything), port=8443
+    )
+
+    assert command == "curl --insecure --connect-to ::127.0.0.1:8443 https://shop.example/"
+
+
+def test_a_client_certificate_is_asked_for_where_one_is_needed() -> None:
+    everything = {"match": {"prefix": "/"}, "route": FORWARD}
+
+    ((command, _),) = commands(
+        http(transport_socket=tls(require_client_certificate=True)),
+        virtual_host("shop.example", everything),
+    )
+
+    assert " --cert client.crt --key client.key " in command
+
+
+def test_tls_that_is_passed_through_is_asked_by_its_name() -> None:
+    chain = {"filter_chain_match": {"server_names": ["db.example"]}, "filters": [TCP]}
+
+    assert commands(chain, port=8443) == [
+        ("curl --insecure --connect-to ::127.0.0.1:8443 https://db.example/", "db")
+    ]
+
+
+def test_a_port_of_streams_is_asked_by_netcat() -> None:
+    assert commands({"filters": [TCP]}, port=5432) == [("nc 127.0.0.1 5432", "db")]
