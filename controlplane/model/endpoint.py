@@ -18,6 +18,8 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 SUBZONE_LABEL: Final = "topology.istio.io/subzone"
 NETWORK_LABEL: Final = "topology.istio.io/network"
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
+TOPOLOGY_LABELS: Final = (REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL, NETWORK_LABEL)
+"""Labels of few values each, which Istio ranks endpoints by."""
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
 
 

@@ -121,6 +121,8 @@ class Service:
     races_connections: bool = False
     """The first of a name's addresses that answers is used (``istio.io/connect-strategy``)."""
     publishes_unready: bool = False
+    is_node_local: bool = False
+    """Only endpoints on the client's own node are used (``internalTrafficPolicy: Local``)."""
     created: str = ""
 
     def port(self, number: int) -> ServicePort | None:

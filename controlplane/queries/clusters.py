@@ -18,6 +18,7 @@ from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
 from controlplane.model.backend import Backend
+from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.locality import BY_DISTANCE
 from controlplane.model.locality import Group
 from controlplane.model.locality import Vantage
@@ -133,20 +134,29 @@ def _subset_names(graph: Graph, rules: RuleKeys) -> tuple[str, ...]:
 
 def vantage_of(graph: Graph, destination: Destination, client: Vantage) -> Vantage:
     """What of the client's vantage matters to how this destination's endpoints are placed."""
-    by = _ranked_by(graph, destination)
-    if by is None:
-        return ANYWHERE
+    seen = _heeds(graph, destination)
     return Vantage(
-        locality=client.locality, labels=tuple(pair for pair in client.labels if pair[0] in by)
+        locality=client.locality if seen.locality else ANYWHERE.locality,
+        labels=tuple(pair for pair in client.labels if pair[0] in seen.labels),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Heeds:
+    """What of a client a destination heeds: its locality, and labels of these names."""
+
+    locality: bool
+    labels: tuple[str, ...]
+
+
 @derived
-def _ranked_by(graph: Graph, destination: Destination) -> tuple[str, ...] | None:
-    """The labels by which endpoints are ranked; ``None`` where localities mean nothing."""
+def _heeds(graph: Graph, destination: Destination) -> _Heeds:
     part = _part(graph, destination)
-    policy = locality_policy(part, mesh_defaults(graph)) if part is not None else None
-    return None if policy is None else ranks_by(policy)
+    if part is None:
+        return _Heeds(False, ())
+    policy = locality_policy(part, mesh_defaults(graph))
+    node = (HOSTNAME_LABEL,) if part.service.is_node_local else ()
+    return _Heeds(policy is not None, (*ranks_by(policy), *node))
 
 
 @guarded
@@ -230,7 +240,8 @@ def _groups(
 ) -> tuple[Group, ...]:
     endpoints = endpoints_of(graph, destination.host, destination.namespace, part.port.name)
     policy = locality_policy(part, mesh_defaults(graph))
-    return placed(members(part, endpoints), policy, client)
+    node = dict(client.labels).get(HOSTNAME_LABEL, "")
+    return placed(members(part, endpoints, node), policy, client)
 
 
 def _is_discovered(part: Part, role: Role) -> bool:

@@ -23,6 +23,7 @@ from controlplane.model.traffic_policy import DestinationRule
 from controlplane.queries.destination_faults import services_by_name
 from controlplane.queries.endpoints import endpoints_of
 from controlplane.queries.objects import OBJECT
+from controlplane.queries.rule_secret_faults import rule_secret_faults
 from controlplane.queries.rules import rule_of
 from controlplane.queries.rules import rules_of_host
 from controlplane.queries.services import declarations_of_host
@@ -34,6 +35,7 @@ def destination_rule_faults(graph: Graph, key: ObjectKey) -> None:
     """Runs again when the rule, its host's declarations or endpoints, or another rule for the host
     changes.
     """
+    rule_secret_faults(graph, key)
     rule = rule_of(graph, key)
     if rule is None or is_wildcard(rule.host):
         return

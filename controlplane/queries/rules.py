@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from typing import Final
 
 from controlplane.base.diagnostics import Report
@@ -20,13 +21,19 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.kinds.core.configuration import NAMESPACE
+from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
+from controlplane.model.endpoint import HOSTNAME_LABEL
+from controlplane.model.endpoint import TOPOLOGY_LABELS
 from controlplane.model.endpoint import selects
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Labels
 from controlplane.model.routing import HashPolicy
+from controlplane.model.service import Nearness
 from controlplane.model.traffic_policy import DestinationRule
 from controlplane.model.traffic_policy import TrafficPolicy
 from controlplane.model.traffic_policy import Tunnel
@@ -40,6 +47,8 @@ from controlplane.queries.services import service
 from controlplane.translate.istio.destination_rule import destination_rule
 from controlplane.translate.istio.traffic_policy import connection_pool
 from controlplane.translate.istio.traffic_policy import outlier_detection
+from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
+from controlplane.translate.nearness import nearness
 
 _WHOLE_MESH: Final = "mesh"
 RuleKeys = tuple[ObjectKey, ...]
@@ -84,15 +93,29 @@ def ranking_labels(declared: Object[Spec]) -> Iterator[tuple[str, str]]:
                         yield _WHOLE_MESH, label
 
 
+@index(SERVICE, SERVICE_ENTRY, NAMESPACE)
+def node_labels(declared: Object[Any]) -> Iterator[tuple[str, str]]:
+    """The label of a client's node, where some service prefers or demands its own node."""
+    said = declared.annotations.get(TRAFFIC_DISTRIBUTION, "")
+    if declared.kind == SERVICE:
+        said = declared.spec.traffic_distribution or said
+        if declared.spec.internal_traffic_policy == "Local":
+            yield _WHOLE_MESH, HOSTNAME_LABEL
+    if nearness(said) is Nearness.NODE:
+        yield _WHOLE_MESH, HOSTNAME_LABEL
+
+
 @derived
 def ranking_label_names(graph: Graph) -> tuple[str, ...]:
+    """The names of the client's labels that may matter to where endpoints are placed."""
     mesh = mesh_config(graph)
     of_mesh = (
         label
         for setting in (mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
         for label in (setting.failover_priority if setting is not None else ())
     )
-    return tuple(sorted({*ranking_labels(graph, _WHOLE_MESH), *of_mesh}))
+    declared = (*ranking_labels(graph, _WHOLE_MESH), *node_labels(graph, _WHOLE_MESH))
+    return tuple(sorted({*TOPOLOGY_LABELS, *declared, *of_mesh}))
 
 
 @derived

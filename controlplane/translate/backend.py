@@ -182,8 +182,10 @@ def passes_through(policy: TrafficPolicy) -> bool:
     return balancer is not None and isinstance(balancer.balancer, Passthrough)
 
 
-def members(part: Part, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-    """The endpoints of the subset; those not ready only where Envoy is never to panic."""
+def members(part: Part, endpoints: tuple[Endpoint, ...], node: str) -> tuple[Endpoint, ...]:
+    """The endpoints of the subset; those not ready only where Envoy is never to panic, and those on
+    other nodes than the client's ``node`` unless the service is for its own node alone.
+    """
     wanted = part.subset.labels if part.subset is not None else ()
     keeps_unready = part.policy.outlier is None or part.policy.outlier.min_health_percent == 0
     return tuple(
@@ -192,6 +194,7 @@ def members(part: Part, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]
         if selects(wanted, endpoint.labels)
         and (endpoint.is_ready or keeps_unready)
         and (endpoint.takes_mutual_tls or not part.is_indicated)
+        and (endpoint.node == node or not part.service.is_node_local)
     )
 
 

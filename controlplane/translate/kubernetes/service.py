@@ -65,6 +65,7 @@ def service(
             namespace_distribution,
         ),
         publishes_unready=spec.publish_not_ready_addresses,
+        is_node_local=spec.internal_traffic_policy == "Local",
         created=declared.created,
     )
 

@@ -149,6 +149,52 @@ spec: {{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: {tar
     assert addresses(WORKLOADS + text, name) == expected
 
 
+def test_a_service_for_its_own_node_has_the_endpoints_there() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {clusterIP: 10.0.0.1, internalTrafficPolicy: Local, ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: [10.0.1.1], nodeName: here}, {addresses: [10.0.1.2], nodeName: there}]
+"""
+    here = Client(role=Role.GATEWAY, namespace=EDGE, labels=(("kubernetes.io/hostname", "here"),))
+
+    groups = Declared(text).endpoints(here)["outbound|80||web.default.svc.cluster.local"]
+
+    assert [len(group["lb_endpoints"]) for group in groups] == [1]
+
+
+def test_a_preference_for_the_node_ranks_by_it() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec:
+  clusterIP: 10.0.0.1
+  trafficDistribution: PreferSameNode
+  ports: [{name: http, port: 80}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: [10.0.1.1], nodeName: there}, {addresses: [10.0.1.2], nodeName: here}]
+"""
+    here = Client(role=Role.GATEWAY, namespace=EDGE, labels=(("kubernetes.io/hostname", "here"),))
+
+    groups = Declared(text).endpoints(here)["outbound|80||web.default.svc.cluster.local"]
+
+    addresses = [g["lb_endpoints"][0]["endpoint"]["address"]["socket_address"] for g in groups]
+    assert [address["address"] for address in addresses] == ["10.0.1.2", "10.0.1.1"]
+
+
 def rule(name: str, namespace: str = "default", host: str = "api.partner.com", **more: str) -> str:
     lines = "\n".join(f"  {key}: {value}" for key, value in more.items())
     return f"""
