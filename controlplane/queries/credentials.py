@@ -18,6 +18,8 @@ from controlplane.graph import derived
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.object import Object
@@ -87,6 +89,18 @@ def credential_users(
             yield _plain(name), (gateway.key, (*at, "credentialNames", j))
 
 
+@index(DESTINATION_RULE)
+def credential_rules(rule: Object[DestinationRule]) -> Iterator[tuple[str, ObjectKey]]:
+    """DestinationRules that name a credential, under its plain name."""
+    policies = (rule.spec.traffic_policy, *(s.traffic_policy for s in rule.spec.subsets))
+    for policy in policies:
+        if policy is None:
+            continue
+        for tls in (policy.tls, *(p.tls for p in policy.port_level_settings)):
+            if tls is not None and tls.credential_name:
+                yield _plain(tls.credential_name), rule.key
+
+
 @derived
 def reading(graph: Graph, credential: Credential) -> ReadKeyPair | ReadTrust | None:
     """What the object holds; runs again when it changes, or who names it. Notes what is wrong with
@@ -134,11 +148,10 @@ def fit(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
 
 def _users(graph: Graph, name: str) -> tuple[Related, ...]:
     names = (name, f"{name}{CA_SUFFIX}", name.removesuffix(CA_SUFFIX))
-    users = {user for n in names for user in credential_users(graph, n)}
-    return tuple(
-        Related(place=Place(key, path), message=f"{key.spoken} uses it")
-        for key, path in sorted(users)
-    )
+    servers = {user for n in names for user in credential_users(graph, n)}
+    rules = {rule for n in names for rule in credential_rules(graph, n)}
+    places = [Place(key, path) for key, path in sorted(servers)] + list(map(Place, sorted(rules)))
+    return tuple(Related(place=place, message=f"{place.object.spoken} uses it") for place in places)
 
 
 def _plain(name: str) -> str:

@@ -6,14 +6,11 @@ Gateway's own and the root namespace.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 from controlplane.base.codes import CERTIFICATE_OF_OTHERS
-from controlplane.base.codes import SECRET_ELSEWHERE
 from controlplane.base.codes import SERVER_WITHOUT_ROUTE
 from controlplane.base.codes import SNI_UNUSABLE
-from controlplane.base.codes import UNKNOWN_SECRET
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import Namespace
@@ -21,8 +18,6 @@ from controlplane.base.names import ObjectKey
 from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.graph import derived
-from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.gateway import Gateway
@@ -33,12 +28,8 @@ from controlplane.model.proxy import labels_of
 from controlplane.model.server import PassTls
 from controlplane.model.server import Server
 from controlplane.model.server import ServeStreams
-from controlplane.model.tls import CA_SUFFIX
 from controlplane.queries.connected import connected_gateways
 from controlplane.queries.credentials import Credential
-from controlplane.queries.credentials import credential_of
-from controlplane.queries.credentials import fit
-from controlplane.queries.credentials import holder
 from controlplane.queries.credentials import reading
 from controlplane.queries.gateways import Shape
 from controlplane.queries.gateways import gateway_servers
@@ -46,6 +37,8 @@ from controlplane.queries.gateways import tell_conflicts
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.secret_faults import Homes
+from controlplane.queries.secret_faults import found_credentials
 from controlplane.queries.streams import stream_services
 from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import meets
@@ -53,13 +46,7 @@ from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
 from controlplane.translate.kubernetes.secret import ReadKeyPair
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Homes:
-    """The namespaces that secrets are looked for in; ``certain`` when connected proxies said so."""
-
-    namespaces: tuple[Namespace, ...]
-    certain: bool
+_CLOSED: Final = "this server closes every connection"
 
 
 @index(SERVICE)
@@ -67,11 +54,6 @@ def service_namespaces(service: Object[Service]) -> Iterator[tuple[tuple[str, st
     """The namespaces of Services that select by a label."""
     for label in service.spec.selector.items():
         yield label, service.namespace
-
-
-@index(SECRET, CONFIG_MAP)
-def secrets_of_name(secret: Object[Any]) -> Iterator[tuple[str, ObjectKey]]:
-    yield secret.name, secret.key
 
 
 @derived
@@ -94,15 +76,15 @@ def gateway_faults(graph: Graph, key: ObjectKey) -> None:
     graph.note(*report)
 
 
-def _homes(graph: Graph, own: Namespace, selector: Labels) -> _Homes:
+def _homes(graph: Graph, own: Namespace, selector: Labels) -> Homes:
     wanted = set(selector)
     connected = {ns for ns, labels in connected_gateways(graph) if wanted <= set(labels)}
     if connected:
-        return _Homes(namespaces=tuple(sorted(connected)), certain=True)
+        return Homes(namespaces=tuple(sorted(connected)), certain=True, every=True)
     behind = {namespace for label in selector for namespace in service_namespaces(graph, label)}
     root = Namespace(mesh_config(graph).root_namespace)
     others = sorted((behind | {root}) - {own})
-    return _Homes(namespaces=(own, *others), certain=False)
+    return Homes(namespaces=(own, *others), certain=False)
 
 
 def _check_routes(graph: Graph, report: Report, server: Server) -> None:
@@ -146,7 +128,7 @@ def _report_unusable(report: Report, rule: StreamRule) -> bool:
 
 
 def _check_secrets(
-    graph: Graph, report: Report, homes: _Homes, gateway: Object[Gateway], server: Server
+    graph: Graph, report: Report, homes: Homes, gateway: Object[Gateway], server: Server
 ) -> None:
     tls, spec = server.tls, _tls_spec(gateway, server)
     if tls is None or spec is None:
@@ -158,68 +140,20 @@ def _check_secrets(
     ]
     missing = False
     for place, name in zip(places, tls.certificates, strict=True):
-        found = _found(graph, report, homes, place, name)
+        found = found_credentials(graph, report, homes, place, name, consequence=_CLOSED)
         missing = missing or not found
         for credential in found:
             _check_names(graph, report, place, credential, server)
     if tls.clients is not None and not missing:
         own = bool(spec.ca_cert_credential_name)
-        _found(
-            graph,
-            report,
-            homes,
-            at / "caCertCredentialName" if own else places[0],
-            tls.clients.trust,
-        )
+        place = at / "caCertCredentialName" if own else places[0]
+        trust = tls.clients.trust
+        found_credentials(graph, report, homes, place, trust, consequence=_CLOSED)
 
 
 def _tls_spec(gateway: Object[Gateway], server: Server) -> ServerTlsSpec | None:
     index_ = server.place.path[-1]
     return gateway.spec.servers[index_].tls if isinstance(index_, int) else None
-
-
-def _found(
-    graph: Graph, report: Report, homes: _Homes, place: Place, name: str
-) -> list[Credential]:
-    """The credentials that ``name`` means to the proxies; reports where it means none."""
-    if "://" not in name or name.startswith("invalid://"):
-        return []
-    meant = [(ns, credential_of(name, ns)) for ns in homes.namespaces]
-    held = [(ns, c) for ns, c in meant if c is not None and holder(graph, c) is not None]
-    credentials = [c for _, c in held if c is not None]
-    for credential in credentials:
-        fit(graph, credential)
-    if not held or (homes.certain and len(held) < len(meant)):
-        without = [ns for ns, _ in meant if ns not in dict(held)]
-        _report_missing(graph, report, homes, place, name, without)
-    return credentials
-
-
-def _report_missing(
-    graph: Graph, report: Report, homes: _Homes, place: Place, name: str, without: list[Namespace]
-) -> None:
-    plain = name.rpartition("/")[2].removesuffix(CA_SUFFIX)
-    elsewhere = secrets_of_name(graph, plain)
-    related = tuple(Related(place=Place(k), message=f"{k.spoken} has that name") for k in elsewhere)
-    if elsewhere and not homes.certain:
-        report.add(
-            SECRET_ELSEWHERE,
-            place,
-            f'"{plain}" is in {", ".join(k.namespace for k in elsewhere)}; a proxy reads secrets '
-            "of its own namespace only",
-            hint=f"see that the gateway's proxies run there, or copy it to {without[0]}",
-            related=related,
-        )
-        return
-    why = "where proxies of this Gateway are" if homes.certain else "(no proxy is connected)"
-    report.add(
-        UNKNOWN_SECRET,
-        place,
-        f'secret "{plain}" does not exist in {", ".join(without)} {why}, so this server closes '
-        "every connection",
-        hint=f"create Secret {without[0]}/{plain} with tls.crt and tls.key",
-        related=related,
-    )
 
 
 def _check_names(

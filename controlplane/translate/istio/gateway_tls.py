@@ -7,6 +7,7 @@ Envoy refuses: envoy/extensions/transport_sockets/tls/v3/common.proto.
 import base64
 import binascii
 import re
+from difflib import get_close_matches
 from typing import Final
 
 from controlplane.base.codes import CIPHER_UNKNOWN
@@ -245,9 +246,11 @@ def _known(
     """The names Envoy knows, each once; it would refuse the whole listener for one it does not."""
     for i, name in enumerate(names):
         if name and name not in known:
+            near = get_close_matches(name, sorted(known), n=1)
             report.add(
                 CIPHER_UNKNOWN,
                 at / i,
-                f'"{name}" is left out: it is none of {", ".join(sorted(known))}',
+                f'"{name}" is left out, because Envoy does not take it',
+                hint=f"write {near[0]}" if near else f"choose from {', '.join(sorted(known))}",
             )
     return tuple(dict.fromkeys(name for name in names if name in known))

@@ -10,10 +10,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.tls import KeyPair
 from controlplane.queries.clock import CLOCK
+from controlplane.queries.connected import CONNECTED
 from controlplane.queries.gateway_faults import gateway_faults
 from controlplane.queries.gateways import selected_gateways
+from controlplane.queries.rule_secret_faults import rule_secret_faults
 from controlplane.queries.secrets import secrets
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
@@ -278,3 +283,46 @@ def test_keys_are_never_shown() -> None:
 
     assert "secret" not in repr(credential)
     assert "secret" not in str((credential,))
+
+
+RULE = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: x, namespace: apps}
+spec: {host: x.com, trafficPolicy: {tls: {%s}}}
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("tls", "objects", "codes"),
+    [
+        ("mode: SIMPLE, credentialName: c", "", ["CP0401"]),
+        ("mode: MUTUAL, credentialName: c", "", ["CP0401"]),
+        ("mode: DISABLE, credentialName: c", "", []),
+        ("mode: SIMPLE, credentialName: c", secret("c", {"ca.crt": ROOT.pem}), []),
+        ("mode: SIMPLE, credentialName: c", secret("c", pair(SHOP)), ["CP0402"]),
+        ("mode: MUTUAL, credentialName: c", secret("c", pair(SHOP)), ["CP0402"]),
+        ("mode: MUTUAL, credentialName: c, insecureSkipVerify: true", secret("c", pair(SHOP)), []),
+        ("mode: SIMPLE, credentialName: c", secret("c", pair(SHOP), "far"), ["CP0416"]),
+    ],
+)
+def test_secrets_of_a_destination_rule_are_looked_for_where_gateways_are(
+    tls: str, objects: str, codes: list[str]
+) -> None:
+    declared = Declared(RULE % tls + objects, now=NOW)
+    rule_secret_faults(declared.graph, ObjectKey(DESTINATION_RULE, Namespace("apps"), "x"))
+
+    assert told(declared) == codes
+
+
+def test_connected_proxies_say_where_secrets_must_be() -> None:
+    declared = Declared(gateway(SIMPLE, namespace="apps") + secret("c", pair(SHOP)), now=NOW)
+    declared.graph.edit()
+    declared.graph.set(CONNECTED, "gateways", ((Namespace("edge"), (("istio", "edge"),)),))
+    for key in selected_gateways(declared.graph, ()):
+        gateway_faults(declared.graph, key)
+
+    (note,) = declared.graph.notes()
+    assert note.code.id == "CP0401"
+    assert "does not exist in edge where its proxies are" in note.message

@@ -1,0 +1,86 @@
+"""Whether the secrets that a DestinationRule names for upstream TLS exist where gateways are."""
+
+from collections.abc import Iterator
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.destination_rule import DestinationRule
+from controlplane.kinds.istio.traffic_policy import ClientTls
+from controlplane.kinds.istio.traffic_policy import ClientTlsMode
+from controlplane.kinds.istio.traffic_policy import TrafficPolicy
+from controlplane.kinds.object import Object
+from controlplane.model.tls import CA_SUFFIX
+from controlplane.queries.connected import connected_gateways
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.objects import OBJECT
+from controlplane.queries.secret_faults import Homes
+from controlplane.queries.secret_faults import found_credentials
+from controlplane.translate.istio.gateway_tls import secret_name
+
+_ORIGINATES = (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL)
+
+
+@derived
+def rule_secret_faults(graph: Graph, key: ObjectKey) -> None:
+    """Notes the secrets that no gateway would find.
+
+    Runs again when the rule changes, a secret that it names, or where gateways are connected.
+    """
+    rule = OBJECT(graph, key)
+    if rule is None:
+        return
+    report = Report()
+    for place, tls in _settings(rule):
+        if tls.credential_name and tls.mode in _ORIGINATES:
+            _check(graph, report, _homes(graph, key.namespace), place / "credentialName", tls, rule)
+    graph.note(*report)
+
+
+def _check(
+    graph: Graph,
+    report: Report,
+    homes: Homes,
+    place: Place,
+    tls: ClientTls,
+    rule: Object[DestinationRule],
+) -> None:
+    """The client's certificate (MUTUAL), and the authorities unless nothing is verified."""
+    consequence = f"gateways get 503 for {rule.spec.host}"
+    name = secret_name(tls.credential_name)
+    if tls.mode is ClientTlsMode.MUTUAL and not found_credentials(
+        graph, report, homes, place, name, consequence=consequence
+    ):
+        return
+    if not tls.insecure_skip_verify:
+        trust = name if name.startswith("configmap://") else f"{name}{CA_SUFFIX}"
+        found_credentials(graph, report, homes, place, trust, consequence=consequence)
+
+
+def _homes(graph: Graph, own: Namespace) -> Homes:
+    """Any gateway may be meant, so one that has the secret is enough."""
+    connected = {namespace for namespace, _ in connected_gateways(graph)}
+    if connected:
+        return Homes(namespaces=tuple(sorted(connected)), certain=True)
+    root = Namespace(mesh_config(graph).root_namespace)
+    return Homes(namespaces=tuple(dict.fromkeys((own, root))), certain=False)
+
+
+def _settings(rule: Object[DestinationRule]) -> Iterator[tuple[Place, ClientTls]]:
+    at = Place(rule.key) / "spec"
+    yield from _of_policy(at / "trafficPolicy", rule.spec.traffic_policy)
+    for i, subset in enumerate(rule.spec.subsets):
+        yield from _of_policy(at / "subsets" / i / "trafficPolicy", subset.traffic_policy)
+
+
+def _of_policy(at: Place, policy: TrafficPolicy | None) -> Iterator[tuple[Place, ClientTls]]:
+    if policy is None:
+        return
+    if policy.tls is not None:
+        yield at / "tls", policy.tls
+    for i, settings in enumerate(policy.port_level_settings):
+        if settings.tls is not None:
+            yield at / "portLevelSettings" / i / "tls", settings.tls
