@@ -1,4 +1,6 @@
-"""How long ``controlplane serve`` takes to be ready from 16,000 documents, 10 MB, and what it then weighs."""
+"""How long ``controlplane serve`` takes to be ready from 16,000 documents, 10 MB, and what it then
+weighs.
+"""
 
 import http.client
 import os
@@ -44,7 +46,9 @@ def is_ready(port: int) -> bool:
 
 
 def start_up(folder: Path) -> tuple[float, float]:
-    """Seconds from the start of the process until ``/readyz`` says so, and peak memory in MB then."""
+    """Seconds from the start of the process until ``/readyz`` says so, and peak memory in MB
+    then.
+    """
     admin, xds = free_port(), free_port()
     with tempfile.TemporaryDirectory() as state:
         os.chmod(state, 0o700)
@@ -75,7 +79,9 @@ def measured() -> tuple[float, float]:
 
 def main() -> None:
     seconds, peak = measured()
-    print(f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB: ready after {seconds:.2f} s, {peak:.0f} MB")
+    print(
+        f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB: ready after {seconds:.2f} s,
+        {peak:.0f} MB" )
 
 
 if __name__ == "__main__":

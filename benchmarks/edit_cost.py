@@ -1,6 +1,8 @@
-"""What one edit costs to compute at 100, 1,000 and 10,000 services, from changed text to changed resources.
+"""What one edit costs to compute at 100, 1,000 and 10,000 services, from changed text to changed
+resources.
 
-No proxy, no socket: the engine alone, for one gateway that has everything. The same four edits each time.
+No proxy, no socket: the engine alone, for one gateway that has everything. The same four edits
+each time.
 """
 
 import gc
@@ -30,7 +32,10 @@ GATEWAY = Proxy(
 )
 EDITS: dict[str, Callable[[int], tuple[str, str]]] = {
     "a route": lambda i: ("route-50.yaml", mesh.route(50, 200 + i % 300)),
-    "an endpoint": lambda i: ("workload-50.yaml", mesh.workload(50, address=f"10.9.9.{i % 250 + 1}")),
+    "an endpoint": lambda i: (
+        "workload-50.yaml",
+        mesh.workload(50, address=f"10.9.9.{i % 250 + 1}"),
+    ),
     "a DestinationRule": lambda i: ("rule-50.yaml", mesh.rule(50, 1 + i)),
     "a Service's port": lambda i: ("service-50.yaml", mesh.service(50, 9081 + i)),
 }

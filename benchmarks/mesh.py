@@ -1,6 +1,8 @@
-"""The meshes that are measured: N services with endpoints, a DestinationRule and a VirtualService each.
+"""The meshes that are measured: N services with endpoints, a DestinationRule and a VirtualService
+each.
 
-One gateway serves them all on one port by host, unless said otherwise. Deterministic, plain Istio YAML.
+One gateway serves them all on one port by host, unless said otherwise. Deterministic, plain Istio
+YAML.
 """
 
 from collections.abc import Iterator
@@ -76,7 +78,9 @@ def rule(n: int, pending: int = 1000) -> str:
 
 
 def route(n: int, status: int = 200) -> str:
-    """``/answer`` is answered by the gateway itself with ``status``: a route that shows when it is new."""
+    """``/answer`` is answered by the gateway itself with ``status``: a route that shows when it is
+    new.
+    """
     return ROUTE.format(n=n, status=status)
 
 

@@ -35,6 +35,7 @@ from controlplane.graph import Graph
 from controlplane.graph.cell import Fault
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.decode import decode
+from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Client
@@ -233,7 +234,7 @@ class Engine:
         for told in self._held_back.values():
             found.update(dict.fromkeys(told))
         found.update(dict.fromkeys(self.graph.notes()))
-        return list(found)
+        return once_per_kind(found)
 
     def spot(self, place: Place | Spot) -> Spot | None:
         """The file, line and column of a place; ``None`` when no file declares its object."""
@@ -308,14 +309,16 @@ class Engine:
             if winner.is_refused:
                 return self._restore(key) if held is None else None
             return self._remove(key) if held is not None else None
-        if held is not None and key.kind == SECRET and self._spoils(held, object_):
-            return None
+        if key.kind == SECRET and self._spoils(object_, held or self._remembered(key)):
+            return self._restore(key) if held is None else None
         return self._put(object_, winner.raw)
 
-    def _spoils(self, held: Object[Any], new: Object[Any]) -> bool:
+    def _spoils(self, new: Object[Any], before: Object[Any] | None) -> bool:
         """Whether a Secret that works would be replaced by one that Envoy or its clients refuse."""
         report = Report()
-        if is_usable(report, new, self._now) or not is_usable(Report(), held, self._now):
+        if is_usable(report, new, self._now):
+            return False
+        if before is None or not is_usable(Report(), before, self._now):
             return False
         note = "the version before stays in force"
         self._held_back[new.key] = tuple(replace(told, note=note) for told in report)
@@ -344,11 +347,13 @@ class Engine:
 
     def _restore(self, key: ObjectKey) -> bool | None:
         """Put back the version that an earlier run accepted last."""
+        raw, object_ = self._accepted.of_key(key), self._remembered(key)
+        return self._put(object_, raw) if raw is not None and object_ is not None else None
+
+    def _remembered(self, key: ObjectKey) -> Object[Any] | None:
+        """The version that an earlier run accepted last, where it is known and still good."""
         raw = self._accepted.of_key(key)
-        object_ = decode(raw, Report()) if raw is not None else None
-        if raw is None or object_ is None:
-            return None
-        return self._put(object_, raw)
+        return decode(raw, Report()) if raw is not None else None
 
     def _duplicates(self, key: ObjectKey) -> Iterator[Diagnostic]:
         place = Place(key) / "metadata" / "name"

@@ -154,6 +154,7 @@ class ControlPlane:
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         """The way of every change: files, engine, proxies; then what can wait."""
         settings = self.settings
+        gc.disable()  # until the first load is done: what it makes stays, so looking at it is vain
         async for batch in changes(settings.config, environment=settings.environment):
             began = time.perf_counter()
             edit = self.engine.apply((changed.path, changed.text) for changed in batch)
@@ -162,8 +163,8 @@ class ControlPlane:
             computed = timedelta(seconds=time.perf_counter() - began)
             self.metrics.changed(computed)
             if is_first:
-                gc.collect()
                 gc.freeze()
+                gc.enable()
             tasks.create_task(self._after(edit, began, computed, is_first=is_first))
 
     def _publish(self, edit: Edit) -> None:

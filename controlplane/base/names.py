@@ -3,6 +3,7 @@ another.
 """
 
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Final
 from typing import NewType
 
@@ -36,6 +37,14 @@ class ObjectKey:
     kind: Kind
     namespace: Namespace
     name: str
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A key is looked up far more often than it is made.
+        object.__setattr__(self, "_hash", hash((self.kind.name, self.namespace, self.name)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         return f"{self.kind.name}/{self.namespace}/{self.name}"

@@ -5,7 +5,6 @@ An index says, for one object alone, under which keys it is found and what is ke
 function asks an index and never walks a whole kind, so that its reads are what it depends on.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from collections.abc import Hashable
 from collections.abc import Iterable
@@ -75,7 +74,8 @@ class Objects:
     """
 
     graph: Graph
-    _entries: dict[tuple[Index[Any, Any], Hashable], Counter[Any]] = field(default_factory=dict)
+    _entries: dict[tuple[Index[Any, Any], Hashable], dict[Any, int]] = field(default_factory=dict)
+    """For each key of each index, its values and how many objects put them there."""
     _touched: dict[tuple[Index[Any, Any], Hashable], None] = field(default_factory=dict)
     _held: dict[ObjectKey, Object[Any]] = field(default_factory=dict)
 
@@ -107,11 +107,10 @@ class Objects:
     def settle(self) -> None:
         """Give the graph the entries that the edit changed, each once."""
         for index_, key in self._touched:
-            counter = self._entries.get((index_, key))
-            values = tuple(sorted(counter)) if counter else ()
-            if not counter:
-                self._entries.pop((index_, key), None)
-            self.graph.set(index_.input, key, values)
+            counts = self._entries[(index_, key)]
+            if not counts:
+                del self._entries[(index_, key)]
+            self.graph.set(index_.input, key, tuple(sorted(counts)))
         self._touched.clear()
 
     def _reindex(self, kind: Kind, before: Object[Any] | None, after: Object[Any] | None) -> None:
@@ -119,11 +118,12 @@ class Objects:
             old = set(index_.entries(before)) if before is not None else set()
             new = set(index_.entries(after)) if after is not None else set()
             for key, value in old - new:
-                counter = self._entries[(index_, key)]
-                counter[value] -= 1
-                if not counter[value]:
-                    del counter[value]
+                counts = self._entries[(index_, key)]
+                counts[value] -= 1
+                if not counts[value]:
+                    del counts[value]
                 self._touched[(index_, key)] = None
             for key, value in new - old:
-                self._entries.setdefault((index_, key), Counter())[value] += 1
+                counts = self._entries.setdefault((index_, key), {})
+                counts[value] = counts[value] + 1 if value in counts else 1
                 self._touched[(index_, key)] = None

@@ -1,0 +1,140 @@
+"""From the rename of a file to the first answer of a real Envoy that shows it.
+
+A VirtualService's direct response changes its status; one client with a kept connection asks again
+and again until it sees the new one. What one such question takes (the poller's floor) is
+subtracted.
+"""
+
+import http.client
+import itertools
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from pathlib import Path
+
+import mesh
+
+RUNS = 60
+SIZES = (100, 1_000)
+HOST = "service-50.example.com"
+PATIENCE = 30.0  # seconds
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until_answered(port: int, path: str, status: int, host: str = "localhost") -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            connection.request("GET", path, headers={"Host": host})
+            if connection.getresponse().status == status:
+                return
+        time.sleep(0.02)
+    raise SystemExit(f"port {port} did not answer {status} within {PATIENCE} s")
+
+
+@contextmanager
+def process(*command: str) -> Iterator[subprocess.Popen[bytes]]:
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield running
+    finally:
+        running.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(5)
+        running.kill()
+        running.wait()
+
+
+@contextmanager
+def gateway(folder: Path, services: int) -> Iterator[int]:
+    """A control plane and an Envoy that serve a mesh of ``services``; gives the gateway's port."""
+    config, state = folder / "config", folder / "state"
+    state.mkdir(mode=0o700)
+    port, xds, admin, envoy_admin = (free_port() for _ in range(4))
+    mesh.write(config, services)
+    (config / "gateway.yaml").write_text(mesh.gateway(port))
+    controlplane = [sys.executable, "-m", "controlplane"]
+    common = ["--xds", f"127.0.0.1:{xds}", "--state", str(state)]
+    serve = ["serve", "--config", str(config), "--admin", f"127.0.0.1:{admin}", *common]
+    node = ["gateway", "ingressgateway", "--namespace", "istio-system"]
+    bootstrap = ["bootstrap", *node, "--label", "istio=ingressgateway", *common]
+    bootstrap += ["--admin", f"127.0.0.1:{envoy_admin}"]
+    envoy = str(Path(sys.executable).with_name("envoy"))
+    with process(*controlplane, *serve):
+        until_answered(admin, "/readyz", 200)
+        made = subprocess.run([*controlplane, *bootstrap], check=True, capture_output=True)
+        (folder / "bootstrap.json").write_bytes(made.stdout)
+        options = ["--use-dynamic-base-id", "--disable-hot-restart", "--concurrency", "1"]
+        with process(envoy, "-c", str(folder / "bootstrap.json"), *options, "-l", "error"):
+            until_answered(port, "/answer", 200, HOST)
+            yield port
+
+
+def question(connection: http.client.HTTPConnection) -> int:
+    connection.request("GET", "/answer", headers={"Host": HOST})
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def latencies(port: int, file: Path) -> tuple[list[float], float]:
+    """Seconds from each rename to the answer that shows it, and the median of one question."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    floor = []
+    for _ in range(200):
+        started = time.perf_counter()
+        question(connection)
+        floor.append(time.perf_counter() - started)
+    took = []
+    statuses = itertools.cycle(range(201, 299))
+    for _ in range(RUNS):
+        wanted = next(statuses)
+        while wanted in (204, 205):
+            wanted = next(statuses)
+        beside = file.with_name(f".{file.name}.new")
+        beside.write_text(mesh.route(50, wanted))
+        time.sleep(0.05)
+        started = time.perf_counter()
+        os.rename(beside, file)
+        while question(connection) != wanted:
+            pass
+        took.append(time.perf_counter() - started)
+    return took, statistics.median(floor)
+
+
+def measured() -> dict[int, tuple[float, float, float]]:
+    """For each size: median and 90th percentile over the floor, and the floor, in seconds."""
+    figures = {}
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as folder, gateway(Path(folder), size) as port:
+            took, floor = latencies(port, Path(folder) / "config/000/route-50.yaml")
+        over = sorted(t - floor for t in took)
+        figures[size] = (statistics.median(over), over[int(len(over) * 0.9)], floor)
+    return figures
+
+
+def main() -> None:
+    for size, (median, late, floor) in measured().items():
+        print(
+            f"{size:,} services and VirtualServices: {median * 1e3:.2f} ms median, "
+            f"{late * 1e3:.2f} ms 90th percentile, over a floor of {floor * 1e3:.2f} ms"
+        )
+
+
+if __name__ == "__main__":
+    main()
