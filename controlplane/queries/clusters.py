@@ -42,7 +42,7 @@ from controlplane.queries.rules import governing_rules
 from controlplane.queries.rules import merged_rule
 from controlplane.queries.rules import mesh_policy
 from controlplane.queries.rules import policy_for
-from controlplane.queries.services import service
+from controlplane.queries.services import service_for
 from controlplane.queries.services import service_of
 from controlplane.translate.backend import CONNECT_TIMEOUT
 from controlplane.translate.backend import DNS_REFRESH
@@ -109,7 +109,7 @@ def destinations(graph: Graph, host: Host, client: Reach) -> tuple[Destination, 
 
     Runs again when the declarations of the host, or which rules govern it, change.
     """
-    found = service(graph, host, client.viewpoint.namespace)
+    found = service_for(graph, host, client.viewpoint.namespace, client.role)
     if found is None or found.resolution is Resolution.ALIAS:
         return ()
     rules = governing_rules(graph, host, found.namespace, client.viewpoint)

@@ -43,7 +43,7 @@ from controlplane.model.traffic_policy import merged_rules
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
-from controlplane.queries.services import service
+from controlplane.queries.services import service_for
 from controlplane.translate.istio.destination_rule import destination_rule
 from controlplane.translate.istio.traffic_policy import connection_pool
 from controlplane.translate.istio.traffic_policy import outlier_detection
@@ -286,7 +286,7 @@ def rule_for(graph: Graph, client: Client, host: Host) -> DestinationRule | None
     """The rule that governs a host for a client, merged; ``None`` where the client sees no such
     service.
     """
-    found = service(graph, host, client.namespace)
+    found = service_for(graph, host, client.namespace, client.role)
     if found is None:
         return None
     seen_from = viewpoint(graph, client.namespace, client.labels)

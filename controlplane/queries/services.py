@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from typing import Final
+from typing import assert_never
 
 from controlplane.base.names import Host
 from controlplane.base.names import Kind
@@ -20,6 +21,7 @@ from controlplane.kinds.core.configuration import NAMESPACE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
+from controlplane.model.proxy import Role
 from controlplane.model.service import Origin
 from controlplane.model.service import Service
 from controlplane.queries.mesh import mesh_config
@@ -79,13 +81,35 @@ def service(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
     A Service comes before ServiceEntries; of those, one exported to the namespace by name before a
     public one, then the oldest. A gateway does not prefer its own namespace.
     """
-    seen = [
+    return min(_seen(graph, host, namespace), key=_order, default=None)
+
+
+@derived
+def sidecar_service(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
+    """The service that ``host`` is for a sidecar in ``namespace``: its own namespace's comes first,
+    then a Service, then the oldest.
+    """
+    seen = _seen(graph, host, namespace)
+    return min(seen, key=lambda found: (found.namespace != namespace, _order(found)), default=None)
+
+
+def service_for(graph: Graph, host: Host, namespace: Namespace, role: Role) -> Service | None:
+    """The service that ``host`` is for proxies of a role in ``namespace``."""
+    match role:
+        case Role.GATEWAY:
+            return service(graph, host, namespace)
+        case Role.SIDECAR:
+            return sidecar_service(graph, host, namespace)
+    assert_never(role)
+
+
+def _seen(graph: Graph, host: Host, namespace: Namespace) -> list[Service]:
+    return [
         found
         for declaring in _declaring_namespaces(graph, host)
         if (found := service_of(graph, host, declaring)) is not None
         and found.visibility.admits(namespace)
     ]
-    return min(seen, key=_order, default=None)
 
 
 def _declaring_namespaces(graph: Graph, host: Host) -> tuple[Namespace, ...]:

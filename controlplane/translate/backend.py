@@ -169,7 +169,9 @@ def discovery(
     match service.resolution:
         case Resolution.ENDPOINTS:
             return Discovered()
-        case Resolution.HEADLESS | Resolution.NONE:
+        case Resolution.HEADLESS:
+            return Discovered() if role is Role.GATEWAY else OriginalDestination()
+        case Resolution.NONE:
             return Discovered() if role is Role.GATEWAY else _original(port)
         case Resolution.DNS | Resolution.DNS_ROUND_ROBIN:
             return _looked_up(service, mesh, known, families)
@@ -184,8 +186,11 @@ def passes_through(policy: TrafficPolicy) -> bool:
 
 def members(part: Part, endpoints: tuple[Endpoint, ...], node: str) -> tuple[Endpoint, ...]:
     """The endpoints of the subset; those not ready only where Envoy is never to panic, and those on
-    other nodes than the client's ``node`` unless the service is for its own node alone.
+    other nodes than the client's ``node`` unless the service is for its own node alone. None takes
+    the mesh's mutual TLS where the policy says something else.
     """
+    if part.policy.tls is not None and not isinstance(part.policy.tls, MeshMutual):
+        endpoints = tuple(replace(endpoint, takes_mutual_tls=False) for endpoint in endpoints)
     wanted = part.subset.labels if part.subset is not None else ()
     keeps_unready = part.policy.outlier is None or part.policy.outlier.min_health_percent == 0
     return tuple(

@@ -63,6 +63,15 @@ def test_visibility(text: str, namespace: str | None) -> None:
     assert seen(text) == namespace
 
 
+def test_a_sidecar_prefers_its_own_namespace() -> None:
+    text = entry("a", "edge") + entry("b", "a-first")
+    sidecar = Client(role=Role.SIDECAR, namespace=EDGE)
+
+    found = Declared(text).clusters(sidecar)["outbound|80||api.partner.com"]
+
+    assert found["metadata"]["filter_metadata"]["istio"]["services"][0]["namespace"] == "edge"
+
+
 def test_a_service_comes_before_service_entries() -> None:
     kubernetes = """
 apiVersion: v1
