@@ -91,6 +91,11 @@ class Connection:
             types=tuple(self._type_status(type_url) for type_url in PUSH_ORDER),
         )
 
+    def waiting_since(self, moment: datetime) -> tuple[TypeUrl, ...]:
+        """The types whose next generation has been held back by an answer since ``moment``."""
+        late = [type_url for type_url, since in self.since.items() if since < moment]
+        return tuple(type_url for type_url in late if self.session.holds_back(type_url))
+
     def _type_status(self, type_url: TypeUrl) -> TypeStatus:
         rejected = self.session.rejections(type_url)
         return TypeStatus(

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
+from controlplane.model.tls import files_of
 from controlplane.xds.conversation import DeltaRequest
 from controlplane.xds.conversation import Output
 from controlplane.xds.ledger import NO_NAMES
 from controlplane.xds.ledger import WILDCARD_BY_SILENCE
 from controlplane.xds.ledger import Flight
 from controlplane.xds.ledger import Ledger
+from controlplane.xds.ledger import trial_groups
 from controlplane.xds.payload import Payload
 from controlplane.xds.payload import Variant
 from controlplane.xds.payload import delta
@@ -58,7 +60,7 @@ class DeltaSession(Session):
         else:
             self._compare(ledger, request)
         if not ledger.wildcard:
-            ledger.given = self._snapshot.shelf(ledger.type_url)
+            ledger.given = ledger.target
         ledger.due |= ledger.owed if ledger.wildcard else ledger.owed & ledger.names
         ledger.owed = NO_NAMES
 
@@ -72,7 +74,7 @@ class DeltaSession(Session):
 
     def _compare(self, ledger: Ledger, request: DeltaRequest) -> None:
         """Make due what differs from what the client holds, note what is gone."""
-        target = self._snapshot.shelf(ledger.type_url)
+        target = ledger.target
         scope = ledger.names.union(target) if ledger.wildcard else ledger.names
         ledger.due |= {
             name
@@ -93,7 +95,7 @@ class DeltaSession(Session):
             ledger.wildcard = False
         elif "*" in added and ledger.type_url is not TypeUrl.SECRET:
             ledger.wildcard = ledger.greeting = True
-            ledger.due |= frozenset(self._snapshot.shelf(ledger.type_url))
+            ledger.due |= frozenset(ledger.target)
         if ledger.wildcard:
             # The client does not know whether a name it dropped is still covered by the wildcard.
             ledger.due |= ledger.names & dropped
@@ -105,11 +107,11 @@ class DeltaSession(Session):
         ledger.names = _without(ledger.names | added if ledger.names else added, dropped)
         ledger.due = ledger.due | added if ledger.due else added
 
-    def _answer(self, ledger: Ledger, target: Shelf[Resource]) -> tuple[Payload, ...]:
+    def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:
         # A listener may take over the address of one that goes: in one message Envoy removes first.
         takes_over = ledger.gone and ledger.type_url is TypeUrl.LISTENER
         gone = frozenset(filter(ledger.covers, ledger.gone)) if takes_over else NO_NAMES
-        given, scope, due = ledger.given, ledger.scope, ledger.due
+        given, target, scope, due = ledger.given, ledger.target, ledger.scope, ledger.due
 
         def worked_out(form: Form) -> tuple[Payload, ...]:
             put = [n for n, _ in self._shared.change(given, target).put if ledger.covers(n)]
@@ -135,13 +137,15 @@ class DeltaSession(Session):
     def _payloads(
         self, type_url: TypeUrl, put: list[str], due: Names, gone: Names, form: Form
     ) -> tuple[Payload, ...]:
-        """One response, and one more for each resource that some proxy refused."""
+        """One response, and one more for each resource that some proxy refused, or may."""
         resources, alone, unknown = list[Resource](), list[Resource](), set[str]()
         for name in {*put, *due}:
             resource = form(name) or (_absence(type_url, name) if name in due else None)
             if resource is None:
                 unknown.update({name} & due)
-            elif self._shared.is_rejected(type_url, resource):
+            elif self._shared.is_rejected(type_url, resource) or files_of(name) is not None:
+                # Envoy opens the files of a secret when it comes; refused and sent again, it is
+                # taken unread (its hash is known), so the culprit could not be found by trial.
                 alone.append(resource)
             else:
                 resources.append(resource)
@@ -160,8 +164,8 @@ class DeltaSession(Session):
         return self._shared.answer(question, lambda: (delta(type_url, (), names),))[0]
 
     def _suspend(self, ledger: Ledger, flight: Flight, error: str) -> None:
-        ledger.trials.extend(self._groups(flight, error))
-        ledger.tried_before = flight.before
+        if len(flight.payload.fresh) > 1:
+            ledger.trials.extend(trial_groups(flight.payload.fresh, error))
 
     def _trial(self, ledger: Ledger, names: Names) -> Payload | None:
         forms = [self._form(ledger, name, ledger.given) for name in sorted(names)]

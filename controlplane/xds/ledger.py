@@ -30,10 +30,9 @@ Source: xDS protocol, "How the client specifies what resources to return".
 
 @dataclass(slots=True)
 class Flight:
-    """A response on its way. ``before`` is what the client had been given until then."""
+    """A response on its way."""
 
     payload: Payload
-    before: Shelf[Resource]
     awaited: bool
     is_trial: bool
 
@@ -60,18 +59,22 @@ class Held:
 class Ledger:
     """The account of one type on one stream.
 
+    ``target`` is what the client is to have.
     Whatever is in scope was given to the client as it is in ``given``, but for what is ``held`` or
-    ``suspended``. ``due`` names must be answered whatever their version. ``owed`` are endpoints of
-    clusters that were sent before any endpoints were asked for. ``gone`` is what the client still
-    has and what is to be removed once nothing refers to it. ``greeting``: an empty answer is due.
+    ``suspended``; ``acked`` is the last of these that it answered completely. ``due`` names must be
+    answered whatever their version. ``owed`` are endpoints of clusters that were sent before any
+    endpoints were asked for. ``gone`` is what the client still has and what is to be removed once
+    nothing refers to it. ``greeting``: an empty answer is due.
     """
 
     type_url: TypeUrl
+    target: Shelf[Resource] = NOTHING
     asked: bool = False
     wildcard: bool = False
     named: bool = False
     names: Names = NO_NAMES
     given: Shelf[Resource] = NOTHING
+    acked: Shelf[Resource] = NOTHING
     due: Names = NO_NAMES
     owed: Names = NO_NAMES
     greeting: bool = False
@@ -79,7 +82,6 @@ class Ledger:
     held: dict[str, Held] = field(default_factory=dict)
     suspended: dict[str, Resource | None] = field(default_factory=dict)
     trials: deque[Names] = field(default_factory=deque)
-    tried_before: Shelf[Resource] = NOTHING
     flights: dict[Nonce, Flight] = field(default_factory=dict)
     last: Nonce = NO_NONCE
     patient: bool = True
@@ -91,6 +93,12 @@ class Ledger:
 
     def covers(self, name: str) -> bool:
         return self.wildcard or name in self.names
+
+    @property
+    def is_stirred(self) -> bool:
+        """Whether anything happened since the last response that may need another one."""
+        news = self.given is not self.target or self.due or self.greeting
+        return self.asked and bool(news)
 
     @property
     def awaiting(self) -> int:
@@ -125,11 +133,11 @@ class Ledger:
             flight.awaited = False
         self.patient = False
 
-    def form(self, name: str, base: Shelf[Resource]) -> Resource | None:
-        """The form of ``name`` in ``base`` that this client takes."""
+    def form(self, name: str, resource: Resource | None) -> Resource | None:
+        """What this client takes instead of ``resource``, mostly that itself."""
         if name in self.suspended:
             return self.suspended[name]
-        resource, held = base.get(name), self.held.get(name)
+        held = self.held.get(name)
         if resource is not None and held is not None and resource.version in held.versions:
             return held.good
         return resource
@@ -143,10 +151,10 @@ class Ledger:
         held.now = Rejected(self.type_url, name, resource.version, error)
         return True
 
-    def good(self, name: str, before: Shelf[Resource]) -> Resource | None:
+    def good(self, name: str) -> Resource | None:
         """The last form of ``name`` that the client took, as far as this stream knows."""
         held = self.held.get(name)
-        return held.good if held is not None else before.get(name)
+        return held.good if held is not None else self.acked.get(name)
 
     def accept(self, payload: Payload) -> None:
         """The client took ``payload``: what it holds by these names is good.
@@ -161,9 +169,9 @@ class Ledger:
                 if wanted is None or wanted.version == resource.version:
                     held.now = None
 
-    def refuse(self, resource: Resource, before: Shelf[Resource], error: str) -> Rejected:
+    def refuse(self, resource: Resource, error: str) -> Rejected:
         """The client refused this one resource: hold it at its last good form."""
-        good = self.good(resource.name, before)
+        good = self.good(resource.name)
         if good is not None and good.version == resource.version:
             good = None  # it was only now subscribed to: the client never had it
         held = self.held.setdefault(resource.name, Held(good))

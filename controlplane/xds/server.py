@@ -34,7 +34,6 @@ from controlplane.xds.delta import DeltaSession
 from controlplane.xds.node import Identity
 from controlplane.xds.node import proxy_of
 from controlplane.xds.payload import Variant
-from controlplane.xds.session import PUSH_ORDER
 from controlplane.xds.shared import Shared
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.sotw import SotwSession
@@ -186,6 +185,8 @@ class XdsServer:
             fault = StreamFault(grpc.StatusCode.INTERNAL, "the control plane failed on this stream")
             log.exception("stream failed", peer=context.peer())
         if fault is not None:
+            # A client that does not read sees its status when it does; one that does not even read
+            # from its socket answers no ping and is dropped with its connection.
             await context.abort(fault.code, fault.text)
 
     async def _converse(
@@ -283,17 +284,15 @@ class XdsServer:
                 self._happened(stream, stream.connection.session.arrived())
 
     async def _watch(self) -> None:
-        """Let types go on whose answers are overdue."""
+        """Let types go on whose answers are overdue, end streams whose clients do not read."""
         while True:
             await asyncio.sleep(WATCH_INTERVAL)
             overdue = self._clock() - ACK_DEADLINE
             for stream in tuple(self._streams):
-                for type_url in PUSH_ORDER:
-                    since = stream.connection.since.get(type_url)
-                    session = stream.connection.session
-                    if since is not None and since < overdue and session.holds_back(type_url):
-                        with _contained(stream):
-                            self._happened(stream, session.tire(type_url))
+                stream.expire()
+                for type_url in stream.connection.waiting_since(overdue):
+                    with _contained(stream):
+                        self._happened(stream, stream.connection.session.tire(type_url))
 
 
 def _first(faults: ExceptionGroup[StreamFault]) -> StreamFault:

@@ -26,7 +26,6 @@ from controlplane.xds.ledger import NO_NAMES
 from controlplane.xds.ledger import TRIAL_WIDTH
 from controlplane.xds.ledger import Flight
 from controlplane.xds.ledger import Ledger
-from controlplane.xds.ledger import trial_groups
 from controlplane.xds.payload import Payload
 from controlplane.xds.shared import Names
 from controlplane.xds.shared import Shared
@@ -50,6 +49,7 @@ REMOVAL_ORDER: Final = (
 )
 """What refers goes before what it refers to."""
 
+REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
 REFERRED_TO: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.SECRET})
 NO_SECRETS: Final[Mapping[str, Resource]] = MappingProxyType({})
 
@@ -69,10 +69,9 @@ class Session(ABC):
         self._shared = shared
         self._snapshot = snapshot
         self._own = own
-        self._own_given = own
         self._opening = True
         self._nonces = 0
-        self._ledgers = {type_url: Ledger(type_url) for type_url in PUSH_ORDER}
+        self._ledgers = {t: Ledger(t, snapshot.shelf(t)) for t in PUSH_ORDER}
         self._push_order = tuple(self._ledgers.values())
 
     # Events
@@ -82,10 +81,15 @@ class Session(ABC):
         if snapshot is self._snapshot:
             return ()
         self._snapshot = snapshot
+        for ledger in self._push_order:
+            ledger.target = snapshot.shelf(ledger.type_url)
         return tuple(self._flush())
 
     def replace_own(self, own: Mapping[str, Resource]) -> tuple[Output, ...]:
         """The proxy's own secrets, which no snapshot holds, are ``own`` from now on."""
+        ledger, older = self._ledgers[TypeUrl.SECRET], self._own
+        changed = {name for name in {*older, *own} if older.get(name) != own.get(name)}
+        ledger.due |= changed & ledger.names
         self._own = own
         return tuple(self._flush())
 
@@ -124,20 +128,16 @@ class Session(ABC):
     @property
     def settled(self) -> bool:
         """Whether the client has answered everything that the newest snapshot means for it."""
-        return all(
-            not ledger.due
-            and not ledger.trials
-            and ledger.last not in ledger.flights
-            and ledger.given is self._snapshot.shelf(ledger.type_url)
-            for ledger in self._push_order
-            if ledger.asked
-        )
+        for ledger in self._push_order:
+            if ledger.is_stirred or ledger.trials or ledger.last in ledger.flights:
+                return False
+        return True
 
     # What the variants say
 
     @abstractmethod
-    def _answer(self, ledger: Ledger, target: Shelf[Resource]) -> tuple[Payload, ...]:
-        """The responses that bring ``ledger`` to ``target`` and answer what is due."""
+    def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:
+        """The responses that bring ``ledger`` to its target and answer what is due."""
 
     @abstractmethod
     def _removal(self, ledger: Ledger) -> Payload | None:
@@ -154,76 +154,57 @@ class Session(ABC):
     # The way of one flush
 
     def _flush(self) -> Iterator[Output]:
-        clusters_wait = False
+        clusters_wait = others_wait = False
         for ledger in self._push_order:
             if ledger.trials:
                 yield from self._send_trials(ledger)
-            if ledger.busy:
-                clusters_wait |= ledger.type_url is TypeUrl.CLUSTER and self._has_news(ledger)
+            if not ledger.is_stirred:
+                continue
             # A new route may name a cluster that still waits its turn; endpoints refer to nothing.
-            elif not (clusters_wait and ledger.type_url in (TypeUrl.LISTENER, TypeUrl.ROUTE)):
+            if ledger.busy or (clusters_wait and ledger.type_url in REFERRING):
+                waits = self._has_news(ledger)
+                clusters_wait |= waits and ledger.type_url is TypeUrl.CLUSTER
+                others_wait |= waits
+            else:
                 yield from self._put(ledger)
-        if not any(self._has_news(ledger) for ledger in self._push_order):
+        if not others_wait and any(ledger.gone for ledger in self._push_order):
             yield from self._remove()
 
     def _has_news(self, ledger: Ledger) -> bool:
-        target = self._snapshot.shelf(ledger.type_url)
+        """Whether ``ledger`` has more to send than removals."""
         if ledger.due:
             return True
-        if not ledger.asked or ledger.given is target:
-            return False
-        put = self._shared.change(ledger.given, target).put
+        put = self._shared.change(ledger.given, ledger.target).put
         return any(ledger.covers(name) for name, _ in put)
 
     def _put(self, ledger: Ledger) -> Iterator[Output]:
-        target = self._snapshot.shelf(ledger.type_url)
-        self._renew_own(ledger)
-        if not ledger.asked or not (ledger.given is not target or ledger.due or ledger.greeting):
-            return
-        before = ledger.given
-        self._bid_farewell(ledger, target)
-        payloads = self._answer(ledger, target)
-        ledger.given, ledger.due, ledger.greeting = target, NO_NAMES, False
+        self._bid_farewell(ledger)
+        payloads = self._answer(ledger)
+        ledger.given, ledger.due, ledger.greeting = ledger.target, NO_NAMES, False
         for payload in payloads:
-            yield self._send(ledger, payload, before)
+            yield self._send(ledger, payload)
 
-    def _renew_own(self, ledger: Ledger) -> None:
-        """Own secrets that were replaced are due."""
-        if ledger.type_url is TypeUrl.SECRET and self._own_given is not self._own:
-            older, newer = self._own_given, self._own
-            names = sorted({*older, *newer})
-            changed = (n for n in names if ledger.covers(n) and older.get(n) != newer.get(n))
-            ledger.due |= frozenset(changed)
-            self._own_given = newer
-
-    def _bid_farewell(self, ledger: Ledger, target: Shelf[Resource]) -> None:
-        """Note what the client has in scope and ``target`` has not; forget what came back."""
-        for name in self._shared.change(ledger.given, target).removed:
+    def _bid_farewell(self, ledger: Ledger) -> None:
+        """Note what the client has in scope and the target has not; forget what came back."""
+        for name in self._shared.change(ledger.given, ledger.target).removed:
             if ledger.covers(name):
                 ledger.leave(name, self._form(ledger, name, ledger.given))
-        for name in [name for name in ledger.gone if name in target] if ledger.gone else ():
+        for name in [name for name in ledger.gone if name in ledger.target]:
             del ledger.gone[name]
 
-    def _send(
-        self,
-        ledger: Ledger,
-        payload: Payload,
-        before: Shelf[Resource],
-        *,
-        is_trial: bool = False,
-    ) -> Send:
+    def _send(self, ledger: Ledger, payload: Payload, *, is_trial: bool = False) -> Send:
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         if ledger.type_url is TypeUrl.CLUSTER:
             self._owe_endpoints(payload.fresh)
         awaited = ledger.patient or is_trial
-        ledger.depart(nonce, Flight(payload, before, awaited, is_trial))
+        ledger.depart(nonce, Flight(payload, awaited, is_trial))
         return Send(ledger.type_url, nonce, payload)
 
     def _owe_endpoints(self, clusters: Names) -> None:
         """A cluster that was sent warms until it gets endpoints; Envoy asks only for new ones."""
         ledger = self._ledgers[TypeUrl.ENDPOINT]
-        names = self._shared.endpoints(clusters, self._snapshot.shelf(TypeUrl.ENDPOINT))
+        names = self._shared.endpoints(clusters, ledger.target)
         if ledger.asked:
             ledger.due = names if not ledger.due else ledger.due | names
         else:
@@ -240,7 +221,7 @@ class Session(ABC):
             payload = self._removal(ledger)
             ledger.gone.clear()
             if payload is not None:
-                yield self._send(ledger, payload, ledger.given)
+                yield self._send(ledger, payload)
 
     def _referrers_are_new(self) -> bool:
         """Whether listeners and routes are all in their newest form with the client."""
@@ -266,6 +247,8 @@ class Session(ABC):
             yield Acked(ledger.type_url, nonce)
         else:
             yield from self._refused(ledger, nonce, flight, error)
+        if not ledger.flights and not ledger.trials:
+            ledger.acked = ledger.given
 
     def _refused(
         self, ledger: Ledger, nonce: Nonce, flight: Flight, error: str
@@ -276,7 +259,7 @@ class Session(ABC):
                 ledger.gone[name] = None
         if len(suspects) == 1:
             self._shared.reject(ledger.type_url, suspects[0].name, suspects[0].version)
-            yield ledger.refuse(suspects[0], flight.before, error)
+            yield ledger.refuse(suspects[0], error)
         else:
             yield Refused(ledger.type_url, nonce, error)
         self._suspend(ledger, flight, error)
@@ -285,19 +268,14 @@ class Session(ABC):
         while ledger.trials and ledger.awaiting < self.trial_width:
             payload = self._trial(ledger, ledger.trials.popleft())
             if payload is not None:
-                yield self._send(ledger, payload, ledger.tried_before, is_trial=True)
-
-    def _groups(self, flight: Flight, error: str) -> tuple[Names, ...]:
-        if len(flight.payload.fresh) < 2:
-            return ()
-        return trial_groups(flight.payload.fresh, error)
+                yield self._send(ledger, payload, is_trial=True)
 
     def _form(self, ledger: Ledger, name: str, base: Shelf[Resource]) -> Resource | None:
         """The form of ``name`` for this proxy: its own secrets come before those of the mesh."""
         if ledger.type_url is TypeUrl.SECRET and (own := self._own.get(name)) is not None:
             held = ledger.held.get(name)
             return held.good if held is not None and own.version in held.versions else own
-        return ledger.form(name, base)
+        return ledger.form(name, base.get(name))
 
     def _is_plain(self, ledger: Ledger) -> bool:
         """Whether this proxy's answer is the one that every proxy with the same question gets."""

@@ -16,6 +16,7 @@ from controlplane.xds.ledger import NO_NONCE
 from controlplane.xds.ledger import WILDCARD_BY_SILENCE
 from controlplane.xds.ledger import Flight
 from controlplane.xds.ledger import Ledger
+from controlplane.xds.ledger import trial_groups
 from controlplane.xds.payload import Payload
 from controlplane.xds.payload import Variant
 from controlplane.xds.payload import nothing_named
@@ -63,7 +64,7 @@ class SotwSession(Session):
             ledger.greeting = bool(ledger.names) or ledger.wildcard
             ledger.given = NOTHING
         else:
-            ledger.given = self._snapshot.shelf(ledger.type_url)
+            ledger.given = ledger.target
 
     def _resubscribe(self, ledger: Ledger, request: SotwRequest) -> None:
         """Added names are answered though they were sent before; dropped ones need no answer."""
@@ -82,10 +83,11 @@ class SotwSession(Session):
         if names != ledger.names:
             ledger.names = names - {"*"} if "*" in names else names
 
-    def _answer(self, ledger: Ledger, target: Shelf[Resource]) -> tuple[Payload, ...]:
+    def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:
+        target = ledger.target
         if ledger.type_url not in WHOLE:
             ledger.gone.clear()
-        if not self._is_plain(ledger):
+        if not self._is_plain(ledger) or ledger.flights:
             found = self._payloads(ledger, target)
         else:
             gone = frozenset(ledger.gone)
@@ -106,7 +108,8 @@ class SotwSession(Session):
                 return ()
             # A cluster that is gone stays until the routes no longer refer to it.
             kept = ledger.gone if ledger.type_url is TypeUrl.CLUSTER else {}
-            return (self._whole(ledger, target, fresh, kept),)
+            suspect = fresh | self._unanswered(ledger)
+            return (self._whole(ledger, target, suspect, kept),)
         resources = self._forms(ledger, fresh | ledger.due, target)
         return (state(ledger.type_url, resources, fresh),) if resources else ()
 
@@ -119,8 +122,12 @@ class SotwSession(Session):
     ) -> Payload:
         names = ledger.names.union(target) if ledger.wildcard else ledger.names
         forms = [self._form(ledger, name, target) for name in names]
-        forms += [resource for name, resource in kept.items() if ledger.covers(name)]
+        forms += [ledger.form(name, form) for name, form in kept.items() if ledger.covers(name)]
         return state(ledger.type_url, [form for form in forms if form is not None], fresh)
+
+    def _unanswered(self, ledger: Ledger) -> Names:
+        """What is repeated and was never acknowledged is as suspect as what is new."""
+        return frozenset(name for f in ledger.flights.values() for name in f.payload.fresh)
 
     def _forms(self, ledger: Ledger, names: Names, target: Shelf[Resource]) -> list[Resource]:
         """Known names as they are, unknown ones as empty resources where the type has such."""
@@ -134,7 +141,7 @@ class SotwSession(Session):
         """Whole types are said again without what is gone; in the others nobody refers to it."""
         if ledger.type_url not in WHOLE or not any(map(ledger.covers, ledger.gone)):
             return None
-        return self._whole(ledger, ledger.given, NO_NAMES, {})
+        return self._whole(ledger, ledger.given, self._unanswered(ledger), {})
 
     def _suspend(self, ledger: Ledger, flight: Flight, error: str) -> None:
         """Go back to what was good, then offer the suspects again group by group.
@@ -142,13 +149,12 @@ class SotwSession(Session):
         A whole type is said once more in the end, as Envoy may have applied any part of what it
         refused, and is left alone when it refuses what it had taken before.
         """
-        groups = self._groups(flight, error)
-        if groups:
-            names = sorted(flight.payload.fresh)
-            ledger.suspended |= {name: ledger.good(name, flight.before) for name in names}
-            if not ledger.trials:
-                ledger.tried_before = flight.before
-            ledger.trials.extendleft(reversed(groups))
+        suspects = flight.payload.fresh
+        if len(suspects) > 1:
+            if ledger.type_url in WHOLE:
+                suspects |= self._unanswered(ledger)
+            ledger.suspended |= {name: ledger.good(name) for name in sorted(suspects)}
+            ledger.trials.extendleft(reversed(trial_groups(suspects, error)))
         elif ledger.type_url in WHOLE and flight.payload.fresh and not ledger.trials:
             ledger.trials.append(NO_NAMES)
 
@@ -159,6 +165,7 @@ class SotwSession(Session):
         for name in names:
             ledger.suspended.pop(name, None)
         if ledger.type_url in WHOLE:
-            return self._whole(ledger, ledger.given, names, ledger.gone)
+            suspects = (names | self._unanswered(ledger)).difference(ledger.suspended)
+            return self._whole(ledger, ledger.given, suspects, ledger.gone)
         forms = self._forms(ledger, names, ledger.given)
         return state(ledger.type_url, forms, names) if forms else None

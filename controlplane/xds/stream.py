@@ -5,6 +5,7 @@ shared payload for each type. It is closed when a write takes longer than ``WRIT
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -20,6 +21,14 @@ from controlplane.xds.wire import StreamFault
 WRITE_DEADLINE: Final = 10.0  # seconds
 
 
+class ClientIsDeaf(StreamFault):
+    """A response could not be written in time."""
+
+    def __init__(self, deadline: float) -> None:
+        text = f"the client did not read a response within {deadline:g} s"
+        super().__init__(grpc.StatusCode.DEADLINE_EXCEEDED, text)
+
+
 class Channel(Protocol):
     """The reading and writing half of ``grpc.aio.ServicerContext``, in bytes."""
 
@@ -29,13 +38,19 @@ class Channel(Protocol):
 
 
 class Stream:
-    """A live stream. ``heard`` is called with the bytes of each request after the first."""
+    """A live stream. A write may take ``deadline`` seconds."""
 
-    def __init__(self, channel: Channel, connection: Connection) -> None:
+    def __init__(
+        self, channel: Channel, connection: Connection, deadline: float = WRITE_DEADLINE
+    ) -> None:
         self.connection = connection
+        self._deadline = deadline
         self._channel = channel
         self._outbox: deque[Send] = deque()
         self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._writing: float | None = None
+        self._expired = False
 
     def emit(self, outputs: tuple[Output, ...]) -> None:
         """Queue what is to be written."""
@@ -49,18 +64,26 @@ class Stream:
             heard(body)
 
     async def write(self) -> None:
-        """Write what is queued, for ever; raises ``StreamFault`` when the client does not read."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._outbox:
-                send = self._outbox.popleft()
-                await self._write(send.payload.message(send.nonce))
-
-    async def _write(self, message: bytes) -> None:
+        """Write what is queued, for ever; raises ``ClientIsDeaf`` once it was ``expire``d."""
+        self._writer = asyncio.current_task()
         try:
-            async with asyncio.timeout(WRITE_DEADLINE):
-                await self._channel.write(message)
-        except TimeoutError as error:
-            text = f"a response could not be written within {WRITE_DEADLINE:g} s"
-            raise StreamFault(grpc.StatusCode.DEADLINE_EXCEEDED, text) from error
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._outbox:
+                    send = self._outbox.popleft()
+                    self._writing = time.monotonic()
+                    await self._channel.write(send.payload.message(send.nonce))
+                    self._writing = None
+        except asyncio.CancelledError:
+            if not self._expired:
+                raise
+            raise ClientIsDeaf(self._deadline) from None
+
+    def expire(self) -> None:
+        """End the stream if its client does not read; a look from time to time is cheap."""
+        since = self._writing
+        overdue = since is not None and time.monotonic() - since > self._deadline
+        if overdue and self._writer is not None and not self._expired:
+            self._expired = True
+            self._writer.cancel()
