@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from os.path import relpath
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +81,8 @@ def main() -> int:
     upstream = TOP / "samples/upstream/server.py"
     services = subprocess.Popen([sys.executable, str(upstream), *SERVICES])
     folders = (TOP / "samples/mesh", TOP / "samples/endpoints-loopback", CERTIFICATES)
-    configs = [option for folder in folders for option in ("--config", str(folder))]
+    # As seen from here, so that what is said of a file names it as a person would.
+    configs = [option for folder in folders for option in ("--config", relpath(folder))]
     serving = subprocess.Popen([*CONTROLPLANE, "up", *configs, "--state", str(STATE)])
     for number in (signal.SIGTERM, signal.SIGINT):
         # From a terminal all three have the signal already; from a script only this process has.
