@@ -18,6 +18,7 @@ from controlplane.base.names import PortNumber
 from controlplane.base.places import Place
 from controlplane.base.shelf import Shelf
 from controlplane.base.shelf import shelf
+from controlplane.envoy.listeners.listener import framed_chain
 from controlplane.envoy.listeners.listener import gateway_listener
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph
@@ -79,7 +80,17 @@ def listeners(graph: Graph, client: Client) -> Shelf[Resource]:
 def listener(graph: Graph, client: Client, address: Address) -> Resource | None:
     """The listener at one address, encoded; ``None`` where nothing is served there."""
     opened = opened_listener(graph, client, address)
-    return gateway_listener(opened, settings(graph, client.metadata)) if opened else None
+    if opened is None:
+        return None
+    found = (framed(graph, chain, client.metadata) for chain in opened.chains)
+    chains = [chain for chain in found if chain is not None]
+    return gateway_listener(opened, settings(graph, client.metadata), chains)
+
+
+@guarded
+def framed(graph: Graph, chain: Chain, metadata: Labels) -> bytes | None:
+    """One chain, encoded once for all listeners that have it; an edit of others leaves it."""
+    return framed_chain(chain, settings(graph, metadata))
 
 
 @derived

@@ -3,6 +3,7 @@
 Source: envoy/config/listener/v3/listener.proto, listener_components.proto.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 from typing import assert_never
@@ -27,7 +28,9 @@ from controlplane.envoy.listeners.tls_context import downstream_tls
 from controlplane.envoy.packing import packed
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource
+from controlplane.envoy.resource import encoded
+from controlplane.envoy.resource import length_delimited
+from controlplane.envoy.resource import resource_of_bytes
 from controlplane.model.listening import Address
 from controlplane.model.listening import Chain
 from controlplane.model.listening import ForwardStream
@@ -35,22 +38,31 @@ from controlplane.model.listening import Listener
 from controlplane.model.listening import ListenerSettings
 from controlplane.model.listening import RouteRequests
 
+_CHAINS: Final = ListenerMessage.FILTER_CHAINS_FIELD_NUMBER
 HANDSHAKE_TIMEOUT: Final = timedelta(seconds=15)
 """istiod's PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT."""
 _FIRST_READ: Final = 512
 """Bytes of the first look for a ClientHello, as Istio; it grows when more are needed."""
 
 
-def gateway_listener(listener: Listener, settings: ListenerSettings) -> Resource:
-    return resource(TypeUrl.LISTENER, listener.name, _listener(listener, settings))
+def framed_chain(chain: Chain, settings: ListenerSettings) -> bytes:
+    """One chain in its place of a listener; raises ``RuleBroken``."""
+    return length_delimited(_CHAINS, encoded(_chain(chain, settings)))
 
 
-def _listener(listener: Listener, settings: ListenerSettings) -> ListenerMessage:
+def gateway_listener(
+    listener: Listener, settings: ListenerSettings, chains: Iterable[bytes]
+) -> Resource:
+    """A listener: its head, then its framed chains, so that none is encoded again for another."""
+    head = encoded(_head(listener, settings))
+    return resource_of_bytes(TypeUrl.LISTENER, listener.name, b"".join((head, *chains)))
+
+
+def _head(listener: Listener, settings: ListenerSettings) -> ListenerMessage:
     log = settings.access_log
     return ListenerMessage(
         name=listener.name,
         address=_address(listener.address),
-        filter_chains=[_chain(chain, settings) for chain in listener.chains],
         per_connection_buffer_limit_bytes=UInt32Value(value=settings.buffer_limit)
         if settings.buffer_limit is not None
         else None,

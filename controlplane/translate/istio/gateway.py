@@ -6,7 +6,6 @@ Source: https://istio.io/latest/docs/reference/config/networking/gateway/
 from typing import Final
 
 from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.codes import ODD_PROTOCOL
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import Host
@@ -72,10 +71,6 @@ def _server(
     *,
     tls_defaults: MeshTls | None,
 ) -> Server:
-    if spec.default_endpoint:
-        report.add(
-            NOT_SUPPORTED_YET, at / "defaultEndpoint", "defaultEndpoint is not supported yet"
-        )
     return Server(
         place=at,
         gateway=f"{gateway.namespace}/{gateway.name}",
