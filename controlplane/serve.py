@@ -124,6 +124,7 @@ class ControlPlane:
             authenticate=self._authenticate,
             own_secrets=self._own_secrets,
             clock=clock,
+            traffic=self.metrics,
         )
         self.overview = LiveOverview(self.engine, self.world, self.server.connections, self.metrics)
         self._known: set[Diagnostic] = set()

@@ -25,10 +25,12 @@ from controlplane.envoy.resource import Resource
 from controlplane.model.proxy import Proxy
 from controlplane.xds.connections import Connection
 from controlplane.xds.connections import Connections
+from controlplane.xds.conversation import Acked
 from controlplane.xds.conversation import DeltaRequest
 from controlplane.xds.conversation import Output
 from controlplane.xds.conversation import Refused
 from controlplane.xds.conversation import Rejected
+from controlplane.xds.conversation import Send
 from controlplane.xds.conversation import SotwRequest
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.node import Identity
@@ -38,6 +40,8 @@ from controlplane.xds.shared import Shared
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.sotw import SotwSession
 from controlplane.xds.stream import Stream
+from controlplane.xds.stream import Traffic
+from controlplane.xds.stream import Uncounted
 from controlplane.xds.wire import Requests
 from controlplane.xds.wire import StreamFault
 from controlplane.xds.wire import sotw
@@ -66,9 +70,13 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # So is one that does not read from its socket and so holds a response in our memory.
+    ("grpc.http2.ping_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
 )
+
+UNCOUNTED: Final = Uncounted()
 
 log = structlog.stdlib.get_logger("xds")
 
@@ -103,8 +111,10 @@ class XdsServer:
         authenticate: Authenticate,
         own_secrets: OwnSecrets,
         clock: Callable[[], datetime],
+        traffic: Traffic = UNCOUNTED,
     ) -> None:
         self.connections = Connections(clock)
+        self._traffic = traffic
         self._engine = engine
         self._authenticate = authenticate
         self._own_secrets = own_secrets
@@ -180,10 +190,10 @@ class XdsServer:
             await self._converse(variant, context)
         except* StreamFault as faults:
             fault = _first(faults)
-            log.warning("stream closed", peer=context.peer(), reason=fault.text)
+            log.warning("stream_closed", peer=context.peer(), reason=fault.text)
         except* Exception:
             fault = StreamFault(grpc.StatusCode.INTERNAL, "the control plane failed on this stream")
-            log.exception("stream failed", peer=context.peer())
+            log.exception("stream_failed", peer=context.peer())
         if fault is not None:
             # A client that does not read sees its status when it does; one that does not even read
             # from its socket answers no ping and is dropped with its connection.
@@ -203,18 +213,18 @@ class XdsServer:
         proxy = proxy_of(node, identity)
         await self._engine.ready.wait()
         connection = self._connection(variant, proxy, node.id, context.peer(), identity)
-        stream = Stream(context, connection)
+        stream = Stream(context, connection, self._traffic)
         self._streams[stream] = identity
         self.connections.joined(connection)
         log.info(
-            "proxy connected", proxy=proxy.name, namespace=proxy.namespace, peer=context.peer()
+            "proxy_connected", proxy=proxy.name, namespace=proxy.namespace, peer=context.peer()
         )
         try:
             await self._live(variant, stream, first)
         finally:
             del self._streams[stream]
             self.connections.left(connection)
-            log.info("proxy disconnected", proxy=proxy.name, namespace=proxy.namespace)
+            log.info("proxy_disconnected", proxy=proxy.name, namespace=proxy.namespace)
 
     async def _live(self, variant: Variant, stream: Stream, first: bytes) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -262,7 +272,7 @@ class XdsServer:
             case SotwRequest(), SotwSession() as session:
                 self._happened(stream, session.receive(request))
             case str(), _:
-                log.info("type not served", proxy=connection.proxy.name, type_url=request[:200])
+                log.info("type_not_served", proxy=connection.proxy.name, type_url=request[:200])
             case _:
                 raise AssertionError("a session of one variant got a request of the other")
 
@@ -272,11 +282,25 @@ class XdsServer:
         for output in outputs:
             match output:
                 case Rejected(name=name, error=error):
-                    _log_refusal(stream, output, resource=name, error=error)
+                    self._refused(stream, output, resource=name, error=error)
                 case Refused(error=error):
-                    _log_refusal(stream, output, resource=None, error=error)
-                case _:
+                    self._refused(stream, output, resource=None, error=error)
+                case Send() | Acked():
                     pass
+
+    def _refused(
+        self, stream: Stream, output: Rejected | Refused, *, resource: str | None, error: str
+    ) -> None:
+        proxy = stream.connection.proxy
+        self._traffic.rejected(output.type_url)
+        log.warning(
+            "configuration_rejected",
+            proxy=proxy.name,
+            namespace=proxy.namespace,
+            type=output.type_url.name.lower(),
+            resource=resource,
+            error=error,
+        )
 
     def _arrived(self, stream: Stream) -> None:
         if stream in self._streams:
@@ -308,18 +332,4 @@ def _contained(stream: Stream) -> Iterator[None]:
     try:
         yield
     except Exception:
-        log.exception("stream failed", proxy=stream.connection.proxy.name)
-
-
-def _log_refusal(
-    stream: Stream, output: Rejected | Refused, *, resource: str | None, error: str
-) -> None:
-    proxy = stream.connection.proxy
-    log.warning(
-        "configuration rejected",
-        proxy=proxy.name,
-        namespace=proxy.namespace,
-        type=output.type_url.name.lower(),
-        resource=resource,
-        error=error,
-    )
+        log.exception("stream_failed", proxy=stream.connection.proxy.name)

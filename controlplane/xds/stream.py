@@ -13,6 +13,7 @@ from typing import Protocol
 
 import grpc
 
+from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.connections import Connection
 from controlplane.xds.conversation import Output
 from controlplane.xds.conversation import Send
@@ -37,13 +38,36 @@ class Channel(Protocol):
     async def write(self, message: bytes, /) -> None: ...
 
 
+class Traffic(Protocol):
+    """Who counts what goes over the streams."""
+
+    def sent(self, type_url: TypeUrl, size: int) -> None:
+        """A response of ``size`` bytes was written to one proxy."""
+
+    def rejected(self, type_url: TypeUrl) -> None:
+        """A proxy refused a response."""
+
+
+class Uncounted:
+    """Nobody counts."""
+
+    def sent(self, type_url: TypeUrl, size: int) -> None: ...
+
+    def rejected(self, type_url: TypeUrl) -> None: ...
+
+
 class Stream:
     """A live stream. A write may take ``deadline`` seconds."""
 
     def __init__(
-        self, channel: Channel, connection: Connection, deadline: float = WRITE_DEADLINE
+        self,
+        channel: Channel,
+        connection: Connection,
+        traffic: Traffic,
+        deadline: float = WRITE_DEADLINE,
     ) -> None:
         self.connection = connection
+        self._traffic = traffic
         self._deadline = deadline
         self._channel = channel
         self._outbox: deque[Send] = deque()
@@ -73,8 +97,10 @@ class Stream:
                 while self._outbox:
                     send = self._outbox.popleft()
                     self._writing = time.monotonic()
-                    await self._channel.write(send.payload.message(send.nonce))
+                    message = send.payload.message(send.nonce)
+                    await self._channel.write(message)
                     self._writing = None
+                    self._traffic.sent(send.type_url, len(message))
         except asyncio.CancelledError:
             if not self._expired:
                 raise

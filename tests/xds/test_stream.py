@@ -17,6 +17,7 @@ from controlplane.xds.payload import Variant
 from controlplane.xds.shared import Shared
 from controlplane.xds.stream import ClientIsDeaf
 from controlplane.xds.stream import Stream
+from controlplane.xds.stream import Uncounted
 from tests.support.conversations import delta
 from tests.support.conversations import world
 
@@ -53,7 +54,7 @@ async def writing(deadline: float) -> AsyncIterator[tuple[Stream, Pipe, "asyncio
         session=session,
     )
     pipe = Pipe()
-    stream = Stream(pipe, connection, deadline)
+    stream = Stream(pipe, connection, Uncounted(), deadline)
     task = asyncio.ensure_future(stream.write())
     stream.emit(session.receive(delta("CDS")))
     stream.emit(session.receive(delta("LDS")))
