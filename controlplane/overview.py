@@ -169,15 +169,14 @@ class LiveOverview:
         return self._metrics.exposition()
 
     def _shown(self, resource: Resource, sources: Mapping[Resource, tuple[Source, ...]]) -> Shown:
-        message = _decoded(packed(resource))
-        _hide_keys(message)
+        message = message_of(resource)
         rules: tuple[RuleSpot, ...] = ()
         if isinstance(message, RouteConfiguration):
             rules = tuple(rule_spots(self._engine, message))
         return Shown(
             name=resource.name,
             version=resource.version,
-            resource=MessageToDict(message, preserving_proto_field_name=True),
+            resource=json_of(message),
             sources=sources.get(resource, ()),
             rules=rules,
         )
@@ -206,6 +205,19 @@ def _rejected(
 ) -> RejectedResource:
     found = next((s for r, s in sources.items() if r.name == rejection.name), ())
     return RejectedResource(type=type_, name=rejection.name, error=rejection.error, sources=found)
+
+
+def message_of(resource: Resource) -> Message:
+    """What a proxy was sent, without keys."""
+    message = _decoded(packed(resource))
+    _hide_keys(message)
+    return message
+
+
+def json_of(message: Message) -> Json:
+    """``message`` as protobuf's JSON, fields named as in the proto files."""
+    found: Json = MessageToDict(message, preserving_proto_field_name=True)
+    return found
 
 
 def _decoded(any_: AnyMessage) -> Message:

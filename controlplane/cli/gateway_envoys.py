@@ -54,6 +54,9 @@ class Tended:
     wanted: bool
 
 
+NOTHING_TENDED: Final = Tended(started=(), stopped=(), wanted=True)
+
+
 class GatewayEnvoys:
     """Knows which gateways have an Envoy."""
 
@@ -62,10 +65,6 @@ class GatewayEnvoys:
         self._concurrency = concurrency
         self._clock = clock
         self._running: dict[GatewayProxy, Running] = {}
-
-    @property
-    def proxies(self) -> tuple[GatewayProxy, ...]:
-        return tuple(sorted(self._running))
 
     @property
     def pids(self) -> Set[int]:

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Set
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
 import msgspec
+from envoy.config.listener.v3.listener_pb2 import Listener
 
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
@@ -15,6 +17,7 @@ from controlplane.cli import news
 from controlplane.cli.curl import Roots
 from controlplane.cli.curl import trials
 from controlplane.cli.engine_files import EngineFiles
+from controlplane.cli.gateway_envoys import NOTHING_TENDED
 from controlplane.cli.gateway_envoys import GatewayEnvoys
 from controlplane.cli.gateway_envoys import Running
 from controlplane.cli.output import Segment
@@ -24,11 +27,17 @@ from controlplane.cli.ports import holders
 from controlplane.cli.proxies import RejectedResource
 from controlplane.cli.proxies import State
 from controlplane.cli.proxies import state_of
-from controlplane.cli.sent import Configuration
 from controlplane.cli.sent import configuration
 from controlplane.cli.shown import shown
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import packed
 from controlplane.identity.authority import kept_authority
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
+from controlplane.overview import json_of
+from controlplane.overview import message_of
 from controlplane.serve import ControlPlane
 from controlplane.serve import Reload
 from controlplane.xds.snapshot import Snapshot
@@ -70,14 +79,18 @@ class Session:
 
     async def _after(self, reload: Reload) -> None:
         show(self._news(reload))
-        tended = await self._gateways.tend(self._plane)
+        edited = {key.kind for key in (*reload.edit.put, *reload.edit.removed)}
+        tended = NOTHING_TENDED
+        if reload.is_first or edited & {GATEWAY, SERVICE}:
+            tended = await self._gateways.tend(self._plane)
         self._snapshots = self._current()
         show(news.gone(str(proxy)) for proxy in tended.stopped)
         if not tended.wanted and (tended.stopped or reload.is_first):
             show([news.no_gateway()])
         rejections = list(self._rejections())
         for running in tended.started:
-            show(self._opened(running))
+            show([news.gateway(str(running.proxy), running.admin_port, running.log)])
+            show(await self._to_try(running))
         show(rejections)
         show(self._shared_ports())
 
@@ -95,7 +108,8 @@ class Session:
             refused=edit.refused,
             paths=edit.paths,
         )
-        self._objects = (self._objects | set(edit.put)) - set(edit.removed)
+        self._objects.update(edit.put)
+        self._objects.difference_update(edit.removed)
         if reload.is_first:
             yield news.loaded(engine.object_count, self._plane.settings.config, reload.computed)
         else:
@@ -115,6 +129,8 @@ class Session:
 
     def _rejections(self) -> Iterator[Line]:
         """What proxies reject now and did not before, and what those still connected take again."""
+        if not self._rejected and not self._plane.server.connections.refusing:
+            return
         state = self._state()
         now = [(str(p.proxy), rejected) for p in state.proxies for rejected in p.rejected]
         before, self._rejected = self._rejected, frozenset(now)
@@ -141,12 +157,11 @@ class Session:
         """Ports that others listen on too; looked for when the gateways' ports are others."""
         rejected = {r.name for _, r in self._rejected}
         ports: dict[int, list[str]] = {}
-        for proxy in self._gateways.proxies:
-            sent = self._sent(str(proxy), "listeners")
-            for listener in (sent.listeners or ()) if sent is not None else ():
-                address = listener.resource.address.socket_address
-                if address is not None and listener.name not in rejected:
-                    ports.setdefault(address.port_value, []).append(f"gateway {proxy}")
+        for proxy, snapshot in self._snapshots.items():
+            for name, resource in snapshot.shelf(TypeUrl.LISTENER).items():
+                port = _port(resource)
+                if port and name not in rejected:
+                    ports.setdefault(port, []).append(f"gateway {proxy.name}.{proxy.namespace}")
         if ports == self._ports:
             return
         self._ports = ports
@@ -157,22 +172,17 @@ class Session:
         }
         yield from news.shared_ports({p: who for p, who in everyone.items() if len(who) > 1})
 
-    def _opened(self, running: Running) -> Iterator[Line]:
-        """Where an Envoy is, and commands to try."""
-        proxy = str(running.proxy)
-        yield news.gateway(proxy, running.admin_port, running.log)
-        sent = self._sent(proxy, "all")
-        if sent is None:
-            yield news.not_connected(proxy, running.log)
-            return
-        rejected = {r.name for of, r in self._rejected if of == proxy}
-        found = trials(sent, self._roots(), without=rejected)
-        first = list(islice(found, TRIALS_SHOWN))
-        yield from news.to_try(first, more=sum(1 for _ in found))
-
-    def _sent(self, proxy: str, part: str) -> Configuration | None:
-        found = self._plane.overview.config(proxy, part)
-        return None if found is None else configuration(msgspec.to_builtins(found))
+    async def _to_try(self, running: Running) -> list[Line]:
+        """Commands to try; they are found on another thread, because a mesh may be large."""
+        name = str(running.proxy)
+        snapshot = next(
+            (s for p, s in self._snapshots.items() if f"{p.name}.{p.namespace}" == name), None
+        )
+        if snapshot is None:
+            return [news.not_connected(name, running.log)]
+        rejected = frozenset(r.name for of, r in self._rejected if of == name)
+        roots = self._roots()
+        return await asyncio.to_thread(_to_try, name, snapshot, roots, rejected)
 
     def _roots(self) -> Roots:
         """The authority's certificate, in a file that curl can be told of."""
@@ -181,3 +191,22 @@ class Session:
         file = (state.path / "root.pem").resolve()
         file.write_bytes(authority.trust_bundle)
         return Roots(authority.roots, file)
+
+
+def _to_try(proxy: str, snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:
+    parts = {"listeners": TypeUrl.LISTENER, "routes": TypeUrl.ROUTE, "secrets": TypeUrl.SECRET}
+    document = {
+        part: [
+            {"name": name, "resource": json_of(message_of(resource))}
+            for name, resource in sorted(snapshot.shelf(type_url).items())
+        ]
+        for part, type_url in parts.items()
+    }
+    found = trials(configuration({"proxy": proxy, **document}), roots, without=rejected)
+    first = list(islice(found, TRIALS_SHOWN))
+    return list(news.to_try(first, more=sum(1 for _ in found)))
+
+
+def _port(resource: Resource) -> int:
+    """The port that a listener is on; 0 for one on a path."""
+    return Listener.FromString(packed(resource).value).address.socket_address.port_value

@@ -139,6 +139,11 @@ class Connections:
         """The proxies that are connected now, each once."""
         return tuple(dict.fromkeys(c.proxy for c in self._in_order()))
 
+    @property
+    def refusing(self) -> bool:
+        """Whether a connected proxy refuses anything."""
+        return any(c.session.rejections(t) for c in self._connections for t in PUSH_ORDER)
+
     def states(self) -> tuple[ProxyStatus, ...]:
         """What is known of every connected proxy, by namespace and name."""
         return tuple(connection.status() for connection in self._in_order())
