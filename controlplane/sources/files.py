@@ -25,6 +25,7 @@ from watchfiles import Change
 from watchfiles._rust_notify import RustNotify
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
+from controlplane.sources.inotify import Hints
 from controlplane.sources.tree import Changed
 from controlplane.sources.tree import Moment
 from controlplane.sources.tree import Tree
@@ -33,6 +34,7 @@ from controlplane.sources.watched import Watched
 
 RESCAN: Final = timedelta(seconds=2)
 POLLING: Final = 0.3  # seconds between scans where there are no events; watchfiles' own default
+_SOON: Final = 2  # milliseconds to wait for watchfiles' batch after the kernel's hint
 _STEP: Final = 1  # milliseconds between watchfiles' looks at its queue; the latency of a change
 _BATCH: Final = 50  # milliseconds at most until events that keep coming are handed out
 
@@ -98,8 +100,8 @@ class _Watch:
             if notify is None:
                 self._stop.wait(min(POLLING, self._timeout() / 1000))
             else:
-                with notify:
-                    self._follow(notify, watched)
+                with notify, Hints(watched.all) as hints:
+                    self._follow(notify, hints, watched)
 
     def _notify(self, watched: Watched) -> RustNotify | None:
         try:
@@ -111,10 +113,12 @@ class _Watch:
             self._polling = True
             return None
 
-    def _follow(self, notify: RustNotify, watched: Watched) -> None:
+    def _follow(self, notify: RustNotify, hints: Hints, watched: Watched) -> None:
         """Look where events hint at, until other folders have to be watched."""
         while not watched.is_outdated():
-            found = notify.watch(_BATCH, _STEP, self._timeout(), self._stop)
+            self._look_at(hints.wait(self._timeout()), watched)
+            timeout = _SOON if hints.work else self._timeout()
+            found = notify.watch(_BATCH, _STEP, timeout, self._stop)
             if found in ("stop", "signal"):
                 self._stop.set()
                 return
@@ -125,6 +129,15 @@ class _Watch:
                 self._glance(events, watched)
             if watched.are_lost(events):
                 return
+
+    def _look_at(self, completed: frozenset[str], watched: Watched) -> None:
+        """Read known files that were closed or renamed into place just now."""
+        known = sorted(watched.shown(path) for path in completed if watched.knows(path))
+        if known:
+            now = _now()
+            looks = (self._tree.glance(path, now, replaced=True) for path in known)
+            if batch := tuple(change for change in looks if change is not None):
+                self._tell(batch)
 
     def _scan(self) -> None:
         if batch := self._tree.scan(_now()):
