@@ -23,7 +23,9 @@ from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
 from controlplane.kinds.object import Object
+from controlplane.model.proxy import Client
 from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Role
 from controlplane.model.proxy import labels_of
 from controlplane.model.server import PassTls
 from controlplane.model.server import Server
@@ -34,6 +36,7 @@ from controlplane.queries.credentials import reading
 from controlplane.queries.gateways import Shape
 from controlplane.queries.gateways import gateway_servers
 from controlplane.queries.gateways import tell_conflicts
+from controlplane.queries.listeners import tell_streams
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -70,6 +73,10 @@ def gateway_faults(graph: Graph, key: ObjectKey) -> None:
     selector = labels_of(dict(gateway.spec.selector))
     tell_conflicts(graph, Shape(selector))
     homes = _homes(graph, key.namespace, selector)
+    if not homes.certain:
+        # No proxy has these listeners, so nothing is said of them unless one is made up.
+        root = Namespace(mesh_config(graph).root_namespace)
+        tell_streams(graph, Client(role=Role.GATEWAY, namespace=root, labels=selector))
     for server in gateway_servers(graph, key):
         _check_routes(graph, report, server)
         _check_secrets(graph, report, homes, gateway, server)

@@ -127,6 +127,17 @@ def opened_listener(graph: Graph, client: Client, address: Address) -> Listener 
 
 
 @derived
+def tell_streams(graph: Graph, client: Client) -> None:
+    """Has it noted which routes lose their SNI to others, where TLS passes through; reads nothing
+    else, so that who reads it runs no more often.
+    """
+    for at in addresses(graph, shape(client)):
+        opened = door(graph, shape(client), at)
+        if opened is not None and any(isinstance(s.service, PassTls) for s in opened.servers):
+            opened_listener(graph, client, at)
+
+
+@derived
 def listener_secrets(graph: Graph, client: Client) -> tuple[SecretName, ...]:
     """The secrets that a client's listeners ask for, sorted."""
     if client.role is not Role.GATEWAY:
