@@ -173,6 +173,7 @@ class Connections:
         """``revision`` is what every session has been given from now on."""
         self._published = revision
         self._behind |= self._connections
+        self._wake()
 
     def noted(self, connection: Connection, outputs: tuple[Output, ...]) -> None:
         """An event of ``connection`` had these outputs."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from datetime import UTC
 from datetime import datetime
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -23,9 +24,12 @@ from controlplane.base.names import Namespace
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import resource
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.certificates import xds_credential
 from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
+from controlplane.sources.state import StateDirectory
 from controlplane.xds.connections import Standing
 from controlplane.xds.server import XdsServer
 from controlplane.xds.snapshot import Snapshot
@@ -74,6 +78,7 @@ class Rig:
     server: XdsServer
     channel: "grpc.aio.Channel"
     secrets: dict[str, Resource]
+    port: int
 
     def change(self, revision: int, *clusters: Resource) -> None:
         self.engine.now = snapshot(revision, {TypeUrl.CLUSTER: clusters})
@@ -99,7 +104,7 @@ def by_token(metadata: Mapping[str, str]) -> Identity | None:
 
 
 @asynccontextmanager
-async def rig(*clusters: Resource) -> AsyncIterator[Rig]:
+async def rig(*clusters: Resource, tls: tuple[bytes, bytes] | None = None) -> AsyncIterator[Rig]:
     engine = FixedEngine(snapshot(1, {TypeUrl.CLUSTER: clusters}))
     engine.ready.set()
     secrets: dict[str, Resource] = {}
@@ -109,10 +114,10 @@ async def rig(*clusters: Resource) -> AsyncIterator[Rig]:
         own_secrets=lambda *_: dict(secrets),
         clock=lambda: datetime.now(UTC),
     )
-    port = await server.start("127.0.0.1:0", None)
+    port = await server.start("127.0.0.1:0", tls)
     server.publish(1)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield Rig(engine, server, channel, secrets)
+        yield Rig(engine, server, channel, secrets, port)
     await server.stop()
 
 
@@ -302,13 +307,41 @@ async def test_a_proxy_that_leaves_is_no_longer_waited_for() -> None:
         assert len(r.server.connections) == 0
 
 
+async def test_over_tls_only_those_who_trust_the_authority_are_served(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    authority = kept_authority(StateDirectory(tmp_path / "state").authority, now)
+    credential = xds_credential(authority, ("localhost",), now)
+    async with rig(cluster("a"), tls=(credential.key, credential.chain)) as r:
+        trusting = grpc.ssl_channel_credentials(authority.trust_bundle)
+        async with (
+            grpc.aio.secure_channel(f"localhost:{r.port}", trusting) as channel,
+            delta_stream(channel, WITH_TOKEN) as client,
+        ):
+            await client.ask("CDS", node=NODE)
+            assert [sent.name for sent in (await client.response()).resources] == ["a"]
+
+        async with (
+            grpc.aio.secure_channel(f"localhost:{r.port}", grpc.ssl_channel_credentials()) as other,
+            delta_stream(other, WITH_TOKEN) as stranger,
+        ):
+            assert (await stranger.ended())[0] is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_revision_is_acknowledged_when_nobody_is_connected() -> None:
+    async with rig() as r:
+        waiting = asyncio.ensure_future(r.server.connections.acknowledged(2))
+        await asyncio.sleep(0)
+        r.change(2)
+
+        await asyncio.wait_for(waiting, 5)
+
+
 async def test_a_port_that_is_taken_is_said_so() -> None:
     async with rig() as r:
-        port = await r.server.start("127.0.0.1:0", None)
-        with pytest.raises(ListenFailed, match=rf"cannot listen on 127.0.0.1:{port} for xDS"):
+        with pytest.raises(ListenFailed, match=rf"cannot listen on 127.0.0.1:{r.port} for xDS"):
             await XdsServer(
                 r.engine,
                 authenticate=by_token,
                 own_secrets=lambda *_: {},
                 clock=lambda: datetime.now(UTC),
-            ).start(f"127.0.0.1:{port}", None)
+            ).start(f"127.0.0.1:{r.port}", None)
