@@ -50,6 +50,7 @@ from controlplane.translate.istio.stream_routes import tls_rules
 from controlplane.translate.kubernetes.secret import ReadKeyPair
 
 _CLOSED: Final = "this server closes every connection"
+_OTHER: Final = "this server shows its other certificate only"
 
 
 @index(SERVICE)
@@ -147,7 +148,8 @@ def _check_secrets(
     ]
     missing = False
     for place, name in zip(places, tls.certificates, strict=True):
-        found = found_credentials(graph, report, homes, place, name, consequence=_CLOSED)
+        consequence = _CLOSED if len(places) == 1 else _OTHER
+        found = found_credentials(graph, report, homes, place, name, consequence=consequence)
         missing = missing or not found
         for credential in found:
             _check_names(graph, report, place, credential, server)

@@ -1,5 +1,6 @@
 """Real handshakes with a gateway in every mode of ``servers[].tls``."""
 
+import hashlib
 import socket
 import ssl
 from collections.abc import Iterator
@@ -32,6 +33,12 @@ EXPIRED = ROOT.leaf(
     "expired.shop.example", valid=(datetime.now(UTC) - 9 * DAY, datetime.now(UTC) - DAY)
 )
 
+
+def digest(leaf: Leaf) -> str:
+    """The SHA-256 of a certificate, in hex."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf.certificate)).hexdigest()
+
+
 SERVERS = {
     "simple": "mode: SIMPLE, credentialName: shop",
     "mutual": "mode: MUTUAL, credentialName: shop",
@@ -44,6 +51,10 @@ SERVERS = {
     "missing": "mode: SIMPLE, credentialName: missing",
     "expired": "mode: SIMPLE, credentialName: expired",
     "turned": "mode: SIMPLE, credentialName: turned",
+    "first": "mode: SIMPLE, credentialNames: [shop, never]",
+    "second": "mode: SIMPLE, credentialNames: [never, shop]",
+    "pinned": f"mode: MUTUAL, credentialName: shop, verifyCertificateHash: ['{digest(ALICE)}']",
+    "nobody": "mode: MUTUAL, credentialName: shop, verifyCertificateHash: [nonsense]",
 }
 MESH = """
 apiVersion: networking.istio.io/v1
@@ -189,6 +200,11 @@ def doors(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         ("istio", "istio", 200),
         ("istio", "alice", "refused"),
         ("istio", None, "refused"),
+        ("first", None, 200),
+        ("second", None, 200),
+        ("pinned", "alice", 200),
+        ("pinned", "bob", "refused"),
+        ("nobody", "alice", "refused"),
         ("missing", None, "refused"),
         ("expired", None, "refused"),
     ],
