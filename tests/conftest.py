@@ -6,7 +6,6 @@ import pytest
 
 from tests.support.mesh import Mesh
 from tests.support.mesh import running_mesh
-from tests.support.network import can_isolate
 from tests.support.network import own_network
 
 
@@ -16,15 +15,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write what proxies get into each case's expected.yaml; read the diff",
     )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where networks cannot be separated, tests with a real Envoy share one worker."""
-    if can_isolate():
-        return
-    for item in items:
-        if item.get_closest_marker("envoy") or item.get_closest_marker("compose"):
-            item.add_marker(pytest.mark.xdist_group("one network"))
 
 
 @pytest.fixture(scope="module")

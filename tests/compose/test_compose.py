@@ -11,7 +11,7 @@ from tests.support.compose import LOOPBACK
 from tests.support.compose import Rig
 from tests.support.compose import running_rig
 
-pytestmark = [pytest.mark.compose, pytest.mark.xdist_group("compose")]
+pytestmark = pytest.mark.compose
 
 
 @pytest.fixture(scope="module")

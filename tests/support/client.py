@@ -45,9 +45,12 @@ class Answer:
 
 def _trusting(trust: str | None, client: tuple[str, str] | None) -> ssl.SSLContext:
     """A client's TLS: ``trust`` is a PEM of roots, ``client`` the files of certificate and key."""
-    context = ssl.create_default_context(cadata=trust) if trust else ssl.SSLContext()
-    context.check_hostname = bool(trust)
-    context.verify_mode = ssl.CERT_REQUIRED if trust else ssl.CERT_NONE
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if trust:
+        context.load_verify_locations(cadata=trust)
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     if client:
         context.load_cert_chain(*client)
     return context
