@@ -38,6 +38,7 @@ from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
 from controlplane.overview import json_of
 from controlplane.overview import message_of
+from controlplane.serve import ANALYSED_AT_ONCE
 from controlplane.serve import ControlPlane
 from controlplane.serve import Reload
 from controlplane.xds.snapshot import Snapshot
@@ -78,11 +79,14 @@ class Session:
                 await self._after(reload)
 
     async def _after(self, reload: Reload) -> None:
-        show(self._news(reload))
+        show([self._news(reload)])
+        if not reload.is_first:
+            show(await self._diagnosed())
         edited = {key.kind for key in (*reload.edit.put, *reload.edit.removed)}
         tended = NOTHING_TENDED
         if reload.is_first or edited & {GATEWAY, SERVICE}:
             tended = await self._gateways.tend(self._plane)
+            show(await self._diagnosed())
         self._snapshots = self._current()
         show(news.gone(str(proxy)) for proxy in tended.stopped)
         if not tended.wanted and (tended.stopped or reload.is_first):
@@ -99,7 +103,7 @@ class Session:
         assert self._planes, "reloads come after the start"
         return self._planes[0]
 
-    def _news(self, reload: Reload) -> Iterator[Line]:
+    def _news(self, reload: Reload) -> Line:
         engine, edit = self._plane.engine, reload.edit
         changes = news.Changes(
             added=tuple(key for key in edit.put if key not in self._objects),
@@ -111,12 +115,23 @@ class Session:
         self._objects.update(edit.put)
         self._objects.difference_update(edit.removed)
         if reload.is_first:
-            yield news.loaded(engine.object_count, self._plane.settings.config, reload.computed)
-        else:
-            yield news.reloaded(changes, reload, affected=self._affected())
-        yield from news.diagnostics(shown(reload.found, EngineFiles(engine)))
+            return news.loaded(engine.object_count, self._plane.settings.config, reload.computed)
+        return news.reloaded(changes, reload, affected=self._affected())
+
+    async def _diagnosed(self) -> list[Line]:
+        """What is wrong now and was not when last told of, and what is no more."""
+        plane, engine = self._plane, self._plane.engine
+        if engine.met_others:  # what is wrong depends on which gateways there are
+            plane.server.publish(engine.set_clock(self._clock()))
+        while engine.analyse(ANALYSED_AT_ONCE):
+            await asyncio.sleep(0)
         before, self._diagnostics = self._diagnostics, tuple(engine.diagnostics())
-        yield from news.fixed(before, self._diagnostics)
+        known = set(before)
+        found = [diagnostic for diagnostic in self._diagnostics if diagnostic not in known]
+        return [
+            *news.diagnostics(shown(found, EngineFiles(engine))),
+            *news.fixed(before, self._diagnostics),
+        ]
 
     def _affected(self) -> int:
         """How many connected proxies get something else than before."""
