@@ -3,7 +3,6 @@ weighs.
 """
 
 import http.client
-import os
 import re
 import socket
 import statistics
@@ -51,7 +50,7 @@ def start_up(folder: Path) -> tuple[float, float]:
     """
     admin, xds = free_port(), free_port()
     with tempfile.TemporaryDirectory() as state:
-        os.chmod(state, 0o700)
+        Path(state).chmod(0o700)
         command = [sys.executable, "-m", "controlplane", "serve", "--config", str(folder)]
         command += ["--xds", f"127.0.0.1:{xds}", "--admin", f"127.0.0.1:{admin}", "--state", state]
         started = time.perf_counter()
@@ -80,8 +79,9 @@ def measured() -> tuple[float, float]:
 def main() -> None:
     seconds, peak = measured()
     print(
-        f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB: ready after {seconds:.2f} s,
-        {peak:.0f} MB" )
+        f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB: "
+        f"ready after {seconds:.2f} s, {peak:.0f} MB"
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ subtracted.
 
 import http.client
 import itertools
-import os
 import signal
 import socket
 import statistics
@@ -110,7 +109,7 @@ def latencies(port: int, file: Path) -> tuple[list[float], float]:
         beside.write_text(mesh.route(50, wanted))
         time.sleep(0.05)
         started = time.perf_counter()
-        os.rename(beside, file)
+        beside.rename(file)
         while question(connection) != wanted:
             pass
         took.append(time.perf_counter() - started)

@@ -81,7 +81,7 @@ UNKNOWN_GATEWAY: Final = _dangling(
 UNKNOWN_DELEGATE: Final = _dangling(
     "CP0305", "the rule delegates to a VirtualService that is not there, or not to be seen"
 )
-HOST_NOT_SERVED: Final = _warning("CP0306", "no server of the Gateway has the VirtualService's host")
+HOST_NOT_SERVED: Final = _warning("CP0306", "no server of the Gateway has the rule's host")
 SHADOWED_RULE: Final = _warning("CP0307", "an earlier rule takes every request of this one")
 ROUTE_REFUSED: Final = _dangling("CP0309", "Envoy would refuse the route")
 

@@ -1,1 +1,1 @@
-"""The neutral model becomes Envoy messages and then bytes; nothing here knows what the user wrote."""
+"""The neutral model becomes Envoy messages, then bytes; nothing here knows what the user wrote."""

@@ -36,6 +36,5 @@ def faults_of(graph: Graph, key: ObjectKey) -> None:
     """Notes the diagnostics of one object; runs again when something that the object refers to
     changes.
     """
-    look = _FAULTS[key.kind] if key.kind in _FAULTS else None
-    if look is not None:
-        look(graph, key)
+    if key.kind in _FAULTS:
+        _FAULTS[key.kind](graph, key)

@@ -1,1 +1,1 @@
-"""The only readers of the world: files and the state directory. They give text and know no kinds."""
+"""The readers of the world: files and the state directory. They give text and know no kinds."""
