@@ -215,3 +215,13 @@ def test_state_of_the_world_offers_routes_alone() -> None:
 
     assert lines == ["1 RDS refused: no", "2 RDS +r1"]
     assert said(session.receive(sotw("RDS", "r s", nonce="2"))) == ["ack 2 RDS", "3 RDS +s1"]
+
+
+def test_a_secret_that_names_files_goes_alone_for_envoy_takes_it_unread_the_second_time() -> None:
+    files = "file-cert:/c~/k"
+    session = DeltaSession(Shared(), world(1, SDS=f"a1 b1 {files}1"))
+    session.arrived()
+
+    answers = said(session.receive(delta("SDS", f"a b {files}")))
+
+    assert answers == ["1 SDS +a1 +b1", f"2 SDS +{files}1"]
