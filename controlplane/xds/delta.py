@@ -52,16 +52,18 @@ class DeltaSession(Session):
         silent = not request.subscribe and ledger.type_url in WILDCARD_BY_SILENCE
         asks_all = bool(EVERYTHING & request.subscribe - request.unsubscribe)
         ledger.wildcard = (silent or asks_all) and ledger.type_url is not TypeUrl.SECRET
-        ledger.names = _without(request.subscribe, request.unsubscribe | EVERYTHING)
+        explicit = _without(request.subscribe, request.unsubscribe | EVERYTHING)
+        ledger.names = self._shared.same(explicit)
         ledger.greeting = ledger.wildcard
         if self._is_warming(ledger) or not request.initial:
             # Given nothing: a wildcard gets the difference from that, which all new proxies share.
-            ledger.due |= ledger.names
+            ledger.due = ledger.names
         else:
             self._compare(ledger, request)
         if not ledger.wildcard:
             ledger.given = ledger.target
-        ledger.due |= ledger.owed if ledger.wildcard else ledger.owed & ledger.names
+        if ledger.due is not ledger.names:
+            ledger.due |= ledger.owed if ledger.wildcard else ledger.owed & ledger.names
         ledger.owed = NO_NAMES
 
     def _is_warming(self, ledger: Ledger) -> bool:
@@ -104,7 +106,8 @@ class DeltaSession(Session):
             for name in dropped if ledger.gone else ():
                 ledger.gone.pop(name, None)
         added = _without(added, dropped | EVERYTHING)
-        ledger.names = _without(ledger.names | added if ledger.names else added, dropped)
+        names = _without(ledger.names | added if ledger.names else added, dropped)
+        ledger.names = self._shared.same(names)
         ledger.due = ledger.due | added if ledger.due else added
 
     def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:

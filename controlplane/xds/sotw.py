@@ -81,7 +81,7 @@ class SotwSession(Session):
             ledger.wildcard = False
         ledger.named |= bool(names)
         if names != ledger.names:
-            ledger.names = names - {"*"} if "*" in names else names
+            ledger.names = self._shared.same(names - {"*"} if "*" in names else names)
 
     def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:
         target = ledger.target

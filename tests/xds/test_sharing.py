@@ -43,6 +43,14 @@ def test_alike_sessions_share_the_answer_to_a_change() -> None:
     assert len({id(s.payload) for s in sent if isinstance(s, Send)}) == 1
 
 
+def test_equal_subscriptions_are_one_object_for_as_long_as_they_last() -> None:
+    shared = Shared()
+    one = shared.same(frozenset({"a", "b"}))
+
+    assert shared.same(frozenset({"b", "a"})) is one
+    assert shared.same(frozenset({"a"})) is not one
+
+
 def test_other_subscriptions_get_other_answers() -> None:
     shared, snapshot = Shared(), world(1, EDS="a1 b1")
 
