@@ -156,7 +156,7 @@ def _passed_through(chain: FilterChain, where: str, cluster: str) -> Iterator[Tr
 
 def _domains(table: RouteTable | None) -> Iterator[tuple[VirtualHost, str]]:
     """The virtual hosts that answer something else than 404, with their first domains."""
-    for virtual_host in table.virtual_hosts if table is not None else ():
+    for virtual_host in table.by_domain if table is not None else ():
         if virtual_host.domains and (virtual_host.routes or virtual_host.redirects_to_https):
             yield virtual_host, virtual_host.domains[0]
 

@@ -91,7 +91,7 @@ def _route_table(sent: Resource[RouteTable]) -> Iterator[Line]:
     yield [(sent.name, Style.NAME)]
     rules = {(rule.virtual_host, rule.route): rule for rule in sent.rules}
     places = {source.object: source for source in sent.sources}
-    for virtual_host in sent.resource.virtual_hosts:
+    for virtual_host in sent.resource.by_domain:
         domains = ", ".join(virtual_host.domains)
         tls = " (redirected to https)" if virtual_host.redirects_to_https else ""
         yield [(f"  {domains}{tls}", Style.INFO)]

@@ -194,6 +194,22 @@ def test_a_mistake_is_shown_at_its_line_and_changes_nothing(up: Up, commands: li
     assert shop() == before
 
 
+def test_status_and_config_tell_what_the_gateway_has(up: Up, commands: list[str]) -> None:
+    def shown(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run([*CONTROLPLANE, *arguments], capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    status, table = shown("status")
+    _, routes = shown("config", "ingressgateway", "routes")
+    state = str(up.config.parent / "state")
+    xds = ("--from-xds", "127.0.0.1:15010", "--state", state)
+    _, second_opinion = shown("config", "ingressgateway.istio-system", "routes", *xds)
+
+    assert (status, "5 objects in force" in table) == (0, True)
+    assert f"shop.example\n      /* → green.shop:80  {up.config}/routes.yaml:8\n" in routes
+    assert second_opinion == routes
+
+
 def test_a_port_that_somebody_else_has_is_told_of(up: Up, commands: list[str]) -> None:
     with socket.create_server(("0.0.0.0", 8083)):
         up.write("gateway.yaml", GATEWAY.replace("8080", "8083"))

@@ -49,9 +49,11 @@ def test_an_unknown_command_is_told() -> None:
     assert 'No such command "destroy"' in result.stderr.replace("'", '"')
 
 
-@pytest.mark.parametrize("command", ["bootstrap", "cert"])
+@pytest.mark.parametrize(
+    "command", ["up", "serve", "bootstrap", "check", "status", "config", "cert"]
+)
 def test_help_ends_with_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
 
     assert result.exit_code == 0
-    assert f"Example:\n    controlplane {command} " in result.stdout.rpartition("\n\n")[2]
+    assert f"Example:\n    controlplane {command}" in result.stdout.rpartition("\n\n")[2]
