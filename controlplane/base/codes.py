@@ -148,7 +148,7 @@ OPTIONAL_BECOMES_REQUIRED: Final = _warning(
 PIN_MALFORMED: Final = _dangling("CP0412", "the pin cannot match any certificate")
 CIPHER_UNKNOWN: Final = _warning("CP0413", "the cipher or curve is unknown and left out")
 TLS_VERSIONS_EMPTY: Final = _warning("CP0414", "no TLS version is left")
-TRUST_NAME_UNUSABLE: Final = _dangling("CP0415", "no CA is read from a secret of that name")
+NAME_OF_OTHER_USE: Final = _dangling("CP0415", "a secret of such a name is read for another use")
 SECRET_ELSEWHERE: Final = _warning("CP0416", "the secret is in another namespace than the proxies")
 STAPLE_UNUSABLE: Final = _warning("CP0417", "the OCSP response is not one for the certificate")
 

@@ -23,6 +23,20 @@ HTTP_PROTOCOLS: Final = ("h2", "http/1.1")
 MESH_STREAM_PROTOCOLS: Final = ("istio-peer-exchange", "h2", "http/1.1")
 
 
+def is_trust_name(name: str) -> bool:
+    """Whether authorities are read from what ``name`` means, and no certificate with its key."""
+    return name.endswith(CA_SUFFIX) or name.startswith("configmap://")
+
+
+def never_served(name: str) -> SecretName:
+    """A name that no secret has: who asks for it waits in vain.
+
+    For names of another use: authorities that are a certificate's secret would be no authorities at
+    all, and Envoy would then take every client.
+    """
+    return SecretName(f"invalid://{name}")
+
+
 class TlsVersion(Enum):
     TLSV1_0 = "1.0"
     TLSV1_1 = "1.1"

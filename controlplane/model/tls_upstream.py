@@ -52,7 +52,7 @@ ClientTls = Plaintext | MeshMutual | Originate
 
 
 class SecretUse(Enum):
-    """What a cluster wants a secret of the user's for."""
+    """What a proxy wants a secret of the user's for."""
 
     CERTIFICATE = "certificate"
     TRUST = "trust"

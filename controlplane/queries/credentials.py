@@ -5,7 +5,6 @@ Source: istio ``pilot/pkg/model/credentials``, ``pilot/pkg/credentials/kube``.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
@@ -26,6 +25,8 @@ from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.model.tls import KeyPair
 from controlplane.model.tls import Trust
+from controlplane.model.tls import is_trust_name
+from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clock import now
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -36,13 +37,6 @@ from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
 
 
-class Use(Enum):
-    """What is read from the object."""
-
-    KEY_PAIR = "a certificate and its key"
-    TRUST = "the certificates of authorities"
-
-
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What a name means. The authorities of ``x-cacert`` may be in a Secret ``x``: ``object`` is
@@ -50,7 +44,7 @@ class Credential:
     """
 
     object: ObjectKey
-    use: Use
+    use: SecretUse
 
 
 def credential_of(name: str, namespace: Namespace) -> Credential | None:
@@ -62,12 +56,12 @@ def credential_of(name: str, namespace: Namespace) -> Credential | None:
     scope, slash, short = rest.partition("/")
     if scheme == "configmap" and slash:
         return Credential(
-            ObjectKey(CONFIG_MAP, Namespace(scope), short.removesuffix(CA_SUFFIX)), Use.TRUST
+            ObjectKey(CONFIG_MAP, Namespace(scope), short.removesuffix(CA_SUFFIX)), SecretUse.TRUST
         )
     if scheme != "kubernetes" or (slash and scope != namespace):
         return None
     plain = short if slash else scope
-    use = Use.TRUST if plain.endswith(CA_SUFFIX) else Use.KEY_PAIR
+    use = SecretUse.TRUST if is_trust_name(plain) else SecretUse.CERTIFICATE
     return Credential(ObjectKey(SECRET, namespace, plain), use)
 
 
@@ -111,7 +105,7 @@ def reading(graph: Graph, credential: Credential) -> ReadKeyPair | ReadTrust | N
         return None
     report = Report()
     users = _users(graph, source.key.name)
-    if credential.use is Use.KEY_PAIR and isinstance(source.spec, Secret):
+    if credential.use is SecretUse.CERTIFICATE and isinstance(source.spec, Secret):
         found: ReadKeyPair | ReadTrust | None = key_pair(report, source, users=users)
     else:
         found = trust(report, source, users=users)
@@ -125,7 +119,7 @@ def holder(graph: Graph, credential: Credential) -> Object[Secret] | None:
     """
     found: Object[Secret] | None = OBJECT(graph, credential.object)
     key = credential.object
-    if found is None and credential.use is Use.TRUST and key.kind == SECRET:
+    if found is None and credential.use is SecretUse.TRUST and key.kind == SECRET:
         found = OBJECT(graph, ObjectKey(SECRET, key.namespace, key.name.removesuffix(CA_SUFFIX)))
     return found
 

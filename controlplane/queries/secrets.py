@@ -16,6 +16,7 @@ from controlplane.graph import guarded
 from controlplane.model.proxy import Client
 from controlplane.model.tls import SecretName
 from controlplane.model.tls import files_of
+from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.backends import client_secrets
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import credential_of
@@ -34,9 +35,14 @@ def secrets(graph: Graph, client: Client) -> Shelf[Resource]:
 
 @derived
 def secret_names(graph: Graph, client: Client) -> tuple[SecretName, ...]:
-    """Every secret that the client's listeners and clusters name, sorted."""
-    of_clusters = (SecretName(name) for _, name in client_secrets(graph, client))
+    """Every secret that the client's listeners and clusters name, for what it is, sorted."""
+    of_clusters = (n for use, n in client_secrets(graph, client) if _serves(n, client, use))
     return tuple(sorted({*listener_secrets(graph, client), *of_clusters}))
+
+
+def _serves(name: SecretName, client: Client, use: SecretUse) -> bool:
+    credential = credential_of(name, client.namespace)
+    return credential is None or credential.use is use
 
 
 def _resource(graph: Graph, client: Client, name: SecretName) -> Resource | None:

@@ -54,6 +54,7 @@ SERVERS = {
     "first": "mode: SIMPLE, credentialNames: [shop, never]",
     "second": "mode: SIMPLE, credentialNames: [never, shop]",
     "pinned": f"mode: MUTUAL, credentialName: shop, verifyCertificateHash: ['{digest(ALICE)}']",
+    "misnamed": "mode: MUTUAL, credentialName: shop, caCertCredentialName: shop",
     "nobody": "mode: MUTUAL, credentialName: shop, verifyCertificateHash: [nonsense]",
 }
 MESH = """
@@ -205,6 +206,8 @@ def doors(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         ("pinned", "alice", 200),
         ("pinned", "bob", "refused"),
         ("nobody", "alice", "refused"),
+        ("misnamed", "alice", "refused"),
+        ("misnamed", "mallory", "refused"),
         ("missing", None, "refused"),
         ("expired", None, "refused"),
     ],

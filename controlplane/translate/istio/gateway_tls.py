@@ -12,11 +12,11 @@ from typing import Final
 
 from controlplane.base.codes import CIPHER_UNKNOWN
 from controlplane.base.codes import CLIENT_NAMES_UNUSED
+from controlplane.base.codes import NAME_OF_OTHER_USE
 from controlplane.base.codes import NO_EFFECT
 from controlplane.base.codes import OPTIONAL_BECOMES_REQUIRED
 from controlplane.base.codes import PIN_MALFORMED
 from controlplane.base.codes import TLS_VERSIONS_EMPTY
-from controlplane.base.codes import TRUST_NAME_UNUSABLE
 from controlplane.base.diagnostics import Report
 from controlplane.base.places import Place
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
@@ -33,7 +33,9 @@ from controlplane.model.tls import SecretName
 from controlplane.model.tls import ServerTls
 from controlplane.model.tls import TlsParameters
 from controlplane.model.tls import TlsVersion
+from controlplane.model.tls import is_trust_name
 from controlplane.model.tls import key_pair_files_name
+from controlplane.model.tls import never_served
 from controlplane.model.tls import trust_file_name
 
 CIPHERS: Final = frozenset(
@@ -73,7 +75,7 @@ def server_tls(
     """
     if spec.mode is ServerTlsMode.ISTIO_MUTUAL:
         return _mesh_tls(spec, routes=routes)
-    certificates = _certificates(spec)
+    certificates = _certificates(report, at, spec)
     return ServerTls(
         certificates=certificates,
         parameters=_parameters(report, at, spec, defaults or MeshTls()),
@@ -107,15 +109,30 @@ def _mesh_tls(spec: ServerTlsSpec, *, routes: bool) -> ServerTls:
     )
 
 
-def _certificates(spec: ServerTlsSpec) -> tuple[SecretName, ...]:
+def _certificates(report: Report, at: Place, spec: ServerTlsSpec) -> tuple[SecretName, ...]:
     names = _credential_names(spec)
     if names:
-        return tuple(secret_name(name) for name in names)
+        fields = [at / "credentialNames" / i for i in range(len(names))]
+        places = [at / "credentialName"] if spec.credential_name else fields
+        return tuple(_certificate(report, p, n) for p, n in zip(places, names, strict=True))
     files = [(c.server_certificate, c.private_key) for c in spec.tls_certificates]
     return tuple(
         key_pair_files_name(certificate, key)
         for certificate, key in files or [(spec.server_certificate, spec.private_key)]
     )
+
+
+def _certificate(report: Report, at: Place, credential_name: str) -> SecretName:
+    name = secret_name(credential_name)
+    if not is_trust_name(name):
+        return name
+    report.add(
+        NAME_OF_OTHER_USE,
+        at,
+        f'"{credential_name}" names authorities, not a certificate, so every connection is closed',
+        hint="name a Secret with tls.crt and tls.key",
+    )
+    return never_served(credential_name)
 
 
 def _credential_names(spec: ServerTlsSpec) -> tuple[str, ...]:
@@ -168,15 +185,16 @@ def _trust(report: Report, at: Place, spec: ServerTlsSpec, certificate: SecretNa
     if not spec.ca_cert_credential_name:
         return SecretName(f"{certificate}{CA_SUFFIX}")
     name = secret_name(spec.ca_cert_credential_name)
-    if not name.endswith(CA_SUFFIX) and not name.startswith("configmap://"):
-        report.add(
-            TRUST_NAME_UNUSABLE,
-            at / "caCertCredentialName",
-            f'"{spec.ca_cert_credential_name}" does not end in {CA_SUFFIX}, so no CA is read from '
-            "it and every connection is closed",
-            hint=f'write "{spec.ca_cert_credential_name}{CA_SUFFIX}"; the Secret may keep its name',
-        )
-    return name
+    if is_trust_name(name):
+        return name
+    report.add(
+        NAME_OF_OTHER_USE,
+        at / "caCertCredentialName",
+        f'"{spec.ca_cert_credential_name}" does not end in {CA_SUFFIX}, so no CA is read from it '
+        "and every connection is closed",
+        hint=f'write "{spec.ca_cert_credential_name}{CA_SUFFIX}"; the Secret may keep its name',
+    )
+    return never_served(spec.ca_cert_credential_name)
 
 
 def _pins(report: Report, at: Place, pins: tuple[str, ...], *, heeded: bool) -> tuple[str, ...]:

@@ -155,7 +155,18 @@ def test_names_of_clients_on_simple_do_not_reach_envoy_which_would_refuse_the_li
     assert "CP0410" in told
 
 
-def test_an_authority_secret_without_the_ending_is_told_of() -> None:
-    _, told = context_of("mode: MUTUAL, credentialName: c, caCertCredentialName: partners")
+def test_an_authority_that_would_be_read_as_a_certificate_is_never_served() -> None:
+    context, told = context_of("mode: MUTUAL, credentialName: c, caCertCredentialName: c")
 
+    validation = context["common_tls_context"]["combined_validation_context"]
+    assert validation["validation_context_sds_secret_config"]["name"] == "invalid://c"
+    assert "CP0415" in told
+
+
+@pytest.mark.parametrize("name", ["c-cacert", "'configmap://ns/c'"])
+def test_a_certificate_that_would_be_read_as_an_authority_is_never_served(name: str) -> None:
+    context, told = context_of(f"mode: SIMPLE, credentialName: {name}")
+
+    (shown,) = certificates(context)
+    assert shown.startswith("invalid://")
     assert "CP0415" in told
