@@ -20,6 +20,7 @@ from controlplane.cli.sent import RouteTable
 from controlplane.cli.sent import Secret
 from controlplane.cli.sent import VirtualHost
 from controlplane.cli.wording import leads_to
+from controlplane.cli.wording import streams_to
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 """Where to connect for an address that stands for all."""
@@ -102,10 +103,10 @@ def _plain(chain: FilterChain, where: str, tables: dict[str, RouteTable]) -> Ite
         return
     if handling.rds is None:
         if chain.filter_chain_match.server_names:
-            yield from _passed_through(chain, where, handling.cluster)
+            yield from _passed_through(chain, where, streams_to(handling))
         else:
             host, _, port = where.rpartition(":")
-            yield Trial(_command("nc", host.strip("[]"), port), handling.cluster)
+            yield Trial(_command("nc", host.strip("[]"), port), streams_to(handling))
         return
     for virtual_host, domain in _domains(tables.get(handling.rds.route_config_name)):
         path, expected = _path(virtual_host)
@@ -127,13 +128,17 @@ def _secure(
     own = names_of(certificate) if certificate is not None else ()
     asked = chain.filter_chain_match.server_names
     client: tuple[str, ...] = ()
+    before = ""
     if chain.transport_socket.typed_config.require_client_certificate:
         client = ("--cert", "client.crt", "--key", "client.key")
+        state = ("--state", str(roots.file.parent))
+        needed = _command("controlplane", "cert", "client", "--client", "--out", ".", *state)
+        before = f"; before: {needed}"
     if handling.rds is None:
         name = _first_concrete((*asked, *own))
         yield Trial(
             _command("openssl", "s_client", "-connect", where, "-servername", name),
-            handling.cluster,
+            streams_to(handling),
         )
         return
     for virtual_host, domain in _domains(tables.get(handling.rds.route_config_name)):
@@ -145,7 +150,7 @@ def _secure(
         is_trusted = certificate is not None and roots.signed(certificate) and _fits(name, own)
         trust = ("--cacert", str(roots.file)) if is_trusted else ("--insecure",)
         command = ("curl", *trust, *client, "--connect-to", f"::{where}", f"https://{name}{path}")
-        yield Trial(_command(*command), expected)
+        yield Trial(_command(*command), f"{expected}{before}")
 
 
 def _passed_through(chain: FilterChain, where: str, cluster: str) -> Iterator[Trial]:

@@ -141,12 +141,15 @@ def test_https_with_a_certificate_of_somebody_else_is_not_verified() -> None:
 def test_a_client_certificate_is_asked_for_where_one_is_needed() -> None:
     everything = {"match": {"prefix": "/"}, "route": FORWARD}
 
-    ((command, _),) = commands(
+    ((command, expected),) = commands(
         http(transport_socket=tls(require_client_certificate=True)),
         virtual_host("shop.example", everything),
     )
 
     assert " --cert client.crt --key client.key " in command
+    assert expected == (
+        "shop.default:80; before: controlplane cert client --client --out . --state ."
+    )
 
 
 def test_tls_that_is_passed_through_is_asked_by_its_name() -> None:
