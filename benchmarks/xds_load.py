@@ -5,9 +5,15 @@
 Each proxy is a plaintext delta stream on a connection of its own. It takes clusters, endpoints,
 listeners and routes and acknowledges them. The clients run in one light process of their own, a
 hand-written HTTP/2 that looks at nothing but type and nonce; the server's CPU time is what counts.
+
+Last seen on two cores that others kept busy (load 4), 1000 proxies and 1000 services: everything
+sent and acknowledged in 1.5 to 3 s, 1.8 s of server CPU, where a bare grpc.aio server that only
+writes the same bytes takes 1.3 s; one change of endpoints 130 ms of CPU, bare 70 ms, of which the
+sessions are 17 ms; peak RSS 112 MB for 1.1 GB sent.
 """
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import resource
@@ -303,6 +309,7 @@ async def main(proxies: int, services: int) -> None:
     while not len(server.connections):
         await asyncio.sleep(0.001)
     print("connect   ", await timed(server, 1, proxies))
+    gc.freeze()
     changes = []
     for revision in range(2, 12):
         world[TypeUrl.ENDPOINT][7] = assignment(7, port=8000 + revision)

@@ -29,6 +29,9 @@ class TypeUrl(Enum):
     ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
     SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 
+    # Members are single objects, and Enum's own hash, in Python, is five times as slow.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -97,8 +97,7 @@ class Ledger:
     @property
     def is_stirred(self) -> bool:
         """Whether anything happened since the last response that may need another one."""
-        news = self.given is not self.target or self.due or self.greeting
-        return self.asked and bool(news)
+        return self.asked and bool(self.given is not self.target or self.due or self.greeting)
 
     @property
     def awaiting(self) -> int:

@@ -154,11 +154,12 @@ class Session(ABC):
     # The way of one flush
 
     def _flush(self) -> Iterator[Output]:
-        clusters_wait = others_wait = False
+        clusters_wait = others_wait = leaving = False
         for ledger in self._push_order:
             if ledger.trials:
                 yield from self._send_trials(ledger)
             if not ledger.is_stirred:
+                leaving |= bool(ledger.gone)
                 continue
             # A new route may name a cluster that still waits its turn; endpoints refer to nothing.
             if ledger.busy or (clusters_wait and ledger.type_url in REFERRING):
@@ -167,7 +168,8 @@ class Session(ABC):
                 others_wait |= waits
             else:
                 yield from self._put(ledger)
-        if not others_wait and any(ledger.gone for ledger in self._push_order):
+            leaving |= bool(ledger.gone)
+        if leaving and not others_wait:
             yield from self._remove()
 
     def _has_news(self, ledger: Ledger) -> bool:
