@@ -25,6 +25,7 @@ from controlplane.base.places import Place
 from controlplane.base.places import Spot
 from controlplane.claims import Claims
 from controlplane.claims import Declaration
+from controlplane.documents.content import Entries
 from controlplane.documents.content import FileContent
 from controlplane.documents.content import Unreadable
 from controlplane.documents.content import file_objects
@@ -50,9 +51,9 @@ from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import Objects
 from controlplane.queries.snapshot import Resources
 from controlplane.queries.snapshot import resources
-from controlplane.translate.kubernetes.usable import is_usable
+from controlplane.translate.kubernetes.usable import spoils
 
-Text = bytes | str | Unreadable
+Text = bytes | str | Unreadable | Entries
 
 
 class Accepted(Protocol):
@@ -316,9 +317,7 @@ class Engine:
     def _spoils(self, new: Object[Any], before: Object[Any] | None) -> bool:
         """Whether a Secret that works would be replaced by one that Envoy or its clients refuse."""
         report = Report()
-        if is_usable(report, new, self._now):
-            return False
-        if before is None or not is_usable(Report(), before, self._now):
+        if before is None or not spoils(report, new, before, self._now):
             return False
         note = "the version before stays in force"
         self._held_back[new.key] = tuple(replace(told, note=note) for told in report)

@@ -75,6 +75,8 @@ class Settings:
     """What ``serve`` and ``up`` are told."""
 
     config: tuple[Path, ...]
+    secrets: tuple[Path, ...] = ()
+    """Folders of Secrets as PEM files."""
     xds: Endpoint
     admin: Endpoint
     state: StateDirectory
@@ -156,7 +158,10 @@ class ControlPlane:
         """The way of every change: files, engine, proxies; then what can wait."""
         settings = self.settings
         gc.disable()  # until the first load is done: what it makes stays, so looking at it is vain
-        async for batch in changes(settings.config, environment=settings.environment):
+        followed = changes(
+            settings.config, environment=settings.environment, secrets=settings.secrets
+        )
+        async for batch in followed:
             began = time.perf_counter()
             edit = self.engine.apply((changed.path, changed.text) for changed in batch)
             is_first = not self.world.ready.is_set()

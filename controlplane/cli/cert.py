@@ -78,6 +78,12 @@ def _secret_name(text: str) -> tuple[str, str]:
     help="Write NAME.crt, NAME.key and ca.crt there instead of printing a Secret.",
 )
 @click.option(
+    "--secrets",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write the Secret as files there, as serve --secrets reads them.",
+)
+@click.option(
     "--days",
     default=365,
     show_default=True,
@@ -102,6 +108,7 @@ def cert(
     names: tuple[str, ...],
     secret: tuple[str, str] | None,
     out: Path | None,
+    secrets: Path | None,
     days: int,
     key_type: str,
     client: bool,
@@ -115,8 +122,8 @@ def cert(
     """
     if bool(names) == trust:
         raise click.UsageError("name what the certificate is for, or ask for --trust")
-    if secret is not None and out is not None:
-        raise click.UsageError("--secret and --out exclude each other")
+    if out is not None and (secret is not None or secrets is not None):
+        raise click.UsageError("--out excludes --secret and --secrets")
     now = datetime.now(UTC)
     authority = kept_authority(opened_state(state).authority, now)
     if trust:
@@ -126,11 +133,14 @@ def cert(
     kind = client_credential if client else server_credential
     key = new_rsa_key() if key_type == "rsa" else new_key()
     credential = kind(authority, names, now, timedelta(days=days), key)
-    if out is None:
-        namespace, name = secret or (ROOT_NAMESPACE, _plain(names[0]))
-        say(secret_yaml(namespace, name, authority, credential).rstrip())
+    namespace, name = secret or (ROOT_NAMESPACE, _plain(names[0]))
+    if out is not None:
+        stem = names[0].replace("*", "_").replace("/", "_").replace(":", "_")
+        _write_files(out, stem, authority, credential)
+    elif secrets is not None:
+        _write_files(secrets / namespace / name, "tls", authority, credential)
     else:
-        _write_files(out, names[0], authority, credential)
+        say(secret_yaml(namespace, name, authority, credential).rstrip())
 
 
 def secret_yaml(namespace: str, name: str, authority: Authority, credential: Credential) -> str:
@@ -156,8 +166,7 @@ def _plain(name: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in words).split())
 
 
-def _write_files(folder: Path, name: str, authority: Authority, credential: Credential) -> None:
-    stem = name.replace("*", "_").replace("/", "_").replace(":", "_")
+def _write_files(folder: Path, stem: str, authority: Authority, credential: Credential) -> None:
     files: Mapping[str, tuple[bytes, int]] = {
         f"{stem}.crt": (credential.chain, 0o644),
         f"{stem}.key": (credential.key, 0o600),
@@ -173,7 +182,9 @@ def _write_files(folder: Path, name: str, authority: Authority, credential: Cred
 
 
 def _write(path: Path, pem: bytes, mode: int) -> None:
-    """Write anew, so that a file which others could open before is not the one with the key."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    """Write beside it, then rename: nobody reads a half, nor a key through a file opened before."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(pem)
+    draft.rename(path)

@@ -20,6 +20,7 @@ from controlplane.cli.formats import as_github
 from controlplane.cli.formats import as_json
 from controlplane.cli.formats import as_sarif
 from controlplane.cli.options import example
+from controlplane.cli.options import secrets_option
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import say
@@ -69,27 +70,34 @@ class Findings:
     metavar="FILE",
     help="Istio's MeshConfig.",
 )
+@secrets_option
 @click.pass_context
 def check(
-    context: click.Context, paths: tuple[Path, ...], output: str, mesh_config: Path | None
+    context: click.Context,
+    paths: tuple[Path, ...],
+    output: str,
+    mesh_config: Path | None,
+    secrets: tuple[Path, ...],
 ) -> None:
     """Show what is wrong in configuration files.
 
     PATH is a file or a folder, read recursively (.yaml, .yml, .json). Exits with 0 without errors
     (warnings are allowed), with 1 when there are errors, with 2 when it is called wrongly.
     """
-    findings = findings_in(paths, mesh_config)
+    findings = findings_in(paths, mesh_config, secrets)
     _print(findings, output)
     if any(one.severity is Severity.ERROR for one in findings.diagnostics):
         context.exit(ERRORS)
 
 
-def findings_in(paths: Sequence[Path], mesh_config: Path | None = None) -> Findings:
+def findings_in(
+    paths: Sequence[Path], mesh_config: Path | None = None, secrets: Sequence[Path] = ()
+) -> Findings:
     """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist."""
     report = Report()
     mesh, mesh_text = _mesh(mesh_config, report)
     engine = Engine(mesh, now=datetime.now(UTC))
-    engine.apply((changed.path, changed.text) for changed in loaded(paths))
+    engine.apply((changed.path, changed.text) for changed in loaded(paths, secrets))
     engine.analyse()
     found = [*report, *engine.diagnostics()]
     contents = engine.contents()

@@ -29,6 +29,18 @@ def state_option(command: F) -> F:
     )(command)
 
 
+def secrets_option(command: F) -> F:
+    """``--secrets DIR``; the command gets ``secrets: tuple[Path, ...]``."""
+    return click.option(
+        "--secrets",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Secrets as files: DIR/NAMESPACE/NAME/tls.crt, tls.key, ca.crt, ca.crl. "
+        "May be repeated.",
+    )(command)
+
+
 def admin_to_ask(command: F) -> F:
     """``--admin HOST:PORT`` of a command that asks a running control plane."""
     return click.option(

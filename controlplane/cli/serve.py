@@ -26,6 +26,7 @@ from controlplane.serve import Reload
 @serving_options
 def serve(
     config: tuple[Path, ...],
+    secrets: tuple[Path, ...],
     xds: Address,
     admin: Address,
     state: Path | None,
@@ -35,7 +36,7 @@ def serve(
     """Serve Envoys from files of Istio YAML; every edit reaches them at once."""
     log_to_stderr()
     log = structlog.get_logger("serve")
-    settings = settings_of(config, xds, admin, state, mesh_config, insecure_xds)
+    settings = settings_of(config, secrets, xds, admin, state, mesh_config, insecure_xds)
     running: list[ControlPlane] = []
 
     def started(plane: ControlPlane) -> None:

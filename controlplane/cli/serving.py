@@ -21,6 +21,7 @@ from controlplane.base.errors import ConfigMissing
 from controlplane.cli.address import Address
 from controlplane.cli.address import address_parameter
 from controlplane.cli.options import opened_state
+from controlplane.cli.options import secrets_option
 from controlplane.cli.options import state_option
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
@@ -84,14 +85,15 @@ def serving_options(command: F) -> F:
         is_flag=True,
         help="Plaintext xDS without tokens, on loopback only (load tests, learning).",
     )
-    options = (config_option, xds_option, admin_option, state_option, mesh_config_option, insecure)
-    for option in reversed(options):
+    where = (config_option, secrets_option, xds_option, admin_option, state_option)
+    for option in reversed((*where, mesh_config_option, insecure)):
         command = option(command)
     return command
 
 
 def settings_of(
     config: tuple[Path, ...],
+    secrets: tuple[Path, ...],
     xds: Address,
     admin: Address,
     state: Path | None,
@@ -103,6 +105,7 @@ def settings_of(
         raise click.UsageError(f"--insecure-xds serves on loopback addresses only, not on {xds}")
     return Settings(
         config=config,
+        secrets=secrets,
         xds=Endpoint(host=xds.host, port=xds.port),
         admin=Endpoint(host=admin.host, port=admin.port),
         state=opened_state(state),

@@ -38,6 +38,7 @@ from controlplane.serve import run
 )
 def up(
     config: tuple[Path, ...],
+    secrets: tuple[Path, ...],
     xds: Address,
     admin: Address,
     state: Path | None,
@@ -51,7 +52,7 @@ def up(
     Envoys had it. Ctrl-C stops everything.
     """
     log_to_stderr(logging.ERROR)
-    settings = settings_of(config, xds, admin, state, mesh_config, insecure_xds)
+    settings = settings_of(config, secrets, xds, admin, state, mesh_config, insecure_xds)
     try:
         asyncio.run(_until_stopped(settings, envoy_binary(), concurrency))
     except BaseExceptionGroup as group:

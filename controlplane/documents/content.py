@@ -1,7 +1,9 @@
 """The bytes of a file become its content; ``Sources`` leads from a place back to its line."""
 
+import base64
 from bisect import bisect_right
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Final
 from controlplane.base import codes
 from controlplane.base.diagnostics import Code
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.names import Kind
+from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.places import Place
 from controlplane.base.places import Spot
@@ -24,6 +28,7 @@ from controlplane.documents.split import Chunk
 from controlplane.documents.split import chunks
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
+ENTRY_LIMIT: Final = 1024 * 1024  # bytes of one entry; Kubernetes takes no larger Secret
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -33,6 +38,19 @@ class Unreadable:
     """Instead of bytes: why the file could not be read (``Permission denied``)."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Instead of bytes: the files of a folder ``NAMESPACE/NAME``, which are a Secret's entries.
+
+    Sorted by name. They may hold private keys, so they are never printed.
+    """
+
+    files: tuple[tuple[str, bytes | Unreadable], ...]
+
+    def __repr__(self) -> str:
+        return f"Entries({', '.join(name for name, _ in self.files)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +66,12 @@ class FileContent:
     objects: tuple[RawObject, ...]
     diagnostics: tuple[Diagnostic, ...]
     complete: bool
+    is_folder: bool = False
+    """Whether it is a folder of a Secret's entries."""
 
 
 def file_objects(
-    path: Path, text: bytes | str | Unreadable, previous: FileContent | None = None
+    path: Path, text: bytes | str | Unreadable | Entries, previous: FileContent | None = None
 ) -> FileContent:
     """What ``text`` declares.
 
@@ -60,6 +80,8 @@ def file_objects(
     if isinstance(text, Unreadable):
         message = f"the file cannot be read: {text.reason}"
         return _without_text(path, codes.UNREADABLE_FILE, Spot(path), message)
+    if isinstance(text, Entries):
+        return _secret(path, text)
     if len(text) > SIZE_LIMIT:
         size = f"{len(text) / 2**20:.1f} MiB"
         message = f"the file has {size}; at most {SIZE_LIMIT // 2**20} MiB are read"
@@ -96,6 +118,53 @@ def _content(path: Path, documents: tuple[Document, ...]) -> FileContent:
         diagnostics=tuple(x for d in documents for x in d.diagnostics),
         complete=all(d.readable for d in documents),
     )
+
+
+def _secret(folder: Path, entries: Entries) -> FileContent:
+    """The Secret whose entries are the files of ``folder``; one that cannot be read leaves the
+    Secret as it was.
+    """
+    faults = tuple(_faults_of_entries(folder, entries))
+    if faults:
+        return FileContent(
+            path=folder, documents=(), objects=(), diagnostics=faults, complete=False
+        )
+    key = ObjectKey(Kind("", "Secret"), Namespace(folder.parent.name), folder.name)
+    secret = RawObject(
+        key=key,
+        api_version="v1",
+        body={
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": key.name, "namespace": key.namespace},
+            "data": {
+                name: base64.b64encode(content).decode()
+                for name, content in entries.files
+                if isinstance(content, bytes)
+            },
+        },
+        origin=Origin(path=folder, document=0),
+    )
+    return FileContent(
+        path=folder,
+        documents=(Document(index=0, chunk=Chunk("", 1), objects=(secret,)),),
+        objects=(secret,),
+        diagnostics=(),
+        complete=True,
+        is_folder=True,
+    )
+
+
+def _faults_of_entries(folder: Path, entries: Entries) -> Iterator[Diagnostic]:
+    for name, content in entries.files:
+        at = Spot(folder / name)
+        if isinstance(content, Unreadable):
+            message = f"the file cannot be read: {content.reason}"
+            yield Diagnostic(code=codes.UNREADABLE_FILE, place=at, message=message)
+        elif len(content) > ENTRY_LIMIT:
+            size = f"{len(content) / 2**20:.1f} MiB"
+            message = f"the file has {size}; at most {ENTRY_LIMIT // 2**20} MiB are an entry"
+            yield Diagnostic(code=codes.FILE_TOO_LARGE, place=at, message=message)
 
 
 def _without_text(path: Path, code: Code, place: Spot, message: str) -> FileContent:
@@ -155,6 +224,11 @@ class Sources:
 
 def spot_in(content: FileContent, origin: Origin, place: Place) -> Spot:
     """Where ``place`` is in ``content``, which declares its object at ``origin``."""
+    if content.is_folder:
+        match place.path:
+            case ("data", str(entry), *_):
+                return Spot(content.path / entry, 1, 1)
+        return Spot(content.path)
     chunk = content.documents[origin.document].chunk
     path = (*origin.prefix, *place.path)
     return locate(content.path, chunk.text, chunk.first_line, path, on_key=place.on_key)

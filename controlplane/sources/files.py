@@ -26,6 +26,7 @@ from watchfiles._rust_notify import RustNotify
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from controlplane.sources.inotify import Hints
+from controlplane.sources.secret_folders import SecretFolders
 from controlplane.sources.tree import Changed
 from controlplane.sources.tree import Moment
 from controlplane.sources.tree import Tree
@@ -43,19 +44,24 @@ log = structlog.get_logger(__name__)
 Tell = Callable[[tuple[Changed, ...]], None]
 
 
-def loaded(paths: Sequence[Path]) -> tuple[Changed, ...]:
-    """All files below ``paths``, once; ``ConfigMissing`` when one of these does not exist."""
-    return Tree(paths).load(_now())
+def loaded(paths: Sequence[Path], secrets: Sequence[Path] = ()) -> tuple[Changed, ...]:
+    """All files below ``paths``, and Secrets of the folders below ``secrets``, once.
+
+    ``ConfigMissing`` when one of these does not exist.
+    """
+    return SecretFolders(secrets).gathered(Tree(paths, secrets).load(_now()))
 
 
 async def changes(
     paths: Sequence[Path],
     *,
     environment: Mapping[str, str],
+    secrets: Sequence[Path] = (),
     rescan: timedelta = RESCAN,
 ) -> AsyncGenerator[tuple[Changed, ...], None]:
     """Yield all files below ``paths`` as the first batch, even if it is empty, then what changes.
 
+    Of ``secrets`` each folder NAMESPACE/NAME is one Secret (``secret_folders``).
     ``ConfigMissing`` when one of the paths does not exist at first. Later a missing path keeps what
     it held. ``WATCHFILES_FORCE_POLLING`` in ``environment`` switches to scans instead of events.
     """
@@ -66,13 +72,16 @@ async def changes(
     def tell(batch: tuple[Changed, ...] | None) -> None:
         loop.call_soon_threadsafe(batches.put_nowait, batch)
 
-    watch = _Watch(Tree(paths), tell, stop, rescan.total_seconds(), polling=_polls(environment))
+    folders = SecretFolders(secrets)
+    watch = _Watch(
+        Tree(paths, secrets), tell, stop, rescan.total_seconds(), polling=_polls(environment)
+    )
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="files") as executor:
         watching = executor.submit(watch.run)
         watching.add_done_callback(lambda _: tell(None))
         try:
             while (batch := await batches.get()) is not None:
-                yield batch
+                yield folders.gathered(batch)
             watching.result()
         finally:
             stop.set()

@@ -7,6 +7,7 @@ once, on the way without links or else the first by path.
 
 import os
 import stat
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,9 +57,26 @@ class Sight:
     blind: dict[str, str] = field(default_factory=dict)
 
 
-def sight(roots: Iterable[str]) -> Sight:
-    """All that is below ``roots``; a root that is a file counts whatever its name is."""
+def sight(roots: Iterable[str], secrets: Iterable[str] = ()) -> Sight:
+    """All that is below ``roots``; a root that is a file counts whatever its name is.
+
+    Below ``secrets`` files count whatever their names are, and however many names they have: two
+    Secrets may share the file of an authority.
+    """
     result = Sight()
+    result.files = dict(_below(secrets, result, lambda _: True))
+    result.files |= _once(_below(roots, result, is_configuration))
+    return result
+
+
+def is_configuration(name: str) -> bool:
+    return name.endswith(SUFFIXES)
+
+
+Wanted = Callable[[str], bool]
+
+
+def _below(roots: Iterable[str], result: Sight, wanted: Wanted) -> list[tuple[str, Seen]]:
     candidates: list[tuple[str, Seen]] = []
     walked: set[tuple[int, int]] = set()
     for root in roots:
@@ -68,11 +86,10 @@ def sight(roots: Iterable[str]) -> Sight:
             result.blind[root] = reason(error)
             continue
         if stat.S_ISDIR(status.st_mode):
-            candidates.extend(_walk(root, status, result, walked))
+            candidates.extend(_walk(root, status, result, walked, wanted))
         else:
             candidates.append((root, Seen(stamp(status), Path(root).is_symlink())))
-    result.files = _once(candidates)
-    return result
+    return candidates
 
 
 def stamp(status: os.stat_result) -> Stamp:
@@ -98,7 +115,11 @@ def is_hidden(name: str) -> bool:
 
 
 def _walk(
-    folder: str, status: os.stat_result, result: Sight, walked: set[tuple[int, int]]
+    folder: str,
+    status: os.stat_result,
+    result: Sight,
+    walked: set[tuple[int, int]],
+    wanted: Wanted,
 ) -> Iterator[tuple[str, Seen]]:
     if (status.st_dev, status.st_ino) in walked:
         return
@@ -113,8 +134,8 @@ def _walk(
     for entry in inside:
         try:
             if entry.is_dir():
-                yield from _walk(entry.path, entry.stat(), result, walked)
-            elif entry.name.endswith(SUFFIXES) and entry.is_file():
+                yield from _walk(entry.path, entry.stat(), result, walked, wanted)
+            elif wanted(entry.name) and entry.is_file():
                 yield entry.path, Seen(stamp(entry.stat()), entry.is_symlink())
         except OSError:  # gone since the folder was listed, or a link to nothing
             continue

@@ -21,12 +21,14 @@ from xxhash import xxh3_128_digest
 
 from controlplane.base.errors import ConfigMissing
 from controlplane.documents.content import SIZE_LIMIT
+from controlplane.documents.content import Entries
 from controlplane.documents.content import Unreadable
 from controlplane.sources.sight import Folder
 from controlplane.sources.sight import Seen
 from controlplane.sources.sight import Sight
 from controlplane.sources.sight import Stamp
 from controlplane.sources.sight import glimpse
+from controlplane.sources.sight import is_configuration
 from controlplane.sources.sight import reason
 from controlplane.sources.sight import sight
 from controlplane.sources.sight import stamp
@@ -41,10 +43,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """A file's new bytes, or why they cannot be read, or ``None`` when the file is deleted."""
+    """A file's new bytes, or why they cannot be read, or ``None`` when the file is deleted.
+
+    Of a folder of secrets: the entries of the Secret.
+    """
 
     path: Path
-    text: bytes | Unreadable | None
+    text: bytes | Unreadable | Entries | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +88,17 @@ class _Waiting:
 class Tree:
     """The files below ``roots`` as they were last told; paths begin as the roots were given."""
 
-    def __init__(self, roots: Sequence[Path]) -> None:
-        """``ConfigMissing``: a root does not exist."""
-        for root in roots:
+    def __init__(self, roots: Sequence[Path], secrets: Sequence[Path] = ()) -> None:
+        """Below ``secrets`` every file counts. ``ConfigMissing``: a root does not exist."""
+        for root in (*roots, *secrets):
             try:
                 root.stat()
             except OSError as error:
                 hint = "name files and folders that exist"
                 raise ConfigMissing(f"{root}: {reason(error)}", hint=hint) from error
-        self.roots: Final = tuple(str(root) for root in roots)
+        self._configuration: Final = tuple(str(root) for root in roots)
+        self._secrets: Final = tuple(str(root) for root in secrets)
+        self.roots: Final = (*self._configuration, *self._secrets)
         self._files: dict[str, _File] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._blind: frozenset[str] = frozenset()
@@ -118,12 +125,14 @@ class Tree:
     def glance(self, path: str, at: Moment, *, replaced: bool) -> Changed | None:
         """Whether the one file at ``path``, which was seen before, is different.
 
-        ``replaced``: another file was renamed to it, so it is complete.
+        ``replaced``: another file was renamed to it, or it was closed, so it is complete; unless
+        it is empty, which is how writing in steps begins.
         """
         now = glimpse(path)
         seen = Seen(now, Path(path).is_symlink()) if now else None
         known = self._files.get(path)
-        if replaced and path not in self._waiting and known and seen and now != known.stamp:
+        is_whole = replaced and now is not None and now.size > 0
+        if is_whole and path not in self._waiting and known and seen and now != known.stamp:
             return self._read(path, seen, at)
         return self._look(path, seen, at)
 
@@ -131,6 +140,10 @@ class Tree:
         """Whether a glance at ``path`` suffices: a known file whose name is no link."""
         known = self._files.get(path)
         return known is not None and not known.linked
+
+    def wants(self, path: str) -> bool:
+        """Whether a file at ``path`` counts, going by its name."""
+        return is_configuration(path) or _below(path, self._secrets)
 
     def links(self) -> frozenset[str]:
         """The folders that links to files lead to; unlike ``folders``, these are complete paths."""
@@ -209,7 +222,7 @@ class Tree:
         return Changed(path=Path(path), text=None)
 
     def _walked(self) -> Sight:
-        found = sight(self.roots)
+        found = sight(self._configuration, self._secrets)
         self.folders = frozenset(found.folders)
         return found
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from watchfiles import Change
 
-from controlplane.sources.sight import SUFFIXES
 from controlplane.sources.sight import is_hidden
 from controlplane.sources.tree import Tree
 
@@ -69,7 +68,7 @@ class Watched:
             return False
         if is_hidden(name):
             return name == _SWAPPED
-        return name.endswith(SUFFIXES) or Path(path).is_dir()
+        return self._tree.wants(self.shown(path)) or Path(path).is_dir()
 
 
 def _complete(path: str) -> str:

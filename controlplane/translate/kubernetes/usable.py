@@ -15,18 +15,33 @@ from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
 
 
-def is_usable(report: Report, secret: Object[Secret], now: datetime) -> bool:
-    """Whether it holds a certificate with its key, or authorities, that are good now; reports why
-    not.
+def spoils(report: Report, new: Object[Secret], before: Object[Secret], now: datetime) -> bool:
+    """Whether something is good in ``before`` and broken or gone in ``new``; reports what.
+
+    Authorities may be left out on purpose, so only broken ones count. A certificate cannot: who
+    copies files one by one, or has copied half of them, means it still.
     """
-    if _has_authorities(secret.spec) and not _has_pair(secret.spec):
-        found = trust(report, secret)
-        if found is None:
-            return False
-        standing = [holds(report, found.place, span, now) for span in found.spans]
-        return any(standing)
+    if _pair_is_good(Report(), before, now) and not _pair_is_good(report, new, now):
+        return True
+    needed = _has_authorities(new.spec) or not _has_pair(new.spec)
+    return (
+        needed
+        and _authorities_are_good(Report(), before, now)
+        and not _authorities_are_good(report, new, now)
+    )
+
+
+def _pair_is_good(report: Report, secret: Object[Secret], now: datetime) -> bool:
     pair = key_pair(report, secret)
     return pair is not None and holds(report, pair.place, pair.span, now)
+
+
+def _authorities_are_good(report: Report, secret: Object[Secret], now: datetime) -> bool:
+    found = trust(report, secret)
+    if found is None:
+        return False
+    standing = [holds(report, found.place, span, now) for span in found.spans]
+    return any(standing)
 
 
 def secret_files(secret: Secret) -> Mapping[str, bytes]:

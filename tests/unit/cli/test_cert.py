@@ -71,6 +71,13 @@ def test_files_with_a_key_that_only_we_can_read(tmp_path: Path, state: str) -> N
     assert list(usages) == [ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
+def test_a_secret_as_the_files_that_serve_reads(tmp_path: Path, state: str) -> None:
+    run("a.example", "--secret", "edge/shop", "--secrets", str(tmp_path / "s"), "--state", state)
+
+    files = {str(p.relative_to(tmp_path / "s")) for p in (tmp_path / "s").rglob("*.*")}
+    assert files == {"edge/shop/tls.crt", "edge/shop/tls.key", "edge/shop/ca.crt"}
+
+
 def test_the_trusted_certificate_alone_is_on_standard_output(tmp_path: Path, state: str) -> None:
     run("a.example", "--out", str(tmp_path), "--state", state)
 
@@ -86,7 +93,7 @@ def test_the_trusted_certificate_alone_is_on_standard_output(tmp_path: Path, sta
         ((), "name what the certificate is for, or ask for --trust"),
         (("a", "--trust"), "name what the certificate is for, or ask for --trust"),
         (("a", "--secret", "b"), '"b" is not NAMESPACE/NAME'),
-        (("a", "--secret", "b/c", "--out", "d"), "--secret and --out exclude each other"),
+        (("a", "--secret", "b/c", "--out", "d"), "--out excludes --secret and --secrets"),
         (("a_b c",), '"a_b c" is no host name, IP address or URI'),
     ],
 )
