@@ -6,6 +6,7 @@ come in those for exactly that host.
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``buildGatewayHTTPRouteConfig``).
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -64,13 +65,14 @@ class Admission:
         """Whether requests for the host are sent to HTTPS even without a VirtualService."""
         return self.redirects and ANY_NAMESPACE in self.listed
 
-    def first_met(self, namespace: Namespace, hosts: tuple[Host, ...]) -> Entrance:
-        """The first server of the Gateway in this table that a VirtualService meets.
+    def entrances(self, namespace: Namespace, hosts: tuple[Host, ...]) -> Iterator[Entrance]:
+        """The servers of the Gateway in this table that a VirtualService meets, up to this one.
 
-        Istio works out its routes once, with that server's port.
+        Istio works out its routes once: at the first of them where it has any.
         """
         met = (server for server in self.earlier if meets(server.hosts, namespace, hosts))
-        return next(map(entrance_of, met), self.entrance)
+        yield from map(entrance_of, met)
+        yield self.entrance
 
 
 def entrance_of(server: HttpServer) -> Entrance:

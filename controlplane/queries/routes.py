@@ -159,15 +159,23 @@ class _Source:
 def _sources(graph: Graph, host: Host, admission: Admission, client: Client) -> Iterator[_Source]:
     entrance = admission.entrance
     for key in _admitted(graph, host, admission, client.namespace):
-        met = entrance
-        if admission.earlier:
-            met = admission.first_met(key.namespace, hosts_of_virtual_service(graph, key))
-        routes = encoded_routes(graph, key, met, client)
+        routes = _routes_at(graph, key, admission, client)
         if routes is not None:
             origin = (entrance.gateway, key)
             yield _Source(origin, entrance.port, admission.redirects, routes)
     if admission.redirects_everybody:
         yield _Source((entrance.gateway, None), entrance.port, True, EncodedRoutes(b"", b""))
+
+
+def _routes_at(
+    graph: Graph, key: ObjectKey, admission: Admission, client: Client
+) -> EncodedRoutes | None:
+    hosts = hosts_of_virtual_service(graph, key) if admission.earlier else ()
+    for entrance in admission.entrances(key.namespace, hosts):
+        routes = encoded_routes(graph, key, entrance, client)
+        if routes is not None:
+            return routes
+    return None
 
 
 def _admitted(graph: Graph, host: Host, admission: Admission, client: Namespace) -> list[ObjectKey]:

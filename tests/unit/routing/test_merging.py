@@ -250,3 +250,22 @@ def test_where_two_ports_of_a_gateway_become_one_the_first_servers_port_counts()
     assert host.name == "a.com:80"
     assert [route.match.prefix for route in host.routes] == ["/"]
     assert host.routes[0].route.cluster == "outbound|80||nobody.default.svc.cluster.local"
+
+
+def test_a_service_without_rules_for_the_first_servers_port_is_served_by_the_seconds() -> None:
+    servers = gateway('["a.com"]').replace(
+        "  - port: {number: 8080, name: http, protocol: HTTP}",
+        "  - port: {number: 80, name: http-80, protocol: HTTP}\n"
+        '    hosts: ["a.com"]\n'
+        "  - port: {number: 8080, name: http, protocol: HTTP}",
+    )
+    rules = "[{match: [{port: 8080}], route: [{destination: {host: nobody}}]}]"
+    declared = Declared(servers + SERVICES + bound("shop", rules, hosts='["a.com"]'))
+    mapped = replace(INGRESS, targets=(Target("gw.istio-system.svc.cluster.local", 80, 8080),))
+
+    (host,) = table(declared, client=mapped).virtual_hosts
+
+    assert host.name == "a.com:8080"
+    assert [r.route.cluster for r in host.routes] == [
+        "outbound|8080||nobody.default.svc.cluster.local"
+    ]
