@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
+from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
 from functools import partial
@@ -52,6 +53,7 @@ ACK_DEADLINE: Final = timedelta(seconds=2)
 """How long the next generation waits for the answer to the last; xDS clients may withhold it."""
 WATCH_INTERVAL: Final = 0.5  # seconds
 ARRIVAL_TIME: Final = 0.1  # seconds in which a reconnected Envoy has asked for all its types
+STOP_TIME: Final = 2.0  # seconds in which thousands of streams have ended
 MEBIBYTE: Final = 1 << 20
 
 CHANNEL_OPTIONS: Final = (
@@ -157,6 +159,10 @@ class XdsServer:
             self._watching.cancel()
         if self._server is not None:
             await self._server.stop(grace)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_TIME):
+                    while self._streams:
+                        await asyncio.sleep(0.01)
 
     def publish(self, revision: int) -> None:
         """Bring every connected proxy to what the engine now says, which is ``revision``."""

@@ -394,3 +394,25 @@ async def test_what_changed_while_envoy_was_away_is_sent(rig: Rig) -> None:
         await rig.restart_server()
 
         await rig.until("/shop", "200 b")
+
+
+async def test_what_is_gone_when_envoy_comes_back_is_removed(rig: Rig) -> None:
+    async with rig.running() as envoy:
+        await rig.give(*rig.world(), cluster("old"), endpoints("old", 1))
+        await rig.until("/shop", "200 a")
+        await rig.server.stop()
+        rig.revision += 1
+        rig.engine.now = snapshot(
+            rig.revision,
+            {
+                TypeUrl.CLUSTER: [cluster("shop")],
+                TypeUrl.ENDPOINT: [endpoints("shop", rig.upstreams["a"])],
+            },
+        )
+        await rig.restart_server()
+
+        await rig.until("/shop", "refused")
+        removed = "cluster_manager.cluster_removed"
+        async with asyncio.timeout(WAIT):
+            while (await asyncio.to_thread(envoy.stats, removed))[removed] != 1:
+                await asyncio.sleep(0.01)
