@@ -28,15 +28,18 @@ def is_ip(host: str) -> bool:
 def fqdn(host: str, namespace: Namespace, domain: str = CLUSTER_DOMAIN) -> Host:
     """``reviews`` seen from ``default`` is ``reviews.default.svc.cluster.local``.
 
-    Anything with a dot, a wildcard, an IP address or nothing at all is taken as it is.
+    Anything with a dot, the bare ``*``, an IP address or nothing at all is taken as it is.
     """
-    if not host or "." in host or ":" in host or is_wildcard(host):
+    if not host or host == "*" or "." in host or ":" in host:
         return Host(host)
     return Host(f"{host}.{namespace}.svc.{domain}")
 
 
 def subset_of(narrow: str, wide: str) -> bool:
-    """Whether every name that ``narrow`` stands for is one of ``wide``'s."""
+    """Whether every name that ``narrow`` stands for is one of ``wide``'s.
+
+    ``*example.com`` holds ``example.com`` too; in ``*.example.com`` the dot sees to it.
+    """
     if narrow == wide or wide == "*":
         return True
     if not is_wildcard(wide):
@@ -44,7 +47,7 @@ def subset_of(narrow: str, wide: str) -> bool:
     suffix = wide[1:]
     if is_wildcard(narrow):
         return len(narrow) >= len(wide) and narrow[1:].endswith(suffix)
-    return narrow.endswith(suffix) and len(narrow) > len(suffix)
+    return narrow.endswith(suffix)
 
 
 def overlap(a: str, b: str) -> bool:

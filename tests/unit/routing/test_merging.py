@@ -73,6 +73,7 @@ def ports(declared: Declared, domain: str) -> list[int]:
         pytest.param('["*.a.com"]', '["*.b.a.com"]', ["*.b.a.com"], id="two wildcards"),
         pytest.param('["*.a.com"]', '["a.com"]', ["*"], id="a wildcard has not its own suffix"),
         pytest.param('["y-x.a.com"]', '["*-x.a.com"]', ["y-x.a.com"], id="within a label"),
+        pytest.param('["a.com"]', '["*a.com"]', ["a.com"], id="the rest of a label may be none"),
         pytest.param('["b.com", "*.a.com"]', '["c.com"]', ["*"], id="nothing in common"),
         pytest.param('["A.com"]', '["a.com"]', ["*"], id="the case counts where hosts meet"),
         pytest.param('["A.com"]', '["A.com"]', ["a.com"], id="domains are in lower case"),
