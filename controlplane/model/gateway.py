@@ -29,7 +29,7 @@ class HttpServer:
     hosts: tuple[ServerHost, ...]
     port: PortNumber
     redirects_to_https: bool = False
-    terminates_tls: bool = False
+    has_tls_settings: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

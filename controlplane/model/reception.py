@@ -76,9 +76,10 @@ class Admission:
 
 
 def entrance_of(server: HttpServer) -> Entrance:
-    """A plain server that redirects to HTTPS counts as one that speaks TLS, as in Istio."""
-    https = server.terminates_tls or server.redirects_to_https
-    return Entrance(server.gateway, server.port, https)
+    """A plain server with TLS settings, which redirect or are empty, counts as one that speaks TLS,
+    as in Istio.
+    """
+    return Entrance(server.gateway, server.port, server.has_tls_settings)
 
 
 def meets(

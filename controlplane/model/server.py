@@ -45,6 +45,7 @@ class Server:
 
     ``bind`` is as written: empty for every address of the proxy. ``port`` is the declared one,
     which the Service in front of the proxy may translate. ``title`` names statistics.
+    ``has_tls_settings`` even a plain HTTP server may, to redirect or empty.
     """
 
     place: Place
@@ -57,6 +58,7 @@ class Server:
     bind: str = ""
     title: str = ""
     redirects_to_https: bool = False
+    has_tls_settings: bool = False
 
     @property
     def tls(self) -> ServerTls | None:

@@ -82,6 +82,7 @@ def _server(
         bind=spec.bind,
         title=spec.name,
         redirects_to_https=spec.tls is not None and spec.tls.https_redirect,
+        has_tls_settings=spec.tls is not None,
     )
 
 

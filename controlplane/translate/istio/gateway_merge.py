@@ -114,7 +114,7 @@ def _http_server(server: Server) -> HttpServer:
         hosts=server.hosts,
         port=server.port,
         redirects_to_https=server.redirects_to_https,
-        terminates_tls=server.tls is not None,
+        has_tls_settings=server.has_tls_settings,
     )
 
 
@@ -135,15 +135,32 @@ def _conflict(door: _OpenDoor, server: Server) -> Conflict | None:
         if server.tls is not None and not server.server_names and door.takes_any_name:
             return _lost(door, server, door.takes_any_name)
         return None
+    claimed = _settled_host(door, server)
+    if claimed is not None:
+        return claimed
     if first.routes_plain_requests and server.routes_plain_requests:
         return None
     if not first.sees_tls:
         return _lost(door, server, first)
-    if door.takes_any_name is None or (
-        door.takes_any_name.routes_plain_requests and server.routes_plain_requests
-    ):
+    if door.takes_any_name is not None:
+        return _lost(door, server, door.takes_any_name)
+    # Istio lets plaintext join one TLS server, and none once another has joined.
+    others = door.servers[1:]
+    if others and not server.has_tls_settings:
+        return _lost(door, server, others[0])
+    return None
+
+
+def _settled_host(door: _OpenDoor, server: Server) -> Conflict | None:
+    """A host for which two servers have TLS settings; two that redirect it are two of these."""
+    if not server.has_tls_settings:
         return None
-    return _lost(door, server, door.takes_any_name)
+    for earlier in door.servers:
+        common = [h for h in server.hosts if h in earlier.hosts]
+        if earlier.has_tls_settings and common:
+            claim = f'host "{common[0].host}" on port {door.address.port}'
+            return Conflict(loser=server, winner=earlier, claim=claim)
+    return None
 
 
 def _lost(door: _OpenDoor, server: Server, winner: Server) -> Conflict:

@@ -24,11 +24,18 @@ def gateway(name: str, *servers: str, selector: str = "{istio: ingressgateway}")
 
 
 def server(protocol: str, host: str = "a.com", *, port: int = 80, bind: str = "") -> str:
-    """``HTTPS`` and ``TLS`` end here; ``PASS`` is TLS that passes through."""
-    tls = {"HTTPS": TLS, "TLS": TLS, "PASS": "{{mode: PASSTHROUGH}}"}.get(protocol)
+    """``HTTPS`` and ``TLS`` end here; ``PASS`` is TLS that passes through, ``REDIRECT`` plain HTTP
+    that is sent to HTTPS.
+    """
+    tls = {
+        "HTTPS": TLS,
+        "TLS": TLS,
+        "PASS": "{{mode: PASSTHROUGH}}",
+        "REDIRECT": "{{httpsRedirect: true}}",
+    }.get(protocol)
+    protocol = {"PASS": "TLS", "REDIRECT": "HTTP"}.get(protocol, protocol)
     parts = [
-        f"port: {{{{number: {port}, name: {{port_name}}, "
-        f"protocol: {'TLS' if protocol == 'PASS' else protocol}}}}}",
+        f"port: {{{{number: {port}, name: {{port_name}}, protocol: {protocol}}}}}",
         f'hosts: ["{host}"]',
         *([f"bind: {bind}"] if bind else []),
         *([f"tls: {tls}"] if tls else []),
@@ -69,6 +76,24 @@ def server(protocol: str, host: str = "a.com", *, port: int = 80, bind: str = ""
         ),
         pytest.param(server("HTTPS"), server("PASS", "*.com"), None, id="TLS passes by HTTPS"),
         pytest.param(
+            server("REDIRECT"),
+            server("REDIRECT"),
+            'host "a.com" on port 80',
+            id="a host is redirected once",
+        ),
+        pytest.param(
+            server("REDIRECT", "x/a.com"),
+            server("REDIRECT", "y/a.com"),
+            None,
+            id="a host is redirected once for each namespace",
+        ),
+        pytest.param(
+            server("HTTP"), server("REDIRECT"), None, id="a host is served and redirected"
+        ),
+        pytest.param(
+            server("HTTPS"), server("REDIRECT", "b.com"), None, id="a redirect joins HTTPS"
+        ),
+        pytest.param(
             server("HTTPS"), server("HTTPS", port=81), None, id="another port is another door"
         ),
         pytest.param(
@@ -92,6 +117,14 @@ def test_the_second_server_shares_the_port_or_loses_it(
 
     assert [c.claim for c in found.conflicts] == ([claim] if claim else [])
     assert [c.loser.port_name for c in found.conflicts] == (["s1"] if claim else [])
+
+
+def test_plaintext_joins_one_tls_server_and_not_two() -> None:
+    declared = Declared(gateway("gw", server("HTTPS"), server("HTTPS", "b.com"), server("HTTP")))
+
+    found = doors(declared.graph, INGRESS_SHAPE)
+
+    assert [(c.loser.port_name, c.claim) for c in found.conflicts] == [("s2", "port 80")]
 
 
 def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written() -> None:
