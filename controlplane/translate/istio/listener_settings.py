@@ -21,11 +21,9 @@ from controlplane.kinds.istio.mesh_config import HeaderSwitch
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.mesh_config import Normalization
 from controlplane.kinds.istio.mesh_config import ProxyHeaders
-from controlplane.kinds.istio.mesh_config import SetClientCertDetails
 from controlplane.kinds.istio.proxy_config import ConnectionSettings
 from controlplane.kinds.spec import Duration
 from controlplane.model.listening import AccessLog
-from controlplane.model.listening import CertificateDetails
 from controlplane.model.listening import EscapedSlashes
 from controlplane.model.listening import ForwardedCertificate
 from controlplane.model.listening import Http2Limits
@@ -94,8 +92,7 @@ def _http(
     return HttpSettings(
         server_name=None if _off(headers.server) else _value(headers.server) or "istio-envoy",
         trusted_hops=max(0, topology.num_trusted_proxies),
-        forwarded_certificate=_forwarded_certificate(headers, topology),
-        certificate_details=_certificate_details(headers.set_current_client_cert_details),
+        forwarded_certificate=_forwarded_certificate(topology),
         paths=_paths(mesh.path_normalization.normalization, connections),
         timeouts=_timeouts(connections, idle),
         http2=Http2Limits(
@@ -134,26 +131,14 @@ def _value(switch: HeaderSwitch | None) -> str:
     return switch.value if switch is not None else ""
 
 
-def _forwarded_certificate(
-    headers: ProxyHeaders, topology: GatewayTopology
-) -> ForwardedCertificate:
-    """What ``gatewayTopology`` says, else ``proxyHeaders``, else Istio's default for gateways."""
-    for said in (topology.forward_client_cert_details, headers.forwarded_client_cert):
-        if said is not ForwardClientCert.UNDEFINED:
-            return _FORWARDED[said]
-    return ForwardedCertificate.SANITIZE_SET
-
-
-def _certificate_details(said: SetClientCertDetails | None) -> CertificateDetails:
-    if said is None:
-        return CertificateDetails()
-    return CertificateDetails(
-        subject=True if said.subject is None else said.subject,
-        certificate=bool(said.cert),
-        chain=bool(said.chain),
-        dns=True if said.dns is None else said.dns,
-        uri=True if said.uri is None else said.uri,
-    )
+def _forwarded_certificate(topology: GatewayTopology) -> ForwardedCertificate:
+    """What ``gatewayTopology`` says, else Istio's default for gateways. ``proxyHeaders`` are for
+    sidecars in this.
+    """
+    said = topology.forward_client_cert_details
+    if said is ForwardClientCert.UNDEFINED:
+        return ForwardedCertificate.SANITIZE_SET
+    return _FORWARDED[said]
 
 
 def _paths(normalization: Normalization, connections: ConnectionSettings) -> Paths:

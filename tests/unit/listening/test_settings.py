@@ -9,6 +9,7 @@ import pytest
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.spec import Duration
+from controlplane.model.listening import CertificateDetails
 from controlplane.model.listening import EscapedSlashes
 from controlplane.model.listening import ForwardedCertificate
 from controlplane.model.listening import HttpSettings
@@ -95,15 +96,19 @@ def test_metadata_of_the_node_sets_idle_timeout_and_http_1_0() -> None:
     assert found.stream_idle_timeout == timedelta(seconds=30)
 
 
-def test_the_topology_of_gateways_goes_before_proxy_headers() -> None:
-    config = mesh(
-        defaultConfig={
-            "gatewayTopology": {"forwardClientCertDetails": "SANITIZE"},
-            "proxyHeaders": {"forwardedClientCert": "FORWARD_ONLY"},
-        }
-    )
+def test_what_upstreams_learn_of_certificates_is_up_to_the_topology_alone() -> None:
+    headers = {
+        "forwardedClientCert": "FORWARD_ONLY",
+        "setCurrentClientCertDetails": {"cert": False, "chain": True},
+    }
+    sanitized = {"forwardClientCertDetails": "SANITIZE"}
 
-    assert http(config).forwarded_certificate is ForwardedCertificate.SANITIZE
+    silent = http(mesh(defaultConfig={"proxyHeaders": headers}))
+    said = http(mesh(defaultConfig={"proxyHeaders": headers, "gatewayTopology": sanitized}))
+
+    assert silent.forwarded_certificate is ForwardedCertificate.SANITIZE_SET
+    assert silent.certificate_details == CertificateDetails()
+    assert said.forwarded_certificate is ForwardedCertificate.SANITIZE
 
 
 @pytest.mark.parametrize(
