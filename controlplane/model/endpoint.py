@@ -9,6 +9,7 @@ from typing import Final
 from controlplane.model.proxy import NOWHERE
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
+from controlplane.model.proxy import labels_of
 
 UNIX: Final = "unix://"
 LONGEST_PATH: Final = 107  # bytes; Linux, sockaddr_un.sun_path with its closing zero
@@ -18,7 +19,8 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 SUBZONE_LABEL: Final = "topology.istio.io/subzone"
 NETWORK_LABEL: Final = "topology.istio.io/network"
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
-TOPOLOGY_LABELS: Final = (REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL, NETWORK_LABEL)
+LOCALITY_PARTS: Final = (REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL)
+TOPOLOGY_LABELS: Final = (*LOCALITY_PARTS, NETWORK_LABEL)
 """Labels of few values each, which Istio ranks endpoints by."""
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
 
@@ -48,6 +50,16 @@ class Endpoint:
         return self.address.startswith(UNIX)
 
     @property
+    def described(self) -> Labels:
+        """Its labels, and those that Istio adds to say where it is."""
+        added = dict(self.labels) | topology(self.locality)
+        if self.network:
+            added.setdefault(NETWORK_LABEL, self.network)
+        if self.node:
+            added[HOSTNAME_LABEL] = self.node
+        return labels_of(added)
+
+    @property
     def is_numeric(self) -> bool:
         """Whether Envoy takes the address without looking a name up."""
         return is_ip(self.address) or (self.is_pipe and is_path(self.address))
@@ -69,6 +81,12 @@ def is_path(address: str) -> bool:
 def selects(selector: Labels, labels: Labels) -> bool:
     """Whether ``labels`` has every pair of ``selector``; an empty selector selects everything."""
     return set(selector) <= set(labels)
+
+
+def topology(locality: Locality) -> dict[str, str]:
+    """The labels that Istio derives from a locality."""
+    parts = zip(LOCALITY_PARTS, (locality.region, locality.zone, locality.sub_zone), strict=True)
+    return {name: value for name, value in parts if value}
 
 
 def locality_of_text(text: str) -> Locality:

@@ -7,7 +7,6 @@ rule/#LocalityLoadBalancerSetting and Istio ``pkg/networking/core/loadbalancer``
 
 import math
 from collections.abc import Iterable
-from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Final
@@ -18,6 +17,7 @@ from controlplane.model.endpoint import REGION_LABEL
 from controlplane.model.endpoint import SUBZONE_LABEL
 from controlplane.model.endpoint import ZONE_LABEL
 from controlplane.model.endpoint import Endpoint
+from controlplane.model.endpoint import topology
 from controlplane.model.proxy import NOWHERE
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
@@ -203,7 +203,7 @@ def _by_labels(
     """Split each group by how many of ``labels``, from the first on, its endpoints share with the
     client.
     """
-    client = dict(vantage.labels) | dict(topology(vantage.locality))
+    client = dict(vantage.labels) | topology(vantage.locality)
     wanted = [
         (name, value if said else client.get(name, "")) for name, said, value in map(_pair, labels)
     ]
@@ -228,11 +228,7 @@ def _label_rank(endpoint: Endpoint, wanted: list[tuple[str, str]]) -> int:
     """0 where every label is shared; a foreign network, where asked for first, moves the others
     behind.
     """
-    own = dict(endpoint.labels) | dict(topology(endpoint.locality))
-    if endpoint.network:
-        own[NETWORK_LABEL] = endpoint.network
-    if endpoint.node:
-        own[HOSTNAME_LABEL] = endpoint.node
+    own = dict(endpoint.described)
     shift = 0
     for i, (name, value) in enumerate(wanted):
         if own.get(name, "") == value:
@@ -242,16 +238,6 @@ def _label_rank(endpoint: Endpoint, wanted: list[tuple[str, str]]) -> int:
             continue
         return shift + len(wanted) - i
     return shift
-
-
-def topology(locality: Locality) -> Mapping[str, str]:
-    """The labels that Istio derives from a locality."""
-    parts = (
-        (REGION_LABEL, locality.region),
-        (ZONE_LABEL, locality.zone),
-        (SUBZONE_LABEL, locality.sub_zone),
-    )
-    return {name: value for name, value in parts if value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,13 @@ from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
+from controlplane.model.endpoint import HOSTNAME_LABEL
+from controlplane.model.endpoint import LOCALITY_PARTS
 from controlplane.model.endpoint import Endpoint
 from controlplane.model.endpoint import locality_of_labels
 from controlplane.model.endpoint import locality_of_text
 from controlplane.model.endpoint import selects
+from controlplane.model.endpoint import topology
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Labels
@@ -101,12 +104,12 @@ def workload_entries_by_address(
 @derived
 def client(graph: Graph, proxy: Proxy) -> Client:
     """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
-    labels, locality = _workload(graph, proxy)
+    labels, locality = _stance(graph, proxy)
     return Client(
         role=proxy.role,
         namespace=proxy.namespace,
         labels=labels,
-        locality=proxy.locality if proxy.locality != Locality() else locality,
+        locality=locality,
         families=_families(proxy.addresses),
         targets=_targets(graph, proxy, labels),
         metadata=proxy.metadata,
@@ -119,9 +122,22 @@ def _families(addresses: tuple[str, ...]) -> tuple[IpFamily, ...]:
     return tuple(family for family in IpFamily if family.value in versions) or (IpFamily.IPV4,)
 
 
+def _stance(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
+    """The labels of the proxy, those among them that say where it stands, and where that is.
+
+    What the labels say wins over what the node says. Source: Istio ``pilot/pkg/xds/ads.go``
+    (``setTopologyLabels``).
+    """
+    labels, declared = _workload(graph, proxy)
+    told = dict(labels) | topology(declared)
+    parts = [told.get(name, "") for name in LOCALITY_PARTS]
+    locality = Locality(*parts) if any(parts) else proxy.locality
+    return labels_of(told | topology(locality)), locality
+
+
 def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
-    """Labels and locality as declared for the proxy's address in its namespace, else as its node
-    says.
+    """Labels and locality as declared for the proxy's address in its namespace, else as its node's
+    labels say.
 
     A Pod comes before a WorkloadEntry, which comes before an endpoint within a ServiceEntry.
     """
@@ -143,7 +159,8 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
 
 def _declared(declared: Workload) -> tuple[Labels, Locality]:
     if declared.kind == POD:
-        labels = labels_of(dict(declared.labels))
+        node = declared.spec.spec.node_name
+        labels = labels_of(dict(declared.labels) | ({HOSTNAME_LABEL: node} if node else {}))
         return labels, locality_of_labels(labels)
     labels = workload_labels(declared)
     text = declared.spec.locality

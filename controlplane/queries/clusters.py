@@ -52,7 +52,6 @@ from controlplane.translate.backend import Part
 from controlplane.translate.backend import backend
 from controlplane.translate.backend import locality_policy
 from controlplane.translate.backend import members
-from controlplane.translate.backend import passes_through
 from controlplane.translate.istio.client_tls import parameters
 from controlplane.translate.istio.locality import locality_policy as locality_of_settings
 from controlplane.translate.istio.traffic_policy import keepalive
@@ -196,11 +195,11 @@ def _backend(graph: Graph, destination: Destination, client: Vantage) -> Backend
     part = _part(graph, destination)
     if part is None:
         return None
-    where = (destination.host, destination.namespace, part.port.name)
+    where = (destination.host, destination.namespace)
     known = Knowledge(
         groups=lambda: _groups(graph, destination, part, client),
         accounts=lambda: accounts_of(graph, *where),
-        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where),
+        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where, part.port.name),
     )
     return backend(
         part,
@@ -245,7 +244,7 @@ def _groups(
 
 
 def _is_discovered(part: Part, role: Role) -> bool:
-    if passes_through(part.policy):
+    if part.passes_through:
         return False
     told = {Resolution.ENDPOINTS}
     if role is Role.GATEWAY:

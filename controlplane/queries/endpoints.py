@@ -140,7 +140,7 @@ def _entry_workload(
         if declared.spec.address:
             yield workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
         return
-    endpoint = kubernetes.pod_endpoint(declared, target)
+    endpoint = kubernetes.pod_endpoint(declared, target, name=port_name)
     if endpoint is not None:
         yield endpoint
 
@@ -169,7 +169,7 @@ def _service_endpoints(
     for slice_key in slices:
         declared = OBJECT(graph, slice_key)
         if declared is not None:
-            yield from kubernetes.slice_endpoints(declared, port, pod_at, publishes_unready=unready)
+            yield from kubernetes.slice_endpoints(declared, port, pod_at)
     if listed is not None and not slices:
         yield from kubernetes.listed_endpoints(listed, port, pod_at, publishes_unready=unready)
     if found.selector is None:
@@ -189,11 +189,13 @@ def _service_endpoints(
 
 
 @derived
-def accounts_of(graph: Graph, host: Host, namespace: Namespace, port_name: str) -> tuple[str, ...]:
-    """``namespace/service account`` of every endpoint, each once; mostly equal while endpoints come
-    and go.
+def accounts_of(graph: Graph, host: Host, namespace: Namespace) -> tuple[str, ...]:
+    """``namespace/service account`` of every endpoint of every port, each once; mostly equal while
+    endpoints come and go.
     """
-    endpoints = endpoints_of(graph, host, namespace, port_name)
+    found = service_of(graph, host, namespace)
+    names = (port.name for port in found.ports) if found is not None else ()
+    endpoints = (e for name in names for e in endpoints_of(graph, host, namespace, name))
     return tuple(sorted({e.account for e in endpoints if e.account is not None}))
 
 

@@ -76,7 +76,7 @@ def _report_subsets(report: Report, graph: Graph, rule: DestinationRule) -> None
     if not endpoints:
         return
     for i, subset in enumerate(rule.subsets):
-        if any(selects(subset.labels, endpoint.labels) for endpoint in endpoints):
+        if any(selects(subset.labels, endpoint.described) for endpoint in endpoints):
             continue
         report.add(
             SUBSET_WITHOUT_ENDPOINTS,
@@ -108,7 +108,7 @@ def _endpoints(graph: Graph, host: Host) -> tuple[Endpoint, ...]:
 def _what_there_is(endpoints: tuple[Endpoint, ...], wanted: Labels) -> str | None:
     """The values that endpoints do have for the labels wanted."""
     names = {name for name, _ in wanted}
-    there = sorted({pair for e in endpoints for pair in e.labels if pair[0] in names})
+    there = sorted({pair for e in endpoints for pair in e.described if pair[0] in names})
     return f"the endpoints have {_spoken(tuple(there))}" if there else None
 
 

@@ -63,6 +63,7 @@ from controlplane.model.traffic_policy import LoadBalancer
 from controlplane.model.traffic_policy import Passthrough
 from controlplane.model.traffic_policy import Subset
 from controlplane.model.traffic_policy import TrafficPolicy
+from controlplane.model.traffic_policy import effective_policy
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)  # Istio, MeshConfig.connectTimeout, default
 DNS_REFRESH: Final = timedelta(seconds=5)  # Envoy, Cluster.dns_refresh_rate, default
@@ -104,6 +105,18 @@ class Part:
         subset = self.subset.name if self.subset is not None else None
         spell = indicated if self.is_indicated else outbound
         return spell(self.port.number, subset, self.service.host)
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether connections go where the client was going; below a port that does, no subset is
+        otherwise.
+        """
+        whole = effective_policy(self.rule, self.port.number, None, TrafficPolicy())
+        return any(
+            policy.load_balancer is not None
+            and isinstance(policy.load_balancer.balancer, Passthrough)
+            for policy in (self.policy, whole)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +177,7 @@ def discovery(
         if part.subset is not None or port.protocol not in FORWARDED:
             return None
         return NameOfRequest(f"{service.host}_dfp_dns_cache", families)
-    if passes_through(part.policy):
+    if part.passes_through:
         return OriginalDestination()
     match service.resolution:
         case Resolution.ENDPOINTS:
@@ -179,11 +192,6 @@ def discovery(
             return None
 
 
-def passes_through(policy: TrafficPolicy) -> bool:
-    balancer = policy.load_balancer
-    return balancer is not None and isinstance(balancer.balancer, Passthrough)
-
-
 def members(part: Part, endpoints: tuple[Endpoint, ...], node: str) -> tuple[Endpoint, ...]:
     """The endpoints of the subset; those not ready only where Envoy is never to panic, and those on
     other nodes than the client's ``node`` unless the service is for its own node alone. None takes
@@ -196,7 +204,7 @@ def members(part: Part, endpoints: tuple[Endpoint, ...], node: str) -> tuple[End
     return tuple(
         endpoint
         for endpoint in endpoints
-        if selects(wanted, endpoint.labels)
+        if (not wanted or selects(wanted, endpoint.described))
         and (endpoint.is_ready or keeps_unready)
         and (endpoint.takes_mutual_tls or not part.is_indicated)
         and (endpoint.node == node or not part.service.is_node_local)
@@ -324,7 +332,9 @@ def _upstream_tls(
         case MeshMutual() as tls:
             return OnEveryEndpoint(_mesh_mutual(part, tls, mesh, known))
         case Originate() as tls:
-            return None if _is_withheld(part, tls, role) else OnEveryEndpoint(_named(part, tls))
+            if _is_withheld(part, tls, role):
+                return None
+            return OnEveryEndpoint(_named(part, tls, mesh, known))
         case None:
             return _automatic(part, where, mesh, known)
 
@@ -334,7 +344,7 @@ def _automatic(
 ) -> UpstreamTls | None:
     if not mesh.uses_mutual_tls or part.service.is_external or isinstance(where, NameOfRequest):
         return None
-    is_direct = part.service.resolution is Resolution.HEADLESS or passes_through(part.policy)
+    is_direct = part.service.resolution is Resolution.HEADLESS or part.passes_through
     if is_direct and not known.all_take_mutual_tls():
         return None
     mutual = _mesh_mutual(part, MeshMutual(), mesh, known)
@@ -345,24 +355,31 @@ def _automatic(
 
 def _mesh_mutual(part: Part, tls: MeshMutual, mesh: MeshDefaults, known: Knowledge) -> MeshMutual:
     subset = part.subset.name if part.subset is not None else None
-    identities = (
+    sni = tls.sni or indicated(part.port.number, subset, part.service.host)
+    return MeshMutual(
+        sni=sni if len(sni.encode()) <= LONGEST_SNI else None,
+        names=tls.names or _identities(part, mesh, known),
+    )
+
+
+def _identities(part: Part, mesh: MeshDefaults, known: Knowledge) -> tuple[str, ...]:
+    """What the endpoints may prove to be: their service accounts, and the names of the service."""
+    accounts = (
         f"spiffe://{domain}/ns/{namespace}/sa/{account}"
         for namespace, _, account in (found.partition("/") for found in known.accounts())
         for domain in mesh.trust_domains
     )
-    sni = tls.sni or indicated(part.port.number, subset, part.service.host)
-    return MeshMutual(
-        sni=sni if len(sni.encode()) <= LONGEST_SNI else None,
-        names=tls.names or tuple(sorted({*identities, *part.service.subject_alt_names})),
-    )
+    return tuple(sorted({*accounts, *part.service.subject_alt_names}))
 
 
-def _named(part: Part, tls: Originate) -> Originate:
-    """A ServiceEntry's own names are demanded where the rule names none."""
+def _named(part: Part, tls: Originate, mesh: MeshDefaults, known: Knowledge) -> Originate:
+    """The names of a ServiceEntry, and the accounts of its endpoints, are demanded where the rule
+    names none.
+    """
     verifies = not isinstance(tls.trust, TrustAnything)
     if tls.names or not verifies or part.service.origin is not Declared.ENTRY:
         return tls
-    return replace(tls, names=part.service.subject_alt_names)
+    return replace(tls, names=_identities(part, mesh, known))
 
 
 def _is_withheld(part: Part, tls: Originate, role: Role) -> bool:

@@ -29,15 +29,20 @@ PodAt = Callable[[str, str], Object[Pod] | None]
 
 
 def slice_endpoints(
-    declared: Object[EndpointSlice], port: ServicePort, pod_at: PodAt, *, publishes_unready: bool
+    declared: Object[EndpointSlice], port: ServicePort, pod_at: PodAt
 ) -> Iterator[Endpoint]:
-    """Every address of an endpoint is one; those not ready, or terminating, are kept as such."""
+    """Every address of an endpoint is one; those not ready are kept as such, if they will not go.
+
+    Whether unready ones are published is for whoever writes slices: there they are ready.
+    """
     spec = declared.spec
     if spec.address_type not in ("IPv4", "IPv6"):
         return
     for number in [p.port for p in spec.ports if p.name == port.name and p.port]:
         for listed in spec.endpoints:
-            is_ready = listed.conditions.ready is not False or publishes_unready
+            is_ready = listed.conditions.ready is not False
+            if not is_ready and listed.conditions.terminating is not False:
+                continue  # Istio takes an unready endpoint that does not say for a terminating one
             for address in filter(is_ip, listed.addresses):
                 pod = pod_at(_pod_name(listed.target_ref), address)
                 yield _endpoint(address, number, pod, is_ready=is_ready, node=listed.node_name)
@@ -62,13 +67,16 @@ def listed_endpoints(
 
 
 def pod_endpoint(
-    declared: Object[Pod], target: int | str, *, publishes_unready: bool = False
+    declared: Object[Pod], target: int | str, *, name: str = "", publishes_unready: bool = False
 ) -> Endpoint | None:
     """The endpoint that a selected pod is; ``None`` while it has no address or lacks the named
     port.
+
+    The container port called ``name``, if there is one, comes before ``target``.
     """
     address = pod_address(declared)
-    number = container_port(declared, target)
+    named = container_port(declared, name) if name else None
+    number = container_port(declared, target) if named is None else named
     if address is None or number is None or declared.spec.status.phase in ("Succeeded", "Failed"):
         return None
     return _endpoint(
@@ -113,7 +121,7 @@ def container_port(declared: Object[Pod], target: int | str) -> int | None:
             port.container_port
             for container in (*declared.spec.spec.containers, *declared.spec.spec.init_containers)
             for port in container.ports
-            if port.name == target
+            if port.name == target and port.protocol == "TCP"
         ),
         None,
     )

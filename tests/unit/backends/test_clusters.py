@@ -379,6 +379,45 @@ def test_the_names_of_a_service_entry_are_demanded_besides_the_host() -> None:
     assert options["upstream_http_protocol_options"]["auto_san_validation"] is True
 
 
+def test_the_accounts_of_a_service_entrys_endpoints_are_demanded_too() -> None:
+    policy = "{tls: {mode: SIMPLE, caCertificates: /ca.pem, sni: a.com}}"
+    endpoints = "[{address: 10.0.0.1, serviceAccount: web}, {address: 10.0.0.2}]"
+    found = cluster(entry(endpoints=endpoints) + rule(policy, host="api.partner.com"), PARTNER)
+
+    context = tls(found)["common_tls_context"]["combined_validation_context"]
+    assert context["default_validation_context"]["match_subject_alt_names"] == [
+        {"exact": "spiffe://cluster.local/ns/default/sa/web"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "subset", "expected"),
+    [
+        (
+            "{loadBalancer: {simple: PASSTHROUGH}}",
+            "{loadBalancer: {simple: RANDOM}}",
+            "ORIGINAL_DST",
+        ),
+        (
+            "{loadBalancer: {simple: RANDOM}}",
+            "{loadBalancer: {simple: PASSTHROUGH}}",
+            "ORIGINAL_DST",
+        ),
+        ("{loadBalancer: {simple: RANDOM}}", "{tls: {}}", "EDS"),
+    ],
+    ids=["of the rule", "of the subset", "of neither"],
+)
+def test_a_subset_below_passthrough_passes_through_too(
+    policy: str, subset: str, expected: str
+) -> None:
+    subsets = f"[{{name: v1, trafficPolicy: {subset}}}]"
+    found = cluster(
+        SERVICE + rule(policy, subsets=subsets), "outbound|80|v1|reviews.default.svc.cluster.local"
+    )
+
+    assert found["type"] == expected
+
+
 def test_a_path_that_no_socket_can_have_is_no_endpoint() -> None:
     text = entry(endpoints=f"[{{address: 'unix:///{'x' * 120}'}}, {{address: 'unix:///a'}}]")
 

@@ -1,5 +1,7 @@
 """Which declaration of a host a client gets, which endpoints, and which rule governs it."""
 
+from dataclasses import replace
+
 import pytest
 
 from controlplane.base.names import Host
@@ -136,6 +138,72 @@ def test_an_entry_selects_workloads_of_its_namespace() -> None:
     text = WORKLOADS + entry("a", workloadSelector="{labels: {app: web}}")
 
     assert addresses(text) == ["10.0.0.5:80", "10.0.0.1:8001", "10.0.0.2:80"]
+
+
+def test_a_container_port_of_the_entrys_port_name_is_the_pods_own_port() -> None:
+    selecting = entry(
+        "a",
+        workloadSelector="{labels: {app: web}}",
+        ports="[{number: 80, name: web, protocol: HTTP, targetPort: 9080}]",
+    )
+
+    assert addresses(WORKLOADS + selecting) == ["10.0.0.5:8003", "10.0.0.1:8002", "10.0.0.2:9080"]
+
+
+def test_of_a_slices_unready_endpoints_those_are_kept_that_will_not_go() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {publishNotReadyAddresses: true, ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: default, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 9080}]
+endpoints:
+- {addresses: [10.0.0.1]}
+- {addresses: [10.0.0.2], conditions: {ready: true, terminating: true}}
+- {addresses: [10.0.0.3], conditions: {ready: false}}
+- {addresses: [10.0.0.4], conditions: {ready: false, terminating: true}}
+- {addresses: [10.0.0.5], conditions: {ready: false, terminating: false}}
+"""
+    [group] = Declared(text).endpoints()["outbound|80||web.default.svc.cluster.local"]
+
+    assert [
+        (e["endpoint"]["address"]["socket_address"]["address"], e["health_status"])
+        for e in group["lb_endpoints"]
+    ] == [("10.0.0.1", "HEALTHY"), ("10.0.0.2", "HEALTHY"), ("10.0.0.5", "UNHEALTHY")]
+
+
+@pytest.mark.parametrize(
+    ("subset", "expected"),
+    [
+        ("{topology.kubernetes.io/region: r1}", ["10.0.0.1", "10.0.0.2"]),
+        ("{topology.kubernetes.io/zone: z2, app: web}", ["10.0.0.2"]),
+        ("{topology.istio.io/network: n1}", ["10.0.0.3"]),
+        ("{topology.istio.io/subzone: s1}", []),
+    ],
+)
+def test_subsets_may_name_where_endpoints_stand(subset: str, expected: list[str]) -> None:
+    endpoints = """[
+    {address: 10.0.0.1, locality: r1/z1},
+    {address: 10.0.0.2, locality: r1/z2, labels: {app: web}},
+    {address: 10.0.0.3, network: n1}]"""
+    rule = f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: a, namespace: default}}
+spec: {{host: api.partner.com, subsets: [{{name: s, labels: {subset}}}]}}
+"""
+    groups = Declared(entry("a", endpoints=endpoints) + rule).endpoints()
+
+    assert [
+        e["endpoint"]["address"]["socket_address"]["address"]
+        for group in groups["outbound|80|s|api.partner.com"]
+        for e in group["lb_endpoints"]
+    ] == expected
 
 
 @pytest.mark.parametrize(
@@ -289,8 +357,41 @@ spec: {address: 10.0.0.1, locality: r1/z1, labels: {from: spec, app: web}}
 """
     found = of(text, proxy("10.0.0.1", app="other"))
 
-    assert found.labels == (("app", "web"), ("from", "metadata"))
+    assert found.labels == (
+        ("app", "web"),
+        ("from", "metadata"),
+        ("topology.kubernetes.io/region", "r1"),
+        ("topology.kubernetes.io/zone", "z1"),
+    )
     assert found.locality == Locality("r1", "z1")
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, Locality("r9", "z9")),
+        ({"topology.kubernetes.io/region": "r1"}, Locality("r1")),
+        ({"topology.istio.io/locality": "r1.z1"}, Locality("r1", "z1")),
+    ],
+    ids=["the node alone", "a label for a part", "a label for all"],
+)
+def test_labels_say_where_a_proxy_stands_before_its_node_does(
+    labels: dict[str, str], expected: Locality
+) -> None:
+    asking = replace(proxy("10.0.0.1", **labels), locality=Locality("r9", "z9"))
+
+    assert of("", asking).locality == expected
+
+
+def test_a_rule_may_select_gateways_by_where_they_stand() -> None:
+    asking = replace(proxy("10.0.0.1", app="web"), locality=Locality("r1", "z1", "s1"))
+
+    assert of("", asking).labels == (
+        ("app", "web"),
+        ("topology.istio.io/subzone", "s1"),
+        ("topology.kubernetes.io/region", "r1"),
+        ("topology.kubernetes.io/zone", "z1"),
+    )
 
 
 def test_an_endpoint_of_an_entry_at_the_proxys_address_says_its_labels() -> None:
