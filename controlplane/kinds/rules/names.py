@@ -25,7 +25,7 @@ _LABEL_VALUE: Final = re.compile(r"(?:(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]
 _ALL_DIGITS: Final = re.compile(r"[+-]?[0-9]+")
 _HEADER: Final = re.compile(r"[!#$%&'*+,\-.^_`|~0-9a-zA-Z]+")
 _PSEUDO_HEADERS: Final = frozenset({":method", ":scheme", ":authority", ":path", ":status"})
-_CLAIM: Final = re.compile(r"@request\.auth\.claims(?:\..+|\[.*\])", re.IGNORECASE | re.DOTALL)
+_CLAIM: Final = re.compile(r"@request\.auth\.claims(?:\..+|\[.+\])", re.IGNORECASE | re.DOTALL)
 
 LABEL_LIMIT: Final = 63  # RFC 1123
 DOMAIN_LIMIT: Final = 255

@@ -22,7 +22,7 @@ from controlplane.model.http_match import ValueMatch
 
 EVERYTHING: Final = RouteMatch()
 _CLAIM: Final = re.compile(
-    r"@request\.auth\.claims(?:\.(?P<dotted>.+)|\[(?P<bracketed>.*)\])", re.I
+    r"@request\.auth\.claims(?:\.(?P<dotted>.+)|\[(?P<bracketed>.+)\])", re.I
 )
 
 
@@ -69,7 +69,7 @@ def claim_path(header: str) -> tuple[str, ...] | None:
         return None
     if found["dotted"] is not None:
         return tuple(found["dotted"].split("."))
-    return tuple(found["bracketed"].strip("[]").split("]["))
+    return tuple(found["bracketed"].split("]["))
 
 
 def _headers(match: HttpMatch) -> tuple[HeaderMatch, ...]:

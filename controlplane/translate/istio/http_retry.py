@@ -3,6 +3,7 @@
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRetry
 """
 
+import re
 from http import HTTPStatus
 from typing import Final
 
@@ -21,6 +22,7 @@ DEFAULT_CONDITIONS: Final = (
 """Without statuses the last one heeds only what x-envoy-retriable-status-codes asks for."""
 BY_STATUS: Final = "retriable-status-codes"
 _STATUSES: Final = frozenset(status.value for status in HTTPStatus)
+_NUMBER: Final = re.compile(r"\+?[0-9]{1,9}")
 
 
 def retry_policy(retries: HttpRetry | None, *, sticky: bool) -> RetryPolicy | None:
@@ -63,4 +65,4 @@ def retry_on(text: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 
 def _is_status(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) in _STATUSES
+    return _NUMBER.fullmatch(text) is not None and int(text) in _STATUSES

@@ -89,6 +89,7 @@ def test_retries_may_stay_on_the_endpoint_and_may_leave_the_locality() -> None:
         ("503, 504", ("retriable-status-codes",), (503, 504)),
         ("retriable-status-codes,503", ("retriable-status-codes",), (503,)),
         ("299", ("299",), ()),
+        ("+503", ("retriable-status-codes",), (503,)),
     ],
 )
 def test_statuses_among_the_conditions(

@@ -132,6 +132,7 @@ def test_a_claim_may_be_a_text_or_a_list_that_has_it() -> None:
         ("@request.auth.claims[a.b][c]", ("a.b", "c")),
         ("@REQUEST.AUTH.CLAIMS.a", ("a",)),
         ("@request.auth.claims", None),
+        ("@request.auth.claims[]", None),
         ("x-claims.a", None),
     ],
 )
