@@ -21,7 +21,7 @@ from controlplane.model.tls import SecretName
 from controlplane.model.tls import TlsParameters
 from controlplane.model.tls import key_pair_files_name
 from controlplane.model.tls import trust_file_name
-from controlplane.translate.istio.gateway_tls import CIPHERS
+from controlplane.translate.istio.ciphers import usable_ciphers
 from controlplane.translate.istio.gateway_tls import CURVES
 
 SECRET: Final = "kubernetes://"
@@ -51,7 +51,7 @@ def parameters(defaults: MeshTls | None) -> TlsParameters:
     if defaults is None:
         return TlsParameters()
     return TlsParameters(
-        cipher_suites=tuple(c for c in defaults.cipher_suites if c in CIPHERS),
+        cipher_suites=usable_ciphers(defaults.cipher_suites),
         curves=tuple(c for c in defaults.ecdh_curves if c in CURVES),
     )
 

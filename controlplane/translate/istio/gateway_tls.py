@@ -37,22 +37,9 @@ from controlplane.model.tls import is_trust_name
 from controlplane.model.tls import key_pair_files_name
 from controlplane.model.tls import never_served
 from controlplane.model.tls import trust_file_name
-
-CIPHERS: Final = frozenset(
-    {
-        *(f"ECDHE-{key}-AES{bits}" for key in ("ECDSA", "RSA") for bits in ("128-SHA", "256-SHA")),
-        *(f"ECDHE-{key}-AES128-GCM-SHA256" for key in ("ECDSA", "RSA")),
-        *(f"ECDHE-{key}-AES256-GCM-SHA384" for key in ("ECDSA", "RSA")),
-        *(f"ECDHE-{key}-CHACHA20-POLY1305" for key in ("ECDSA", "RSA")),
-        "AES128-GCM-SHA256",
-        "AES256-GCM-SHA384",
-        "AES128-SHA",
-        "AES256-SHA",
-        "DES-CBC3-SHA",
-        "ALL",
-    }
-)
-"""Istio's list; each was seen to be taken by Envoy 1.40 (BoringSSL)."""
+from controlplane.translate.istio.ciphers import CIPHERS
+from controlplane.translate.istio.ciphers import is_cipher
+from controlplane.translate.istio.ciphers import usable_ciphers
 
 CURVES: Final = frozenset({"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"})
 """Istio's list without P-224 and the draft of Kyber, which Envoy 1.40 refuses."""
@@ -183,7 +170,8 @@ def _trust(report: Report, at: Place, spec: ServerTlsSpec, certificate: SecretNa
     if not _credential_names(spec):
         return trust_file_name(spec.ca_certificates, spec.ca_crl)
     if not spec.ca_cert_credential_name:
-        return SecretName(f"{certificate}{CA_SUFFIX}")
+        own = certificate == WORKLOAD_CERTIFICATE
+        return TRUST_BUNDLE if own else SecretName(f"{certificate}{CA_SUFFIX}")
     name = secret_name(spec.ca_cert_credential_name)
     if is_trust_name(name):
         return name
@@ -246,9 +234,9 @@ def _parameters(report: Report, at: Place, spec: ServerTlsSpec, defaults: MeshTl
     return TlsParameters(
         minimum=minimum,
         maximum=maximum,
-        cipher_suites=_known(report, at / "cipherSuites", spec.cipher_suites, CIPHERS)
-        or tuple(c for c in defaults.cipher_suites if c in CIPHERS),
-        curves=_known(report, at / "ecdhCurves", spec.ecdh_curves, CURVES)
+        cipher_suites=_ciphers(report, at / "cipherSuites", spec.cipher_suites)
+        or usable_ciphers(defaults.cipher_suites),
+        curves=_curves(report, at / "ecdhCurves", spec.ecdh_curves)
         or tuple(c for c in defaults.ecdh_curves if c in CURVES),
     )
 
@@ -258,17 +246,34 @@ def _default_version(defaults: MeshTls) -> TlsVersion | None:
     return _VERSIONS.get(TlsProtocol[name]) if name in TlsProtocol.__members__ else None
 
 
-def _known(
-    report: Report, at: Place, names: tuple[str, ...], known: frozenset[str]
-) -> tuple[str, ...]:
-    """The names Envoy knows, each once; it would refuse the whole listener for one it does not."""
+def _ciphers(report: Report, at: Place, words: tuple[str, ...]) -> tuple[str, ...]:
+    for i, word in enumerate(words):
+        if word and not is_cipher(word):
+            _tell_unknown(report, at / i, word, CIPHERS)
+    usable = usable_ciphers(words)
+    if not usable and any(map(is_cipher, words)):
+        report.add(
+            NO_EFFECT,
+            at,
+            "the list only takes ciphers away from none, so Envoy's own ciphers are used",
+            hint="begin the list with ALL, or with the ciphers wanted",
+        )
+    return usable
+
+
+def _curves(report: Report, at: Place, names: tuple[str, ...]) -> tuple[str, ...]:
     for i, name in enumerate(names):
-        if name and name not in known:
-            near = get_close_matches(name, sorted(known), n=1)
-            report.add(
-                CIPHER_UNKNOWN,
-                at / i,
-                f'"{name}" is left out, because Envoy does not take it',
-                hint=f"write {near[0]}" if near else f"choose from {', '.join(sorted(known))}",
-            )
-    return tuple(dict.fromkeys(name for name in names if name in known))
+        if name and name not in CURVES:
+            _tell_unknown(report, at / i, name, CURVES)
+    return tuple(dict.fromkeys(name for name in names if name in CURVES))
+
+
+def _tell_unknown(report: Report, at: Place, name: str, known: frozenset[str]) -> None:
+    """Envoy would refuse the whole listener for a name that it does not know."""
+    near = get_close_matches(name, sorted(known), n=1)
+    report.add(
+        CIPHER_UNKNOWN,
+        at,
+        f'"{name}" is left out, because Envoy does not take it',
+        hint=f"write {near[0]}" if near else f"choose from {', '.join(sorted(known))}",
+    )

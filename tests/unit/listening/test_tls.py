@@ -63,6 +63,7 @@ def certificates(context: dict[str, Any]) -> list[str]:
             True,
         ),
         ("mode: ISTIO_MUTUAL", ["default"], "ROOTCA", True),
+        ("mode: MUTUAL, credentialName: 'builtin://'", ["default"], "ROOTCA", True),
         (
             "mode: SIMPLE, serverCertificate: /c.pem, privateKey: /k.pem",
             ["file-cert:/c.pem~/k.pem"],
@@ -106,6 +107,12 @@ def test_a_mode_names_its_secrets(
             {"cipher_suites": ["AES128-SHA"]},
             {"CP0413"},
         ),
+        (
+            "cipherSuites: ['-ALL', '[AES128-SHA|AES256-SHA]', '!RC4', '+AES256', '-ECDSA:+SHA']",
+            {"cipher_suites": ["-ALL", "[AES128-SHA|AES256-SHA]", "+AES256", "-ECDSA:+SHA"]},
+            {"CP0413"},
+        ),
+        ("cipherSuites: ['!AES128-SHA']", None, set()),
         ("ecdhCurves: [X25519, P-224]", {"ecdh_curves": ["X25519"]}, {"CP0413"}),
     ],
 )
