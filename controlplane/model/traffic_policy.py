@@ -17,6 +17,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.model.locality import LocalityPolicy
 from controlplane.model.proxy import Labels
 from controlplane.model.routing import HashPolicy
+from controlplane.model.routing import SourceIpHash
 from controlplane.model.tls_upstream import ClientTls
 from controlplane.model.visibility import EVERYONE
 from controlplane.model.visibility import Visibility
@@ -282,6 +283,18 @@ def hash_policies_of(
         if balancer is not None and balancer.hash_policies:
             return balancer.hash_policies
     return ()
+
+
+def hashes_source_address(rule: DestinationRule, subset: Subset | None) -> bool:
+    """Whether connections are hashed by where they come from: as the subset's balancer says where
+    it has one, else as the rule's does; those of ports do not count.
+
+    Source: Istio ``maybeSetHashPolicy``.
+    """
+    held = (subset.policy if subset is not None else None, rule.policy)
+    balancers = (h.policy.load_balancer for h in held if h is not None)
+    decisive = next((balancer for balancer in balancers if balancer is not None), LoadBalancer())
+    return any(isinstance(policy, SourceIpHash) for policy in decisive.hash_policies)
 
 
 def merged_rules(rules: tuple[DestinationRule, ...]) -> DestinationRule:

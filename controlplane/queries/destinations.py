@@ -27,13 +27,14 @@ class Reached:
 
 
 @derived
-def reached(graph: Graph, host: Host, client: Namespace, owner: Namespace) -> Reached:
+def reached(graph: Graph, host: Host, client: Namespace, owner: Namespace | None) -> Reached:
     """What ``host`` is to a client, in an object of the namespace ``owner``.
 
-    The service of the object's own namespace comes first, if the client sees it. A host that is
-    declared nowhere stands for itself. Runs again when a declaration of the host changes.
+    The service of that namespace comes first, if the client sees it; without an ``owner`` none
+    does. A host that is declared nowhere stands for itself. Runs again when a declaration of the
+    host changes.
     """
-    found = service_of(graph, host, owner)
+    found = service_of(graph, host, owner) if owner is not None else None
     if found is None or not found.visibility.admits(client):
         found = service(graph, host, client)
     if found is None:
@@ -55,7 +56,7 @@ def destination_cluster(
     graph: Graph,
     *,
     client: Namespace,
-    owner: Namespace,
+    owner: Namespace | None,
     host: Host,
     port: PortNumber | None,
     subset: str | None,
@@ -64,7 +65,8 @@ def destination_cluster(
     """The cluster of a destination; whether it exists is not asked, a request to one that does not
     is answered 503.
 
-    ``host`` is complete. A port left out is the service's only one, else the ``listened`` one.
+    ``host`` is complete. HTTP routes look in the namespace of their object (``owner``) first, TLS
+    and TCP routes do not. A port left out is the service's only one, else the ``listened`` one.
     """
     found = reached(graph, host, client, owner)
     chosen = port or found.only_port or listened

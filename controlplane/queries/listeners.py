@@ -150,10 +150,13 @@ def listener_secrets(graph: Graph, client: Client) -> tuple[SecretName, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Claim:
-    """A chain, and where the user asked for it."""
+    """A chain, and where the user asked for it. ``names`` are what its rule says of SNI, where TLS
+    passes through: a rule that names one of an earlier rule takes nothing.
+    """
 
     chain: Chain
     place: Place
+    names: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -166,6 +169,7 @@ class _Chains:
     taken: list[Chain] = field(default_factory=list)
     _holders: dict[tuple[str, str], Place] = field(default_factory=dict)
     _ended: dict[str, Place] = field(default_factory=dict)
+    _named: dict[str, Place] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Hosts whose TLS ends at this door: no route may pass their TLS through."""
@@ -176,6 +180,10 @@ class _Chains:
     def enter(self, report: Report, server: Server, claims: Iterator[_Claim]) -> None:
         for claim in claims:
             chain = claim.chain
+            named = next((name for name in claim.names if name in self._named), None)
+            if named is not None:
+                self._tell(report, claim.place, named, self._named[named])
+                continue
             if isinstance(server.service, PassTls):
                 chain = self._without_ended(report, claim)
                 if claim.chain.server_names and not chain.server_names:
@@ -185,6 +193,7 @@ class _Chains:
                 self._tell(report, claim.place, clash[0], self._holders[clash])
                 continue
             self._holders.update(dict.fromkeys(_matches(chain), claim.place))
+            self._named.update(dict.fromkeys(claim.names, claim.place))
             self.taken.append(chain)
 
     def _without_ended(self, report: Report, claim: _Claim) -> Chain:
@@ -197,7 +206,7 @@ class _Chains:
     def _tell(self, report: Report, place: Place, name: str, holder: Place) -> None:
         if place == holder:
             return
-        wanted = f'SNI "{name}"' if name else "every other SNI"
+        wanted = f'SNI "{name}"' if name not in ("", "*") else "every other SNI"
         report.add(
             SNI_TAKEN,
             place,
@@ -289,4 +298,5 @@ def _named_chain(named: NamedStream) -> _Claim:
     return _Claim(
         chain=Chain(handling=named.stream, server_names=named.rule.server_names),
         place=named.rule.place,
+        names=named.rule.claimed_names,
     )

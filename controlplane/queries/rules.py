@@ -8,11 +8,13 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import timedelta
 from typing import Any
 from typing import Final
 
 from controlplane.base.diagnostics import Report
+from controlplane.base.hashing import hashed_once
 from controlplane.base.hosts import fqdn
 from controlplane.base.hosts import is_wildcard
 from controlplane.base.hosts import most_specific
@@ -39,6 +41,7 @@ from controlplane.model.traffic_policy import TrafficPolicy
 from controlplane.model.traffic_policy import Tunnel
 from controlplane.model.traffic_policy import effective_policy
 from controlplane.model.traffic_policy import hash_policies_of
+from controlplane.model.traffic_policy import hashes_source_address
 from controlplane.model.traffic_policy import merged_rules
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
@@ -131,6 +134,7 @@ def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
     return rule
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
     """Who looks for a rule: ``selected`` are the rules with a workloadSelector that select this
@@ -139,6 +143,7 @@ class Viewpoint:
 
     namespace: Namespace
     selected: RuleKeys = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
 @derived
@@ -310,6 +315,14 @@ def hash_policies(
     if rule is None:
         return ()
     return hash_policies_of(rule, port, rule.subset(subset) if subset else None)
+
+
+def hashes_source(graph: Graph, client: Client, host: Host, subset: str | None) -> bool:
+    """Whether connections to a destination are hashed by where they come from."""
+    rule = rule_for(graph, client, host)
+    if rule is None:
+        return False
+    return hashes_source_address(rule, rule.subset(subset) if subset else None)
 
 
 def subsets(graph: Graph, client: Client, host: Host) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
-from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
@@ -21,12 +20,12 @@ from controlplane.kinds.object import Object
 from controlplane.model.listening import ForwardStream
 from controlplane.model.listening import Share
 from controlplane.model.proxy import Client
-from controlplane.model.routing import SourceIpHash
 from controlplane.model.server import Server
+from controlplane.queries.destinations import DestinationCluster
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
-from controlplane.queries.rules import hash_policies
+from controlplane.queries.rules import hashes_source
 from controlplane.queries.rules import max_connection_duration
 from controlplane.queries.rules import tcp_idle_timeout
 from controlplane.queries.rules import tunnel
@@ -92,18 +91,20 @@ def _services(graph: Graph, client: Client, server: Server) -> Iterator[Object[V
 
 
 def _stream(graph: Graph, client: Client, server: Server, rule: StreamRule) -> ForwardStream | None:
-    """``None`` where no destination has a weight. The first destination's rule says how long
-    streams last.
+    """``None`` where no destination has a weight. The rule for the first destination says how long
+    streams last; its subset counts only where it is the only one.
     """
     shares = _shares(rule.destinations)
     if not shares or rule.destinations[0].destination is None:
         return None
     first = rule.destinations[0].destination
-    host = fqdn(first.host, rule.namespace)
+    host = _reached(graph, client, first, rule.namespace, server.port).host
     single = len(rule.destinations) == 1
+    subset = (first.subset or None) if single else None
     clusters = tuple(
         Share(
-            cluster=_cluster(graph, client, destination, rule.namespace, server.port), weight=weight
+            cluster=_reached(graph, client, destination, rule.namespace, server.port).name,
+            weight=weight,
         )
         for destination, weight in shares
     )
@@ -112,8 +113,8 @@ def _stream(graph: Graph, client: Client, server: Server, rule: StreamRule) -> F
         shares=clusters,
         idle_timeout=tcp_idle_timeout(graph, client, host),
         max_connection_duration=max_connection_duration(graph, client, host),
-        hashes_source_address=_hashes_source(graph, client, host, first),
-        tunnel=tunnel(graph, client, host, first.subset if single else None),
+        hashes_source_address=hashes_source(graph, client, host, subset),
+        tunnel=tunnel(graph, client, host, subset),
     )
 
 
@@ -128,21 +129,18 @@ def _shares(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destinati
     )
 
 
-def _hashes_source(graph: Graph, client: Client, host: Host, destination: Destination) -> bool:
-    port = destination.port.number if destination.port is not None else None
-    found = hash_policies(graph, client, host, port, destination.subset or None)
-    return any(isinstance(policy, SourceIpHash) for policy in found)
-
-
-def _cluster(
+def _reached(
     graph: Graph, client: Client, destination: Destination, namespace: Namespace, port: PortNumber
-) -> str:
+) -> DestinationCluster:
+    """Where a destination in an object of ``namespace`` leads. Which service it is does not depend
+    on that namespace.
+    """
     return destination_cluster(
         graph,
         client=client.namespace,
-        owner=namespace,
+        owner=None,
         host=fqdn(destination.host, namespace),
         port=PortNumber(destination.port.number) if destination.port is not None else None,
         subset=destination.subset or None,
         listened=port,
-    ).name
+    )

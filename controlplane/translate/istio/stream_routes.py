@@ -32,6 +32,8 @@ class StreamRule:
     namespace: Namespace
     destinations: tuple[RouteDestination, ...]
     server_names: tuple[str, ...] = ()
+    claimed_names: tuple[str, ...] = ()
+    """Every SNI written, ``*`` too: each is the first rule's that names it."""
     unusable_names: tuple[str, ...] = ()
     """SNI that Envoy would refuse the listener for; a rule with these alone takes nothing."""
 
@@ -92,6 +94,7 @@ def _rule(
         namespace=virtual_service.namespace,
         destinations=destinations,
         server_names=() if "*" in names else tuple(usable),
+        claimed_names=tuple(names),
         unusable_names=() if "*" in names else tuple(n for n in names if n not in usable),
     )
 

@@ -115,6 +115,19 @@ def test_a_match_whose_sni_is_taken_is_left_out_whole_and_told_of() -> None:
     assert "CP0313 VirtualService/apps/s.spec.tls[1].match[0].sniHosts" in declared.told()
 
 
+def test_a_match_for_any_sni_claims_the_names_beside_it_too() -> None:
+    rules = match('"*", a.com', "x"), match("a.com", "w"), match("b.com", "z")
+    declared = Declared(
+        GATEWAY % PASS.replace("*.com", "*") + service(f"tls: [{', '.join(rules)}]", hosts='["*"]')
+    )
+
+    assert [(s.get("server_names"), s["cluster"]) for s in streams(declared)] == [
+        (None, cluster("x")),
+        (["b.com"], cluster("z")),
+    ]
+    assert "CP0313 VirtualService/apps/s.spec.tls[1].match[0].sniHosts" in declared.told()
+
+
 def test_a_route_cannot_take_a_host_whose_tls_ends_at_the_port() -> None:
     ends = (
         "{port: {number: 443, name: https, protocol: HTTPS}, hosts: [a.com], "
@@ -158,6 +171,65 @@ spec: {ports: [{name: tcp, port: 1}]}
     assert stream["idle_timeout"] == "30s"
     assert stream["max_downstream_connection_duration"] == "60s"
     assert stream["hash_policy"] == [{"source_ip": {}}]
+
+
+@pytest.mark.parametrize(
+    ("policy", "subset", "hashed"),
+    [
+        ("{loadBalancer: {consistentHash: {useSourceIp: true}}}", "{name: v1}", True),
+        (
+            "{loadBalancer: {consistentHash: {useSourceIp: true}}}",
+            "{name: v1, trafficPolicy: {loadBalancer: {simple: RANDOM}}}",
+            False,
+        ),
+        (
+            "{loadBalancer: {simple: RANDOM}}",
+            "{name: v1, trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true}}}}",
+            True,
+        ),
+        (
+            "{portLevelSettings: [{port: {number: 1}, loadBalancer:"
+            " {consistentHash: {useSourceIp: true}}}]}",
+            "{name: v1}",
+            False,
+        ),
+    ],
+)
+def test_the_balancer_of_the_subset_or_the_rule_says_whether_addresses_are_hashed(
+    policy: str, subset: str, hashed: bool
+) -> None:
+    rule = f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: x, namespace: apps}}
+spec: {{host: x, trafficPolicy: {policy}, subsets: [{subset}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: x, namespace: apps}}
+spec: {{ports: [{{name: tcp, port: 1}}]}}
+"""
+    route = "tcp: [{route: [{destination: {host: x, port: {number: 1}, subset: v1}}]}]"
+
+    (stream,) = streams(Declared(GATEWAY % TCP + service(route) + rule))
+
+    assert ("hash_policy" in stream) is hashed
+
+
+def test_the_only_port_of_a_tcp_destination_is_that_of_the_service_the_gateway_sees() -> None:
+    entry = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: %s, namespace: %s}
+spec: {hosts: [db.com], ports: [{number: %d, name: tcp, protocol: TCP}], resolution: DNS}
+---
+"""
+    route = service("tcp: [{route: [{destination: {host: db.com}}]}]")
+    entries = entry % ("own", "apps", 5432) + entry % ("first", "aaaa", 3306)
+
+    (stream,) = streams(Declared(GATEWAY % TCP + route + entries))
+
+    assert stream["cluster"] == "outbound|3306||db.com"
 
 
 def test_a_sni_that_envoy_would_refuse_is_left_out_and_never_becomes_any() -> None:
