@@ -175,6 +175,7 @@ class Engine:
         self._now = now
         revision = self.graph.edit()
         self.graph.set(CLOCK, "clock", now)
+        self._try_again()
         self._tell_connected()
         self._collect_doubtful()
         return revision
@@ -262,6 +263,13 @@ class Engine:
         """The object that is in force."""
         return self._objects.get(key)
 
+    def held_back(self) -> Iterator[Object[Any]]:
+        """The newest form of each Secret of which the form before stays in force."""
+        for key in self._held_back:
+            winner = self._claims.winner(key)
+            if winner is not None and winner.object is not None:
+                yield winner.object
+
     def objects(self, kind: Kind) -> Iterator[Object[Any]]:
         """The objects of ``kind`` that are in force; walks all kinds."""
         return self._objects.of_kind(kind)
@@ -322,6 +330,12 @@ class Engine:
         note = "the version before stays in force"
         self._held_back[new.key] = tuple(replace(told, note=note) for told in report)
         return True
+
+    def _try_again(self) -> None:
+        """Take the newest form of Secrets whose time has come, or whose form before has ended."""
+        put = [key for key in tuple(self._held_back) if self._settle(key)]
+        self._objects.settle()
+        self._accepted.save([self._raw[key] for key in put], ())
 
     def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
         if self._objects.get(object_.key) == object_:

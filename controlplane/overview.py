@@ -31,6 +31,8 @@ from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
 from controlplane.provenance import RuleSpot
 from controlplane.provenance import rule_spots
+from controlplane.tls.state import LiveTls
+from controlplane.tls.state import TlsState
 from controlplane.world import World
 from controlplane.xds.connections import Connections
 from controlplane.xds.connections import ProxyStatus
@@ -101,12 +103,18 @@ class LiveOverview:
     """Reads the engine and the connections; changes nothing."""
 
     def __init__(
-        self, engine: Engine, world: World, connections: Connections, metrics: Metrics
+        self,
+        engine: Engine,
+        world: World,
+        connections: Connections,
+        metrics: Metrics,
+        tls: LiveTls,
     ) -> None:
         self._engine = engine
         self._world = world
         self._connections = connections
         self._metrics = metrics
+        self._tls = tls
         metrics.look_up(
             connections=lambda: len(connections),
             services=lambda: engine.count(SERVICE) + engine.count(SERVICE_ENTRY),
@@ -160,6 +168,9 @@ class LiveOverview:
 
     def diagnostics(self) -> Diagnosis:
         return diagnosis(self._engine)
+
+    async def tls(self) -> TlsState:
+        return await self._tls.state(self._connections.proxies)
 
     def objects(self) -> Sequence[Source]:
         keys = sorted({d.key for d in self._engine.declarations()})

@@ -45,6 +45,7 @@ from controlplane.overview import LiveOverview
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
+from controlplane.tls.state import LiveTls
 from controlplane.translate.kubernetes.usable import secret_files
 from controlplane.world import World
 from controlplane.xds.node import Identity as NodeIdentity
@@ -128,7 +129,12 @@ class ControlPlane:
             clock=clock,
             traffic=self.metrics,
         )
-        self.overview = LiveOverview(self.engine, self.world, self.server.connections, self.metrics)
+        tls = LiveTls(self.engine, lambda proxy: self._own_secrets(proxy, None))
+        self._inventory = tls.inventory
+        self.metrics.secrets_expire(tls.inventory.expiries, clock)
+        self.overview = LiveOverview(
+            self.engine, self.world, self.server.connections, self.metrics, tls
+        )
         self._known: set[Diagnostic] = set()
 
     async def start(self) -> None:
@@ -208,15 +214,23 @@ class ControlPlane:
         await asyncio.to_thread(self._accepted.write, self._accepted.take_pending())
 
     async def _keep_house(self) -> None:
-        """Time passes: certificates come due, and what nobody needs is forgotten."""
+        """Time passes: certificates come due, and what nobody needs is forgotten.
+
+        The clock of the graph steps once an hour, and when a certificate begins or ends.
+        """
         stepped = self._clock()
+        due: tuple[int, datetime] = (-1, stepped)
         while True:
             await asyncio.sleep(HOUSEKEEPING)
             now = self._clock()
             self.server.rotate()
             self._secrets.forget_expired(now)
             self.world.retain(self.server.connections.proxies)
-            if now - stepped >= CLOCK_STEP or self.engine.met_others:
+            if due[0] != self.engine.revision:
+                change = self._inventory.next_change(stepped)
+                latest = stepped + CLOCK_STEP
+                due = (self.engine.revision, min(change or latest, latest))
+            if now >= due[1] or self.engine.met_others:
                 stepped = now
                 self.server.publish(self.engine.set_clock(now))
 

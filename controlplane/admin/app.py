@@ -6,6 +6,7 @@
     GET /api/v1/status             each proxy and type: synced, waiting, rejected
     GET /api/v1/config/PROXY       what the proxy was sent; ?part=listeners and the like
     GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
+    GET /api/v1/tls                the Secrets in use, and what upstreams present: probes them
     GET /api/v1/objects            the objects in force
 
 It reads and changes nothing, asks what it shows of an ``Overview``, and answers only to names that
@@ -56,6 +57,11 @@ class Overview(Protocol):
     def diagnostics(self) -> object:
         """All that is wrong, in the form of ``check -o json``."""
 
+    async def tls(self) -> object:
+        """The Secrets in use and, for each upstream, what it presents and what is expected; no
+        keys. Takes as long as handshakes with the upstreams do.
+        """
+
     def objects(self) -> object:
         """The objects in force, with their files and lines."""
 
@@ -94,6 +100,9 @@ def application(overview: Overview, host: str) -> ASGIApp:
     async def diagnostics(_: Request) -> Response:
         return _json(overview.diagnostics())
 
+    async def tls(_: Request) -> Response:
+        return _json(await overview.tls())
+
     async def objects(_: Request) -> Response:
         return _json(overview.objects())
 
@@ -104,6 +113,7 @@ def application(overview: Overview, host: str) -> ASGIApp:
         ("/api/v1/status", status),
         ("/api/v1/config/{proxy}", config),
         ("/api/v1/diagnostics", diagnostics),
+        ("/api/v1/tls", tls),
         ("/api/v1/objects", objects),
     )
     routes = [Route(path, _bounded(endpoint), methods=["GET"]) for path, endpoint in endpoints]

@@ -1,12 +1,15 @@
 """Prometheus metrics, under istiod's names where they mean the same, so that its dashboards work.
 
 No label is a proxy's or an object's name: who connects chooses them, and each would stay for good.
+The exception are Secrets in use, which are asked for anew each time, and no more than 500 of them.
 Source: Istio ``pilot/pkg/xds/monitoring.go``, ``pilot/pkg/model/push_context.go``,
 ``security/pkg/server/ca/monitoring.go``.
 """
 
 import re
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
 from datetime import timedelta
 from typing import Final
@@ -18,8 +21,11 @@ from prometheus_client import Histogram
 from prometheus_client import ProcessCollector
 from prometheus_client import disable_created_metrics
 from prometheus_client import generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
+from controlplane.base.names import ObjectKey
 from controlplane.envoy.resource import TypeUrl
 
 SHORT: Final = {
@@ -34,6 +40,32 @@ _SECONDS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 3, 5, 10, 20, 30)
 _SUFFIX: Final = re.compile(rb"^((?:# \w+ )?(?:pilot|citadel)\w+)_total\b", re.MULTILINE)
 """What the client library appends to the names of counters; istiod's have none."""
 _BYTES: Final = (1_000, 10_000, 100_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000)
+
+
+EXPIRIES_SHOWN: Final = 500
+"""Those that end first."""
+
+Expiries = Callable[[], Iterable[tuple[ObjectKey, datetime]]]
+
+
+class _SecretExpiry(Collector):
+    """Seconds until the certificate of each Secret in use ends; below 0 once it has."""
+
+    def __init__(self, expiries: Expiries, clock: Callable[[], datetime]) -> None:
+        self._expiries = expiries
+        self._clock = clock
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "controlplane_secret_expiry_seconds",
+            "Seconds until what is in a Secret that is in use ends.",
+            labels=("namespace", "name"),
+        )
+        now = self._clock()
+        soonest = sorted(self._expiries(), key=lambda found: found[1])[:EXPIRIES_SHOWN]
+        for key, ends in soonest:
+            family.add_metric((key.namespace, key.name), (ends - now).total_seconds())
+        yield family
 
 
 class Metrics:
@@ -114,6 +146,10 @@ class Metrics:
         self._virtual_services.set_function(virtual_services)
         self._objects.labels("in_force").set_function(objects)
         self._objects.labels("refused").set_function(refused)
+
+    def secrets_expire(self, expiries: Expiries, clock: Callable[[], datetime]) -> None:
+        """Ask ``expiries`` when Secrets end whenever the metrics are read."""
+        self._registry.register(_SecretExpiry(expiries, clock))
 
     def sent(self, type_url: TypeUrl, size: int) -> None:
         """A response of ``size`` bytes went to one proxy."""

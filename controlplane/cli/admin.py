@@ -11,6 +11,7 @@ from controlplane.base.errors import AdminUnreachable
 from controlplane.cli.address import Address
 
 PATIENCE: Final = 10.0  # seconds
+PROBING: Final = 45.0  # seconds; another probe may be before us
 
 
 def status(admin: Address) -> object:
@@ -23,14 +24,19 @@ def diagnostics(admin: Address) -> object:
     return _answer(admin, "/api/v1/diagnostics")
 
 
+def tls(admin: Address) -> object:
+    """``/api/v1/tls``; takes as long as handshakes with the upstreams."""
+    return _answer(admin, "/api/v1/tls", PROBING)
+
+
 def config(admin: Address, proxy: str, part: str) -> object | None:
     """``/api/v1/config/PROXY``; ``None`` when no such proxy is connected."""
     return _answer(admin, f"/api/v1/config/{quote(proxy, safe='')}?{urlencode({'part': part})}")
 
 
-def _answer(admin: Address, path: str) -> object | None:
+def _answer(admin: Address, path: str, patience: float = PATIENCE) -> object | None:
     """The JSON at ``path``; ``None`` where there is none; else ``AdminUnreachable``."""
-    connection = http.client.HTTPConnection(admin.host, admin.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(admin.host, admin.port, timeout=patience)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

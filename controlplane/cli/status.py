@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 import click
 import msgspec
 
+from controlplane.base import codes
 from controlplane.cli import admin as questions
 from controlplane.cli.address import Address
 from controlplane.cli.options import admin_to_ask
@@ -24,8 +26,24 @@ from controlplane.cli.proxies import spoken
 from controlplane.cli.proxies import state_of
 from controlplane.cli.proxies import table
 from controlplane.cli.sent import Sent
+from controlplane.cli.tls import lines as lines_of_tls
+from controlplane.cli.tls import tls_of
 
 NOT_IN_SYNC: Final = 1
+OF_SECRETS: Final = frozenset(
+    code.id
+    for code in (
+        codes.UNKNOWN_SECRET,
+        codes.SECRET_INCOMPLETE,
+        codes.SECRET_UNREADABLE,
+        codes.KEY_MISMATCH,
+        codes.KEY_UNSUPPORTED,
+        codes.CERTIFICATE_EXPIRED,
+        codes.CERTIFICATE_NOT_YET_VALID,
+        codes.CERTIFICATE_EXPIRES,
+    )
+)
+"""What is wrong with Secrets, which time alone can bring about."""
 
 
 class Finding(Sent, frozen=True):
@@ -53,7 +71,11 @@ class Findings(Sent, frozen=True):
 
 
 @click.command(
-    epilog=example("controlplane status", "controlplane status --output json | jq .proxies")
+    epilog=example(
+        "controlplane status",
+        "controlplane status --tls",
+        "controlplane status --output json | jq .proxies",
+    )
 )
 @admin_to_ask
 @click.option(
@@ -64,28 +86,54 @@ class Findings(Sent, frozen=True):
     show_default=True,
     help="For people, or for programs.",
 )
+@click.option(
+    "--tls",
+    "of_tls",
+    is_flag=True,
+    help="Shake hands with every upstream that is spoken to by TLS; show what it presents and what "
+    "is expected, and the Secrets in use.",
+)
 @click.pass_context
-def status(context: click.Context, admin: Address, output: str) -> None:
+def status(context: click.Context, admin: Address, output: str, of_tls: bool) -> None:
     """Show which proxies have what they should have.
 
     Exits with 0 when all are synced, with 1 when something is rejected, refused or still on its
-    way, with 3 when no control plane answers.
+    way, with 3 when no control plane answers. With --tls, 1 when a handshake fails or a Secret is
+    in trouble; nothing but handshakes is sent.
     """
+    if of_tls:
+        _show_tls(context, admin, output)
+        return
     said, found = questions.status(admin), questions.diagnostics(admin)
     state = state_of(said)
-    refused = [f for f in msgspec.convert(found, Findings).diagnostics if f.refused]
+    findings = msgspec.convert(found, Findings).diagnostics
+    refused = [f for f in findings if f.refused]
+    secrets = [f for f in findings if f.code in OF_SECRETS]
     if output == "json":
         assert isinstance(said, dict), "the state is a JSON object"
-        shown = {**said, "diagnostics": msgspec.to_builtins(refused)}
+        shown = {**said, "diagnostics": msgspec.to_builtins([*refused, *secrets])}
         say(json.dumps(shown, indent=2, ensure_ascii=False))
     else:
-        show(lines(state, refused, datetime.now(UTC)))
+        show(lines(state, refused, datetime.now(UTC), secrets))
     if not state.is_synced:
         context.exit(NOT_IN_SYNC)
 
 
-def lines(state: State, refused: list[Finding], now: datetime) -> Iterator[list[Segment]]:
-    """The table, what proxies reject, and the objects that are refused."""
+def _show_tls(context: click.Context, admin: Address, output: str) -> None:
+    said = questions.tls(admin)
+    found = tls_of(said)
+    if output == "json":
+        say(json.dumps(said, indent=2, ensure_ascii=False))
+    else:
+        show(lines_of_tls(found, datetime.now(UTC)))
+    if not found.is_good:
+        context.exit(NOT_IN_SYNC)
+
+
+def lines(
+    state: State, refused: list[Finding], now: datetime, secrets: Sequence[Finding] = ()
+) -> Iterator[list[Segment]]:
+    """The table, what proxies reject, the objects that are refused, and Secrets in trouble."""
     if not state.ready:
         yield [("the first load is not complete", Style.WARNING)]
     if state.proxies:
@@ -99,20 +147,40 @@ def lines(state: State, refused: list[Finding], now: datetime) -> Iterator[list[
     for finding in refused:
         yield []
         yield from _refusal(finding)
+    for finding in secrets:
+        yield []
+        yield from _trouble(finding)
     refusals = f", {state.refused} refused" if state.refused else ""
     yield []
     yield [(f"{state.objects} objects in force{refusals}", Style.PLAIN)]
 
 
 def _refusal(finding: Finding) -> Iterator[list[Segment]]:
-    yield [
-        (printable(finding.where), Style.NAME),
-        (": ", Style.PLAIN),
-        (f"{finding.severity} {finding.code}", Style.ERROR),
-        (f": {printable(finding.message)}", Style.NAME),
-    ]
+    yield _headline(finding)
     if finding.object is not None:
         kept = f"   {spoken(finding.object)} is refused; its last accepted version stays in force"
         yield [(kept, Style.PLAIN)]
+    yield from _hint(finding)
+
+
+def _trouble(finding: Finding) -> Iterator[list[Segment]]:
+    """A Secret that is not served as it is, or not for long; ``--tls`` shows who uses it."""
+    yield _headline(finding)
+    yield from _hint(finding)
+
+
+def _headline(finding: Finding) -> list[Segment]:
+    return [
+        (printable(finding.where), Style.NAME),
+        (": ", Style.PLAIN),
+        (
+            f"{finding.severity} {finding.code}",
+            Style.ERROR if finding.severity == "error" else Style.WARNING,
+        ),
+        (f": {printable(finding.message)}", Style.NAME),
+    ]
+
+
+def _hint(finding: Finding) -> Iterator[list[Segment]]:
     if finding.hint is not None:
         yield [("   hint: ", Style.GOOD), (printable(finding.hint), Style.PLAIN)]

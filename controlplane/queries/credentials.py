@@ -104,7 +104,7 @@ def reading(graph: Graph, credential: Credential) -> ReadKeyPair | ReadTrust | N
     if source is None:
         return None
     report = Report()
-    users = _users(graph, source.key.name)
+    users = users_of(graph, source.key.name)
     if credential.use is SecretUse.CERTIFICATE and isinstance(source.spec, Secret):
         found: ReadKeyPair | ReadTrust | None = key_pair(report, source, users=users)
     else:
@@ -133,14 +133,15 @@ def fit(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
     if found is None or source is None:
         return None
     report = Report()
-    users = _users(graph, source.key.name)
+    users = users_of(graph, source.key.name)
     spans = (found.span,) if isinstance(found, ReadKeyPair) else found.spans
     standing = [holds(report, found.place, span, time, users) for span in spans] if time else [True]
     graph.note(*report)
     return found.credential if any(standing) else None
 
 
-def _users(graph: Graph, name: str) -> tuple[Related, ...]:
+def users_of(graph: Graph, name: str) -> tuple[Related, ...]:
+    """Who names the object ``name``, of whatever namespace."""
     names = (name, f"{name}{CA_SUFFIX}", name.removesuffix(CA_SUFFIX))
     servers = {user for n in names for user in credential_users(graph, n)}
     rules = {rule for n in names for rule in credential_rules(graph, n)}

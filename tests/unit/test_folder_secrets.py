@@ -110,3 +110,15 @@ def test_a_folder_that_is_gone_is_no_secret(engine: Engine) -> None:
     engine.apply([(FOLDER, None)])
 
     assert engine.object(SHOP) is None
+
+
+def test_a_certificate_is_taken_once_its_time_has_come(engine: Engine) -> None:
+    early = ROOT.leaf("a.com", valid=(NOW + DAY, NOW + 9 * DAY))
+    engine.apply([(FOLDER, pair(early))])
+    assert served(engine)["tls.crt"] == OLD.certificate
+    assert told(engine) == [f"{FOLDER}/tls.crt:1 CP0406"]
+
+    engine.set_clock(NOW + DAY)
+
+    assert served(engine)["tls.crt"] == early.certificate
+    assert told(engine) == []

@@ -46,7 +46,7 @@ from controlplane.model.tls import KeyPair
 from controlplane.model.tls import Trust
 
 _DATE: Final = "%Y-%m-%d %H:%M"
-_WARNED_DAYS: Final = (1, 7, 14, 30)
+WARNED_DAYS: Final = (1, 7, 14, 30)
 """How many days before its end a certificate is warned of; each step is told once."""
 _MINIMUM_RSA_BITS: Final = 2048
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
@@ -178,7 +178,7 @@ def holds(
             "check the clock of whoever made it",
         )
         return False
-    for days in _WARNED_DAYS:
+    for days in WARNED_DAYS:
         if time >= span.ends - timedelta(days=days):
             tell(
                 CERTIFICATE_EXPIRES,

@@ -55,6 +55,9 @@ class Fleet:
     def diagnostics(self) -> object:
         return {"diagnostics": [], "objects": 3, "refused": 0}
 
+    async def tls(self) -> object:
+        return {"destinations": [], "secrets": []}
+
     def objects(self) -> object:
         raise ValueError("a fault of ours")
 

@@ -1,0 +1,189 @@
+"""What ``status --tls`` shows: each upstream that is spoken to by TLS, and each Secret in use."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from controlplane.cli.output import Segment
+from controlplane.cli.output import Style
+from controlplane.cli.output import printable
+from controlplane.cli.proxies import spoken
+from controlplane.cli.sent import Sent
+
+Line = list[Segment]
+_NAMES_SHOWN: Final = 4
+_PLAIN: Final = Style.PLAIN
+
+
+class Certificate(Sent, frozen=True):
+    subject: str
+    issuer: str
+    begins: datetime
+    ends: datetime
+    names: tuple[str, ...] = ()
+
+
+class Declared(Sent, frozen=True):
+    object: str
+    path: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        at = f" ({self.path}:{self.line})" if self.line else f" ({self.path})" if self.path else ""
+        return printable(f"{spoken(self.object)}{at}")
+
+
+class Wanted(Sent, frozen=True):
+    sni: str = ""
+    names: tuple[str, ...] = ()
+    trust: str | None = None
+    authorities: tuple[str, ...] = ()
+    certificate: str | None = None
+
+
+class Endpoint(Sent, frozen=True):
+    address: str
+    good: bool
+    message: str
+    presented: tuple[Certificate, ...] = ()
+
+
+class Destination(Sent, frozen=True):
+    host: str
+    cluster: str
+    mode: str
+    good: bool
+    message: str
+    expected: Wanted
+    proxies: tuple[str, ...] = ()
+    rules: tuple[Declared, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    unprobed: int = 0
+
+
+class Secret(Sent, frozen=True):
+    declared: Declared
+    certificate: Certificate | None = None
+    authorities: tuple[Certificate, ...] = ()
+    users: tuple[Declared, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class TlsState(Sent, frozen=True):
+    """``/api/v1/tls``."""
+
+    destinations: tuple[Destination, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        return all(d.good for d in self.destinations) and not any(s.problems for s in self.secrets)
+
+
+def tls_of(document: object) -> TlsState:
+    return msgspec.convert(document, TlsState, strict=False)
+
+
+def lines(state: TlsState, now: datetime) -> Iterator[Line]:
+    """The upstreams, each endpoint with its verdict, then the Secrets."""
+    if not state.destinations:
+        yield [("no upstream is spoken to by TLS of a DestinationRule", _PLAIN)]
+    for destination in state.destinations:
+        yield from _destination(destination, now)
+        yield []
+    for secret in state.secrets:
+        yield from _secret(secret, now)
+        yield []
+    bad = sum(not d.good for d in state.destinations)
+    troubled = sum(bool(s.problems) for s in state.secrets)
+    yield [
+        (_count(len(state.destinations), "upstream", bad, "fails", "fail"), _PLAIN),
+        (", ", _PLAIN),
+        (_count(len(state.secrets), "Secret", troubled, "is in trouble", "are in trouble"), _PLAIN),
+    ]
+
+
+def _destination(destination: Destination, now: datetime) -> Iterator[Line]:
+    subset = destination.cluster.split("|")
+    port = f":{subset[1]}" if len(subset) == 4 else ""
+    of = f" subset {subset[2]}" if len(subset) == 4 and subset[2] else ""
+    name = printable(f"{destination.host}{port}{of}")
+    yield [(name, Style.NAME), (f"  {destination.mode}", _PLAIN)]
+    for rule in destination.rules:
+        yield [(f"   from {rule}", Style.QUIET)]
+    yield [("   expected   ", Style.QUIET), (_expected(destination.expected), _PLAIN)]
+    if not destination.endpoints:
+        yield [("   fails      ", Style.ERROR), (printable(destination.message), Style.NAME)]
+    for endpoint in destination.endpoints:
+        yield from _endpoint(endpoint, now)
+    if destination.unprobed:
+        yield [(f"   {destination.unprobed} more endpoints were not probed", Style.QUIET)]
+
+
+def _endpoint(endpoint: Endpoint, now: datetime) -> Iterator[Line]:
+    yield [
+        ("   good       " if endpoint.good else "   fails      ", _style(good=endpoint.good)),
+        (f"{endpoint.address}  ", _PLAIN),
+        (printable(endpoint.message), _PLAIN if endpoint.good else Style.NAME),
+    ]
+    for i, certificate in enumerate(endpoint.presented):
+        label = "   presented  " if i == 0 else "              "
+        yield [(label, Style.QUIET), (_certificate(certificate, now), _PLAIN)]
+
+
+def _style(*, good: bool) -> Style:
+    return Style.GOOD if good else Style.ERROR
+
+
+def _expected(wanted: Wanted) -> str:
+    parts = [f"SNI {wanted.sni}" if wanted.sni else "no SNI"]
+    if wanted.trust is None:
+        parts.append("any certificate")
+    else:
+        parts.append(f"a certificate for {_listed(wanted.names) if wanted.names else 'any name'}")
+        by = f" ({_listed(wanted.authorities)})" if wanted.authorities else ""
+        parts.append(f"by an authority of {wanted.trust}{by}")
+    if wanted.certificate is not None:
+        parts.append(f"shows {wanted.certificate}")
+    return printable(", ".join(parts))
+
+
+def _secret(secret: Secret, now: datetime) -> Iterator[Line]:
+    yield [(str(secret.declared), Style.NAME)]
+    if secret.certificate is not None:
+        yield [("   holds      ", Style.QUIET), (_certificate(secret.certificate, now), _PLAIN)]
+    for authority in secret.authorities:
+        yield [("   authority  ", Style.QUIET), (_certificate(authority, now), _PLAIN)]
+    for user in secret.users:
+        yield [("   used by    ", Style.QUIET), (str(user), _PLAIN)]
+    for problem in secret.problems:
+        yield [("   trouble    ", Style.ERROR), (printable(problem), Style.NAME)]
+
+
+def _certificate(certificate: Certificate, now: datetime) -> str:
+    names = f" for {_listed(certificate.names)}" if certificate.names else ""
+    own = certificate.issuer == certificate.subject
+    by = "by itself" if own else f"by {certificate.issuer}"
+    ends = f"until {certificate.ends:%Y-%m-%d %H:%M} UTC ({_left(certificate.ends - now)})"
+    return printable(f"{certificate.subject or 'no subject'}{names}, {by}, {ends}")
+
+
+def _left(time: timedelta) -> str:
+    if time < timedelta(0):
+        return "expired"
+    if time.days:
+        return "1 day left" if time.days == 1 else f"{time.days} days left"
+    return f"{int(time.total_seconds()) // 3600} hours left"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _count(count: int, noun: str, bad: int, one: str, many: str) -> str:
+    whole = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return whole if not bad else f"{whole} ({bad} {one if bad == 1 else many})"

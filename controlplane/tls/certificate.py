@@ -1,0 +1,61 @@
+"""A certificate in words: whose it is, for whom, by whom, until when."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """``names`` are its subject alternative names: DNS names, addresses, URIs."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    begins: datetime
+    ends: datetime
+
+
+def certificate(found: x509.Certificate) -> Certificate:
+    return Certificate(
+        subject=found.subject.rfc4514_string(),
+        issuer=found.issuer.rfc4514_string(),
+        names=_names(found),
+        begins=found.not_valid_before_utc,
+        ends=found.not_valid_after_utc,
+    )
+
+
+def certificates(pem: bytes) -> tuple[Certificate, ...]:
+    """Those in ``pem``; none where it cannot be read."""
+    try:
+        return tuple(map(certificate, x509.load_pem_x509_certificates(pem)))
+    except ValueError:
+        return ()
+
+
+def proves(names: Iterable[str], wanted: str) -> bool:
+    """Whether one of ``names`` is ``wanted``, or a wildcard for its first label, as Envoy compares.
+
+    Source: Envoy ``source/common/tls/utility.cc``, ``dnsNameMatch``.
+    """
+    wanted = wanted.lower()
+    parent = wanted.partition(".")[2]
+    return any(
+        name.lower() == wanted or (name.startswith("*.") and name[2:].lower() == parent)
+        for name in names
+    )
+
+
+def _names(found: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    return (
+        *names.get_values_for_type(x509.DNSName),
+        *map(str, names.get_values_for_type(x509.IPAddress)),
+        *names.get_values_for_type(x509.UniformResourceIdentifier),
+    )

@@ -1,0 +1,139 @@
+"""The Secrets that are in use: what is in them, until when, who uses them, what is wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+from typing import Final
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.engine import Engine
+from controlplane.kinds.core.configuration import CONFIG_MAP
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.object import Object
+from controlplane.queries.credentials import users_of
+from controlplane.tls.certificate import Certificate
+from controlplane.tls.certificate import certificates
+from controlplane.translate.kubernetes.secret import WARNED_DAYS
+from controlplane.translate.kubernetes.secret import key_pair
+from controlplane.translate.kubernetes.secret import trust
+
+_STEPS: Final = (timedelta(0), *(timedelta(days=days) for days in WARNED_DAYS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """An object and where it stands."""
+
+    object: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretInUse:
+    """``certificate`` is the leaf of a key pair, ``authorities`` verify others; both are what is in
+    force, also where ``problems`` tell of a newer form that is not taken.
+    """
+
+    declared: Declared
+    certificate: Certificate | None
+    authorities: tuple[Certificate, ...]
+    users: tuple[Declared, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contents:
+    """What is good or was good in an object: a leaf, authorities, or both."""
+
+    certificate: Certificate | None
+    authorities: tuple[Certificate, ...]
+
+    @property
+    def decisive(self) -> Certificate | None:
+        """The certificate without which the object is of no use: the leaf, or else the authority
+        that lasts longest.
+        """
+        if self.certificate is not None:
+            return self.certificate
+        return max(self.authorities, key=lambda authority: authority.ends, default=None)
+
+
+class Inventory:
+    """Reads the objects that are in use; remembers what it read of those that stay the same."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._read: dict[ObjectKey, tuple[Object[Any], _Contents]] = {}
+
+    def in_use(self) -> tuple[SecretInUse, ...]:
+        """Sorted by namespace and name; complete when ``engine.analyse`` has nothing left to do."""
+        problems: dict[ObjectKey, list[str]] = {}
+        for diagnostic in self._engine.diagnostics():
+            if isinstance(diagnostic.place, Place):
+                note = f" ({diagnostic.note})" if diagnostic.note else ""
+                told = f"{diagnostic.code}: {diagnostic.message}{note}"
+                problems.setdefault(diagnostic.place.object, []).append(told)
+        return tuple(
+            SecretInUse(
+                declared=declared(self._engine, secret.key),
+                certificate=contents.certificate,
+                authorities=contents.authorities,
+                users=tuple(declared(self._engine, user) for user in users),
+                problems=tuple(problems.get(secret.key, ())),
+            )
+            for secret, users, contents in self._used()
+        )
+
+    def expiries(self) -> tuple[tuple[ObjectKey, datetime], ...]:
+        """When each object in use ends to be of use."""
+        decisive = ((secret.key, contents.decisive) for secret, _, contents in self._used())
+        return tuple((key, found.ends) for key, found in decisive if found is not None)
+
+    def next_change(self, after: datetime) -> datetime | None:
+        """When a certificate begins, ends, or comes so close to its end that it is told of."""
+        held_back = map(_contents, self._engine.held_back())
+        moments = (
+            moment
+            for contents in chain((contents for _, _, contents in self._used()), held_back)
+            for found in (contents.certificate, *contents.authorities)
+            if found is not None
+            for moment in (found.begins, *(found.ends - step for step in _STEPS))
+        )
+        return min((moment for moment in moments if moment > after), default=None)
+
+    def _used(self) -> Iterator[tuple[Object[Any], tuple[ObjectKey, ...], _Contents]]:
+        engine = self._engine
+        found = chain(engine.objects(SECRET), engine.objects(CONFIG_MAP))
+        read, self._read = self._read, {}
+        for secret in sorted(found, key=lambda object_: object_.key):
+            users = (related.place for related in users_of(engine.graph, secret.name))
+            keys = dict.fromkeys(place.object for place in users if isinstance(place, Place))
+            if keys:
+                known = read.get(secret.key)
+                if known is None or known[0] is not secret:
+                    known = (secret, _contents(secret))
+                self._read[secret.key] = known
+                yield secret, tuple(keys), known[1]
+
+
+def declared(engine: Engine, key: ObjectKey) -> Declared:
+    spot = engine.spot(Place(key))
+    return Declared(
+        object=str(key), path=str(spot.path) if spot else "", line=spot.line if spot else 0
+    )
+
+
+def _contents(secret: Object[Any]) -> _Contents:
+    pair = key_pair(Report(), secret) if isinstance(secret.spec, Secret) else None
+    authorities = trust(Report(), secret)
+    return _Contents(
+        certificate=certificates(pair.credential.chain)[0] if pair is not None else None,
+        authorities=certificates(authorities.credential.authorities) if authorities else (),
+    )

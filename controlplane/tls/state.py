@@ -1,0 +1,214 @@
+"""The state of TLS: the Secrets in use, and for each upstream what was presented and expected.
+
+``TlsState`` is asked for by a person, so upstreams are probed then and not before; each handshake
+has a time limit and so has the whole.
+"""
+
+import asyncio
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.base.names import Namespace
+from controlplane.engine import Engine
+from controlplane.envoy.resource import Resource
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Role
+from controlplane.queries.mesh import mesh_config
+from controlplane.tls.certificate import Certificate
+from controlplane.tls.certificate import certificates
+from controlplane.tls.expectation import Endpoint
+from controlplane.tls.expectation import Expectation
+from controlplane.tls.expectation import expectations
+from controlplane.tls.handshake import Failed
+from controlplane.tls.handshake import Presented
+from controlplane.tls.handshake import handshake
+from controlplane.tls.secrets import Declared
+from controlplane.tls.secrets import Inventory
+from controlplane.tls.secrets import SecretInUse
+from controlplane.tls.secrets import declared
+from controlplane.tls.verdict import Verdict
+from controlplane.tls.verdict import unsent
+from controlplane.tls.verdict import verdict
+
+PROBED_ENDPOINTS: Final = 3  # of one destination; the others are mostly copies of these
+PROBED_AT_ONCE: Final = 16
+PROBED_WITHIN: Final = 20.0  # seconds for all of them
+
+OwnSecrets = Callable[[Proxy], Mapping[str, Resource]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbedEndpoint:
+    """``presented`` is the chain, leaf first; empty where there was no handshake."""
+
+    address: str
+    good: bool
+    message: str
+    presented: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a proxy expects. ``names``: one of these; none: any. ``authorities`` are subjects; empty
+    with ``trust``: they are in a file. Without ``trust`` nothing is verified.
+    """
+
+    sni: str
+    names: tuple[str, ...]
+    trust: str | None
+    authorities: tuple[str, ...]
+    certificate: str | None
+    """The secret that the proxy itself shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """One cluster that speaks TLS; ``unprobed`` more endpoints were left out."""
+
+    host: str
+    cluster: str
+    mode: str
+    proxies: tuple[str, ...]
+    rules: tuple[Declared, ...]
+    expected: Wanted
+    endpoints: tuple[ProbedEndpoint, ...]
+    unprobed: int
+    good: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsState:
+    destinations: tuple[Destination, ...]
+    secrets: tuple[SecretInUse, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """An expectation, of which proxies, from which rules."""
+
+    expected: Expectation
+    proxies: tuple[str, ...]
+    rules: tuple[Declared, ...]
+
+
+class LiveTls:
+    """Asks the engine what is expected, and the network what is presented."""
+
+    def __init__(self, engine: Engine, own_secrets: OwnSecrets) -> None:
+        self._engine = engine
+        self._own_secrets = own_secrets
+        self.inventory = Inventory(engine)
+        self._probing = asyncio.Lock()
+
+    async def state(self, proxies: Iterable[Proxy]) -> TlsState:
+        """What ``proxies`` expect and get; without one, what a gateway of the root namespace
+        would.
+        """
+        async with self._probing:  # one at a time, so that asking often is no load on upstreams
+            asked = self._asked(tuple(proxies) or (self._imagined(),))
+            found = await _probed([one.expected for one in asked])
+            return TlsState(
+                destinations=tuple(_destination(one, found) for one in asked),
+                secrets=self.inventory.in_use(),
+            )
+
+    def _imagined(self) -> Proxy:
+        root = Namespace(mesh_config(self._engine.graph).root_namespace)
+        return Proxy(name="none", role=Role.GATEWAY, namespace=root, service_account="default")
+
+    def _asked(self, proxies: tuple[Proxy, ...]) -> list[_Asked]:
+        """Each expectation once, however many proxies have it; sorted by host and cluster."""
+        of: dict[Expectation, list[str]] = {}
+        rules: dict[Expectation, tuple[Declared, ...]] = {}
+        for proxy in proxies:
+            client = self._engine.client(proxy)
+            found = dict(self._engine.resources(client))
+            made = list(expectations(found, self._own_secrets(proxy)))
+            sources = dict(self._engine.sources(client)) if made else {}
+            for cluster, expected in made:
+                of.setdefault(expected, []).append(f"{proxy.name}.{proxy.namespace}")
+                keys = (k for k in sources.get(cluster, ()) if k.kind == DESTINATION_RULE)
+                rules[expected] = tuple(declared(self._engine, key) for key in keys)
+        return [
+            _Asked(expected=one, proxies=tuple(of[one]), rules=rules[one])
+            for one in sorted(of, key=lambda e: (e.host, e.cluster, e.sni, e.names))
+        ]
+
+
+Handshakes = Mapping[tuple[Expectation, Endpoint], Presented | Failed]
+
+
+async def _probed(expected: Iterable[Expectation]) -> Handshakes:
+    """The handshakes that came to an end in time."""
+    pairs = [(one, at) for one in expected for at in _probed_endpoints(one)]
+    loop = asyncio.get_running_loop()
+    executor = ThreadPoolExecutor(PROBED_AT_ONCE, thread_name_prefix="probe")
+    try:
+        futures = {
+            pair: loop.run_in_executor(executor, handshake, pair[1], pair[0]) for pair in pairs
+        }
+        if futures:
+            await asyncio.wait(futures.values(), timeout=PROBED_WITHIN)
+        return {pair: f.result() for pair, f in futures.items() if f.done() and not f.cancelled()}
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _probed_endpoints(expected: Expectation) -> tuple[Endpoint, ...]:
+    return () if expected.missing else expected.endpoints[:PROBED_ENDPOINTS]
+
+
+def _destination(asked: _Asked, found: Handshakes) -> Destination:
+    expected = asked.expected
+    endpoints = tuple(_endpoints(expected, found))
+    whole = unsent(expected) if expected.missing else _of_all(endpoints)
+    trusted = expected.trusted
+    authorities = trusted.authorities if trusted is not None else b""
+    return Destination(
+        host=expected.host,
+        cluster=expected.cluster,
+        mode=expected.mode.value,
+        proxies=asked.proxies,
+        rules=asked.rules,
+        expected=Wanted(
+            sni=expected.sni,
+            names=expected.names,
+            trust=trusted.name if trusted is not None else None,
+            authorities=tuple(c.subject for c in certificates(authorities))
+            if isinstance(authorities, bytes)
+            else (),
+            certificate=expected.shown.name if expected.shown is not None else None,
+        ),
+        endpoints=endpoints,
+        unprobed=len(expected.endpoints) - len(endpoints),
+        good=whole.good,
+        message=whole.message,
+    )
+
+
+def _of_all(endpoints: tuple[ProbedEndpoint, ...]) -> Verdict:
+    if not endpoints:
+        return Verdict(good=False, message="it has no endpoints")
+    bad = [endpoint for endpoint in endpoints if not endpoint.good]
+    return Verdict(good=not bad, message=(bad or endpoints)[0].message)
+
+
+def _endpoints(expected: Expectation, found: Handshakes) -> Iterator[ProbedEndpoint]:
+    for at in _probed_endpoints(expected):
+        outcome = found.get((expected, at))
+        if outcome is None:
+            late = Verdict(good=False, message=f"no answer within {PROBED_WITHIN:g} s")
+        told = late if outcome is None else verdict(expected, at, outcome)
+        yield ProbedEndpoint(
+            address=str(at),
+            good=told.good,
+            message=told.message,
+            presented=outcome.chain if isinstance(outcome, Presented) else (),
+        )

@@ -1,0 +1,90 @@
+"""What ``status --tls`` prints."""
+
+from datetime import UTC
+from datetime import datetime
+
+from controlplane.cli.tls import lines
+from controlplane.cli.tls import tls_of
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LEAF = {
+    "subject": "CN=other",
+    "issuer": "CN=root",
+    "names": ["other.example.com"],
+    "begins": "2025-01-01T00:00:00Z",
+    "ends": "2026-01-11T12:00:00Z",
+}
+RULE = {"object": "DestinationRule/default/api", "path": "mesh/egress.yaml", "line": 3}
+SECRET = {"object": "Secret/istio-system/api", "path": "secrets/istio-system/api", "line": 0}
+API = {
+    "host": "api.example.com",
+    "cluster": "outbound|443||api.example.com",
+    "mode": "MUTUAL",
+    "proxies": ["egressgateway.istio-system"],
+    "rules": [RULE],
+    "expected": {
+        "sni": "api.example.com",
+        "names": ["api.example.com"],
+        "trust": "kubernetes://api-cacert",
+        "authorities": ["CN=root"],
+        "certificate": "kubernetes://api",
+    },
+    "endpoints": [
+        {
+            "address": "10.0.0.1:443",
+            "good": False,
+            "message": "certificate of api.example.com is for other.example.com",
+            "presented": [LEAF],
+        },
+        {"address": "10.0.0.2:443", "good": True, "message": "TLSv1.3, h2", "presented": []},
+    ],
+    "unprobed": 2,
+    "good": False,
+    "message": "certificate of api.example.com is for other.example.com",
+}
+
+
+def text(document: object) -> str:
+    shown = lines(tls_of(document), NOW)
+    return "\n".join("".join(part for part, _ in line) for line in shown)
+
+
+def test_a_failing_upstream_is_shown_with_what_was_expected_and_presented() -> None:
+    assert text({"destinations": [API], "secrets": []}) == (
+        "api.example.com:443  MUTUAL\n"
+        "   from DestinationRule default/api (mesh/egress.yaml:3)\n"
+        "   expected   SNI api.example.com, a certificate for api.example.com, by an authority of "
+        "kubernetes://api-cacert (CN=root), shows kubernetes://api\n"
+        "   fails      10.0.0.1:443  certificate of api.example.com is for other.example.com\n"
+        "   presented  CN=other for other.example.com, by CN=root, until 2026-01-11 12:00 UTC "
+        "(10 days left)\n"
+        "   good       10.0.0.2:443  TLSv1.3, h2\n"
+        "   2 more endpoints were not probed\n"
+        "\n"
+        "1 upstream (1 fails), 0 Secrets"
+    )
+
+
+def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
+    problem = "CP0404: the key does not belong to it (the version before stays in force)"
+    secret = {"declared": SECRET, "certificate": LEAF, "users": [RULE], "problems": [problem]}
+
+    assert text({"destinations": [], "secrets": [secret]}) == (
+        "no upstream is spoken to by TLS of a DestinationRule\n"
+        "Secret istio-system/api (secrets/istio-system/api)\n"
+        "   holds      CN=other for other.example.com, by CN=root, until 2026-01-11 12:00 UTC "
+        "(10 days left)\n"
+        "   used by    DestinationRule default/api (mesh/egress.yaml:3)\n"
+        "   trouble    CP0404: the key does not belong to it (the version before stays in force)\n"
+        "\n"
+        "0 upstreams, 1 Secret (1 is in trouble)"
+    )
+
+
+def test_it_is_good_when_every_handshake_is_and_no_secret_is_in_trouble() -> None:
+    good = {**API, "good": True}
+
+    assert tls_of({"destinations": [good], "secrets": [{"declared": SECRET}]}).is_good
+    assert not tls_of({"destinations": [API], "secrets": []}).is_good
+    troubled = {"declared": SECRET, "problems": ["CP0407: it expires"]}
+    assert not tls_of({"destinations": [], "secrets": [troubled]}).is_good
