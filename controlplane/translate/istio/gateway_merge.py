@@ -3,8 +3,9 @@ loses it.
 
 First come, first served, in the order of Gateways (by age, then name, then namespace) and of their
 servers: TLS servers share a port while their hosts differ, plain HTTP servers share one route
-table, anything else that comes second loses, alone. Where Istio would send Envoy what it refuses
-(one host claimed for two namespaces, two servers for any SNI), the later server loses too. Source:
+table, one in plaintext may join one that ends TLS, anything else that comes second loses, alone.
+Where Istio would send Envoy what it refuses (one host ended for two namespaces, two servers for any
+SNI), the later server loses too. Source:
 istio ``pilot/pkg/model/gateway.go``, ``mergeGateways``.
 """
 
@@ -36,29 +37,50 @@ class _OpenDoor:
 
     address: Address
     servers: list[Server] = field(default_factory=list)
-    hosts: dict[str, Server] = field(default_factory=dict)
-    """The hosts of TLS servers, in lower case."""
+    ended: dict[str, Server] = field(default_factory=dict)
+    """The hosts whose TLS ends here, in lower case."""
     takes_any_name: Server | None = None
     """The server whose chain has no SNI."""
+
+
+@dataclass(slots=True)
+class _OpenPort:
+    """A port number, whichever addresses it is opened at: the first server of all decides how
+    others join, as in Istio.
+    """
+
+    first: Server
+    routed: set[str] = field(default_factory=set)
+    """The ``bind`` of the plain HTTP servers that came to a port of TLS."""
+    joined: set[str] = field(default_factory=set)
+    """The ``bind`` of all that came to it."""
 
 
 def merged(servers: Iterable[Server], *, resolve: ResolvePort, every_address: str) -> Doors:
     """Doors in the order they were opened. ``every_address`` is what an empty ``bind`` means."""
     open_doors: dict[Address, _OpenDoor] = {}
+    open_ports: dict[PortNumber, _OpenPort] = {}
     tables: dict[str, Server] = {}
     conflicts: list[Conflict] = []
     shared: list[Conflict] = []
     for server in servers:
         address = door_address(server, resolve, every_address)
         door = open_doors.get(address) or _OpenDoor(address)
-        conflict = _conflict(door, server) or _table_conflict(tables, door, server)
+        port = open_ports.get(address.port) or _OpenPort(server)
+        conflict = (
+            _settled_host(door, server)
+            or _conflict(port, door, server)
+            or _table_conflict(tables, door, server)
+            or _refused_by_envoy(door, server)
+        )
         if conflict is not None:
             conflicts.append(conflict)
             continue
-        if door.servers and door.servers[0].sees_tls and not server.sees_tls:
-            shared.append(
-                Conflict(loser=server, winner=door.servers[0], claim=f"port {address.port}")
-            )
+        open_ports[address.port] = port
+        other = next((s for s in door.servers if s.sees_tls is not server.sees_tls), None)
+        if other is not None:
+            plain, ended = (other, server) if server.sees_tls else (server, other)
+            shared.append(_lost(door, plain, ended))
         _enter(door, server)
         open_doors[address] = door
     return Doors(
@@ -118,37 +140,44 @@ def _http_server(server: Server) -> HttpServer:
     )
 
 
-def _conflict(door: _OpenDoor, server: Server) -> Conflict | None:
-    if not door.servers:
+def _conflict(port: _OpenPort, door: _OpenDoor, server: Server) -> Conflict | None:
+    """Whom Istio leaves out: what comes to plaintext at its own address, unless both are HTTP; what
+    comes to TLS in plaintext after another.
+    """
+    if server is port.first:
         return None
-    first = door.servers[0]
-    if server.sees_tls:
-        if not first.sees_tls:
-            return _lost(door, server, first)
-        taken = [h for h in _bare_hosts(server) if h in door.hosts]
-        if taken:
-            return Conflict(
-                loser=server,
-                winner=door.hosts[taken[0]],
-                claim=f'host "{taken[0]}" on port {door.address.port}',
-            )
-        if server.tls is not None and not server.server_names and door.takes_any_name:
-            return _lost(door, server, door.takes_any_name)
-        return None
-    claimed = _settled_host(door, server)
-    if claimed is not None:
-        return claimed
-    if first.routes_plain_requests and server.routes_plain_requests:
-        return None
-    if not first.sees_tls:
-        return _lost(door, server, first)
-    if door.takes_any_name is not None:
-        return _lost(door, server, door.takes_any_name)
-    # Istio lets plaintext join one TLS server, and none once another has joined.
-    others = door.servers[1:]
-    if others and not server.has_tls_settings:
-        return _lost(door, server, others[0])
+    if not port.first.sees_tls:
+        both_http = port.first.routes_plain_requests and server.routes_plain_requests
+        return (
+            None if both_http or server.bind != port.first.bind else _lost(door, server, port.first)
+        )
+    if server.routes_plain_requests:
+        if server.bind in port.routed:
+            return _lost(door, server, _latest(door, port))
+        port.routed.add(server.bind)
+    if not server.has_tls_settings and server.bind in port.joined:
+        return _lost(door, server, _latest(door, port))
+    port.joined.add(server.bind)
     return None
+
+
+def _latest(door: _OpenDoor, port: _OpenPort) -> Server:
+    return door.servers[-1] if door.servers else port.first
+
+
+def _refused_by_envoy(door: _OpenDoor, server: Server) -> Conflict | None:
+    """Whom Istio would send and Envoy would refuse, with all servers of the port: two chains for
+    the same connections.
+    """
+    taken = [h for h in _bare_hosts(server) if h in door.ended] if server.tls is not None else []
+    if taken:
+        claim = f'host "{taken[0]}" on port {door.address.port}'
+        return Conflict(loser=server, winner=door.ended[taken[0]], claim=claim)
+    if door.takes_any_name is None or not _takes_any_name(server):
+        return None
+    if door.takes_any_name.routes_plain_requests and server.routes_plain_requests:
+        return None
+    return _lost(door, server, door.takes_any_name)
 
 
 def _settled_host(door: _OpenDoor, server: Server) -> Conflict | None:
@@ -180,11 +209,17 @@ def _table_conflict(tables: dict[str, Server], door: _OpenDoor, server: Server) 
 
 def _enter(door: _OpenDoor, server: Server) -> None:
     door.servers.append(server)
-    if server.sees_tls:
-        door.hosts.update(dict.fromkeys(_bare_hosts(server), server))
-    routed_by_sni = isinstance(server.service, PassTls | PassMeshTls)
-    if not routed_by_sni and (not server.sees_tls or not server.server_names):
+    if server.tls is not None:
+        door.ended.update(dict.fromkeys(_bare_hosts(server), server))
+    if _takes_any_name(server):
         door.takes_any_name = door.takes_any_name or server
+
+
+def _takes_any_name(server: Server) -> bool:
+    """Whether the server's chain has no SNI; where TLS passes through, routes say."""
+    if isinstance(server.service, PassTls | PassMeshTls):
+        return False
+    return not server.sees_tls or not server.server_names
 
 
 def _bare_hosts(server: Server) -> tuple[str, ...]:

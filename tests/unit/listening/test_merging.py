@@ -68,6 +68,15 @@ def server(protocol: str, host: str = "a.com", *, port: int = 80, bind: str = ""
             'host "a.com" on port 80',
             id="a host is taken once, in any case",
         ),
+        pytest.param(
+            server("PASS", "x/a.com"),
+            server("PASS", "y/a.com"),
+            None,
+            id="TLS of a host passes to each of two namespaces",
+        ),
+        pytest.param(
+            server("HTTPS", "x/a.com"), server("PASS", "y/a.com"), None, id="routes decide"
+        ),
         pytest.param(server("HTTPS", "*.a.com"), server("HTTPS", "b.a.com"), None, id="a wildcard"),
         pytest.param(server("HTTPS", "*"), server("HTTPS"), None, id="any host beside one"),
         pytest.param(server("HTTPS"), server("HTTP"), None, id="HTTP joins HTTPS, as in Istio"),
@@ -125,6 +134,52 @@ def test_plaintext_joins_one_tls_server_and_not_two() -> None:
     found = doors(declared.graph, INGRESS_SHAPE)
 
     assert [(c.loser.port_name, c.claim) for c in found.conflicts] == [("s2", "port 80")]
+
+
+@pytest.mark.parametrize(
+    ("servers", "losers"),
+    [
+        pytest.param(
+            (server("HTTPS"), server("HTTP", "b.com"), server("HTTP", "c.com")),
+            ["s2"],
+            id="one in plaintext joins TLS",
+        ),
+        pytest.param(
+            (server("HTTPS"), server("REDIRECT", "b.com"), server("REDIRECT", "c.com")),
+            ["s2"],
+            id="one that redirects joins TLS",
+        ),
+        pytest.param(
+            (server("HTTPS"), server("TCP"), server("HTTPS", "b.com")),
+            [],
+            id="TCP joins TLS, and more TLS",
+        ),
+        pytest.param(
+            (
+                server("HTTP", bind="127.0.0.8"),
+                server("HTTP", bind="127.0.0.9"),
+                server("HTTPS", bind="127.0.0.9"),
+            ),
+            [],
+            id="TLS joins plaintext of a port that is plaintext at another address",
+        ),
+        pytest.param(
+            (
+                server("HTTPS", bind="127.0.0.8"),
+                server("HTTP", bind="127.0.0.9"),
+                server("HTTP", "b.com", bind="127.0.0.9"),
+            ),
+            ["s2"],
+            id="one in plaintext joins a port that is TLS at another address",
+        ),
+    ],
+)
+def test_who_opens_a_port_decides_how_others_join(
+    servers: tuple[str, ...], losers: list[str]
+) -> None:
+    found = doors(Declared(gateway("gw", *servers)).graph, INGRESS_SHAPE)
+
+    assert [c.loser.port_name for c in found.conflicts] == losers
 
 
 def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written() -> None:
