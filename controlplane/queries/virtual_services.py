@@ -111,9 +111,10 @@ def route_defaults(graph: Graph) -> Defaults:
     mesh = mesh_config(graph)
     headers = mesh.default_config.proxy_headers
     attempt_count = headers.attempt_count if headers is not None else None
+    forwarded_host = headers.x_forwarded_host if headers is not None else None
     return Defaults(
         retries=mesh.default_http_retry_policy,
-        appends_forwarded_host=headers is not None and headers.x_forwarded_host is True,
+        appends_forwarded_host=forwarded_host is not None and forwarded_host.enabled is True,
         tells_attempt=attempt_count is None or attempt_count.disabled is not True,
     )
 

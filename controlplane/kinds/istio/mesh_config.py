@@ -92,6 +92,10 @@ class HeaderSwitch(Spec, frozen=True):
     value: str = ""
 
 
+class Enabling(Spec, frozen=True):
+    enabled: bool | None = None
+
+
 class SetClientCertDetails(Spec, frozen=True):
     subject: bool | None = None
     cert: bool | None = None
@@ -109,8 +113,8 @@ class ProxyHeaders(Spec, frozen=True):
     metadata_exchange_headers: Mapping[str, str] = {}
     preserve_http1_header_case: bool | None = None
     set_current_client_cert_details: SetClientCertDetails | None = None
-    x_forwarded_host: bool | None = None
-    x_forwarded_port: bool | None = None
+    x_forwarded_host: Enabling | None = None
+    x_forwarded_port: Enabling | None = None
 
 
 class ProxyConfig(Spec, frozen=True, forbid_unknown_fields=False):

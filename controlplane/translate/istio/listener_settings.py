@@ -107,7 +107,8 @@ def _http(
         keeps_header_case=bool(headers.preserve_http1_header_case),
         generates_request_id=not _off(headers.request_id),
         shows_envoy_headers=not _off(headers.envoy_debug_headers),
-        appends_forwarded_port=bool(headers.x_forwarded_port),
+        appends_forwarded_port=headers.x_forwarded_port is not None
+        and bool(headers.x_forwarded_port.enabled),
         tracing_share=None
         if mesh.enable_tracing is False
         else (_DEFAULT_SAMPLING if sampling is None else sampling),

@@ -112,6 +112,17 @@ def test_what_upstreams_learn_of_certificates_is_up_to_the_topology_alone() -> N
 
 
 @pytest.mark.parametrize(
+    ("said", "appended"), [({"enabled": True}, True), ({"enabled": False}, False), ({}, False)]
+)
+def test_the_port_that_clients_came_to_is_told_where_the_mesh_enables_it(
+    said: dict[str, bool], appended: bool
+) -> None:
+    config = mesh(defaultConfig={"proxyHeaders": {"xForwardedPort": said}})
+
+    assert http(config).appends_forwarded_port is appended
+
+
+@pytest.mark.parametrize(
     ("text", "fine"),
     [
         ("%REQ(:METHOD)% %PROTOCOL% 100%%", True),
