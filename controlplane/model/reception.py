@@ -114,14 +114,14 @@ class Reception:
     def __str__(self) -> str:
         return self.outline.name
 
-    def admissions(self, host: Host) -> tuple[Admission, ...]:
-        """Whom the servers admit to ``host``, in their order; none where no server has it."""
+    def admissions(self, host: Host) -> dict[int, Admission]:
+        """Whom the servers admit to ``host``, by their place; none where no server has it."""
         listed = self._servers((host,))
         covered = self._servers(self._wider_listed(host))
-        return tuple(
-            self._admission(i, listed.get(i, set()), covered.get(i, set()))
-            for i in sorted({*listed, *covered})
-        )
+        return {
+            i: self._admission(i, listed.get(i, set()), covered.get(i, set()))
+            for i in {*listed, *covered}
+        }
 
     def _admission(self, at: int, listed: set[Namespace], covered: set[Namespace]) -> Admission:
         server = self.outline.servers[at]

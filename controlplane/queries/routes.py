@@ -31,6 +31,7 @@ from controlplane.model.reception import Reception
 from controlplane.model.reception import reception
 from controlplane.queries.gateways import outlines
 from controlplane.queries.virtual_services import EncodedRoutes
+from controlplane.queries.virtual_services import Standing
 from controlplane.queries.virtual_services import bound_at
 from controlplane.queries.virtual_services import bound_hosts
 from controlplane.queries.virtual_services import encoded_routes
@@ -40,8 +41,8 @@ from controlplane.queries.virtual_services import route_defaults
 from controlplane.queries.virtual_services import standing
 
 GROUP: Final = 16  # shards that are joined before all are; the square root of their number
-Spelling = tuple[Host, tuple[Admission, ...]]
-"""A host as it was written, and whom the servers admit to it."""
+Meeting = tuple[tuple[Host, Admission], ...]
+"""Whom one server admits to a host, for each way that it is spelled."""
 
 
 @derived
@@ -97,13 +98,14 @@ def virtual_hosts(graph: Graph, servers: Reception, client: Client, shard: int) 
     Runs again when a VirtualService is bound to a host of the shard or unbound from it, or when one
     of these virtual hosts changes.
     """
-    spelled: dict[str, list[Spelling]] = {}
+    met: dict[str, dict[int, Meeting]] = {}
     for host in _candidates(graph, servers, shard):
-        admissions = servers.admissions(host)
-        if admissions:
-            spelled.setdefault(host.lower(), []).append((host, admissions))
+        for server, admission in servers.admissions(host).items():
+            here = met.setdefault(host.lower(), {})
+            here[server] = (*here.get(server, ()), (host, admission))
     found = (
-        virtual_host(graph, domain, tuple(spelled[domain]), client) for domain in sorted(spelled)
+        virtual_host(graph, domain, tuple(here for _, here in sorted(met[domain].items())), client)
+        for domain in sorted(met)
     )
     return b"".join(part for part in found if part is not None)
 
@@ -117,7 +119,7 @@ def _candidates(graph: Graph, servers: Reception, shard: int) -> list[Host]:
 
 @guarded
 def virtual_host(
-    graph: Graph, domain: str, spellings: tuple[Spelling, ...], client: Client
+    graph: Graph, domain: str, meetings: tuple[Meeting, ...], client: Client
 ) -> bytes | None:
     """One virtual host, in its place of a table; ``None`` where nothing is served.
 
@@ -125,12 +127,7 @@ def virtual_host(
     and Envoy does not: they share the virtual host. Runs again when a VirtualService for the host
     (or for a wider one, where a server lists it) comes or goes, or when its routes change.
     """
-    sources = [
-        source
-        for host, admissions in spellings
-        for admission in admissions
-        for source in _sources(graph, host, admission, client)
-    ]
+    sources = [source for meeting in meetings for source in _sources(graph, meeting, client)]
     if not sources:
         return None
     routes = tuple({source.origin: source.routes for source in sources}.values())
@@ -156,15 +153,22 @@ class _Source:
     routes: EncodedRoutes
 
 
-def _sources(graph: Graph, host: Host, admission: Admission, client: Client) -> Iterator[_Source]:
-    entrance = admission.entrance
-    for key in _admitted(graph, host, admission, client.namespace):
+def _sources(graph: Graph, meeting: Meeting, client: Client) -> Iterator[_Source]:
+    """What comes in at one server: VirtualServices in the order they merge."""
+    comers = (
+        (rank, key, admission)
+        for host, admission in meeting
+        for rank, key in _admitted(graph, host, admission, client.namespace)
+    )
+    for _, key, admission in sorted(comers, key=lambda comer: comer[:2]):
         routes = _routes_at(graph, key, admission, client)
         if routes is not None:
-            origin = (entrance.gateway, key)
-            yield _Source(origin, entrance.port, admission.redirects, routes)
-    if admission.redirects_everybody:
-        yield _Source((entrance.gateway, None), entrance.port, True, EncodedRoutes(b"", b""))
+            at = admission.entrance
+            yield _Source((at.gateway, key), at.port, admission.redirects, routes)
+    for _, admission in meeting:
+        if admission.redirects_everybody:
+            at = admission.entrance
+            yield _Source((at.gateway, None), at.port, True, EncodedRoutes(b"", b""))
 
 
 def _routes_at(
@@ -178,8 +182,10 @@ def _routes_at(
     return None
 
 
-def _admitted(graph: Graph, host: Host, admission: Admission, client: Namespace) -> list[ObjectKey]:
-    """The VirtualServices that come in at a host, in the order they merge."""
+def _admitted(
+    graph: Graph, host: Host, admission: Admission, client: Namespace
+) -> list[tuple[Standing, ObjectKey]]:
+    """The VirtualServices that come in at a host, with their places among others."""
     gateway = admission.entrance.gateway
     keys = {key for key in bound_at(graph, (gateway, host)) if admission.admits_same(key.namespace)}
     if admission.listed:
@@ -189,8 +195,7 @@ def _admitted(graph: Graph, host: Host, admission: Admission, client: Namespace)
             for key in bound_at(graph, (gateway, wide))
             if admission.admits_wider(key.namespace)
         )
-    ranked = [(rank, key) for key in keys if (rank := standing(graph, key, client)) is not None]
-    return [key for _, key in sorted(ranked)]
+    return [(rank, key) for key in keys if (rank := standing(graph, key, client)) is not None]
 
 
 def _wider_bound(graph: Graph, gateway: str, host: Host) -> Iterator[Host]:

@@ -106,6 +106,17 @@ def test_spellings_of_one_host_share_a_virtual_host() -> None:
     assert ports(declared, "a.com") == [2, 1, 3]
 
 
+def test_spellings_of_one_host_merge_by_name_too() -> None:
+    declared = Declared(
+        gateway('["*.example.com"]')
+        + SERVICES
+        + bound("b", to(1, 2), hosts='["A.example.com"]')
+        + bound("a", to(3, 4), hosts='["a.example.com"]')
+    )
+
+    assert ports(declared, "a.example.com") == [3, 1, 4, 2]
+
+
 def test_an_exact_host_hides_the_wildcard() -> None:
     declared = Declared(
         gateway('["*.example.com"]')
