@@ -34,9 +34,7 @@ oracle: $(INSTALLED)
 	$(BIN)/python -m tests.support.oracle ../shared/oracle tests/oracle-waiting.txt $(CASES)
 
 bench: $(INSTALLED)
-	@for benchmark in $$(grep -l '__main__' benchmarks/*.py); do \
-	  echo "== $$benchmark"; $(BIN)/python "$$benchmark" || exit 1; \
-	done
+	$(BIN)/python benchmarks/run.py $(RUNS)
 
 install: $(STUBS)
 

@@ -5,7 +5,6 @@ weighs.
 import http.client
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import mesh
+from figures import show
 
 SERVICES = 4_000
 SIZE = 10_000_000
-RUNS = 3
 
 
 def text_of(services: int, size: int) -> str:
@@ -69,20 +68,13 @@ def start_up(folder: Path) -> tuple[float, float]:
             process.wait()
 
 
-def measured() -> tuple[float, float]:
+def measured() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "mesh.yaml").write_text(text_of(SERVICES, SIZE))
-        runs = [start_up(Path(folder)) for _ in range(RUNS)]
-    return statistics.median(t for t, _ in runs), statistics.median(m for _, m in runs)
-
-
-def main() -> None:
-    seconds, peak = measured()
-    print(
-        f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB: "
-        f"ready after {seconds:.2f} s, {peak:.0f} MB"
-    )
+        seconds, peak = start_up(Path(folder))
+    name = f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB"
+    return {f"{name}: start to ready, s": seconds, f"{name}: peak RSS, MB": peak}
 
 
 if __name__ == "__main__":
-    main()
+    show(measured())

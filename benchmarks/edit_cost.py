@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import mesh
+from figures import show
 
 from controlplane.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -31,7 +32,7 @@ GATEWAY = Proxy(
     addresses=("127.0.0.2",),
 )
 EDITS: dict[str, Callable[[int], tuple[str, str]]] = {
-    "a route": lambda i: ("route-50.yaml", mesh.route(50, 200 + i % 300)),
+    "a route": lambda i: ("route-50.yaml", mesh.route(50, 6 + i)),
     "an endpoint": lambda i: (
         "workload-50.yaml",
         mesh.workload(50, address=f"10.9.9.{i % 250 + 1}"),
@@ -66,25 +67,22 @@ def cost(engine: Engine, edit: Callable[[int], tuple[str, str]]) -> float:
     return statistics.median(took)
 
 
-def measured() -> dict[str, dict[int, float]]:
-    figures: dict[str, dict[int, float]] = {name: {} for name in EDITS}
+def measured() -> dict[str, float]:
+    """Milliseconds, and for each edit the largest over the smallest."""
+    costs: dict[str, dict[int, float]] = {name: {} for name in EDITS}
     for size in SIZES:
         engine = loaded(size)
         for name, edit in EDITS.items():
-            figures[name][size] = cost(engine, edit)
+            costs[name][size] = cost(engine, edit) * 1e3
         del engine
         gc.unfreeze()
         gc.collect()
+    figures = {}
+    for name, by_size in costs.items():
+        figures |= {f"edit of {name}, {size:,} services, ms": by_size[size] for size in SIZES}
+        figures[f"edit of {name}, largest/smallest"] = max(by_size.values()) / min(by_size.values())
     return figures
 
 
-def main() -> None:
-    print(f"{'edit of':20}" + "".join(f"{size:>12,}" for size in SIZES) + "   largest/smallest")
-    for name, by_size in measured().items():
-        ratio = max(by_size.values()) / min(by_size.values())
-        row = "".join(f"{by_size[size] * 1e3:>9.2f} ms" for size in SIZES)
-        print(f"{name:20}{row}   {ratio:.2f}")
-
-
 if __name__ == "__main__":
-    main()
+    show(measured())

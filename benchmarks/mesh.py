@@ -54,6 +54,18 @@ spec:
   hosts: [service-{n}.example.com]
   gateways: [istio-system/gateway]
   http:
+  - route: [{{destination: {{host: service-{n}, subset: v1}}}}]
+    timeout: {timeout}s
+"""
+
+ANSWER = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: service-{n}, namespace: default}}
+spec:
+  hosts: [service-{n}.example.com]
+  gateways: [istio-system/gateway]
+  http:
   - match: [{{uri: {{prefix: /answer}}}}]
     directResponse: {{status: {status}}}
   - route: [{{destination: {{host: service-{n}, subset: v1}}}}]
@@ -77,11 +89,13 @@ def rule(n: int, pending: int = 1000) -> str:
     return RULE.format(n=n, pending=pending)
 
 
-def route(n: int, status: int = 200) -> str:
-    """``/answer`` is answered by the gateway itself with ``status``: a route that shows when it is
-    new.
-    """
-    return ROUTE.format(n=n, status=status)
+def route(n: int, timeout: int = 5) -> str:
+    return ROUTE.format(n=n, timeout=timeout)
+
+
+def answer(n: int, status: int = 200) -> str:
+    """``/answer`` is answered by the gateway itself with ``status``: it shows when it is new."""
+    return ANSWER.format(n=n, status=status)
 
 
 def documents(services: int) -> Iterator[tuple[str, str]]:

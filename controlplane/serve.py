@@ -176,6 +176,7 @@ class ControlPlane:
             self.metrics.changed(computed)
             if is_first:
                 gc.freeze()
+                gc.set_threshold(50_000, 20, 50)  # streams make garbage that counts frees at once
                 gc.enable()
             tasks.create_task(self._after(edit, began, computed, is_first=is_first))
 

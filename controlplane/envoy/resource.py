@@ -5,6 +5,7 @@ that a response is a join of them. Source: envoy/service/discovery/v3/discovery.
 (``Resource``, ``DeltaDiscoveryResponse.resources = 2``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from enum import Enum
@@ -38,15 +39,23 @@ class Resource:
     """A resource of one type. Two are equal when their names and versions are.
 
     ``version`` is the hash of the message's deterministic serialization: equal across restarts and
-    replicas. ``any`` is the framed ``google.protobuf.Any``: field 2 of a state-of-the-world
-    ``DiscoveryResponse``. ``framed`` is the framed ``Resource``: field 2 of a
-    ``DeltaDiscoveryResponse``. Neither is shown by ``repr``: a secret's bytes hold a private key.
+    replicas. ``framed`` is the framed ``Resource``: field 2 of a ``DeltaDiscoveryResponse``. It is
+    not shown by ``repr``: a secret's bytes hold a private key.
     """
 
     name: str
     version: str
-    any: bytes = field(repr=False)
     framed: bytes = field(repr=False)
+    packed_at: tuple[int, int] = field(repr=False)
+    """Where ``framed`` holds the message as a framed ``google.protobuf.Any``."""
+
+    @property
+    def any(self) -> bytes:
+        """The framed ``google.protobuf.Any``: field 2 of a ``Resource``, and also of a
+        state-of-the-world ``DiscoveryResponse``.
+        """
+        start, end = self.packed_at
+        return self.framed[start:end]
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -77,23 +86,24 @@ def encoded(message: Message) -> bytes:
 
 def resource(type_url: TypeUrl, name: str, message: Message) -> Resource:
     """Check and encode ``message`` once, in all the forms it is sent in; raises ``RuleBroken``."""
-    return resource_of_bytes(type_url, name, encoded(message))
+    return resource_of_parts(type_url, name, (encoded(message),))
 
 
-def resource_of_bytes(type_url: TypeUrl, name: str, value: bytes) -> Resource:
-    """As ``resource``, for a message that is serialized already; copied once for each form."""
-    version = xxhash.xxh3_128_hexdigest(value)
-    type_and_value = length_delimited(1, type_url.value.encode()) + _head(2, len(value))
-    packed_head = _head(2, len(type_and_value) + len(value)) + type_and_value
-    version_and_packed = length_delimited(1, version.encode()) + packed_head
-    name_at_end = length_delimited(3, name.encode())
-    length = len(version_and_packed) + len(value) + len(name_at_end)
-    return Resource(
-        name,
-        version,
-        b"".join((packed_head, value)),
-        b"".join((_head(2, length), version_and_packed, value, name_at_end)),
-    )
+def resource_of_parts(type_url: TypeUrl, name: str, parts: Sequence[bytes]) -> Resource:
+    """As ``resource``, for a message that is serialized already, in parts; copies each once."""
+    digest = xxhash.xxh3_128()
+    for part in parts:
+        digest.update(part)
+    version = digest.hexdigest()
+    size = sum(map(len, parts))
+    type_and_value = length_delimited(1, type_url.value.encode()) + _head(2, size)
+    packed_head = _head(2, len(type_and_value) + size) + type_and_value
+    version_first = length_delimited(1, version.encode())
+    name_last = length_delimited(3, name.encode())
+    packed_size = len(packed_head) + size
+    head = _head(2, len(version_first) + packed_size + len(name_last)) + version_first
+    framed = b"".join((head, packed_head, *parts, name_last))
+    return Resource(name, version, framed, (len(head), len(head) + packed_size))
 
 
 def length_delimited(number: int, value: bytes) -> bytes:
@@ -113,7 +123,7 @@ def _head(number: int, length: int) -> bytes:
 
 def packed(resource: Resource) -> Any:
     """The message of a resource as it was packed, for who shows it."""
-    at = 1
-    while resource.any[at] & 0x80:
+    framed, at = resource.any, 1
+    while framed[at] & 0x80:
         at += 1
-    return Any.FromString(resource.any[at + 1 :])
+    return Any.FromString(framed[at + 1 :])

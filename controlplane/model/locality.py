@@ -8,9 +8,11 @@ rule/#LocalityLoadBalancerSetting and Istio ``pkg/networking/core/loadbalancer``
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from typing import Final
 
+from controlplane.base.hashing import hashed_once
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.endpoint import NETWORK_LABEL
 from controlplane.model.endpoint import REGION_LABEL
@@ -79,12 +81,14 @@ NEAR_NODE: Final = Failover(
 )
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vantage:
     """Where a client stands; ``labels`` are only those that some policy ranks by."""
 
     locality: Locality = NOWHERE
     labels: Labels = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

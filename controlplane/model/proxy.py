@@ -1,9 +1,11 @@
 """An Envoy that asks for its configuration, as its token and its node say who it is."""
 
 from dataclasses import dataclass
+from dataclasses import field
 from enum import Enum
 from typing import Final
 
+from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace
 
 
@@ -72,6 +74,7 @@ class Target:
     target: int
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """What of a proxy bears on what is computed for it. Proxies with equal clients share every
@@ -88,3 +91,4 @@ class Client:
     families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
     targets: tuple[Target, ...] = ()
     metadata: Labels = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)

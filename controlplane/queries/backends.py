@@ -8,7 +8,9 @@ routed to or not.
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 
+from controlplane.base.hashing import hashed_once
 from controlplane.base.shelf import SHARDS
 from controlplane.base.shelf import Shelf
 from controlplane.base.shelf import shard_of
@@ -42,12 +44,14 @@ from controlplane.queries.services import hosts_of_shard
 from controlplane.queries.services import service_of
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What of a client bears on its clusters; ``vantage`` bears on few of them."""
 
     reach: Reach
     vantage: Vantage
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
 @derived

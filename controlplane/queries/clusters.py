@@ -4,8 +4,10 @@ Source: Istio ``pilot/pkg/networking/core/cluster.go``, ``endpoint_builder.go``.
 """
 
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Final
 
+from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.envoy.clusters.cluster import cluster as cluster_message
@@ -60,6 +62,7 @@ ANYWHERE: Final = Vantage()
 """The vantage of whoever places endpoints without regard to where the client is."""
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A part of a service, and for whom: clients that agree in these share the cluster's bytes."""
@@ -74,8 +77,10 @@ class Destination:
     families: tuple[IpFamily, ...]
     is_indicated: bool = False
     """Whether it takes the mesh's own TLS through, which names it by SNI (AUTO_PASSTHROUGH)."""
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True)
 class Reach:
     """What of a client decides which destinations it has."""
@@ -84,6 +89,7 @@ class Reach:
     role: Role
     families: tuple[IpFamily, ...]
     passes_mesh_tls: bool = False
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
 @derived
@@ -183,6 +189,7 @@ def assignment(graph: Graph, destination: Destination, client: Vantage) -> Resou
     return resource(TypeUrl.ENDPOINT, part.name, load_assignment(part.name, groups))
 
 
+@derived
 def secrets_of(graph: Graph, destination: Destination) -> tuple[tuple[SecretUse, SecretName], ...]:
     """The secrets of the user's that the cluster of ``destination`` names."""
     if not destination.rules:

@@ -15,7 +15,7 @@ import xxhash
 
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource_of_bytes
+from controlplane.envoy.resource import resource_of_parts
 from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse
 from controlplane.xds.wire_pb2 import DiscoveryResponse
 from controlplane.xds.wire_pb2 import Node
@@ -97,7 +97,7 @@ def nothing_named(type_url: TypeUrl, name: str) -> Resource | None:
     if type_url not in (TypeUrl.ROUTE, TypeUrl.ENDPOINT):
         return None
     # The name is field 1, a string, in both types, as it is in this message.
-    return resource_of_bytes(type_url, name, Node(id=name).SerializeToString())
+    return resource_of_parts(type_url, name, (Node(id=name).SerializeToString(),))
 
 
 def _name(resource: Resource) -> str:

@@ -26,7 +26,7 @@ from google.protobuf.message import Message
 
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource_of_bytes
+from controlplane.envoy.resource import resource_of_parts
 from controlplane.model.proxy import Proxy
 from controlplane.xds.connections import ProxyStatus
 from controlplane.xds.connections import Standing
@@ -92,7 +92,7 @@ def routes(*clusters: str, regex: str = "/never") -> Resource:
 
 def _resource(type_url: TypeUrl, name: str, message: dict[str, object], empty: Message) -> Resource:
     # Not ``resource``, which refuses what these tests want Envoy to refuse.
-    return resource_of_bytes(type_url, name, ParseDict(message, empty).SerializeToString())
+    return resource_of_parts(type_url, name, (ParseDict(message, empty).SerializeToString(),))
 
 
 def bootstrap(xds: int, admin: int, api_type: str) -> str:

@@ -30,7 +30,7 @@ from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import encoded
 from controlplane.envoy.resource import length_delimited
-from controlplane.envoy.resource import resource_of_bytes
+from controlplane.envoy.resource import resource_of_parts
 from controlplane.model.listening import Address
 from controlplane.model.listening import Chain
 from controlplane.model.listening import ForwardStream
@@ -55,7 +55,7 @@ def gateway_listener(
 ) -> Resource:
     """A listener: its head, then its framed chains, so that none is encoded again for another."""
     head = encoded(_head(listener, settings))
-    return resource_of_bytes(TypeUrl.LISTENER, listener.name, b"".join((head, *chains)))
+    return resource_of_parts(TypeUrl.LISTENER, listener.name, (head, *chains))
 
 
 def _head(listener: Listener, settings: ListenerSettings) -> ListenerMessage:

@@ -18,7 +18,7 @@ from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import encoded
 from controlplane.envoy.resource import length_delimited
-from controlplane.envoy.resource import resource_of_bytes
+from controlplane.envoy.resource import resource_of_parts
 from controlplane.envoy.routes.route import route_message
 from controlplane.model.routing import Route
 
@@ -64,4 +64,4 @@ def route_table(name: str, virtual_hosts: Iterable[bytes]) -> Resource:
             ignore_port_in_host_matching=True,
         )
     )
-    return resource_of_bytes(TypeUrl.ROUTE, name, b"".join((head, *virtual_hosts)))
+    return resource_of_parts(TypeUrl.ROUTE, name, (head, *virtual_hosts))
