@@ -42,8 +42,8 @@ class Admission:
     """Whom one server admits to one host: namespaces, or ``*`` for all of them.
 
     ``listed`` are admitted because the server lists the host itself, ``covered`` because it lists a
-    wider one. ``earlier`` are servers of the same Gateway in this table that come before and differ
-    in port.
+    wider one. ``earlier`` are the servers of the same Gateway in this table that come before, where
+    one of them differs in port.
     """
 
     entrance: Entrance
@@ -126,13 +126,13 @@ class Reception:
     def _admission(self, at: int, listed: set[Namespace], covered: set[Namespace]) -> Admission:
         server = self.outline.servers[at]
         entrance = entrance_of(server)
-        before = (s for s in self.outline.servers[:at] if s.gateway == server.gateway)
+        before = tuple(s for s in self.outline.servers[:at] if s.gateway == server.gateway)
         return Admission(
             entrance,
             tuple(sorted(listed)),
             tuple(sorted(covered)),
             server.redirects_to_https,
-            tuple(s for s in before if entrance_of(s) != entrance),
+            before if any(entrance_of(s) != entrance for s in before) else (),
         )
 
     def _servers(self, hosts: tuple[Host, ...]) -> dict[int, set[Namespace]]:

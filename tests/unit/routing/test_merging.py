@@ -281,3 +281,27 @@ def test_a_service_without_rules_for_the_first_servers_port_is_served_by_the_sec
     assert [r.route.cluster for r in host.routes] == [
         "outbound|8080||nobody.default.svc.cluster.local"
     ]
+
+
+def test_routes_are_those_of_the_first_server_even_where_the_last_has_its_port_too() -> None:
+    listed = [(80, "*.b.com"), (8080, "*.com"), (80, "*")]
+    servers = "".join(
+        f"  - port: {{number: {port}, name: p{i}, protocol: HTTP}}\n    hosts: ['{host}']\n"
+        for i, (port, host) in enumerate(listed)
+    )
+    declared = Declared(
+        gateway('["unused"]').split("  - port")[0]
+        + f"{servers}---"
+        + SERVICES
+        + bound(
+            "shop",
+            "[{match: [{uri: {prefix: /a}}], route: [{destination: {host: shop}}]},"
+            " {match: [{port: 80}], route: [{destination: {host: shop}}]}]",
+            hosts='["*.com"]',
+        )
+    )
+    mapped = replace(INGRESS, targets=(Target("gw.istio-system.svc.cluster.local", 80, 8080),))
+
+    found = {host.domains[0]: host for host in table(declared, client=mapped).virtual_hosts}
+
+    assert [route.match.prefix for route in found["*.com"].routes] == ["/a", "/"]
