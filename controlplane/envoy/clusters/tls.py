@@ -113,13 +113,13 @@ def mesh_alpn(backend: Backend) -> tuple[str, ...]:
     """What is offered within the mesh: from it a sidecar tells HTTP and TCP apart.
 
     Istio's own Envoy has a filter that sets these for each request; here they are what the cluster
-    speaks.
+    speaks. "http/1.1" is not among them: where nothing else fits, none is chosen, as with istiod.
     """
     match backend.http_version:
         case HttpVersion.HTTP2:
             return ("istio-h2", "istio", "h2")
         case HttpVersion.HTTP1 if backend.speaks_http:
-            return ("istio-http/1.1", "istio", "http/1.1")
+            return ("istio-http/1.1", "istio")
         case HttpVersion.HTTP1 | HttpVersion.AS_CLIENT:
             return ("istio",)
 

@@ -264,11 +264,7 @@ def test_without_a_rule_endpoints_of_the_mesh_get_mutual_tls_if_they_take_it() -
         ("tlsMode-disabled", {}),
     ]
     assert context["sni"] == "outbound_.80_._.reviews.default.svc.cluster.local"
-    assert context["common_tls_context"]["alpn_protocols"] == [
-        "istio-http/1.1",
-        "istio",
-        "http/1.1",
-    ]
+    assert context["common_tls_context"]["alpn_protocols"] == ["istio-http/1.1", "istio"]
 
 
 def test_the_identities_of_endpoints_are_demanded() -> None:
