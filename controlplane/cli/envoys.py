@@ -32,6 +32,7 @@ GRACE: Final = 1.0  # seconds from SIGTERM to SIGKILL
 _FIRST_DELAY: Final = 0.25  # seconds until an Envoy that died is started again; doubled each time
 _LONGEST_DELAY: Final = 15.0
 _HEALTHY_AFTER: Final = 30.0  # seconds of life after which an Envoy starts again at the first delay
+_FLUSHED_EVERY: Final = 500  # milliseconds until a line of an access log is written; 10 s if unset
 _LAST_WORDS: Final = 64 * 1024  # bytes of the end of a log that are looked at
 _SENT: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _TIED: Final = """
@@ -185,6 +186,7 @@ class Envoys:
             *(str(self._binary), "-c", str(launch.bootstrap)),
             *("--disable-hot-restart", "--use-dynamic-base-id"),
             *("--concurrency", str(launch.concurrency), "--log-level", "warning"),
+            *("--file-flush-interval-msec", str(_FLUSHED_EVERY)),
         )
         if sys.platform != "linux":
             return command
