@@ -101,7 +101,7 @@ class Service:
     first.
 
     ``addresses`` are virtual ones. ``created`` is the age of the first declaration. ``selector`` is
-    ``None`` where endpoints are listed and not selected.
+    ``None`` where endpoints are listed and not selected. ``labels`` are those of a ServiceEntry.
     """
 
     host: Host
@@ -123,6 +123,7 @@ class Service:
     publishes_unready: bool = False
     is_node_local: bool = False
     """Only endpoints on the client's own node are used (``internalTrafficPolicy: Local``)."""
+    labels: Labels = ()
     created: str = ""
 
     def port(self, number: int) -> ServicePort | None:

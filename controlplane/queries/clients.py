@@ -251,5 +251,5 @@ def _own_endpoints(
             or slices_by_address(graph, where)
             or pods_by_address(graph, where)
         ):
-            return endpoints_of(graph, found.host, found.namespace, port.name)
+            return endpoints_of(graph, found.host, found.namespace, port.number)
     return ()

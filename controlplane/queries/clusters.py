@@ -96,10 +96,12 @@ class Reach:
 def mesh_defaults(graph: Graph) -> MeshDefaults:
     mesh = mesh_config(graph)
     localities = locality_of_settings(mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
+    headers = mesh.default_config.proxy_headers
     return MeshDefaults(
         connect_timeout=mesh.connect_timeout.length if mesh.connect_timeout else CONNECT_TIMEOUT,
         keepalive=keepalive(mesh.tcp_keepalive),
         upgrades_http=mesh.h2_upgrade_policy is H2UpgradePolicy.UPGRADE,
+        keeps_header_case=headers is not None and headers.preserve_http1_header_case is True,
         dns_refresh=mesh.dns_refresh_rate.length if mesh.dns_refresh_rate else DNS_REFRESH,
         uses_mutual_tls=mesh.enable_auto_mtls is not False,
         trust_domains=(mesh.trust_domain, *mesh.trust_domain_aliases),
@@ -206,7 +208,7 @@ def _backend(graph: Graph, destination: Destination, client: Vantage) -> Backend
     known = Knowledge(
         groups=lambda: _groups(graph, destination, part, client),
         accounts=lambda: accounts_of(graph, *where),
-        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where, part.port.name),
+        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where, part.port.number),
     )
     return backend(
         part,
@@ -244,7 +246,7 @@ def _part(graph: Graph, destination: Destination) -> Part | None:
 def _groups(
     graph: Graph, destination: Destination, part: Part, client: Vantage
 ) -> tuple[Group, ...]:
-    endpoints = endpoints_of(graph, destination.host, destination.namespace, part.port.name)
+    endpoints = endpoints_of(graph, destination.host, destination.namespace, part.port.number)
     policy = locality_policy(part, mesh_defaults(graph))
     node = dict(client.labels).get(HOSTNAME_LABEL, "")
     return placed(members(part, endpoints, node), policy, client)

@@ -20,6 +20,8 @@ from controlplane.kinds.core.endpoints import EndpointSlice
 from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.service_entry import ServiceEntry
+from controlplane.kinds.istio.service_entry import ServicePort as EntryPort
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import Endpoint
@@ -87,16 +89,16 @@ def selected_workloads(
 
 @derived
 def endpoints_of(
-    graph: Graph, host: Host, namespace: Namespace, port_name: str
+    graph: Graph, host: Host, namespace: Namespace, number: int
 ) -> tuple[Endpoint, ...]:
-    """Every endpoint, ready or not, of the port so named of the service that ``namespace``
+    """Every endpoint, ready or not, of the port of that number of the service that ``namespace``
     declares.
 
     Runs again when the service, one of its endpoints, or the set of workloads that it selects
     changes.
     """
     found = service_of(graph, host, namespace)
-    port = next((p for p in found.ports if p.name == port_name), None) if found else None
+    port = found.port(number) if found is not None else None
     if found is None or port is None:
         return ()
     endpoints = tuple(
@@ -119,14 +121,27 @@ def _endpoints_of_declaration(
     if key.kind == SERVICE:
         yield from _service_endpoints(graph, key, found, port)
         return
-    yield from entries.listed_endpoints(declared, found.host, port.name)
+    own = _counterpart(declared, found, port)
+    if own is None:
+        return
+    yield from entries.listed_endpoints(declared, found.host, own)
     selector = declared.spec.workload_selector
-    own = next((p for p in declared.spec.ports if p.name == port.name), None)
-    if selector is not None and own is not None:
+    if selector is not None:
         target = own.target_port or own.number
         labels = labels_of(dict(selector.labels))
         for workload in selected_workloads(graph, key.namespace, labels):
-            yield from _entry_workload(graph, workload, port.name, target)
+            yield from _entry_workload(graph, workload, own.name, target)
+
+
+def _counterpart(
+    declared: Object[ServiceEntry], found: Service, port: ServicePort
+) -> EntryPort | None:
+    """The port of a ServiceEntry whose endpoints are those of ``port``: the one of its name, but
+    with DNS, as in Istio, the one of its number.
+    """
+    if found.resolution.is_looked_up:
+        return next((own for own in declared.spec.ports if own.number == port.number), None)
+    return next((own for own in declared.spec.ports if own.name == port.name), None)
 
 
 def _entry_workload(
@@ -151,7 +166,7 @@ def _service_endpoints(
     """EndpointSlices; where there are none, the Endpoints object; where there is none, selected
     Pods.
 
-    WorkloadEntries that the Service selects are endpoints besides.
+    WorkloadEntries that the Service selects are endpoints besides, unless it is headless.
     """
 
     def pod_at(name: str, address: str) -> Object[Pod] | None:
@@ -179,6 +194,8 @@ def _service_endpoints(
         if selected is None:
             continue
         if workload.kind == WORKLOAD_ENTRY:
+            if found.resolution is Resolution.HEADLESS:
+                continue
             endpoint = kubernetes.workload_endpoint(selected, port)
         elif slices or listed is not None:
             continue
@@ -194,13 +211,13 @@ def accounts_of(graph: Graph, host: Host, namespace: Namespace) -> tuple[str, ..
     endpoints come and go.
     """
     found = service_of(graph, host, namespace)
-    names = (port.name for port in found.ports) if found is not None else ()
-    endpoints = (e for name in names for e in endpoints_of(graph, host, namespace, name))
+    ports = found.ports if found is not None else ()
+    endpoints = (e for port in ports for e in endpoints_of(graph, host, namespace, port.number))
     return tuple(sorted({e.account for e in endpoints if e.account is not None}))
 
 
 @derived
-def all_take_mutual_tls(graph: Graph, host: Host, namespace: Namespace, port_name: str) -> bool:
-    """Whether there are endpoints and each takes the mesh's mutual TLS."""
-    endpoints = endpoints_of(graph, host, namespace, port_name)
+def all_take_mutual_tls(graph: Graph, host: Host, namespace: Namespace, number: int) -> bool:
+    """Whether the port has endpoints and each takes the mesh's mutual TLS."""
+    endpoints = endpoints_of(graph, host, namespace, number)
     return bool(endpoints) and all(endpoint.takes_mutual_tls for endpoint in endpoints)

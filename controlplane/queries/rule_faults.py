@@ -101,7 +101,7 @@ def _endpoints(graph: Graph, host: Host) -> tuple[Endpoint, ...]:
         for service in found
         if service is not None
         for port in service.ports
-        for endpoint in endpoints_of(graph, host, service.namespace, port.name)
+        for endpoint in endpoints_of(graph, host, service.namespace, port.number)
     )
 
 

@@ -59,8 +59,9 @@ def hosts_of_shard(declared: Declaration) -> Iterator[tuple[int, Host]]:
 def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
     """The service that the declarations of ``host`` in one namespace make together.
 
-    A Service comes before ServiceEntries, which come by age. The first decides; a ServiceEntry that
-    is like it in all but its ports adds those. Runs again when one of these declarations changes.
+    A Service comes before ServiceEntries, which come by age. The first decides; a ServiceEntry of
+    the same resolution, labels, selector and visibility adds its ports. Runs again when one of
+    these declarations changes.
     """
     declared = [
         found
@@ -153,15 +154,12 @@ def _joined(services: list[Service]) -> Service:
     first, *others = services
     ports = {port.number: port for port in reversed(first.ports)}
     alternatives = list(first.subject_alt_names)
-    names = {port.name for port in first.ports}
     for other in others:
         if first.origin is Origin.KUBERNETES:
             alternatives.extend(other.subject_alt_names)
         elif _alike(first, other):
             for port in other.ports:
-                if port.name not in names:
-                    names.add(port.name)
-                    ports.setdefault(port.number, port)
+                ports.setdefault(port.number, port)
     order = {port.number: i for i, port in enumerate(first.ports)}
     return replace(
         first,
@@ -175,9 +173,10 @@ def _joined(services: list[Service]) -> Service:
 
 
 def _alike(a: Service, b: Service) -> bool:
-    return (a.resolution, a.selector, a.visibility, a.is_external) == (
+    """Source: Istio ``model/sidecar.go`` (``canMergeServices``)."""
+    return (a.resolution, a.selector, a.visibility, a.labels) == (
         b.resolution,
         b.selector,
         b.visibility,
-        b.is_external,
+        b.labels,
     )

@@ -65,25 +65,23 @@ def service(
         subject_alt_names=spec.subject_alt_names,
         nearness=nearness(declared.annotations.get(TRAFFIC_DISTRIBUTION), namespace_distribution),
         races_connections=declared.annotations.get(CONNECT_STRATEGY) == RACE,
+        labels=labels_of(dict(declared.labels)),
         created=declared.created,
     )
 
 
 def listed_endpoints(
-    declared: Object[ServiceEntry], host: Host, port_name: str
+    declared: Object[ServiceEntry], host: Host, port: PortSpec
 ) -> tuple[Endpoint, ...]:
-    """The endpoints that ``declared`` lists for its port of that name.
+    """The endpoints that ``declared`` lists for one of its ports.
 
     With DNS and nothing listed the host itself is looked up.
     """
     spec = declared.spec
-    port = next((port for port in spec.ports if port.name == port_name), None)
-    if port is None:
-        return ()
     target = port.target_port or port.number
     if spec.endpoints:
         return tuple(
-            endpoint(entry, declared.namespace, port_name, target) for entry in spec.endpoints
+            endpoint(entry, declared.namespace, port.name, target) for entry in spec.endpoints
         )
     if _RESOLUTIONS[spec.resolution].is_looked_up and spec.workload_selector is None:
         return (Endpoint(address=host, port=target),)

@@ -31,7 +31,7 @@ PodAt = Callable[[str, str], Object[Pod] | None]
 def slice_endpoints(
     declared: Object[EndpointSlice], port: ServicePort, pod_at: PodAt
 ) -> Iterator[Endpoint]:
-    """Every address of an endpoint is one; those not ready are kept as such, if they will not go.
+    """Every address of an endpoint is one; those not ready, or terminating, are kept as such.
 
     Whether unready ones are published is for whoever writes slices: there they are ready.
     """
@@ -41,8 +41,6 @@ def slice_endpoints(
     for number in [p.port for p in spec.ports if p.name == port.name and p.port]:
         for listed in spec.endpoints:
             is_ready = listed.conditions.ready is not False
-            if not is_ready and listed.conditions.terminating is not False:
-                continue  # Istio takes an unready endpoint that does not say for a terminating one
             for address in filter(is_ip, listed.addresses):
                 pod = pod_at(_pod_name(listed.target_ref), address)
                 yield _endpoint(address, number, pod, is_ready=is_ready, node=listed.node_name)

@@ -104,6 +104,54 @@ def test_entries_of_one_namespace_share_their_endpoints() -> None:
     assert addresses(text) == ["10.0.0.1:80", "10.0.0.2:81"]
 
 
+EU, US = "[{address: eu.partner.com}]", "[{address: us.partner.com}]"
+WEB_TOO = "[{number: 80, name: http, protocol: HTTP}, {number: 81, name: web, protocol: HTTP}]"
+WEB = "[{number: 80, name: web, protocol: HTTP}]"
+
+
+def test_with_dns_entries_share_endpoints_by_the_number_of_the_port() -> None:
+    text = entry("a", endpoints=EU, resolution="DNS") + entry(
+        "b", endpoints=US, resolution="DNS", ports=WEB
+    )
+
+    [group] = Declared(text).clusters()["outbound|80||api.partner.com"]["load_assignment"][
+        "endpoints"
+    ]
+    assert [
+        e["endpoint"]["address"]["socket_address"]["address"] for e in group["lb_endpoints"]
+    ] == ["eu.partner.com", "us.partner.com"]
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (entry("b", ports=WEB_TOO), [80, 81]),
+        (entry("b", ports="[{number: 81, name: http, protocol: HTTP}]"), [80, 81]),
+        (entry("b", ports=WEB), [80]),
+        (entry("b", ports=WEB_TOO, location="MESH_INTERNAL"), [80, 81]),
+        (entry("b", ports=WEB_TOO, resolution="DNS"), [80]),
+        (entry("b", ports=WEB_TOO, exportTo='["."]'), [80]),
+        (entry("b", ports=WEB_TOO).replace("name: b,", "name: b, labels: {app: web},"), [80]),
+    ],
+    ids=[
+        "another port",
+        "another number of the same name",
+        "another name of the same number",
+        "another location",
+        "another resolution",
+        "seen by others",
+        "other labels",
+    ],
+)
+def test_an_entry_adds_its_ports_to_one_like_it(other: str, expected: list[int]) -> None:
+    found = service(
+        Declared(entry("a") + other).graph, Host("api.partner.com"), Namespace("default")
+    )
+
+    assert found is not None
+    assert [port.number for port in found.ports] == expected
+
+
 WORKLOADS = """
 apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
@@ -150,7 +198,7 @@ def test_a_container_port_of_the_entrys_port_name_is_the_pods_own_port() -> None
     assert addresses(WORKLOADS + selecting) == ["10.0.0.5:8003", "10.0.0.1:8002", "10.0.0.2:9080"]
 
 
-def test_of_a_slices_unready_endpoints_those_are_kept_that_will_not_go() -> None:
+def test_a_slice_itself_says_which_of_its_endpoints_are_ready() -> None:
     text = """
 apiVersion: v1
 kind: Service
@@ -167,14 +215,18 @@ endpoints:
 - {addresses: [10.0.0.2], conditions: {ready: true, terminating: true}}
 - {addresses: [10.0.0.3], conditions: {ready: false}}
 - {addresses: [10.0.0.4], conditions: {ready: false, terminating: true}}
-- {addresses: [10.0.0.5], conditions: {ready: false, terminating: false}}
 """
     [group] = Declared(text).endpoints()["outbound|80||web.default.svc.cluster.local"]
 
     assert [
         (e["endpoint"]["address"]["socket_address"]["address"], e["health_status"])
         for e in group["lb_endpoints"]
-    ] == [("10.0.0.1", "HEALTHY"), ("10.0.0.2", "HEALTHY"), ("10.0.0.5", "UNHEALTHY")]
+    ] == [
+        ("10.0.0.1", "HEALTHY"),
+        ("10.0.0.2", "HEALTHY"),
+        ("10.0.0.3", "UNHEALTHY"),
+        ("10.0.0.4", "UNHEALTHY"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -224,6 +276,21 @@ spec: {{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: {tar
     name = "outbound|80||web.default.svc.cluster.local"
 
     assert addresses(WORKLOADS + text, name) == expected
+
+
+def test_a_headless_service_selects_no_workload_entries() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec:
+  clusterIP: None
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: 9080}]
+"""
+    name = "outbound|80||web.default.svc.cluster.local"
+
+    assert addresses(WORKLOADS + text, name) == ["10.0.0.5:9080"]
 
 
 def test_a_service_for_its_own_node_has_the_endpoints_there() -> None:
