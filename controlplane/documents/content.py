@@ -17,6 +17,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.places import Place
 from controlplane.base.places import Spot
+from controlplane.documents.covered import covered
 from controlplane.documents.document import Document
 from controlplane.documents.document import Origin
 from controlplane.documents.document import RawObject
@@ -211,7 +212,10 @@ class Sources:
         return spot_in(self._contents[origin.path], origin, place) if origin else None
 
     def line(self, spot: Spot) -> str | None:
-        """The text of the line that ``spot`` is in; ``None`` when the file has none such."""
+        """The text of the line that ``spot`` is in; ``None`` when the file has none such.
+
+        Without the keys of Secrets: it is shown in logs and to whoever reads what CI printed.
+        """
         content = self._contents.get(spot.path)
         if content is None or not content.documents or spot.line < 1:
             return None
@@ -219,7 +223,7 @@ class Sources:
         chunk = content.documents[bisect_right(firsts, spot.line) - 1].chunk
         lines = chunk.text.split("\n")
         at = spot.line - chunk.first_line
-        return lines[at].removesuffix("\r") if at < len(lines) else None
+        return covered(lines[at].removesuffix("\r"), chunk.text) if at < len(lines) else None
 
 
 def spot_in(content: FileContent, origin: Origin, place: Place) -> Spot:

@@ -266,3 +266,26 @@ def test_the_line_of_a_spot_is_the_files_line() -> None:
     assert sources.line(Spot(FILE, 3, 1)) == "b: 漢"
     assert sources.line(Spot(FILE, 9, 1)) is None
     assert sources.line(Spot(Path("other.yaml"), 1, 1)) is None
+
+
+KEY = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t"
+STARS = "************************************"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("kind: Secret\nKEY", "STARS"),
+        ("kind: 'Secret'\ndata: {a: '!!', tls.key: KEY, ", "data: {a: '!!', tls.key: STARS, "),
+        ("kind: Secret\n  - x: [    KEY", "  - x: [    STARS"),
+        ('{"kind":"SecretList","items":[{"data":"KEY"}]}', '{"kind":"SecretList","items":[{"data":"STARS"}]}'),  # noqa: E501  # a row of a table
+        ("kind: ConfigMap\ntext: KEY", "text: KEY"),
+    ],
+    ids=["a text of its own", "in one line", "what is no YAML", "a list in JSON", "another kind"],
+)  # fmt: skip
+def test_no_line_that_is_shown_holds_a_key(text: str, shown: str) -> None:
+    content = read(text.replace("KEY", KEY))
+
+    line = Sources([content]).line(Spot(FILE, text.count("\n") + 1, 1))
+
+    assert line == shown.replace("STARS", STARS).replace("KEY", KEY)
