@@ -92,7 +92,7 @@ class Origin:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """``balancer`` counts only where endpoints are chosen among; ``speaks_http`` says that the port
-    does.
+    does. ``keeps_header_case``: HTTP/1.1 headers go out as the client spelled them.
     """
 
     name: str
@@ -103,6 +103,7 @@ class Backend:
     connect_timeout: timedelta
     http_version: HttpVersion = HttpVersion.HTTP1
     speaks_http: bool = True
+    keeps_header_case: bool = False
     outlier: OutlierDetection | None = None
     retry_budget: RetryBudget | None = None
     proxy_protocol: ProxyProtocol | None = None

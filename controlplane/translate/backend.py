@@ -78,6 +78,7 @@ class MeshDefaults:
     connect_timeout: timedelta = CONNECT_TIMEOUT
     keepalive: Keepalive | None = None
     upgrades_http: bool = False
+    keeps_header_case: bool = False
     dns_refresh: timedelta = DNS_REFRESH
     uses_mutual_tls: bool = True
     trust_domains: tuple[str, ...] = ("cluster.local",)
@@ -155,6 +156,7 @@ def backend(
         connect_timeout=pool.connect_timeout or mesh.connect_timeout,
         http_version=http_version(port.protocol, pool.upgrade, mesh, role),
         speaks_http=port.protocol.is_http,
+        keeps_header_case=mesh.keeps_header_case,
         outlier=policy.outlier,
         retry_budget=policy.retry_budget,
         proxy_protocol=policy.proxy_protocol,

@@ -18,6 +18,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.any_pb2 import Any as Packed
 
+from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.optional import opt
 from controlplane.envoy.optional import uint32
 from controlplane.envoy.packing import packed
@@ -41,6 +42,7 @@ def extension_options(backend: Backend) -> Mapping[str, Packed]:
         and common is None
         and upstream is None
         and not statuses
+        and not backend.keeps_header_case
     ):
         return {}
     options = HttpProtocolOptions(
@@ -76,9 +78,7 @@ def _names_from_request(backend: Backend) -> UpstreamHttpProtocolOptions | None:
 def _explicit(backend: Backend) -> HttpProtocolOptions.ExplicitHttpConfig | None:
     match backend.http_version:
         case HttpVersion.HTTP1:
-            return HttpProtocolOptions.ExplicitHttpConfig(
-                http_protocol_options=Http1ProtocolOptions()
-            )
+            return HttpProtocolOptions.ExplicitHttpConfig(http_protocol_options=_http1(backend))
         case HttpVersion.HTTP2:
             return HttpProtocolOptions.ExplicitHttpConfig(
                 http2_protocol_options=Http2ProtocolOptions(
@@ -94,7 +94,13 @@ def _as_client(backend: Backend) -> HttpProtocolOptions.UseDownstreamHttpConfig 
     if backend.http_version is not HttpVersion.AS_CLIENT:
         return None
     return HttpProtocolOptions.UseDownstreamHttpConfig(
-        http_protocol_options=Http1ProtocolOptions(), http2_protocol_options=Http2ProtocolOptions()
+        http_protocol_options=_http1(backend), http2_protocol_options=Http2ProtocolOptions()
+    )
+
+
+def _http1(backend: Backend) -> Http1ProtocolOptions:
+    return Http1ProtocolOptions(
+        header_key_format=preserved_case() if backend.keeps_header_case else None
     )
 
 

@@ -6,7 +6,6 @@ Source: envoy/extensions/filters/network/http_connection_manager/v3/http_connect
 from collections.abc import Mapping
 from typing import Final
 
-from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
 from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
 from envoy.config.core.v3.protocol_pb2 import HttpProtocolOptions
@@ -14,14 +13,12 @@ from envoy.config.listener.v3.listener_components_pb2 import Filter
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
-from envoy.extensions.http.header_formatters.preserve_case.v3.preserve_case_pb2 import (
-    PreserveCaseFormatterConfig,
-)
 from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import BoolValue
 from google.protobuf.wrappers_pb2 import UInt32Value
 
 from controlplane.envoy.config_source import ads
+from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.http_filters.cors import cors
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
@@ -153,15 +150,7 @@ def _common_options(
 def _http1_options(settings: HttpSettings) -> Http1ProtocolOptions:
     return Http1ProtocolOptions(
         accept_http_10=settings.accepts_http_10,
-        header_key_format=_preserved_case() if settings.keeps_header_case else None,
-    )
-
-
-def _preserved_case() -> Http1ProtocolOptions.HeaderKeyFormat:
-    return Http1ProtocolOptions.HeaderKeyFormat(
-        stateful_formatter=TypedExtensionConfig(
-            name="preserve_case", typed_config=packed(PreserveCaseFormatterConfig())
-        )
+        header_key_format=preserved_case() if settings.keeps_header_case else None,
     )
 
 

@@ -7,6 +7,8 @@ import pytest
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.mesh_config import MeshTls
+from controlplane.kinds.istio.mesh_config import ProxyConfig
+from controlplane.kinds.istio.mesh_config import ProxyHeaders
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Role
 from tests.support.declared import Declared
@@ -441,6 +443,16 @@ def test_the_mesh_says_the_ciphers_of_tls_that_is_not_its_own() -> None:
     parameters = tls(found)["common_tls_context"]["tls_params"]
     assert parameters["cipher_suites"] == ["AES128-SHA"]
     assert parameters["ecdh_curves"] == ["P-256"]
+
+
+def test_header_names_are_spelled_as_the_client_does_where_the_mesh_says_so() -> None:
+    headers = ProxyHeaders(preserve_http1_header_case=True)
+    mesh = MeshConfig(default_config=ProxyConfig(proxy_headers=headers))
+
+    options = cluster(SERVICE, mesh=mesh)["typed_extension_protocol_options"][HTTP_OPTIONS]
+
+    spelling = options["explicit_http_config"]["http_protocol_options"]["header_key_format"]
+    assert spelling["stateful_formatter"]["name"] == "preserve_case"
 
 
 def test_proxy_protocol_wraps_every_way_to_an_endpoint() -> None:
