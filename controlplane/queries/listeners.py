@@ -3,7 +3,9 @@
 Source: istio ``pilot/pkg/networking/core/gateway.go``.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -109,20 +111,21 @@ def opened_listener(graph: Graph, client: Client, address: Address) -> Listener 
     if behind is None:
         return None
     report = Report()
-    chains = _Chains(behind)
     plain = tuple(server for server in behind.servers if server.routes_plain_requests)
-    if plain:
-        chains.enter(report, plain[0], _plain_chain(behind, plain))
+    claims = [(plain[0], _plain_chain(behind, plain))] if plain else []
     for server in behind.servers:
         if not server.routes_plain_requests:
-            chains.enter(report, server, _chains(graph, client, behind, server))
+            claims.append((server, tuple(_chains(graph, client, behind, server))))
+    chains = _Chains(address.port, _ended(claims))
+    for server, claimed in claims:
+        chains.enter(report, server, claimed)
     graph.note(*report)
     if not chains.taken:
         return None
     return Listener(
         address=address,
         chains=tuple(chains.taken),
-        inspects_tls=any(server.sees_tls for server in behind.servers),
+        inspects_tls=any(server.sees_tls and claimed for server, claimed in claims),
     )
 
 
@@ -165,19 +168,14 @@ class _Chains:
     connections.
     """
 
-    door: Door
+    port: PortNumber
+    ended: Mapping[str, Place]
+    """Hosts whose TLS ends here: no route may pass their TLS through."""
     taken: list[Chain] = field(default_factory=list)
     _holders: dict[tuple[str, str], Place] = field(default_factory=dict)
-    _ended: dict[str, Place] = field(default_factory=dict)
     _named: dict[str, Place] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        """Hosts whose TLS ends at this door: no route may pass their TLS through."""
-        for server in self.door.servers:
-            if server.tls is not None:
-                self._ended.update(dict.fromkeys(server.server_names or ("",), server.place))
-
-    def enter(self, report: Report, server: Server, claims: Iterator[_Claim]) -> None:
+    def enter(self, report: Report, server: Server, claims: Iterable[_Claim]) -> None:
         for claim in claims:
             chain = claim.chain
             named = next((name for name in claim.names if name in self._named), None)
@@ -197,10 +195,10 @@ class _Chains:
             self.taken.append(chain)
 
     def _without_ended(self, report: Report, claim: _Claim) -> Chain:
-        lost = [name for name in claim.chain.server_names if name in self._ended]
+        lost = [name for name in claim.chain.server_names if name in self.ended]
         for name in lost:
-            self._tell(report, claim.place, name, self._ended[name])
-        kept = tuple(name for name in claim.chain.server_names if name not in self._ended)
+            self._tell(report, claim.place, name, self.ended[name])
+        kept = tuple(name for name in claim.chain.server_names if name not in self.ended)
         return replace(claim.chain, server_names=kept)
 
     def _tell(self, report: Report, place: Place, name: str, holder: Place) -> None:
@@ -210,10 +208,18 @@ class _Chains:
         report.add(
             SNI_TAKEN,
             place,
-            f"{wanted} on port {self.door.address.port} goes elsewhere already, so it is left out "
-            "here",
+            f"{wanted} on port {self.port} goes elsewhere already, so it is left out here",
             related=(Related(place=holder, message="comes first"),),
         )
+
+
+def _ended(claims: Iterable[tuple[Server, tuple[_Claim, ...]]]) -> dict[str, Place]:
+    return {
+        name: server.place
+        for server, claimed in claims
+        if server.tls is not None and claimed
+        for name in server.server_names or ("",)
+    }
 
 
 def _matches(chain: Chain) -> tuple[tuple[str, str], ...]:
@@ -263,14 +269,17 @@ def _mesh_chains(graph: Graph, client: Client, server: Server) -> Iterator[_Clai
             )
 
 
-def _plain_chain(door: Door, servers: tuple[Server, ...]) -> Iterator[_Claim]:
-    """The one chain of all plain HTTP servers of a door."""
-    yield _request_claim(
+def _plain_chain(door: Door, servers: tuple[Server, ...]) -> tuple[_Claim, ...]:
+    """The one chain of all plain HTTP servers of a door; it speaks gRPC-Web if the first of them
+    does, as in Istio.
+    """
+    claim = _request_claim(
         door,
         servers[0],
         stat_prefix=f"outbound_{door.address};",
-        speaks_grpc_web=any(map(_speaks_grpc_web, servers)),
+        speaks_grpc_web=_speaks_grpc_web(servers[0]),
     )
+    return (claim,)
 
 
 def _request_claim(

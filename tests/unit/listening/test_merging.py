@@ -182,6 +182,20 @@ def test_who_opens_a_port_decides_how_others_join(
     assert [c.loser.port_name for c in found.conflicts] == losers
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "spoken"), [("GRPC-WEB", "HTTP", True), ("HTTP", "GRPC-WEB", False)]
+)
+def test_the_first_http_server_of_a_port_says_whether_it_speaks_grpc_web(
+    first: str, second: str, spoken: bool
+) -> None:
+    declared = Declared(gateway("gw", server(first), server(second, "b.com")))
+
+    (listener,) = declared.listeners().values()
+
+    filters = listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]
+    assert ("envoy.filters.http.grpc_web" in [f["name"] for f in filters]) is spoken
+
+
 def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written() -> None:
     declared = Declared(gateway("b", server("HTTP")) + gateway("a", server("TCP")))
 

@@ -143,6 +143,19 @@ def test_a_route_cannot_take_a_host_whose_tls_ends_at_the_port() -> None:
     assert "CP0313 VirtualService/apps/s.spec.tls[0].match[0].sniHosts" in declared.told()
 
 
+def test_a_host_whose_tls_ends_nowhere_is_passed_through() -> None:
+    unrouted = "{port: {number: 443, name: end, protocol: TLS}, hosts: [a.com], " + (
+        "tls: {mode: SIMPLE, credentialName: c}}"
+    )
+    declared = Declared(
+        GATEWAY % f"{unrouted}\n  - {PASS}" + service(f"tls: [{match('a.com', 'x')}]")
+    )
+
+    assert [(s["server_names"], s["cluster"]) for s in streams(declared)] == [
+        (["a.com"], cluster("x"))
+    ]
+
+
 def test_a_virtual_service_that_the_proxys_namespace_does_not_see_routes_nothing() -> None:
     hidden = service(f"tcp: [{{route: [{to('x')}]}}]", rest=", exportTo: [.]")
 
