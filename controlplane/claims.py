@@ -7,12 +7,20 @@ claimed while it is unknown what the file declares now (it was half-written, or 
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Related
 from controlplane.base.names import ObjectKey
+from controlplane.base.places import Place
+from controlplane.base.places import Spot
+from controlplane.documents.content import FileContent
+from controlplane.documents.content import spot_in
 from controlplane.documents.document import RawObject
 from controlplane.kinds.object import Object
 
@@ -126,3 +134,61 @@ class Claims:
     def all(self) -> Iterator[Declaration]:
         for declarations in self._by_file.values():
             yield from declarations
+
+
+Files = Mapping[Path, FileContent]
+
+
+def declared_faults(claims: Claims, files: Files) -> Iterator[Diagnostic]:
+    """What is wrong with the text of ``files``, with what they declare, and where two of them
+    declare one object.
+    """
+    for content in files.values():
+        for told in content.diagnostics:
+            yield from _located(claims, files, _meant(content, told), (told,))
+    for declaration in claims.faulty():
+        yield from _located(claims, files, declaration.raw, declaration.diagnostics)
+    for key in claims.contested():
+        yield from _duplicates(claims, files, key)
+
+
+def _meant(content: FileContent, told: Diagnostic) -> RawObject | None:
+    """The object of ``content`` that a fault of its text spoils."""
+    if isinstance(told.place, Spot):
+        return None
+    key = told.place.object
+    return next((raw for raw in content.objects if raw.key == key and raw.is_refused), None)
+
+
+def _located(
+    claims: Claims, files: Files, raw: RawObject | None, told: Iterable[Diagnostic]
+) -> Iterator[Diagnostic]:
+    """What is ``told`` of ``raw``; at its own lines where another declaration is the one that
+    counts.
+    """
+    winner = claims.winner(raw.key) if raw is not None else None
+    if raw is None or winner is None or winner.raw is raw:
+        yield from told
+        return
+
+    def own(place: Place | Spot) -> Place | Spot:
+        if isinstance(place, Spot) or place.object != raw.key:
+            return place
+        return spot_in(files[raw.origin.path], raw.origin, place)
+
+    for one in told:
+        related = tuple(replace(r, place=own(r.place)) for r in one.related)
+        yield replace(one, place=own(one.place), related=related)
+
+
+def _duplicates(claims: Claims, files: Files, key: ObjectKey) -> Iterator[Diagnostic]:
+    place = Place(key) / "metadata" / "name"
+    for loser in claims.losers(key):
+        origin = loser.raw.origin
+        yield Diagnostic(
+            code=codes.DUPLICATE_OBJECT,
+            place=spot_in(files[origin.path], origin, place),
+            message=f"{key.spoken} is declared a second time; the first by path counts",
+            hint="remove one of the two, or rename it",
+            related=(Related(place=place, message="the first is declared here"),),
+        )

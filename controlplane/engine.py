@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol
 
-from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import Kind
 from controlplane.base.names import ObjectKey
@@ -25,6 +23,7 @@ from controlplane.base.places import Place
 from controlplane.base.places import Spot
 from controlplane.claims import Claims
 from controlplane.claims import Declaration
+from controlplane.claims import declared_faults
 from controlplane.documents.content import Entries
 from controlplane.documents.content import FileContent
 from controlplane.documents.content import Unreadable
@@ -226,13 +225,7 @@ class Engine:
         """Every diagnostic that is known now, without repeats; call ``analyse`` before for a whole
         answer.
         """
-        found: dict[Diagnostic, None] = {}
-        for content in self._files.values():
-            found.update(dict.fromkeys(content.diagnostics))
-        for declaration in self._claims.faulty():
-            found.update(dict.fromkeys(declaration.diagnostics))
-        for key in self._claims.contested():
-            found.update(dict.fromkeys(self._duplicates(key)))
+        found = dict.fromkeys(declared_faults(self._claims, self._files))
         for told in self._held_back.values():
             found.update(dict.fromkeys(told))
         found.update(dict.fromkeys(self.graph.notes()))
@@ -367,18 +360,6 @@ class Engine:
         """The version that an earlier run accepted last, where it is known and still good."""
         raw = self._accepted.of_key(key)
         return decode(raw, Report()) if raw is not None else None
-
-    def _duplicates(self, key: ObjectKey) -> Iterator[Diagnostic]:
-        place = Place(key) / "metadata" / "name"
-        for loser in self._claims.losers(key):
-            origin = loser.raw.origin
-            yield Diagnostic(
-                code=codes.DUPLICATE_OBJECT,
-                place=spot_in(self._files[origin.path], origin, place),
-                message=f"{key.spoken} is declared a second time; the first by path counts",
-                hint="remove one of the two, or rename it",
-                related=(Related(place=place, message="the first is declared here"),),
-            )
 
     def _collect_doubtful(self) -> None:
         for function, args in self.graph.take_dirty():

@@ -9,6 +9,7 @@ import pytest
 
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
+from controlplane.base.places import Spot
 from controlplane.engine import Engine
 from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import server_credential
@@ -147,6 +148,25 @@ def test_of_two_declarations_the_first_by_path_counts_and_both_places_are_named(
 def started(tmp_path: Path) -> tuple[Engine, AcceptedObjects]:
     accepted = AcceptedObjects(tmp_path / "accepted.db")
     return Engine(MeshConfig(), now=NOW, accepted=accepted), accepted
+
+
+def test_faults_of_a_declaration_that_does_not_count_are_shown_at_its_own_lines(
+    engine: Engine,
+) -> None:
+    later, twice = Path("mesh/second.yaml"), Path("mesh/third.yaml")
+    engine.apply(
+        [
+            (FILE, rule("reviews")),
+            (later, b"# a copy\n" + rule("reviews", "BEST")),
+            (twice, rule("reviews") + b"  host: again\n"),
+        ]
+    )
+
+    spots = {d.code.id: engine.spot(d.place) for d in engine.diagnostics()}
+
+    assert spots["CP0213"] == Spot(later, 7, 42, 4)
+    assert spots["CP0102"] == Spot(twice, 7, 3, 4)
+    assert balancer(engine, REVIEWS) == "RANDOM"
 
 
 def test_a_refused_object_keeps_its_last_accepted_version_over_a_restart(tmp_path: Path) -> None:
