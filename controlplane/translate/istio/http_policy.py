@@ -67,8 +67,9 @@ def _delay(delay: DelaySpec) -> Delay | None:
     waited = length(delay.fixed_delay)
     if not waited:
         return None
-    share = parts_per_million(delay.percentage or Percent(value=delay.percent))
-    return Delay(length=waited, parts_per_million=share)
+    # Istio hands a negative percent to Envoy without its sign: such a delay always comes.
+    percent = Percent(value=delay.percent % 2**32)
+    return Delay(length=waited, parts_per_million=parts_per_million(delay.percentage or percent))
 
 
 def _abort(abort: AbortSpec) -> AbortHttp | AbortGrpc | None:

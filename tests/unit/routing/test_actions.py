@@ -261,6 +261,15 @@ def test_direct_responses(response: str, expected: dict[str, Any]) -> None:
     ("fault", "expected"),
     [
         (
+            "{delay: {fixedDelay: 2s, percent: -1}}",
+            {
+                "delay": {
+                    "fixed_delay": "2s",
+                    "percentage": {"numerator": 1000000, "denominator": "MILLION"},
+                }
+            },
+        ),
+        (
             "{delay: {fixedDelay: 2s, percentage: {value: 0.5}}}",
             {
                 "delay": {
