@@ -51,6 +51,7 @@ def credential_of(name: str, namespace: Namespace) -> Credential | None:
     """What ``name`` means to a proxy in ``namespace``; ``None`` for what is never served to it.
 
     Secrets of other namespaces are not; ConfigMaps are, as they hold nothing secret.
+    ``kubernetes-gateway`` is how Gateway API names Secrets, always with their namespace.
     """
     scheme, _, rest = name.partition("://")
     scope, slash, short = rest.partition("/")
@@ -58,7 +59,8 @@ def credential_of(name: str, namespace: Namespace) -> Credential | None:
         return Credential(
             ObjectKey(CONFIG_MAP, Namespace(scope), short.removesuffix(CA_SUFFIX)), SecretUse.TRUST
         )
-    if scheme != "kubernetes" or (slash and scope != namespace):
+    named = scheme == "kubernetes" or (scheme == "kubernetes-gateway" and slash)
+    if not named or (slash and scope != namespace):
         return None
     plain = short if slash else scope
     use = SecretUse.TRUST if is_trust_name(plain) else SecretUse.CERTIFICATE

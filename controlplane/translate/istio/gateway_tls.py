@@ -74,13 +74,10 @@ def secret_name(credential_name: str) -> SecretName:
     """What a proxy asks for under a ``credentialName``: its scheme is ``kubernetes`` unless it has
     one.
 
-    ``builtin://`` is the proxy's own certificate; ``sds://x`` without such a server is Secret
-    ``x``.
+    ``builtin://`` is the proxy's own certificate.
     """
     if credential_name == "builtin://":
         return WORKLOAD_CERTIFICATE
-    if credential_name.startswith("sds://"):
-        return SecretName(f"kubernetes://{credential_name.removeprefix('sds://')}")
     return SecretName(
         credential_name if "://" in credential_name else f"kubernetes://{credential_name}"
     )
