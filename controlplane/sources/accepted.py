@@ -66,6 +66,10 @@ class AcceptedObjects:
         pending, self._pending = self._pending, {}
         return pending
 
+    def give_back(self, pending: Pending) -> None:
+        """``pending`` could not be written: it is to be, with what was noted since."""
+        self._pending = {**pending, **self._pending}
+
     def write(self, pending: Pending) -> None:
         """Write in one transaction; may run on another thread than the rest."""
         put = [_row(raw) for raw in pending.values() if raw is not None]
