@@ -90,9 +90,8 @@ def topology(locality: Locality) -> dict[str, str]:
 
 
 def locality_of_text(text: str) -> Locality:
-    """``region/zone/subzone``; missing parts are not said."""
-    region, _, rest = text.partition("/")
-    zone, _, sub_zone = rest.partition("/")
+    """``region/zone/subzone``; missing parts are not said, and more than three not heeded."""
+    region, zone, sub_zone = (*text.split("/"), "", "")[:3]
     return Locality(region, zone, sub_zone)
 
 

@@ -14,7 +14,6 @@ from typing import Final
 
 from controlplane.base.codes import MISSING_FIELD
 from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import WRONG_SIZE
@@ -58,11 +57,6 @@ def service(report: Report, at: Place, spec: Service, about: About) -> None:
             report.add(MISSING_FIELD, at, "a Service of type ExternalName needs an externalName")
     elif not spec.ports and spec.cluster_ip != "None":
         report.add(MISSING_FIELD, at, "the Service has no ports")
-    if spec.internal_traffic_policy == "Local":
-        message = (
-            "Local is not supported yet and has no effect: the endpoints of all nodes are used"
-        )
-        report.add(NOT_SUPPORTED_YET, at / "internalTrafficPolicy", message)
     check_labels(report, at / "selector", spec.selector)
     addresses = (("clusterIP", [spec.cluster_ip]), ("clusterIPs", list(spec.cluster_ips)))
     for field, values in addresses:
