@@ -20,7 +20,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # A new volume takes owner and mode from these folders. Group 1337 is the proxies': they may read
 # their bootstrap, and nothing else.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin controlplane \
- && install -d -m 0700 -o 10001 -g 10001 /state /certificates \
+ && install -d -m 0700 -o 10001 -g 10001 /state /certificates /outside \
  && install -d -m 0750 -o 10001 -g 1337 /bootstrap
 USER 10001:10001
 EXPOSE 15010 15014

@@ -20,8 +20,17 @@ WORK: Final = Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / ".demo"
 STATE: Final = WORK / "state"
 CERTIFICATES: Final = WORK / "certificates"
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
+SECRETS: Final = WORK / "secrets"
 SERVICES: Final = ("storefront=9081", "catalog=9082", "reviews-v1=9083", "reviews-v2=9084")
 NAMES: Final = ("bookshop.example", "secure.bookshop.example", "localhost")
+PARTNERS: Final = WORK / "partners"
+PARTNER_SERVICES: Final = ("shipping=tls:9085", "payments=mtls:9086", "ledger=9087")
+PARTNER_NAMES: Final = (
+    "shipping.example",
+    "payments.example",
+    "archive.example",
+    "*.images.example",
+)
 LOOK_EVERY: Final = 0.2  # seconds
 
 WHAT_TO_TRY: Final = """
@@ -34,6 +43,15 @@ The bookshop is open. In another terminal:
   curl -i -H 'x-break: yes' localhost:8080/              a fault, injected by Envoy
   curl -i -H 'host: secure.bookshop.example' localhost:8080/     sent to HTTPS
   curl --cacert .demo/root.pem https://localhost:8443/about      TLS, with a certificate of ours
+
+What leaves the mesh goes by the egress gateway:
+
+  curl -H 'host: shipping.example' localhost:8081/       plain HTTP here, TLS to the partner
+  curl -H 'host: payments.example' localhost:8081/       with a client certificate, which it demands
+  curl --cacert .demo/root.pem --connect-to ::localhost:8444 https://archive.example/    untouched
+  curl localhost:8090/                                   TCP
+  curl -i -H 'host: elsewhere.example' localhost:8081/   not registered: 404, and logged
+  controlplane status --tls                              what the partners present, and for how long
 
 Edit samples/mesh/routes.yaml, save, and ask again. Ctrl-C stops everything.
 """
@@ -55,6 +73,12 @@ def prepare() -> None:
     (CERTIFICATES / "bookshop.yaml").write_text(secret, encoding="utf-8")
     root = printed("cert", "--trust", *state)
     (WORK / "root.pem").write_text(root, encoding="utf-8")
+    # What the egress gateway shows to partners, as files; and what the partners show.
+    printed(
+        *("cert", "egress.bookshop.example", "--client", *state),
+        *("--secret", "istio-system/partners", "--secrets", str(SECRETS)),
+    )
+    printed("cert", *PARTNER_NAMES, "--out", str(PARTNERS), *state)
 
 
 def is_open() -> bool:
@@ -65,10 +89,10 @@ def is_open() -> bool:
         return False
 
 
-def attend(services: subprocess.Popen[bytes], serving: subprocess.Popen[bytes]) -> None:
-    """Say what to try once the shop is open; return when either process has ended."""
+def attend(*processes: subprocess.Popen[bytes]) -> None:
+    """Say what to try once the shop is open; return when one of the processes has ended."""
     is_said = False
-    while services.poll() is None and serving.poll() is None:
+    while all(process.poll() is None for process in processes):
         if not is_said and is_open():
             is_said = True
             sys.stdout.write(WHAT_TO_TRY)
@@ -80,16 +104,25 @@ def main() -> int:
     prepare()
     upstream = TOP / "samples/upstream/server.py"
     services = subprocess.Popen([sys.executable, str(upstream), *SERVICES])
-    folders = (TOP / "samples/mesh", TOP / "samples/endpoints-loopback", CERTIFICATES)
+    stem = PARTNERS / PARTNER_NAMES[0]
+    proof = ("--certificate", f"{stem}.crt", "--key", f"{stem}.key")
+    clients = ("--client-ca", str(WORK / "root.pem"))
+    partners = subprocess.Popen(
+        [sys.executable, str(upstream), *proof, *clients, *PARTNER_SERVICES]
+    )
+    samples = TOP / "samples"
+    folders = (samples / "mesh", samples / "egress.yaml", samples / "endpoints-loopback")
     # As seen from here, so that what is said of a file names it as a person would.
-    configs = [option for folder in folders for option in ("--config", relpath(folder))]
-    serving = subprocess.Popen([*CONTROLPLANE, "up", *configs, "--state", str(STATE)])
+    configs = [option for f in (*folders, CERTIFICATES) for option in ("--config", relpath(f))]
+    mesh = relpath(samples / "mesh-config.yaml")
+    options = ("--secrets", relpath(SECRETS), "--mesh-config", mesh)
+    serving = subprocess.Popen([*CONTROLPLANE, "up", *configs, *options, "--state", str(STATE)])
     for number in (signal.SIGTERM, signal.SIGINT):
         # From a terminal all three have the signal already; from a script only this process has.
         signal.signal(number, lambda *_: serving.terminate())
-    attend(services, serving)
-    status = services.poll() or serving.poll() or 0
-    for process in (serving, services):
+    attend(services, partners, serving)
+    status = services.poll() or partners.poll() or serving.poll() or 0
+    for process in (serving, services, partners):
         process.terminate()
         process.wait()
     return status

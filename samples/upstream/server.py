@@ -1,10 +1,11 @@
 """A tiny HTTP service that answers who it is and what it was asked, in JSON.
 
     python server.py reviews-v1=9083 reviews-v2=9084      one process, several services
-    python server.py --host 0.0.0.0 --certificate c.pem --key k.pem outside=8443
+    python server.py --certificate c.pem --key k.pem --client-ca ca.pem b=tls:9443 c=mtls:9444
 
-A name that ends in -v1, -v2, … says the version. /health answers 200, /status/503 that status,
-/delay/1.5 waits so many seconds first. Needs nothing but Python.
+``tls:`` answers by TLS, ``mtls:`` demands a client certificate too. A name that ends in -v1, -v2, …
+says the version. /health answers 200, /status/503 that status, /delay/1.5 waits so many seconds
+first. Needs nothing but Python.
 """
 
 import argparse
@@ -46,6 +47,13 @@ class Handler(BaseHTTPRequestHandler):
             "path": self.path,
             "headers": {name.lower(): value for name, value in self.headers.items()},
         }
+        if isinstance(self.connection, ssl.SSLSocket):
+            names = (self.connection.getpeercert() or {}).get("subjectAltName", ())
+            seen["tls"] = {
+                "version": self.connection.version(),
+                "server_name": getattr(self.connection, "asked_for", None),
+                "client": [name for _, name in names],
+            }
         if body:
             seen["body"] = body
         payload = json.dumps(seen, indent=1).encode() + b"\n"
@@ -88,22 +96,35 @@ def listen(name: str, host: str, port: int, tls: ssl.SSLContext | None) -> None:
     threading.Thread(target=server.serve_forever, name=name, daemon=True).start()
 
 
+def server_tls(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def remember(connection: ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
+        connection.asked_for = name
+
+    context.sni_callback = remember
+    return context
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("services", nargs="+", metavar="NAME=PORT")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--certificate", help="PEM file: answer by TLS")
+    parser.add_argument("--certificate", help="PEM file for tls: and mtls:")
     parser.add_argument("--key", help="PEM file of the certificate's key")
+    parser.add_argument("--client-ca", help="PEM file: who vouches for clients of mtls:")
     options = parser.parse_args()
-    tls = None
-    if options.certificate:
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(options.certificate, options.key)
     for service in options.services:
-        name, _, port = service.partition("=")
+        name, _, where = service.partition("=")
+        kind, _, port = where.rpartition(":")
         try:
+            tls = server_tls(options.certificate, options.key) if kind else None
+            if tls is not None and kind == "mtls":
+                tls.load_verify_locations(options.client_ca)
+                tls.verify_mode = ssl.CERT_REQUIRED
             listen(name, options.host, int(port), tls)
         except OSError as fault:
             sys.exit(f"{name}: {options.host}:{port}: {fault.strerror}")

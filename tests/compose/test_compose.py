@@ -10,6 +10,7 @@ from tests.support.client import send
 from tests.support.compose import LOOPBACK
 from tests.support.compose import Rig
 from tests.support.compose import running_rig
+from tests.support.process import eventually
 
 pytestmark = pytest.mark.compose
 
@@ -36,6 +37,24 @@ def test_https_shows_a_certificate_that_our_root_vouches_for(rig: Rig) -> None:
     )
 
     assert answer.status == 200
+
+
+def test_partners_are_spoken_to_by_tls_through_the_egress_gateway(rig: Rig) -> None:
+    eventually("a partner is reached", lambda: rig.leave("shipping.example").status == 200)
+
+    payments = rig.leave("payments.example").seen["tls"]
+    assert isinstance(payments, dict)
+    assert payments["client"] == ["egress.bookshop.example"]
+    assert rig.leave("elsewhere.example").status == 404
+    log = rig.compose("logs", "egressgateway")
+    eventually("it is logged", lambda: "elsewhere" in rig.compose("logs", "egressgateway"))
+    assert "PRIVATE" not in log
+
+
+def test_the_control_plane_tells_what_partners_present(rig: Rig) -> None:
+    shown = rig.compose("exec", "-T", "controlplane", "controlplane", "status", "--tls")
+
+    assert "2 upstreams, 2 Secrets" in shown
 
 
 def test_an_edit_in_the_mounted_folder_answers_the_next_requests(rig: Rig) -> None:
@@ -71,7 +90,9 @@ def test_the_gateway_holds_no_key_of_the_authority(rig: Rig) -> None:
     assert re.search(r"PRIVATE KEY", bootstrap) is None
 
 
-@pytest.mark.parametrize("service", ["controlplane", "ingressgateway", "reviews-v1"])
+@pytest.mark.parametrize(
+    "service", ["controlplane", "egressgateway", "ingressgateway", "outside", "reviews-v1"]
+)
 def test_no_container_has_privileges(rig: Rig, service: str) -> None:
     status = rig.compose(
         "exec", "-T", service, "bash", "-c", "cat /proc/self/status; touch /here 2>&1 || true"

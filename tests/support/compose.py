@@ -44,6 +44,7 @@ class Rig:
     project: str
     http_port: int
     https_port: int
+    egress_port: int
 
     def compose(self, *arguments: str, within: float = 120.0) -> str:
         """What a compose command prints; ``AssertionError`` with its complaint where it fails."""
@@ -54,6 +55,9 @@ class Rig:
                 **os.environ,
                 "HTTP_PORT": str(self.http_port),
                 "HTTPS_PORT": str(self.https_port),
+                "EGRESS_HTTP_PORT": str(self.egress_port),
+                "EGRESS_TLS_PORT": "0",
+                "EGRESS_TCP_PORT": "0",
             },
             capture_output=True,
             text=True,
@@ -67,6 +71,10 @@ class Rig:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         url = f"http://localhost:{self.http_port}{path}"
         return send(url, address=LOOPBACK, headers=named)
+
+    def leave(self, host: str) -> Answer:
+        """One request to the egress gateway."""
+        return send(f"http://{host}/", address=LOOPBACK, port=self.egress_port)
 
     def root_certificate(self) -> str:
         return self.compose(
@@ -106,6 +114,7 @@ def running_rig(folder: Path) -> Iterator[Rig]:
         project=f"controlplane-test-{os.getpid()}",
         http_port=free_port(),
         https_port=free_port(),
+        egress_port=free_port(),
     )
     try:
         rig.compose("build", within=BUILD_WITHIN)
