@@ -36,6 +36,7 @@ from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Target
 from controlplane.model.proxy import labels_of
+from controlplane.model.service import Origin
 from controlplane.model.service import Protocol
 from controlplane.model.service import Service
 from controlplane.model.service import ServicePort
@@ -171,15 +172,26 @@ def _targets(graph: Graph, proxy: Proxy, labels: Labels) -> tuple[Target, ...]:
     """The ports of services that the proxy is an endpoint of, by the age of the service, then its
     host.
     """
-    found: dict[Target, tuple[str, str]] = {}
-    for declared in _services(graph, proxy, labels):
-        for port in declared.ports:
-            if port.protocol is Protocol.UDP:
-                continue
-            for number in _arrivals(graph, proxy, declared, port, labels):
-                target = Target(declared.host, port.number, number)
-                found.setdefault(target, (declared.created, declared.host))
+    found = {
+        target: (declared.created, declared.host)
+        for declared in _services(graph, proxy, labels)
+        for target in _targets_of(graph, proxy, declared, labels)
+    }
     return tuple(sorted(found, key=lambda target: (found[target], target)))
+
+
+def _targets_of(graph: Graph, proxy: Proxy, declared: Service, labels: Labels) -> Iterator[Target]:
+    """Of several ports of a Kubernetes Service with one protocol that arrive at one port only the
+    first counts, as in Istio.
+    """
+    arrived: set[tuple[int, Protocol]] = set()
+    for port in declared.ports:
+        if port.protocol is Protocol.UDP:
+            continue
+        for number in _arrivals(graph, proxy, declared, port, labels):
+            if (number, port.protocol) not in arrived or declared.origin is not Origin.KUBERNETES:
+                arrived.add((number, port.protocol))
+                yield Target(declared.host, port.number, number)
 
 
 def _services(graph: Graph, proxy: Proxy, labels: Labels) -> Iterator[Service]:

@@ -500,3 +500,23 @@ spec: {selector: {app: gateway}, ports: [{name: http, port: 80}]}
         Target("a.default.svc.cluster.local", 80, 80),
         Target("z.default.svc.cluster.local", 80, 8080),
     )
+
+
+def test_of_two_ports_that_arrive_at_one_the_first_counts() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata: {name: z, namespace: default}
+spec:
+  selector: {app: gateway}
+  ports:
+  - {name: http, port: 80, targetPort: 8080}
+  - {name: http-too, port: 8000, targetPort: 8080}
+  - {name: tcp, port: 9000, targetPort: 8080}
+"""
+    found = of(text, proxy("10.0.0.1", app="gateway"))
+
+    assert found.targets == (
+        Target("z.default.svc.cluster.local", 80, 8080),
+        Target("z.default.svc.cluster.local", 9000, 8080),
+    )
