@@ -5,6 +5,7 @@ with a status that says why, and nothing else.
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -52,6 +53,8 @@ SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 ACK_DEADLINE: Final = timedelta(seconds=2)
 """How long the next generation waits for the answer to the last; xDS clients may withhold it."""
 WATCH_INTERVAL: Final = 0.5  # seconds
+RETRY_EVERY: Final = 10  # looks
+"""How often what a proxy could not bind to is offered again; the port may be free by then."""
 ARRIVAL_TIME: Final = 0.1  # seconds in which a reconnected Envoy has asked for all its types
 STOP_TIME: Final = 2.0  # seconds in which thousands of streams have ended
 MEBIBYTE: Final = 1 << 20
@@ -315,11 +318,14 @@ class XdsServer:
 
     async def _watch(self) -> None:
         """Let types go on whose answers are overdue, end streams whose clients do not read."""
-        while True:
+        for look in itertools.count(1):
             await asyncio.sleep(WATCH_INTERVAL)
             overdue = self._clock() - ACK_DEADLINE
             for stream in tuple(self._streams):
                 stream.expire()
+                if look % RETRY_EVERY == 0:
+                    with _contained(stream):
+                        self._happened(stream, stream.connection.session.retry())
                 for type_url in stream.connection.waiting_since(overdue):
                     with _contained(stream):
                         self._happened(stream, stream.connection.session.tire(type_url))

@@ -51,6 +51,7 @@ REMOVAL_ORDER: Final = (
 
 REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
 REFERRED_TO: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.SECRET})
+_CAN_PASS: Final = "cannot bind"  # Envoy's words where another process has a listener's port
 NO_SECRETS: Final[Mapping[str, Resource]] = MappingProxyType({})
 
 
@@ -98,6 +99,17 @@ class Session(ABC):
         ledger = self._ledgers[type_url]
         if self.trial_width > 1 or not ledger.is_on_trial:
             ledger.tire()
+        return tuple(self._flush())
+
+    def retry(self) -> tuple[Output, ...]:
+        """Offer again what was refused for a reason that can pass without an edit of it."""
+        ledger = self._ledgers[TypeUrl.LISTENER]
+        if ledger.busy or not ledger.held:
+            return ()
+        for rejected in ledger.rejections:
+            if _CAN_PASS in rejected.error:
+                ledger.held[rejected.name].versions.pop(rejected.version, None)
+                ledger.due |= {rejected.name}
         return tuple(self._flush())
 
     def arrived(self) -> tuple[Output, ...]:

@@ -225,3 +225,44 @@ def test_a_secret_that_names_files_goes_alone_for_envoy_takes_it_unread_the_seco
     answers = said(session.receive(delta("SDS", f"a b {files}")))
 
     assert answers == ["1 SDS +a1 +b1", f"2 SDS +{files}1"]
+
+
+TAKEN = "a: cannot bind '0.0.0.0:80': Address already in use"
+
+
+def test_a_listener_whose_port_is_taken_is_offered_again_until_it_is_free() -> None:
+    session = talking("b1")
+    session.update(world(2, LDS="a1 b1"))
+    session.receive(delta("LDS", nonce="2", error=TAKEN))
+
+    assert said(session.retry()) == ["3 LDS +a1"]
+    assert said(session.retry()) == []
+    assert [r.name for r in session.rejections(LDS)] == ["a"]
+    assert said(session.receive(delta("LDS", nonce="3", error=TAKEN))) == [
+        f"LDS a1 rejected: {TAKEN}"
+    ]
+    assert said(session.retry()) == ["4 LDS +a1"]
+    session.receive(delta("LDS", nonce="4"))
+    assert session.rejections(LDS) == ()
+    assert said(session.retry()) == []
+
+
+def test_the_state_of_the_world_says_the_taken_port_again_with_all_the_others() -> None:
+    session = SotwSession(Shared(), world(1, LDS="a1 b1"))
+    session.arrived()
+    session.receive(sotw("LDS"))
+    for nonce, error in (("1", TAKEN), ("2", TAKEN), ("3", None)):
+        session.receive(sotw("LDS", nonce=nonce, error=error))
+    assert [r.name for r in session.rejections(LDS)] == ["a"]
+
+    assert said(session.retry()) == ["4 LDS +a1 +b1"]
+    session.receive(sotw("LDS", nonce="4"))
+    assert session.rejections(LDS) == ()
+
+
+def test_what_is_wrong_in_itself_is_not_offered_again() -> None:
+    session = talking("a1")
+    session.update(world(2, LDS="a2"))
+    session.receive(delta("LDS", nonce="2", error="a: bad"))
+
+    assert said(session.retry()) == []
