@@ -127,4 +127,6 @@ class Service:
     created: str = ""
 
     def port(self, number: int) -> ServicePort | None:
-        return next((port for port in self.ports if port.number == number), None)
+        """The port of that number; one for UDP only where no other has it."""
+        found = (port for port in self.ports if port.number == number)
+        return min(found, key=lambda port: port.protocol is Protocol.UDP, default=None)

@@ -152,22 +152,18 @@ def _namespace_distribution(graph: Graph, namespace: Namespace) -> str | None:
 
 def _joined(services: list[Service]) -> Service:
     first, *others = services
-    ports = {port.number: port for port in reversed(first.ports)}
+    ports = list(first.ports)
     alternatives = list(first.subject_alt_names)
     for other in others:
         if first.origin is Origin.KUBERNETES:
             alternatives.extend(other.subject_alt_names)
         elif _alike(first, other):
-            for port in other.ports:
-                ports.setdefault(port.number, port)
-    order = {port.number: i for i, port in enumerate(first.ports)}
+            taken = {port.number for port in ports}
+            ports.extend(port for port in other.ports if port.number not in taken)
     return replace(
         first,
         declared_by=tuple(key for found in services for key in found.declared_by),
-        ports=tuple(
-            port
-            for _, port in sorted(ports.items(), key=lambda p: (order.get(p[0], len(order)), p[0]))
-        ),
+        ports=tuple(ports),
         subject_alt_names=tuple(dict.fromkeys(alternatives)),
     )
 

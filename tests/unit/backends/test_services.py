@@ -278,6 +278,24 @@ spec: {{selector: {{app: web}}, ports: [{{name: http, port: 80, targetPort: {tar
     assert addresses(WORKLOADS + text, name) == expected
 
 
+def test_a_number_that_udp_has_too_is_reached_by_tcp() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata: {name: dns, namespace: default}
+spec: {ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: dns-1, namespace: default, labels: {kubernetes.io/service-name: dns}}
+addressType: IPv4
+ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 5353}]
+endpoints: [{addresses: [10.0.0.1]}]
+"""
+
+    assert addresses(text, "outbound|53||dns.default.svc.cluster.local") == ["10.0.0.1:5353"]
+
+
 def test_a_headless_service_selects_no_workload_entries() -> None:
     text = """
 apiVersion: v1
