@@ -31,6 +31,7 @@ from controlplane.documents.split import chunks
 SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
 ENTRY_LIMIT: Final = 1024 * 1024  # bytes of one entry; Kubernetes takes no larger Secret
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
+_SAVE_AS_UTF8: Final = "save it as UTF-8"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -84,9 +85,9 @@ def file_objects(
     if isinstance(text, Entries):
         return _secret(path, text)
     if len(text) > SIZE_LIMIT:
-        size = f"{len(text) / 2**20:.1f} MiB"
-        message = f"the file has {size}; at most {SIZE_LIMIT // 2**20} MiB are read"
-        return _without_text(path, codes.FILE_TOO_LARGE, Spot(path), message)
+        message = f"the file is larger than {SIZE_LIMIT // 2**20} MiB"
+        hint = "split it into several files"
+        return _without_text(path, codes.FILE_TOO_LARGE, Spot(path), message, hint)
     try:
         decoded = text if isinstance(text, str) else text.removeprefix(_UTF8_MARK).decode()
     except UnicodeDecodeError as error:
@@ -168,8 +169,10 @@ def _faults_of_entries(folder: Path, entries: Entries) -> Iterator[Diagnostic]:
             yield Diagnostic(code=codes.FILE_TOO_LARGE, place=at, message=message)
 
 
-def _without_text(path: Path, code: Code, place: Spot, message: str) -> FileContent:
-    diagnostic = Diagnostic(code=code, place=place, message=message)
+def _without_text(
+    path: Path, code: Code, place: Spot, message: str, hint: str | None = None
+) -> FileContent:
+    diagnostic = Diagnostic(code=code, place=place, message=message, hint=hint)
     return FileContent(
         path=path, documents=(), objects=(), diagnostics=(diagnostic,), complete=False
     )
@@ -179,7 +182,7 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> FileContent:
     text = error.object
     if text.startswith(_UTF16_MARKS):
         message = "the file is UTF-16; YAML files are read as UTF-8"
-        return _without_text(path, codes.UNREADABLE_FILE, Spot(path), message)
+        return _without_text(path, codes.UNREADABLE_FILE, Spot(path), message, _SAVE_AS_UTF8)
     before = text[: error.start]
     line_start = before.rfind(b"\n") + 1
     place = Spot(
@@ -188,7 +191,7 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> FileContent:
         column=len(before[line_start:].decode(errors="replace")) + 1,
     )
     message = f"the byte 0x{text[error.start]:02x} is not UTF-8"
-    return _without_text(path, codes.UNREADABLE_FILE, place, message)
+    return _without_text(path, codes.UNREADABLE_FILE, place, message, _SAVE_AS_UTF8)
 
 
 class Sources:

@@ -271,9 +271,20 @@ def _type_hint(wanted: str, value: object) -> str | None:
         return f'put it in quotes: "{value}"'
     if wanted == "a list" and value is not None:
         return "write each item on a line of its own that begins with a dash"
-    if isinstance(value, str) and wanted in ("a number", "a whole number", "true or false"):
-        return "leave out the quotes"
-    return None
+    return "leave out the quotes" if isinstance(value, str) and _fits(wanted, value) else None
+
+
+def _fits(wanted: str, text: str) -> bool:
+    """Whether ``text`` without quotes is what is wanted."""
+    match wanted:
+        case "a whole number":
+            return re.fullmatch(r"[-+]?\d+", text) is not None
+        case "a number":
+            return re.fullmatch(r"[-+]?\d+(\.\d+)?", text) is not None
+        case "true or false":
+            return text.lower() in ("true", "false", "yes", "no", "on", "off", "y", "n")
+        case _:
+            return False
 
 
 def _is_number(value: object) -> bool:

@@ -108,20 +108,22 @@ def _report_host(
         UNKNOWN_HOST,
         at,
         f'host "{written}"{meant} is declared by no Service and no ServiceEntry',
-        hint=_elsewhere(graph, written),
+        hint=_declaration(graph, written, host),
     )
 
 
-def _elsewhere(graph: Graph, written: str) -> str | None:
+def _declaration(graph: Graph, written: str, host: Host) -> str:
     """A short name that is a Service's in another namespace is most likely that one."""
     name, _, rest = written.partition(".")
     namespace = rest.removesuffix(f".{CLUSTER_DOMAIN}").removesuffix(".svc")
     others = services_by_name(graph, name)
     named = [key for key in others if key.namespace == namespace]
     if rest and not named and not rest.endswith(f".svc.{CLUSTER_DOMAIN}"):
-        return None
+        return f"add a ServiceEntry for {written}"
     found = named or list(others)
-    return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}" if found else None
+    if not found:
+        return f"create Service {host.split('.')[1]}/{name}"
+    return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}"
 
 
 def _check_port(

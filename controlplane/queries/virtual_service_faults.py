@@ -107,7 +107,7 @@ def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[
             UNKNOWN_GATEWAY,
             Place(declared.key) / "spec" / "gateways" / i,
             f'gateway "{names[i]}" does not exist: there is no Gateway {reference}',
-            hint=f"write {others[0]}" if others else None,
+            hint=f"write {others[0]}" if others else f"create Gateway {reference}",
         )
     return tuple(found)
 
@@ -200,7 +200,7 @@ def _check_delegate(
     related = (Related(place=Place(key), message="is what the rule delegates to"),)
     if found is None:
         message = f"the rule has no effect: there is no {key.spoken} to delegate to"
-        report.add(UNKNOWN_DELEGATE, at / "name", message)
+        report.add(UNKNOWN_DELEGATE, at / "name", message, hint=f"create {key.spoken}")
         return
     if found.spec.hosts:
         message = f"the rule has no effect: {key.spoken} has hosts, so it is no delegate"

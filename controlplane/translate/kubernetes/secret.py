@@ -268,6 +268,7 @@ def _certificates(reader: _Reader, entry: str, pem: bytes) -> list[x509.Certific
             SECRET_UNREADABLE,
             entry,
             f'entry "{entry}" is not a PEM certificate (or a chain of them)',
+            "put a text there that begins with -----BEGIN CERTIFICATE-----",
         )
         return []
 
@@ -277,10 +278,12 @@ def _public_key(reader: _Reader, entry: str, pem: bytes) -> bytes | None:
     try:
         key = load_pem_private_key(pem, password=None)
     except TypeError:
-        reader.fault(SECRET_UNREADABLE, entry, f'the key in "{entry}" is encrypted')
+        hint = "take its passphrase off: openssl pkey -in KEY -out PLAIN"
+        reader.fault(SECRET_UNREADABLE, entry, f'the key in "{entry}" is encrypted', hint)
         return None
     except (ValueError, UnsupportedAlgorithm):
-        reader.fault(SECRET_UNREADABLE, entry, f'entry "{entry}" is not a PEM private key')
+        hint = "put a text there that begins with -----BEGIN PRIVATE KEY-----"
+        reader.fault(SECRET_UNREADABLE, entry, f'entry "{entry}" is not a PEM private key', hint)
         return None
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 

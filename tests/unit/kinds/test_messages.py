@@ -43,6 +43,11 @@ def virtual_service(**rule: object) -> dict[str, object]:
             "leave out the quotes",
         ),
         (
+            {"retries": {"attempts": "three"}},
+            'the text "three" stands where a whole number was wanted',
+            None,
+        ),
+        (
             {"retries": {"attempts": 1.5}},
             "the number 1.5 stands where a whole number was wanted",
             None,

@@ -62,8 +62,17 @@ def said(text: str, name: str = "shop") -> list[tuple[str, str, str, str | None,
             'host "nobody" (nobody.default.svc.cluster.local) is declared by no Service and no '
             "ServiceEntry",
             None,
-            None,
+            "create Service default/nobody",
             id="a host that nobody declares",
+        ),
+        pytest.param(
+            "{host: api.example.org}",
+            "CP0301",
+            ".host",
+            'host "api.example.org" is declared by no Service and no ServiceEntry',
+            None,
+            "add a ServiceEntry for api.example.org",
+            id="a host outside of the mesh",
         ),
         pytest.param(
             "{host: ratings}",
@@ -172,6 +181,13 @@ def test_a_gateway_of_another_namespace_is_proposed() -> None:
     assert hint == 'write "istio-system/gw"'
 
 
+def test_a_gateway_that_is_nowhere_is_to_be_created() -> None:
+    text = virtual_service(f"[{{{TO_SHOP}}}]").replace("istio-system/gw", "lost")
+    ((code, *_, hint),) = said(GATEWAY + SERVICES + text)
+
+    assert (code, hint) == ("CP0304", "create Gateway default/lost")
+
+
 def test_a_host_that_no_server_has() -> None:
     text = virtual_service(f"[{{{TO_SHOP}}}]", host="Shop.example.org")
     ((code, at, message, note, hint),) = said(GATEWAY + SERVICES + text)
@@ -202,8 +218,8 @@ def test_delegates_that_are_missing_unused_or_contradicted() -> None:
     ]
     text = GATEWAY + SERVICES + virtual_service(root) + "".join(bare)
 
-    assert [(code, at) for code, at, *_ in said(text)] == [
-        ("CP0305", ".spec.http[1].delegate.name")
+    assert [(code, at, hint) for code, at, *_, hint in said(text)] == [
+        ("CP0305", ".spec.http[1].delegate.name", "create VirtualService default/lost")
     ]
     assert [(code, at) for code, at, *_ in said(text, "leaf")] == [("CP0341", ".spec.http[0]")]
     assert [(code, at) for code, at, *_ in said(text, "unused")] == [("CP0342", ".spec")]
