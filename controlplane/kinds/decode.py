@@ -71,6 +71,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
         labels=metadata.labels,
         annotations=metadata.annotations,
         created=metadata.creation_timestamp,
+        is_healthy=_health(raw.body["status"]) if "status" in raw.body else None,
     )
 
 
@@ -86,6 +87,17 @@ def once_per_kind(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
             told.add(kind)
         kept.append(diagnostic)
     return kept
+
+
+def _health(status: object) -> bool | None:
+    """What the condition ``Healthy`` says, which Istio's agents write into WorkloadEntries."""
+    match status:
+        case {"conditions": [*conditions]}:
+            for condition in conditions:
+                match condition:
+                    case {"type": "Healthy", "status": str(said)}:
+                        return said == "True"
+    return None
 
 
 def _report_unserved(report: Report, at: Place, raw: RawObject) -> None:

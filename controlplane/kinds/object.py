@@ -21,7 +21,7 @@ class Object(Generic[S_co]):
     ``spec`` is the ``spec`` of kinds that have one, and the whole body without its head of those
     that do not (Secret, ConfigMap, EndpointSlice, Endpoints). ``created`` is
     ``metadata.creationTimestamp`` (RFC 3339) or ``""``: files rarely have one, and then ties break
-    by name, then namespace.
+    by name, then namespace. ``is_healthy`` is what its ``status`` says of that, if it does.
     """
 
     key: ObjectKey
@@ -29,6 +29,7 @@ class Object(Generic[S_co]):
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    is_healthy: bool | None = None
 
     @property
     def name(self) -> str:

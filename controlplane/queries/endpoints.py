@@ -152,7 +152,7 @@ def _entry_workload(
         return
     if key.kind == WORKLOAD_ENTRY:
         labels = workloads.workload_labels(declared)
-        if declared.spec.address:
+        if declared.spec.address and workloads.is_usable(declared):
             yield workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
         return
     endpoint = kubernetes.pod_endpoint(declared, target, name=port_name)
@@ -194,7 +194,7 @@ def _service_endpoints(
         if selected is None:
             continue
         if workload.kind == WORKLOAD_ENTRY:
-            if found.resolution is Resolution.HEADLESS:
+            if found.resolution is Resolution.HEADLESS or not workloads.is_usable(selected):
                 continue
             endpoint = kubernetes.workload_endpoint(selected, port)
         elif slices or listed is not None:

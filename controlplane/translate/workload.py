@@ -20,6 +20,8 @@ from controlplane.model.proxy import labels_of
 
 TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
 MUTUAL: Final = "istio"
+HEALTH_CHECKS: Final = "proxy.istio.io/health-checks-enabled"
+TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # Go, strconv.ParseBool
 
 
 def workload_labels(declared: Object[WorkloadEntry]) -> Labels:
@@ -47,6 +49,12 @@ def endpoint(
         takes_mutual_tls=takes_mutual_tls(dict(own), entry.service_account),
         account=f"{namespace}/{entry.service_account}" if entry.service_account else None,
     )
+
+
+def is_usable(declared: Object[WorkloadEntry]) -> bool:
+    """Whether it may get traffic: with health checks only once it was found healthy."""
+    checked = declared.annotations.get(HEALTH_CHECKS, "") in TRUE
+    return declared.is_healthy is True or not checked
 
 
 def takes_mutual_tls(labels: Mapping[str, str], service_account: str) -> bool:

@@ -296,6 +296,34 @@ endpoints: [{addresses: [10.0.0.1]}]
     assert addresses(text, "outbound|53||dns.default.svc.cluster.local") == ["10.0.0.1:5353"]
 
 
+@pytest.mark.parametrize(
+    ("enabled", "status", "expected"),
+    [
+        ("true", "{conditions: [{type: Healthy, status: 'True'}]}", ["10.0.0.9:80"]),
+        ("true", "{conditions: [{type: Healthy, status: 'False'}]}", []),
+        ("true", "{conditions: [{type: Other, status: 'True'}]}", []),
+        ("true", "{}", []),
+        ("false", "{conditions: [{type: Healthy, status: 'False'}]}", ["10.0.0.9:80"]),
+    ],
+)
+def test_a_workload_entry_with_health_checks_waits_for_a_good_one(
+    enabled: str, status: str, expected: list[str]
+) -> None:
+    text = f"""
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata:
+  name: a
+  namespace: default
+  annotations: {{proxy.istio.io/health-checks-enabled: "{enabled}"}}
+spec: {{address: 10.0.0.9, labels: {{app: web}}}}
+status: {status}
+---
+"""
+
+    assert addresses(text + entry("a", workloadSelector="{labels: {app: web}}")) == expected
+
+
 def test_a_headless_service_selects_no_workload_entries() -> None:
     text = """
 apiVersion: v1
