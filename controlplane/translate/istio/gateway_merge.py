@@ -12,12 +12,14 @@ istio ``pilot/pkg/model/gateway.go``, ``mergeGateways``.
 import ipaddress
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 
 from controlplane.base.names import PortNumber
 from controlplane.model.gateway import HttpServer
 from controlplane.model.gateway import RouteTableOutline
+from controlplane.model.gateway import ServerHost
 from controlplane.model.listening import Address
 from controlplane.model.server import Conflict
 from controlplane.model.server import Door
@@ -37,10 +39,14 @@ class _OpenDoor:
 
     address: Address
     servers: list[Server] = field(default_factory=list)
+    settled: dict[ServerHost, Server] = field(default_factory=dict)
+    """The hosts of servers with TLS settings."""
     ended: dict[str, Server] = field(default_factory=dict)
     """The hosts whose TLS ends here, in lower case."""
     takes_any_name: Server | None = None
     """The server whose chain has no SNI."""
+    first_plain: Server | None = None
+    first_tls: Server | None = None
 
 
 @dataclass(slots=True)
@@ -77,11 +83,8 @@ def merged(servers: Iterable[Server], *, resolve: ResolvePort, every_address: st
             conflicts.append(conflict)
             continue
         open_ports[address.port] = port
-        other = next((s for s in door.servers if s.sees_tls is not server.sees_tls), None)
-        if other is not None:
-            plain, ended = (other, server) if server.sees_tls else (server, other)
-            shared.append(_lost(door, plain, ended))
         _enter(door, server)
+        shared.extend(_beside(door, server))
         open_doors[address] = door
     return Doors(
         doors=tuple(Door(address=d.address, servers=tuple(d.servers)) for d in open_doors.values()),
@@ -182,14 +185,11 @@ def _refused_by_envoy(door: _OpenDoor, server: Server) -> Conflict | None:
 
 def _settled_host(door: _OpenDoor, server: Server) -> Conflict | None:
     """A host for which two servers have TLS settings; two that redirect it are two of these."""
-    if not server.has_tls_settings:
+    taken = [h for h in server.hosts if h in door.settled] if server.has_tls_settings else []
+    if not taken:
         return None
-    for earlier in door.servers:
-        common = [h for h in server.hosts if h in earlier.hosts]
-        if earlier.has_tls_settings and common:
-            claim = f'host "{common[0].host}" on port {door.address.port}'
-            return Conflict(loser=server, winner=earlier, claim=claim)
-    return None
+    claim = f'host "{taken[0].host}" on port {door.address.port}'
+    return Conflict(loser=server, winner=door.settled[taken[0]], claim=claim)
 
 
 def _lost(door: _OpenDoor, server: Server, winner: Server) -> Conflict:
@@ -209,10 +209,23 @@ def _table_conflict(tables: dict[str, Server], door: _OpenDoor, server: Server) 
 
 def _enter(door: _OpenDoor, server: Server) -> None:
     door.servers.append(server)
+    if server.has_tls_settings:
+        door.settled.update(dict.fromkeys(server.hosts, server))
     if server.tls is not None:
         door.ended.update(dict.fromkeys(_bare_hosts(server), server))
     if _takes_any_name(server):
         door.takes_any_name = door.takes_any_name or server
+    if server.sees_tls:
+        door.first_tls = door.first_tls or server
+    else:
+        door.first_plain = door.first_plain or server
+
+
+def _beside(door: _OpenDoor, server: Server) -> Iterator[Conflict]:
+    """The plaintext server that ``server`` is, or came to, where the door has TLS too."""
+    plain = door.first_plain if server.sees_tls else server
+    if plain is not None and door.first_tls is not None:
+        yield _lost(door, plain, server if server.sees_tls else door.first_tls)
 
 
 def _takes_any_name(server: Server) -> bool:
