@@ -18,6 +18,7 @@ from controlplane.base.hosts import wider
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import PortNumber
+from controlplane.base.shelf import SHARDS
 from controlplane.base.shelf import shard_of
 from controlplane.model.gateway import HttpServer
 from controlplane.model.gateway import RouteTableOutline
@@ -102,6 +103,8 @@ class Reception:
     gateways: tuple[str, ...]
     hosts_by_shard: Mapping[int, tuple[Host, ...]] = field(repr=False)
     """The hosts that servers list, in the shard of their lower-case form."""
+    shards: tuple[int, ...] = field(repr=False)
+    """Where hosts may be met: where one is listed, or anywhere if one of them is a wildcard."""
     _listings: Mapping[Host, tuple[tuple[int, Namespace], ...]] = field(repr=False)
     _hash: int = field(repr=False)
 
@@ -158,6 +161,7 @@ def reception(outline: RouteTableOutline) -> Reception:
         outline,
         tuple(dict.fromkeys(server.gateway for server in outline.servers)),
         {shard: tuple(hosts) for shard, hosts in by_shard.items()},
+        tuple(range(SHARDS) if any(map(is_wildcard, listings)) else sorted(by_shard)),
         {host: tuple(found) for host, found in listings.items()},
         hash(outline),
     )

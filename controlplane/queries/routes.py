@@ -15,7 +15,6 @@ from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
-from controlplane.base.shelf import SHARDS
 from controlplane.base.shelf import Shelf
 from controlplane.base.shelf import shelf
 from controlplane.envoy.resource import Resource
@@ -71,9 +70,8 @@ def table(graph: Graph, servers: Reception, client: Client) -> Resource | None:
 
     Runs again when a virtual host in it comes, goes or changes.
     """
-    groups = [
-        virtual_host_group(graph, servers, client, first) for first in range(0, SHARDS, GROUP)
-    ]
+    firsts = sorted({shard // GROUP * GROUP for shard in servers.shards})
+    groups = [virtual_host_group(graph, servers, client, first) for first in firsts]
     if not any(groups):
         port = servers.outline.servers[0].port if servers.outline.servers else 0
         groups = [
@@ -87,7 +85,7 @@ def table(graph: Graph, servers: Reception, client: Client) -> Resource | None:
 @derived
 def virtual_host_group(graph: Graph, servers: Reception, client: Client, first: int) -> bytes:
     """The virtual hosts in the shards from ``first``, joined: an edit reads one group, not all."""
-    shards = range(first, first + GROUP)
+    shards = (shard for shard in servers.shards if first <= shard < first + GROUP)
     return b"".join(virtual_hosts(graph, servers, client, shard) for shard in shards)
 
 
