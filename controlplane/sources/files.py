@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -125,7 +126,7 @@ class _Watch:
     def _follow(self, notify: RustNotify, hints: Hints, watched: Watched) -> None:
         """Look where events hint at, until other folders have to be watched."""
         while not watched.is_outdated():
-            self._look_at(hints.wait(self._timeout()), watched)
+            self._look_at(hints.wait(self._timeout()), hints.writing, watched)
             timeout = _SOON if hints.work else self._timeout()
             found = notify.watch(_BATCH, _STEP, timeout, self._stop)
             if found in ("stop", "signal"):
@@ -139,8 +140,9 @@ class _Watch:
             if watched.are_lost(events):
                 return
 
-    def _look_at(self, completed: frozenset[str], watched: Watched) -> None:
+    def _look_at(self, completed: Set[str], writing: Set[str], watched: Watched) -> None:
         """Read known files that were closed or renamed into place just now."""
+        self._tree.writing = frozenset(watched.shown(path) for path in writing)
         known = sorted(watched.shown(path) for path in completed if watched.knows(path))
         if known:
             now = _now()

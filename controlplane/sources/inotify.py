@@ -2,8 +2,9 @@
 
 watchfiles collects events in steps of a millisecond and does not tell a file that was closed after
 writing from one that is being written. On Linux the same folders are therefore also watched here:
-a file that was closed, or renamed into place, is looked at once. Everything else is left to
-watchfiles, and without inotify nothing is lost but the milliseconds.
+a file that was closed, or renamed into place, is looked at once, and one that is still open is
+known to be. Everything else is left to watchfiles; without inotify nothing is lost but the
+milliseconds, and writers that are slower than a second are not waited for.
 Source: inotify(7).
 """
 
@@ -18,7 +19,9 @@ from typing import Final
 
 _CLOSE_WRITE: Final = 0x8
 _MOVED_TO: Final = 0x80
-_OTHERS: Final = 0x2 | 0x40 | 0x100 | 0x200  # modified, moved away, created, deleted
+_MODIFIED: Final = 0x2
+_GONE: Final = 0x40 | 0x200  # moved away, deleted
+_OTHERS: Final = _MODIFIED | _GONE | 0x100  # created
 _COMPLETE: Final = _CLOSE_WRITE | _MOVED_TO
 _EVENT: Final = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
 _LONGEST_WAIT: Final = 50  # milliseconds
@@ -31,6 +34,8 @@ class Hints:
         self._folders: dict[int, str] = {}
         self._poll = select.poll()
         self._descriptor: int | None = None
+        self.writing: set[str] = set()
+        """The files that were written to and are not closed yet."""
         with suppress(OSError, AttributeError):
             self._watch(sorted(folders))
 
@@ -81,6 +86,13 @@ class Hints:
         while at < len(events):
             watch, mask, _, length = _EVENT.unpack_from(events, at)
             at += _EVENT.size + length
-            if mask & _COMPLETE and watch in self._folders:
-                name = os.fsdecode(events[at - length : at].rstrip(b"\0"))
-                yield f"{self._folders[watch]}{os.sep}{name}"
+            if watch not in self._folders:
+                continue
+            name = os.fsdecode(events[at - length : at].rstrip(b"\0"))
+            path = f"{self._folders[watch]}{os.sep}{name}"
+            if mask & _MODIFIED:
+                self.writing.add(path)
+            elif mask & (_COMPLETE | _GONE):
+                self.writing.discard(path)
+            if mask & _COMPLETE:
+                yield path

@@ -2,9 +2,10 @@
 
 Looking is by ``stat``, telling is by content: a file that was touched and says the same is no
 change. A file that is being written is waited for, so that a half of it is not taken for the whole;
-one that came by a rename is taken at once. A file that is gone is waited for as well, because
-editors save by deleting. A root that is missing keeps what it had: nobody deletes a whole mesh by
-accident.
+until it is closed, where it is known to be open (``kubectl get … > mesh.yaml`` empties a file
+seconds before it fills it). One that came by a rename is taken at once. A file that is gone is
+waited for as well, because editors save by deleting. A root that is missing keeps what it had:
+nobody deletes a whole mesh by accident.
 """
 
 import os
@@ -35,6 +36,7 @@ from controlplane.sources.sight import stamp
 
 SETTLED: Final = 0.010  # seconds without a change after which a written file counts as complete
 LONGEST_WAIT: Final = 1.0  # seconds; also for an emptied file, which is how most writing begins
+OPEN_WAIT: Final = 30.0  # seconds; a writer that has not closed its file by then never will
 ABSENCE: Final = 0.050  # seconds; editors that save by deleting are done long before
 _CLOCK_TICK: Final = 0.020  # seconds; two changes of a file within it may have the same time
 
@@ -77,12 +79,13 @@ class _File:
 class _Waiting:
     """A file is not as it was read, but like ``stamp`` since ``since``.
 
-    At ``until`` that is its state.
+    At ``until`` that is its state. ``opened``: since when somebody is known to write it.
     """
 
     stamp: Stamp | None
     since: float
     until: float
+    opened: float | None = None
 
 
 class Tree:
@@ -102,6 +105,8 @@ class Tree:
         self._files: dict[str, _File] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._blind: frozenset[str] = frozenset()
+        self.writing: Set[str] = frozenset()
+        """The files that somebody writes to, as far as is known; to be set before each look."""
         self.folders: frozenset[Folder] = frozenset()
         """Every folder that the last scan walked through."""
 
@@ -132,7 +137,9 @@ class Tree:
         seen = Seen(now, Path(path).is_symlink()) if now else None
         known = self._files.get(path)
         is_whole = replaced and now is not None and now.size > 0
-        if is_whole and path not in self._waiting and known and seen and now != known.stamp:
+        waiting = self._waiting.get(path)
+        is_new = waiting is None or waiting.opened is not None
+        if is_whole and is_new and known and seen and now != known.stamp:
             return self._read(path, seen, at)
         return self._look(path, seen, at)
 
@@ -179,6 +186,10 @@ class Tree:
 
     def _is_settled(self, path: str, now: Stamp | None, at: Moment) -> bool:
         waiting = self._waiting.get(path)
+        if now is not None and path in self.writing and path in self._files:
+            return self._is_abandoned(path, now, at)
+        if waiting is not None and waiting.opened is not None:
+            waiting = None  # closed: how long its writer took says nothing any more
         if waiting is not None and waiting.stamp == now:
             return at.steady >= waiting.until
         gap = at.steady - waiting.since if waiting and waiting.stamp else 0.0
@@ -191,6 +202,13 @@ class Tree:
             wait = min(max(SETTLED - max(age, 0.0), 2 * gap, 0.0), LONGEST_WAIT)
         self._waiting[path] = _Waiting(now, at.steady, at.steady + wait)
         return wait == 0.0
+
+    def _is_abandoned(self, path: str, now: Stamp, at: Moment) -> bool:
+        """Whether a file has been open for so long that its writer does not count any more."""
+        waiting = self._waiting.get(path)
+        opened = at.steady if waiting is None or waiting.opened is None else waiting.opened
+        self._waiting[path] = _Waiting(now, at.steady, opened + OPEN_WAIT, opened)
+        return at.steady >= opened + OPEN_WAIT
 
     def _read(self, path: str, seen: Seen, at: Moment) -> Changed | None:
         text: bytes | Unreadable

@@ -18,7 +18,10 @@ from controlplane.base.errors import ConfigMissing
 from controlplane.documents.content import Unreadable
 from controlplane.sources.files import changes
 from controlplane.sources.files import loaded
+from controlplane.sources.inotify import Hints
 from controlplane.sources.tree import Changed
+from controlplane.sources.tree import Moment
+from controlplane.sources.tree import Tree
 
 HOUR = timedelta(hours=1)
 """So long between scans that what a test sees comes from events."""
@@ -316,6 +319,54 @@ async def test_an_emptied_file_is_not_taken_for_an_empty_one_at_once(tmp_path: P
 
         path.write_text("two")
         assert await batch(files) == {"a.yaml": b"two"}
+
+
+def test_a_file_that_somebody_writes_is_read_when_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("one")
+    now = path.stat().st_mtime
+    tree = Tree([tmp_path])
+    tree.load(Moment(0, now))
+
+    path.write_text("")
+    tree.writing = frozenset({str(path)})
+    while_it_is_empty = [tree.scan(Moment(after, now + after)) for after in (1, 5, 20)]
+    path.write_text("half")
+    while_it_is_half = tree.scan(Moment(25, now + 25))
+    tree.writing = frozenset()
+    path.write_text("whole")
+
+    assert [*while_it_is_empty, while_it_is_half] == [(), (), (), ()]
+    assert tree.glance(str(path), Moment(26, now + 26), replaced=True) == Changed(
+        path=path, text=b"whole"
+    )
+
+
+def test_a_writer_that_never_closes_its_file_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("one")
+    now = path.stat().st_mtime
+    tree = Tree([tmp_path])
+    tree.load(Moment(0, now))
+
+    path.write_text("two")
+    tree.writing = frozenset({str(path)})
+
+    assert tree.scan(Moment(1, now + 1)) == ()
+    assert tree.scan(Moment(31, now + 31)) == (Changed(path=path, text=b"two"),)
+
+
+def test_the_kernel_says_what_is_open_and_what_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    with Hints([str(tmp_path)]) as hints:
+        with path.open("w") as file:
+            file.write("half")
+            file.flush()
+            while_open = hints.wait(1000), set(hints.writing)
+
+        assert while_open == (frozenset(), {str(path)})
+        assert hints.wait(1000) == {str(path)}
+        assert hints.writing == set()
 
 
 async def test_scans_find_what_no_event_says(
