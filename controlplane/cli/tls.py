@@ -64,12 +64,32 @@ class Destination(Sent, frozen=True):
     unprobed: int = 0
 
 
+class Seen(Sent, frozen=True):
+    """What a gateway shows that was sent the Secret; ``good`` is unset where it was not reached."""
+
+    proxy: str
+    address: str
+    message: str
+    server_name: str = ""
+    good: bool | None = None
+
+
+class Trouble(Sent, frozen=True):
+    declared: Declared
+    problem: str
+
+
 class Secret(Sent, frozen=True):
     declared: Declared
     certificate: Certificate | None = None
     authorities: tuple[Certificate, ...] = ()
     users: tuple[Declared, ...] = ()
     problems: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        return not self.problems and all(seen.good is not False for seen in self.seen)
 
 
 class TlsState(Sent, frozen=True):
@@ -77,10 +97,12 @@ class TlsState(Sent, frozen=True):
 
     destinations: tuple[Destination, ...] = ()
     secrets: tuple[Secret, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
 
     @property
     def is_good(self) -> bool:
-        return all(d.good for d in self.destinations) and not any(s.problems for s in self.secrets)
+        judged = (*(d.good for d in self.destinations), *(s.is_good for s in self.secrets))
+        return all(judged) and not self.troubles
 
 
 def tls_of(document: object) -> TlsState:
@@ -97,8 +119,12 @@ def lines(state: TlsState, now: datetime) -> Iterator[Line]:
     for secret in state.secrets:
         yield from _secret(secret, now)
         yield []
+    for trouble in state.troubles:
+        yield [(str(trouble.declared), Style.NAME)]
+        yield _trouble(trouble.problem)
+        yield []
     bad = sum(not d.good for d in state.destinations)
-    troubled = sum(bool(s.problems) for s in state.secrets)
+    troubled = sum(not s.is_good for s in state.secrets)
     yield [
         (_count(len(state.destinations), "upstream", bad, "fails", "fail"), _PLAIN),
         (", ", _PLAIN),
@@ -159,8 +185,26 @@ def _secret(secret: Secret, now: datetime) -> Iterator[Line]:
         yield [("   authority  ", Style.QUIET), (_certificate(authority, now), _PLAIN)]
     for user in secret.users:
         yield [("   used by    ", Style.QUIET), (str(user), _PLAIN)]
+    for seen in secret.seen:
+        yield _seen(seen)
     for problem in secret.problems:
-        yield [("   trouble    ", Style.ERROR), (printable(problem), Style.NAME)]
+        yield _trouble(problem)
+
+
+def _seen(seen: Seen) -> Line:
+    """``not seen`` says nothing of the gateway, whose node may name an address that is no use."""
+    label, style = {
+        True: ("   seen       ", Style.GOOD),
+        False: ("   fails      ", Style.ERROR),
+        None: ("   not seen   ", Style.QUIET),
+    }[seen.good]
+    name = f" as {seen.server_name}" if seen.server_name else ""
+    what = f"{seen.proxy} at {seen.address}{name} {seen.message}"
+    return [(label, style), (printable(what), Style.NAME if seen.good is False else _PLAIN)]
+
+
+def _trouble(problem: str) -> Line:
+    return [("   trouble    ", Style.ERROR), (printable(problem), Style.NAME)]
 
 
 def _certificate(certificate: Certificate, now: datetime) -> str:

@@ -13,6 +13,7 @@ class Certificate:
 
     subject: str
     issuer: str
+    serial: str
     names: tuple[str, ...]
     begins: datetime
     ends: datetime
@@ -22,6 +23,7 @@ def certificate(found: x509.Certificate) -> Certificate:
     return Certificate(
         subject=found.subject.rfc4514_string(),
         issuer=found.issuer.rfc4514_string(),
+        serial=f"{found.serial_number:x}",
         names=_names(found),
         begins=found.not_valid_before_utc,
         ends=found.not_valid_after_utc,

@@ -8,6 +8,9 @@ from itertools import chain
 from typing import Any
 from typing import Final
 
+from controlplane.base.codes import CERTIFICATE_OF_OTHERS
+from controlplane.base.codes import SECRET_ELSEWHERE
+from controlplane.base.codes import UNKNOWN_SECRET
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import ObjectKey
 from controlplane.base.places import Place
@@ -19,10 +22,15 @@ from controlplane.kinds.object import Object
 from controlplane.queries.credentials import users_of
 from controlplane.tls.certificate import Certificate
 from controlplane.tls.certificate import certificates
+from controlplane.tls.door import Seen
 from controlplane.translate.kubernetes.secret import WARNED_DAYS
 from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
 
+_OF_TLS: Final = "CP04"  # the codes of TLS and secrets
+_ELSEWHERE: Final = frozenset(
+    code.id for code in (UNKNOWN_SECRET, CERTIFICATE_OF_OTHERS, SECRET_ELSEWHERE)
+)
 _STEPS: Final = (timedelta(0), *(timedelta(days=days) for days in WARNED_DAYS))
 
 
@@ -38,7 +46,8 @@ class Declared:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretInUse:
     """``certificate`` is the leaf of a key pair, ``authorities`` verify others; both are what is in
-    force, also where ``problems`` tell of a newer form that is not taken.
+    force, also where ``problems`` tell of a newer form that is not taken. ``seen``: what gateways
+    show that were sent it.
     """
 
     declared: Declared
@@ -46,6 +55,15 @@ class SecretInUse:
     authorities: tuple[Certificate, ...]
     users: tuple[Declared, ...]
     problems: tuple[str, ...]
+    seen: tuple[Seen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something else that is wrong with TLS: a Secret that is not there, for example."""
+
+    declared: Declared
+    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +93,8 @@ class Inventory:
     def in_use(self) -> tuple[SecretInUse, ...]:
         """Sorted by namespace and name; complete when ``engine.analyse`` has nothing left to do."""
         problems: dict[ObjectKey, list[str]] = {}
-        for diagnostic in self._engine.diagnostics():
-            if isinstance(diagnostic.place, Place):
-                note = f" ({diagnostic.note})" if diagnostic.note else ""
-                told = f"{diagnostic.code}: {diagnostic.message}{note}"
-                problems.setdefault(diagnostic.place.object, []).append(told)
+        for key, _, told in self._told():
+            problems.setdefault(key, []).append(told)
         return tuple(
             SecretInUse(
                 declared=declared(self._engine, secret.key),
@@ -90,6 +105,22 @@ class Inventory:
             )
             for secret, users, contents in self._used()
         )
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What is wrong with TLS elsewhere than in the Secrets in use."""
+        used = {secret.key for secret, _, _ in self._used()}
+        return tuple(
+            Trouble(declared=declared_at(self._engine, place), problem=told)
+            for key, place, told in self._told()
+            if key not in used and told[: len(UNKNOWN_SECRET.id)] in _ELSEWHERE
+        )
+
+    def _told(self) -> Iterator[tuple[ObjectKey, Place, str]]:
+        for diagnostic in self._engine.diagnostics():
+            if isinstance(diagnostic.place, Place) and diagnostic.code.id.startswith(_OF_TLS):
+                note = f" ({diagnostic.note})" if diagnostic.note else ""
+                told = f"{diagnostic.code}: {diagnostic.message}{note}"
+                yield diagnostic.place.object, diagnostic.place, told
 
     def expiries(self) -> tuple[tuple[ObjectKey, datetime], ...]:
         """When each object in use ends to be of use."""
@@ -124,9 +155,16 @@ class Inventory:
 
 
 def declared(engine: Engine, key: ObjectKey) -> Declared:
-    spot = engine.spot(Place(key))
+    return declared_at(engine, Place(key))
+
+
+def declared_at(engine: Engine, place: Place) -> Declared:
+    """The object of ``place``, and the line that the place is in."""
+    spot = engine.spot(place)
     return Declared(
-        object=str(key), path=str(spot.path) if spot else "", line=spot.line if spot else 0
+        object=str(place.object),
+        path=str(spot.path) if spot else "",
+        line=spot.line if spot else 0,
     )
 
 

@@ -5,12 +5,14 @@ has a time limit and so has the whole.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final
 
 from controlplane.base.names import Namespace
@@ -22,6 +24,9 @@ from controlplane.model.proxy import Role
 from controlplane.queries.mesh import mesh_config
 from controlplane.tls.certificate import Certificate
 from controlplane.tls.certificate import certificates
+from controlplane.tls.door import Door
+from controlplane.tls.door import doors
+from controlplane.tls.door import seen
 from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import expectations
@@ -31,12 +36,14 @@ from controlplane.tls.handshake import handshake
 from controlplane.tls.secrets import Declared
 from controlplane.tls.secrets import Inventory
 from controlplane.tls.secrets import SecretInUse
+from controlplane.tls.secrets import Trouble
 from controlplane.tls.secrets import declared
 from controlplane.tls.verdict import Verdict
 from controlplane.tls.verdict import unsent
 from controlplane.tls.verdict import verdict
 
 PROBED_ENDPOINTS: Final = 3  # of one destination; the others are mostly copies of these
+PROBED_DOORS: Final = 3  # of gateways, for one Secret
 PROBED_AT_ONCE: Final = 16
 PROBED_WITHIN: Final = 20.0  # seconds for all of them
 
@@ -87,6 +94,7 @@ class Destination:
 class TlsState:
     destinations: tuple[Destination, ...]
     secrets: tuple[SecretInUse, ...]
+    troubles: tuple[Trouble, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +120,26 @@ class LiveTls:
         would.
         """
         async with self._probing:  # one at a time, so that asking often is no load on upstreams
-            asked = self._asked(tuple(proxies) or (self._imagined(),))
-            found = await _probed([one.expected for one in asked])
+            connected = tuple(proxies)
+            asked = self._asked(connected or (self._imagined(),))
+            doors = tuple(self._doors(connected))
+            expected = [*(one.expected for one in asked), *(door.expectation for door in doors)]
+            found = await _probed(expected)
             return TlsState(
                 destinations=tuple(_destination(one, found) for one in asked),
-                secrets=self.inventory.in_use(),
+                secrets=tuple(_with_doors(self.inventory.in_use(), doors, found)),
+                troubles=self.inventory.troubles(),
             )
+
+    def _doors(self, proxies: tuple[Proxy, ...]) -> Iterator[Door]:
+        """Up to ``PROBED_DOORS`` for each Secret."""
+        counted: Counter[str] = Counter()
+        for proxy in proxies:
+            client = self._engine.client(proxy)
+            for door in doors(proxy, client, dict(self._engine.resources(client))):
+                if any(counted[object_] < PROBED_DOORS for object_ in door.objects):
+                    counted.update(door.objects)
+                    yield door
 
     def _imagined(self) -> Proxy:
         root = Namespace(mesh_config(self._engine.graph).root_namespace)
@@ -163,6 +185,25 @@ async def _probed(expected: Iterable[Expectation]) -> Handshakes:
 
 def _probed_endpoints(expected: Expectation) -> tuple[Endpoint, ...]:
     return () if expected.missing else expected.endpoints[:PROBED_ENDPOINTS]
+
+
+def _with_doors(
+    secrets: Iterable[SecretInUse], doors: tuple[Door, ...], found: Handshakes
+) -> Iterator[SecretInUse]:
+    leaves = {s.declared.object: s.certificate for s in secrets}
+    for secret in secrets:
+        yield replace(
+            secret,
+            seen=tuple(
+                seen(
+                    door,
+                    tuple(leaf for o in door.objects if (leaf := leaves.get(o)) is not None),
+                    found.get((door.expectation, door.at)),
+                )
+                for door in doors
+                if secret.declared.object in door.objects
+            ),
+        )
 
 
 def _destination(asked: _Asked, found: Handshakes) -> Destination:

@@ -82,6 +82,7 @@ def servers(folder: Path) -> dict[str, str]:
         "late.shop.example": "mode: SIMPLE, credentialName: late",
         "mismatched.shop.example": "mode: SIMPLE, credentialName: mismatched",
         "halved.shop.example": "mode: SIMPLE, credentialName: halved",
+        "gone.shop.example": "mode: SIMPLE, credentialName: gone",
     }
 
 
@@ -195,6 +196,7 @@ def doors(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         ("late.shop.example", None, False),
         ("mismatched.shop.example", None, False),
         ("halved.shop.example", None, False),
+        ("gone.shop.example", None, False),
         ("nobody.shop.example", None, False),
     ],
 )
@@ -277,7 +279,9 @@ def test_on_a_kept_connection_the_host_of_another_server_is_not_found(doors: Doo
     assert answers == [b"HTTP/1.1 200", b"HTTP/1.1 404", b"HTTP/1.1 200"]
 
 
-def test_what_is_wrong_with_secrets_is_told_with_who_uses_them(doors: Doors) -> None:
+def test_what_is_wrong_with_secrets_is_told_with_who_uses_them_and_what_is_shown(
+    doors: Doors,
+) -> None:
     said = doors.mesh.control_plane.admin("/api/v1/tls").seen
 
     secrets = said["secrets"]
@@ -293,3 +297,12 @@ def test_what_is_wrong_with_secrets_is_told_with_who_uses_them(doors: Doors) -> 
         "Secret/istio-system/shop": [],
     }
     assert {u["object"] for s in secrets for u in s["users"]} == {"Gateway/istio-system/gw"}
+    shown = {s["declared"]["object"]: [x["message"] for x in s["seen"]] for s in secrets}
+    assert set(shown["Secret/istio-system/shop"]) == {"shows it"}
+    assert shown["Secret/istio-system/late"][0].startswith("closes the connection")
+    troubles = said["troubles"]
+    assert isinstance(troubles, list)
+    assert [t["problem"] for t in troubles] == [
+        'CP0401: secret "gone" does not exist in istio-system where its proxies are, so this '
+        "server closes every connection"
+    ]

@@ -9,6 +9,7 @@ from controlplane.cli.tls import tls_of
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEAF = {
     "subject": "CN=other",
+    "serial": "1f",
     "issuer": "CN=root",
     "names": ["other.example.com"],
     "begins": "2025-01-01T00:00:00Z",
@@ -67,7 +68,19 @@ def test_a_failing_upstream_is_shown_with_what_was_expected_and_presented() -> N
 
 def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
     problem = "CP0404: the key does not belong to it (the version before stays in force)"
-    secret = {"declared": SECRET, "certificate": LEAF, "users": [RULE], "problems": [problem]}
+    at = {"proxy": "edge.shop", "address": "10.0.0.1:443", "server_name": "a.com"}
+    seen = [
+        {**at, "good": True, "message": "shows it"},
+        {**at, "good": False, "message": "shows another: CN=x, until 2026-01-01 00:00"},
+        {**at, "good": None, "message": "not reached from here: Connection refused"},
+    ]
+    secret = {
+        "declared": SECRET,
+        "certificate": LEAF,
+        "users": [RULE],
+        "problems": [problem],
+        "seen": seen,
+    }
 
     assert text({"destinations": [], "secrets": [secret]}) == (
         "no upstream is spoken to by TLS of a DestinationRule\n"
@@ -75,10 +88,23 @@ def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
         "   holds      CN=other for other.example.com, by CN=root, until 2026-01-11 12:00 UTC "
         "(10 days left)\n"
         "   used by    DestinationRule default/api (mesh/egress.yaml:3)\n"
+        "   seen       edge.shop at 10.0.0.1:443 as a.com shows it\n"
+        "   fails      edge.shop at 10.0.0.1:443 as a.com shows another: CN=x, until "
+        "2026-01-01 00:00\n"
+        "   not seen   edge.shop at 10.0.0.1:443 as a.com not reached from here: "
+        "Connection refused\n"
         "   trouble    CP0404: the key does not belong to it (the version before stays in force)\n"
         "\n"
         "0 upstreams, 1 Secret (1 is in trouble)"
     )
+
+
+def test_a_secret_that_is_not_there_is_shown_where_it_is_named() -> None:
+    trouble = {"declared": RULE, "problem": 'CP0401: secret "api" does not exist'}
+
+    shown = text({"destinations": [], "secrets": [], "troubles": [trouble]})
+
+    assert "DestinationRule default/api (mesh/egress.yaml:3)\n   trouble    CP0401: secret" in shown
 
 
 def test_it_is_good_when_every_handshake_is_and_no_secret_is_in_trouble() -> None:

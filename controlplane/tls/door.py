@@ -1,0 +1,135 @@
+"""Where a gateway shows a certificate of a Secret, read from what it was sent, and whether it does.
+
+Source: envoy/config/listener/v3/listener.proto,
+envoy/extensions/transport_sockets/tls/v3/tls.proto.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
+
+from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import packed
+from controlplane.model.proxy import Client
+from controlplane.model.proxy import Proxy
+from controlplane.queries.credentials import credential_of
+from controlplane.tls.certificate import Certificate
+from controlplane.tls.expectation import Endpoint
+from controlplane.tls.expectation import Expectation
+from controlplane.tls.expectation import Mode
+from controlplane.tls.expectation import Shelves
+from controlplane.tls.handshake import Failed
+from controlplane.tls.handshake import Fault
+from controlplane.tls.handshake import Presented
+
+_SPEAKS_TLS: Final = DownstreamTlsContext.DESCRIPTOR.full_name.encode()
+_ANYWHERE: Final = ("0.0.0.0", "::")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A filter chain of ``proxy`` that shows one of the ``objects``, ``Secret/namespace/name``."""
+
+    proxy: str
+    objects: tuple[str, ...]
+    at: Endpoint
+    server_name: str
+
+    @property
+    def expectation(self) -> Expectation:
+        """What to shake hands by: whoever stands there, only its certificate is looked at."""
+        return Expectation(
+            cluster="",
+            host=self.server_name,
+            mode=Mode.SIMPLE,
+            sni=self.server_name,
+            names=(),
+            trusted=None,
+            shown=None,
+            protocols=("h2", "http/1.1"),
+            endpoints=(self.at,),
+            missing=(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Whether a proxy shows a certificate that is in force; ``good`` is ``None`` where it was not
+    reached, which says nothing of it: its node may name an address that is not one from here.
+    """
+
+    proxy: str
+    address: str
+    server_name: str
+    good: bool | None
+    message: str
+
+
+def doors(proxy: Proxy, client: Client, shelves: Shelves) -> Iterator[Door]:
+    """One door for each chain that shows certificates of Secrets."""
+    listeners = shelves.get(TypeUrl.LISTENER)
+    for _, resource in sorted(listeners.items()) if listeners is not None else ():
+        if _SPEAKS_TLS not in resource.any:
+            continue
+        listener = Listener.FromString(packed(resource).value)
+        address = listener.address.socket_address
+        host = proxy.addresses[0] if address.address in _ANYWHERE else address.address
+        for chain in listener.filter_chains:
+            objects = tuple(_objects(chain, client))
+            if objects and host:
+                yield Door(
+                    proxy=f"{proxy.name}.{proxy.namespace}",
+                    objects=objects,
+                    at=Endpoint(host, address.port_value),
+                    server_name=_server_name(chain),
+                )
+
+
+def seen(door: Door, expected: tuple[Certificate, ...], found: Presented | Failed | None) -> Seen:
+    good, message = _judged(expected, found)
+    return Seen(
+        proxy=door.proxy,
+        address=str(door.at),
+        server_name=door.server_name,
+        good=good,
+        message=message,
+    )
+
+
+def _judged(
+    expected: tuple[Certificate, ...], found: Presented | Failed | None
+) -> tuple[bool | None, str]:
+    match found:
+        case None:
+            return None, "not reached in time"
+        case Failed(fault=Fault.UNREACHABLE | Fault.SILENT | Fault.UNKNOWN_NAME, words=words):
+            return None, f"not reached from here: {words}"
+        case Failed(words=words):
+            return False, f"closes the connection: {words}"
+        case Presented(chain=()):
+            return False, "shows no certificate"
+        case Presented(chain=chain) if chain[0] in expected:
+            return True, "shows it"
+        case Presented(chain=chain):
+            return False, f"shows another: {chain[0].subject}, until {chain[0].ends:%Y-%m-%d %H:%M}"
+
+
+def _objects(chain: FilterChain, client: Client) -> Iterator[str]:
+    config = chain.transport_socket.typed_config
+    if config.type_url.rpartition("/")[2] != DownstreamTlsContext.DESCRIPTOR.full_name:
+        return
+    context = DownstreamTlsContext.FromString(config.value).common_tls_context
+    for secret in context.tls_certificate_sds_secret_configs:
+        credential = credential_of(secret.name, client.namespace)
+        if credential is not None:
+            yield str(credential.object)
+
+
+def _server_name(chain: FilterChain) -> str:
+    """One that the chain is chosen by; empty where any is."""
+    names = chain.filter_chain_match.server_names
+    return names[0].replace("*", "any", 1) if names else ""
