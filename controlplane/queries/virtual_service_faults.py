@@ -5,11 +5,8 @@ others hide. Found without any proxy: this is what ``check`` shows.
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from controlplane.base.codes import DELEGATE_CONFLICT
 from controlplane.base.codes import HOST_NOT_SERVED
-from controlplane.base.codes import SHADOWED_RULE
 from controlplane.base.codes import UNKNOWN_DELEGATE
 from controlplane.base.codes import UNKNOWN_GATEWAY
 from controlplane.base.codes import UNUSED_DELEGATE
@@ -24,10 +21,7 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.model.gateway import ServerHost
@@ -38,9 +32,8 @@ from controlplane.queries.destination_faults import check_destination
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
-from controlplane.queries.virtual_services import bound_at
+from controlplane.queries.shadows import check_shadows
 from controlplane.queries.virtual_services import delegate_key
-from controlplane.queries.virtual_services import standing
 from controlplane.translate.istio.delegate import merged_rule
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
@@ -86,7 +79,7 @@ def virtual_service_faults(graph: Graph, key: ObjectKey) -> None:
         check_destination(report, at, graph, asker, destination)
     _check_delegates(report, graph, declared)
     _check_delegated(report, graph, declared)
-    _check_shadows(report, graph, declared)
+    check_shadows(report, graph, declared)
     graph.note(*report)
 
 
@@ -235,57 +228,3 @@ def _check_delegated(report: Report, graph: Graph, declared: Declared) -> None:
         if all(merged_rule(root, leaf) is None for root in roots):
             message = "no request gets to this rule: the rules that delegate here contradict it"
             report.add(DELEGATE_CONFLICT, at / "http" / i, message)
-
-
-def _check_shadows(report: Report, graph: Graph, declared: Declared) -> None:
-    """Rules of which every match is one of another VirtualService that goes before at a gateway."""
-    reported: set[int] = set()
-    for gateway in virtual_service_gateways(declared):
-        for host in virtual_service_hosts(declared):
-            for key in bound_at(graph, (gateway, host)):
-                if key != declared.key and _goes_before(graph, key, declared.key, gateway):
-                    other = OBJECT(graph, key)
-                    if other is not None:
-                        _check_shadow(report, declared, other, f"{host} at {gateway}", reported)
-
-
-def _goes_before(graph: Graph, key: ObjectKey, other: ObjectKey, gateway: str) -> bool:
-    """Whether ``key`` goes before ``other`` for proxies in the Gateway's namespace."""
-    client = Namespace(gateway.partition("/")[0])
-    first, second = standing(graph, key, client), standing(graph, other, client)
-    return first is not None and second is not None and first < second
-
-
-def _check_shadow(
-    report: Report, declared: Declared, other: Declared, where: str, reported: set[int]
-) -> None:
-    taken = {
-        text: i
-        for i, rule in reversed(tuple(enumerate(complete_rules(other))))
-        if rule.delegate is None
-        for text in _matches(rule)
-    }
-    for i, rule in enumerate(complete_rules(declared)):
-        texts = _matches(rule)
-        if i in reported or not all(text in taken for text in texts):
-            continue
-        reported.add(i)
-        related = Place(other.key) / "spec" / "http" / taken[texts[0]]
-        report.add(
-            SHADOWED_RULE,
-            Place(declared.key) / "spec" / "http" / i,
-            f"no request for {where} gets to this rule: {other.key.spoken} goes before, and takes "
-            "all that it matches",
-            hint="put the rules for one host into one VirtualService, in the order they are meant",
-            related=(Related(place=related, message="takes them"),),
-        )
-
-
-def _matches(rule: HttpRoute) -> tuple[bytes, ...]:
-    """What the rule asks for, block by block, without names."""
-    return tuple(msgspec.json.encode(_bare(block)) for block in rule.match or (HttpMatch(),))
-
-
-def _bare(block: HttpMatch) -> HttpMatch:
-    uri = None if block.uri in (StringMatch(prefix="/"), StringMatch(regex=".*")) else block.uri
-    return msgspec.structs.replace(block, name="", stat_prefix="", uri=uri)

@@ -1,17 +1,14 @@
-"""Rules of a VirtualService that no request can reach, because a rule before them takes all they
+"""Rules of a VirtualService that no request can reach, because rules before them take all they
 ask for.
 
-An earlier match covers a later one when each of its conditions follows from a condition of the
-later one.
+For ``http`` every request is thought of: see ``requests``. Of ``tls`` and ``tcp`` only what says
+the same as one before, or stands behind a rule that takes everything.
 Only warnings: Istio accepts such rules too.
 Source: Istio ``analyzeUnreachableHTTPRules``, which sees a part of these.
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,7 +17,6 @@ from controlplane.base.codes import NEVER_REACHED
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.places import Place
-from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import TcpMatch
@@ -28,144 +24,120 @@ from controlplane.kinds.istio.virtual_service import TcpRoute
 from controlplane.kinds.istio.virtual_service import TlsMatch
 from controlplane.kinds.istio.virtual_service import TlsRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.rules.requests import Block
+from controlplane.kinds.rules.requests import Takers
+from controlplane.kinds.rules.requests import block
 
-Match = HttpMatch | TlsMatch | TcpMatch
-Rule = HttpRoute | TlsRoute | TcpRoute
+RELATED: Final = 3  # rules that take the requests and are named
 
 
 def check_reachability(report: Report, at: Place, spec: VirtualService) -> None:
-    fields: tuple[tuple[str, Sequence[Rule]], ...] = (
-        ("http", spec.http),
-        ("tls", spec.tls),
-        ("tcp", spec.tcp),
+    if sum(len(rule.match) or 1 for rule in spec.http) > 1:
+        check = _check_http if spec.hosts else _check_delegate
+        check(report, at / "http", spec.http)
+    if len(spec.tls) > 1:
+        _check_streams(report, at / "tls", spec.tls)
+    if len(spec.tcp) > 1:
+        _check_streams(report, at / "tcp", spec.tcp)
+
+
+def _check_http(report: Report, at: Place, rules: Sequence[HttpRoute]) -> None:
+    takers: Takers[Place] = Takers()
+    for i, rule in enumerate(rules):
+        asked = asked_blocks(rule)
+        covers: list[tuple[Place, ...] | None] = []
+        for n, one in enumerate(asked):
+            place = at / i / "match" / n if rule.match else at / i
+            covers.append(takers.cover(one, partial(applies_wherever, one)))
+            if rule.delegate is None and covers[-1] is None:
+                takers.add(one, place)
+        _tell(report, at / i, covers)
+
+
+def _check_delegate(report: Report, at: Place, rules: Sequence[HttpRoute]) -> None:
+    """Rules that others delegate to: one that contradicts whoever delegates is left out whole, so
+    another hides nothing unless it asks for the same, or for nothing.
+    """
+    earlier: dict[bytes, Place] = {}
+    catch_all: tuple[Place, ...] = ()
+    for i, rule in enumerate(rules):
+        covers: list[tuple[Place, ...] | None] = []
+        for match in rule.match or (HttpMatch(),):
+            text = msgspec.json.encode(msgspec.structs.replace(match, name="", stat_prefix=""))
+            same = (earlier[text],) if text in earlier else ()
+            # These two of its own stand in the place of those of the rule that delegates.
+            narrows = not match.without_headers and not match.gateways
+            covers.append(same or (catch_all if narrows else ()) or None)
+            if len(rule.match) == 1:
+                earlier.setdefault(text, at / i)
+        _tell(report, at / i, covers)
+        if not rule.match:
+            catch_all = catch_all or (at / i,)
+
+
+def asked_blocks(rule: HttpRoute) -> tuple[Block, ...]:
+    """What a rule asks for. A rule that delegates asks for no more than this: a delegate's
+    conditions win over its own on headers that must be missing, and on who may call.
+    """
+    matches = rule.match or (HttpMatch(),)
+    if rule.delegate is not None:
+        replace = msgspec.structs.replace
+        matches = tuple(
+            replace(m, without_headers={}, source_labels={}, source_namespace="") for m in matches
+        )
+    return tuple(block(match) for match in matches)
+
+
+def applies_wherever(later: Block, earlier: Block, _: object = None) -> bool:
+    """Whether ``earlier`` is in force wherever ``later`` is, before any request comes."""
+    first, second = earlier.match, later.match
+    if first.port not in (0, second.port):
+        return False
+    if first.gateways:
+        return bool(second.gateways) and set(second.gateways) <= set(first.gateways)
+    if not first.source_labels and not first.source_namespace:
+        return True
+    return (
+        not second.gateways
+        and first.source_labels.items() <= second.source_labels.items()
+        and first.source_namespace in ("", second.source_namespace)
     )
-    for name, rules in fields:
-        if sum(len(rule.match) or 1 for rule in rules) > 1:
-            _check_rules(report, at / name, rules)
 
 
-def _check_rules(report: Report, at: Place, rules: Sequence[Rule]) -> None:
-    earlier = _Earlier()
+def _tell(report: Report, at: Place, covers: Sequence[tuple[Place, ...] | None]) -> None:
+    """``covers``: for each match of the rule, what takes all that it asks for."""
+    if all(covers):
+        places = [place for cover in covers for place in cover or ()]
+        message = "no request gets to this rule: rules before it take all that it matches"
+        _report(report, at, message, places)
+        return
+    for n, cover in enumerate(covers):
+        if cover is not None:
+            message = "no request gets to this match: ones before it take all of these"
+            _report(report, at / "match" / n, message, cover)
+
+
+def _report(report: Report, at: Place, message: str, cover: Sequence[Place]) -> None:
+    places = list(dict.fromkeys(cover))[:RELATED]
+    related = tuple(Related(place=place, message="takes them") for place in places)
+    report.add(NEVER_REACHED, at, message, hint="move it up, or remove it", related=related)
+
+
+def _check_streams(report: Report, at: Place, rules: Sequence[TlsRoute | TcpRoute]) -> None:
+    earlier: dict[bytes, Place] = {}
     catch_all: Place | None = None
     for i, rule in enumerate(rules):
-        place = at / i
         if catch_all is not None:
-            message = "no request gets to this rule: one before it takes all"
-            _report(report, place, message, catch_all)
+            message = "no connection gets to this rule: one before it takes all"
+            _report(report, at / i, message, (catch_all,))
             continue
-        covered: list[tuple[Place, Place]] = []
-        matches: Sequence[Match] = rule.match
+        matches: Sequence[TlsMatch | TcpMatch] = rule.match
+        covers: list[tuple[Place, ...] | None] = []
         for n, match in enumerate(matches):
-            cover = earlier.cover(match)
-            if cover is None:
-                earlier.add(match, place / "match" / n)
-            else:
-                covered.append((place / "match" / n, cover))
-        if covered and len(covered) == len(rule.match):
-            message = "no request gets to this rule: rules before it take all that it matches"
-            _report(report, place, message, covered[0][1])
+            text = msgspec.json.encode(match)
+            covers.append((earlier[text],) if text in earlier else None)
+            earlier.setdefault(text, at / i / "match" / n)
+        if covers:
+            _tell(report, at / i, covers)
         else:
-            for where, cover in covered:
-                message = "no request gets to this match: one before it takes all of these"
-                _report(report, where, message, cover)
-        if not rule.match or earlier.takes_all:
-            catch_all = place
-
-
-def _report(report: Report, at: Place, message: str, cover: Place) -> None:
-    related = Related(place=cover, message="takes them")
-    report.add(NEVER_REACHED, at, message, hint="move it up, or remove it", related=(related,))
-
-
-@dataclass(slots=True)
-class _Earlier:
-    """The matches so far, found by what they say of the path."""
-
-    same: dict[bytes, Place] = field(default_factory=dict)
-    by_path: dict[tuple[bool, str | None], list[tuple[HttpMatch, Place]]] = field(
-        default_factory=dict
-    )
-    takes_all: bool = False
-
-    def add(self, match: Match, place: Place) -> None:
-        self.same[_text(match)] = place
-        if isinstance(match, HttpMatch):
-            self.takes_all = self.takes_all or _text(match) in _EVERYTHING
-            if match.uri is None or match.uri.prefix is not None:
-                prefix = None if match.uri is None else match.uri.prefix
-                key = (match.ignore_uri_case, _folded(match, prefix))
-                self.by_path.setdefault(key, []).append((match, place))
-
-    def cover(self, match: Match) -> Place | None:
-        """The place of an earlier match that takes all that ``match`` asks for."""
-        if _text(match) in self.same:
-            return self.same[_text(match)]
-        if isinstance(match, HttpMatch):
-            for key in _paths(match):
-                for candidate, place in self.by_path.get(key, ()):
-                    if _covers(candidate, match):
-                        return place
-        return None
-
-
-def _paths(match: HttpMatch) -> Iterator[tuple[bool, str | None]]:
-    """Where matches are filed whose path condition follows from that of ``match``."""
-    yield (match.ignore_uri_case, None)
-    yield (not match.ignore_uri_case, None)
-    path = None if match.uri is None else match.uri.exact or match.uri.prefix
-    if path is not None:
-        folded = _folded(match, path) or ""
-        for end in range(len(folded) + 1):
-            yield (match.ignore_uri_case, folded[:end])
-
-
-def _folded(match: HttpMatch, path: str | None) -> str | None:
-    return path.lower() if path is not None and match.ignore_uri_case else path
-
-
-def _covers(earlier: HttpMatch, later: HttpMatch) -> bool:
-    """Whether the conditions of ``earlier`` beside the path follow from those of ``later``."""
-    return (
-        all(
-            wide is None or (narrow is not None and _implies(narrow, wide))
-            for wide, narrow in (
-                (earlier.scheme, later.scheme),
-                (earlier.method, later.method),
-                (earlier.authority, later.authority),
-            )
-        )
-        and _all_implied(earlier.headers, later.headers)
-        and _all_implied(earlier.query_params, later.query_params)
-        and all(
-            name in later.without_headers and later.without_headers[name] == unwanted
-            for name, unwanted in earlier.without_headers.items()
-        )
-        and earlier.port in (0, later.port)
-        and earlier.gateways == later.gateways
-        and earlier.source_labels.items() <= later.source_labels.items()
-        and earlier.source_namespace in ("", later.source_namespace)
-    )
-
-
-def _all_implied(wide: Mapping[str, StringMatch], narrow: Mapping[str, StringMatch]) -> bool:
-    return all(name in narrow and _implies(narrow[name], wide[name]) for name in wide)
-
-
-def _implies(narrow: StringMatch, wide: StringMatch) -> bool:
-    if narrow == wide or wide == StringMatch() or wide.regex in ("*", ".*"):
-        return True
-    text = narrow.exact if narrow.exact is not None else narrow.prefix
-    return wide.prefix is not None and text is not None and text.startswith(wide.prefix)
-
-
-def _text(match: Match) -> bytes:
-    """What a match asks for, without its name."""
-    if isinstance(match, HttpMatch) and (match.name or match.stat_prefix):
-        match = msgspec.structs.replace(match, name="", stat_prefix="")
-    return msgspec.json.encode(match)
-
-
-_EVERYTHING: Final = frozenset(
-    _text(HttpMatch(uri=uri))
-    for uri in (None, StringMatch(prefix=""), StringMatch(prefix="/"), StringMatch(regex=".*"))
-)
+            catch_all = at / i

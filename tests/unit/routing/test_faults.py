@@ -240,6 +240,51 @@ def test_a_rule_that_another_virtual_service_hides() -> None:
     assert said(GATEWAY + SERVICES + first + second, "a") == []
 
 
+def told_of_second(first: str, second: str, gateway: str = GATEWAY) -> list[str]:
+    """Places of rules of ``shop`` that are hidden by VirtualService ``a`` of the same host."""
+    text = gateway + SERVICES + virtual_service(first, name="a") + virtual_service(second)
+    return [at for code, at, *_ in said(text) if code == "CP0307"]
+
+
+def test_what_catches_all_goes_behind_the_rules_of_others() -> None:
+    everything, at_a = f"{{{TO_SHOP}}}", f"{{match: [{{uri: {{exact: /a}}}}], {TO_SHOP}}}"
+
+    assert told_of_second(f"[{everything}]", f"[{at_a}]") == []
+    assert told_of_second(f"[{everything}]", f"[{everything}]") == [".spec.http[0]"]
+
+
+def test_rules_behind_one_that_catches_all_hide_nothing() -> None:
+    everything, at_a = f"{{{TO_SHOP}}}", f"{{match: [{{uri: {{exact: /a}}}}], {TO_SHOP}}}"
+
+    assert told_of_second(f"[{everything}, {at_a}]", f"[{at_a}]") == []
+
+
+def test_rules_hide_more_than_their_like() -> None:
+    below = f"{{match: [{{uri: {{prefix: /a}}}}], {TO_SHOP}}}"
+    exact = f"{{match: [{{uri: {{exact: /a/b}}, method: {{exact: GET}}}}], {TO_SHOP}}}"
+
+    assert told_of_second(f"[{below}]", f"[{exact}]") == [".spec.http[0]"]
+
+
+def test_who_is_not_admitted_or_not_seen_by_all_hides_nothing() -> None:
+    below = f"{{match: [{{uri: {{prefix: /a}}}}], {TO_SHOP}}}"
+    text = virtual_service(f"[{below}]", name="a") + virtual_service(f"[{below}]")
+    admitting = GATEWAY.replace("*.example.com", "default/*.example.com")
+    elsewhere = text.replace("name: a, namespace: default", "name: a, namespace: team")
+    private = text.replace(
+        "name: a, namespace: default}\nspec:",
+        "name: a, namespace: default}\nspec:\n  exportTo: [istio-system]",
+    )
+
+    def hidden(gateway: str, services: str) -> list[str]:
+        return [code for code, *_ in said(gateway + SERVICES + services) if code == "CP0307"]
+
+    assert hidden(admitting, text) == ["CP0307"]
+    assert hidden(admitting, elsewhere) == []
+    assert hidden(GATEWAY, elsewhere) == ["CP0307"]
+    assert hidden(GATEWAY, private) == []
+
+
 def test_a_match_for_a_gateway_that_the_object_is_not_bound_to() -> None:
     rules = f"[{{match: [{{gateways: [other]}}], {TO_SHOP}}}]"
     found = said(GATEWAY + SERVICES + virtual_service(rules))

@@ -1,0 +1,259 @@
+"""Is there a request that a match takes and none of the matches before it does?
+
+A search, not a comparison of texts: a request is made up that meets the match; where a match before
+it takes that request, one of that match's conditions is to fail as well, and another request is
+made up, and so on. None left: nothing gets by. Conditions on different parts of a request are
+independent, so each part is made up alone. Where something cannot be told, a request gets by.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+from typing import Generic
+from typing import TypeVar
+
+from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.istio.virtual_service import HttpMatch
+from controlplane.kinds.rules import names
+from controlplane.kinds.rules.values import Matching
+from controlplane.kinds.rules.values import Pattern
+from controlplane.kinds.rules.values import Value
+from controlplane.kinds.rules.values import beginning
+from controlplane.kinds.rules.values import pattern
+from controlplane.kinds.rules.values import value_of
+
+Where = TypeVar("Where")
+
+_STEPS: Final = 200  # requests that are made up for one match before it is assumed to be reached
+_LOOKED_AT: Final = 1_000  # matches that are asked for one match
+
+Part = tuple[str, str]
+"""Of a request: ``("header", "x-user")``, ``("query", "q")``, ``("path", "")``."""
+PATH: Final[Part] = ("path", "")
+_ANY_PATH: Final = value_of((), (), begins="/") or ""
+_ANY_TEXT: Final = value_of((), ()) or ""
+_ANYTHING: Final = ("any", PATH, "")
+_PSEUDO: Final = (":method", ":authority", ":scheme", ":path")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``part`` is as ``pattern`` says, or ``negated``: it is not; then a missing one is empty."""
+
+    part: Part
+    pattern: Pattern
+    negated: bool = False
+
+    def holds(self, values: tuple[Value, ...]) -> bool | None:
+        """Of a part that has these values; Envoy looks for any of them that matches."""
+        if self.negated and not values and not self.pattern.is_universal:
+            values = ("",)
+        told = [self.pattern.holds(value) for value in values]
+        matched = True if True in told else None if None in told else False
+        return matched if not self.negated or matched is None else not matched
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A match as conditions on requests; what is decided without a request stays in ``match``."""
+
+    match: HttpMatch
+    conditions: tuple[Condition, ...]
+
+    @property
+    def catches_all(self) -> bool:
+        """As Istio sees it, who then looks no further: nothing but the prefix ``/`` or regex
+        ``.*``.
+        """
+        asked = self.match
+        others = (asked.method, asked.authority, asked.scheme)
+        if asked.headers or asked.without_headers or asked.query_params or any(others):
+            return False
+        return asked.uri in (None, StringMatch(), StringMatch(prefix="/"), StringMatch(regex=".*"))
+
+
+def block(match: HttpMatch) -> Block:
+    return Block(match, tuple(_conditions(match)))
+
+
+def _conditions(match: HttpMatch) -> Iterator[Condition]:
+    if match.uri is not None and match.uri.prefix != "/":
+        yield from _wanted(PATH, match.uri, folds=match.ignore_uri_case)
+    pseudo = ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme))
+    for name, text in pseudo:
+        if text is not None:
+            yield from _wanted(("header", name), text)
+    for name, text in match.headers.items():
+        yield from _wanted(_header(name, text, ""), text)
+    for name, text in match.query_params.items():
+        yield from _wanted(("query", name), text)
+    for name, text in match.without_headers.items():
+        yield Condition(_header(name, text, "without "), pattern(text), negated=True)
+
+
+def _wanted(part: Part, text: StringMatch, *, folds: bool = False) -> Iterator[Condition]:
+    wanted = pattern(text, folds=folds)
+    if _may_be_missing(part) or not wanted.is_universal:
+        yield Condition(part, wanted)
+
+
+def _header(name: str, text: StringMatch, negation: str) -> Part:
+    """A claim of a token has its own rules: each condition on one stands for itself alone."""
+    if names.is_claim(name):
+        return ("claim", f"{negation}{name} {text}")
+    return ("header", name.lower())
+
+
+def _may_be_missing(part: Part) -> bool:
+    return part != PATH and part[1] not in _PSEUDO
+
+
+Key = tuple[str, Part, str]
+"""How a match is filed: a way to match, the part that is asked for, the text."""
+Assumed = Mapping[Part, tuple[tuple[Condition, bool], ...]]
+"""What a request is to meet (true) and to fail (false), by part."""
+Made = Mapping[Part, tuple[Value, ...]]
+"""A request: the values of the parts that matter; what is not among them is just something."""
+
+
+@dataclass(slots=True)
+class Takers(Generic[Where]):
+    """Matches that come before, in any order, found by what they say of the path."""
+
+    _by_key: dict[Key, list[tuple[Block, Where]]] = field(default_factory=dict)
+
+    def add(self, taker: Block, where: Where) -> None:
+        self._by_key.setdefault(_filed(taker), []).append((taker, where))
+
+    def cover(
+        self, taken: Block, may_take: Callable[[Block, Where], bool]
+    ) -> tuple[Where, ...] | None:
+        """Which matches take every request that ``taken`` asks for; ``None`` where one gets by.
+
+        ``may_take``: whether one applies wherever ``taken`` does, as far as that is decided without
+        a request. A match that no request can meet is covered by nothing: ``None`` too.
+        """
+        search = _Search(self, may_take)
+        assumed: dict[Part, tuple[tuple[Condition, bool], ...]] = {}
+        for condition in taken.conditions:
+            assumed[condition.part] = (*assumed.get(condition.part, ()), (condition, True))
+        if search.gets_by(assumed):
+            return None
+        return tuple(search.used.values()) or None
+
+    def candidates(self, made: Made) -> Iterator[tuple[Block, Where]]:
+        for key in _found(made):
+            yield from self._by_key.get(key, ())
+
+
+def _filed(taker: Block) -> Key:
+    """By its path; one that asks for none by an exact text that it asks for elsewhere."""
+    exact: Key | None = None
+    for condition in taker.conditions:
+        asked = condition.pattern
+        if condition.part == PATH:
+            if asked.regex is not None:
+                return ("regex", PATH, beginning(asked.regex))
+            if asked.folds:
+                return ("folded", PATH, asked.text.lower())
+            return ("prefix" if asked.exact is None else "exact", PATH, asked.text)
+        if asked.exact is not None and not condition.negated:
+            exact = exact or ("exact", condition.part, asked.exact)
+    return exact or _ANYTHING
+
+
+def _found(made: Made) -> Iterator[Key]:
+    """Where matches are filed that may take a request."""
+    yield _ANYTHING
+    for part, values in made.items():
+        for value in values:
+            if isinstance(value, str):
+                yield ("exact", part, value)
+    path = made.get(PATH, (_ANY_PATH,))[0]
+    known = path.beginning if isinstance(path, Matching) else path
+    if isinstance(known, str):
+        for end in range(len(known) + 1):
+            yield ("prefix", PATH, known[:end])
+            yield ("regex", PATH, known[:end])
+            yield ("folded", PATH, known[:end].lower())
+
+
+@dataclass(slots=True)
+class _Search(Generic[Where]):
+    takers: Takers[Where]
+    may_take: Callable[[Block, Where], bool]
+    used: dict[int, Where] = field(default_factory=dict)
+    steps: int = 0
+    looked_at: int = 0
+
+    def gets_by(self, assumed: Assumed) -> bool:
+        """Whether a request that is as assumed gets by all takers, or that cannot be told."""
+        self.steps += 1
+        made = _made(assumed)
+        if made is None:
+            return False
+        found = self._taker(made)
+        if found is None or self.steps > _STEPS or self.looked_at > _LOOKED_AT:
+            return True
+        taker, where = found
+        self.used[id(taker)] = where
+        return any(self.gets_by(_failing(assumed, condition)) for condition in taker.conditions)
+
+    def _taker(self, made: Made) -> tuple[Block, Where] | None:
+        """One that certainly takes a request."""
+        for taker, where in self.takers.candidates(made):
+            self.looked_at += 1
+            if self.looked_at > _LOOKED_AT:
+                return None
+            if _takes(taker, made) and self.may_take(taker, where):
+                return taker, where
+        return None
+
+
+def _takes(taker: Block, made: Made) -> bool:
+    return all(c.holds(_values(made, c.part)) is True for c in taker.conditions)
+
+
+def _values(made: Made, part: Part) -> tuple[Value, ...]:
+    """A part that nothing was asked of is missing, or where it cannot be, it is just something."""
+    if part in made:
+        return made[part]
+    if _may_be_missing(part):
+        return ()
+    return (_ANY_PATH if part == PATH else _ANY_TEXT,)
+
+
+def _failing(assumed: Assumed, condition: Condition) -> Assumed:
+    before = assumed.get(condition.part, ())
+    return {**assumed, condition.part: (*before, (condition, False))}
+
+
+def _made(assumed: Assumed) -> Made | None:
+    """A request as assumed; ``None``: there is none."""
+    made: dict[Part, tuple[Value, ...]] = {}
+    for part, asked in assumed.items():
+        values = _made_part(part, asked)
+        if values is None:
+            return None
+        made[part] = values
+    return made
+
+
+def _made_part(part: Part, asked: Iterable[tuple[Condition, bool]]) -> tuple[Value, ...] | None:
+    """Values of one part: none where it may be missing, several where a header may repeat."""
+    asked = tuple(asked)
+    if _may_be_missing(part) and all(condition.holds(()) is wanted for condition, wanted in asked):
+        return ()
+    wanted = [c.pattern for c, meets in asked if meets is not c.negated]
+    unwanted = [c.pattern for c, meets in asked if meets is c.negated]
+    begins = "/" if part == PATH else ""
+    if part[0] != "header" or not _may_be_missing(part) or not wanted:
+        value = value_of(wanted, unwanted, begins=begins)
+        return None if value is None else (value,)
+    values = [value_of((one,), unwanted) for one in wanted]
+    found = tuple(dict.fromkeys(value for value in values if value is not None))
+    return found if None not in values else None
