@@ -21,7 +21,6 @@ from controlplane.model.listening import ForwardStream
 from controlplane.model.listening import Share
 from controlplane.model.proxy import Client
 from controlplane.model.server import Server
-from controlplane.queries.destinations import DestinationCluster
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -98,13 +97,12 @@ def _stream(graph: Graph, client: Client, server: Server, rule: StreamRule) -> F
     if not shares or rule.destinations[0].destination is None:
         return None
     first = rule.destinations[0].destination
-    host = _reached(graph, client, first, rule.namespace, server.port).host
+    host = fqdn(first.host, rule.namespace)
     single = len(rule.destinations) == 1
     subset = (first.subset or None) if single else None
     clusters = tuple(
         Share(
-            cluster=_reached(graph, client, destination, rule.namespace, server.port).name,
-            weight=weight,
+            cluster=_cluster(graph, client, destination, rule.namespace, server.port), weight=weight
         )
         for destination, weight in shares
     )
@@ -129,11 +127,11 @@ def _shares(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destinati
     )
 
 
-def _reached(
+def _cluster(
     graph: Graph, client: Client, destination: Destination, namespace: Namespace, port: PortNumber
-) -> DestinationCluster:
-    """Where a destination in an object of ``namespace`` leads. Which service it is does not depend
-    on that namespace.
+) -> str:
+    """The cluster of a destination in an object of ``namespace``. Which service it is does not
+    depend on that namespace.
     """
     return destination_cluster(
         graph,
@@ -143,4 +141,4 @@ def _reached(
         port=PortNumber(destination.port.number) if destination.port is not None else None,
         subset=destination.subset or None,
         listened=port,
-    )
+    ).name
