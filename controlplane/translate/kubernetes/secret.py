@@ -9,6 +9,7 @@ but P-256, P-384, P-521, a broken PEM block anywhere) was tried with ``envoy --m
 
 import base64
 import binascii
+import codecs
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,6 +111,18 @@ class _Reader:
         except (binascii.Error, ValueError):
             self.fault(SECRET_UNREADABLE, entry, f'entry "{entry}" is not base64')
             return None
+
+    def pem_of(self, entry: str) -> bytes | None:
+        """As ``bytes_of``; without a byte order mark and without spaces around lines, which Envoy
+        does not see past.
+        """
+        found = self.bytes_of(entry)
+        if found is None:
+            return None
+        text = found.removeprefix(codecs.BOM_UTF8)
+        lines = text.splitlines()
+        is_tidy = all(line == line.strip() for line in lines)
+        return text if is_tidy else b"\n".join((*(line.strip() for line in lines), b""))
 
     def fault(self, code: Code, entry: str, message: str, hint: str | None = None) -> None:
         self.report.add(code, self.at(entry), message, hint=hint, related=self.related)
@@ -214,7 +227,7 @@ def _listed(source: Object[Secret] | Object[ConfigMap]) -> str:
 
 
 def _key_pair(reader: _Reader, certificate: str, key: str, staple: str) -> ReadKeyPair | None:
-    chain, key_bytes = reader.bytes_of(certificate), reader.bytes_of(key)
+    chain, key_bytes = reader.pem_of(certificate), reader.pem_of(key)
     if chain is None or key_bytes is None:
         return None
     certificates = _certificates(reader, certificate, chain)
@@ -244,11 +257,11 @@ def _key_pair(reader: _Reader, certificate: str, key: str, staple: str) -> ReadK
 
 
 def _trust(reader: _Reader, entry: str, revoked: str) -> ReadTrust | None:
-    authorities = reader.bytes_of(entry)
+    authorities = reader.pem_of(entry)
     if authorities is None:
         return None
     certificates = _certificates(reader, entry, authorities)
-    revocations = reader.bytes_of(revoked) if reader.has(revoked) else b""
+    revocations = reader.pem_of(revoked) if reader.has(revoked) else b""
     if not certificates or revocations is None:
         return None
     if revocations and not _is_revocation_list(reader, revoked, revocations):

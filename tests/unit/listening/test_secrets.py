@@ -89,6 +89,13 @@ MUTUAL = "mode: MUTUAL, credentialName: c"
             {"cert": SHOP.certificate, "key": SHOP.key, **pair(OTHER)}, id="generic ones first"
         ),
         pytest.param({"cert": OTHER.certificate, **pair(SHOP)}, id="the first complete pair"),
+        pytest.param(
+            {
+                "tls.crt": "\ufeff" + SHOP.certificate,
+                "tls.key": "".join(f"  {line}\n" for line in SHOP.key.splitlines()),
+            },
+            id="what Envoy does not see past is left out",
+        ),
     ],
 )
 def test_a_certificate_and_its_key_are_found_in_either_form(entries: dict[str, str]) -> None:
