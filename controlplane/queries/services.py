@@ -79,10 +79,12 @@ def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None
 def service(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
     """The service that ``host`` is for a gateway in ``namespace``; ``None`` where it sees none.
 
-    A Service comes before ServiceEntries; of those, one exported to the namespace by name before a
-    public one, then the oldest. A gateway does not prefer its own namespace.
+    A Service comes before ServiceEntries; of those, a private one of the namespace before one that
+    is exported to it by name, that before a public one, then the oldest. Of public ones a gateway
+    does not prefer those of its own namespace.
     """
-    return min(_seen(graph, host, namespace), key=_order, default=None)
+    seen = _seen(graph, host, namespace)
+    return min(seen, key=lambda found: _order(found, namespace), default=None)
 
 
 @derived
@@ -91,7 +93,11 @@ def sidecar_service(graph: Graph, host: Host, namespace: Namespace) -> Service |
     then a Service, then the oldest.
     """
     seen = _seen(graph, host, namespace)
-    return min(seen, key=lambda found: (found.namespace != namespace, _order(found)), default=None)
+    return min(
+        seen,
+        key=lambda found: (found.namespace != namespace, _order(found, namespace)),
+        default=None,
+    )
 
 
 def service_for(graph: Graph, host: Host, namespace: Namespace, role: Role) -> Service | None:
@@ -117,10 +123,11 @@ def _declaring_namespaces(graph: Graph, host: Host) -> tuple[Namespace, ...]:
     return tuple(sorted({key.namespace for key in declarations_of_host(graph, host)}))
 
 
-def _order(found: Service) -> tuple[bool, bool, str, Namespace]:
+def _order(found: Service, client: Namespace) -> tuple[bool, bool, bool, str, Namespace]:
     return (
         found.origin is not Origin.KUBERNETES,
         found.visibility.is_public,
+        not found.visibility.is_public and found.namespace != client,
         found.created,
         found.namespace,
     )

@@ -40,7 +40,7 @@ def service(
     """The service that ``declared`` is; ``namespace_distribution`` is the Namespace's word."""
     spec = declared.spec
     is_alias = spec.type == "ExternalName" and spec.external_name != ""
-    export_to = declared.annotations.get(EXPORT_TO)
+    export_to = _words(declared.annotations.get(EXPORT_TO, ""))
     return Service(
         host=service_host(declared),
         namespace=declared.namespace,
@@ -50,9 +50,7 @@ def service(
         ports=tuple(_port(port) for port in spec.ports),
         resolution=_resolution(spec),
         is_external=is_alias,
-        visibility=visibility(
-            _words(export_to) if export_to is not None else default_export_to, declared.namespace
-        ),
+        visibility=visibility(export_to or default_export_to, declared.namespace),
         addresses=tuple(
             a for a in (spec.cluster_ips or (spec.cluster_ip,)) if a not in ("", HEADLESS)
         ),

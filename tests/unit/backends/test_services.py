@@ -50,6 +50,7 @@ def seen(text: str, namespace: Namespace = EDGE, host: str = "api.partner.com") 
         (entry("a", "one", exportTo='["~"]'), None),
         (entry("a", "one") + entry("b", "two", exportTo="[edge]"), "two"),
         (entry("a", "edge") + entry("b", "a-first"), "a-first"),
+        (entry("a", "edge", exportTo='["."]') + entry("b", "a-first", exportTo="[edge]"), "edge"),
     ],
     ids=[
         "exported to all unless said",
@@ -59,6 +60,7 @@ def seen(text: str, namespace: Namespace = EDGE, host: str = "api.partner.com") 
         "exported to nobody",
         "by name before to all",
         "a gateway does not prefer its own namespace",
+        "private before exported by name",
     ],
 )
 def test_visibility(text: str, namespace: str | None) -> None:
