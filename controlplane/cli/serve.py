@@ -46,7 +46,7 @@ def serve(
     def told(reload: Reload) -> None:
         engine = running[0].engine
         for found in (finding(engine, d) for d in reload.found):
-            where = f"{found.path}:{found.line}:{found.column}"
+            where = f"{found.path}:{found.line}:{found.column}" if found.line else found.path
             tell = log.error if found.severity == "error" else log.warning
             tell("diagnostic", code=found.code, at=where, message=found.message)
         log.info(

@@ -83,6 +83,7 @@ def servers(folder: Path) -> dict[str, str]:
         "mismatched.shop.example": "mode: SIMPLE, credentialName: mismatched",
         "halved.shop.example": "mode: SIMPLE, credentialName: halved",
         "gone.shop.example": "mode: SIMPLE, credentialName: gone",
+        "leaving.shop.example": "mode: SIMPLE, credentialName: leaving",
     }
 
 
@@ -163,7 +164,11 @@ class Doors:
 @pytest.fixture(scope="module")
 def doors(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     folder = tmp_path_factory.mktemp("doors")
-    files = {"mesh.yaml": configuration(folder), "secrets.yaml": SECRETS}
+    files = {
+        "mesh.yaml": configuration(folder),
+        "secrets.yaml": SECRETS,
+        "leaving.yaml": SHOP.secret("leaving"),
+    }
     with running_mesh(tmp_path_factory.mktemp("mesh"), files=files) as mesh:
         mesh.until(lambda answer: answer.status == 200, "https://simple.shop.example/")
         yield Doors(mesh, folder)
@@ -291,6 +296,7 @@ def test_what_is_wrong_with_secrets_is_told_with_who_uses_them_and_what_is_shown
         "Secret/istio-system/early": ["CP0406"],
         "Secret/istio-system/halved": ["CP0403"],
         "Secret/istio-system/late": ["CP0405"],
+        "Secret/istio-system/leaving": [],
         "Secret/istio-system/mismatched": ["CP0404"],
         "Secret/istio-system/other": [],
         "Secret/istio-system/rsa": [],
@@ -305,3 +311,24 @@ def test_what_is_wrong_with_secrets_is_told_with_who_uses_them_and_what_is_shown
     assert [t["problem"].partition(" in ")[0] for t in troubles] == [
         'CP0401: secret "gone" does not exist'
     ]
+
+
+def test_a_secret_that_is_deleted_goes_on_being_shown_and_is_told(doors: Doors) -> None:
+    mesh = doors.mesh
+    mesh.edited(lambda: mesh.delete("leaving.yaml"))
+
+    assert doors.curl("leaving.shop.example") == "200 2"
+    assert 'secret \\"leaving\\" does not exist' in mesh.control_plane.admin("/api/v1/tls").text
+
+
+def test_a_server_that_is_given_a_missing_secret_closes_alone_and_at_once(doors: Doors) -> None:
+    mesh = doors.mesh
+    text = configuration(doors.folder)
+    before = "hosts: [both.shop.example]\n    tls: {mode: SIMPLE, credentialNames: [shop, rsa]}"
+    assert before in text
+    after = before.replace("[shop, rsa]", "[nowhere]").replace("]\n", ", more.shop.example]\n")
+
+    mesh.edited(lambda: mesh.write("mesh.yaml", text.replace(before, after)))
+
+    answered = {host: doors.curl(host) for host in ("simple.shop.example", "both.shop.example")}
+    assert answered == {"simple.shop.example": "200 2", "both.shop.example": "refused"}
