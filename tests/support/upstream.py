@@ -36,11 +36,14 @@ class Request:
 
 
 class Upstream:
-    """One name; may listen on several ports. ``hits`` counts its requests by path."""
+    """One name; may listen on several ports. ``hits`` counts its requests by path; ``last`` is the
+    newest of each path.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.hits: Counter[str] = Counter()
+        self.last: dict[str, Request] = {}
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled: the test is over. asyncio logs a connection that is left by that way.
@@ -117,6 +120,7 @@ class Upstream:
     ) -> tuple[int, bytes]:
         """The status and the JSON for one request."""
         self.hits[request.path] += 1
+        self.last[request.path] = request
         status = 200
         words = request.path.split("?")[0].strip("/").split("/")
         for order, argument in pairwise(words):
