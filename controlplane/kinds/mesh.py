@@ -90,7 +90,6 @@ NOT_YET: Final = frozenset(
         "defaultProviders",
         "discoverySelectors",
         "extensionProviders",
-        "serviceEntryVisibility",
         "serviceScopeConfigs",
         "serviceSettings",
     ]

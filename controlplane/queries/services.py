@@ -21,13 +21,16 @@ from controlplane.kinds.core.configuration import NAMESPACE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
+from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Role
+from controlplane.model.proxy import labels_of
 from controlplane.model.service import Origin
 from controlplane.model.service import Service
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.translate.istio import service_entry as entries
+from controlplane.translate.istio.entry_visibility import capped
 from controlplane.translate.kubernetes import service as kubernetes
 from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
 
@@ -143,11 +146,20 @@ def _service(graph: Graph, declared: Declaration, host: Host) -> Service:
             namespace_distribution=distribution,
             trust_domain=mesh.trust_domain,
         )
-    return entries.service(
+    found = entries.service(
         declared,
         host,
         default_export_to=mesh.default_service_export_to,
         namespace_distribution=distribution,
+    )
+    if mesh.service_entry_visibility is None:
+        return found
+    labels = dict(_namespace_labels(graph, declared.namespace))
+    return replace(
+        found,
+        visibility=capped(
+            found.visibility, mesh.service_entry_visibility, declared.namespace, labels
+        ),
     )
 
 
@@ -155,6 +167,12 @@ def _service(graph: Graph, declared: Declaration, host: Host) -> Service:
 def _namespace_distribution(graph: Graph, namespace: Namespace) -> str | None:
     found = OBJECT(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
     return None if found is None else found.annotations.get(TRAFFIC_DISTRIBUTION)
+
+
+@derived
+def _namespace_labels(graph: Graph, namespace: Namespace) -> Labels:
+    found = OBJECT(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
+    return () if found is None else labels_of(dict(found.labels))
 
 
 def _joined(services: list[Service]) -> Service:

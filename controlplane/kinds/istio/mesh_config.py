@@ -127,6 +127,48 @@ class ProxyConfig(Spec, frozen=True, forbid_unknown_fields=False):
     proxy_metadata: Mapping[str, str] = {}
 
 
+class Operator(Enum):
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+class Requirement(Spec, frozen=True):
+    key: str = ""
+    operator: Operator = Operator.IN
+    values: tuple[str, ...] = ()
+
+
+class NamespaceSelector(Spec, frozen=True):
+    """Labels of a Namespace, all of which must fit."""
+
+    match_labels: Mapping[str, str] = {}
+    match_expressions: tuple[Requirement, ...] = ()
+
+
+class EntryVisibility(Enum):
+    UNSPECIFIED = "UNSPECIFIED"
+    PUBLIC = "PUBLIC"
+    NAMESPACE = "NAMESPACE"
+    NONE = "NONE"
+
+
+class VisibilityRule(Spec, frozen=True):
+    namespace_selector: NamespaceSelector | None = None
+
+
+class VisibilityPolicy(Spec, frozen=True):
+    visibility: EntryVisibility = EntryVisibility.UNSPECIFIED
+    matching_rules: tuple[VisibilityRule, ...] = ()
+
+
+class ServiceEntryVisibility(Spec, frozen=True):
+    default_visibility: EntryVisibility = EntryVisibility.UNSPECIFIED
+    policies: tuple[VisibilityPolicy, ...] = ()
+    apply_to_sidecars: bool = False
+
+
 class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
     """Defaults are Istio's. Fields that bear on nothing we do are accepted and have no effect."""
 
@@ -150,6 +192,7 @@ class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
     default_inbound_http_retry_policy: HttpRetry | None = None
     default_traffic_policy: DefaultTrafficPolicy | None = None
     default_service_export_to: tuple[str, ...] = ()
+    service_entry_visibility: ServiceEntryVisibility | None = None
     default_virtual_service_export_to: tuple[str, ...] = ()
     default_destination_rule_export_to: tuple[str, ...] = ()
     path_normalization: PathNormalization = PathNormalization()

@@ -1,11 +1,20 @@
 """Which declaration of a host a client gets, which endpoints, and which rule governs it."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
+from controlplane.kinds.istio.mesh_config import EntryVisibility
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import NamespaceSelector
+from controlplane.kinds.istio.mesh_config import Operator
+from controlplane.kinds.istio.mesh_config import Requirement
+from controlplane.kinds.istio.mesh_config import ServiceEntryVisibility
+from controlplane.kinds.istio.mesh_config import VisibilityPolicy
+from controlplane.kinds.istio.mesh_config import VisibilityRule
 from controlplane.model.proxy import Client
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
@@ -17,6 +26,7 @@ from controlplane.queries.rules import viewpoint
 from controlplane.queries.services import service
 from tests.support.declared import Declared
 
+CAPPED = partial(ServiceEntryVisibility, apply_to_sidecars=True)
 EDGE = Namespace("edge")
 ROOT = Namespace("istio-system")
 
@@ -65,6 +75,65 @@ def seen(text: str, namespace: Namespace = EDGE, host: str = "api.partner.com") 
 )
 def test_visibility(text: str, namespace: str | None) -> None:
     assert seen(text) == namespace
+
+
+OPEN = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: one, labels: {entries: open}}
+---
+"""
+BY_LABEL = NamespaceSelector(match_labels={"entries": "open"})
+UNLABELLED = NamespaceSelector(
+    match_expressions=(Requirement(key="entries", operator=Operator.DOES_NOT_EXIST),)
+)
+
+
+def policy(visibility: EntryVisibility, *selectors: NamespaceSelector) -> VisibilityPolicy:
+    rules = tuple(VisibilityRule(namespace_selector=selector) for selector in selectors)
+    return VisibilityPolicy(visibility=visibility, matching_rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("settings", "namespace", "expected"),
+    [
+        (ServiceEntryVisibility(default_visibility=EntryVisibility.NONE), EDGE, "one"),
+        (CAPPED(default_visibility=EntryVisibility.NONE), EDGE, None),
+        (CAPPED(default_visibility=EntryVisibility.NAMESPACE), EDGE, None),
+        (CAPPED(default_visibility=EntryVisibility.NAMESPACE), Namespace("one"), "one"),
+        (CAPPED(), EDGE, "one"),
+        (
+            CAPPED(
+                default_visibility=EntryVisibility.NONE,
+                policies=(policy(EntryVisibility.PUBLIC, BY_LABEL),),
+            ),
+            EDGE,
+            "one",
+        ),
+        (CAPPED(policies=(policy(EntryVisibility.NONE, BY_LABEL, UNLABELLED),)), EDGE, "one"),
+        (CAPPED(policies=(policy(EntryVisibility.NONE),)), EDGE, None),
+    ],
+    ids=[
+        "for ambient meshes alone",
+        "nobody",
+        "its own namespace, not another",
+        "its own namespace",
+        "not said",
+        "a policy before the default",
+        "a policy wants all of its rules",
+        "a policy without rules takes all",
+    ],
+)
+def test_the_mesh_limits_who_sees_service_entries(
+    settings: ServiceEntryVisibility, namespace: Namespace, expected: str | None
+) -> None:
+    declared = Declared(
+        OPEN + entry("a", "one"), mesh=MeshConfig(service_entry_visibility=settings)
+    )
+
+    found = service(declared.graph, Host("api.partner.com"), namespace)
+
+    assert (None if found is None else found.namespace) == expected
 
 
 def test_a_sidecar_prefers_its_own_namespace() -> None:
