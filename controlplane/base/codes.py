@@ -1,8 +1,8 @@
 """The catalogue: every diagnostic has one permanent code, with its severity and what it does to
 its object.
 
-CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets,
-CP05xx what Envoy says, CP06xx operation. A code is never reused for another meaning.
+CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets.
+A code is never reused for another meaning.
 """
 
 from typing import Final
@@ -151,6 +151,3 @@ TLS_VERSIONS_EMPTY: Final = _warning("CP0414", "no TLS version is left")
 NAME_OF_OTHER_USE: Final = _dangling("CP0415", "a secret of such a name is read for another use")
 SECRET_ELSEWHERE: Final = _warning("CP0416", "the secret is in another namespace than the proxies")
 STAPLE_UNUSABLE: Final = _warning("CP0417", "the OCSP response is not one for the certificate")
-
-# What Envoy says
-REJECTED_BY_ENVOY: Final = _dangling("CP0501", "an Envoy rejected the resource")

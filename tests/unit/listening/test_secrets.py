@@ -183,6 +183,14 @@ def test_a_secret_that_envoy_or_clients_would_refuse_is_held_back(
     assert told(declared) == [code]
 
 
+def test_a_staple_that_is_no_ocsp_response_is_left_out() -> None:
+    entries = pair(SHOP) | {"tls.ocsp-staple": "x"}
+    declared = Declared(gateway(SIMPLE) + secret("c", entries), now=NOW)
+
+    assert list(served(declared)) == ["kubernetes://c"]
+    assert told(declared) == ["CP0417"]
+
+
 @pytest.mark.parametrize(("days", "warned"), [(31, None), (29, 30), (13, 14), (6, 7), (0.5, 1)])
 def test_a_certificate_that_ends_soon_is_warned_of_in_steps(
     days: float, warned: int | None

@@ -1,0 +1,34 @@
+"""The catalogue of diagnostics: permanent codes, each of them used and tested."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from controlplane.base import codes
+from controlplane.base.diagnostics import Code
+
+ROOT: Final = Path(__file__).parents[2]
+CATALOGUE: Final = {name: code for name, code in vars(codes).items() if isinstance(code, Code)}
+
+
+def text_of(folder: str, *patterns: str) -> str:
+    files = (file for pattern in patterns for file in sorted((ROOT / folder).rglob(pattern)))
+    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.name != "codes.py")
+
+
+def test_no_code_stands_for_two_things() -> None:
+    assert [
+        id_ for id_, count in Counter(c.id for c in CATALOGUE.values()).items() if count > 1
+    ] == []
+
+
+def test_every_code_is_reported_somewhere() -> None:
+    text = text_of("controlplane", "*.py")
+
+    assert [name for name in CATALOGUE if name not in text] == []
+
+
+def test_every_code_is_expected_by_a_test() -> None:
+    text = text_of("tests", "*.py", "*.yaml")
+
+    assert [code.id for code in CATALOGUE.values() if code.id not in text] == []
