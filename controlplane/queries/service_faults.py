@@ -131,8 +131,11 @@ def _report_shared_hosts(report: Report, graph: Graph, declared: Object[Any]) ->
 
 
 def _adds_all_ports(declared: Object[Any], own: Service) -> bool:
-    names = {port.name for port in own.ports}
-    return own.declared_by[0].kind != SERVICE and {p.name for p in declared.spec.ports} <= names
+    """Whether each port of an entry is one of the host's, and its endpoints are that port's."""
+    by_number = own.resolution.is_looked_up
+    there = {port.number if by_number else (port.number, port.name) for port in own.ports}
+    wanted = {p.number if by_number else (p.number, p.name) for p in declared.spec.ports}
+    return own.declared_by[0].kind != SERVICE and wanted <= there
 
 
 def _report_first(report: Report, at: Place, first: ObjectKey, what: str) -> None:
