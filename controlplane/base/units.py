@@ -46,11 +46,3 @@ def duration(text: str) -> timedelta | None:
     """A Go duration, to the microsecond; ``None`` when ``text`` is none."""
     length = nanoseconds(text)
     return None if length is None else timedelta(microseconds=length // 1_000)
-
-
-def duration_text(value: timedelta) -> str:
-    """``1.5s``, ``100ms``: the shortest usual way to write ``value``."""
-    micros = value // timedelta(microseconds=1)
-    if micros % 1_000_000 and abs(micros) < 1_000_000:
-        return f"{micros / 1_000:g}ms"
-    return f"{micros / 1_000_000:g}s"

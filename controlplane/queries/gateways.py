@@ -25,7 +25,6 @@ from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import Target
-from controlplane.model.proxy import labels_of
 from controlplane.model.server import Conflict
 from controlplane.model.server import Door
 from controlplane.model.server import Doors
@@ -65,11 +64,6 @@ def shape(client: Client) -> Shape:
 def gateways_by_label(gateway: Object[Gateway]) -> Iterator[tuple[tuple[str, str], ObjectKey]]:
     """Each Gateway under one label of its selector, or under none when it selects every proxy."""
     yield min(gateway.spec.selector.items(), default=_NO_LABEL), gateway.key
-
-
-@index(GATEWAY)
-def gateways_by_selector(gateway: Object[Gateway]) -> Iterator[tuple[Labels, ObjectKey]]:
-    yield labels_of(dict(gateway.spec.selector)), gateway.key
 
 
 @derived

@@ -1,10 +1,9 @@
-"""The state directory: keys, last accepted objects and history as small named blobs that only we
-may read.
+"""The state directory, which only we may enter: the keys of the authority, and what others keep in
+files of their own beside them.
 
-A blob's name is a path of any strings (``VirtualService/default/reviews``); on disk each part is
-one percent-encoded file name. A write is seen whole or not at all, also after a crash: a new file
-is synced, renamed over the old one, and its folder is synced. All of it may be deleted while
-nothing runs, at no more loss than history and identity.
+A key is seen whole or not at all, also after a crash: it is written beside its place, synced and
+linked there, and the folder is synced. All of it may be deleted while nothing runs, at no more loss
+than what was accepted and identity.
 """
 
 import os
@@ -18,14 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
-from urllib.parse import unquote
 
 from controlplane.base.errors import StateUnusable
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_NOTHING: Final = "~"
-"""Stands for an empty part of a name, such as the namespace of a cluster-wide object."""
 
 
 def default_path(environment: Mapping[str, str]) -> Path:
@@ -45,77 +40,36 @@ def default_path(environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A part of the state directory: blobs by name."""
+    """A folder of the state directory."""
 
     path: Path
 
-    def read(self, name: str) -> bytes | None:
-        """The blob; ``None`` when there is none."""
-        with _told(self.path):
-            try:
-                return self._file(name).read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-
-    def write(self, name: str, blob: bytes) -> None:
-        """Keep ``blob``; on return it is on the disk."""
-        with _told(self.path), self._written_beside(name, blob) as (new, target):
-            new.replace(target)
-
     def made_once(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """The blob, made first when there is none; of several processes that make it, one wins for
-        all.
+        """The file's content, made first when there is none; of several processes that make it, one
+        wins for all.
         """
+        file = self.path / name
         with _told(self.path):
-            if (kept := self.read(name)) is not None:
-                return kept
-            with self._written_beside(name, make()) as (new, target), suppress(FileExistsError):
-                target.hardlink_to(new)
-            return self._file(name).read_bytes()
-
-    def delete(self, name: str) -> None:
-        """Forget the blob, if there is one."""
-        with _told(self.path):
-            file = self._file(name)
-            with suppress(FileNotFoundError, NotADirectoryError):
-                file.unlink()
-                _sync_folder(file.parent)
-
-    def list(self) -> tuple[str, ...]:
-        """The names of all blobs, sorted."""
-        with _told(self.path):
-            return tuple(sorted(self._names(self.path, "")))
-
-    def _names(self, folder: Path, prefix: str) -> Iterator[str]:
-        for entry in os.scandir(folder) if folder.exists() else ():
-            if entry.name.startswith("."):
-                continue  # a write that a crash cut off; no blob's file name begins with a dot
-            name = prefix + _part(entry.name)
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._names(Path(entry.path), f"{name}/")
-            else:
-                yield name
-
-    def _file(self, name: str) -> Path:
-        return self.path.joinpath(*map(_file_name, name.split("/")))
+            with suppress(FileNotFoundError):
+                return file.read_bytes()
+            with self._written_beside(make()) as new, suppress(FileExistsError):
+                file.hardlink_to(new)
+            return file.read_bytes()
 
     @contextmanager
-    def _written_beside(self, name: str, blob: bytes) -> Iterator[tuple[Path, Path]]:
-        """A synced file with ``blob`` in the target's folder; gone afterwards if it was not
-        renamed.
-        """
-        target = self._file(name)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, new = tempfile.mkstemp(prefix=".", dir=target.parent)  # mode 0600
+    def _written_beside(self, content: bytes) -> Iterator[Path]:
+        """A synced file with ``content`` in the folder; its first name is gone afterwards."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, new = tempfile.mkstemp(prefix=".", dir=self.path)  # mode 0600
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(blob)
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            yield Path(new), target
+            yield Path(new)
         finally:
             Path(new).unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        _sync_folder(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,28 +102,6 @@ class StateDirectory:
     def authority(self) -> Area:
         """Keys and certificates of the mesh's authority."""
         return Area(self.path / "authority")
-
-    @property
-    def accepted(self) -> Area:
-        """The last accepted text of each object, by its key."""
-        return Area(self.path / "accepted")
-
-    @property
-    def history(self) -> Area:
-        """Past revisions."""
-        return Area(self.path / "history")
-
-
-def _file_name(part: str) -> str:
-    """``part`` as one file name; ``_part`` is the way back."""
-    if not part:
-        return _NOTHING
-    encoded = quote(part, safe="").replace("~", "%7E")
-    return f"%2E{encoded[1:]}" if encoded.startswith(".") else encoded
-
-
-def _part(file_name: str) -> str:
-    return "" if file_name == _NOTHING else unquote(file_name)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -183,17 +183,6 @@ def check_count(
         report.add(WRONG_SIZE, at, f"there are {len(items)} {noun}, {limit} is the most")
 
 
-def check_unique(report: Report, at: Place, items: Sequence[str], noun: str) -> None:
-    """``items`` stand in the list at ``at``; each must be there once."""
-    first: dict[str, int] = {}
-    for i, item in enumerate(items):
-        if item in first:
-            message = f'{noun} "{item}" stands at [{first[item]}] already'
-            report.add(NAME_TWICE, at / i, message)
-        else:
-            first[item] = i
-
-
 def check_export_to(
     report: Report, at: Place, export_to: Sequence[str], namespace: Namespace, *, hideable: bool
 ) -> None:

@@ -95,12 +95,12 @@ def test_an_expired_authority_is_told(tmp_path: Path) -> None:
 
 def test_a_broken_file_is_told_and_not_replaced(tmp_path: Path) -> None:
     area = StateDirectory.opened(tmp_path / "state").authority
-    area.write("ca.pem", b"not PEM")
+    area.made_once("ca.pem", lambda: b"not PEM")
 
     with pytest.raises(KeyUnusable, match="the kept authority holds no PEM certificate"):
         kept_authority(area, NOW)
 
-    assert area.read("ca.pem") == b"not PEM"
+    assert (area.path / "ca.pem").read_bytes() == b"not PEM"
 
 
 def test_a_plugged_in_authority_sends_what_leads_to_its_root() -> None:

@@ -43,7 +43,7 @@ def test_without_a_home_the_hint_names_the_option() -> None:
 
 def test_a_new_directory_is_for_its_owner_only(tmp_path: Path) -> None:
     state = StateDirectory.opened(tmp_path / "deep" / "state")
-    state.authority.write("key.pem", b"secret")
+    state.authority.made_once("key.pem", lambda: b"secret")
 
     assert mode(tmp_path / "deep" / "state") == 0o700
     assert mode(tmp_path / "deep" / "state" / "authority") == 0o700
@@ -71,39 +71,6 @@ def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
         StateDirectory.opened(path)
 
 
-def test_blobs_are_read_written_listed_and_deleted_by_name(tmp_path: Path) -> None:
-    accepted = StateDirectory.opened(tmp_path / "state").accepted
-    assert accepted.read("VirtualService/default/reviews") is None
-    assert accepted.list() == ()
-
-    accepted.write("VirtualService/default/reviews", b"one")
-    accepted.write("VirtualService/default/reviews", b"two")
-    accepted.write("Gateway/shop/edge", b"three")
-
-    assert accepted.read("VirtualService/default/reviews") == b"two"
-    assert accepted.list() == ("Gateway/shop/edge", "VirtualService/default/reviews")
-
-    accepted.delete("Gateway/shop/edge")
-    accepted.delete("Gateway/shop/edge")
-
-    assert accepted.list() == ("VirtualService/default/reviews",)
-    assert files(accepted.path) == ["VirtualService/default/reviews"]
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["Namespace//shop", "../../etc/passwd", ".", "..", "a~b", "~", "%2F", "ä", ".hidden", "x/./y"],
-)
-def test_any_name_stays_inside_and_comes_back(tmp_path: Path, name: str) -> None:
-    accepted = StateDirectory.opened(tmp_path / "state").accepted
-
-    accepted.write(name, b"here")
-
-    assert accepted.list() == (name,)
-    assert accepted.read(name) == b"here"
-    assert len(files(accepted.path)) == 1
-
-
 def test_what_is_made_once_stays(tmp_path: Path) -> None:
     made: list[str] = []
     area = StateDirectory.opened(tmp_path / "state").authority
@@ -128,9 +95,9 @@ def test_the_first_of_two_makers_wins(tmp_path: Path) -> None:
     assert files(area.path) == ["key.pem"]
 
 
-def test_a_write_that_was_cut_off_is_no_blob(tmp_path: Path) -> None:
-    area = StateDirectory.opened(tmp_path / "state").accepted
-    area.write("a", b"whole")
+def test_a_write_that_was_cut_off_is_no_key(tmp_path: Path) -> None:
+    area = StateDirectory.opened(tmp_path / "state").authority
+    area.path.mkdir(mode=0o700)
     (area.path / ".cut-off").write_bytes(b"ha")
 
-    assert area.list() == ("a",)
+    assert area.made_once("key.pem", lambda: b"whole") == b"whole"
