@@ -183,7 +183,7 @@ def test_a_mistake_is_shown_at_its_line_and_changes_nothing(up: Up, commands: li
 
     up.write("routes.yaml", ROUTES.replace("host:", "hots:"))
     shown = up.prints(r"^   hint: .*$")
-    up.write("routes.yaml", ROUTES.replace("blue", "green"))
+    up.write("routes.yaml", ROUTES.replace("blue", before))
     fixed = up.prints(r"^fixed CP0201: .*$")
 
     assert "routes.yaml, its objects stay as they were" in shown
