@@ -65,7 +65,7 @@ def rows(runs: list[dict[str, float]]) -> list[str]:
         verdict = "" if wanted is None else f"≤ {rounded(wanted)}"
         if wanted is not None:
             verdict += ", met" if median <= wanted else ", not met"
-        spread = f"{rounded(min(values))} – {rounded(max(values))}"
+        spread = f"{rounded(min(values))} to {rounded(max(values))}"
         lines.append(f"| {name} | {rounded(median)} | {spread} | {verdict} |")
     return lines
 
@@ -85,7 +85,7 @@ def main(count: int) -> None:
         print(f"{suite}: {title}", flush=True)
         table = rows([run(suite) for _ in range(count)])
         print("\n".join(table), flush=True)
-        head = "| figure | median | lowest – highest | goal |\n|---|---|---|---|"
+        head = "| figure | median | lowest to highest | goal |\n|---|---|---|---|"
         parts.append(f"### {title}\n\n{head}\n" + "\n".join(table))
     text = RESULTS.read_text()
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
