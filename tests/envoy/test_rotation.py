@@ -132,14 +132,12 @@ def test_no_request_fails_while_certificates_are_replaced(rotation: Rotation) ->
 
     with ThreadPoolExecutor(CLIENTS + 1) as executor:
         turning = executor.submit(rotation.turn_until, stop, leaves)
-        began = time.monotonic()
         list(executor.map(ask, range(1 + REQUESTS // PER_CONNECTION)))
-        took = time.monotonic() - began
         stop.set()
         turns = turning.result()
 
     assert failures == []
-    assert turns >= 0.8 * TURNS * took
+    assert turns >= REQUESTS // 50  # at 20 a second these requests see several hundred
     assert min(map(len, shown.values())) >= 30
 
     last = {name: ROOT.leaf(name) for name in NAMES}

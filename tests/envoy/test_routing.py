@@ -1,6 +1,5 @@
 """Requests through a real Envoy go where VirtualServices say, and are changed as they say."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -296,9 +295,8 @@ def test_direct_responses(shop: Mesh) -> None:
 def test_faults(shop: Mesh) -> None:
     assert _at(shop, "/abort").status == 503
 
-    before = time.monotonic()
     assert _at(shop, "/slow").status == 200
-    assert time.monotonic() - before > 0.3
+    assert sum(shop.gateway.stats("delays_injected").values()) == 1
 
 
 def test_preflights_are_answered_for_the_origins_that_may(shop: Mesh) -> None:

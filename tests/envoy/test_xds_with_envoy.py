@@ -196,11 +196,13 @@ class Rig:
         """The status of ``path``, and the body when it is 200."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
+            writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+        except OSError:  # a listener that goes resets what it has just taken
             return "refused"
-        writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-        writer.close()
+        if not head:
+            return "refused"
         status = head.split()[1].decode()
         return f"200 {body.decode()}" if status == "200" else status
 
