@@ -268,7 +268,7 @@ def _type_hint(wanted: str, value: object) -> str | None:
     if wanted == "text" and isinstance(value, bool):
         return "YAML reads y, n, yes, no, on and off as true or false: put the text in quotes"
     if wanted == "text" and isinstance(value, int | float):
-        return f'put it in quotes: "{value}"'
+        return "put it in quotes"  # not its value: 1.0 and 0777 are 1 and 511 by now
     if wanted == "a list" and value is not None:
         return "write each item on a line of its own that begins with a dash"
     return "leave out the quotes" if isinstance(value, str) and _fits(wanted, value) else None

@@ -60,7 +60,7 @@ def virtual_service(**rule: object) -> dict[str, object]:
         (
             {"match": [{"headers": {"x": {"exact": 1}}}]},
             "the number 1 stands where text was wanted",
-            'put it in quotes: "1"',
+            "put it in quotes",
         ),
         (
             {"match": {"uri": {"prefix": "/"}}},
