@@ -96,12 +96,13 @@ class Door:
 class Conflict:
     """A server that is left out on a proxy because an earlier one holds what it claims.
 
-    ``claim`` says what: ``host "shop.example.com" on port 8443``.
+    ``claim`` says what: ``host "shop.example.com" on port 8443``; ``hint`` is the way out of it.
     """
 
     loser: Server
     winner: Server
     claim: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

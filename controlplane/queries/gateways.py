@@ -168,6 +168,7 @@ def _tell(report: Report, found: Doors) -> None:
             conflict.loser.place,
             f"{_spoken(conflict.loser)} is not served: {_spoken(conflict.winner)} comes first and "
             f"has {conflict.claim}",
+            hint=conflict.hint,
             related=_winner(conflict),
         )
     for beside in found.shared:

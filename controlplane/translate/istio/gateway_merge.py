@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Final
 
 from controlplane.base.names import PortNumber
 from controlplane.model.gateway import HttpServer
@@ -28,6 +29,8 @@ from controlplane.model.server import PassMeshTls
 from controlplane.model.server import PassTls
 from controlplane.model.server import Server
 from controlplane.model.server import ServeRequests
+
+_LEAVE_HOST: Final = "take the host from one of the two"
 
 ResolvePort = Callable[[PortNumber], PortNumber]
 """From the port a Gateway declares to the one the proxy opens."""
@@ -175,7 +178,7 @@ def _refused_by_envoy(door: _OpenDoor, server: Server) -> Conflict | None:
     taken = [h for h in _bare_hosts(server) if h in door.ended] if server.tls is not None else []
     if taken:
         claim = f'host "{taken[0]}" on port {door.address.port}'
-        return Conflict(loser=server, winner=door.ended[taken[0]], claim=claim)
+        return Conflict(loser=server, winner=door.ended[taken[0]], claim=claim, hint=_LEAVE_HOST)
     if door.takes_any_name is None or not _takes_any_name(server):
         return None
     if door.takes_any_name.routes_plain_requests and server.routes_plain_requests:
@@ -189,11 +192,12 @@ def _settled_host(door: _OpenDoor, server: Server) -> Conflict | None:
     if not taken:
         return None
     claim = f'host "{taken[0].host}" on port {door.address.port}'
-    return Conflict(loser=server, winner=door.settled[taken[0]], claim=claim)
+    return Conflict(loser=server, winner=door.settled[taken[0]], claim=claim, hint=_LEAVE_HOST)
 
 
 def _lost(door: _OpenDoor, server: Server, winner: Server) -> Conflict:
-    return Conflict(loser=server, winner=winner, claim=f"port {door.address.port}")
+    claim = f"port {door.address.port}"
+    return Conflict(loser=server, winner=winner, claim=claim, hint="give it another port")
 
 
 def _table_conflict(tables: dict[str, Server], door: _OpenDoor, server: Server) -> Conflict | None:
@@ -204,7 +208,8 @@ def _table_conflict(tables: dict[str, Server], door: _OpenDoor, server: Server) 
     holder = tables.setdefault(name, server)
     if holder is server:
         return None
-    return Conflict(loser=server, winner=holder, claim=f'port name "{server.port_name}"')
+    claim = f'port name "{server.port_name}"'
+    return Conflict(loser=server, winner=holder, claim=claim, hint="give its port another name")
 
 
 def _enter(door: _OpenDoor, server: Server) -> None:

@@ -202,6 +202,7 @@ def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written
     found = doors(declared.graph, INGRESS_SHAPE)
 
     assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/b", "apps/a")]
+    assert [c.hint for c in found.conflicts] == ["give it another port"]
     assert list(declared.listeners()) == []
     assert "CP0310 Gateway/apps/b.spec.servers[0]" in declared.told()
 
