@@ -14,6 +14,7 @@ from typing import Final
 from controlplane.base.codes import CANNOT_WORK
 from controlplane.base.codes import DEPRECATED
 from controlplane.base.codes import FIELDS_EXCLUDE
+from controlplane.base.codes import MISSING_FIELD
 from controlplane.base.codes import NAME_TWICE
 from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import REGEX_REFUSED
@@ -55,6 +56,9 @@ class About:
 
 def check_host(report: Report, at: Place, host: str) -> bool:
     """A host name, an asterisk allowed in its first label."""
+    if not host:
+        report.add(MISSING_FIELD, at, "there is no host")
+        return False
     return _told(report, at, host, names.wildcard_fault(host))
 
 
@@ -94,8 +98,10 @@ def check_selector(report: Report, at: Place, labels: Mapping[str, str], limit: 
 
 
 def check_port(report: Report, at: Place, number: int) -> None:
+    """``number`` is 0 also where it was left out."""
     if not 1 <= number <= PORT_LIMIT:
-        report.add(VALUE_OUT_OF_RANGE, at, f"port {number} is not between 1 and {PORT_LIMIT}")
+        what = f"port {number} is" if number else "the port's number is 0 or left out,"
+        report.add(VALUE_OUT_OF_RANGE, at, f"{what} not between 1 and {PORT_LIMIT}")
 
 
 def check_selected_port(report: Report, at: Place, port: PortSelector | None) -> None:

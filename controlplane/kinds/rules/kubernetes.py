@@ -216,5 +216,8 @@ def _is_port_name(name: str) -> bool:
 
 
 def _unknown(report: Report, at: Place, value: str, known: Sequence[str]) -> None:
-    code = UNKNOWN_VALUE if value else MISSING_FIELD
-    report.add(code, at, f'"{value}" is not one of {", ".join(known)}')
+    choice = ", ".join(known)
+    if value:
+        report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {choice}')
+    else:
+        report.add(MISSING_FIELD, at, f"one of {choice} is needed")

@@ -93,6 +93,16 @@ def virtual_service(**rule: object) -> dict[str, object]:
             None,
         ),
         (
+            {"mirror": {}},
+            "there is no host",
+            None,
+        ),
+        (
+            {"mirror": {"host": "a", "port": {}}},
+            "the port's number is 0 or left out, not between 1 and 65535",
+            None,
+        ),
+        (
             {"match": [{"port": 70000}]},
             "port 70000 is not between 1 and 65535",
             None,
