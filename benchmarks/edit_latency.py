@@ -63,15 +63,27 @@ def process(*command: str) -> Iterator[subprocess.Popen[bytes]]:
 @contextmanager
 def gateway(folder: Path, services: int) -> Iterator[int]:
     """A control plane and an Envoy that serve a mesh of ``services``; gives the gateway's port."""
-    config, state = folder / "config", folder / "state"
-    state.mkdir(mode=0o700)
-    port, xds, admin, envoy_admin = (free_port() for _ in range(4))
+    config, port = folder / "config", free_port()
     mesh.write(config, services)
     (config / "gateway.yaml").write_text(mesh.gateway(port))
     (config / "000/route-50.yaml").write_text(mesh.answer(50))
+    with served(folder):
+        until_answered(port, "/answer", 200, HOST)
+        yield port
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[int]:
+    """A control plane that serves the files in ``config``, and an Envoy; gives the port of the
+    control plane's admin interface.
+    """
+    state = folder / "state"
+    state.mkdir(mode=0o700)
+    xds, admin, envoy_admin = (free_port() for _ in range(3))
     controlplane = [sys.executable, "-m", "controlplane"]
     common = ["--xds", f"127.0.0.1:{xds}", "--state", str(state)]
-    serve = ["serve", "--config", str(config), "--admin", f"127.0.0.1:{admin}", *common]
+    config = ["--config", str(folder / "config")]
+    serve = ["serve", *config, "--admin", f"127.0.0.1:{admin}", *common]
     node = ["gateway", "ingressgateway", "--namespace", "istio-system"]
     bootstrap = ["bootstrap", *node, "--label", "istio=ingressgateway", *common]
     bootstrap += ["--admin", f"127.0.0.1:{envoy_admin}"]
@@ -82,8 +94,7 @@ def gateway(folder: Path, services: int) -> Iterator[int]:
         (folder / "bootstrap.json").write_bytes(made.stdout)
         options = ["--use-dynamic-base-id", "--disable-hot-restart", "--concurrency", "1"]
         with process(envoy, "-c", str(folder / "bootstrap.json"), *options, "-l", "error"):
-            until_answered(port, "/answer", 200, HOST)
-            yield port
+            yield admin
 
 
 def question(connection: http.client.HTTPConnection) -> int:
