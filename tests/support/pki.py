@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization import NoEncryption
 from cryptography.hazmat.primitives.serialization import PrivateFormat
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -115,6 +116,21 @@ class Authority:
                 .build()
             )
         return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+    def staple(self, leaf: Leaf) -> bytes:
+        """An OCSP response that vouches for ``leaf``."""
+        builder = ocsp.OCSPResponseBuilder().add_response(
+            cert=x509.load_pem_x509_certificate(leaf.certificate.encode()),
+            issuer=self._certificate,
+            algorithm=hashes.SHA256(),
+            cert_status=ocsp.OCSPCertStatus.GOOD,
+            this_update=self._now,
+            next_update=self._now + DAY,
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, self._certificate)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.DER)
 
     def _signed(
         self,

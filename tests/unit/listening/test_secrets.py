@@ -1,5 +1,6 @@
 """Which secrets are served, and what is said of those that are not."""
 
+from base64 import b64encode
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -120,6 +121,11 @@ def test_a_certificate_and_its_key_are_found_in_either_form(entries: dict[str, s
             None,
             id="a secret of its own without one hides the other",
         ),
+        pytest.param(
+            secret("c", pair(SHOP) | {"ca.crt": OTHER.certificate, "cacert": ROOT.pem}),
+            ROOT.pem,
+            id="under the generic name first",
+        ),
         pytest.param(secret("c", pair(SHOP)), None, id="nowhere"),
     ],
 )
@@ -136,14 +142,30 @@ def test_authorities_are_looked_for_in_a_secret_of_their_own_first(
         assert context.trusted_ca.inline_bytes.decode() == authority
 
 
-def test_a_revocation_list_goes_with_the_authorities() -> None:
+@pytest.mark.parametrize(("authority", "revocation"), [("ca.crt", "ca.crl"), ("cacert", "crl")])
+def test_a_revocation_list_goes_with_the_authorities(authority: str, revocation: str) -> None:
     revoked = ROOT.revocation(OTHER)
-    entries = pair(SHOP) | {"ca.crt": ROOT.pem, "ca.crl": revoked}
+    entries = pair(SHOP) | {authority: ROOT.pem, revocation: revoked}
 
     found = served(Declared(gateway(MUTUAL) + secret("c", entries), now=NOW))
 
     context = found["kubernetes://c-cacert"].validation_context
     assert context.crl.inline_bytes.decode() == revoked
+
+
+@pytest.mark.parametrize("entry", ["cacert", "ca.crt"])
+def test_authorities_may_be_in_a_config_map_of_any_namespace(entry: str) -> None:
+    lines = "".join(f"    {line}\n" for line in ROOT.pem.splitlines())
+    roots = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: roots, namespace: far}\n"
+        f"data:\n  {entry}: |\n{lines}---\n"
+    )
+    tls = f"{MUTUAL}, caCertCredentialName: 'configmap://far/roots-cacert'"
+
+    found = served(Declared(gateway(tls) + roots + secret("c", pair(SHOP)), now=NOW))
+
+    context = found["configmap://far/roots-cacert"].validation_context
+    assert context.trusted_ca.inline_bytes.decode() == ROOT.pem
 
 
 SMALL = ROOT.leaf("a.com", key=rsa.generate_private_key(65537, 1024))
@@ -181,6 +203,16 @@ def test_a_secret_that_envoy_or_clients_would_refuse_is_held_back(
 
     assert list(served(declared)) == ["kubernetes://good"]
     assert told(declared) == [code]
+
+
+def test_a_staple_goes_with_its_certificate() -> None:
+    staple = ROOT.staple(SHOP)
+    stapled = f"  tls.ocsp-staple: {b64encode(staple).decode()}\n---\n"
+    text = secret("c", pair(SHOP)).replace("---\n", stapled)
+
+    found = served(Declared(gateway(SIMPLE) + text, now=NOW))
+
+    assert found["kubernetes://c"].tls_certificate.ocsp_staple.inline_bytes == staple
 
 
 def test_a_staple_that_is_no_ocsp_response_is_left_out() -> None:

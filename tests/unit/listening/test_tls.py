@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import MeshTls
 from tests.support.declared import Declared
 
 GATEWAY = """
@@ -16,13 +18,23 @@ spec:
     hosts: [a.com]
     tls: {%s}
 """
+STREAM = """
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: stream, namespace: apps}
+spec: {hosts: [a.com], gateways: [gw], tcp: [{route: [{destination: {host: x}}]}]}
+"""
 SPKI = "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek="
 HASH = "a2" * 32
 
 
-def context_of(tls: str) -> tuple[dict[str, Any], set[str]]:
+def context_of(
+    tls: str, *, protocol: str = "HTTPS", mesh: MeshConfig | None = None
+) -> tuple[dict[str, Any], set[str]]:
     """The TLS context that comes out, and the codes of what is said of it."""
-    declared = Declared(GATEWAY % tls)
+    text = GATEWAY % tls
+    declared = Declared(text.replace("HTTPS}", f"{protocol}}}") + STREAM, mesh=mesh)
     (listener,) = declared.listeners().values()
     (chain,) = listener["filter_chains"]
     return chain["transport_socket"]["typed_config"], {t.split()[0] for t in declared.told()}
@@ -76,6 +88,13 @@ def certificates(context: dict[str, Any]) -> list[str]:
             "file-root:/ca~/crl",
             True,
         ),
+        (
+            "mode: SIMPLE, tlsCertificates: [{serverCertificate: /c, privateKey: /k}, "
+            "{serverCertificate: /d, privateKey: /l}]",
+            ["file-cert:/c~/k", "file-cert:/d~/l"],
+            None,
+            False,
+        ),
     ],
 )
 def test_a_mode_names_its_secrets(
@@ -123,6 +142,92 @@ def test_versions_and_ciphers_are_those_that_envoy_takes(
 
     assert context["common_tls_context"].get("tls_params") == parameters
     assert told & {"CP0413", "CP0414"} == codes
+
+
+MESH = MeshConfig(
+    tls_defaults=MeshTls(
+        min_protocol_version="TLSV1_3",
+        cipher_suites=("AES128-SHA", "NONSENSE"),
+        ecdh_curves=("P-256", "P-224"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("tls", "parameters"),
+    [
+        (
+            "mode: SIMPLE, credentialName: c",
+            {
+                "tls_minimum_protocol_version": "TLSv1_3",
+                "cipher_suites": ["AES128-SHA"],
+                "ecdh_curves": ["P-256"],
+            },
+        ),
+        (
+            "mode: MUTUAL, credentialName: c, minProtocolVersion: TLSV1_2,"
+            " cipherSuites: [AES256-SHA], ecdhCurves: [X25519]",
+            {
+                "tls_minimum_protocol_version": "TLSv1_2",
+                "cipher_suites": ["AES256-SHA"],
+                "ecdh_curves": ["X25519"],
+            },
+        ),
+        ("mode: ISTIO_MUTUAL, minProtocolVersion: TLSV1_2, cipherSuites: [AES256-SHA]", None),
+    ],
+    ids=["the mesh's", "the server's before the mesh's", "none for the mesh's own TLS"],
+)
+def test_the_mesh_says_versions_and_ciphers_that_a_server_does_not(
+    tls: str, parameters: dict[str, Any] | None
+) -> None:
+    context, _ = context_of(tls, mesh=MESH)
+
+    assert context["common_tls_context"].get("tls_params") == parameters
+
+
+@pytest.mark.parametrize(
+    ("tls", "protocol", "offered"),
+    [
+        ("mode: SIMPLE, credentialName: c", "HTTPS", ["h2", "http/1.1"]),
+        ("mode: SIMPLE, credentialName: c", "TLS", ["h2", "http/1.1"]),
+        ("mode: ISTIO_MUTUAL", "HTTPS", ["h2", "http/1.1"]),
+        ("mode: ISTIO_MUTUAL", "TLS", ["istio-peer-exchange", "h2", "http/1.1"]),
+    ],
+)
+def test_what_a_server_offers(tls: str, protocol: str, offered: list[str]) -> None:
+    context, _ = context_of(tls, protocol=protocol)
+
+    assert context["common_tls_context"]["alpn_protocols"] == offered
+
+
+def test_names_are_demanded_of_clients_in_the_mesh_too() -> None:
+    context, _ = context_of("mode: ISTIO_MUTUAL, subjectAltNames: [x]")
+
+    validation = context["common_tls_context"]["combined_validation_context"]
+    assert validation["default_validation_context"] == {"match_subject_alt_names": [{"exact": "x"}]}
+
+
+def test_pins_mean_nothing_where_certificates_come_from_files() -> None:
+    files = "serverCertificate: /c, privateKey: /k, caCertificates: /ca"
+    context, told = context_of(f"mode: MUTUAL, {files}, verifyCertificateHash: [{HASH}]")
+
+    validation = context["common_tls_context"]["combined_validation_context"]
+    assert validation["default_validation_context"] == {}
+    assert "CP0210" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "waits_for"),
+    [("c", None), ("'builtin://'", "0s")],
+    ids=["a secret that may never come", "the proxy's own"],
+)
+def test_envoy_waits_a_while_for_secrets_that_may_be_missing(
+    name: str, waits_for: str | None
+) -> None:
+    context, _ = context_of(f"mode: SIMPLE, credentialName: {name}")
+
+    (source,) = context["common_tls_context"]["tls_certificate_sds_secret_configs"]
+    assert source["sds_config"].get("initial_fetch_timeout") == waits_for
 
 
 @pytest.mark.parametrize(
