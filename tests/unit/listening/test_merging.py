@@ -1,7 +1,11 @@
 """Who shares a port and who loses it, when several servers claim it."""
 
+from dataclasses import replace
+
 import pytest
 
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Target
 from controlplane.queries.gateways import Shape
 from controlplane.queries.gateways import doors
 from controlplane.queries.gateways import outlines
@@ -250,3 +254,73 @@ def test_a_host_says_which_namespaces_may_route_it(
     (outline,) = outlines(Declared(gateway("gw", server("HTTP", host))).graph, INGRESS)
 
     assert [(h.host, h.namespace) for h in outline.servers[0].hosts] == expected
+
+
+@pytest.mark.parametrize(
+    ("bind", "port", "name", "table"),
+    [
+        ("127.0.0.8", 80, "127.0.0.8_80", "http.80.127.0.0.8"),
+        ('"2001:db8::7"', 80, "2001:db8::7_80", "http.80.2001:db8::7"),
+        ('"unix:///run/a"', 0, "unix:///run/a_0", "http.0.unix:///run/a"),
+    ],
+)
+def test_a_server_listens_where_it_says(bind: str, port: int, name: str, table: str) -> None:
+    declared = Declared(gateway("gw", server("HTTP", port=port, bind=bind)))
+
+    found = declared.listeners()
+
+    assert list(found) == [name]
+    address = found[name]["address"]
+    spoken = address.get("socket_address", {}).get("address") or address["pipe"]["path"]
+    assert spoken == bind.strip('"').removeprefix("unix://")
+    assert [o.name for o in outlines(declared.graph, INGRESS)] == [table]
+
+
+def test_a_proxy_without_ipv4_listens_at_every_address_of_ipv6() -> None:
+    declared = Declared(gateway("gw", server("HTTP")))
+
+    assert list(declared.listeners(replace(INGRESS, families=frozenset({IpFamily.IPV6})))) == [
+        "::_80"
+    ]
+
+
+def test_a_proxy_without_rights_opens_no_low_ports_unless_a_service_maps_them() -> None:
+    declared = Declared(gateway("gw", server("HTTP"), server("HTTP", port=8080)))
+    unprivileged = replace(INGRESS, metadata=(("UNPRIVILEGED_POD", "true"),))
+    behind = replace(unprivileged, targets=(Target("gw.apps.svc.cluster.local", 80, 8081),))
+
+    assert list(declared.listeners(unprivileged)) == ["0.0.0.0_8080"]
+    assert list(declared.listeners(behind)) == ["0.0.0.0_8080", "0.0.0.0_8081"]
+
+
+def test_any_host_among_others_takes_every_name() -> None:
+    declared = Declared(gateway("gw", server("HTTPS", 'a.com", "*')))
+
+    (listener,) = declared.listeners().values()
+
+    assert "filter_chain_match" not in listener["filter_chains"][0]
+
+
+@pytest.mark.parametrize("protocol", ["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "http"])
+def test_every_protocol_of_the_http_family_is_routed_by_the_ports_table(protocol: str) -> None:
+    (outline,) = outlines(Declared(gateway("gw", server(protocol))).graph, INGRESS)
+
+    assert outline.name == "http.80"
+
+
+def test_of_gateways_the_oldest_keeps_the_port_whatever_its_name() -> None:
+    def created(text: str, year: int) -> str:
+        return text.replace(
+            "namespace: apps}", f"namespace: apps, creationTimestamp: '{year}-01-01T00:00:00Z'}}"
+        )
+
+    old, new = gateway("b", server("HTTP")), gateway("a", server("TCP"))
+    declared = Declared(created(new, 2025) + created(old, 2024))
+
+    found = doors(declared.graph, INGRESS_SHAPE)
+
+    assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/a", "apps/b")]
+
+
+def test_a_listener_without_any_chain_is_none() -> None:
+    assert Declared(gateway("gw", server("PASS"))).listeners() == {}

@@ -1,9 +1,12 @@
 """``tcp`` and ``tls`` rules of VirtualServices behind a gateway's servers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 
 GATEWAY = """
@@ -57,6 +60,9 @@ def cluster(host: str) -> str:
         (f"tcp: [{{match: [{{gateways: [other]}}], route: [{to('x')}]}}]", None),
         (f"tcp: [{{match: [{{gateways: [apps/gw]}}], route: [{to('x')}]}}]", "x"),
         (f"tcp: [{{match: [{{destinationSubnets: [10.0.0.0/8]}}], route: [{to('x')}]}}]", "x"),
+        (f"tcp: [{{match: [{{sourceLabels: {{a: b}}}}], route: [{to('x')}]}}]", "x"),
+        (f"tcp: [{{match: [{{sourceNamespace: other}}], route: [{to('x')}]}}]", "x"),
+        (f"tcp: [{{match: [{{sourceSubnet: 10.0.0.0/8}}], route: [{to('x')}]}}]", "x"),
         (
             f"tcp: [{{match: [{{port: 1}}], route: [{to('x')}]}}, {{route: [{to('w')}]}}, "
             f"{{route: [{to('z')}]}}]",
@@ -254,3 +260,129 @@ def test_a_sni_that_envoy_would_refuse_is_left_out_and_never_becomes_any() -> No
     assert [(s["server_names"], s["cluster"]) for s in streams(declared)] == [
         (["b.com"], cluster("x"))
     ]
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "MONGO", "REDIS", "MYSQL"])
+def test_every_protocol_that_is_not_http_is_a_stream(protocol: str) -> None:
+    gateway = GATEWAY % TCP.replace("protocol: TCP", f"protocol: {protocol}")
+
+    found = streams(Declared(gateway + service(f"tcp: [{{route: [{to('x')}]}}]")))
+
+    assert [s["cluster"] for s in found] == [cluster("x")]
+
+
+def test_a_stream_server_admits_virtual_services_whose_hosts_meet_its_own() -> None:
+    rules = f"tcp: [{{route: [{to('x')}]}}]"
+    met, missed = TCP.replace("'*'", "'a.com'"), TCP.replace("'*'", "'team/*'")
+
+    assert streams(Declared(GATEWAY % met + service(rules)))
+    assert streams(Declared(GATEWAY % met + service(rules, hosts="[b.com]"))) == []
+    assert streams(Declared(GATEWAY % missed + service(rules))) == []
+
+
+def test_the_proxy_says_how_long_streams_idle_where_no_rule_does() -> None:
+    declared = Declared(GATEWAY % TCP + service(f"tcp: [{{route: [{to('x')}]}}]"))
+    patient = replace(INGRESS, metadata=(("IDLE_TIMEOUT", "90s"),))
+
+    (listener,) = declared.listeners(patient).values()
+
+    proxy = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    assert proxy["idle_timeout"] == "90s"
+
+
+def test_streams_are_logged_as_requests_are() -> None:
+    declared = Declared(
+        GATEWAY % TCP + service(f"tcp: [{{route: [{to('x')}]}}]"),
+        mesh=MeshConfig(access_log_file="/dev/stdout"),
+    )
+
+    (stream,) = streams(declared)
+
+    assert [log["typed_config"]["path"] for log in stream["access_log"]] == ["/dev/stdout"]
+
+
+@pytest.mark.parametrize(
+    ("tunnel", "expected"),
+    [
+        (
+            "{targetHost: db.org, targetPort: 5432}",
+            {"hostname": "db.org:5432"},
+        ),
+        (
+            "{protocol: POST, targetHost: db.org, targetPort: 5432}",
+            {"hostname": "db.org:5432", "use_post": True},
+        ),
+    ],
+)
+def test_a_stream_may_be_carried_through_an_http_proxy(
+    tunnel: str, expected: dict[str, Any]
+) -> None:
+    rule = f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: x, namespace: apps}}
+spec: {{host: x, trafficPolicy: {{tunnel: {tunnel}}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: x, namespace: apps}}
+spec: {{ports: [{{name: tcp, port: 1}}]}}
+"""
+    (stream,) = streams(Declared(GATEWAY % TCP + service(f"tcp: [{{route: [{to('x')}]}}]") + rule))
+
+    assert stream["tunneling_config"] == expected
+
+
+def test_the_meshs_own_tls_passes_by_its_sni_to_every_port_and_subset_inside_the_mesh() -> None:
+    server = (
+        "{port: {number: 15443, name: tls, protocol: TLS},"
+        " hosts: ['*.local'], tls: {mode: AUTO_PASSTHROUGH}}"
+    )
+    services = """
+apiVersion: v1
+kind: Service
+metadata: {name: x, namespace: apps}
+spec: {ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: x, namespace: apps}
+spec: {host: x, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: outside, namespace: apps}
+spec:
+  hosts: [outside.local]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: DNS
+  location: MESH_EXTERNAL
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: elsewhere, namespace: apps}
+spec:
+  hosts: [elsewhere.org]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  location: MESH_INTERNAL
+---
+"""
+    declared = Declared(GATEWAY % server + services)
+
+    found = {s["cluster"]: s["server_names"] for s in streams(declared)}
+
+    plain = "outbound_.80_._.x.apps.svc.cluster.local"
+    subset = "outbound_.80_.v1_.x.apps.svc.cluster.local"
+    assert found == {plain: [plain], subset: [subset]}
+    assert streams(declared)[0]["application_protocols"] == [
+        "istio",
+        "istio-peer-exchange",
+        "istio-http/1.0",
+        "istio-http/1.1",
+        "istio-h2",
+    ]
+    clusters = declared.clusters()
+    assert plain in clusters
+    assert "transport_socket" not in clusters[plain]
+    assert "transport_socket_matches" not in clusters[plain]

@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 
+from controlplane.kinds.istio.mesh_config import Enabling
+from controlplane.kinds.istio.mesh_config import HeaderSwitch
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import ProxyConfig
+from controlplane.kinds.istio.mesh_config import ProxyHeaders
 from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.translate.istio.http_retry import retry_on
 from tests.support.declared import Declared
@@ -12,6 +17,7 @@ from tests.support.routes import GATEWAY
 from tests.support.routes import SERVICES
 from tests.support.routes import route
 from tests.support.routes import routes
+from tests.support.routes import table
 from tests.support.routes import virtual_service
 
 TO_SHOP = "route: [{destination: {host: shop}}]"
@@ -199,6 +205,7 @@ def test_headers_are_removed_then_set_then_added_the_destinations_last() -> None
         ("mirror: {host: reviews}, mirrorPercentage: {value: 12.5}", [125_000]),
         ("mirror: {host: reviews}, mirrorPercentage: {value: 0}", []),
         ("mirror: {host: reviews}, mirrorPercent: 50", [500_000]),
+        ("mirror: {host: reviews}, mirrorPercentage: {value: 0.0001}", [1]),
         (
             "mirrors: [{destination: {host: reviews}}, {destination: {host: shop},"
             " percentage: {value: 1}}]",
@@ -316,3 +323,200 @@ def test_cors_says_only_what_the_user_said() -> None:
         "filter_enabled": {"default_value": {"numerator": 1000000, "denominator": "MILLION"}},
         "forward_not_matching_preflights": False,
     }
+
+
+def test_cors_tells_every_list_that_the_user_gave() -> None:
+    policy = (
+        "{allowOrigins: [{prefix: https://a}], allowHeaders: [x-a, x-b],"
+        " exposeHeaders: [x-c, x-d], allowMethods: ['*'], unmatchedPreflights: FORWARD}"
+    )
+    found = route(f"{{corsPolicy: {policy}, {TO_SHOP}}}")["typed_per_filter_config"]
+    cors = found["envoy.filters.http.cors"]
+
+    assert cors["allow_origin_string_match"] == [{"prefix": "https://a"}]
+    assert cors["allow_headers"] == "x-a,x-b"
+    assert cors["expose_headers"] == "x-c,x-d"
+    assert cors["allow_methods"] == "*"
+    assert cors["forward_not_matching_preflights"] is True
+
+
+@pytest.mark.parametrize(
+    ("policy", "origins"),
+    [
+        ("{allowOrigin: [https://a, '*']}", [{"exact": "https://a"}, {"exact": "*"}]),
+        (
+            "{allowOrigin: [https://a], allowOrigins: [{exact: https://b}]}",
+            [{"exact": "https://b"}],
+        ),
+    ],
+    ids=["the deprecated list", "the list that took its place wins"],
+)
+def test_origins_in_two_spellings(policy: str, origins: list[dict[str, str]]) -> None:
+    found = route(f"{{corsPolicy: {policy}, {TO_SHOP}}}")["typed_per_filter_config"]
+
+    assert found["envoy.filters.http.cors"]["allow_origin_string_match"] == origins
+
+
+def test_headers_and_the_host_of_one_of_several_destinations_are_its_own() -> None:
+    first = (
+        "{destination: {host: shop}, weight: 1, headers: {"
+        "request: {set: {host: a.internal, x: '1'}, remove: [v]},"
+        " response: {add: {z: '2'}, remove: [w]}}}"
+    )
+    found = route(f"{{route: [{first}, {{destination: {{host: reviews}}, weight: 1}}]}}")
+
+    shop, reviews = found["route"]["weighted_clusters"]["clusters"]
+    assert shop["host_rewrite_literal"] == "a.internal"
+    assert [put["header"] for put in shop["request_headers_to_add"]] == [{"key": "x", "value": "1"}]
+    assert shop["request_headers_to_remove"] == ["v"]
+    assert [p["header"] for p in shop["response_headers_to_add"]] == [{"key": "z", "value": "2"}]
+    assert shop["response_headers_to_remove"] == ["w"]
+    assert reviews == {"name": REVIEWS, "weight": 1}
+    assert "request_headers_to_add" not in found
+    assert found["decorator"] == {"operation": "shop:8080/*"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "host"),
+    [
+        ("rewrite: {authority: a}, route: [{destination: {host: shop}, %s}]", "a"),
+        ("headers: {request: {add: {':authority': a}}}, route: [{destination: {host: shop}}]", "a"),
+        ("route: [{destination: {host: shop}, %s}]", "own"),
+    ],
+    ids=["the rule's rewrite first", "a header that is added", "a single destination's own"],
+)
+def test_whose_host_is_sent(rule: str, host: str) -> None:
+    own = "headers: {request: {set: {host: own}}}"
+    found = route(f"{{{rule.replace('%s', own)}}}")
+
+    assert found["route"]["host_rewrite_literal"] == host
+
+
+def test_responses_are_changed_the_destinations_headers_last() -> None:
+    found = route(
+        "{headers: {response: {set: {a: '1'}, remove: [b]}},"
+        " route: [{destination: {host: shop}, headers: {response: {add: {c: '2'}, remove: [d]}}}]}"
+    )
+
+    assert [put["header"]["key"] for put in found["response_headers_to_add"]] == ["a", "c"]
+    assert found["response_headers_to_remove"] == ["b", "d"]
+
+
+HASHED = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: shop, namespace: default}
+spec:
+  host: shop
+  trafficPolicy:
+    loadBalancer: {consistentHash: {httpHeaderName: top}}
+    portLevelSettings:
+    - {port: {number: 80}, loadBalancer: {consistentHash: {httpHeaderName: port}}}
+  subsets:
+  - {name: plain}
+  - name: own
+    trafficPolicy:
+      loadBalancer: {consistentHash: {httpHeaderName: subset}}
+      portLevelSettings:
+      - {port: {number: 80}, loadBalancer: {consistentHash: {httpHeaderName: subset-port}}}
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("destination", "header"),
+    [
+        ("{host: shop}", "top"),
+        ("{host: shop, port: {number: 80}}", "port"),
+        ("{host: shop, subset: plain}", "top"),
+        ("{host: shop, subset: plain, port: {number: 80}}", "port"),
+        ("{host: shop, subset: own}", "subset"),
+        ("{host: shop, subset: own, port: {number: 80}}", "subset-port"),
+    ],
+)
+def test_the_most_specific_policy_says_what_pins_requests(destination: str, header: str) -> None:
+    rules = virtual_service(f"[{{route: [{{destination: {destination}}}]}}]")
+    (found,) = routes(Declared(GATEWAY + SERVICES + rules + HASHED))
+
+    assert found["route"]["hash_policy"] == [{"header": {"header_name": header}}]
+
+
+def test_pinned_requests_are_retried_at_their_endpoint_unless_they_are_divided() -> None:
+    single = "{match: [{uri: {prefix: /a}}], route: [{destination: {host: shop}}]}"
+    asked = (
+        "{match: [{uri: {prefix: /b}}], retries: {attempts: 1, retryIgnorePreviousHosts: true},"
+        " route: [{destination: {host: shop}}]}"
+    )
+    divided = (
+        "{route: [{destination: {host: shop}, weight: 1},"
+        " {destination: {host: shop, port: {number: 80}}, weight: 1}]}"
+    )
+    rules = virtual_service(f"[{single}, {asked}, {divided}]")
+
+    found = routes(Declared(GATEWAY + SERVICES + rules + HASHED))
+
+    moves = ["retry_host_predicate" in r["route"]["retry_policy"] for r in found]
+    assert moves == [False, True, True]
+    assert [p["header"]["header_name"] for p in found[2]["route"]["hash_policy"]] == ["top", "port"]
+
+
+def test_the_mesh_may_switch_retries_off() -> None:
+    mesh = MeshConfig(default_http_retry_policy=HttpRetry(attempts=0))
+
+    (found,) = routes(Declared(GATEWAY + SERVICES + virtual_service(f"[{{{TO_SHOP}}}]"), mesh=mesh))
+
+    assert "retry_policy" not in found["route"]
+
+
+def test_the_mesh_says_whether_a_rewritten_host_and_the_try_are_told() -> None:
+    headers = ProxyHeaders(
+        x_forwarded_host=Enabling(enabled=True), attempt_count=HeaderSwitch(disabled=True)
+    )
+    mesh = MeshConfig(default_config=ProxyConfig(proxy_headers=headers))
+    rules = (
+        f"[{{match: [{{uri: {{prefix: /a}}}}], rewrite: {{uri: /b}}, {TO_SHOP}}}, {{{TO_SHOP}}}]"
+    )
+    declared = Declared(GATEWAY + SERVICES + virtual_service(rules), mesh=mesh)
+
+    told = [r["route"].get("append_x_forwarded_host", False) for r in routes(declared)]
+    assert told == [True, False]
+    assert not table(declared).virtual_hosts[0].include_request_attempt_count
+    untold = Declared(GATEWAY + SERVICES + virtual_service(rules))
+    assert table(untold).virtual_hosts[0].include_request_attempt_count
+
+
+@pytest.mark.parametrize(
+    ("mirror", "cluster"),
+    [
+        ("{host: reviews, subset: v2}", "outbound|9080|v2|reviews.default.svc.cluster.local"),
+        ("{host: reviews, port: {number: 1}}", "outbound|1||reviews.default.svc.cluster.local"),
+    ],
+)
+def test_a_mirror_is_a_destination_like_others(mirror: str, cluster: str) -> None:
+    (policy,) = action(f"mirror: {mirror}")["request_mirror_policies"]
+
+    assert policy["cluster"] == cluster
+    assert policy["trace_sampled"] is False
+
+
+@pytest.mark.parametrize(
+    ("redirect", "expected"),
+    [
+        ("{port: 443}", {}),
+        ("{port: 80}", {"port_redirect": 80}),
+        ("{scheme: http, port: 80}", {"scheme_redirect": "http"}),
+        ("{uri: /a, derivePort: FROM_REQUEST_PORT}", {"path_redirect": "/a"}),
+    ],
+)
+def test_redirects_of_a_server_with_tls_take_its_scheme(
+    redirect: str, expected: dict[str, Any]
+) -> None:
+    https = GATEWAY.replace(
+        "{number: 8080, name: http, protocol: HTTP}",
+        "{number: 443, name: https, protocol: HTTPS}\n    tls: {mode: SIMPLE, credentialName: c}",
+    )
+    declared = Declared(https + virtual_service(f"[{{redirect: {redirect}}}]"))
+
+    (host,) = table(declared, "https.443.https.gw.istio-system").virtual_hosts
+    found = MessageToDict(host.routes[0].redirect, preserving_proto_field_name=True)
+    assert found == expected

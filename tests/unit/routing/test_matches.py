@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from controlplane.translate.istio.http_match import claim_path
+from tests.support.declared import Declared
+from tests.support.routes import GATEWAY
+from tests.support.routes import SERVICES
 from tests.support.routes import route
+from tests.support.routes import routes
+from tests.support.routes import virtual_service
 
 TO_SHOP = "route: [{destination: {host: shop}}]"
 NO = {"invert_match": True}
@@ -150,3 +155,15 @@ def test_headers_that_are_claims(header: str, path: tuple[str, ...] | None) -> N
 )
 def test_the_name_of_a_route(rule: str, name: str) -> None:
     assert route(rule % TO_SHOP)["name"] == name
+
+
+def test_a_match_may_have_counters_of_its_own() -> None:
+    assert route(f"{{match: [{{statPrefix: cart}}], {TO_SHOP}}}")["stat_prefix"] == "cart"
+
+
+def test_each_block_of_a_match_is_a_route() -> None:
+    rule = f"[{{match: [{{uri: {{prefix: /a}}}}, {{uri: {{exact: /b}}}}], {TO_SHOP}}}]"
+
+    found = routes(Declared(GATEWAY + SERVICES + virtual_service(rule)))
+
+    assert [r["match"] for r in found] == [{"prefix": "/a"}, {"path": "/b"}]

@@ -305,3 +305,102 @@ def test_routes_are_those_of_the_first_server_even_where_the_last_has_its_port_t
     found = {host.domains[0]: host for host in table(declared, client=mapped).virtual_hosts}
 
     assert [route.match.prefix for route in found["*.com"].routes] == ["/a", "/"]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "reference", "is_bound"),
+    [
+        ("istio-system", "gw", True),
+        ("default", "gw", False),
+        ("default", "istio-system/gw", True),
+        ("default", "gw.istio-system", True),
+        ("default", "gw.istio-system.svc.cluster.local", True),
+        ("default", "mesh", False),
+    ],
+)
+def test_how_a_gateway_is_named(namespace: str, reference: str, is_bound: bool) -> None:
+    service = bound("shop", TO_SHOP, hosts='["a.com"]', namespace=namespace)
+    named = service.replace("gateways: [istio-system/gw]", f"gateways: [{reference}]")
+    block = f"[{{match: [{{gateways: [{reference}]}}], route: [{{destination: {{host: shop}}}}]}}]"
+    within = bound("shop", block, hosts='["a.com"]', namespace=namespace)
+
+    expected = ["a.com"] if is_bound else ["*"]
+    assert domains(Declared(gateway('["*"]') + SERVICES + named)) == expected
+    assert domains(Declared(gateway('["*"]') + SERVICES + within)) == expected
+
+
+def test_a_short_host_is_one_of_the_virtual_services_namespace() -> None:
+    services = bound("a", TO_SHOP, hosts="[shop]") + bound("b", TO_SHOP, hosts="[shop.other]")
+
+    assert domains(Declared(gateway('["*"]') + SERVICES + services)) == [
+        "shop.default.svc.cluster.local",
+        "shop.other",
+    ]
+
+
+def test_the_oldest_service_goes_first_whatever_its_name() -> None:
+    def created(text: str, year: int) -> str:
+        return text.replace(
+            "namespace: default}",
+            f"namespace: default, creationTimestamp: '{year}-01-01T00:00:00Z'}}",
+        )
+
+    declared = Declared(
+        gateway('["*"]')
+        + SERVICES
+        + created(bound("a", to(1, 2), hosts='["a.com"]'), 2025)
+        + created(bound("b", to(3, 4), hosts='["a.com"]'), 2024)
+    )
+
+    assert ports(declared, "a.com") == [3, 1, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("block", "is_last"),
+    [
+        ("{uri: {prefix: /}}", True),
+        ("{uri: {regex: '.*'}}", True),
+        ("{}", True),
+        ("{uri: {prefix: /}, queryParams: {q: {}}}", False),
+        ("{uri: {prefix: /}, headers: {x: {}}}", False),
+        ("{uri: {prefix: /}, method: {exact: GET}}", False),
+        ("{uri: {prefix: /a}}", False),
+    ],
+)
+def test_what_catches_all(block: str, is_last: bool) -> None:
+    declared = Declared(
+        gateway('["*"]')
+        + SERVICES
+        + bound("a", f"[{{match: [{block}], {_route(1)}}}]", hosts='["a.com"]')
+        + bound("b", f"[{{match: [{{uri: {{exact: /b}}}}], {_route(2)}}}]", hosts='["a.com"]')
+    )
+
+    assert ports(declared, "a.com") == ([2, 1] if is_last else [1, 2])
+
+
+def test_servers_of_other_addresses_have_other_tables() -> None:
+    here, there = (
+        gateway('["*"]', name=name).replace("hosts:", f"bind: {bind}\n    hosts:")
+        for name, bind in (("gw", "127.0.0.8"), ("other", "127.0.0.9"))
+    )
+    declared = Declared(here + there + SERVICES + bound("shop", TO_SHOP, hosts='["a.com"]'))
+
+    assert domains(declared, "http.8080.127.0.0.8") == ["a.com"]
+    assert domains(declared, "http.8080.127.0.0.9") == ["*"]
+
+
+def test_a_destination_that_stands_for_another_name_is_that_one() -> None:
+    alias = """
+apiVersion: v1
+kind: Service
+metadata: {name: alias, namespace: default}
+spec:
+  type: ExternalName
+  externalName: shop.default.svc.cluster.local
+  ports: [{name: http, port: 80}]
+---
+"""
+    rules = "[{route: [{destination: {host: alias, port: {number: 80}}}]}]"
+    declared = Declared(GATEWAY + SERVICES + alias + virtual_service(rules))
+
+    assert clusters(declared) == ["outbound|80||shop.default.svc.cluster.local"]
