@@ -77,6 +77,29 @@ def test_visibility(text: str, namespace: str | None) -> None:
     assert seen(text) == namespace
 
 
+@pytest.mark.parametrize(
+    ("export_to", "written", "namespace"),
+    [
+        ((), {}, "one"),
+        (("~",), {}, None),
+        ((".",), {}, None),
+        (("edge",), {}, "one"),
+        (("~",), {"exportTo": '["*"]'}, "one"),
+    ],
+    ids=["not said", "to nobody", "private", "by name", "the entry says more"],
+)
+def test_the_mesh_says_who_sees_services_that_do_not(
+    export_to: tuple[str, ...], written: dict[str, str], namespace: str | None
+) -> None:
+    declared = Declared(
+        entry("a", "one", **written), mesh=MeshConfig(default_service_export_to=export_to)
+    )
+
+    found = service(declared.graph, Host("api.partner.com"), EDGE)
+
+    assert (None if found is None else found.namespace) == namespace
+
+
 OPEN = """
 apiVersion: v1
 kind: Namespace
@@ -159,6 +182,24 @@ spec: {ports: [{name: http, port: 80}]}
     assert seen(text, EDGE, host) == "default"
 
 
+def test_an_entry_for_a_services_host_adds_its_names_and_nothing_else() -> None:
+    kubernetes = """
+apiVersion: v1
+kind: Service
+metadata: {name: reviews, namespace: default}
+spec: {clusterIP: 10.0.0.1, ports: [{name: http, port: 80}]}
+---
+"""
+    host = "reviews.default.svc.cluster.local"
+    text = kubernetes + entry("a", hosts=f"[{host}]", subjectAltNames="[a.com]", ports=WEB_TOO)
+
+    found = service(Declared(text).graph, Host(host), EDGE)
+
+    assert found is not None
+    assert [port.number for port in found.ports] == [80]
+    assert found.subject_alt_names == ("a.com",)
+
+
 def addresses(text: str, name: str = "outbound|80||api.partner.com") -> list[str]:
     groups = Declared(text).endpoints()[name]
     sockets = [
@@ -177,6 +218,21 @@ def test_entries_of_one_namespace_share_their_endpoints() -> None:
 
 EU, US = "[{address: eu.partner.com}]", "[{address: us.partner.com}]"
 WEB_TOO = "[{number: 80, name: http, protocol: HTTP}, {number: 81, name: web, protocol: HTTP}]"
+
+
+def test_with_one_name_at_a_time_entries_share_the_first_endpoint() -> None:
+    text = entry("a", endpoints=EU, resolution="DNS_ROUND_ROBIN") + entry(
+        "b", endpoints=US, resolution="DNS_ROUND_ROBIN"
+    )
+
+    [group] = Declared(text).clusters()["outbound|80||api.partner.com"]["load_assignment"][
+        "endpoints"
+    ]
+    assert [
+        e["endpoint"]["address"]["socket_address"]["address"] for e in group["lb_endpoints"]
+    ] == ["eu.partner.com"]
+
+
 WEB = "[{number: 80, name: web, protocol: HTTP}]"
 
 
@@ -267,6 +323,43 @@ def test_a_container_port_of_the_entrys_port_name_is_the_pods_own_port() -> None
     )
 
     assert addresses(WORKLOADS + selecting) == ["10.0.0.5:8003", "10.0.0.1:8002", "10.0.0.2:9080"]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("locality: r1/z1/s1", {"region": "r1", "zone": "z1", "sub_zone": "s1"}),
+        ("labels: {topology.istio.io/locality: r1.z1}", {"region": "r1", "zone": "z1"}),
+        ("labels: {istio-locality: r1.z1}", {"region": "r1", "zone": "z1"}),
+        ("locality: r2, labels: {istio-locality: r1.z1}", {"region": "r2"}),
+        ("weight: 1", {}),
+    ],
+    ids=["its locality", "a label", "the old label", "its locality before a label", "nowhere"],
+)
+def test_where_an_endpoint_stands(place: str, expected: dict[str, str]) -> None:
+    text = entry("a", endpoints=f"[{{address: 10.0.0.1, {place}}}]")
+
+    [group] = Declared(text).endpoints()["outbound|80||api.partner.com"]
+
+    assert group["locality"] == expected
+
+
+def test_an_entry_without_a_target_port_goes_to_the_number_and_a_socket_has_no_port() -> None:
+    endpoints = "[{address: 10.0.0.1}, {address: 'unix:///run/a'}]"
+    targeted = "[{number: 80, name: http, protocol: HTTP, targetPort: 8080}]"
+
+    def reached(**fields: str) -> list[dict[str, object]]:
+        [group] = Declared(entry("a", endpoints=endpoints, **fields)).endpoints()[
+            "outbound|80||api.partner.com"
+        ]
+        return [member["endpoint"]["address"] for member in group["lb_endpoints"]]
+
+    socket = {"pipe": {"path": "/run/a"}}
+    assert reached() == [{"socket_address": {"address": "10.0.0.1", "port_value": 80}}, socket]
+    assert reached(ports=targeted) == [
+        {"socket_address": {"address": "10.0.0.1", "port_value": 8080}},
+        socket,
+    ]
 
 
 def test_a_slice_itself_says_which_of_its_endpoints_are_ready() -> None:
@@ -510,6 +603,30 @@ GOLD = (("tier", "gold"),)
 )
 def test_which_rules_govern(rules: str, namespace: Namespace, expected: list[str]) -> None:
     graph = Declared(entry("a") + rules).graph
+    host, declaring = Host("api.partner.com"), Namespace("default")
+
+    found = governing_rules(graph, host, declaring, viewpoint(graph, namespace, GOLD))
+
+    assert [f"{key.namespace}/{key.name}" for key in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("mesh", "namespace", "expected"),
+    [
+        (MeshConfig(root_namespace="infra"), EDGE, ["infra/a"]),
+        (MeshConfig(), EDGE, []),
+        (
+            MeshConfig(root_namespace="infra", default_destination_rule_export_to=(".",)),
+            EDGE,
+            [],
+        ),
+    ],
+    ids=["its root namespace", "another namespace is none", "who sees rules that do not say"],
+)
+def test_the_mesh_says_where_rules_for_all_are(
+    mesh: MeshConfig, namespace: Namespace, expected: list[str]
+) -> None:
+    graph = Declared(entry("a") + rule("a", "infra"), mesh=mesh).graph
     host, declaring = Host("api.partner.com"), Namespace("default")
 
     found = governing_rules(graph, host, declaring, viewpoint(graph, namespace, GOLD))
