@@ -42,6 +42,9 @@ from controlplane.queries.virtual_services import standing
 GROUP: Final = 16  # shards that are joined before all are; the square root of their number
 Meeting = tuple[tuple[Host, Admission], ...]
 """Whom one server admits to a host, for each way that it is spelled."""
+Comer = tuple[ObjectKey, Admission]
+"""A VirtualService, and the way by which it comes in."""
+CROWD: Final = 32  # VirtualServices at one host that are looked at together
 
 
 @derived
@@ -153,20 +156,56 @@ class _Source:
 
 def _sources(graph: Graph, meeting: Meeting, client: Client) -> Iterator[_Source]:
     """What comes in at one server: VirtualServices in the order they merge."""
-    comers = (
-        (rank, key, admission)
-        for host, admission in meeting
-        for rank, key in _admitted(graph, host, admission, client.namespace)
-    )
-    for _, key, admission in sorted(comers, key=lambda comer: comer[:2]):
-        routes = _routes_at(graph, key, admission, client)
-        if routes is not None:
-            at = admission.entrance
-            yield _Source((at.gateway, key), at.port, admission.redirects, routes)
+    if _crowd(graph, meeting) <= CROWD:
+        yield from _met(graph, _comers(graph, meeting, client.namespace), client)
+    else:
+        for first in range(0, len(comers(graph, meeting, client.namespace)), CROWD):
+            yield from sources_group(graph, meeting, first, client)
     for _, admission in meeting:
         if admission.redirects_everybody:
             at = admission.entrance
             yield _Source((at.gateway, None), at.port, True, EncodedRoutes(b"", b""))
+
+
+def _crowd(graph: Graph, meeting: Meeting) -> int:
+    """About how many VirtualServices come in."""
+    return sum(len(bound_at(graph, (at.entrance.gateway, host))) for host, at in meeting)
+
+
+@derived
+def comers(graph: Graph, meeting: Meeting, client: Namespace) -> tuple[Comer, ...]:
+    """Where many come in: runs again when one comes or goes or changes its place; a change of its
+    routes stops here.
+    """
+    return _comers(graph, meeting, client)
+
+
+@derived
+def sources_group(
+    graph: Graph, meeting: Meeting, first: int, client: Client
+) -> tuple[_Source, ...]:
+    """Where many come in: some of them, so that an edit of one reads one group, not all."""
+    group = comers(graph, meeting, client.namespace)[first : first + CROWD]
+    return tuple(_met(graph, group, client))
+
+
+def _comers(graph: Graph, meeting: Meeting, client: Namespace) -> tuple[Comer, ...]:
+    ranked = (
+        (rank, key, admission)
+        for host, admission in meeting
+        for rank, key in _admitted(graph, host, admission, client)
+    )
+    return tuple(
+        (key, admission) for _, key, admission in sorted(ranked, key=lambda comer: comer[:2])
+    )
+
+
+def _met(graph: Graph, group: tuple[Comer, ...], client: Client) -> Iterator[_Source]:
+    for key, admission in group:
+        routes = _routes_at(graph, key, admission, client)
+        if routes is not None:
+            at = admission.entrance
+            yield _Source((at.gateway, key), at.port, admission.redirects, routes)
 
 
 def _routes_at(

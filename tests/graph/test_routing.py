@@ -5,6 +5,7 @@ from tests.support.routes import GATEWAY
 from tests.support.routes import SERVICES
 from tests.support.routes import clusters
 from tests.support.routes import domains
+from tests.support.routes import routes
 from tests.support.routes import virtual_service
 
 TO_SHOP = "[{route: [{destination: {host: shop}}]}]"
@@ -96,3 +97,26 @@ def test_a_server_that_comes_beside_others_encodes_no_route() -> None:
     assert len(domains(declared)) == 20
     made = [call for call in ran(declared) if call.startswith(("encoded_routes", "virtual_host "))]
     assert made == ["virtual_host a.example.org"]
+
+
+def test_where_a_hundred_share_a_host_an_edit_looks_at_a_few_of_them() -> None:
+    def below(i: int, status: int) -> str:
+        rule = f"[{{match: [{{uri: {{prefix: /{i}/}}}}], directResponse: {{status: {status}}}}}]"
+        return virtual_service(rule, name=f"s{i:03}", host="one.example.com")
+
+    declared = Declared(GATEWAY + SERVICES + "".join(below(i, 200) for i in range(100)))
+    before = routes(declared, "one.example.com")
+    declared.graph.trace = []
+
+    declared.edit(below(70, 201))
+
+    after = routes(declared, "one.example.com")
+    statuses = [route["direct_response"]["status"] for route in after]
+    assert statuses == [200] * 70 + [201] + [200] * 29
+    assert [route["match"] for route in after] == [route["match"] for route in before]
+    made = ("encoded_routes", "comers", "sources_group", "virtual_host ")
+    assert [call for call in ran(declared) if call.startswith(made)] == [
+        "encoded_routes VirtualService/default/s070",
+        "sources_group (('one.example.com'",
+        "virtual_host one.example.com",
+    ]
