@@ -1,6 +1,9 @@
 """Which policy a port and a subset get, and what requests are hashed by."""
 
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from controlplane.base.names import Host
 from controlplane.base.names import Kind
@@ -23,6 +26,11 @@ from controlplane.model.traffic_policy import TrafficPolicy
 from controlplane.model.traffic_policy import effective_policy
 from controlplane.model.traffic_policy import hash_policies_of
 from controlplane.model.traffic_policy import merged_rules
+from tests.support.declared import Declared
+from tests.support.routes import GATEWAY
+from tests.support.routes import SERVICES
+from tests.support.routes import routes
+from tests.support.routes import virtual_service
 
 NOTHING = TrafficPolicy()
 OUTLIER = OutlierDetection(consecutive_5xx=3)
@@ -121,3 +129,82 @@ def test_merged_rules_keep_the_first_policy_and_every_subset_once() -> None:
     assert merged.key.name == "a"
     assert merged.policy == PolicyByPort(policy=TrafficPolicy(pool=POOL))
     assert merged.subsets == (Subset(name="v1", labels=(("version", "1"),)), Subset(name="v2"))
+
+
+def hashing(host: str, policy: str, subsets: str = "[]") -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: {host}, namespace: default}}
+spec: {{host: {host}, trafficPolicy: {policy}, subsets: {subsets}}}
+---
+"""
+
+
+def by(hash_key: str) -> str:
+    return f"{{loadBalancer: {{consistentHash: {{{hash_key}}}}}}}"
+
+
+def hashes(destinations: str, *rules: str) -> list[dict[str, Any]]:
+    """The ``hash_policy`` of a route to ``destinations``."""
+    text = GATEWAY + SERVICES + virtual_service(f"[{{route: {destinations}}}]") + "".join(rules)
+    [route] = routes(Declared(text))
+    found: list[dict[str, Any]] = route["route"].get("hash_policy", [])
+    return found
+
+
+SHOP = "[{destination: {host: shop}}]"
+
+
+@pytest.mark.parametrize(
+    ("hash_key", "expected"),
+    [
+        ("httpHeaderName: x-user", {"header": {"header_name": "x-user"}}),
+        ("httpQueryParameterName: q", {"query_parameter": {"name": "q"}}),
+        ("useSourceIp: true", {"connection_properties": {"source_ip": True}}),
+        ("httpCookie: {name: a}", {"cookie": {"name": "a"}}),
+        ("httpCookie: {name: a, ttl: 0s}", {"cookie": {"name": "a", "ttl": "0s"}}),
+        (
+            "httpCookie: {name: a, ttl: 9s, path: /p,"
+            " attributes: [{name: SameSite, value: Lax}, {name: Secure}]}",
+            {
+                "cookie": {
+                    "name": "a",
+                    "ttl": "9s",
+                    "path": "/p",
+                    "attributes": [{"name": "SameSite", "value": "Lax"}, {"name": "Secure"}],
+                }
+            },
+        ),
+    ],
+    ids=[
+        "a header",
+        "a parameter",
+        "where the client is",
+        "a cookie that is only read",
+        "a cookie of the session",
+        "a cookie that lasts",
+    ],
+)
+def test_what_requests_are_hashed_by(hash_key: str, expected: dict[str, Any]) -> None:
+    assert hashes(SHOP, hashing("shop", by(hash_key))) == [expected]
+
+
+def test_settings_of_a_port_hash_only_where_the_destination_names_it() -> None:
+    ports = "{portLevelSettings: [{port: {number: 80}, loadBalancer: %s}]}"
+    rule = hashing("shop", ports % "{consistentHash: {httpHeaderName: x}}")
+
+    assert hashes(SHOP, rule) == []
+    assert hashes("[{destination: {host: shop, port: {number: 80}}}]", rule) == [
+        {"header": {"header_name": "x"}}
+    ]
+
+
+def test_hashes_of_several_destinations_are_put_together() -> None:
+    both = "[{destination: {host: shop}, weight: 1}, {destination: {host: reviews}, weight: 2}]"
+    rules = hashing("shop", by("httpHeaderName: x")), hashing("reviews", by("useSourceIp: true"))
+
+    assert hashes(both, *rules) == [
+        {"header": {"header_name": "x"}},
+        {"connection_properties": {"source_ip": True}},
+    ]
