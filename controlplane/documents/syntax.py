@@ -18,6 +18,7 @@ from controlplane.documents.faults import Fault
 
 _PAIR: Final = re.compile(r"\s*(?:- +)*(?P<key>[^\s:#'\"][^:#]*?):(?:\s+(?P<value>\S.*))?")
 _UNSPACED: Final = re.compile(r"\s*(?:- +)*(?P<key>[A-Za-z_][\w./-]*):(?P<value>[^\s:/].*)")
+_COLONLESS: Final = 'this line is no "key: value" pair: it has no colon'
 _TAB: Final = "a tab indents this line; YAML indents with spaces"
 
 
@@ -132,9 +133,15 @@ def _second_colon(complaint: _Complaint) -> Fault:
         key = complaint.line_start + _indentation(complaint.line)
         return complaint.fault(message, hint=hint, start=key)
     if above.strip():
-        start = above_start + _indentation(above)
-        return complaint.fault('this line is no "key: value" pair: it has no colon', start=start)
+        return complaint.fault(_COLONLESS, start=above_start + _indentation(above))
     return complaint.fault("a colon stands where no key can be")
+
+
+def _no_colon(complaint: _Complaint) -> Fault:
+    """What began at ``since`` as a key ended without being one."""
+    word = _line_at(complaint.text, complaint.since)[_column(complaint.text, complaint.since) :]
+    hint = f'write "{word.rstrip()}:"' if word.strip().isalnum() else None
+    return complaint.fault(_COLONLESS, hint=hint, start=complaint.since)
 
 
 def _no_key(complaint: _Complaint) -> Fault:
@@ -146,6 +153,8 @@ def _no_key(complaint: _Complaint) -> Fault:
     since = _column(complaint.text, complaint.since)
     indentation = _indentation(complaint.line)
     dash = complaint.line.lstrip().startswith("- ")
+    if indentation == since and complaint.character == ":":
+        return complaint.fault("a key is missing before this colon")
     if indentation == since and not dash:
         return _in_its_own_words(complaint)
     if indentation == since:
@@ -222,6 +231,13 @@ def _escape(complaint: _Complaint) -> Fault:
     )
 
 
+def _hexadecimal(complaint: _Complaint) -> Fault:
+    return complaint.fault(
+        "\\x takes 2 hexadecimal digits, \\u 4 and \\U 8",
+        hint="use single quotes, or write the backslash twice",
+    )
+
+
 def _in_its_own_words(complaint: _Complaint) -> Fault:
     context = f"{complaint.context}: " if complaint.context else ""
     return complaint.fault(f"{context}{complaint.problem}")
@@ -232,6 +248,7 @@ _EXPLANATIONS: Final[dict[str, Callable[[_Complaint], Fault]]] = {
     "found a tab character where an indentation space is expected": _tab_in_block,
     "mapping values are not allowed in this context": _second_colon,
     "block sequence entries are not allowed in this context": _inner_dash,
+    "could not find expected ':'": _no_colon,
     "did not find expected key": _no_key,
     "did not find expected '-' indicator": _no_dash,
     "did not find expected ',' or ']'": _open_bracket,
@@ -242,6 +259,7 @@ _EXPLANATIONS: Final[dict[str, Callable[[_Complaint], Fault]]] = {
     "did not find expected <document start>": _second_document,
     "exceeded maximum nesting depth": _too_deep,
     "found unknown escape character": _escape,
+    "did not find expected hexdecimal number": _hexadecimal,
 }
 
 

@@ -116,6 +116,9 @@ def test_a_document_becomes_plain_data(text: str, data: Data) -> None:
         ("a: b: c\n", "CP0101", 4, 'the value of "a" has a second ": " in it'),
         ("a: b\n  c: d\n", "CP0101", 7, 'this line nests under "a", which has a value already'),
         ("a\nb: 1\n", "CP0101", 0, 'this line is no "key: value" pair: it has no colon'),
+        ("x: 1\nspec\na: 1\n", "CP0101", 5, 'this line is no "key: value" pair: it has no colon'),
+        ("x: 1\n: a\n", "CP0101", 5, "a key is missing before this colon"),
+        ('a: "\\u12"\n', "CP0101", 6, "\\x takes 2 hexadecimal digits, \\u 4 and \\U 8"),
         ("a: 'x\nb: 1\n", "CP0101", 3, "the quote that opens here is not closed"),
         ("a: [1, 2\nb: 3\n", "CP0101", 3, 'the "[" that opens here is not closed, or a comma is missing in it'),  # noqa: E501  # a row of a table
         ("a: {x: 1 y: 2}\n", "CP0101", 10, 'a comma or the closing "}" is missing before this'),
