@@ -275,16 +275,17 @@ def _merged(sources: Sequence[Sequence[_Route]]) -> list[_Route]:
 
 
 def _domain(name: str, domains: Mapping[str, object]) -> str | None:
-    """The exact one, else the longest suffix, else everything."""
+    """The exact one, else the longest suffix, else everything. To Envoy a star stands for at least
+    one character.
+    """
     if name in domains:
         return name
-    wild = [d for d in domains if d.startswith("*") and d != "*" and _is_within(name, d)]
-    if wild:
-        return max(wild, key=len)
-    return "*" if "*" in domains else None
+    wild = (d for d in domains if d[0] == "*" and len(d) <= len(name) and name.endswith(d[1:]))
+    return max(wild, key=len, default=None)
 
 
 def _is_within(narrow: str, wide: str) -> bool:
+    """Whether each name of one is one of the other. To Istio a star may stand for nothing."""
     if narrow == wide or wide == "*":
         return True
     return wide.startswith("*") and narrow.lstrip("*").endswith(wide[1:])

@@ -47,6 +47,8 @@ _HOSTS: Final = (
     ("*.example.com",),
     ("*.b.example.com", "b.example.com"),
     ("*",),
+    ("A.example.com",),
+    ("*b.example.com",),
 )
 _URIS: Final = (
     *(Text(exact=text) for text in ("/a", "/a/b", "/A", "/")),
