@@ -117,6 +117,9 @@ spec:
   - port: {{number: 444, name: stream, protocol: TLS}}
     hosts: ["*.shop.example"]
     tls: {{mode: SIMPLE, credentialName: shop}}
+  - port: {{number: 446, name: mesh-stream, protocol: TLS}}
+    hosts: ["*.shop.example"]
+    tls: {{mode: ISTIO_MUTUAL}}
   - port: {{number: 445, name: through, protocol: TLS}}
     hosts: ["*.shop.example"]
     tls: {{mode: PASSTHROUGH}}
@@ -284,6 +287,15 @@ def test_streams_are_forwarded_with_tls_ended_or_untouched(doors: Doors) -> None
     unknown = doors.mesh.send("https://other.shop.example:445/")
 
     assert (ended.upstream, through.upstream, unknown.error) == ("shop", "through", "closed")
+
+
+def test_a_stream_in_the_meshs_own_tls_is_ended_for_its_members_alone(doors: Doors) -> None:
+    url = "https://any.shop.example:446/"
+
+    member = doors.mesh.send(url, client=doors.clients["istio"])
+    stranger = doors.mesh.send(url, client=doors.clients["alice"])
+
+    assert (member.upstream, stranger.upstream) == ("shop", None)
 
 
 def test_a_secret_that_appears_opens_its_server(doors: Doors) -> None:

@@ -333,6 +333,45 @@ spec: {{ports: [{{name: tcp, port: 1}}]}}
     assert stream["tunneling_config"] == expected
 
 
+def tunnel_to(host: str) -> str:
+    return f"{{tunnel: {{targetHost: {host}, targetPort: 443}}}}"
+
+
+@pytest.mark.parametrize(
+    ("subset", "weights", "expected"),
+    [
+        ("", "", None),
+        (f", trafficPolicy: {tunnel_to('b.com')}", "", {"hostname": "b.com:443"}),
+        (
+            f", trafficPolicy: {tunnel_to('b.com')}",
+            f", weight: 1}}, {to('w', 1)[:-1]}",
+            {"hostname": "a.com:443"},
+        ),
+    ],
+    ids=["a subset without one has none", "the subset's", "the rule's, of several destinations"],
+)
+def test_the_proxy_is_that_of_the_subset_or_the_rule(
+    subset: str, weights: str, expected: dict[str, Any] | None
+) -> None:
+    rule = f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: x, namespace: apps}}
+spec: {{host: x, trafficPolicy: {tunnel_to("a.com")}, subsets: [{{name: v1{subset}}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: x, namespace: apps}}
+spec: {{ports: [{{name: tcp, port: 1}}]}}
+"""
+    first = "destination: {host: x, port: {number: 1}, subset: v1}"
+    route = service(f"tcp: [{{route: [{{{first}{weights}}}]}}]")
+
+    (stream,) = streams(Declared(GATEWAY % TCP + route + rule))
+
+    assert stream.get("tunneling_config") == expected
+
+
 def test_the_meshs_own_tls_passes_by_its_sni_to_every_port_and_subset_inside_the_mesh() -> None:
     server = (
         "{port: {number: 15443, name: tls, protocol: TLS},"
