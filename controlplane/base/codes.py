@@ -118,6 +118,9 @@ RULE_POLICY_HIDDEN: Final = _warning(
 SERVICE_WITHOUT_ENDPOINTS: Final = Code(
     "CP0328", Severity.INFO, Effect.NONE, "nothing that is declared is an endpoint of the Service"
 )
+UNKNOWN_TO_GATEWAYS: Final = _dangling(
+    "CP0329", "a gateway does not know where the destination's endpoints are"
+)
 
 # Routes
 UNKNOWN_COMMAND: Final = _warning(

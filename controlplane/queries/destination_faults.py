@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from controlplane.base.codes import UNKNOWN_HOST
 from controlplane.base.codes import UNKNOWN_PORT
 from controlplane.base.codes import UNKNOWN_SUBSET
+from controlplane.base.codes import UNKNOWN_TO_GATEWAYS
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import fqdn
@@ -25,6 +26,7 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.core.service import Service as KubernetesService
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.object import Object
+from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.queries.objects import index
 from controlplane.queries.rules import governing_rules
@@ -73,6 +75,8 @@ def check_destination(
             hint=f"declare {found.alias} with a ServiceEntry",
         )
         return
+    if asker.ports and len(target.declared_by) == 1:
+        _check_endpoints(report, at, target)
     _check_port(report, at, asker, destination, found, target)
     if destination.subset:
         _check_subset(report, at / "subset", graph, asker, found, destination.subset)
@@ -124,6 +128,25 @@ def _declaration(graph: Graph, written: str, host: Host) -> str:
     if not found:
         return f"create Service {host.split('.')[1]}/{name}"
     return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}"
+
+
+def _check_endpoints(report: Report, at: Place, target: Service) -> None:
+    """What a sidecar finds where its application was going, a gateway does not. It looks up the
+    name of an HTTP request alone: Istio gives the filter that reads the SNI to sidecars.
+    """
+    entry, is_stream = target.declared_by[0].spoken, at.path[1] != "http"
+    if target.resolution is Resolution.NONE:
+        why = f"{entry} has no endpoints, and a gateway does not know where a client was going"
+    elif target.resolution is Resolution.DYNAMIC_DNS and is_stream:
+        why = f"{entry} is looked up by the host of HTTP requests, which a stream has not"
+    else:
+        return
+    report.add(
+        UNKNOWN_TO_GATEWAYS,
+        at / "host",
+        why,
+        hint=f"list endpoints in {entry} and set resolution: STATIC or DNS",
+    )
 
 
 def _check_port(

@@ -165,6 +165,54 @@ def test_nothing_is_said_of_destinations_that_are_declared(destination: str) -> 
     assert said(GATEWAY + SERVICES + OTHERS + rules) == []
 
 
+@pytest.mark.parametrize(
+    ("resolution", "gateways", "rule", "place", "message"),
+    [
+        (
+            "NONE",
+            "[istio-system/gw]",
+            "http: [{route: %s}]",
+            ".spec.http[0].route[0].destination.host",
+            "ServiceEntry default/all has no endpoints, and a gateway does not know where a client"
+            " was going",
+        ),
+        (
+            "DYNAMIC_DNS",
+            "[istio-system/gw]",
+            'tls: [{match: [{sniHosts: ["*.example.com"]}], route: %s}]',
+            ".spec.tls[0].route[0].destination.host",
+            "ServiceEntry default/all is looked up by the host of HTTP requests, which a stream"
+            " has not",
+        ),
+        ("DYNAMIC_DNS", "[istio-system/gw]", "http: [{route: %s}]", None, None),
+        ("NONE", "[istio-system/gw, mesh]", "http: [{route: %s}]", None, None),
+    ],
+    ids=["no endpoints", "no host in a stream", "the host of a request", "sidecars ask too"],
+)
+def test_what_a_gateway_does_not_find(
+    resolution: str, gateways: str, rule: str, place: str | None, message: str | None
+) -> None:
+    route = '[{destination: {host: "*.example.com", port: {number: 443}}}]'
+    text = f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: all, namespace: default}}
+spec:
+  hosts: ["*.example.com"]
+  resolution: {resolution}
+  ports: [{{number: 443, name: tls, protocol: TLS}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: shop, namespace: default}}
+spec: {{hosts: ["*.example.com"], gateways: {gateways}, {rule % route}}}
+"""
+    hint = "list endpoints in ServiceEntry default/all and set resolution: STATIC or DNS"
+    expected = [] if place is None else [("CP0329", place, message, None, hint)]
+
+    assert said(GATEWAY + text) == expected
+
+
 def test_mirrors_are_destinations_too() -> None:
     rules = f"[{{mirror: {{host: nobody}}, {TO_SHOP}}}]"
     found = said(GATEWAY + SERVICES + virtual_service(rules))
