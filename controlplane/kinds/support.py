@@ -31,6 +31,7 @@ UNSUPPORTED: Final[Mapping[Kind, tuple[str, ...]]] = {
         "subsets.trafficPolicy.loadBalancer.backendUtilization",
         "subsets.trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
     ),
+    GATEWAY: ("servers.defaultEndpoint",),
     VIRTUAL_SERVICE: (
         "tls.match.destinationSubnets",
         "tcp.match.destinationSubnets",
@@ -44,7 +45,6 @@ TOLD_BY_TRANSLATION: Final[Mapping[Kind, tuple[str, ...]]] = {
         "trafficPolicy.retryBudget.budgetInterval",
         "subsets.trafficPolicy.retryBudget.budgetInterval",
     ),
-    GATEWAY: ("servers.defaultEndpoint",),
 }
 """More of them, which are reported where they would be translated."""
 

@@ -101,6 +101,9 @@ def _check_port(report: Report, at: Place, port: Port | None, *, unix: bool) -> 
         message = f'"{port.protocol}" is not a protocol'
         hint = f"Istio knows {', '.join(protocols.SERVED)}"
         report.add(UNKNOWN_VALUE, at / "port" / "protocol", message, hint=hint)
+    if port.protocol.upper() == "UDP":
+        message = "a Gateway serves no UDP: this server takes connections of TCP"
+        report.add(CANNOT_WORK, at / "port" / "protocol", message, hint="write TCP")
     if not unix:
         check_port(report, at / "port" / "number", port.number)
     elif port.number:
@@ -161,6 +164,7 @@ def check_server_tls(report: Report, at: Place, tls: ServerTls) -> None:
         )
         report.add(FIELDS_EXCLUDE, (at / sources[-1]).key, message, hint="keep one of them")
     if tls.mode not in _PASSTHROUGH and (tls.credential_name or tls.credential_names):
+        _check_beside_secret(report, at, tls)
         return
     _check_files(report, at, tls)
     if tls.ca_crl and tls.credential_name:
@@ -169,6 +173,18 @@ def check_server_tls(report: Report, at: Place, tls: ServerTls) -> None:
     if tls.ca_crl and tls.mode is ServerTlsMode.SIMPLE:
         message = "caCrl does not go with SIMPLE, which asks clients for no certificate"
         report.add(NOT_ALLOWED_HERE, (at / "caCrl").key, message)
+
+
+def _check_beside_secret(report: Report, at: Place, tls: ServerTls) -> None:
+    """Files of authorities that somebody may rely on, although the secret alone is read."""
+    for name, file, key in (
+        ("caCertificates", tls.ca_certificates, "ca.crt"),
+        ("caCrl", tls.ca_crl, "ca.crl"),
+    ):
+        if file:
+            message = f"{name} has no effect where the certificate comes from a secret"
+            hint = f"put the content of {file} into the secret, as {key}"
+            report.add(NO_EFFECT, at / name, message, hint=hint)
 
 
 def _sources(tls: ServerTls) -> list[str]:

@@ -27,19 +27,7 @@ from controlplane.model.server import ServeStreams
 from controlplane.model.server import Service
 from controlplane.translate.istio.gateway_tls import server_tls
 
-HTTP_FAMILY: Final = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
-PROTOCOLS: Final = (
-    "HTTP",
-    "HTTPS",
-    "GRPC",
-    "GRPC-WEB",
-    "HTTP2",
-    "MONGO",
-    "REDIS",
-    "MYSQL",
-    "TCP",
-    "TLS",
-)
+HTTP_FAMILY: Final = frozenset({"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"})
 
 
 def gateway_servers(

@@ -301,7 +301,7 @@ def test_any_host_among_others_takes_every_name() -> None:
     assert "filter_chain_match" not in listener["filter_chains"][0]
 
 
-@pytest.mark.parametrize("protocol", ["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "http"])
+@pytest.mark.parametrize("protocol", ["HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB", "http"])
 def test_every_protocol_of_the_http_family_is_routed_by_the_ports_table(protocol: str) -> None:
     (outline,) = outlines(Declared(gateway("gw", server(protocol))).graph, INGRESS)
 
