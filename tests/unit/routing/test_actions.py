@@ -520,3 +520,31 @@ def test_redirects_of_a_server_with_tls_take_its_scheme(
     (host,) = table(declared, "https.443.https.gw.istio-system").virtual_hosts
     found = MessageToDict(host.routes[0].redirect, preserving_proto_field_name=True)
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("CANCELLED", 1),
+        ("UNKNOWN", 2),
+        ("INVALID_ARGUMENT", 3),
+        ("DEADLINE_EXCEEDED", 4),
+        ("NOT_FOUND", 5),
+        ("ALREADY_EXISTS", 6),
+        ("PERMISSION_DENIED", 7),
+        ("RESOURCE_EXHAUSTED", 8),
+        ("FAILED_PRECONDITION", 9),
+        ("ABORTED", 10),
+        ("OUT_OF_RANGE", 11),
+        ("UNIMPLEMENTED", 12),
+        ("INTERNAL", 13),
+        ("UNAVAILABLE", 14),
+        ("DATA_LOSS", 15),
+        ("UNAUTHENTICATED", 16),
+    ],
+)
+def test_statuses_of_grpc_have_numbers(name: str, number: int) -> None:
+    abort = f"{{abort: {{grpcStatus: {name}, percentage: {{value: 1}}}}}}"
+    found = route(f"{{fault: {abort}, {TO_SHOP}}}")["typed_per_filter_config"]
+
+    assert found["envoy.filters.http.fault"]["abort"]["grpc_status"] == number

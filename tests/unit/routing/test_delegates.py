@@ -1,5 +1,7 @@
 """Rules that delegate become the delegate's, narrowed by their own conditions."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -44,6 +46,16 @@ def block(text: str) -> HttpMatch:
         ('{"headers": {"x": {}}}', '{"headers": {"x": {"exact": "a"}}}', True),
         ('{"headers": {"x": {}}}', '{"headers": {"y": {"exact": "a"}}}', False),
         ('{"uri": {"prefix": "/"}, "ignoreUriCase": true}', '{"uri": {"prefix": "/"}}', True),
+        ('{"uri": {"exact": "/a"}}', '{"uri": {"exact": "/b"}}', True),
+        ('{"uri": {"prefix": "/a"}}', '{"uri": {"prefix": "/b"}}', True),
+        ('{"uri": {"prefix": "/a"}}', "{}", False),
+        ('{"method": {"exact": "GET"}}', '{"method": {"exact": "PUT"}}', True),
+        ('{"authority": {"prefix": "a"}}', '{"authority": {"exact": "a.b"}}', False),
+        ('{"scheme": {"exact": "http"}}', '{"scheme": {"exact": "https"}}', True),
+        ('{"withoutHeaders": {"x": {}}}', '{"withoutHeaders": {"x": {"exact": "a"}}}', True),
+        ('{"queryParams": {"q": {"exact": "1"}}}', '{"queryParams": {"q": {"exact": "2"}}}', True),
+        ('{"sourceNamespace": "a"}', '{"sourceNamespace": "a"}', False),
+        ('{"sourceNamespace": "a"}', '{"sourceNamespace": "b"}', True),
         ('{"port": 80}', '{"port": 81}', True),
         ('{"port": 80}', "{}", False),
         ('{"sourceNamespace": "a"}', "{}", True),
@@ -128,3 +140,59 @@ def test_a_delegate_serves_nothing_by_itself() -> None:
     leaf = delegate("[{route: [{destination: {host: shop}}]}]")
 
     assert domains(Declared(GATEWAY + SERVICES + leaf)) == ["*"]
+
+
+@pytest.mark.parametrize(
+    ("field", "path", "expected"),
+    [
+        ("rewrite: {authority: a}", ("route", "host_rewrite_literal"), "a"),
+        ("timeout: 3s", ("route", "timeout"), "3s"),
+        ("retries: {attempts: 9}", ("route", "retry_policy", "num_retries"), 9),
+        (
+            "fault: {delay: {fixedDelay: 1s, percentage: {value: 1}}}",
+            ("typed_per_filter_config", "envoy.filters.http.fault", "delay", "fixed_delay"),
+            "1s",
+        ),
+        (
+            "corsPolicy: {allowMethods: [GET]}",
+            ("typed_per_filter_config", "envoy.filters.http.cors", "allow_methods"),
+            "GET",
+        ),
+        (
+            "mirror: {host: reviews}, mirrorPercentage: {value: 50}",
+            ("route", "request_mirror_policies", 0, "runtime_fraction", "default_value"),
+            {"numerator": 500000, "denominator": "MILLION"},
+        ),
+        (
+            "mirrors: [{destination: {host: reviews, port: {number: 7}}}]",
+            ("route", "request_mirror_policies", 0, "cluster"),
+            "outbound|7||reviews.default.svc.cluster.local",
+        ),
+        (
+            "headers: {request: {set: {x: a}}}",
+            ("request_headers_to_add", 0, "header"),
+            {"key": "x", "value": "a"},
+        ),
+    ],
+)
+def test_each_field_that_the_root_gives_is_the_routes(
+    field: str, path: tuple[str | int, ...], expected: object
+) -> None:
+    root = f"[{{match: [{{uri: {{prefix: /a}}}}], {field}, delegate: {{name: leaf}}}}]"
+    leaf = delegate("[{route: [{destination: {host: shop}}]}]")
+    found: Any = routes(Declared(GATEWAY + SERVICES + virtual_service(root) + leaf))[0]
+
+    for step in path:
+        found = found[step]
+    assert found == expected
+
+
+def test_a_delegate_whose_blocks_all_conflict_gives_no_route() -> None:
+    root = (
+        "[{match: [{uri: {prefix: /a}}], delegate: {name: leaf}},"
+        " {route: [{destination: {host: shop}}]}]"
+    )
+    leaf = delegate("[{match: [{uri: {prefix: /b}}], route: [{destination: {host: reviews}}]}]")
+    found = routes(Declared(GATEWAY + SERVICES + virtual_service(root) + leaf))
+
+    assert [route["match"] for route in found] == [{"prefix": "/"}]
