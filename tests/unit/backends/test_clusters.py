@@ -101,6 +101,7 @@ def test_a_service_gets_a_cluster_for_each_port_and_subset() -> None:
 def test_a_cluster_says_what_it_is_of() -> None:
     found = cluster(SERVICE + rule("{tls: {}}"))
 
+    assert found["alt_stat_name"] == f"{NAME};"
     assert found["metadata"]["filter_metadata"]["istio"] == {
         "config": "/apis/networking.istio.io/v1/namespaces/default/destination-rule/rule",
         "services": [
@@ -937,6 +938,7 @@ def test_names_are_looked_up_in_the_families_of_the_proxy(
 
     assert found["dns_lookup_family"] == expected
     assert found["dns_jitter"] == "0.100s"
+    assert found["typed_dns_resolver_config"]["typed_config"]["udp_max_queries"] == 100
 
 
 def test_the_mesh_says_how_often_names_are_looked_up() -> None:

@@ -69,6 +69,7 @@ def served(declared: Declared) -> dict[str, Secret]:
         message = Secret()
         sent = DeltaDiscoveryResponse.FromString(found[name].framed)
         sent.resources[0].resource.Unpack(message)
+        assert message.name == name
         messages[name] = message
     return messages
 
@@ -203,6 +204,8 @@ def test_a_secret_that_envoy_or_clients_would_refuse_is_held_back(
 
     assert list(served(declared)) == ["kubernetes://good"]
     assert told(declared) == [code]
+    users = {r.message for note in declared.graph.notes() for r in note.related}
+    assert users == {"Gateway istio-system/gw uses it"}
 
 
 def test_a_staple_goes_with_its_certificate() -> None:
