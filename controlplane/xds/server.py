@@ -25,6 +25,7 @@ from controlplane.base.errors import ListenFailed
 from controlplane.base.errors import TokenRefused
 from controlplane.envoy.resource import Resource
 from controlplane.model.proxy import Proxy
+from controlplane.xds.closings import Closings
 from controlplane.xds.connections import Connection
 from controlplane.xds.connections import Connections
 from controlplane.xds.conversation import Acked
@@ -126,6 +127,7 @@ class XdsServer:
         self._clock = clock
         self._shared = Shared()
         self._requests = Requests()
+        self._closings = Closings()
         self._streams: dict[Stream, Identity | None] = {}
         self._server: grpc.aio.Server | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -199,7 +201,8 @@ class XdsServer:
             await self._converse(variant, context)
         except* StreamFault as faults:
             fault = _first(faults)
-            log.warning("stream_closed", peer=context.peer(), reason=fault.text)
+            if self._closings.are_news(context.peer(), fault.text, self._clock()):
+                log.warning("stream_closed", peer=context.peer(), reason=fault.text)
         except* Exception:
             fault = StreamFault(grpc.StatusCode.INTERNAL, "the control plane failed on this stream")
             log.exception("stream_failed", peer=context.peer())
