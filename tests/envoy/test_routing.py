@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
 
@@ -26,6 +27,8 @@ spec:
   - port: {number: 8081, name: http-moved, protocol: HTTP}
     hosts: ["moved.example.com"]
     tls: {httpsRedirect: true}
+  - port: {number: 8082, name: http-unbound, protocol: HTTP}
+    hosts: ["unbound.example.org"]
 ---
 apiVersion: v1
 kind: Service
@@ -66,6 +69,38 @@ spec:
   subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
 ---
 """
+EMPTY = """
+apiVersion: v1
+kind: Service
+metadata: {name: empty, namespace: default}
+spec: {clusterIP: 10.96.1.3, selector: {app: empty}, ports: [{name: http, port: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: dead, namespace: default}
+spec:
+  hosts: [dead.example.org]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 127.1.1.99}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: narrow, namespace: default}
+spec:
+  hosts: [narrow.example.org]
+  ports: [{number: 80, name: http, protocol: HTTP, targetPort: 9080}]
+  resolution: STATIC
+  endpoints: [{address: 127.1.1.1}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: narrow, namespace: default}
+spec:
+  host: narrow.example.org
+  trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}
+---
+"""
 
 
 def service(name: str, rules: str, *, hosts: str = "", more: str = "") -> str:
@@ -82,6 +117,20 @@ spec:
 ---
 """
 
+
+FAILING = service(
+    "failing",
+    """
+  - match: [{uri: {prefix: /empty}}]
+    route: [{destination: {host: empty}}]
+  - match: [{uri: {prefix: /dead}}]
+    route: [{destination: {host: dead.example.org}}]
+  - match: [{uri: {prefix: /wrong-port}}]
+    route: [{destination: {host: shop, port: {number: 81}}}]
+  - route: [{destination: {host: narrow.example.org}}]
+""",
+)
+MESH += EMPTY + FAILING
 
 MATCHING = service(
     "matching",
@@ -330,6 +379,44 @@ def test_what_leads_nowhere_costs_only_itself(shop: Mesh) -> None:
     assert _at(shop, "/no-subset").status == 503
     assert _at(shop, "/no-host").status == 503
     assert _at(shop, "/subset").upstream == "reviews-v2"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/empty", "no healthy upstream"),
+        ("/wrong-port", ""),
+        ("/dead", "upstream connect error"),
+    ],
+    ids=["a service without endpoints", "a port that it lacks", "an endpoint that is down"],
+)
+def test_a_destination_that_cannot_answer_is_503(shop: Mesh, path: str, text: str) -> None:
+    answer = shop.send(f"http://failing.example.com:8080{path}")
+
+    assert answer.status == 503
+    assert text in answer.text
+
+
+def test_a_request_too_many_is_turned_away_at_once(shop: Mesh) -> None:
+    url, hits = "http://failing.example.com:8080", shop.upstreams.by_name["shop"].hits
+    first = Thread(target=lambda: shop.send(f"{url}/delay/2", patience=30.0))
+    before = hits["/delay/2"]
+    first.start()
+    eventually("the first is on its way", lambda: hits["/delay/2"] == before + 1)
+
+    answer = shop.send(f"{url}/second")
+
+    assert (answer.status, answer.headers.get("x-envoy-overloaded")) == (503, "true")
+    assert hits["/second"] == 0
+    first.join()
+
+
+def test_a_server_without_virtual_services_answers_404(shop: Mesh) -> None:
+    assert shop.send("http://unbound.example.org:8082/").status == 404
+
+
+def test_a_port_that_no_server_has_is_closed(shop: Mesh) -> None:
+    assert shop.send("http://matching.example.com:8083/").error == "refused"
 
 
 def test_weights_are_shares(shop: Mesh) -> None:
