@@ -717,6 +717,27 @@ def test_the_meshs_own_tls_is_demanded_of_every_endpoint_where_a_rule_wants_it(
         "tls_minimum_protocol_version": "TLSv1_2",
         "tls_maximum_protocol_version": "TLSv1_3",
     }
+    source = common["tls_certificate_sds_secret_configs"][0]["sds_config"]
+    assert source == {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
+    assert "transport_socket_matches" not in found
+
+
+def test_the_meshs_own_tls_names_the_subset() -> None:
+    text = SERVICE + rule("{tls: {mode: ISTIO_MUTUAL}}", subsets="[{name: v1}]")
+
+    found = cluster(text, "outbound|80|v1|reviews.default.svc.cluster.local")
+
+    assert tls(found)["sni"] == "outbound_.80_.v1_.reviews.default.svc.cluster.local"
+
+
+def test_who_passes_through_to_the_mesh_chooses_no_endpoint_and_so_no_tls_by_it() -> None:
+    text = entry(
+        endpoints="[{address: 10.0.0.1, serviceAccount: web}]", location="MESH_INTERNAL"
+    ) + rule("{loadBalancer: {simple: PASSTHROUGH}}", host="api.partner.com")
+
+    found = cluster(text, PARTNER)
+
+    assert tls(found)["sni"] == "outbound_.80_._.api.partner.com"
     assert "transport_socket_matches" not in found
 
 
@@ -1181,7 +1202,8 @@ def test_proxy_protocol_goes_before_plaintext_too() -> None:
     found = cluster(SERVICE + rule("{proxyProtocol: {}, tls: {}}"))
 
     typed = found["transport_socket"]["typed_config"]
-    assert typed["transport_socket"]["name"] == "envoy.transport_sockets.raw_buffer"
+    raw = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
+    assert typed["transport_socket"]["typed_config"] == {"@type": raw}
     assert typed["config"] == {}  # version 1 is the default
 
 

@@ -65,6 +65,8 @@ def test_it_may_stand_in_istios_config_map() -> None:
         pytest.param("extensionProviders: []", [("CP0203", 1, 1)], id="one that is not read yet"),
         pytest.param("connectTimeout: 2h", [("CP0205", 1, 17)], id="a connect timeout over 1h"),
         pytest.param("connectTimeout: 0s", [("CP0205", 1, 17)], id="a connect timeout of 0"),
+        pytest.param("discoverySelectors: []", [("CP0203", 1, 1)], id="namespaces left out"),
+        pytest.param("outboundClusterStatName: a", [], id="one that changes no traffic"),
         pytest.param("proxyHttpPort: 1", [("CP0203", 1, 1)], id="one that is for sidecars"),
         pytest.param(
             "proxyListenPort: 70000",
