@@ -51,7 +51,7 @@ What leaves the mesh goes by the egress gateway:
   curl --cacert .demo/root.pem --connect-to ::localhost:8444 https://archive.example/    untouched
   curl localhost:8090/                                   TCP
   curl -i -H 'host: elsewhere.example' localhost:8081/   not registered: 404, and logged
-  controlplane status --tls                              what the partners present, and for how long
+  .venv/bin/controlplane status --tls                    what the partners present, and for how long
 
 Edit samples/mesh/routes.yaml, save, and ask again. Ctrl-C stops everything.
 """
