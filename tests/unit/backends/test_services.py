@@ -20,6 +20,9 @@ from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import Target
+from controlplane.model.service import Nearness
+from controlplane.model.service import Resolution
+from controlplane.model.service import Service
 from controlplane.queries.clients import client
 from controlplane.queries.rules import governing_rules
 from controlplane.queries.rules import viewpoint
@@ -754,3 +757,81 @@ spec:
         Target("z.default.svc.cluster.local", 80, 8080),
         Target("z.default.svc.cluster.local", 9000, 8080),
     )
+
+
+REVIEWS = "reviews.default.svc.cluster.local"
+
+
+def of_kubernetes(spec: str = "", annotations: str = "", namespace: str = "") -> Service:
+    """What a Service of Kubernetes is to a gateway."""
+    text = f"""
+apiVersion: v1
+kind: Namespace
+metadata: {{name: default, annotations: {{{namespace}}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: reviews, namespace: default, annotations: {{{annotations}}}}}
+spec: {{ports: [{{name: http, port: 80}}]{spec}}}
+"""
+    found = service(Declared(text).graph, Host(REVIEWS), EDGE)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spec", "resolution", "addresses"),
+    [
+        (", clusterIP: None", Resolution.HEADLESS, ()),
+        (", clusterIP: 10.0.0.1", Resolution.ENDPOINTS, ("10.0.0.1",)),
+        (
+            ", clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1, 'fd00::1']",
+            Resolution.ENDPOINTS,
+            ("10.0.0.1", "fd00::1"),
+        ),
+        ("", Resolution.ENDPOINTS, ()),
+        (", type: ExternalName, externalName: a.example.org", Resolution.ALIAS, ()),
+    ],
+    ids=["headless", "an address", "two addresses", "no address", "another name"],
+)
+def test_how_a_service_is_reached(
+    spec: str, resolution: Resolution, addresses: tuple[str, ...]
+) -> None:
+    found = of_kubernetes(spec)
+
+    assert (found.resolution, found.addresses) == (resolution, addresses)
+    assert found.host == REVIEWS
+
+
+def test_a_service_may_name_the_accounts_of_its_endpoints() -> None:
+    found = of_kubernetes(
+        annotations="alpha.istio.io/canonical-serviceaccounts: 'spiffe://a/ns/b/sa/c',"
+        " alpha.istio.io/kubernetes-serviceaccounts: 'd, e'"
+    )
+
+    assert found.subject_alt_names == (
+        "spiffe://a/ns/b/sa/c",
+        "spiffe://cluster.local/ns/default/sa/d",
+        "spiffe://cluster.local/ns/default/sa/e",
+    )
+
+
+NEAR_NODE = "networking.istio.io/traffic-distribution: PreferSameNode"
+NEAR_ZONE = "networking.istio.io/traffic-distribution: PreferClose"
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotation", "namespace", "expected"),
+    [
+        (", trafficDistribution: PreferClose", NEAR_NODE, NEAR_NODE, Nearness.ZONE),
+        (", trafficDistribution: PreferSameZone", "", "", Nearness.ZONE),
+        ("", NEAR_NODE, NEAR_ZONE, Nearness.NODE),
+        ("", "", NEAR_NODE, Nearness.NODE),
+        ("", "", "", None),
+    ],
+    ids=["the spec first", "its other word", "then its annotation", "then its namespace", "no one"],
+)
+def test_who_says_how_near_traffic_stays(
+    spec: str, annotation: str, namespace: str, expected: Nearness | None
+) -> None:
+    assert of_kubernetes(spec, annotation, namespace).nearness is expected
