@@ -465,10 +465,16 @@ def test_outlier_detection(outlier: str, path: str, expected: object) -> None:
             {"keepalive_probes": 9, "keepalive_time": 7},
         ),
         (
-            "tcpKeepalive: {interval: 6s}",
+            "tcpKeepalive: {interval: 6s, time: 8s}",
             "{connectionPool: {tcp: {tcpKeepalive: {probes: 2}}}}",
             "upstream_connection_options.tcp_keepalive",
-            {"keepalive_probes": 2, "keepalive_interval": 6},
+            {"keepalive_probes": 2, "keepalive_time": 8, "keepalive_interval": 6},
+        ),
+        (
+            "tcpKeepalive: {interval: 6s}",
+            "{connectionPool: {tcp: {tcpKeepalive: {interval: 5s}}}}",
+            "upstream_connection_options.tcp_keepalive",
+            {"keepalive_interval": 5},
         ),
         (
             "tcpKeepalive: {probes: 9}",
@@ -536,7 +542,8 @@ def test_outlier_detection(outlier: str, path: str, expected: object) -> None:
         "its connect timeout",
         "before which the rule's goes",
         "its probes where the rule's say nothing",
-        "and its interval",
+        "and its times",
+        "before which the rule's go",
         "its probes where there is no rule for them",
         "HTTP/2",
         "its pool",
@@ -728,6 +735,20 @@ def test_the_meshs_own_tls_names_the_subset() -> None:
     found = cluster(text, "outbound|80|v1|reviews.default.svc.cluster.local")
 
     assert tls(found)["sni"] == "outbound_.80_.v1_.reviews.default.svc.cluster.local"
+    assert found["metadata"]["filter_metadata"]["istio"]["subset"] == "v1"
+
+
+def test_a_port_has_a_pool_ejection_and_tls_of_its_own() -> None:
+    own = (
+        "{port: {number: 80}, connectionPool: {http: {maxRetries: 4}},"
+        " outlierDetection: {interval: 4s}, tls: {mode: SIMPLE, sni: a.com}}"
+    )
+
+    found = cluster(SERVICE + rule(f"{{portLevelSettings: [{own}]}}"))
+
+    assert part(found, "circuit_breakers.thresholds") == unlimited(max_retries=4)
+    assert part(found, "outlier_detection.interval") == "4s"
+    assert tls(found)["sni"] == "a.com"
 
 
 def test_who_passes_through_to_the_mesh_chooses_no_endpoint_and_so_no_tls_by_it() -> None:
