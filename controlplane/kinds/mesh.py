@@ -58,7 +58,6 @@ IGNORED: Final = frozenset(
         "caCertificates",
         "certificates",
         "configSources",
-        "disableEnvoyListenerLog",
         "disableMixerHttpReports",
         "disablePolicyChecks",
         "disableReportBatch",

@@ -197,6 +197,8 @@ class ListenerSettings:
 
     http: HttpSettings = HttpSettings()
     access_log: AccessLog | None = None
+    logs_unmatched: bool = True
+    """Whether connections that no chain takes are logged too."""
     expects_proxy_protocol: bool = False
     buffer_limit: int | None = None
     """Bytes buffered for each connection; unset is Envoy's own default (1 MiB)."""

@@ -59,7 +59,7 @@ def gateway_listener(
 
 
 def _head(listener: Listener, settings: ListenerSettings) -> ListenerMessage:
-    log = settings.access_log
+    log = settings.access_log if settings.logs_unmatched else None
     return ListenerMessage(
         name=listener.name,
         address=_address(listener.address),

@@ -200,6 +200,7 @@ class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
     tls_defaults: MeshTls | None = None
     access_log_file: str = ""
     access_log_format: str = ""
+    disable_envoy_listener_log: bool = False
     access_log_encoding: AccessLogEncoding = AccessLogEncoding.TEXT
     enable_tracing: bool | None = None
     default_config: ProxyConfig = ProxyConfig()

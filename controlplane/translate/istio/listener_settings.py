@@ -73,6 +73,7 @@ def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> List
     return ListenerSettings(
         http=_http(mesh, topology, connections, idle, said),
         access_log=_access_log(report, mesh),
+        logs_unmatched=not mesh.disable_envoy_listener_log,
         expects_proxy_protocol=topology.proxy_protocol is not None,
         buffer_limit=_within(connections.listener_per_connection_buffer_limit_bytes, least=1),
         stream_idle_timeout=idle,

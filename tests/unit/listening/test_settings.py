@@ -405,3 +405,13 @@ def test_istios_log_tells_all_of_this_in_this_order() -> None:
         " %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS%"
         " %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
     )
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_connections_that_no_chain_takes_are_logged_unless_the_mesh_says_no(disabled: bool) -> None:
+    config = mesh(accessLogFile="/dev/stdout", disableEnvoyListenerLog=disabled)
+
+    (listener,) = Declared(GATEWAY, mesh=config).listeners().values()
+
+    assert ("access_log" in listener) is not disabled
+    assert "access_log" in listener["filter_chains"][0]["filters"][0]["typed_config"]
