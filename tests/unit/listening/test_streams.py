@@ -425,3 +425,37 @@ spec:
     assert plain in clusters
     assert "transport_socket" not in clusters[plain]
     assert "transport_socket_matches" not in clusters[plain]
+
+
+@pytest.mark.parametrize(
+    ("block", "names"),
+    [
+        ("{sniHosts: [a.com, '*.b.com']}", ["*.b.com", "a.com"]),
+        ("{sniHosts: [elsewhere.org]}", ["elsewhere.org"]),
+        ("{sniHosts: ['*']}", None),
+        ("{sniHosts: [a.com], port: 443}", ["a.com"]),
+        ("{sniHosts: [a.com], port: 444}", "no chain"),
+        ("{sniHosts: [a.com], gateways: [apps/gw]}", ["a.com"]),
+        ("{sniHosts: [a.com], gateways: [other]}", "no chain"),
+        ("{sniHosts: [a.com], sourceLabels: {a: b}}", ["a.com"]),
+        ("{sniHosts: [a.com], sourceNamespace: other}", ["a.com"]),
+        ("{sniHosts: [a.com], destinationSubnets: [10.0.0.0/8]}", ["a.com"]),
+    ],
+)
+def test_which_names_a_tls_match_takes(block: str, names: object) -> None:
+    rules = f"tls: [{{match: [{block}], route: [{to('x')}]}}]"
+
+    found = streams(Declared(GATEWAY % PASS + service(rules, hosts="['*']")))
+
+    assert ([s.get("server_names") for s in found] or ["no chain"]) == [names]
+
+
+def test_https_may_be_passed_through_too_and_each_match_is_a_chain() -> None:
+    https = PASS.replace("protocol: TLS", "protocol: HTTPS")
+    blocks = "{sniHosts: [a.com]}, {sniHosts: [b.com]}"
+    rules = f"tls: [{{match: [{blocks}], route: [{to('x', 3)}, {to('w', 1)}]}}]"
+
+    found = streams(Declared(GATEWAY % https + service(rules)))
+
+    assert [s["server_names"] for s in found] == [["a.com"], ["b.com"]]
+    assert [c["weight"] for c in found[0]["weighted_clusters"]["clusters"]] == [3, 1]
