@@ -588,6 +588,18 @@ GOLD = (("tier", "gold"),)
             ["edge/b"],
         ),
         (rule("a") + rule("b", "edge", workloadSelector="{matchLabels: {tier: x}}"), EDGE, []),
+        (
+            rule("a", "edge", workloadSelector="{matchLabels: {tier: gold}}")
+            + rule("b", "edge", workloadSelector="{matchLabels: {tier: gold}}"),
+            EDGE,
+            ["edge/a", "edge/b"],
+        ),
+        (
+            rule("a", "edge", workloadSelector="{matchLabels: {tier: gold}}")
+            + rule("b", "edge", workloadSelector="{matchLabels: {tier: x}}"),
+            EDGE,
+            ["edge/a"],
+        ),
     ],
     ids=[
         "the client's namespace first",
@@ -602,6 +614,8 @@ GOLD = (("tier", "gold"),)
         "a rule seen by more joins one seen by fewer, and is lost to the rest",
         "a rule that selects the client",
         "a rule that selects others ends the search",
+        "rules with equal selectors are merged",
+        "others are not",
     ],
 )
 def test_which_rules_govern(rules: str, namespace: Namespace, expected: list[str]) -> None:
