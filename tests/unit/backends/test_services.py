@@ -261,6 +261,7 @@ def test_with_dns_entries_share_endpoints_by_the_number_of_the_port() -> None:
         (entry("b", ports=WEB_TOO, location="MESH_INTERNAL"), [80, 81]),
         (entry("b", ports=WEB_TOO, resolution="DNS"), [80]),
         (entry("b", ports=WEB_TOO, exportTo='["."]'), [80]),
+        (entry("b", ports=WEB_TOO, workloadSelector="{labels: {app: web}}"), [80]),
         (entry("b", ports=WEB_TOO).replace("name: b,", "name: b, labels: {app: web},"), [80]),
     ],
     ids=[
@@ -270,6 +271,7 @@ def test_with_dns_entries_share_endpoints_by_the_number_of_the_port() -> None:
         "another location",
         "another resolution",
         "seen by others",
+        "another selector",
         "other labels",
     ],
 )
