@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from typing import Protocol
 
 from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
@@ -44,6 +45,29 @@ class Declaration:
     def order(self) -> Order:
         origin = self.raw.origin
         return (origin.path, origin.document, -1 if origin.item is None else origin.item)
+
+
+class Accepted(Protocol):
+    """The objects that were accepted last, kept over restarts."""
+
+    def of_key(self, key: ObjectKey) -> RawObject | None: ...
+
+    def of_file(self, path: Path) -> Iterable[RawObject]: ...
+
+    def save(self, put: Iterable[RawObject], removed: Iterable[ObjectKey]) -> None: ...
+
+
+class NothingAccepted:
+    """No memory of earlier runs: what ``check`` uses."""
+
+    def of_key(self, key: ObjectKey) -> RawObject | None:  # noqa: ARG002  # the protocol's form
+        return None
+
+    def of_file(self, path: Path) -> Iterable[RawObject]:  # noqa: ARG002  # the protocol's form
+        return ()
+
+    def save(self, put: Iterable[RawObject], removed: Iterable[ObjectKey]) -> None:
+        """Forget them."""
 
 
 class Claims:

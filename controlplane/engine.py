@@ -13,16 +13,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from typing import Protocol
 
+from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import Kind
 from controlplane.base.names import ObjectKey
 from controlplane.base.places import Place
 from controlplane.base.places import Spot
+from controlplane.claims import Accepted
 from controlplane.claims import Claims
 from controlplane.claims import Declaration
+from controlplane.claims import NothingAccepted
 from controlplane.claims import declared_faults
 from controlplane.documents.content import Entries
 from controlplane.documents.content import FileContent
@@ -55,38 +57,15 @@ from controlplane.translate.kubernetes.usable import spoils
 Text = bytes | str | Unreadable | Entries
 
 
-class Accepted(Protocol):
-    """The objects that were accepted last, kept over restarts."""
-
-    def of_key(self, key: ObjectKey) -> RawObject | None: ...
-
-    def of_file(self, path: Path) -> Iterable[RawObject]: ...
-
-    def save(self, put: Iterable[RawObject], removed: Iterable[ObjectKey]) -> None: ...
-
-
-class NothingAccepted:
-    """No memory of earlier runs: what ``check`` uses."""
-
-    def of_key(self, key: ObjectKey) -> RawObject | None:  # noqa: ARG002  # the protocol's form
-        return None
-
-    def of_file(self, path: Path) -> Iterable[RawObject]:  # noqa: ARG002  # the protocol's form
-        return ()
-
-    def save(self, put: Iterable[RawObject], removed: Iterable[ObjectKey]) -> None:
-        """Forget them."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
     """What one batch of changed files did."""
 
     revision: int
     paths: tuple[Path, ...]
-    put: tuple[ObjectKey, ...]
-    removed: tuple[ObjectKey, ...]
-    refused: tuple[ObjectKey, ...]
+    put: tuple[ObjectKey, ...] = ()
+    removed: tuple[ObjectKey, ...] = ()
+    refused: tuple[ObjectKey, ...] = ()
     """Declared anew and refused; the last accepted version of each, where there is one, stays."""
 
     def __bool__(self) -> bool:
@@ -114,6 +93,7 @@ class Engine:
         self._doubtful: dict[ObjectKey, None] = {}
         self._analysed: set[ObjectKey] = set()
         self._now = now
+        self._mesh_told: tuple[Diagnostic, ...] = ()
         self._held_back: dict[ObjectKey, tuple[Diagnostic, ...]] = {}
         """Why the newest form of a Secret is not in force, and the one before still is."""
         self.graph.edit()
@@ -162,8 +142,9 @@ class Engine:
             refused=tuple(refused),
         )
 
-    def set_mesh(self, mesh: MeshConfig) -> int:
-        """Take another MeshConfig; a new revision."""
+    def set_mesh(self, mesh: MeshConfig, told: Iterable[Diagnostic] = ()) -> int:
+        """Take another MeshConfig, and what is wrong with its file; a new revision."""
+        self._mesh_told = tuple(told)
         revision = self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self._collect_doubtful()
@@ -225,7 +206,8 @@ class Engine:
         """Every diagnostic that is known now, without repeats; call ``analyse`` before for a whole
         answer.
         """
-        found = dict.fromkeys(declared_faults(self._claims, self._files))
+        found = dict.fromkeys(self._mesh_told)
+        found.update(dict.fromkeys(declared_faults(self._claims, self._files)))
         for told in self._held_back.values():
             found.update(dict.fromkeys(told))
         found.update(dict.fromkeys(self.graph.notes()))
@@ -271,6 +253,16 @@ class Engine:
         winner = self._claims.winner(key)
         return winner is not None and winner.is_refused
 
+    def take_faults(self) -> tuple[Fault, ...]:
+        """What raised inside guarded functions since the last call."""
+        taken = tuple(self.faults)
+        self.faults.clear()
+        return taken
+
+    def claimed(self) -> frozenset[ObjectKey]:
+        """Every object that some file declares, or declared before it became unreadable."""
+        return frozenset(d.key for d in self._claims.all()).union(k for _, k in self._claims.kept())
+
     def declarations(self) -> Iterator[Declaration]:
         return self._claims.all()
 
@@ -288,7 +280,7 @@ class Engine:
         content = file_objects(path, text, previous)
         self._files[path] = content
         known = {id(d.raw): d for d in self._claims.of_file(path)}
-        declarations = tuple(known.get(id(raw)) or _declaration(raw) for raw in content.objects)
+        declarations = tuple(known.get(id(raw)) or declaration(raw) for raw in content.objects)
         touched = self._claims.replace(path, declarations, is_complete=content.complete)
         if previous is None and not content.complete:
             declared = {d.key for d in declarations}
@@ -369,9 +361,17 @@ class Engine:
                 self._doubtful[key] = None
 
 
-def _declaration(raw: RawObject) -> Declaration:
+def declaration(raw: RawObject) -> Declaration:
+    """What ``raw`` declares, with all that is wrong with it."""
     report = Report()
-    object_ = decode(raw, report)
+    try:
+        object_ = decode(raw, report)
+    except Exception as error:
+        # The boundary of a cell: a fault of ours costs this object its edit, and nothing else.
+        object_ = None
+        report.add(
+            codes.OUR_FAULT, Place(raw.key), f"it cannot be read, by a fault of ours: {error!r}"
+        )
     is_refused = report.refused or raw.is_refused
     return Declaration(
         raw=raw,

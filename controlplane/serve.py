@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +23,12 @@ from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener
 from controlplane.admin.server import serving
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Report
 from controlplane.base.errors import ControlPlaneError
 from controlplane.base.errors import KeyUnusable
 from controlplane.base.errors import StateUnusable
 from controlplane.base.errors import TokenRefused
+from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.engine import Edit
@@ -41,6 +44,7 @@ from controlplane.identity.tokens import Tokens
 from controlplane.identity.workload import WorkloadSecrets
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.model.proxy import Proxy
 from controlplane.overview import LiveOverview
 from controlplane.sources.accepted import AcceptedObjects
@@ -57,6 +61,9 @@ HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is n
 CLOCK_STEP: Final = timedelta(hours=1)
 ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
 _CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
+
+MESH_CONFIG_KEY: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
+"""How an edit of the MeshConfig, which is no object, is told."""
 
 log = structlog.stdlib.get_logger("serve")
 
@@ -83,6 +90,10 @@ class Settings:
     admin: Endpoint
     state: StateDirectory
     mesh: MeshConfig
+    mesh_file: Path | None = None
+    """Where ``mesh`` was read from, and is read from again when it changes."""
+    mesh_told: tuple[Diagnostic, ...] = ()
+    """What is wrong in that file."""
     is_insecure: bool = False
     environment: Mapping[str, str]
 
@@ -121,8 +132,9 @@ class ControlPlane:
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
         self._writing = asyncio.Lock()
         self.engine = Engine(settings.mesh, now=now, accepted=self._accepted)
+        self.engine.set_mesh(settings.mesh, settings.mesh_told)
         self.world = World(self.engine)
-        self.metrics = Metrics("0.1.0")
+        self.metrics = Metrics(version("controlplane"))
         self.metrics.root_expires(self._authority.certificate.not_valid_after_utc)
         self.server = XdsServer(
             self.world,
@@ -152,6 +164,7 @@ class ControlPlane:
         async with asyncio.TaskGroup() as tasks:
             background = (
                 tasks.create_task(self._follow(tasks)),
+                tasks.create_task(self._follow_mesh(tasks)),
                 tasks.create_task(self._keep_house()),
             )
             await stop.wait()
@@ -182,11 +195,42 @@ class ControlPlane:
                 gc.enable()
             tasks.create_task(self._after(edit, began, computed, is_first=is_first))
 
+    async def _follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
+        """Take the MeshConfig anew when its file changes; trust domain and root namespace excepted,
+        which tokens and certificates were made with.
+        """
+        file = self.settings.mesh_file
+        if file is None:
+            return
+        followed = changes((file,), environment=self.settings.environment)
+        await anext(followed)  # what was read at the start
+        async for batch in followed:
+            for changed in batch:
+                if isinstance(changed.text, bytes):
+                    self._take_mesh(tasks, changed.path, changed.text)
+
+    def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
+        began = time.perf_counter()
+        report = Report()
+        mesh = decode_mesh_config(text.decode(errors="replace"), file, report)
+        revision = self.engine.set_mesh(mesh, report)
+        edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
+        self._publish(edit)
+        computed = timedelta(seconds=time.perf_counter() - began)
+        tasks.create_task(self._after(edit, began, computed, is_first=False))
+
     def _publish(self, edit: Edit) -> None:
         if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
             self._plug_in()
         self.world.ready.set()
         self.server.publish(edit.revision)
+        for fault in self.engine.take_faults():
+            log.error(
+                "fault_of_ours",
+                where=fault.function,
+                effect="the last good form stays",
+                exc_info=fault.error,
+            )
 
     async def _after(
         self, edit: Edit, began: float, computed: timedelta, *, is_first: bool
@@ -215,6 +259,8 @@ class ControlPlane:
             )
         )
         await self._remember()
+        if is_first:
+            await asyncio.to_thread(self._accepted.forget_others, self.engine.claimed())
 
     async def _remember(self) -> None:
         """Keep what was accepted; a disk that is full costs this memory and nothing else."""

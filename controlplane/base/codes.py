@@ -154,3 +154,6 @@ TLS_VERSIONS_EMPTY: Final = _warning("CP0414", "no TLS version is left")
 NAME_OF_OTHER_USE: Final = _dangling("CP0415", "a secret of such a name is read for another use")
 SECRET_ELSEWHERE: Final = _warning("CP0416", "the secret is in another namespace than the proxies")
 STAPLE_UNUSABLE: Final = _warning("CP0417", "the OCSP response is not one for the certificate")
+
+# Operation
+OUR_FAULT: Final = _refused("CP0601", "the control plane failed on the object: a fault of ours")

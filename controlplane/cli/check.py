@@ -93,11 +93,19 @@ def check(
 def findings_in(
     paths: Sequence[Path], mesh_config: Path | None = None, secrets: Sequence[Path] = ()
 ) -> Findings:
-    """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist."""
+    """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist, or none
+    of them holds a file.
+    """
     report = Report()
     mesh, mesh_text = _mesh(mesh_config, report)
     engine = Engine(mesh, now=datetime.now(UTC))
-    engine.apply((changed.path, changed.text) for changed in loaded(paths, secrets))
+    files = loaded(paths, secrets)
+    if not files:
+        where = ", ".join(map(str, paths))
+        raise ConfigMissing(
+            f"{where}: no .yaml, .yml or .json file", hint="name the folder of them"
+        )
+    engine.apply((changed.path, changed.text) for changed in files)
     engine.analyse()
     found = [*report, *engine.diagnostics()]
     contents = engine.contents()

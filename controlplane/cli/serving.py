@@ -103,31 +103,30 @@ def settings_of(
     """What the options say; ``UsageError`` where they contradict each other."""
     if insecure_xds and not xds.loopback:
         raise click.UsageError(f"--insecure-xds serves on loopback addresses only, not on {xds}")
+    report = Report()
     return Settings(
         config=config,
         secrets=secrets,
         xds=Endpoint(host=xds.host, port=xds.port),
         admin=Endpoint(host=admin.host, port=admin.port),
         state=opened_state(state),
-        mesh=mesh_of(mesh_config),
+        mesh=mesh_of(report, mesh_config),
+        mesh_file=mesh_config,
+        mesh_told=tuple(report),
         is_insecure=insecure_xds,
         environment=os.environ,
     )
 
 
-def mesh_of(file: Path | None) -> MeshConfig:
-    """The MeshConfig of a file; its faults go to the log, and what is good of it counts."""
+def mesh_of(report: Report, file: Path | None) -> MeshConfig:
+    """The MeshConfig of a file; what is good of it counts."""
     if file is None:
         return MeshConfig()
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigMissing(f"{file} cannot be read: {error}") from error
-    report = Report()
-    mesh = decode_mesh_config(text, file, report)
-    for found in report:
-        structlog.get_logger("mesh_config").warning(found.message, code=found.code.id)
-    return mesh
+    return decode_mesh_config(text, file, report)
 
 
 def serve_until_stopped(

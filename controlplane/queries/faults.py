@@ -9,7 +9,7 @@ from typing import Final
 from controlplane.base.names import Kind
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.graph.cell import Derived
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
@@ -31,7 +31,7 @@ _FAULTS: Final[Mapping[Kind, Derived[[ObjectKey], Any]]] = {
 }
 
 
-@derived
+@guarded
 def faults_of(graph: Graph, key: ObjectKey) -> None:
     """Notes the diagnostics of one object; runs again when something that the object refers to
     changes.

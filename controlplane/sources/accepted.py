@@ -7,6 +7,7 @@ written afterwards, off the path of an edit. Deleting the file loses only this m
 
 import os
 import sqlite3
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -79,6 +80,14 @@ class AcceptedObjects:
                 f"INSERT OR REPLACE INTO accepted ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", put
             )
             self._database.executemany(f"DELETE FROM accepted WHERE {_BY_KEY}", removed)
+
+    def forget_others(self, known: Collection[ObjectKey]) -> None:
+        """Forget the objects that no file claims: they were deleted while nothing ran."""
+        with _told(self._file), self._database:
+            kept = self._database.execute("SELECT api_group, kind, namespace, name FROM accepted")
+            keys = {_key_columns(key) for key in known}
+            gone = [row for row in kept.fetchall() if row not in keys]
+            self._database.executemany(f"DELETE FROM accepted WHERE {_BY_KEY}", gone)
 
     def close(self) -> None:
         self.write(self.take_pending())
