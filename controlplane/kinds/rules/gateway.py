@@ -101,9 +101,6 @@ def _check_port(report: Report, at: Place, port: Port | None, *, unix: bool) -> 
         message = f'"{port.protocol}" is not a protocol'
         hint = f"Istio knows {', '.join(protocols.SERVED)}"
         report.add(UNKNOWN_VALUE, at / "port" / "protocol", message, hint=hint)
-    if port.protocol.upper() == "UDP":
-        message = "a Gateway serves no UDP: this server takes connections of TCP"
-        report.add(CANNOT_WORK, at / "port" / "protocol", message, hint="write TCP")
     if not unix:
         check_port(report, at / "port" / "number", port.number)
     elif port.number:
@@ -128,6 +125,9 @@ def _check_bind(report: Report, at: Place, bind: str) -> None:
 
 def _check_protocol(report: Report, at: Place, server: Server, port: Port) -> None:
     """TLS settings and the protocol of the port must agree."""
+    if port.protocol.upper() == "UDP":
+        message = "a Gateway serves no UDP: this server takes connections of TCP"
+        report.add(CANNOT_WORK, at / "port" / "protocol", message, hint="write TCP")
     tls = server.tls
     if protocols.is_tls(port.protocol):
         if tls is None:
