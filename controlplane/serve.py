@@ -164,7 +164,7 @@ class ControlPlane:
         async with asyncio.TaskGroup() as tasks:
             background = (
                 tasks.create_task(self._follow(tasks)),
-                tasks.create_task(self._follow_mesh(tasks)),
+                tasks.create_task(self.follow_mesh(tasks)),
                 tasks.create_task(self._keep_house()),
             )
             await stop.wait()
@@ -195,15 +195,17 @@ class ControlPlane:
                 gc.enable()
             tasks.create_task(self._after(edit, began, computed, is_first=is_first))
 
-    async def _follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
+    async def follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
         """Take the MeshConfig anew when its file changes; trust domain and root namespace excepted,
-        which tokens and certificates were made with.
+        which tokens and certificates were made with. An edit waits for the first load: before it
+        no proxy is answered.
         """
         file = self.settings.mesh_file
         if file is None:
             return
         followed = changes((file,), environment=self.settings.environment)
         await anext(followed)  # what was read at the start
+        await self.world.ready.wait()
         async for batch in followed:
             for changed in batch:
                 if isinstance(changed.text, bytes):

@@ -20,6 +20,7 @@ from controlplane.cli.formats import as_github
 from controlplane.cli.formats import as_json
 from controlplane.cli.formats import as_sarif
 from controlplane.cli.options import example
+from controlplane.cli.options import mesh_config_text
 from controlplane.cli.options import secrets_option
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
@@ -139,10 +140,7 @@ class _Files:
 def _mesh(file: Path | None, report: Report) -> tuple[MeshConfig, tuple[FileContent, ...]]:
     if file is None:
         return MeshConfig(), ()
-    try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigMissing(f"{file} cannot be read: {error}") from error
+    text = mesh_config_text(file)
     return decode_mesh_config(text, file, report), (file_objects(file, text),)
 
 

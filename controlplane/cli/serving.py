@@ -17,9 +17,9 @@ import click
 import structlog
 
 from controlplane.base.diagnostics import Report
-from controlplane.base.errors import ConfigMissing
 from controlplane.cli.address import Address
 from controlplane.cli.address import address_parameter
+from controlplane.cli.options import mesh_config_text
 from controlplane.cli.options import opened_state
 from controlplane.cli.options import secrets_option
 from controlplane.cli.options import state_option
@@ -122,10 +122,7 @@ def mesh_of(report: Report, file: Path | None) -> MeshConfig:
     """The MeshConfig of a file; what is good of it counts."""
     if file is None:
         return MeshConfig()
-    try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigMissing(f"{file} cannot be read: {error}") from error
+    text = mesh_config_text(file)
     return decode_mesh_config(text, file, report)
 
 

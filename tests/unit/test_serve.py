@@ -1,30 +1,50 @@
-"""What the running control plane survives."""
+"""Nothing is answered before the first load is complete, whatever changes meanwhile."""
 
-import sqlite3
-from contextlib import closing
+import asyncio
+from contextlib import aclosing
+from datetime import UTC
+from datetime import datetime
 from pathlib import Path
 
-from tests.support.mesh import ControlPlane
-from tests.support.process import eventually
-
-RULE = """\
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: NAME}
-spec: {host: NAME}
-"""
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.serve import ControlPlane
+from controlplane.serve import Endpoint
+from controlplane.serve import Settings
+from controlplane.sources.files import changes
+from controlplane.sources.state import StateDirectory
 
 
-def test_a_memory_that_cannot_be_written_is_told_and_written_later(tmp_path: Path) -> None:
-    plane = ControlPlane(tmp_path)
-    with plane.running(), closing(sqlite3.connect(plane.state / "accepted.db")) as memory:
-        memory.execute("ALTER TABLE accepted RENAME TO away")
-        (plane.config / "first.yaml").write_text(RULE.replace("NAME", "first"))
-        eventually("it is told", lambda: "event=accepted_not_kept" in plane.log.read_text())
+async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Path) -> None:
+    mesh_file = tmp_path / "mesh.yaml"
+    mesh_file.write_text("connectTimeout: 1s\n")
+    loopback = Endpoint(host="127.0.0.1", port=0)
+    settings = Settings(
+        config=(tmp_path,),
+        xds=loopback,
+        admin=loopback,
+        state=StateDirectory.opened(tmp_path / "state"),
+        mesh=MeshConfig(),
+        mesh_file=mesh_file,
+        environment={},
+    )
+    plane = ControlPlane(settings, lambda: datetime.now(UTC), lambda _: None)
+    before = plane.engine.revision
 
-        memory.execute("ALTER TABLE away RENAME TO accepted")
-        (plane.config / "second.yaml").write_text(RULE.replace("NAME", "second"))
+    async with (
+        asyncio.timeout(10),
+        aclosing(changes((mesh_file,), environment={})) as seen,
+        asyncio.TaskGroup() as tasks,
+    ):
+        following = tasks.create_task(plane.follow_mesh(tasks))
+        await anext(seen)
+        for seconds in range(2, 12):  # by the last, the first was seen by whoever follows
+            mesh_file.write_text(f"connectTimeout: {seconds}s\n")
+            await anext(seen)
 
-        kept = "SELECT name FROM accepted ORDER BY name"
-        both = [("first",), ("second",)]
-        eventually("both are kept", lambda: memory.execute(kept).fetchall() == both)
+        assert (plane.world.ready.is_set(), plane.engine.revision) == (False, before)
+
+        plane.world.ready.set()
+        while plane.engine.revision == before:
+            await asyncio.sleep(0)
+        following.cancel()
+    await plane.stop()
