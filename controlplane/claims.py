@@ -17,11 +17,11 @@ from typing import Protocol
 from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Related
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
 from controlplane.documents.content import FileContent
-from controlplane.documents.content import spot_in
+from controlplane.documents.content import location_in
 from controlplane.documents.document import RawObject
 from controlplane.kinds.object import Object
 
@@ -178,7 +178,7 @@ def declared_faults(claims: Claims, files: Files) -> Iterator[Diagnostic]:
 
 def _meant(content: FileContent, told: Diagnostic) -> RawObject | None:
     """The object of ``content`` that a fault of its text spoils."""
-    if isinstance(told.place, Spot):
+    if isinstance(told.place, SourceLocation):
         return None
     key = told.place.object
     return next((raw for raw in content.objects if raw.key == key and raw.is_refused), None)
@@ -195,10 +195,10 @@ def _located(
         yield from told
         return
 
-    def own(place: Place | Spot) -> Place | Spot:
-        if isinstance(place, Spot) or place.object != raw.key:
+    def own(place: FieldRef | SourceLocation) -> FieldRef | SourceLocation:
+        if isinstance(place, SourceLocation) or place.object != raw.key:
             return place
-        return spot_in(files[raw.origin.path], raw.origin, place)
+        return location_in(files[raw.origin.path], raw.origin, place)
 
     for one in told:
         related = tuple(replace(r, place=own(r.place)) for r in one.related)
@@ -206,12 +206,12 @@ def _located(
 
 
 def _duplicates(claims: Claims, files: Files, key: ObjectKey) -> Iterator[Diagnostic]:
-    place = Place(key) / "metadata" / "name"
+    place = FieldRef(key) / "metadata" / "name"
     for loser in claims.losers(key):
         origin = loser.raw.origin
         yield Diagnostic(
             code=codes.DUPLICATE_OBJECT,
-            place=spot_in(files[origin.path], origin, place),
+            place=location_in(files[origin.path], origin, place),
             message=f"{key.spoken} is declared a second time; the first by path counts",
             hint="remove one of the two, or rename it",
             related=(Related(place=place, message="the first is declared here"),),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Effect
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
 from controlplane.engine import Engine
 
 
@@ -36,16 +36,16 @@ class Diagnosis:
 
 
 def finding(engine: Engine, diagnostic: Diagnostic) -> Finding:
-    spot = engine.spot(diagnostic.place) or Spot(Path())
+    location = engine.location(diagnostic.place) or SourceLocation(Path())
     return Finding(
         code=diagnostic.code.id,
         severity=diagnostic.severity.value,
         message=diagnostic.message,
         hint=diagnostic.hint,
-        path=str(spot.path) if spot.path != Path() else "",
-        line=spot.line,
-        column=spot.column,
-        object=_object(engine, diagnostic.place, spot),
+        path=str(location.path) if location.path != Path() else "",
+        line=location.line,
+        column=location.column,
+        object=_object(engine, diagnostic.place, location),
         refused=diagnostic.code.effect is Effect.REFUSED,
     )
 
@@ -62,9 +62,11 @@ def diagnosis(engine: Engine) -> Diagnosis:
     )
 
 
-def _object(engine: Engine, place: Place | Spot, spot: Spot) -> str | None:
-    """The object a diagnostic is about; of a spot, the object whose document it stands in."""
-    if isinstance(place, Place):
+def _object(
+    engine: Engine, place: FieldRef | SourceLocation, location: SourceLocation
+) -> str | None:
+    """The object a diagnostic is about; of a location, the object whose document it stands in."""
+    if isinstance(place, FieldRef):
         return str(place.object)
-    key: ObjectKey | None = engine.object_at(spot)
+    key: ObjectKey | None = engine.object_at(location)
     return None if key is None else str(key)

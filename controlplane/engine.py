@@ -17,10 +17,10 @@ from typing import Any
 from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
 from controlplane.claims import Accepted
 from controlplane.claims import Claims
 from controlplane.claims import Declaration
@@ -30,7 +30,7 @@ from controlplane.documents.content import Entries
 from controlplane.documents.content import FileContent
 from controlplane.documents.content import Unreadable
 from controlplane.documents.content import file_objects
-from controlplane.documents.content import spot_in
+from controlplane.documents.content import location_in
 from controlplane.documents.document import RawObject
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph
@@ -213,21 +213,21 @@ class Engine:
         found.update(dict.fromkeys(self.graph.notes()))
         return once_per_kind(found)
 
-    def spot(self, place: Place | Spot) -> Spot | None:
+    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
         """The file, line and column of a place; ``None`` when no file declares its object."""
-        if isinstance(place, Spot):
+        if isinstance(place, SourceLocation):
             return place
         winner = self._claims.winner(place.object)
         if winner is None:
             return None
         origin = winner.raw.origin
-        return spot_in(self._files[origin.path], origin, place)
+        return location_in(self._files[origin.path], origin, place)
 
-    def object_at(self, spot: Spot) -> ObjectKey | None:
-        """The object whose document ``spot`` is in; ``None`` where the document is none."""
-        content = self._files.get(spot.path)
+    def object_at(self, location: SourceLocation) -> ObjectKey | None:
+        """The object whose document ``location`` is in; ``None`` where the document is none."""
+        content = self._files.get(location.path)
         for document in reversed(content.documents if content else ()):
-            if document.chunk.first_line <= spot.line:
+            if document.chunk.first_line <= location.line:
                 return document.objects[0].key if document.objects else None
         return None
 
@@ -370,7 +370,7 @@ def declaration(raw: RawObject) -> Declaration:
         # The boundary of a cell: a fault of ours costs this object its edit, and nothing else.
         object_ = None
         report.add(
-            codes.OUR_FAULT, Place(raw.key), f"it cannot be read, by a fault of ours: {error!r}"
+            codes.OUR_FAULT, FieldRef(raw.key), f"it cannot be read, by a fault of ours: {error!r}"
         )
     is_refused = report.refused or raw.is_refused
     return Declaration(

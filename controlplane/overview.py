@@ -16,8 +16,8 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from controlplane.admin.metrics import Metrics
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.diagnosis import Diagnosis
 from controlplane.diagnosis import diagnosis
 from controlplane.engine import Engine
@@ -206,9 +206,9 @@ class LiveOverview:
         }
 
     def _source(self, key: ObjectKey) -> Iterator[Source]:
-        spot = self._engine.spot(Place(key))
-        if spot is not None:
-            yield Source(object=str(key), path=str(spot.path), line=spot.line)
+        location = self._engine.location(FieldRef(key))
+        if location is not None:
+            yield Source(object=str(key), path=str(location.path), line=location.line)
 
 
 def _rejected(

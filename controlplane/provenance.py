@@ -11,9 +11,9 @@ from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_components_pb2 import RouteMatch
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.engine import Engine
 from controlplane.envoy.routes.match import route_match as match_message
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
@@ -41,7 +41,7 @@ class _Block:
 
 
 def rule_spots(engine: Engine, table: RouteConfiguration) -> Iterator[RuleSpot]:
-    """The spots of all routes whose rule is found; those of delegates are not."""
+    """The locations of all routes whose rule is found; those of delegates are not."""
     known: dict[str, tuple[_Block, ...]] = {}
     for virtual_host in table.virtual_hosts:
         next_block: dict[str, int] = {}
@@ -56,14 +56,14 @@ def rule_spots(engine: Engine, table: RouteConfiguration) -> Iterator[RuleSpot]:
             if found is None:
                 continue
             next_block[said] = found + 1
-            place = Place(key) / "spec" / "http" / known[said][found].rule
-            spot = engine.spot(place)
-            if spot is not None:
+            place = FieldRef(key) / "spec" / "http" / known[said][found].rule
+            location = engine.location(place)
+            if location is not None:
                 yield RuleSpot(
                     virtual_host=virtual_host.name,
                     route=number,
-                    path=str(spot.path),
-                    line=spot.line,
+                    path=str(location.path),
+                    line=location.line,
                 )
 
 

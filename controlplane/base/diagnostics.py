@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from enum import Enum
 
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 
 
 class Severity(Enum):
@@ -47,16 +47,16 @@ class Code:
 class Related:
     """Another place that a diagnostic speaks of, such as the object that came first."""
 
-    place: Place | Spot
+    place: FieldRef | SourceLocation
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One fault. ``place`` is a field of an object, or a spot where there is no object to name."""
+    """One fault. ``place`` is a field of an object, or a location in a file without any."""
 
     code: Code
-    place: Place | Spot
+    place: FieldRef | SourceLocation
     message: str
     hint: str | None = None
     note: str | None = None
@@ -77,7 +77,7 @@ class Report:
     def add(
         self,
         code: Code,
-        place: Place | Spot,
+        place: FieldRef | SourceLocation,
         message: str,
         *,
         hint: str | None = None,

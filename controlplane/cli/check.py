@@ -14,8 +14,8 @@ from controlplane.base.diagnostics import Effect
 from controlplane.base.diagnostics import Report
 from controlplane.base.diagnostics import Severity
 from controlplane.base.errors import ConfigMissing
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.cli.formats import as_github
 from controlplane.cli.formats import as_json
 from controlplane.cli.formats import as_sarif
@@ -114,7 +114,7 @@ def findings_in(
     refused = {
         d.place.object
         for d in found
-        if isinstance(d.place, Place) and d.code.effect is Effect.REFUSED
+        if isinstance(d.place, FieldRef) and d.code.effect is Effect.REFUSED
     }
     return Findings(
         diagnostics=shown(found, _Files(engine, Sources((*mesh_text, *contents)))),
@@ -130,11 +130,11 @@ class _Files:
     engine: Engine
     sources: Sources
 
-    def spot(self, place: Place | Spot) -> Spot | None:
-        return self.engine.spot(place)
+    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
+        return self.engine.location(place)
 
-    def line(self, spot: Spot) -> str | None:
-        return self.sources.line(spot)
+    def line(self, location: SourceLocation) -> str | None:
+        return self.sources.line(location)
 
 
 def _mesh(file: Path | None, report: Report) -> tuple[MeshConfig, tuple[FileContent, ...]]:

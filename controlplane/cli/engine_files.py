@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.documents.content import Sources
 from controlplane.engine import Engine
 
@@ -14,9 +14,9 @@ class EngineFiles:
 
     engine: Engine
 
-    def spot(self, place: Place | Spot) -> Spot | None:
-        return self.engine.spot(place)
+    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
+        return self.engine.location(place)
 
-    def line(self, spot: Spot) -> str | None:
-        contents = (c for c in self.engine.contents() if c.path == spot.path)
-        return next((Sources([c]).line(spot) for c in contents), None)
+    def line(self, location: SourceLocation) -> str | None:
+        contents = (c for c in self.engine.contents() if c.path == location.path)
+        return next((Sources([c]).line(location) for c in contents), None)

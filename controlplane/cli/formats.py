@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from controlplane.base.diagnostics import Severity
-from controlplane.base.places import Spot
+from controlplane.base.locations import SourceLocation
 from controlplane.cli.output import printable
 from controlplane.cli.shown import Pointer
 from controlplane.cli.shown import Shown
@@ -46,11 +46,11 @@ def as_github(diagnostics: Sequence[Shown]) -> Iterator[str]:
     """One workflow command for each diagnostic."""
     for one in diagnostics:
         at = ""
-        if one.spot is not None:
-            at = f"file={_property(one.spot.path.as_posix())},"
-            if one.spot.line:
-                end = one.spot.column + one.spot.width
-                at += f"line={one.spot.line},col={one.spot.column},endColumn={end},"
+        if one.location is not None:
+            at = f"file={_property(one.location.path.as_posix())},"
+            if one.location.line:
+                end = one.location.column + one.location.width
+                at += f"line={one.location.line},col={one.location.column},endColumn={end},"
         text = "; ".join(printable(part) for part in (one.message, one.note, one.hint) if part)
         yield f"::{_GITHUB[one.severity]} {at}title={one.code}::{text.replace('%', '%25')}"
 
@@ -77,15 +77,15 @@ def as_sarif(diagnostics: Sequence[Shown]) -> str:
 
 
 def _json(one: Shown) -> Json:
-    spot = one.spot
+    location = one.location
     return {
         "code": one.code.id,
         "severity": one.severity.value,
         "message": one.message,
         "hint": one.hint,
-        "path": str(spot.path) if spot else None,
-        "line": spot.line if spot else None,
-        "column": spot.column if spot else None,
+        "path": str(location.path) if location else None,
+        "line": location.line if location else None,
+        "column": location.column if location else None,
         "object": one.object,
         "refused": one.is_refusal,
     }
@@ -105,31 +105,31 @@ def _result(one: Shown, rule: int) -> Json:
         "level": _SARIF[one.severity],
         "message": {"text": text},
     }
-    location: dict[str, Json] = {}
-    if one.spot is not None:
-        location["physicalLocation"] = _physical(one.spot)
+    shown: dict[str, Json] = {}
+    if one.location is not None:
+        shown["physicalLocation"] = _physical(one.location)
     if one.object is not None:
-        location["logicalLocations"] = [{"fullyQualifiedName": one.object, "kind": "resource"}]
-    if location:
-        result["locations"] = [location]
-    related = [_related(pointer, pointer.spot) for pointer in one.related if pointer.spot]
+        shown["logicalLocations"] = [{"fullyQualifiedName": one.object, "kind": "resource"}]
+    if shown:
+        result["locations"] = [shown]
+    related = [_related(pointer, pointer.location) for pointer in one.related if pointer.location]
     if related:
         result["relatedLocations"] = related
     return result
 
 
-def _related(pointer: Pointer, spot: Spot) -> Json:
-    return {"physicalLocation": _physical(spot), "message": {"text": pointer.message}}
+def _related(pointer: Pointer, location: SourceLocation) -> Json:
+    return {"physicalLocation": _physical(location), "message": {"text": pointer.message}}
 
 
-def _physical(spot: Spot) -> Json:
-    path = spot.path
+def _physical(location: SourceLocation) -> Json:
+    path = location.path
     uri = path.as_uri() if path.is_absolute() else quote(path.as_posix())
-    location: dict[str, Json] = {"artifactLocation": {"uri": uri}}
-    if spot.line:
-        location["region"] = {
-            "startLine": spot.line,
-            "startColumn": spot.column,
-            "endColumn": spot.column + spot.width,
+    shown: dict[str, Json] = {"artifactLocation": {"uri": uri}}
+    if location.line:
+        shown["region"] = {
+            "startLine": location.line,
+            "startColumn": location.column,
+            "endColumn": location.column + location.width,
         }
-    return location
+    return shown

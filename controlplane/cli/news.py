@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.cli.curl import Trial
 from controlplane.cli.envoys import Death
 from controlplane.cli.output import Segment
@@ -90,7 +90,7 @@ def fixed(before: Iterable[Diagnostic], now: Iterable[Diagnostic]) -> Iterator[L
     gone = (d for d in before if (d.code, d.message) not in still)
     for diagnostic in dict.fromkeys(gone):
         where = diagnostic.place
-        said = where.object.spoken if isinstance(where, Place) else str(where.path)
+        said = where.object.spoken if isinstance(where, FieldRef) else str(where.path)
         yield [
             (f"fixed {diagnostic.code}: ", Style.GOOD),
             (f"{printable(diagnostic.message)} ({said})", Style.PLAIN),

@@ -1,4 +1,4 @@
-"""Diagnostics as they are shown: sorted, with their spots, their lines and a caret below.
+"""Diagnostics as they are shown: sorted, with their locations, their lines and a caret below.
 
 The form is the same in every command::
 
@@ -19,8 +19,8 @@ from controlplane.base.diagnostics import Code
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Effect
 from controlplane.base.diagnostics import Severity
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
@@ -38,17 +38,17 @@ _STYLES: Final = {
 class Files(Protocol):
     """The files that places are in."""
 
-    def spot(self, place: Place | Spot) -> Spot | None: ...
+    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None: ...
 
-    def line(self, spot: Spot) -> str | None: ...
+    def line(self, location: SourceLocation) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """Another place to look at: ``where`` as it is shown, ``spot`` unless it is in no file."""
+    """Another place to look at: ``where`` as it is shown, ``location`` unless it is in no file."""
 
     where: str
-    spot: Spot | None
+    location: SourceLocation | None
     message: str
 
 
@@ -56,7 +56,7 @@ class Pointer:
 class Shown:
     """One diagnostic with all that is shown of it.
 
-    ``spot`` is ``None`` for an object in no file.
+    ``location`` is ``None`` for an object in no file.
     """
 
     code: Code
@@ -64,7 +64,7 @@ class Shown:
     hint: str | None
     note: str | None
     where: str
-    spot: Spot | None
+    location: SourceLocation | None
     line: str | None
     object: str | None
     related: tuple[Pointer, ...]
@@ -93,8 +93,8 @@ def as_text(diagnostics: Iterable[Shown]) -> Iterator[list[Segment]]:
             (f"{one.severity.value} {one.code}", style),
             (f": {printable(one.message)}", Style.NAME),
         ]
-        if one.spot is not None and one.line is not None:
-            yield from _excerpt(one.spot, one.line, one.note, style)
+        if one.location is not None and one.line is not None:
+            yield from _excerpt(one.location, one.line, one.note, style)
         elif one.note is not None:
             yield [(f"   note: {printable(one.note)}", Style.PLAIN)]
         for pointer in one.related:
@@ -106,39 +106,47 @@ def as_text(diagnostics: Iterable[Shown]) -> Iterator[list[Segment]]:
 
 def _shown(diagnostic: Diagnostic, files: Files) -> Shown:
     place = diagnostic.place
-    spot = files.spot(place)
+    location = files.location(place)
     return Shown(
         code=diagnostic.code,
         message=diagnostic.message,
         hint=diagnostic.hint,
         note=diagnostic.note,
-        where=_where(place, spot),
-        spot=spot,
-        line=files.line(spot) if spot is not None else None,
-        object=str(place.object) if isinstance(place, Place) else None,
+        where=_where(place, location),
+        location=location,
+        line=files.line(location) if location is not None else None,
+        object=str(place.object) if isinstance(place, FieldRef) else None,
         related=tuple(
-            Pointer(where=_where(r.place, at), spot=at, message=r.message)
+            Pointer(where=_where(r.place, at), location=at, message=r.message)
             for r in diagnostic.related
-            for at in (files.spot(r.place),)
+            for at in (files.location(r.place),)
         ),
     )
 
 
-def _where(place: Place | Spot, spot: Spot | None) -> str:
-    if spot is None:
+def _where(place: FieldRef | SourceLocation, location: SourceLocation | None) -> str:
+    if location is None:
         return str(place)
-    return f"{spot.path}:{spot.line}:{spot.column}" if spot.line else str(spot.path)
+    return (
+        f"{location.path}:{location.line}:{location.column}"
+        if location.line
+        else str(location.path)
+    )
 
 
 def _order(one: Shown) -> tuple[str, int, int, str, str, str]:
-    spot = one.spot
-    at = (str(spot.path), spot.line, spot.column) if spot is not None else ("", 0, 0)
+    location = one.location
+    at = (
+        (str(location.path), location.line, location.column) if location is not None else ("", 0, 0)
+    )
     return (*at, one.code.id, one.where, one.message)
 
 
-def _excerpt(spot: Spot, line: str, note: str | None, style: Style) -> Iterator[list[Segment]]:
-    before, marked, after = _window(line, spot.column - 1, spot.width)
-    number = f"{spot.line:>5}"
+def _excerpt(
+    location: SourceLocation, line: str, note: str | None, style: Style
+) -> Iterator[list[Segment]]:
+    before, marked, after = _window(line, location.column - 1, location.width)
+    number = f"{location.line:>5}"
     yield [(f"{number} | ", Style.QUIET), (f"{before}{marked}{after}", Style.PLAIN)]
     caret = " " * cells(before) + "^" * max(cells(marked), 1)
     yield [

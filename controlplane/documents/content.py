@@ -12,11 +12,11 @@ from typing import Final
 from controlplane.base import codes
 from controlplane.base.diagnostics import Code
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
 from controlplane.documents.covered import covered
 from controlplane.documents.document import Document
 from controlplane.documents.document import Origin
@@ -81,13 +81,13 @@ def file_objects(
     """
     if isinstance(text, Unreadable):
         message = f"the file cannot be read: {text.reason}"
-        return _without_text(path, codes.UNREADABLE_FILE, Spot(path), message)
+        return _without_text(path, codes.UNREADABLE_FILE, SourceLocation(path), message)
     if isinstance(text, Entries):
         return _secret(path, text)
     if len(text) > SIZE_LIMIT:
         message = f"the file is larger than {SIZE_LIMIT // 2**20} MiB"
         hint = "split it into several files"
-        return _without_text(path, codes.FILE_TOO_LARGE, Spot(path), message, hint)
+        return _without_text(path, codes.FILE_TOO_LARGE, SourceLocation(path), message, hint)
     try:
         decoded = text if isinstance(text, str) else text.removeprefix(_UTF8_MARK).decode()
     except UnicodeDecodeError as error:
@@ -159,7 +159,7 @@ def _secret(folder: Path, entries: Entries) -> FileContent:
 
 def _faults_of_entries(folder: Path, entries: Entries) -> Iterator[Diagnostic]:
     for name, content in entries.files:
-        at = Spot(folder / name)
+        at = SourceLocation(folder / name)
         if isinstance(content, Unreadable):
             message = f"the file cannot be read: {content.reason}"
             yield Diagnostic(code=codes.UNREADABLE_FILE, place=at, message=message)
@@ -170,7 +170,7 @@ def _faults_of_entries(folder: Path, entries: Entries) -> Iterator[Diagnostic]:
 
 
 def _without_text(
-    path: Path, code: Code, place: Spot, message: str, hint: str | None = None
+    path: Path, code: Code, place: SourceLocation, message: str, hint: str | None = None
 ) -> FileContent:
     diagnostic = Diagnostic(code=code, place=place, message=message, hint=hint)
     return FileContent(
@@ -182,10 +182,12 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> FileContent:
     text = error.object
     if text.startswith(_UTF16_MARKS):
         message = "the file is UTF-16; YAML files are read as UTF-8"
-        return _without_text(path, codes.UNREADABLE_FILE, Spot(path), message, _SAVE_AS_UTF8)
+        return _without_text(
+            path, codes.UNREADABLE_FILE, SourceLocation(path), message, _SAVE_AS_UTF8
+        )
     before = text[: error.start]
     line_start = before.rfind(b"\n") + 1
-    place = Spot(
+    place = SourceLocation(
         path=path,
         line=before.count(b"\n") + 1,
         column=len(before[line_start:].decode(errors="replace")) + 1,
@@ -195,7 +197,7 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> FileContent:
 
 
 class Sources:
-    """The files of a mesh as they were read last: finds the spot of a place, and the line there.
+    """The files of a mesh as they were read last: finds where a field is, and the line there.
 
     Where two files declare one object, the first one by path counts.
     """
@@ -207,35 +209,35 @@ class Sources:
             for found in self._contents[path].objects:
                 self._origins.setdefault(found.key, found.origin)
 
-    def spot(self, place: Place | Spot) -> Spot | None:
+    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
         """Where ``place`` is; ``None`` when no file declares its object."""
-        if isinstance(place, Spot):
+        if isinstance(place, SourceLocation):
             return place
         origin = self._origins.get(place.object)
-        return spot_in(self._contents[origin.path], origin, place) if origin else None
+        return location_in(self._contents[origin.path], origin, place) if origin else None
 
-    def line(self, spot: Spot) -> str | None:
-        """The text of the line that ``spot`` is in; ``None`` when the file has none such.
+    def line(self, location: SourceLocation) -> str | None:
+        """The text of the line that ``location`` is in; ``None`` when the file has none such.
 
         Without the keys of Secrets: it is shown in logs and to whoever reads what CI printed.
         """
-        content = self._contents.get(spot.path)
-        if content is None or not content.documents or spot.line < 1:
+        content = self._contents.get(location.path)
+        if content is None or not content.documents or location.line < 1:
             return None
         firsts = [d.chunk.first_line for d in content.documents]
-        chunk = content.documents[bisect_right(firsts, spot.line) - 1].chunk
+        chunk = content.documents[bisect_right(firsts, location.line) - 1].chunk
         lines = chunk.text.split("\n")
-        at = spot.line - chunk.first_line
+        at = location.line - chunk.first_line
         return covered(lines[at].removesuffix("\r"), chunk.text) if at < len(lines) else None
 
 
-def spot_in(content: FileContent, origin: Origin, place: Place) -> Spot:
+def location_in(content: FileContent, origin: Origin, place: FieldRef) -> SourceLocation:
     """Where ``place`` is in ``content``, which declares its object at ``origin``."""
     if content.is_folder:
         match place.path:
             case ("data", str(entry), *_):
-                return Spot(content.path / entry, 1, 1)
-        return Spot(content.path)
+                return SourceLocation(content.path / entry, 1, 1)
+        return SourceLocation(content.path)
     chunk = content.documents[origin.document].chunk
     path = (*origin.prefix, *place.path)
     return locate(content.path, chunk.text, chunk.first_line, path, on_key=place.on_key)

@@ -17,12 +17,12 @@ from controlplane.base import codes
 from controlplane.base.diagnostics import Code
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Related
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
+from controlplane.base.locations import Step
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
-from controlplane.base.places import Step
 from controlplane.documents import locate
 from controlplane.documents.faults import Fault
 from controlplane.documents.json import parsed_json
@@ -123,7 +123,7 @@ def moved(known: Document, path: Path, index: int, chunk: Chunk) -> Document:
     """
     if known.index == index and known.chunk.first_line == chunk.first_line:
         return known
-    if known.diagnostics:  # their spots have moved too
+    if known.diagnostics:  # their locations have moved too
         return document(path, index, chunk)
     objects = known.objects
     if known.index != index:
@@ -156,9 +156,9 @@ class _Reading:
 
     def failed(self, fault: Fault) -> Document:
         self._readable = False
-        place = self._spot((fault.start, fault.start + fault.width))
+        place = self._location((fault.start, fault.start + fault.width))
         related = tuple(
-            Related(place=self._spot((at, at + 1)), message=why) for at, why in fault.earlier
+            Related(place=self._location((at, at + 1)), message=why) for at, why in fault.earlier
         )
         self._add(fault.code, place, fault.message, hint=fault.hint, related=related)
         return self.document()
@@ -177,23 +177,25 @@ class _Reading:
         for duplicate in locate.duplicate_keys(self._chunk.text):
             *earlier, last = duplicate.places
             related = tuple(
-                Related(place=self._spot(span), message=f'"{duplicate.key}" stands here already')
+                Related(
+                    place=self._location(span), message=f'"{duplicate.key}" stands here already'
+                )
                 for span in earlier
             )
             message = (
                 f'the key "{duplicate.key}" stands {_times(len(duplicate.places))} in one mapping'
             )
-            place = self._refused((*duplicate.path, duplicate.key)) or self._spot(last)
+            place = self._refused((*duplicate.path, duplicate.key)) or self._location(last)
             hint = "keep one of them"
             self._add(codes.DUPLICATE_KEY, place, message, hint=hint, related=related)
 
-    def _refused(self, path: tuple[Step, ...]) -> Place | None:
+    def _refused(self, path: tuple[Step, ...]) -> FieldRef | None:
         """Refuse the object that ``path`` of the document lies in; ``path`` as a field of it."""
         for i, found in enumerate(self._objects):
             prefix = found.origin.prefix
             if path[: len(prefix)] == prefix:
                 self._objects[i] = replace(found, is_refused=True)
-                return Place(found.key, path[len(prefix) :], on_key=True)
+                return FieldRef(found.key, path[len(prefix) :], on_key=True)
         return None
 
     def _read_object(self, data: Data, item: int | None) -> None:
@@ -233,15 +235,15 @@ class _Reading:
     ) -> None:
         self._readable = False
         span = locate.span_of(self._chunk.text, (*origin.prefix, *path), on_key=False)
-        self._add(codes.NOT_AN_OBJECT, self._spot(span), message, hint=hint)
+        self._add(codes.NOT_AN_OBJECT, self._location(span), message, hint=hint)
 
-    def _spot(self, span: locate.Span) -> Spot:
-        return locate.spot(self._path, self._chunk.text, self._chunk.first_line, span)
+    def _location(self, span: locate.Span) -> SourceLocation:
+        return locate.location(self._path, self._chunk.text, self._chunk.first_line, span)
 
     def _add(
         self,
         code: Code,
-        place: Place | Spot,
+        place: FieldRef | SourceLocation,
         message: str,
         *,
         hint: str | None = None,

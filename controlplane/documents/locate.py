@@ -1,4 +1,4 @@
-"""A field of a document becomes its spot in the file: line, column and width.
+"""A field of a document becomes its location in the file: line, column and width.
 
 The nodes of a chunk are composed only when a diagnostic is shown (0.1 ms for a usual object), and
 only chunks whose events were counted before (depth 64, aliases) come here. Lines and columns count
@@ -16,8 +16,8 @@ from yaml.nodes import Node
 from yaml.nodes import ScalarNode
 from yaml.nodes import SequenceNode
 
-from controlplane.base.places import Spot
-from controlplane.base.places import Step
+from controlplane.base.locations import SourceLocation
+from controlplane.base.locations import Step
 from controlplane.documents.scalars import key_text
 from controlplane.documents.scalars import plain
 
@@ -39,16 +39,16 @@ class DuplicateKey:
 
 def locate(
     path: Path, text: str, first_line: int, field: tuple[Step, ...], *, on_key: bool = False
-) -> Spot:
+) -> SourceLocation:
     """Where ``field`` of a chunk's document is in the file; see ``span_of``."""
-    return spot(path, text, first_line, span_of(text, field, on_key=on_key))
+    return location(path, text, first_line, span_of(text, field, on_key=on_key))
 
 
-def spot(path: Path, text: str, first_line: int, span: Span) -> Spot:
+def location(path: Path, text: str, first_line: int, span: Span) -> SourceLocation:
     """Where ``span`` of a chunk's ``text`` is in the file."""
     start, end = span
     line_start = text.rfind("\n", 0, start) + 1
-    return Spot(
+    return SourceLocation(
         path=path,
         line=first_line + text.count("\n", 0, start),
         column=start - line_start + 1,

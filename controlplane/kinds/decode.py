@@ -18,7 +18,7 @@ from controlplane.base.codes import VERSION_NOT_SERVED
 from controlplane.base.codes import WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.documents.document import RawObject
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.metadata import Metadata
@@ -47,7 +47,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
     Any: the kind decides which struct the spec is.
     """
     served = SERVED.get(raw.key.kind, None)
-    at = Place(raw.key)
+    at = FieldRef(raw.key)
     if served is None:
         _report_unserved(report, at, raw)
         return None
@@ -80,7 +80,7 @@ def once_per_kind(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     told: set[object] = set()
     kept: list[Diagnostic] = []
     for diagnostic in diagnostics:
-        if diagnostic.code is UNKNOWN_KIND and isinstance(diagnostic.place, Place):
+        if diagnostic.code is UNKNOWN_KIND and isinstance(diagnostic.place, FieldRef):
             kind = diagnostic.place.object.kind
             if kind in told:
                 continue
@@ -100,7 +100,7 @@ def _health(status: object) -> bool | None:
     return None
 
 
-def _report_unserved(report: Report, at: Place, raw: RawObject) -> None:
+def _report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
     kind = raw.key.kind
     if is_known(kind):
         message = f"{raw.key.spoken} has no effect: its kind is not served yet"
@@ -117,7 +117,9 @@ def _report_unserved(report: Report, at: Place, raw: RawObject) -> None:
     report.add(UNKNOWN_KIND, at / "kind", f"nobody knows the kind {kind} of {said}", hint=hint)
 
 
-def _body(report: Report, at: Place, raw: RawObject, served: Served) -> Mapping[str, object] | None:
+def _body(
+    report: Report, at: FieldRef, raw: RawObject, served: Served
+) -> Mapping[str, object] | None:
     """What the struct is made of: the object's ``spec``, or the object without its head."""
     if served.whole:
         return {name: value for name, value in raw.body.items() if name not in HEAD}
@@ -137,7 +139,7 @@ def _body(report: Report, at: Place, raw: RawObject, served: Served) -> Mapping[
 
 def _spec(
     report: Report,
-    at: Place,
+    at: FieldRef,
     served: Served,
     body: Mapping[str, object],
     raw: RawObject,
@@ -164,7 +166,7 @@ def _spec(
     return spec
 
 
-def _ruled(served: Served, at: Place, spec: Spec, about: About) -> Report:
+def _ruled(served: Served, at: FieldRef, spec: Spec, about: About) -> Report:
     """What the rules say.
 
     Places cost more than the rules, so they are made only where there is a fault.
@@ -178,16 +180,16 @@ def _ruled(served: Served, at: Place, spec: Spec, about: About) -> Report:
     return report
 
 
-class Nowhere(Place):
+class Nowhere(FieldRef):
     """For rules that are only asked whether there is a fault: every field of it is itself."""
 
     __slots__ = ()
 
-    def __truediv__(self, step: object) -> Place:
+    def __truediv__(self, step: object) -> FieldRef:
         return self
 
     @property
-    def key(self) -> Place:
+    def key(self) -> FieldRef:
         return self
 
 
@@ -206,9 +208,9 @@ def _fast(served: Served, body: Mapping[str, object]) -> Spec | None:
 def _follows(diagnostic: Diagnostic, walked: list[Diagnostic]) -> bool:
     """Whether a rule complains about a place where the walk had left something out."""
     place = diagnostic.place
-    assert isinstance(place, Place), "rules report fields"
+    assert isinstance(place, FieldRef), "rules report fields"
     for fault in walked:
-        assert isinstance(fault.place, Place), "the walk reports fields"
+        assert isinstance(fault.place, FieldRef), "the walk reports fields"
         shorter = min(len(place.path), len(fault.place.path))
         if place.path[:shorter] == fault.place.path[:shorter]:
             return True

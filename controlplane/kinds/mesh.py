@@ -22,13 +22,13 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.codes import WRONG_TYPE
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
+from controlplane.documents.locate import location
 from controlplane.documents.locate import span_of
-from controlplane.documents.locate import spot
 from controlplane.documents.yaml import parsed
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -170,10 +170,10 @@ def decode_mesh_config(
             return MeshConfig()
     else:
         source = _Source(path=path, text="", data=config)
-    mesh = _decoded(found, Place(_HERE), source.data)
+    mesh = _decoded(found, FieldRef(_HERE), source.data)
     for diagnostic in found:
         place = diagnostic.place
-        where = source.spot(place) if isinstance(place, Place) else place
+        where = source.location(place) if isinstance(place, FieldRef) else place
         report.diagnostics.append(replace(diagnostic, place=where))
     return mesh
 
@@ -190,11 +190,11 @@ class _Source:
     first_line: int = 1
     indent: int = 0
 
-    def spot(self, place: Place) -> Spot:
+    def location(self, place: FieldRef) -> SourceLocation:
         if not self.text:
-            return Spot(self.path)
+            return SourceLocation(self.path)
         span = span_of(self.text, place.path, on_key=place.on_key)
-        found = spot(self.path, self.text, self.first_line, span)
+        found = location(self.path, self.text, self.first_line, span)
         return replace(found, column=found.column + self.indent)
 
 
@@ -202,7 +202,7 @@ def _source(report: Report, text: str, path: Path) -> _Source | None:
     outcome = parsed(text)
     if outcome.fault is not None:
         fault = outcome.fault
-        place = spot(path, text, 1, (fault.start, fault.start + fault.width))
+        place = location(path, text, 1, (fault.start, fault.start + fault.width))
         report.add(fault.code, place, fault.message, hint=fault.hint)
         return None
     data = outcome.data
@@ -210,7 +210,9 @@ def _source(report: Report, text: str, path: Path) -> _Source | None:
         return _Source(path=path, text="", data={})
     if not isinstance(data, Mapping):
         report.add(
-            WRONG_TYPE, Spot(path, 1, 1), f"{spoken(data)} stands where MeshConfig was wanted"
+            WRONG_TYPE,
+            SourceLocation(path, 1, 1),
+            f"{spoken(data)} stands where MeshConfig was wanted",
         )
         return None
     if "data" not in data:
@@ -218,7 +220,7 @@ def _source(report: Report, text: str, path: Path) -> _Source | None:
     inner = data["data"]
     mesh = inner["mesh"] if isinstance(inner, Mapping) and "mesh" in inner else None
     if not isinstance(mesh, str):
-        where = spot(path, text, 1, span_of(text, ("data",), on_key=True))
+        where = location(path, text, 1, span_of(text, ("data",), on_key=True))
         report.add(WRONG_TYPE, where, 'the ConfigMap has no text "mesh" in its data')
         return None
     return _within(report, text, mesh, path)
@@ -226,7 +228,7 @@ def _source(report: Report, text: str, path: Path) -> _Source | None:
 
 def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:
     """MeshConfig as a block of text in a ConfigMap."""
-    key = spot(path, text, 1, span_of(text, ("data", "mesh"), on_key=True))
+    key = location(path, text, 1, span_of(text, ("data", "mesh"), on_key=True))
     outcome = parsed(mesh)
     if outcome.fault is not None or not isinstance(outcome.data, Mapping | None):
         said = outcome.fault.message if outcome.fault is not None else "mesh is no mapping"
@@ -239,7 +241,7 @@ def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:
     )
 
 
-def _decoded(report: Report, at: Place, data: Mapping[str, object]) -> MeshConfig:
+def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshConfig:
     _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET | FOR_SIDECARS)
     proxy = data.get("defaultConfig", None)
     if isinstance(proxy, Mapping):
@@ -253,7 +255,7 @@ def _decoded(report: Report, at: Place, data: Mapping[str, object]) -> MeshConfi
 
 def _check_settings(
     report: Report,
-    at: Place,
+    at: FieldRef,
     data: Mapping[str, object],
     struct: type[Spec],
     ignored: frozenset[str],
@@ -271,7 +273,7 @@ def _check_settings(
             report.add(UNKNOWN_SETTING, (at / name).key, f'there is no setting "{name}"', hint=hint)
 
 
-def _check(report: Report, at: Place, mesh: MeshConfig) -> None:
+def _check(report: Report, at: FieldRef, mesh: MeshConfig) -> None:
     for name, port in (
         ("proxyListenPort", mesh.proxy_listen_port),
         ("proxyInboundListenPort", mesh.proxy_inbound_listen_port),
@@ -300,7 +302,7 @@ def _check(report: Report, at: Place, mesh: MeshConfig) -> None:
         report.add(VALUE_MALFORMED, (at / "meshMTLS" / "ecdhCurves").key, message)
 
 
-def _check_trust_domains(report: Report, at: Place, mesh: MeshConfig) -> None:
+def _check_trust_domains(report: Report, at: FieldRef, mesh: MeshConfig) -> None:
     places = [(at / "trustDomain", mesh.trust_domain)]
     aliases = enumerate(mesh.trust_domain_aliases)
     places += [(at / "trustDomainAliases" / i, alias) for i, alias in aliases]

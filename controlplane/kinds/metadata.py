@@ -16,7 +16,7 @@ from controlplane.base.codes import RESERVED
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.rules import names
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.walk import DROPPED
@@ -53,7 +53,9 @@ class Metadata(Spec, frozen=True):
     managed_fields: tuple[Mapping[str, object], ...] = ()
 
 
-def metadata_of(report: Report, at: Place, body: Mapping[str, object], *, custom: bool) -> Metadata:
+def metadata_of(
+    report: Report, at: FieldRef, body: Mapping[str, object], *, custom: bool
+) -> Metadata:
     """The metadata of an object, its faults reported; ``custom``: it is one of Istio's kinds."""
     place = at / "metadata"
     written = body.get("metadata", {})
@@ -70,7 +72,7 @@ def metadata_of(report: Report, at: Place, body: Mapping[str, object], *, custom
     return metadata
 
 
-def _check_names(report: Report, at: Place, metadata: Metadata) -> None:
+def _check_names(report: Report, at: FieldRef, metadata: Metadata) -> None:
     if not _is_name(metadata.name):
         hint = "use lower case letters, digits, - and ., 253 characters at most"
         message = f'no object can be called "{metadata.name}"'
@@ -92,7 +94,7 @@ def _is_namespace(name: str) -> bool:
     return len(name) <= names.LABEL_LIMIT and _LABEL.fullmatch(name) is not None
 
 
-def _check_labels(report: Report, at: Place, labels: Mapping[str, str]) -> None:
+def _check_labels(report: Report, at: FieldRef, labels: Mapping[str, str]) -> None:
     for key, value in labels.items():
         fault = names.label_key_fault(key)
         if fault is not None:
@@ -107,7 +109,7 @@ def _check_labels(report: Report, at: Place, labels: Mapping[str, str]) -> None:
 
 
 def _check_annotations(
-    report: Report, at: Place, annotations: Mapping[str, str], *, custom: bool
+    report: Report, at: FieldRef, annotations: Mapping[str, str], *, custom: bool
 ) -> None:
     size = 0
     for key, value in annotations.items():

@@ -9,8 +9,8 @@ from typing import Any
 from typing import Final
 
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Kind
-from controlplane.base.places import Place
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import NAMESPACE
 from controlplane.kinds.core.configuration import SECRET
@@ -47,7 +47,7 @@ from controlplane.kinds.rules.workload_entry import workload_entry
 from controlplane.kinds.rules.workload_group import workload_group
 from controlplane.kinds.spec import Spec
 
-Rules = Callable[[Report, Place, Any, About], None]
+Rules = Callable[[Report, FieldRef, Any, About], None]
 """Any: each takes the struct that stands beside it in the registry."""
 
 NETWORKING: Final = "networking.istio.io"

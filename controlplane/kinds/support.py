@@ -15,9 +15,9 @@ from msgspec import inspect
 
 from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import path_text
 from controlplane.base.names import Kind
-from controlplane.base.places import Place
-from controlplane.base.places import path_text
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
@@ -49,7 +49,7 @@ TOLD_BY_TRANSLATION: Final[Mapping[Kind, tuple[str, ...]]] = {
 """More of them, which are reported where they would be translated."""
 
 
-def report_unsupported(report: Report, at: Place, kind: Kind, spec: Spec) -> None:
+def report_unsupported(report: Report, at: FieldRef, kind: Kind, spec: Spec) -> None:
     if kind not in UNSUPPORTED:
         return
     for path in UNSUPPORTED[kind]:
@@ -58,7 +58,7 @@ def report_unsupported(report: Report, at: Place, kind: Kind, spec: Spec) -> Non
             report.add(NOT_SUPPORTED_YET, place.key, message)
 
 
-def _uses(at: Place, value: object, path: list[str]) -> Iterator[Place]:
+def _uses(at: FieldRef, value: object, path: list[str]) -> Iterator[FieldRef]:
     """The places where a field of this path is given something else than its default."""
     if isinstance(value, tuple):
         for i, item in enumerate(value):

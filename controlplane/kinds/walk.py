@@ -22,8 +22,8 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.codes import WRONG_TYPE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
-from controlplane.base.places import path_text
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import path_text
 from controlplane.kinds.duration import duration
 from controlplane.kinds.spec import Duration
 from controlplane.kinds.spec import Spec
@@ -66,20 +66,22 @@ class Walk:
     report: Report
     null: Null
 
-    def struct(self, at: Place, struct: type[Spec], value: object) -> dict[str, object] | Dropped:
+    def struct(
+        self, at: FieldRef, struct: type[Spec], value: object
+    ) -> dict[str, object] | Dropped:
         """What fits of ``value``; ``DROPPED`` where it is no mapping."""
         info = inspect.type_info(struct)
         assert isinstance(info, inspect.StructType), "a Spec is a struct"
         found = self._struct(at, info, value)
         return found if isinstance(found, dict) else DROPPED
 
-    def only(self, at: Place, value: Mapping[str, object], known: Collection[str]) -> None:
+    def only(self, at: FieldRef, value: Mapping[str, object], known: Collection[str]) -> None:
         """Report the fields of ``value`` that are none of ``known``."""
         for name in value:
             if name not in known:
                 self._unknown_field(at, name, list(known))
 
-    def _value(self, at: Place, wanted: inspect.Type, value: object) -> object:
+    def _value(self, at: FieldRef, wanted: inspect.Type, value: object) -> object:
         match wanted:
             case inspect.UnionType():
                 return self._union(at, wanted, value)
@@ -100,7 +102,7 @@ class Walk:
             case _:
                 return self._scalar(at, wanted, value)
 
-    def _union(self, at: Place, wanted: inspect.UnionType, value: object) -> object:
+    def _union(self, at: FieldRef, wanted: inspect.UnionType, value: object) -> object:
         if value is None and self.null is Null.ABSENT:
             return DROPPED
         types = tuple(t for t in wanted.types if not isinstance(t, inspect.NoneType))
@@ -115,13 +117,13 @@ class Walk:
         self._wrong_type(at, " or ".join(map(_wanted, types)), value)
         return DROPPED
 
-    def _null(self, at: Place, wanted: inspect.Type) -> object:
+    def _null(self, at: FieldRef, wanted: inspect.Type) -> object:
         if self.null is Null.FAULT:
             message = f"null stands where {_wanted(wanted)} was wanted"
             self.report.add(NULL_VALUE, at, message, hint="give it a value, or leave the field out")
         return DROPPED
 
-    def _struct(self, at: Place, wanted: inspect.StructType, value: object) -> object:
+    def _struct(self, at: FieldRef, wanted: inspect.StructType, value: object) -> object:
         if not isinstance(value, Mapping):
             return self._wrong_type(at, "a mapping", value)
         fields = {f.encode_name: f for f in wanted.fields}
@@ -141,25 +143,25 @@ class Walk:
                 self._unknown_field(at, written, list(fields))
         return found
 
-    def _unknown_field(self, at: Place, name: str, known: list[str]) -> None:
+    def _unknown_field(self, at: FieldRef, name: str, known: list[str]) -> None:
         near = nearest(name, known)
         where = path_text(at.path)[1:] or at.object.kind.name
         hint = f'rename it to "{near}"' if near else f"{where} has {', '.join(sorted(known))}"
         self.report.add(UNKNOWN_FIELD, (at / name).key, f'{where} has no field "{name}"', hint=hint)
 
-    def _list(self, at: Place, item_type: inspect.Type, value: object) -> object:
+    def _list(self, at: FieldRef, item_type: inspect.Type, value: object) -> object:
         if not isinstance(value, list | tuple):
             return self._wrong_type(at, "a list", value)
         items = (self._value(at / i, item_type, item) for i, item in enumerate(value))
         return [item for item in items if item is not DROPPED]
 
-    def _mapping(self, at: Place, value_type: inspect.Type, value: object) -> object:
+    def _mapping(self, at: FieldRef, value_type: inspect.Type, value: object) -> object:
         if not isinstance(value, Mapping):
             return self._wrong_type(at, "a mapping", value)
         items = {key: self._value(at / key, value_type, item) for key, item in value.items()}
         return {key: item for key, item in items.items() if item is not DROPPED}
 
-    def _enum(self, at: Place, wanted: type[Enum], value: object) -> object:
+    def _enum(self, at: FieldRef, wanted: type[Enum], value: object) -> object:
         names = [str(member.value) for member in wanted]
         if not isinstance(value, str):
             return self._wrong_type(at, f"one of {', '.join(names)}", value)
@@ -170,7 +172,7 @@ class Walk:
         self.report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {", ".join(names)}', hint=hint)
         return DROPPED
 
-    def _duration(self, at: Place, value: object) -> object:
+    def _duration(self, at: FieldRef, value: object) -> object:
         if not isinstance(value, str):
             hint = f"write {value}s" if isinstance(value, int) and value is not True else None
             return self._wrong_type(at, "a duration such as 1.5s or 100ms", value, hint=hint)
@@ -182,7 +184,7 @@ class Walk:
             return DROPPED
         return value
 
-    def _scalar(self, at: Place, wanted: inspect.Type, value: object) -> object:
+    def _scalar(self, at: FieldRef, wanted: inspect.Type, value: object) -> object:
         match wanted:
             case inspect.StrType() if isinstance(value, str):
                 return value
@@ -194,7 +196,7 @@ class Walk:
                 return self._integer(at, wanted, value)
         return self._wrong_type(at, _wanted(wanted), value)
 
-    def _integer(self, at: Place, wanted: inspect.IntType, value: int) -> object:
+    def _integer(self, at: FieldRef, wanted: inspect.IntType, value: int) -> object:
         low, high = wanted.ge, wanted.le if wanted.le is not None else 2**64 - 1
         if (low is not None and value < low) or value > high:
             report_range(self.report, at, value, low, high)
@@ -202,7 +204,7 @@ class Walk:
         return value
 
     def _wrong_type(
-        self, at: Place, wanted: str, value: object, *, hint: str | None = None
+        self, at: FieldRef, wanted: str, value: object, *, hint: str | None = None
     ) -> Dropped:
         message = f"{spoken(value)} stands where {wanted} was wanted"
         self.report.add(WRONG_TYPE, at, message, hint=hint or _type_hint(wanted, value))
@@ -210,7 +212,7 @@ class Walk:
 
 
 def report_range(
-    report: Report, at: Place, value: float, low: float | None, high: float | None
+    report: Report, at: FieldRef, value: float, low: float | None, high: float | None
 ) -> None:
     """Say that ``value`` lies outside of ``low`` to ``high``."""
     if low is not None and high is not None:

@@ -4,8 +4,8 @@ on a proxy.
 
 from dataclasses import dataclass
 
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
-from controlplane.base.places import Place
 from controlplane.model.gateway import ServerHost
 from controlplane.model.listening import Address
 from controlplane.model.tls import ServerTls
@@ -48,7 +48,7 @@ class Server:
     ``has_tls_settings`` even a plain HTTP server may, to redirect or empty.
     """
 
-    place: Place
+    place: FieldRef
     gateway: str
     port: PortNumber
     port_name: str

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import Step
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Step
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.configuration import CONFIG_MAP
@@ -147,7 +147,9 @@ def users_of(graph: Graph, name: str) -> tuple[Related, ...]:
     names = (name, f"{name}{CA_SUFFIX}", name.removesuffix(CA_SUFFIX))
     servers = {user for n in names for user in credential_users(graph, n)}
     rules = {rule for n in names for rule in credential_rules(graph, n)}
-    places = [Place(key, path) for key, path in sorted(servers)] + list(map(Place, sorted(rules)))
+    places = [FieldRef(key, path) for key, path in sorted(servers)] + list(
+        map(FieldRef, sorted(rules))
+    )
     return tuple(Related(place=place, message=f"{place.object.spoken} uses it") for place in places)
 
 

@@ -15,12 +15,12 @@ from controlplane.base.codes import UNKNOWN_TO_GATEWAYS
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import fqdn
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.core.service import Service as KubernetesService
@@ -57,7 +57,7 @@ class Asker:
 
 
 def check_destination(
-    report: Report, at: Place, graph: Graph, asker: Asker, destination: Destination
+    report: Report, at: FieldRef, graph: Graph, asker: Asker, destination: Destination
 ) -> None:
     """Report what of a destination is declared nowhere; the first of host, port and subset."""
     host = fqdn(destination.host, asker.owner)
@@ -94,7 +94,7 @@ def _seen(graph: Graph, host: Host, asker: Asker) -> Service | None:
 
 
 def _report_host(
-    report: Report, at: Place, graph: Graph, asker: Asker, written: str, host: Host
+    report: Report, at: FieldRef, graph: Graph, asker: Asker, written: str, host: Host
 ) -> None:
     hidden = declarations_of_host(graph, host)
     if hidden:
@@ -104,7 +104,7 @@ def _report_host(
             f'host "{written}" is declared by {hidden[0].spoken}, which does not export it to '
             f"{_listed(asker.viewers)}",
             hint=f'add "{asker.viewers[0]}" to exportTo of {hidden[0].spoken}',
-            related=(Related(place=Place(hidden[0]), message=f"declares {host}"),),
+            related=(Related(place=FieldRef(hidden[0]), message=f"declares {host}"),),
         )
         return
     meant = "" if written == host else f" ({host})"
@@ -130,7 +130,7 @@ def _declaration(graph: Graph, written: str, host: Host) -> str:
     return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}"
 
 
-def _check_endpoints(report: Report, at: Place, target: Service) -> None:
+def _check_endpoints(report: Report, at: FieldRef, target: Service) -> None:
     """What a sidecar finds where its application was going, a gateway does not. It looks up the
     name of an HTTP request alone: Istio gives the filter that reads the SNI to sidecars.
     """
@@ -151,7 +151,7 @@ def _check_endpoints(report: Report, at: Place, target: Service) -> None:
 
 def _check_port(
     report: Report,
-    at: Place,
+    at: FieldRef,
     asker: Asker,
     destination: Destination,
     named: Service,
@@ -186,7 +186,7 @@ def _add_port(number: int, declared: tuple[PortNumber, ...]) -> str:
 
 def _check_subset(
     report: Report,
-    at: Place,
+    at: FieldRef,
     graph: Graph,
     asker: Asker,
     named: Service,
@@ -217,7 +217,7 @@ def _check_subset(
         note=f"{first.key.spoken} {declares}",
         hint=f'add subset "{subset}" to {first.key.spoken}',
         related=(
-            Related(place=Place(first.key) / "spec" / "subsets", message="the subsets declared"),
+            Related(place=FieldRef(first.key) / "spec" / "subsets", message="the subsets declared"),
         ),
     )
 

@@ -13,9 +13,9 @@ from controlplane.base.codes import SERVER_WITHOUT_ROUTE
 from controlplane.base.codes import SNI_UNUSABLE
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.service import SERVICE
@@ -166,7 +166,7 @@ def _tls_spec(gateway: Object[Gateway], server: Server) -> ServerTlsSpec | None:
 
 
 def _check_names(
-    graph: Graph, report: Report, place: Place, credential: Credential, server: Server
+    graph: Graph, report: Report, place: FieldRef, credential: Credential, server: Server
 ) -> None:
     pair = reading(graph, credential)
     if not isinstance(pair, ReadKeyPair):
@@ -178,7 +178,7 @@ def _check_names(
             CERTIFICATE_OF_OTHERS,
             place,
             f"the certificate is for {named}, not for {', '.join(others)}",
-            related=(Related(place=Place(credential.object), message="holds the certificate"),),
+            related=(Related(place=FieldRef(credential.object), message="holds the certificate"),),
         )
 
 

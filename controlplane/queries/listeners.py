@@ -16,8 +16,8 @@ from controlplane.base.codes import SNI_TAKEN
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import subset_of
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
-from controlplane.base.places import Place
 from controlplane.base.shelf import Shelf
 from controlplane.base.shelf import shelf
 from controlplane.envoy.listeners.listener import framed_chain
@@ -158,7 +158,7 @@ class _Claim:
     """
 
     chain: Chain
-    place: Place
+    place: FieldRef
     names: tuple[str, ...] = ()
 
 
@@ -169,11 +169,11 @@ class _Chains:
     """
 
     port: PortNumber
-    ended: Mapping[str, Place]
+    ended: Mapping[str, FieldRef]
     """Hosts whose TLS ends here: no route may pass their TLS through."""
     taken: list[Chain] = field(default_factory=list)
-    _holders: dict[tuple[str, str], Place] = field(default_factory=dict)
-    _named: dict[str, Place] = field(default_factory=dict)
+    _holders: dict[tuple[str, str], FieldRef] = field(default_factory=dict)
+    _named: dict[str, FieldRef] = field(default_factory=dict)
 
     def enter(self, report: Report, server: Server, claims: Iterable[_Claim]) -> None:
         for claim in claims:
@@ -201,7 +201,7 @@ class _Chains:
         kept = tuple(name for name in claim.chain.server_names if name not in self.ended)
         return replace(claim.chain, server_names=kept)
 
-    def _tell(self, report: Report, place: Place, name: str, holder: Place) -> None:
+    def _tell(self, report: Report, place: FieldRef, name: str, holder: FieldRef) -> None:
         if place == holder:
             return
         wanted = f'SNI "{name}"' if name not in ("", "*") else "every other SNI"
@@ -213,7 +213,7 @@ class _Chains:
         )
 
 
-def _ended(claims: Iterable[tuple[Server, tuple[_Claim, ...]]]) -> dict[str, Place]:
+def _ended(claims: Iterable[tuple[Server, tuple[_Claim, ...]]]) -> dict[str, FieldRef]:
     return {
         name: server.place
         for server, claimed in claims

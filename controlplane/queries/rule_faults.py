@@ -10,10 +10,10 @@ from controlplane.base.codes import UNKNOWN_RULE_HOST
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_wildcard
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.names import Host
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.model.endpoint import Endpoint
@@ -54,7 +54,7 @@ def _report_host(report: Report, graph: Graph, rule: DestinationRule) -> None:
     meant = "" if written == rule.host else f" ({rule.host})"
     report.add(
         UNKNOWN_RULE_HOST,
-        Place(rule.key) / "spec" / "host",
+        FieldRef(rule.key) / "spec" / "host",
         f'host "{written}"{meant} is declared by no Service and no ServiceEntry, so the rule does '
         "nothing",
         hint=_elsewhere(graph, rule.host),
@@ -80,7 +80,7 @@ def _report_subsets(report: Report, graph: Graph, rule: DestinationRule) -> None
             continue
         report.add(
             SUBSET_WITHOUT_ENDPOINTS,
-            Place(rule.key) / "spec" / "subsets" / i / "labels",
+            FieldRef(rule.key) / "spec" / "subsets" / i / "labels",
             f'no endpoint of {_short(rule.host)} has the labels of subset "{subset.name}" '
             f"({_spoken(subset.labels)})",
             note=_what_there_is(endpoints, subset.labels),
@@ -129,7 +129,7 @@ def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:
         ),
         key=lambda other: (other.created, other.key.name),
     )
-    at = Place(rule.key) / "spec"
+    at = FieldRef(rule.key) / "spec"
     for other in older:
         if rule.policy is not None and other.policy is not None:
             _hidden(report, at / "trafficPolicy", other, "has a trafficPolicy, which counts alone")
@@ -141,13 +141,13 @@ def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:
             _hidden(report, place, first, f'declares the subset "{subset.name}", which counts')
 
 
-def _hidden(report: Report, at: Place, other: DestinationRule, what: str) -> None:
+def _hidden(report: Report, at: FieldRef, other: DestinationRule, what: str) -> None:
     report.add(
         RULE_POLICY_HIDDEN,
         at,
         f"{other.key.spoken} is for the same host, comes first and {what}",
         hint=f"move it into {other.key.spoken}",
-        related=(Related(place=Place(other.key), message="comes first"),),
+        related=(Related(place=FieldRef(other.key), message="comes first"),),
     )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.destination_rule import DestinationRule
@@ -44,7 +44,7 @@ def _check(
     graph: Graph,
     report: Report,
     homes: Homes,
-    place: Place,
+    place: FieldRef,
     tls: ClientTls,
     rule: Object[DestinationRule],
 ) -> None:
@@ -69,14 +69,14 @@ def _homes(graph: Graph, own: Namespace) -> Homes:
     return Homes(namespaces=tuple(dict.fromkeys((own, root))), certain=False)
 
 
-def _settings(rule: Object[DestinationRule]) -> Iterator[tuple[Place, ClientTls]]:
-    at = Place(rule.key) / "spec"
+def _settings(rule: Object[DestinationRule]) -> Iterator[tuple[FieldRef, ClientTls]]:
+    at = FieldRef(rule.key) / "spec"
     yield from _of_policy(at / "trafficPolicy", rule.spec.traffic_policy)
     for i, subset in enumerate(rule.spec.subsets):
         yield from _of_policy(at / "subsets" / i / "trafficPolicy", subset.traffic_policy)
 
 
-def _of_policy(at: Place, policy: TrafficPolicy | None) -> Iterator[tuple[Place, ClientTls]]:
+def _of_policy(at: FieldRef, policy: TrafficPolicy | None) -> Iterator[tuple[FieldRef, ClientTls]]:
     if policy is None:
         return
     if policy.tls is not None:

@@ -12,9 +12,9 @@ from controlplane.base.codes import SECRET_ELSEWHERE
 from controlplane.base.codes import UNKNOWN_SECRET
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import SECRET
@@ -46,7 +46,7 @@ def secrets_of_name(secret: Object[Any]) -> Iterator[tuple[str, ObjectKey]]:
 
 
 def found_credentials(
-    graph: Graph, report: Report, homes: Homes, place: Place, name: str, *, consequence: str
+    graph: Graph, report: Report, homes: Homes, place: FieldRef, name: str, *, consequence: str
 ) -> list[Credential]:
     """The credentials that ``name`` means to the proxies, looked at; reports where it means none.
 
@@ -69,14 +69,16 @@ def _report_missing(
     graph: Graph,
     report: Report,
     homes: Homes,
-    place: Place,
+    place: FieldRef,
     name: str,
     without: list[Namespace],
     consequence: str,
 ) -> None:
     plain = name.rpartition("/")[2].removesuffix(CA_SUFFIX)
     elsewhere = secrets_of_name(graph, plain)
-    related = tuple(Related(place=Place(k), message=f"{k.spoken} has that name") for k in elsewhere)
+    related = tuple(
+        Related(place=FieldRef(k), message=f"{k.spoken} has that name") for k in elsewhere
+    )
     if elsewhere and not homes.certain:
         report.add(
             SECRET_ELSEWHERE,

@@ -12,9 +12,9 @@ from controlplane.base.codes import SERVICE_WITHOUT_ENDPOINTS
 from controlplane.base.codes import UNKNOWN_TARGET_PORT
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.endpoints import ENDPOINTS
@@ -59,7 +59,7 @@ def service_faults(graph: Graph, key: ObjectKey) -> None:
     elif not any(gateways_by_label(graph, pair) for pair in found.selector):
         report.add(
             SERVICE_WITHOUT_ENDPOINTS,
-            Place(key) / "spec" / "selector",
+            FieldRef(key) / "spec" / "selector",
             f"the selector ({_spoken(found.selector)}) selects no Pod and no WorkloadEntry of "
             f"{key.namespace}, and no EndpointSlice is for {key.name}: requests get 503",
         )
@@ -91,7 +91,7 @@ def _report_target_ports(
         names = sorted({name for o in declared for name in _port_names(o)})
         report.add(
             UNKNOWN_TARGET_PORT,
-            Place(key) / "spec" / "ports" / i / "targetPort",
+            FieldRef(key) / "spec" / "ports" / i / "targetPort",
             f'no workload that the Service selects has a port named "{port.target}"',
             note=f"their ports are {', '.join(names)}" if names else "their ports have no names",
             hint="write the number of the port, or name it in the Pods",
@@ -120,7 +120,7 @@ def _report_shared_hosts(report: Report, graph: Graph, declared: Object[Any]) ->
             continue
         own = service_of(graph, host, declared.namespace)
         first = own.declared_by[0] if own is not None else declared.key
-        at = Place(declared.key) / "spec" / "hosts" / i
+        at = FieldRef(declared.key) / "spec" / "hosts" / i
         if first != declared.key:
             if own is not None and not _adds_all_ports(declared, own):
                 _report_first(
@@ -138,17 +138,17 @@ def _adds_all_ports(declared: Object[Any], own: Service) -> bool:
     return own.declared_by[0].kind != SERVICE and wanted <= there
 
 
-def _report_first(report: Report, at: Place, first: ObjectKey, what: str) -> None:
+def _report_first(report: Report, at: FieldRef, first: ObjectKey, what: str) -> None:
     report.add(
         HOST_DECLARED_TWICE,
         at,
         f"{first.spoken} declares this host too and comes first: {what}",
-        related=(Related(place=Place(first), message="comes first"),),
+        related=(Related(place=FieldRef(first), message="comes first"),),
     )
 
 
 def _report_elsewhere(
-    report: Report, at: Place, namespace: Namespace, others: list[ObjectKey]
+    report: Report, at: FieldRef, namespace: Namespace, others: list[ObjectKey]
 ) -> None:
     other = next(key for key in others if key.namespace != namespace)
     report.add(
@@ -156,7 +156,7 @@ def _report_elsewhere(
         at,
         f"{other.spoken} declares this host too: a client gets one of them, by what each exports",
         hint="export each to its own namespace, or keep one",
-        related=(Related(place=Place(other), message="declares it too"),),
+        related=(Related(place=FieldRef(other), message="declares it too"),),
     )
 
 
@@ -166,7 +166,7 @@ def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> No
     if not workloads:
         report.add(
             NOTHING_SELECTED,
-            Place(declared.key) / "spec" / "workloadSelector" / "labels",
+            FieldRef(declared.key) / "spec" / "workloadSelector" / "labels",
             f"no WorkloadEntry and no Pod of {declared.namespace} has {_spoken(selector)}",
         )
     found = service_of(graph, hosts_of(declared)[0], declared.namespace)
@@ -180,7 +180,7 @@ def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> No
         if address and not is_ip(address) and not address.startswith(UNIX):
             report.add(
                 ADDRESS_NOT_NUMERIC,
-                Place(key) / "spec" / "address",
+                FieldRef(key) / "spec" / "address",
                 f'address "{address}" is a name, and {declared.key.spoken} looks no names up',
                 hint=f"set resolution: DNS in {declared.key.spoken}",
             )

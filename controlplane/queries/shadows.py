@@ -16,10 +16,10 @@ from controlplane.base.codes import SHADOWED_RULE
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import overlap
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -95,11 +95,11 @@ class Taker:
     asked: Asked
 
     @property
-    def place(self) -> Place:
-        return Place(self.rules.key) / "spec" / "http" / self.asked.rule
+    def place(self) -> FieldRef:
+        return FieldRef(self.rules.key) / "spec" / "http" / self.asked.rule
 
 
-Shadowed = tuple[int, tuple[Place, ...]]
+Shadowed = tuple[int, tuple[FieldRef, ...]]
 """The index of a rule that nobody reaches, and the rules that take its requests."""
 
 
@@ -237,13 +237,15 @@ def _exists(graph: Graph, gateway: str) -> bool:
     return OBJECT(graph, ObjectKey(GATEWAY, Namespace(namespace), name)) is not None
 
 
-def _tell(report: Report, key: ObjectKey, rule: int, where: str, takers: tuple[Place, ...]) -> None:
+def _tell(
+    report: Report, key: ObjectKey, rule: int, where: str, takers: tuple[FieldRef, ...]
+) -> None:
     names = list(dict.fromkeys(place.object.spoken for place in takers))
     spoken = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
     goes = "go before, and take" if names[1:] else "goes before, and takes"
     report.add(
         SHADOWED_RULE,
-        Place(key) / "spec" / "http" / rule,
+        FieldRef(key) / "spec" / "http" / rule,
         f"no request for {where} gets to this rule: {spoken} {goes} all that it matches",
         hint="put the rules for one host into one VirtualService, in the order they are meant",
         related=tuple(Related(place=place, message="takes them") for place in takers[:RELATED]),

@@ -12,11 +12,11 @@ from controlplane.base.codes import UNKNOWN_GATEWAY
 from controlplane.base.codes import UNUSED_DELEGATE
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
-from controlplane.base.places import Place
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -98,7 +98,7 @@ def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[
         others = [f'"{key.namespace}/{name}"' for key in gateways_by_name(graph, name)]
         report.add(
             UNKNOWN_GATEWAY,
-            Place(declared.key) / "spec" / "gateways" / i,
+            FieldRef(declared.key) / "spec" / "gateways" / i,
             f'gateway "{names[i]}" does not exist: there is no Gateway {reference}',
             hint=f"write {others[0]}" if others else f"create Gateway {reference}",
         )
@@ -153,7 +153,7 @@ def _check_hosts(report: Report, declared: Declared, gateways: tuple[Object[Gate
         if not meets(served, declared.namespace, (host,)):
             report.add(
                 HOST_NOT_SERVED,
-                Place(declared.key) / "spec" / "hosts" / i,
+                FieldRef(declared.key) / "spec" / "hosts" / i,
                 f'host "{host}" is not served: no server of {names} has it for VirtualServices of '
                 f"namespace {declared.namespace}",
                 note=f"its servers have {_spoken_hosts(served)}",
@@ -179,7 +179,7 @@ def _spoken_hosts(served: tuple[ServerHost, ...]) -> str:
 def _check_delegates(report: Report, graph: Graph, declared: Declared) -> None:
     if not declared.spec.hosts:
         return
-    at = Place(declared.key) / "spec" / "http"
+    at = FieldRef(declared.key) / "spec" / "http"
     for i, rule in enumerate(complete_rules(declared)):
         if rule.delegate is not None:
             key = delegate_key(rule.delegate, declared.namespace)
@@ -187,10 +187,10 @@ def _check_delegates(report: Report, graph: Graph, declared: Declared) -> None:
 
 
 def _check_delegate(
-    report: Report, at: Place, graph: Graph, root: Namespace, key: ObjectKey
+    report: Report, at: FieldRef, graph: Graph, root: Namespace, key: ObjectKey
 ) -> None:
     found = OBJECT(graph, key)
-    related = (Related(place=Place(key), message="is what the rule delegates to"),)
+    related = (Related(place=FieldRef(key), message="is what the rule delegates to"),)
     if found is None:
         message = f"the rule has no effect: there is no {key.spoken} to delegate to"
         report.add(UNKNOWN_DELEGATE, at / "name", message, hint=f"create {key.spoken}")
@@ -219,7 +219,7 @@ def _check_delegated(report: Report, graph: Graph, declared: Declared) -> None:
         for rule in complete_rules(root)
         if rule.delegate is not None and delegate_key(rule.delegate, root.namespace) == declared.key
     ]
-    at = Place(declared.key) / "spec"
+    at = FieldRef(declared.key) / "spec"
     if not roots:
         message = "no rule delegates to this VirtualService without hosts, so it has no effect"
         report.add(UNUSED_DELEGATE, at, message)

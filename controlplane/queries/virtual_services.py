@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from controlplane.base.codes import ROUTE_REFUSED
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
-from controlplane.base.places import Place
 from controlplane.base.shelf import shard_of
 from controlplane.envoy.resource import RuleBroken
 from controlplane.envoy.routes.table import framed_route
@@ -221,7 +221,7 @@ def _framed(report: Report, key: ObjectKey, routes: Iterator[Route]) -> bytes:
         except RuleBroken as broken:
             report.add(
                 ROUTE_REFUSED,
-                Place(key) / "spec" / "http",
+                FieldRef(key) / "spec" / "http",
                 f'route "{route.operation}" is left out, because Envoy would refuse it: {broken}',
             )
     return b"".join(parts)

@@ -12,8 +12,8 @@ from controlplane.base.codes import CERTIFICATE_OF_OTHERS
 from controlplane.base.codes import SECRET_ELSEWHERE
 from controlplane.base.codes import UNKNOWN_SECRET
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.engine import Engine
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import SECRET
@@ -115,9 +115,9 @@ class Inventory:
             if key not in used and told[: len(UNKNOWN_SECRET.id)] in _ELSEWHERE
         )
 
-    def _told(self) -> Iterator[tuple[ObjectKey, Place, str]]:
+    def _told(self) -> Iterator[tuple[ObjectKey, FieldRef, str]]:
         for diagnostic in self._engine.diagnostics():
-            if isinstance(diagnostic.place, Place) and diagnostic.code.id.startswith(_OF_TLS):
+            if isinstance(diagnostic.place, FieldRef) and diagnostic.code.id.startswith(_OF_TLS):
                 note = f" ({diagnostic.note})" if diagnostic.note else ""
                 told = f"{diagnostic.code}: {diagnostic.message}{note}"
                 yield diagnostic.place.object, diagnostic.place, told
@@ -145,7 +145,7 @@ class Inventory:
         read, self._read = self._read, {}
         for secret in sorted(found, key=lambda object_: object_.key):
             users = (related.place for related in users_of(engine.graph, secret.name))
-            keys = dict.fromkeys(place.object for place in users if isinstance(place, Place))
+            keys = dict.fromkeys(place.object for place in users if isinstance(place, FieldRef))
             if keys:
                 known = read.get(secret.key)
                 if known is None or known[0] is not secret:
@@ -155,16 +155,16 @@ class Inventory:
 
 
 def declared(engine: Engine, key: ObjectKey) -> Declared:
-    return declared_at(engine, Place(key))
+    return declared_at(engine, FieldRef(key))
 
 
-def declared_at(engine: Engine, place: Place) -> Declared:
+def declared_at(engine: Engine, place: FieldRef) -> Declared:
     """The object of ``place``, and the line that the place is in."""
-    spot = engine.spot(place)
+    location = engine.location(place)
     return Declared(
         object=str(place.object),
-        path=str(spot.path) if spot else "",
-        line=spot.line if spot else 0,
+        path=str(location.path) if location else "",
+        line=location.line if location else 0,
     )
 
 

@@ -26,8 +26,8 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryResponse
 from google.protobuf.json_format import MessageToJson
 
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Namespace
-from controlplane.base.places import Spot
 from controlplane.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -137,9 +137,11 @@ def found_faults(engine: Engine) -> list[tuple[int, str]]:
 
 def _line_and_code(engine: Engine) -> Iterator[tuple[int, str]]:
     for diagnostic in engine.diagnostics():
-        spot = engine.spot(diagnostic.place)
-        assert isinstance(spot, Spot), f"{diagnostic.message}: its object stands in no file"
-        yield spot.line, diagnostic.code.id
+        location = engine.location(diagnostic.place)
+        assert isinstance(location, SourceLocation), (
+            f"{diagnostic.message}: its object stands in no file"
+        )
+        yield location.line, diagnostic.code.id
 
 
 def resources_of(engine: Engine, proxy: Proxy) -> Bytes:

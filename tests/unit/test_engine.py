@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Spot
 from controlplane.engine import Engine
 from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import server_credential
@@ -136,8 +136,8 @@ def test_of_two_declarations_the_first_by_path_counts_and_both_places_are_named(
 
     assert balancer(engine, REVIEWS) == "ROUND_ROBIN"
     told = [d for d in engine.diagnostics() if d.code.id == "CP0109"]
-    assert [str(engine.spot(d.place).path) for d in told] == ["mesh/b.yaml"]
-    assert [str(engine.spot(d.related[0].place).path) for d in told] == ["mesh/a.yaml"]
+    assert [str(engine.location(d.place).path) for d in told] == ["mesh/b.yaml"]
+    assert [str(engine.location(d.related[0].place).path) for d in told] == ["mesh/a.yaml"]
 
     engine.apply([(earlier, None)])
 
@@ -162,10 +162,10 @@ def test_faults_of_a_declaration_that_does_not_count_are_shown_at_its_own_lines(
         ]
     )
 
-    spots = {d.code.id: engine.spot(d.place) for d in engine.diagnostics()}
+    locations = {d.code.id: engine.location(d.place) for d in engine.diagnostics()}
 
-    assert spots["CP0213"] == Spot(later, 7, 42, 4)
-    assert spots["CP0102"] == Spot(twice, 7, 3, 4)
+    assert locations["CP0213"] == SourceLocation(later, 7, 42, 4)
+    assert locations["CP0102"] == SourceLocation(twice, 7, 3, 4)
     assert balancer(engine, REVIEWS) == "RANDOM"
 
 

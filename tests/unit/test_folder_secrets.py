@@ -49,9 +49,9 @@ def served(engine: Engine) -> dict[str, str]:
 def told(engine: Engine) -> list[str]:
     shown = []
     for diagnostic in engine.diagnostics():
-        spot = engine.spot(diagnostic.place)
-        assert spot is not None
-        shown.append(f"{spot.path}:{spot.line} {diagnostic.code}")
+        location = engine.location(diagnostic.place)
+        assert location is not None
+        shown.append(f"{location.path}:{location.line} {diagnostic.code}")
     return shown
 
 

@@ -56,9 +56,9 @@ def test_each_route_is_found_at_its_rule_though_some_rules_have_none() -> None:
     engine = Engine(MeshConfig(), now=datetime(2026, 1, 1, tzinfo=UTC))
     engine.apply([(Path("shop.yaml"), MESH)])
 
-    spots = [(s.virtual_host, s.route, s.line) for s in rule_spots(engine, table(engine))]
+    locations = [(s.virtual_host, s.route, s.line) for s in rule_spots(engine, table(engine))]
 
-    assert spots == [
+    assert locations == [
         ("shop.example:80", 0, 21),
         ("shop.example:80", 1, 21),
         ("shop.example:80", 2, 27),

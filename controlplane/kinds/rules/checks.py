@@ -22,9 +22,9 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.kinds.istio.selection import PortSelector
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.rules import names
@@ -54,7 +54,7 @@ class About:
         return self.key.namespace
 
 
-def check_host(report: Report, at: Place, host: str) -> bool:
+def check_host(report: Report, at: FieldRef, host: str) -> bool:
     """A host name, an asterisk allowed in its first label."""
     if not host:
         report.add(MISSING_FIELD, at, "there is no host")
@@ -62,29 +62,29 @@ def check_host(report: Report, at: Place, host: str) -> bool:
     return _told(report, at, host, names.wildcard_fault(host))
 
 
-def check_domain(report: Report, at: Place, host: str) -> bool:
+def check_domain(report: Report, at: FieldRef, host: str) -> bool:
     """A host name without asterisk."""
     return _told(report, at, host, names.domain_fault(host))
 
 
-def check_subnet(report: Report, at: Place, subnet: str) -> bool:
+def check_subnet(report: Report, at: FieldRef, subnet: str) -> bool:
     return _told(report, at, subnet, names.subnet_fault(subnet))
 
 
-def check_label(report: Report, at: Place, name: str) -> bool:
+def check_label(report: Report, at: FieldRef, name: str) -> bool:
     """A name that must be one DNS label."""
     fault = None if names.is_label(name) else f"is not a DNS label ({names.A_LABEL})"
     return _told(report, at, name, fault)
 
 
-def check_labels(report: Report, at: Place, labels: Mapping[str, str]) -> None:
+def check_labels(report: Report, at: FieldRef, labels: Mapping[str, str]) -> None:
     """Labels of workloads; Istio does not look at the length of their values."""
     for key, value in labels.items():
         _told(report, (at / key).key, key, names.label_key_fault(key))
         _told(report, at / key, value, names.label_value_fault(value))
 
 
-def check_selector(report: Report, at: Place, labels: Mapping[str, str], limit: int) -> None:
+def check_selector(report: Report, at: FieldRef, labels: Mapping[str, str], limit: int) -> None:
     """Labels that select workloads: no wildcards, no empty keys."""
     for key, value in labels.items():
         if not key:
@@ -97,25 +97,25 @@ def check_selector(report: Report, at: Place, labels: Mapping[str, str], limit: 
     check_count(report, at, labels, limit, "labels")
 
 
-def check_port(report: Report, at: Place, number: int) -> None:
+def check_port(report: Report, at: FieldRef, number: int) -> None:
     """``number`` is 0 also where it was left out."""
     if not 1 <= number <= PORT_LIMIT:
         what = f"port {number} is" if number else "the port's number is 0 or left out,"
         report.add(VALUE_OUT_OF_RANGE, at, f"{what} not between 1 and {PORT_LIMIT}")
 
 
-def check_selected_port(report: Report, at: Place, port: PortSelector | None) -> None:
+def check_selected_port(report: Report, at: FieldRef, port: PortSelector | None) -> None:
     if port is not None:
         check_port(report, at / "port" / "number", port.number)
 
 
-def check_duration(report: Report, at: Place, value: Duration | None) -> None:
+def check_duration(report: Report, at: FieldRef, value: Duration | None) -> None:
     """At least a millisecond, and whole milliseconds."""
     if value is not None and check_least(report, at, value):
         _check_whole(report, at, value)
 
 
-def check_least(report: Report, at: Place, value: Duration | None) -> bool:
+def check_least(report: Report, at: FieldRef, value: Duration | None) -> bool:
     """At least a millisecond; parts of one may follow."""
     if value is None or value.nanoseconds >= MILLISECOND:
         return True
@@ -125,7 +125,7 @@ def check_least(report: Report, at: Place, value: Duration | None) -> bool:
     return False
 
 
-def check_duration_or_zero(report: Report, at: Place, value: Duration | None) -> None:
+def check_duration_or_zero(report: Report, at: FieldRef, value: Duration | None) -> None:
     """As ``check_duration``, but less than a millisecond is none at all."""
     if value is not None and abs(value.nanoseconds) >= MILLISECOND:
         check_duration(report, at, value)
@@ -137,7 +137,7 @@ def spelled(value: Duration) -> str:
     return f"{seconds}s"
 
 
-def check_regex(report: Report, at: Place, pattern: str) -> None:
+def check_regex(report: Report, at: FieldRef, pattern: str) -> None:
     if not pattern:
         report.add(VALUE_MALFORMED, at, "the regular expression is empty")
         return
@@ -147,7 +147,7 @@ def check_regex(report: Report, at: Place, pattern: str) -> None:
         report.add(REGEX_REFUSED, at, f'"{shown}" {fault}')
 
 
-def check_match(report: Report, at: Place, match: StringMatch | None) -> None:
+def check_match(report: Report, at: FieldRef, match: StringMatch | None) -> None:
     """At most one way to match, its regular expression sound, its prefix not empty."""
     if match is None:
         return
@@ -156,7 +156,7 @@ def check_match(report: Report, at: Place, match: StringMatch | None) -> None:
         report.add(VALUE_MALFORMED, at / "prefix", "the prefix is empty")
 
 
-def check_path_match(report: Report, at: Place, match: StringMatch | None) -> None:
+def check_path_match(report: Report, at: FieldRef, match: StringMatch | None) -> None:
     """As ``check_match``, but the prefix may be empty."""
     if match is None:
         return
@@ -165,7 +165,7 @@ def check_path_match(report: Report, at: Place, match: StringMatch | None) -> No
         check_regex(report, at / "regex", match.regex)
 
 
-def check_one_of(report: Report, at: Place, **fields: object) -> None:
+def check_one_of(report: Report, at: FieldRef, **fields: object) -> None:
     """Of these fields (names as in Python) at most one may be written."""
     written = [name for name, value in fields.items() if value is not None]
     if len(written) > 1:
@@ -174,7 +174,7 @@ def check_one_of(report: Report, at: Place, **fields: object) -> None:
         report.add(FIELDS_EXCLUDE, (at / camel(written[-1])).key, message, hint="keep one of them")
 
 
-def check_bytes(report: Report, at: Place, text: str, limit: int) -> None:
+def check_bytes(report: Report, at: FieldRef, text: str, limit: int) -> None:
     """A text's length, which Kubernetes counts in bytes."""
     if len(text) * 4 > limit:
         size = len(text.encode())
@@ -183,14 +183,14 @@ def check_bytes(report: Report, at: Place, text: str, limit: int) -> None:
 
 
 def check_count(
-    report: Report, at: Place, items: Collection[object], limit: int, noun: str
+    report: Report, at: FieldRef, items: Collection[object], limit: int, noun: str
 ) -> None:
     if len(items) > limit:
         report.add(WRONG_SIZE, at, f"there are {len(items)} {noun}, {limit} is the most")
 
 
 def check_export_to(
-    report: Report, at: Place, export_to: Sequence[str], namespace: Namespace, *, hideable: bool
+    report: Report, at: FieldRef, export_to: Sequence[str], namespace: Namespace, *, hideable: bool
 ) -> None:
     """Namespaces that see the object; ``~`` (nobody) only where it is ``hideable``."""
     seen: set[str] = set()
@@ -215,7 +215,7 @@ def check_export_to(
                 report.add(NOT_ALLOWED_HERE, at, message)
 
 
-def check_gateway_names(report: Report, at: Place, gateways: Sequence[str]) -> None:
+def check_gateway_names(report: Report, at: FieldRef, gateways: Sequence[str]) -> None:
     """``NAMESPACE/NAME``, or a name of the own namespace.
 
     Istio stops looking after the first name without a slash; what is malformed behind it is
@@ -246,12 +246,12 @@ def _gateway_fault(gateway: str) -> str | None:
     return None
 
 
-def _check_whole(report: Report, at: Place, value: Duration) -> None:
+def _check_whole(report: Report, at: FieldRef, value: Duration) -> None:
     if value.nanoseconds % MILLISECOND:
         report.add(VALUE_MALFORMED, at, f"{spelled(value)} has parts of a millisecond")
 
 
-def _told(report: Report, at: Place, text: str, fault: str | None) -> bool:
+def _told(report: Report, at: FieldRef, text: str, fault: str | None) -> bool:
     if fault is None:
         return True
     report.add(VALUE_MALFORMED, at, f'"{text}" {fault}')
@@ -264,4 +264,4 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-Check = Callable[[Report, Place, str], bool]
+Check = Callable[[Report, FieldRef, str], bool]

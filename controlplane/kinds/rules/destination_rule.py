@@ -15,8 +15,8 @@ from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.base.places import Place
 from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.destination_rule import Subset
 from controlplane.kinds.istio.traffic_policy import ClientTls
@@ -41,7 +41,7 @@ from controlplane.kinds.rules.traffic_policy import check_retry_budget
 CONFIG_MAP: Final = "configmap://"
 
 
-def destination_rule(report: Report, at: Place, spec: DestinationRule, about: About) -> None:
+def destination_rule(report: Report, at: FieldRef, spec: DestinationRule, about: About) -> None:
     if spec.host:
         check_host(report, at / "host", spec.host)
     else:
@@ -66,7 +66,7 @@ def destination_rule(report: Report, at: Place, spec: DestinationRule, about: Ab
         _check_private(report, at / "exportTo", spec.export_to, about.namespace)
 
 
-def _check_subset(report: Report, at: Place, subset: Subset, namespace: Namespace) -> None:
+def _check_subset(report: Report, at: FieldRef, subset: Subset, namespace: Namespace) -> None:
     if subset.name:
         check_label(report, at / "name", subset.name)
     else:
@@ -77,7 +77,7 @@ def _check_subset(report: Report, at: Place, subset: Subset, namespace: Namespac
 
 
 def _check_private(
-    report: Report, at: Place, export_to: Sequence[str], namespace: Namespace
+    report: Report, at: FieldRef, export_to: Sequence[str], namespace: Namespace
 ) -> None:
     """A rule for some workloads is for those of its own namespace."""
     own = [entry for entry in export_to if entry in (".", namespace)]
@@ -86,7 +86,9 @@ def _check_private(
         report.add(NOT_ALLOWED_HERE, at, message, hint='write exportTo: ["."], or leave it out')
 
 
-def _check_policy(report: Report, at: Place, policy: TrafficPolicy, namespace: Namespace) -> None:
+def _check_policy(
+    report: Report, at: FieldRef, policy: TrafficPolicy, namespace: Namespace
+) -> None:
     if _is_empty(policy):
         report.add(MISSING_FIELD, at, "the traffic policy says nothing")
         return
@@ -116,7 +118,7 @@ def _is_empty(policy: TrafficPolicy) -> bool:
 
 
 def _check_port_policy(
-    report: Report, at: Place, setting: PortTrafficPolicy, namespace: Namespace
+    report: Report, at: FieldRef, setting: PortTrafficPolicy, namespace: Namespace
 ) -> None:
     if setting.port is None:
         report.add(MISSING_FIELD, at, "the settings have no port")
@@ -136,7 +138,7 @@ def _check_port_policy(
 
 
 def _check_common(
-    report: Report, at: Place, policy: TrafficPolicy | PortTrafficPolicy, namespace: Namespace
+    report: Report, at: FieldRef, policy: TrafficPolicy | PortTrafficPolicy, namespace: Namespace
 ) -> None:
     check_load_balancer(
         report,
@@ -150,7 +152,7 @@ def _check_common(
         check_client_tls(report, at / "tls", policy.tls, namespace)
 
 
-def check_client_tls(report: Report, at: Place, tls: ClientTls, namespace: Namespace) -> None:
+def check_client_tls(report: Report, at: FieldRef, tls: ClientTls, namespace: Namespace) -> None:
     mode = tls.mode
     if tls.insecure_skip_verify:
         _check_unverified(report, at, tls)
@@ -170,7 +172,7 @@ def check_client_tls(report: Report, at: Place, tls: ClientTls, namespace: Names
                 report.add(MISSING_FIELD, at, f"MUTUAL needs a {name}", hint=hint)
 
 
-def _check_credential(report: Report, at: Place, tls: ClientTls, namespace: Namespace) -> None:
+def _check_credential(report: Report, at: FieldRef, tls: ClientTls, namespace: Namespace) -> None:
     files = {
         "clientCertificate": tls.client_certificate,
         "privateKey": tls.private_key,
@@ -185,7 +187,7 @@ def _check_credential(report: Report, at: Place, tls: ClientTls, namespace: Name
         _check_config_map(report, at / "credentialName", tls.credential_name, namespace)
 
 
-def _check_config_map(report: Report, at: Place, name: str, namespace: Namespace) -> None:
+def _check_config_map(report: Report, at: FieldRef, name: str, namespace: Namespace) -> None:
     """``configmap://NAMESPACE/NAME``, in the rule's own namespace."""
     parts = name.removeprefix(CONFIG_MAP).split("/")
     if len(parts) != 2 or not all(parts):
@@ -196,7 +198,7 @@ def _check_config_map(report: Report, at: Place, name: str, namespace: Namespace
         report.add(NOT_ALLOWED_HERE, at, message)
 
 
-def _check_unverified(report: Report, at: Place, tls: ClientTls) -> None:
+def _check_unverified(report: Report, at: FieldRef, tls: ClientTls) -> None:
     """What would be compared with a certificate that is not looked at."""
     fields: dict[str, object] = {}
     if tls.mode in (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL):
@@ -212,7 +214,7 @@ def _check_unverified(report: Report, at: Place, tls: ClientTls) -> None:
             report.add(FIELDS_EXCLUDE, (at / name).key, message, hint="keep one of them")
 
 
-def _warn_of_ignored(report: Report, at: Place, tls: ClientTls) -> None:
+def _warn_of_ignored(report: Report, at: FieldRef, tls: ClientTls) -> None:
     written = (
         tls.client_certificate or tls.private_key or tls.ca_certificates or tls.credential_name
     )
@@ -221,7 +223,7 @@ def _warn_of_ignored(report: Report, at: Place, tls: ClientTls) -> None:
         report.add(NO_EFFECT, at, message, hint="set mode to SIMPLE or MUTUAL")
 
 
-def _check_tunnel(report: Report, at: Place, tunnel: Tunnel) -> None:
+def _check_tunnel(report: Report, at: FieldRef, tunnel: Tunnel) -> None:
     if tunnel.protocol not in ("", "CONNECT", "POST"):
         message = f'"{tunnel.protocol}" is not one of CONNECT, POST'
         report.add(UNKNOWN_VALUE, at / "protocol", message)

@@ -17,7 +17,7 @@ from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.gateway import Port
 from controlplane.kinds.istio.gateway import Server
@@ -34,9 +34,9 @@ _PASSTHROUGH: Final = (ServerTlsMode.PASSTHROUGH, ServerTlsMode.AUTO_PASSTHROUGH
 _MUTUAL: Final = (ServerTlsMode.MUTUAL, ServerTlsMode.OPTIONAL_MUTUAL)
 
 
-def gateway(report: Report, at: Place, spec: Gateway, about: About) -> None:
+def gateway(report: Report, at: FieldRef, spec: Gateway, about: About) -> None:
     if not names.is_label(about.key.name):
-        place = Place(at.object, ("metadata", "name"))
+        place = FieldRef(at.object, ("metadata", "name"))
         message = f'a Gateway cannot be called "{about.key.name}": its name must be a DNS label'
         report.add(VALUE_MALFORMED, place, message, hint="use letters, digits and hyphens, no dots")
     if not spec.servers:
@@ -55,7 +55,7 @@ def gateway(report: Report, at: Place, spec: Gateway, about: About) -> None:
                 first[name] = i
 
 
-def _check_server(report: Report, at: Place, server: Server) -> None:
+def _check_server(report: Report, at: FieldRef, server: Server) -> None:
     if not server.hosts:
         report.add(
             MISSING_FIELD, at, "the server has no hosts", hint='to take any host: hosts: ["*"]'
@@ -71,7 +71,7 @@ def _check_server(report: Report, at: Place, server: Server) -> None:
         _check_protocol(report, at, server, server.port)
 
 
-def _check_host(report: Report, at: Place, written: str) -> None:
+def _check_host(report: Report, at: FieldRef, written: str) -> None:
     namespace, slash, host = written.partition("/")
     if not slash:
         host = written
@@ -92,7 +92,7 @@ def _check_host(report: Report, at: Place, written: str) -> None:
         report.add(VALUE_MALFORMED, at, message, hint=f'write "*.{host.partition(".")[2]}"')
 
 
-def _check_port(report: Report, at: Place, port: Port | None, *, unix: bool) -> bool:
+def _check_port(report: Report, at: FieldRef, port: Port | None, *, unix: bool) -> bool:
     before = len(report)
     if port is None:
         report.add(MISSING_FIELD, at, "the server has no port")
@@ -114,7 +114,7 @@ def _check_port(report: Report, at: Place, port: Port | None, *, unix: bool) -> 
     return len(report) == before
 
 
-def _check_bind(report: Report, at: Place, bind: str) -> None:
+def _check_bind(report: Report, at: FieldRef, bind: str) -> None:
     if bind.startswith(names.UNIX):
         fault = names.unix_fault(bind.removeprefix(names.UNIX))
         if fault is not None:
@@ -123,7 +123,7 @@ def _check_bind(report: Report, at: Place, bind: str) -> None:
         report.add(VALUE_MALFORMED, at, f'"{bind}" is neither an IP address nor unix:// and a path')
 
 
-def _check_protocol(report: Report, at: Place, server: Server, port: Port) -> None:
+def _check_protocol(report: Report, at: FieldRef, server: Server, port: Port) -> None:
     """TLS settings and the protocol of the port must agree."""
     if port.protocol.upper() == "UDP":
         message = "a Gateway serves no UDP: this server takes connections of TCP"
@@ -148,7 +148,7 @@ def _check_protocol(report: Report, at: Place, server: Server, port: Port) -> No
         report.add(NOT_ALLOWED_HERE, (at / "tls").key, message, hint=hint)
 
 
-def check_server_tls(report: Report, at: Place, tls: ServerTls) -> None:
+def check_server_tls(report: Report, at: FieldRef, tls: ServerTls) -> None:
     _check_versions(report, at, tls)
     _check_ciphers(report, at / "cipherSuites", tls)
     if tls.mode is ServerTlsMode.ISTIO_MUTUAL:
@@ -175,7 +175,7 @@ def check_server_tls(report: Report, at: Place, tls: ServerTls) -> None:
         report.add(NOT_ALLOWED_HERE, (at / "caCrl").key, message)
 
 
-def _check_beside_secret(report: Report, at: Place, tls: ServerTls) -> None:
+def _check_beside_secret(report: Report, at: FieldRef, tls: ServerTls) -> None:
     """Files of authorities that somebody may rely on, although the secret alone is read."""
     for name, file, key in (
         ("caCertificates", tls.ca_certificates, "ca.crt"),
@@ -198,7 +198,7 @@ def _sources(tls: ServerTls) -> list[str]:
     return [name for name, value in named.items() if value]
 
 
-def _check_files(report: Report, at: Place, tls: ServerTls) -> None:
+def _check_files(report: Report, at: FieldRef, tls: ServerTls) -> None:
     """SIMPLE and the mutual modes need a certificate and its key; the latter the clients' CA as
     well.
     """
@@ -215,14 +215,16 @@ def _check_files(report: Report, at: Place, tls: ServerTls) -> None:
         report.add(MISSING_FIELD, at, message)
 
 
-def _check_pair(report: Report, at: Place, mode: ServerTlsMode, certificate: str, key: str) -> None:
+def _check_pair(
+    report: Report, at: FieldRef, mode: ServerTlsMode, certificate: str, key: str
+) -> None:
     for name, value in (("serverCertificate", certificate), ("privateKey", key)):
         if not value:
             hint = "name a secret in credentialName, or give both files"
             report.add(MISSING_FIELD, at, f"{mode.value} needs a {name}", hint=hint)
 
 
-def _check_istio_mutual(report: Report, at: Place, tls: ServerTls) -> None:
+def _check_istio_mutual(report: Report, at: FieldRef, tls: ServerTls) -> None:
     fields = {
         "serverCertificate": tls.server_certificate,
         "privateKey": tls.private_key,
@@ -237,7 +239,7 @@ def _check_istio_mutual(report: Report, at: Place, tls: ServerTls) -> None:
             report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint="remove it, or use MUTUAL")
 
 
-def _check_versions(report: Report, at: Place, tls: ServerTls) -> None:
+def _check_versions(report: Report, at: FieldRef, tls: ServerTls) -> None:
     low = tls.min_protocol_version
     if low in (TlsProtocol.TLSV1_0, TlsProtocol.TLSV1_1) and not tls.cipher_suites:
         message = f"{low.value} has none of the default ciphers, so clients of it are refused"
@@ -245,7 +247,7 @@ def _check_versions(report: Report, at: Place, tls: ServerTls) -> None:
         report.add(CANNOT_WORK, at / "minProtocolVersion", message, hint=hint)
 
 
-def _check_ciphers(report: Report, at: Place, tls: ServerTls) -> None:
+def _check_ciphers(report: Report, at: FieldRef, tls: ServerTls) -> None:
     seen: set[str] = set()
     for i, cipher in enumerate(tls.cipher_suites):
         if cipher in seen:
@@ -253,7 +255,7 @@ def _check_ciphers(report: Report, at: Place, tls: ServerTls) -> None:
         seen.add(cipher)
 
 
-def _check_written(report: Report, at: Place, body: Mapping[str, object], index: int) -> None:
+def _check_written(report: Report, at: FieldRef, body: Mapping[str, object], index: int) -> None:
     """Rules of the CRD about fields that are written although they are empty."""
     tls = _server_tls(body, index)
     lists = [name for name in ("credentialNames", "tlsCertificates") if name in tls]

@@ -11,14 +11,14 @@ from controlplane.base.codes import NO_EFFECT
 from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import HeaderOperations
 from controlplane.kinds.istio.virtual_service import Headers
 from controlplane.kinds.istio.virtual_service import HttpRewrite
 from controlplane.kinds.rules.header_values import header_value_fault
 
 
-def check_headers(report: Report, at: Place, headers: Headers | None) -> None:
+def check_headers(report: Report, at: FieldRef, headers: Headers | None) -> None:
     if headers is None:
         return
     if headers.request is not None:
@@ -37,7 +37,7 @@ def check_headers(report: Report, at: Place, headers: Headers | None) -> None:
 
 
 def check_authority_once(
-    report: Report, at: Place, rewrite: HttpRewrite | None, headers: Headers | None
+    report: Report, at: FieldRef, rewrite: HttpRewrite | None, headers: Headers | None
 ) -> None:
     """Only one place of a rule may give the request another authority."""
     current = rewrite.authority if rewrite is not None else ""
@@ -52,7 +52,7 @@ def check_authority_once(
         current = value
 
 
-def _values(at: Place, operations: HeaderOperations) -> Iterator[tuple[Place, str, str]]:
+def _values(at: FieldRef, operations: HeaderOperations) -> Iterator[tuple[FieldRef, str, str]]:
     named: tuple[tuple[str, Mapping[str, str]], ...] = (
         ("set", operations.set),
         ("add", operations.add),
@@ -62,17 +62,17 @@ def _values(at: Place, operations: HeaderOperations) -> Iterator[tuple[Place, st
             yield at / operation / name, name, value
 
 
-def _check_removed(report: Report, at: Place, operations: HeaderOperations) -> None:
+def _check_removed(report: Report, at: FieldRef, operations: HeaderOperations) -> None:
     for i, name in enumerate(operations.remove):
         _check_name(report, at / "remove" / i, name)
 
 
-def _check_request_name(report: Report, at: Place, name: str) -> None:
+def _check_request_name(report: Report, at: FieldRef, name: str) -> None:
     if not _is_authority(name):
         _check_name(report, at.key, name)
 
 
-def _check_name(report: Report, at: Place, name: str) -> None:
+def _check_name(report: Report, at: FieldRef, name: str) -> None:
     if not name:
         report.add(VALUE_MALFORMED, at, "the header's name is empty")
     elif name.startswith(":"):
@@ -83,13 +83,13 @@ def _check_name(report: Report, at: Place, name: str) -> None:
         report.add(NOT_ALLOWED_HERE, at, message)
 
 
-def _check_value(report: Report, at: Place, name: str, value: str) -> None:
+def _check_value(report: Report, at: FieldRef, name: str, value: str) -> None:
     fault = header_value_fault(value)
     if fault is not None:
         report.add(VALUE_MALFORMED, at, f'the value "{value}" of header "{name}" {fault}')
 
 
-def _warn_of_empty(report: Report, at: Place, operations: HeaderOperations) -> None:
+def _warn_of_empty(report: Report, at: FieldRef, operations: HeaderOperations) -> None:
     for name, value in operations.set.items():
         if not value:
             message = f'the empty value of header "{name}" does not overwrite what the client sent'

@@ -22,7 +22,7 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import Abort
 from controlplane.kinds.istio.virtual_service import CorsPolicy
@@ -100,7 +100,7 @@ LARGE_BODY: Final = 100 << 10
 SMALLEST_SHARE: Final = 0.0001  # percent: one in a million
 
 
-def check_redirect(report: Report, at: Place, rule: HttpRoute) -> None:
+def check_redirect(report: Report, at: FieldRef, rule: HttpRoute) -> None:
     redirect = rule.redirect
     if redirect is None:
         return
@@ -111,7 +111,7 @@ def check_redirect(report: Report, at: Place, rule: HttpRoute) -> None:
     if redirect.prefix_rewrite:
         for i, match in enumerate(rule.match):
             if match.uri is not None and match.uri.prefix is None:
-                place = Place(at.object, (*at.path[:-1], "match", i, "uri"))
+                place = FieldRef(at.object, (*at.path[:-1], "match", i, "uri"))
                 message = "prefixRewrite of a redirect needs every uri to be matched by prefix"
                 report.add(NOT_ALLOWED_HERE, place, message)
     named = (redirect.uri, redirect.prefix_rewrite, redirect.authority, redirect.scheme)
@@ -132,7 +132,9 @@ def check_redirect(report: Report, at: Place, rule: HttpRoute) -> None:
         check_port(report, at / "port", redirect.port)
 
 
-def check_direct_response(report: Report, at: Place, response: HttpDirectResponse | None) -> None:
+def check_direct_response(
+    report: Report, at: FieldRef, response: HttpDirectResponse | None
+) -> None:
     if response is None:
         return
     _check_status(report, at / "status", response.status)
@@ -140,7 +142,7 @@ def check_direct_response(report: Report, at: Place, response: HttpDirectRespons
         _check_body(report, at / "body", response.body)
 
 
-def _check_body(report: Report, at: Place, body: HttpBody) -> None:
+def _check_body(report: Report, at: FieldRef, body: HttpBody) -> None:
     check_one_of(report, at, string=body.string, bytes=body.bytes)
     field, size = "string", len((body.string or "").encode())
     if body.bytes is not None:
@@ -162,7 +164,7 @@ def _check_body(report: Report, at: Place, body: HttpBody) -> None:
 _LINE_BREAKS: Final = {ord("\r"): None, ord("\n"): None}  # Go's decoder skips them
 
 
-def check_rewrite(report: Report, at: Place, rewrite: HttpRewrite | None) -> None:
+def check_rewrite(report: Report, at: FieldRef, rewrite: HttpRewrite | None) -> None:
     if rewrite is None:
         return
     regex = rewrite.uri_regex_rewrite
@@ -182,7 +184,7 @@ def check_rewrite(report: Report, at: Place, rewrite: HttpRewrite | None) -> Non
             check_regex(report, at / "uriRegexRewrite" / "match", regex.match)
 
 
-def check_retries(report: Report, at: Place, retries: HttpRetry | None) -> None:
+def check_retries(report: Report, at: FieldRef, retries: HttpRetry | None) -> None:
     if retries is None:
         return
     if retries.attempts < 0:
@@ -210,7 +212,7 @@ def _is_retry_condition(text: str) -> bool:
     )
 
 
-def _report_condition(report: Report, at: Place, condition: str) -> None:
+def _report_condition(report: Report, at: FieldRef, condition: str) -> None:
     close = nearest(condition, list(RETRY_CONDITIONS))
     hint = f"write {close}" if close else f"Envoy knows {', '.join(RETRY_CONDITIONS)}"
     if _is_retry_condition(condition.strip()):
@@ -219,7 +221,7 @@ def _report_condition(report: Report, at: Place, condition: str) -> None:
     report.add(UNKNOWN_VALUE, at, message, hint=hint)
 
 
-def check_fault(report: Report, at: Place, fault: HttpFault | None) -> None:
+def check_fault(report: Report, at: FieldRef, fault: HttpFault | None) -> None:
     if fault is None:
         return
     if fault.abort is None and fault.delay is None:
@@ -230,7 +232,7 @@ def check_fault(report: Report, at: Place, fault: HttpFault | None) -> None:
         _check_delay(report, at / "delay", fault.delay)
 
 
-def _check_abort(report: Report, at: Place, abort: Abort) -> None:
+def _check_abort(report: Report, at: FieldRef, abort: Abort) -> None:
     check_one_of(
         report,
         at,
@@ -256,7 +258,7 @@ def _check_abort(report: Report, at: Place, abort: Abort) -> None:
         report.add(NO_EFFECT, at, message)
 
 
-def _check_delay(report: Report, at: Place, delay: Delay) -> None:
+def _check_delay(report: Report, at: FieldRef, delay: Delay) -> None:
     check_one_of(
         report, at, fixed_delay=delay.fixed_delay, exponential_delay=delay.exponential_delay
     )
@@ -276,12 +278,12 @@ def _check_delay(report: Report, at: Place, delay: Delay) -> None:
         report.add(NOT_ALLOWED_HERE, (at / "exponentialDelay").key, message, hint=hint)
 
 
-def _report_never(report: Report, at: Place) -> None:
+def _report_never(report: Report, at: FieldRef) -> None:
     message = "without a percentage the fault happens to no request"
     report.add(NO_EFFECT, at, message, hint="add percentage: {value: 100}")
 
 
-def _check_percentage(report: Report, at: Place, percentage: Percent | None) -> None:
+def _check_percentage(report: Report, at: FieldRef, percentage: Percent | None) -> None:
     if percentage is None:
         return
     value = percentage.value
@@ -290,7 +292,7 @@ def _check_percentage(report: Report, at: Place, percentage: Percent | None) -> 
         report.add(VALUE_OUT_OF_RANGE, at / "value", message)
 
 
-def _check_status(report: Report, at: Place, status: int) -> None:
+def _check_status(report: Report, at: FieldRef, status: int) -> None:
     if not 200 <= status <= 600:
         report.add(VALUE_OUT_OF_RANGE, at, f"HTTP status {status} is not between 200 and 599")
     elif status == 600:
@@ -298,7 +300,7 @@ def _check_status(report: Report, at: Place, status: int) -> None:
         report.add(CANNOT_WORK, at, message)
 
 
-def check_cors(report: Report, at: Place, cors: CorsPolicy | None) -> None:
+def check_cors(report: Report, at: FieldRef, cors: CorsPolicy | None) -> None:
     if cors is None:
         return
     for i, origin in enumerate(cors.allow_origins):
@@ -325,7 +327,7 @@ def check_cors(report: Report, at: Place, cors: CorsPolicy | None) -> None:
             report.add(VALUE_MALFORMED, at / "maxAge", "maxAge must be whole seconds")
 
 
-def _check_origin(report: Report, at: Place, origin: StringMatch) -> None:
+def _check_origin(report: Report, at: FieldRef, origin: StringMatch) -> None:
     check_one_of(report, at, exact=origin.exact, prefix=origin.prefix, regex=origin.regex)
     if not (origin.exact or origin.prefix or origin.regex):
         report.add(MISSING_FIELD, at, "the origin has no exact, prefix or regex, or it is empty")

@@ -13,7 +13,7 @@ from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import HttpMatch
@@ -39,7 +39,7 @@ from controlplane.kinds.rules.http_actions import check_retries
 from controlplane.kinds.rules.http_actions import check_rewrite
 
 
-def check_http_route(report: Report, at: Place, rule: HttpRoute, *, delegate: bool) -> None:
+def check_http_route(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bool) -> None:
     """``delegate``: the rule stands in a VirtualService without hosts."""
     _check_action(report, at, rule, delegate=delegate)
     for i, match in enumerate(rule.match):
@@ -58,7 +58,7 @@ def check_http_route(report: Report, at: Place, rule: HttpRoute, *, delegate: bo
     check_duration(report, at / "timeout", rule.timeout)
 
 
-def _check_action(report: Report, at: Place, rule: HttpRoute, *, delegate: bool) -> None:
+def _check_action(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bool) -> None:
     """Exactly one of route, redirect and directResponse; a rule that delegates has none of the
     first two.
     """
@@ -95,12 +95,12 @@ def _check_action(report: Report, at: Place, rule: HttpRoute, *, delegate: bool)
         report.add(NO_EFFECT, (at / "corsPolicy").key, message)
 
 
-def _exclude(report: Report, at: Place, name: str, action: str) -> None:
+def _exclude(report: Report, at: FieldRef, name: str, action: str) -> None:
     message = f"a rule cannot have both {name} and {action}"
     report.add(FIELDS_EXCLUDE, (at / name).key, message, hint="keep one of them")
 
 
-def _check_match(report: Report, at: Place, match: HttpMatch) -> None:
+def _check_match(report: Report, at: FieldRef, match: HttpMatch) -> None:
     for name, header in match.headers.items():
         _check_header_name(report, at / "headers" / name, name)
         check_match(report, at / "headers" / name, header)
@@ -125,7 +125,7 @@ def _check_match(report: Report, at: Place, match: HttpMatch) -> None:
         report.add(VALUE_MALFORMED, at / "sourceNamespace", message)
 
 
-def _check_header_name(report: Report, at: Place, name: str) -> None:
+def _check_header_name(report: Report, at: FieldRef, name: str) -> None:
     if not name:
         report.add(VALUE_MALFORMED, at.key, "the header's name is empty")
     elif not names.is_claim(name) and not names.is_header(name):
@@ -135,13 +135,13 @@ def _check_header_name(report: Report, at: Place, name: str) -> None:
         report.add(CANNOT_WORK, at.key, message)
 
 
-def _warn_of_empty_match(report: Report, at: Place, name: str, match: StringMatch) -> None:
+def _warn_of_empty_match(report: Report, at: FieldRef, name: str, match: StringMatch) -> None:
     if match.exact == "":
         message = f'requests without "{name}" count as ones with an empty "{name}" and do not match'
         report.add(NO_EFFECT, at, message, hint=f"to match requests without it write {name}: {{}}")
 
 
-def _check_mirrors(report: Report, at: Place, rule: HttpRoute) -> None:
+def _check_mirrors(report: Report, at: FieldRef, rule: HttpRoute) -> None:
     if rule.mirror is not None and rule.mirrors and rule.delegate is None:
         _exclude(report, at, "mirrors", "mirror")
     if rule.mirror is not None:
@@ -163,7 +163,7 @@ def _check_mirrors(report: Report, at: Place, rule: HttpRoute) -> None:
         _check_share(report, place / "percentage", mirror.percentage)
 
 
-def _check_mirror(report: Report, at: Place, destination: Destination) -> None:
+def _check_mirror(report: Report, at: FieldRef, destination: Destination) -> None:
     if destination.host == "*":
         report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
     else:
@@ -173,6 +173,6 @@ def _check_mirror(report: Report, at: Place, destination: Destination) -> None:
     check_selected_port(report, at, destination.port)
 
 
-def _check_share(report: Report, at: Place, share: Percent | None) -> None:
+def _check_share(report: Report, at: FieldRef, share: Percent | None) -> None:
     if share is not None and not 0 <= share.value <= 100:
         report.add(VALUE_OUT_OF_RANGE, at / "value", f"{share.value:g} is not between 0 and 100")

@@ -18,7 +18,7 @@ from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.core.configuration import ConfigMap
 from controlplane.kinds.core.configuration import NamespaceBody
 from controlplane.kinds.core.configuration import Secret
@@ -46,8 +46,8 @@ PORT_NAME_LIMIT: Final = 15  # IANA service name
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
-def service(report: Report, at: Place, spec: Service, about: About) -> None:
-    check_label(report, Place(at.object, ("metadata", "name")), about.key.name)
+def service(report: Report, at: FieldRef, spec: Service, about: About) -> None:
+    check_label(report, FieldRef(at.object, ("metadata", "name")), about.key.name)
     if spec.type not in SERVICE_TYPES:
         _unknown(report, at / "type", spec.type, SERVICE_TYPES)
     if spec.type == "ExternalName":
@@ -66,7 +66,7 @@ def service(report: Report, at: Place, spec: Service, about: About) -> None:
     _check_ports(report, at / "ports", spec.ports)
 
 
-def _check_ports(report: Report, at: Place, ports: Sequence[ServicePort]) -> None:
+def _check_ports(report: Report, at: FieldRef, ports: Sequence[ServicePort]) -> None:
     seen: set[object] = set()
     for i, port in enumerate(ports):
         place = at / i
@@ -90,7 +90,7 @@ def _check_ports(report: Report, at: Place, ports: Sequence[ServicePort]) -> Non
         seen.update((port.name, (port.port, port.protocol)))
 
 
-def endpoint_slice(report: Report, at: Place, spec: EndpointSlice, about: About) -> None:
+def endpoint_slice(report: Report, at: FieldRef, spec: EndpointSlice, about: About) -> None:
     del about
     if spec.address_type not in ADDRESS_TYPES:
         _unknown(report, at / "addressType", spec.address_type, ADDRESS_TYPES)
@@ -101,7 +101,7 @@ def endpoint_slice(report: Report, at: Place, spec: EndpointSlice, about: About)
 
 
 def _check_slice_endpoint(
-    report: Report, at: Place, endpoint: SliceEndpoint, address_type: str
+    report: Report, at: FieldRef, endpoint: SliceEndpoint, address_type: str
 ) -> None:
     if not 1 <= len(endpoint.addresses) <= ADDRESSES_LIMIT:
         message = f"an endpoint has 1 to {ADDRESSES_LIMIT} addresses, not {len(endpoint.addresses)}"
@@ -122,13 +122,13 @@ def _address_type(address: str) -> str | None:
         return None
 
 
-def endpoints(report: Report, at: Place, spec: Endpoints, about: About) -> None:
+def endpoints(report: Report, at: FieldRef, spec: Endpoints, about: About) -> None:
     del about
     for i, subset in enumerate(spec.subsets):
         _check_subset(report, at / "subsets" / i, subset)
 
 
-def _check_subset(report: Report, at: Place, subset: EndpointSubset) -> None:
+def _check_subset(report: Report, at: FieldRef, subset: EndpointSubset) -> None:
     if not subset.addresses and not subset.not_ready_addresses:
         report.add(MISSING_FIELD, at, "the subset has no addresses")
     fields = (
@@ -143,7 +143,7 @@ def _check_subset(report: Report, at: Place, subset: EndpointSubset) -> None:
     _check_endpoint_ports(report, at / "ports", subset.ports)
 
 
-def _check_endpoint_ports(report: Report, at: Place, ports: Sequence[EndpointPort]) -> None:
+def _check_endpoint_ports(report: Report, at: FieldRef, ports: Sequence[EndpointPort]) -> None:
     seen: set[str] = set()
     for i, port in enumerate(ports):
         check_port(report, at / i / "port", port.port)
@@ -155,7 +155,7 @@ def _check_endpoint_ports(report: Report, at: Place, ports: Sequence[EndpointPor
         seen.add(port.name)
 
 
-def secret(report: Report, at: Place, spec: Secret, about: About) -> None:
+def secret(report: Report, at: FieldRef, spec: Secret, about: About) -> None:
     """Values are never shown: a message names the key alone."""
     del about
     _check_keys(report, at / "data", spec.data)
@@ -171,7 +171,7 @@ def secret(report: Report, at: Place, spec: Secret, about: About) -> None:
 _LINE_BREAKS: Final = {ord("\r"): None, ord("\n"): None}  # Go's decoder skips them
 
 
-def config_map(report: Report, at: Place, spec: ConfigMap, about: About) -> None:
+def config_map(report: Report, at: FieldRef, spec: ConfigMap, about: About) -> None:
     del about
     _check_keys(report, at / "data", spec.data)
     _check_keys(report, at / "binaryData", spec.binary_data)
@@ -181,7 +181,7 @@ def config_map(report: Report, at: Place, spec: ConfigMap, about: About) -> None
             report.add(NAME_TWICE, (at / "binaryData" / key).key, message)
 
 
-def pod(report: Report, at: Place, spec: Pod, about: About) -> None:
+def pod(report: Report, at: FieldRef, spec: Pod, about: About) -> None:
     del about
     for i, container in enumerate(spec.spec.containers):
         for n, port in enumerate(container.ports):
@@ -194,17 +194,17 @@ def pod(report: Report, at: Place, spec: Pod, about: About) -> None:
             report.add(VALUE_MALFORMED, at / "status" / field, message)
 
 
-def namespace(report: Report, at: Place, spec: NamespaceBody, about: About) -> None:
+def namespace(report: Report, at: FieldRef, spec: NamespaceBody, about: About) -> None:
     del spec
-    check_label(report, Place(at.object, ("metadata", "name")), about.key.name)
+    check_label(report, FieldRef(at.object, ("metadata", "name")), about.key.name)
 
 
-def _check_protocol(report: Report, at: Place, protocol: str) -> None:
+def _check_protocol(report: Report, at: FieldRef, protocol: str) -> None:
     if protocol not in PROTOCOLS:
         _unknown(report, at, protocol, PROTOCOLS)
 
 
-def _check_keys(report: Report, at: Place, data: Mapping[str, str]) -> None:
+def _check_keys(report: Report, at: FieldRef, data: Mapping[str, str]) -> None:
     for key in data:
         if not _KEY.fullmatch(key):
             message = f'"{key}" is not a key (letters, digits, -, _ and ., 253 at most)'
@@ -215,7 +215,7 @@ def _is_port_name(name: str) -> bool:
     return len(name) <= PORT_NAME_LIMIT and _PORT_NAME.fullmatch(name) is not None
 
 
-def _unknown(report: Report, at: Place, value: str, known: Sequence[str]) -> None:
+def _unknown(report: Report, at: FieldRef, value: str, known: Sequence[str]) -> None:
     choice = ", ".join(known)
     if value:
         report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {choice}')

@@ -19,7 +19,7 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.codes import WRONG_SUM
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.traffic_policy import ConsistentHash
 from controlplane.kinds.istio.traffic_policy import Distribute
 from controlplane.kinds.istio.traffic_policy import Failover
@@ -51,7 +51,7 @@ _WARMING: Final = (
 
 
 def check_load_balancer(
-    report: Report, at: Place, balancer: LoadBalancer | None, *, ejects: bool
+    report: Report, at: FieldRef, balancer: LoadBalancer | None, *, ejects: bool
 ) -> None:
     """``ejects``: the same policy has outlier detection, without which there is no failover."""
     if balancer is None:
@@ -75,7 +75,7 @@ def check_load_balancer(
     check_zone_aware(report, at / "zoneAwareLbSetting", zone_aware, ejects=ejects)
 
 
-def _check_hash(report: Report, at: Place, hashing: ConsistentHash) -> None:
+def _check_hash(report: Report, at: FieldRef, hashing: ConsistentHash) -> None:
     check_one_of(
         report,
         at,
@@ -110,7 +110,7 @@ def _is_prime(number: int) -> bool:
     return number % 2 == 1 and all(number % factor for factor in range(3, isqrt(number) + 1, 2))
 
 
-def _check_cookie(report: Report, at: Place, cookie: HttpCookie) -> None:
+def _check_cookie(report: Report, at: FieldRef, cookie: HttpCookie) -> None:
     if not cookie.name:
         report.add(MISSING_FIELD, at, "the cookie has no name")
     seen: set[str] = set()
@@ -125,7 +125,7 @@ def _check_cookie(report: Report, at: Place, cookie: HttpCookie) -> None:
         report.add(NO_EFFECT, at / "ttl", "a ttl below 0 is none")
 
 
-def _check_warmup(report: Report, at: Place, balancer: LoadBalancer) -> None:
+def _check_warmup(report: Report, at: FieldRef, balancer: LoadBalancer) -> None:
     old, warmup = balancer.warmup_duration_secs, balancer.warmup
     if old is not None:
         place = at / "warmupDurationSecs"
@@ -139,7 +139,7 @@ def _check_warmup(report: Report, at: Place, balancer: LoadBalancer) -> None:
         report.add(NO_EFFECT, (at / name).key, message)
 
 
-def _check_slow_start(report: Report, at: Place, warmup: Warmup) -> None:
+def _check_slow_start(report: Report, at: FieldRef, warmup: Warmup) -> None:
     if warmup.duration is None:
         report.add(MISSING_FIELD, at, "the warm-up has no duration")
     check_duration(report, at / "duration", warmup.duration)
@@ -150,7 +150,9 @@ def _check_slow_start(report: Report, at: Place, warmup: Warmup) -> None:
         report.add(VALUE_OUT_OF_RANGE, at / "aggression", f"{warmup.aggression:g} is not above 0")
 
 
-def check_locality(report: Report, at: Place, setting: LocalityLb | None, *, ejects: bool) -> None:
+def check_locality(
+    report: Report, at: FieldRef, setting: LocalityLb | None, *, ejects: bool
+) -> None:
     if setting is None:
         return
     if setting.distribute and setting.failover:
@@ -167,7 +169,7 @@ def check_locality(report: Report, at: Place, setting: LocalityLb | None, *, eje
 
 
 def check_zone_aware(
-    report: Report, at: Place, setting: ZoneAwareLb | None, *, ejects: bool
+    report: Report, at: FieldRef, setting: ZoneAwareLb | None, *, ejects: bool
 ) -> None:
     if setting is None:
         return
@@ -180,7 +182,7 @@ def check_zone_aware(
 
 
 def _warn_without_ejection(
-    report: Report, at: Place, setting: LocalityLb | ZoneAwareLb, *, ejects: bool
+    report: Report, at: FieldRef, setting: LocalityLb | ZoneAwareLb, *, ejects: bool
 ) -> None:
     if (setting.failover or setting.failover_priority) and not ejects:
         message = (
@@ -189,7 +191,7 @@ def _warn_without_ejection(
         report.add(NO_EFFECT, at, message, hint="add outlierDetection to the same policy")
 
 
-def _check_failover(report: Report, at: Place, failovers: Sequence[Failover]) -> None:
+def _check_failover(report: Report, at: FieldRef, failovers: Sequence[Failover]) -> None:
     for i, failover in enumerate(failovers):
         place = at / "failover" / i
         if failover.from_ == failover.to:
@@ -203,7 +205,7 @@ def _check_failover(report: Report, at: Place, failovers: Sequence[Failover]) ->
                 report.add(VALUE_MALFORMED, place / name, f'"{region}" has a wildcard')
 
 
-def _check_distribution(report: Report, at: Place, distributions: Sequence[Distribute]) -> None:
+def _check_distribution(report: Report, at: FieldRef, distributions: Sequence[Distribute]) -> None:
     check_localities(
         report, [(at / i / "from", each.from_) for i, each in enumerate(distributions)]
     )
@@ -219,7 +221,7 @@ def _check_distribution(report: Report, at: Place, distributions: Sequence[Distr
             report.add(WRONG_SUM, place, f"the weights add up to {total}, 100 is wanted")
 
 
-def check_localities(report: Report, localities: Sequence[tuple[Place, str]]) -> None:
+def check_localities(report: Report, localities: Sequence[tuple[FieldRef, str]]) -> None:
     """``REGION/ZONE/SUBZONE``, an asterisk at the end at most; none may hold another that stands
     before it.
     """

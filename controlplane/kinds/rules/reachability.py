@@ -16,7 +16,7 @@ import msgspec
 from controlplane.base.codes import NEVER_REACHED
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import TcpMatch
@@ -31,7 +31,7 @@ from controlplane.kinds.rules.requests import block
 RELATED: Final = 3  # rules that take the requests and are named
 
 
-def check_reachability(report: Report, at: Place, spec: VirtualService) -> None:
+def check_reachability(report: Report, at: FieldRef, spec: VirtualService) -> None:
     if sum(len(rule.match) or 1 for rule in spec.http) > 1:
         check = _check_http if spec.hosts else _check_delegate
         check(report, at / "http", spec.http)
@@ -41,11 +41,11 @@ def check_reachability(report: Report, at: Place, spec: VirtualService) -> None:
         _check_streams(report, at / "tcp", spec.tcp)
 
 
-def _check_http(report: Report, at: Place, rules: Sequence[HttpRoute]) -> None:
-    takers: Takers[Place] = Takers()
+def _check_http(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> None:
+    takers: Takers[FieldRef] = Takers()
     for i, rule in enumerate(rules):
         asked = asked_blocks(rule)
-        covers: list[tuple[Place, ...] | None] = []
+        covers: list[tuple[FieldRef, ...] | None] = []
         for n, one in enumerate(asked):
             place = at / i / "match" / n if rule.match else at / i
             covers.append(takers.cover(one, partial(applies_wherever, one)))
@@ -54,14 +54,14 @@ def _check_http(report: Report, at: Place, rules: Sequence[HttpRoute]) -> None:
         _tell(report, at / i, covers)
 
 
-def _check_delegate(report: Report, at: Place, rules: Sequence[HttpRoute]) -> None:
+def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> None:
     """Rules that others delegate to: one that contradicts whoever delegates is left out whole, so
     another hides nothing unless it asks for the same, or for nothing.
     """
-    earlier: dict[bytes, Place] = {}
-    catch_all: tuple[Place, ...] = ()
+    earlier: dict[bytes, FieldRef] = {}
+    catch_all: tuple[FieldRef, ...] = ()
     for i, rule in enumerate(rules):
-        covers: list[tuple[Place, ...] | None] = []
+        covers: list[tuple[FieldRef, ...] | None] = []
         for match in rule.match or (HttpMatch(),):
             text = msgspec.json.encode(msgspec.structs.replace(match, name="", stat_prefix=""))
             same = (earlier[text],) if text in earlier else ()
@@ -104,7 +104,7 @@ def applies_wherever(later: Block, earlier: Block, _: object = None) -> bool:
     )
 
 
-def _tell(report: Report, at: Place, covers: Sequence[tuple[Place, ...] | None]) -> None:
+def _tell(report: Report, at: FieldRef, covers: Sequence[tuple[FieldRef, ...] | None]) -> None:
     """``covers``: for each match of the rule, what takes all that it asks for."""
     if all(covers):
         places = [place for cover in covers for place in cover or ()]
@@ -117,22 +117,22 @@ def _tell(report: Report, at: Place, covers: Sequence[tuple[Place, ...] | None])
             _report(report, at / "match" / n, message, cover)
 
 
-def _report(report: Report, at: Place, message: str, cover: Sequence[Place]) -> None:
+def _report(report: Report, at: FieldRef, message: str, cover: Sequence[FieldRef]) -> None:
     places = list(dict.fromkeys(cover))[:RELATED]
     related = tuple(Related(place=place, message="takes them") for place in places)
     report.add(NEVER_REACHED, at, message, hint="move it up, or remove it", related=related)
 
 
-def _check_streams(report: Report, at: Place, rules: Sequence[TlsRoute | TcpRoute]) -> None:
-    earlier: dict[bytes, Place] = {}
-    catch_all: Place | None = None
+def _check_streams(report: Report, at: FieldRef, rules: Sequence[TlsRoute | TcpRoute]) -> None:
+    earlier: dict[bytes, FieldRef] = {}
+    catch_all: FieldRef | None = None
     for i, rule in enumerate(rules):
         if catch_all is not None:
             message = "no connection gets to this rule: one before it takes all"
             _report(report, at / i, message, (catch_all,))
             continue
         matches: Sequence[TlsMatch | TcpMatch] = rule.match
-        covers: list[tuple[Place, ...] | None] = []
+        covers: list[tuple[FieldRef, ...] | None] = []
         for n, match in enumerate(matches):
             text = msgspec.json.encode(match)
             covers.append((earlier[text],) if text in earlier else None)

@@ -16,7 +16,7 @@ from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.service_entry import EntryResolution
 from controlplane.kinds.istio.service_entry import Location
 from controlplane.kinds.istio.service_entry import ServiceEntry
@@ -47,7 +47,7 @@ _BY_NAME: Final = (EntryResolution.DNS, EntryResolution.DNS_ROUND_ROBIN)
 _DYNAMIC_PROTOCOLS: Final = ("HTTP", "HTTP2", "GRPC", "TLS")
 
 
-def service_entry(report: Report, at: Place, spec: ServiceEntry, about: About) -> None:
+def service_entry(report: Report, at: FieldRef, spec: ServiceEntry, about: About) -> None:
     _check_hosts(report, at, spec)
     _check_addresses(report, at / "addresses", spec)
     written = _items(about.body, "ports")
@@ -82,7 +82,7 @@ def _items(body: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
     return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
 
-def _check_hosts(report: Report, at: Place, spec: ServiceEntry) -> None:
+def _check_hosts(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     if not spec.hosts:
         report.add(MISSING_FIELD, at, "the entry has no hosts")
     for i, host in enumerate(spec.hosts):
@@ -99,7 +99,7 @@ def _check_hosts(report: Report, at: Place, spec: ServiceEntry) -> None:
     check_count(report, at / "hosts", spec.hosts, LIST_LIMIT, "hosts")
 
 
-def _check_addresses(report: Report, at: Place, spec: ServiceEntry) -> None:
+def _check_addresses(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     blocks = spec.resolution in (EntryResolution.NONE, EntryResolution.STATIC)
     for i, address in enumerate(spec.addresses):
         place = at / i
@@ -111,7 +111,7 @@ def _check_addresses(report: Report, at: Place, spec: ServiceEntry) -> None:
     check_count(report, at, spec.addresses, LIST_LIMIT, "addresses")
 
 
-def _check_port(report: Report, at: Place, port: ServicePort) -> None:
+def _check_port(report: Report, at: FieldRef, port: ServicePort) -> None:
     check_port(report, at / "number", port.number)
     if port.name:
         check_label(report, at / "name", port.name)
@@ -124,7 +124,7 @@ def _check_port(report: Report, at: Place, port: ServicePort) -> None:
     check_bytes(report, at / "protocol", port.protocol, TEXT_LIMIT)
 
 
-def _check_ports_apart(report: Report, at: Place, spec: ServiceEntry) -> None:
+def _check_ports_apart(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     numbers: dict[int, int] = {}
     port_names: dict[str, int] = {}
     for i, port in enumerate(spec.ports):
@@ -138,7 +138,7 @@ def _check_ports_apart(report: Report, at: Place, spec: ServiceEntry) -> None:
         numbers.setdefault(port.number, i)
 
 
-def _check_resolution(report: Report, at: Place, spec: ServiceEntry) -> None:
+def _check_resolution(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     selector, endpoints = spec.workload_selector, spec.endpoints
     resolution = spec.resolution
     if selector is not None and endpoints is not None:
@@ -160,7 +160,7 @@ def _check_resolution(report: Report, at: Place, spec: ServiceEntry) -> None:
             _check_dynamic(report, at, spec)
 
 
-def _check_by_name(report: Report, at: Place, spec: ServiceEntry) -> None:
+def _check_by_name(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     if not spec.endpoints:
         for i, host in enumerate(spec.hosts):
             if host != "*" and names.wildcard_fault(host) is None and names.domain_fault(host):
@@ -171,7 +171,7 @@ def _check_by_name(report: Report, at: Place, spec: ServiceEntry) -> None:
         report.add(NOT_ALLOWED_HERE, at / "endpoints", message, hint="use DNS")
 
 
-def _check_dynamic(report: Report, at: Place, spec: ServiceEntry) -> None:
+def _check_dynamic(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     for i, host in enumerate(spec.hosts):
         if not host.startswith("*"):
             message = f'"{host}" has no wildcard, which DYNAMIC_DNS is for'
@@ -189,7 +189,7 @@ def _check_dynamic(report: Report, at: Place, spec: ServiceEntry) -> None:
             report.add(NOT_ALLOWED_HERE, at / "ports" / i, message)
 
 
-def _check_waypoint(report: Report, at: Place, spec: ServiceEntry, about: About) -> None:
+def _check_waypoint(report: Report, at: FieldRef, spec: ServiceEntry, about: About) -> None:
     """A waypoint cannot look hosts up when they are asked for."""
     waypoint = about.labels.get(WAYPOINT, "")
     is_used = waypoint.lower() not in ("", "none") and spec.location is Location.MESH_INTERNAL
@@ -198,7 +198,9 @@ def _check_waypoint(report: Report, at: Place, spec: ServiceEntry, about: About)
         report.add(NOT_ALLOWED_HERE, at / "location", message, hint="use MESH_EXTERNAL")
 
 
-def _check_endpoint(report: Report, at: Place, endpoint: WorkloadEntry, spec: ServiceEntry) -> None:
+def _check_endpoint(
+    report: Report, at: FieldRef, endpoint: WorkloadEntry, spec: ServiceEntry
+) -> None:
     address = endpoint.address
     if spec.resolution in _BY_NAME:
         fault = names.domain_fault(address)
@@ -223,7 +225,7 @@ def _check_endpoint(report: Report, at: Place, endpoint: WorkloadEntry, spec: Se
             report.add(NOT_ALLOWED_HERE, (at / "ports" / name).key, message)
 
 
-def _check_several_hosts(report: Report, at: Place, spec: ServiceEntry) -> None:
+def _check_several_hosts(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     """Only HTTP and TLS tell which of several hosts is meant, and with an address only HTTP at a
     sidecar.
     """
@@ -247,7 +249,7 @@ def _check_several_hosts(report: Report, at: Place, spec: ServiceEntry) -> None:
             return
 
 
-def _warn_of_capture(report: Report, at: Place, spec: ServiceEntry, about: About) -> None:
+def _warn_of_capture(report: Report, at: FieldRef, spec: ServiceEntry, about: About) -> None:
     """Without an address a TCP port takes all connections to its number, whatever their
     destination.
     """

@@ -10,7 +10,7 @@ from controlplane.base.codes import NO_EFFECT
 from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.traffic_policy import ConnectionPool
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
 from controlplane.kinds.istio.traffic_policy import HttpPool
@@ -22,7 +22,7 @@ from controlplane.kinds.rules.checks import check_duration
 from controlplane.kinds.rules.checks import check_duration_or_zero
 
 
-def check_connection_pool(report: Report, at: Place, pool: ConnectionPool | None) -> None:
+def check_connection_pool(report: Report, at: FieldRef, pool: ConnectionPool | None) -> None:
     if pool is None:
         return
     if pool.tcp is None and pool.http is None:
@@ -33,7 +33,7 @@ def check_connection_pool(report: Report, at: Place, pool: ConnectionPool | None
         _check_http(report, at / "http", pool.http)
 
 
-def _check_tcp(report: Report, at: Place, tcp: TcpPool) -> None:
+def _check_tcp(report: Report, at: FieldRef, tcp: TcpPool) -> None:
     _check_not_negative(report, at, maxConnections=tcp.max_connections)
     check_duration(report, at / "connectTimeout", tcp.connect_timeout)
     check_duration(report, at / "maxConnectionDuration", tcp.max_connection_duration)
@@ -42,12 +42,12 @@ def _check_tcp(report: Report, at: Place, tcp: TcpPool) -> None:
         check_keepalive(report, at / "tcpKeepalive", tcp.tcp_keepalive)
 
 
-def check_keepalive(report: Report, at: Place, keepalive: TcpKeepalive) -> None:
+def check_keepalive(report: Report, at: FieldRef, keepalive: TcpKeepalive) -> None:
     check_duration(report, at / "time", keepalive.time)
     check_duration(report, at / "interval", keepalive.interval)
 
 
-def _check_http(report: Report, at: Place, http: HttpPool) -> None:
+def _check_http(report: Report, at: FieldRef, http: HttpPool) -> None:
     _check_not_negative(
         report,
         at,
@@ -71,13 +71,13 @@ def _check_http(report: Report, at: Place, http: HttpPool) -> None:
                 check_duration(report, place / name, value)
 
 
-def _check_not_negative(report: Report, at: Place, **limits: int) -> None:
+def _check_not_negative(report: Report, at: FieldRef, **limits: int) -> None:
     for name, value in limits.items():
         if value < 0:
             report.add(VALUE_OUT_OF_RANGE, at / name, f"{value} is below 0")
 
 
-def check_outlier_detection(report: Report, at: Place, outlier: OutlierDetection | None) -> None:
+def check_outlier_detection(report: Report, at: FieldRef, outlier: OutlierDetection | None) -> None:
     if outlier is None:
         return
     if outlier.consecutive_errors:
@@ -103,7 +103,7 @@ def check_outlier_detection(report: Report, at: Place, outlier: OutlierDetection
             report.add(VALUE_OUT_OF_RANGE, place, f"{code} is not between 100 and 599")
 
 
-def check_retry_budget(report: Report, at: Place, budget: RetryBudget | None) -> None:
+def check_retry_budget(report: Report, at: FieldRef, budget: RetryBudget | None) -> None:
     if budget is None:
         return
     if budget.percent is not None and not 0 <= budget.percent <= 100:

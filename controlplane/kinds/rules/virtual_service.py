@@ -16,7 +16,7 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.codes import WRONG_SUM
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import HttpRouteDestination
 from controlplane.kinds.istio.virtual_service import RouteDestination
@@ -41,10 +41,10 @@ MESH: Final = "mesh"
 _INTERNAL: Final = ("internal.istio.io/parents", "internal.istio.io/parent-namespace")
 
 
-def virtual_service(report: Report, at: Place, spec: VirtualService, about: About) -> None:
+def virtual_service(report: Report, at: FieldRef, spec: VirtualService, about: About) -> None:
     for annotation in _INTERNAL:
         if annotation in about.annotations:
-            place = Place(at.object, ("metadata", "annotations", annotation), on_key=True)
+            place = FieldRef(at.object, ("metadata", "annotations", annotation), on_key=True)
             report.add(RESERVED, place, f'"{annotation}" is set by Istio, not by users')
     if not spec.hosts:
         _check_delegate(report, at, spec)
@@ -80,9 +80,9 @@ def virtual_service(report: Report, at: Place, spec: VirtualService, about: Abou
     check_reachability(report, at, spec)
 
 
-def check_destination(report: Report, at: Place, destination: Destination | None) -> None:
+def check_destination(report: Report, at: FieldRef, destination: Destination | None) -> None:
     if destination is None:
-        report.add(MISSING_FIELD, Place(at.object, at.path[:-1]), "there is no destination")
+        report.add(MISSING_FIELD, FieldRef(at.object, at.path[:-1]), "there is no destination")
         return
     if destination.host == "*":
         report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
@@ -94,7 +94,7 @@ def check_destination(report: Report, at: Place, destination: Destination | None
 
 
 def check_weights(
-    report: Report, at: Place, destinations: Sequence[HttpRouteDestination | RouteDestination]
+    report: Report, at: FieldRef, destinations: Sequence[HttpRouteDestination | RouteDestination]
 ) -> None:
     for i, destination in enumerate(destinations):
         if destination.weight < 0:
@@ -110,7 +110,7 @@ def _sum(destinations: Sequence[HttpRouteDestination | RouteDestination]) -> int
     return sum(d.weight for d in destinations) & 0xFFFF_FFFF
 
 
-def _check_delegate(report: Report, at: Place, spec: VirtualService) -> None:
+def _check_delegate(report: Report, at: FieldRef, spec: VirtualService) -> None:
     """Without hosts it is a delegate, whose rules serve another VirtualService."""
     for name, value in (("gateways", spec.gateways), ("tls", spec.tls), ("tcp", spec.tcp)):
         if value:
@@ -122,7 +122,7 @@ def _at_gateways_only(spec: VirtualService) -> bool:
     return bool(spec.gateways) and MESH not in spec.gateways
 
 
-def _check_no_claims(report: Report, at: Place, headers: object) -> None:
+def _check_no_claims(report: Report, at: FieldRef, headers: object) -> None:
     assert isinstance(headers, dict), "header matches are a mapping"
     for name in headers:
         if names.is_claim(name):
@@ -131,7 +131,7 @@ def _check_no_claims(report: Report, at: Place, headers: object) -> None:
             report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint=hint)
 
 
-def _check_hosts(report: Report, at: Place, spec: VirtualService) -> None:
+def _check_hosts(report: Report, at: FieldRef, spec: VirtualService) -> None:
     gateways_only = _at_gateways_only(spec)
     sound = True
     for i, host in enumerate(spec.hosts):
@@ -156,7 +156,7 @@ def _tls(spec: VirtualService) -> Sequence[TlsMatch]:
     return [match for rule in spec.tls for match in rule.match]
 
 
-def _check_apart(report: Report, at: Place, hosts: Sequence[str]) -> None:
+def _check_apart(report: Report, at: FieldRef, hosts: Sequence[str]) -> None:
     for i, later in enumerate(hosts):
         for earlier in hosts[:i]:
             if _within(later, earlier) or _within(earlier, later):
@@ -172,7 +172,7 @@ def _within(narrow: str, wide: str) -> bool:
     return (narrow[1:] if narrow.startswith("*") else narrow).endswith(wide[1:])
 
 
-def _check_tls(report: Report, at: Place, rule: TlsRoute, spec: VirtualService) -> None:
+def _check_tls(report: Report, at: FieldRef, rule: TlsRoute, spec: VirtualService) -> None:
     if not rule.match:
         report.add(MISSING_FIELD, at, "the tls rule has no match", hint="match its sniHosts")
     for i, match in enumerate(rule.match):
@@ -185,7 +185,7 @@ def _check_tls(report: Report, at: Place, rule: TlsRoute, spec: VirtualService) 
     _check_destinations(report, at, rule.route)
 
 
-def _check_sni(report: Report, at: Place, sni: str, spec: VirtualService) -> None:
+def _check_sni(report: Report, at: FieldRef, sni: str, spec: VirtualService) -> None:
     fault = names.wildcard_fault(sni)
     if sni.startswith("outbound_") and MESH not in spec.gateways:
         fault = names.generated_sni_fault(sni)
@@ -200,7 +200,7 @@ def _check_sni(report: Report, at: Place, sni: str, spec: VirtualService) -> Non
         report.add(NOT_ALLOWED_HERE, at, message, hint=f'add "{sni}" to hosts')
 
 
-def _check_static_match(report: Report, at: Place, match: TlsMatch | TcpMatch) -> None:
+def _check_static_match(report: Report, at: FieldRef, match: TlsMatch | TcpMatch) -> None:
     for i, subnet in enumerate(match.destination_subnets):
         check_subnet(report, at / "destinationSubnets" / i, subnet)
     if match.port:
@@ -212,7 +212,7 @@ def _check_static_match(report: Report, at: Place, match: TlsMatch | TcpMatch) -
         report.add(CANNOT_WORK, at / "sourceNamespace", message)
 
 
-def _check_destinations(report: Report, at: Place, route: Sequence[RouteDestination]) -> None:
+def _check_destinations(report: Report, at: FieldRef, route: Sequence[RouteDestination]) -> None:
     if not route:
         report.add(MISSING_FIELD, at, "the rule has no route")
     for i, destination in enumerate(route):

@@ -14,7 +14,7 @@ from controlplane.base.codes import MISSING_FIELD
 from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.rules import names
 from controlplane.kinds.rules.checks import About
@@ -32,7 +32,7 @@ PLACE_LIMIT: Final = 2048  # locality and network
 ACCOUNT_LIMIT: Final = 253
 
 
-def workload_entry(report: Report, at: Place, spec: WorkloadEntry, about: About) -> None:
+def workload_entry(report: Report, at: FieldRef, spec: WorkloadEntry, about: About) -> None:
     check_entry(report, at, spec, about.body)
     if not spec.address and not spec.network:
         report.add(MISSING_FIELD, at, "the workload has no address")
@@ -47,7 +47,7 @@ def workload_entry(report: Report, at: Place, spec: WorkloadEntry, about: About)
     check_labels(report, at / "labels", spec.labels)
 
 
-def check_entry(report: Report, at: Place, entry: WorkloadEntry, body: object) -> None:
+def check_entry(report: Report, at: FieldRef, entry: WorkloadEntry, body: object) -> None:
     """What holds for every entry, wherever it stands; ``body`` is it as it was written."""
     address = entry.address
     if address.startswith(names.UNIX):

@@ -13,7 +13,7 @@ from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_group import HttpProbe
 from controlplane.kinds.istio.workload_group import ReadinessProbe
 from controlplane.kinds.istio.workload_group import WorkloadGroup
@@ -28,7 +28,7 @@ _HEADER: Final = re.compile(r"[-_A-Za-z0-9]+")
 METADATA_LIMIT: Final = 256
 
 
-def workload_group(report: Report, at: Place, spec: WorkloadGroup, about: About) -> None:
+def workload_group(report: Report, at: FieldRef, spec: WorkloadGroup, about: About) -> None:
     if spec.template is None:
         report.add(MISSING_FIELD, at, "the group has no template", hint="add template: {}")
     else:
@@ -44,7 +44,7 @@ def workload_group(report: Report, at: Place, spec: WorkloadGroup, about: About)
         _check_probe(report, at / "probe", spec.probe)
 
 
-def _check_probe(report: Report, at: Place, probe: ReadinessProbe) -> None:
+def _check_probe(report: Report, at: FieldRef, probe: ReadinessProbe) -> None:
     numbers = {
         "initialDelaySeconds": probe.initial_delay_seconds,
         "timeoutSeconds": probe.timeout_seconds,
@@ -77,7 +77,7 @@ def _check_probe(report: Report, at: Place, probe: ReadinessProbe) -> None:
         report.add(MISSING_FIELD, at, "the probe has no httpGet, tcpSocket or exec")
 
 
-def _check_http(report: Report, at: Place, probe: HttpProbe) -> None:
+def _check_http(report: Report, at: FieldRef, probe: HttpProbe) -> None:
     check_port(report, at / "port", probe.port)
     if probe.scheme not in ("", "HTTP", "HTTPS"):
         message = f'"{probe.scheme}" is not one of HTTP, HTTPS'

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from controlplane.base.codes import NO_EFFECT
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.kinds.istio.traffic_policy import ClientTls
 from controlplane.kinds.istio.traffic_policy import ClientTlsMode
@@ -30,7 +30,7 @@ SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
 """Where Envoy's images (and Debian, Ubuntu, Alpine, Arch) keep the system's authorities."""
 
 
-def client_tls(report: Report, at: Place, settings: ClientTls | None) -> model.ClientTls | None:
+def client_tls(report: Report, at: FieldRef, settings: ClientTls | None) -> model.ClientTls | None:
     if settings is None:
         return None
     if settings.mode is ClientTlsMode.DISABLE:
@@ -56,7 +56,7 @@ def parameters(defaults: MeshTls | None) -> TlsParameters:
     )
 
 
-def _sni(report: Report, at: Place, name: str) -> str | None:
+def _sni(report: Report, at: FieldRef, name: str) -> str | None:
     if len(name.encode()) <= model.LONGEST_SNI:
         return name or None
     report.add(

@@ -5,7 +5,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import fqdn
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
 from controlplane.kinds.istio.destination_rule import Subset as SubsetSpec
 from controlplane.kinds.object import Object
@@ -21,7 +21,7 @@ def destination_rule(
     report: Report, declared: Object[Spec], *, default_export_to: tuple[str, ...] = ()
 ) -> DestinationRule:
     """The rule; with a ``workloadSelector`` it is seen by its own namespace alone."""
-    spec, at = declared.spec, Place(declared.key) / "spec"
+    spec, at = declared.spec, FieldRef(declared.key) / "spec"
     selector = spec.workload_selector
     export_to = frozenset(declared.namespace if w == "." else w for w in spec.export_to)
     return DestinationRule(
@@ -42,7 +42,7 @@ def destination_rule(
     )
 
 
-def _subset(report: Report, at: Place, subset: SubsetSpec) -> Subset:
+def _subset(report: Report, at: FieldRef, subset: SubsetSpec) -> Subset:
     return Subset(
         name=subset.name,
         labels=labels_of(dict(subset.labels)),

@@ -8,10 +8,10 @@ from typing import Final
 from controlplane.base.codes import NO_EFFECT
 from controlplane.base.codes import ODD_PROTOCOL
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import PortNumber
-from controlplane.base.places import Place
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.gateway import Port
 from controlplane.kinds.istio.gateway import Server as ServerSpec
@@ -36,7 +36,7 @@ def gateway_servers(
     """The servers of a Gateway, in order. One that cannot be served at all is left out and
     reported.
     """
-    at = Place(gateway.key) / "spec" / "servers"
+    at = FieldRef(gateway.key) / "spec" / "servers"
     return tuple(
         _server(report, at / i, gateway, spec, spec.port, tls_defaults=tls_defaults)
         for i, spec in enumerate(gateway.spec.servers)
@@ -52,7 +52,7 @@ def server_hosts(spec: ServerSpec, namespace: Namespace) -> tuple[ServerHost, ..
 
 def _server(
     report: Report,
-    at: Place,
+    at: FieldRef,
     gateway: Object[Gateway],
     spec: ServerSpec,
     port: Port,
@@ -75,7 +75,7 @@ def _server(
 
 
 def _service(
-    report: Report, at: Place, spec: ServerSpec, port: Port, *, tls_defaults: MeshTls | None
+    report: Report, at: FieldRef, spec: ServerSpec, port: Port, *, tls_defaults: MeshTls | None
 ) -> Service:
     protocol = port.protocol.upper()
     if port.protocol != protocol:

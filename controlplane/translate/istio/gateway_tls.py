@@ -18,7 +18,7 @@ from controlplane.base.codes import OPTIONAL_BECOMES_REQUIRED
 from controlplane.base.codes import PIN_MALFORMED
 from controlplane.base.codes import TLS_VERSIONS_EMPTY
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
 from controlplane.kinds.istio.gateway import ServerTlsMode
 from controlplane.kinds.istio.gateway import TlsProtocol
@@ -55,7 +55,7 @@ _MATCHES_NOTHING: Final = "00" * 32
 
 
 def server_tls(
-    report: Report, at: Place, spec: ServerTlsSpec, *, routes: bool, defaults: MeshTls | None
+    report: Report, at: FieldRef, spec: ServerTlsSpec, *, routes: bool, defaults: MeshTls | None
 ) -> ServerTls:
     """The TLS of a server whose mode ends it. ``routes``: whether requests are read inside
     (HTTPS).
@@ -93,7 +93,7 @@ def _mesh_tls(spec: ServerTlsSpec, *, routes: bool) -> ServerTls:
     )
 
 
-def _certificates(report: Report, at: Place, spec: ServerTlsSpec) -> tuple[SecretName, ...]:
+def _certificates(report: Report, at: FieldRef, spec: ServerTlsSpec) -> tuple[SecretName, ...]:
     names = _credential_names(spec)
     if names:
         fields = [at / "credentialNames" / i for i in range(len(names))]
@@ -106,7 +106,7 @@ def _certificates(report: Report, at: Place, spec: ServerTlsSpec) -> tuple[Secre
     )
 
 
-def _certificate(report: Report, at: Place, credential_name: str) -> SecretName:
+def _certificate(report: Report, at: FieldRef, credential_name: str) -> SecretName:
     name = secret_name(credential_name)
     if not is_trust_name(name):
         return name
@@ -124,7 +124,7 @@ def _credential_names(spec: ServerTlsSpec) -> tuple[str, ...]:
 
 
 def _clients(
-    report: Report, at: Place, spec: ServerTlsSpec, certificates: tuple[SecretName, ...]
+    report: Report, at: FieldRef, spec: ServerTlsSpec, certificates: tuple[SecretName, ...]
 ) -> ClientValidation | None:
     if spec.mode is ServerTlsMode.SIMPLE:
         for field, values in (
@@ -163,7 +163,9 @@ def _clients(
     )
 
 
-def _trust(report: Report, at: Place, spec: ServerTlsSpec, certificate: SecretName) -> SecretName:
+def _trust(
+    report: Report, at: FieldRef, spec: ServerTlsSpec, certificate: SecretName
+) -> SecretName:
     if not _credential_names(spec):
         return trust_file_name(spec.ca_certificates, spec.ca_crl)
     if not spec.ca_cert_credential_name:
@@ -182,19 +184,27 @@ def _trust(report: Report, at: Place, spec: ServerTlsSpec, certificate: SecretNa
     return never_served(spec.ca_cert_credential_name)
 
 
-def _pins(report: Report, at: Place, pins: tuple[str, ...], *, heeded: bool) -> tuple[str, ...]:
+def _pins(report: Report, at: FieldRef, pins: tuple[str, ...], *, heeded: bool) -> tuple[str, ...]:
     return _usable_pins(
         report, at, pins, [_is_key_pin(pin) for pin in pins], heeded=heeded, none="A" * 43 + "="
     )
 
 
-def _hashes(report: Report, at: Place, pins: tuple[str, ...], *, heeded: bool) -> tuple[str, ...]:
+def _hashes(
+    report: Report, at: FieldRef, pins: tuple[str, ...], *, heeded: bool
+) -> tuple[str, ...]:
     usable = [_HEX_PIN.fullmatch(pin) is not None for pin in pins]
     return _usable_pins(report, at, pins, usable, heeded=heeded, none=_MATCHES_NOTHING)
 
 
 def _usable_pins(
-    report: Report, at: Place, pins: tuple[str, ...], usable: list[bool], *, heeded: bool, none: str
+    report: Report,
+    at: FieldRef,
+    pins: tuple[str, ...],
+    usable: list[bool],
+    *,
+    heeded: bool,
+    none: str,
 ) -> tuple[str, ...]:
     """The pins Envoy can read; where none is left, one that no certificate has: pins never get
     looser.
@@ -218,7 +228,9 @@ def _is_key_pin(pin: str) -> bool:
         return False
 
 
-def _parameters(report: Report, at: Place, spec: ServerTlsSpec, defaults: MeshTls) -> TlsParameters:
+def _parameters(
+    report: Report, at: FieldRef, spec: ServerTlsSpec, defaults: MeshTls
+) -> TlsParameters:
     minimum = _VERSIONS.get(spec.min_protocol_version) or _default_version(defaults)
     maximum = _VERSIONS.get(spec.max_protocol_version)
     if minimum is not None and maximum is not None and minimum.value > maximum.value:
@@ -243,7 +255,7 @@ def _default_version(defaults: MeshTls) -> TlsVersion | None:
     return _VERSIONS.get(TlsProtocol[name]) if name in TlsProtocol.__members__ else None
 
 
-def _ciphers(report: Report, at: Place, words: tuple[str, ...]) -> tuple[str, ...]:
+def _ciphers(report: Report, at: FieldRef, words: tuple[str, ...]) -> tuple[str, ...]:
     for i, word in enumerate(words):
         if word and not is_cipher(word):
             _tell_unknown(report, at / i, word, CIPHERS)
@@ -258,14 +270,14 @@ def _ciphers(report: Report, at: Place, words: tuple[str, ...]) -> tuple[str, ..
     return usable
 
 
-def _curves(report: Report, at: Place, names: tuple[str, ...]) -> tuple[str, ...]:
+def _curves(report: Report, at: FieldRef, names: tuple[str, ...]) -> tuple[str, ...]:
     for i, name in enumerate(names):
         if name and name not in CURVES:
             _tell_unknown(report, at / i, name, CURVES)
     return tuple(dict.fromkeys(name for name in names if name in CURVES))
 
 
-def _tell_unknown(report: Report, at: Place, name: str, known: frozenset[str]) -> None:
+def _tell_unknown(report: Report, at: FieldRef, name: str, known: frozenset[str]) -> None:
     """Envoy would refuse the whole listener for a name that it does not know."""
     near = get_close_matches(name, sorted(known), n=1)
     report.add(

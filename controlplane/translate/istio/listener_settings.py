@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from controlplane.base.codes import LOG_FORMAT_REFUSED
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Spot
+from controlplane.base.locations import SourceLocation
 from controlplane.base.units import duration
 from controlplane.kinds.istio.mesh_config import AccessLogEncoding
 from controlplane.kinds.istio.mesh_config import ForwardClientCert
@@ -200,7 +200,7 @@ def _access_log(report: Report, mesh: MeshConfig) -> AccessLog | None:
     if fault is not None:
         report.add(
             LOG_FORMAT_REFUSED,
-            Spot(Path("MeshConfig")),
+            SourceLocation(Path("MeshConfig")),
             f"Istio's format is used, because Envoy would refuse accessLogFormat: {fault}",
         )
         text = ""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
 from controlplane.base.hosts import overlap
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.base.places import Place
 from controlplane.kinds.istio.virtual_service import RouteDestination
 from controlplane.kinds.istio.virtual_service import TcpMatch
 from controlplane.kinds.istio.virtual_service import TlsMatch
@@ -27,7 +27,7 @@ class StreamRule:
     ``title`` is ``name.namespace`` of the VirtualService, whose statistics weighted routes share.
     """
 
-    place: Place
+    place: FieldRef
     title: str
     namespace: Namespace
     destinations: tuple[RouteDestination, ...]
@@ -60,14 +60,14 @@ def tcp_rule(virtual_service: Object[VirtualService], server: Server) -> StreamR
     for i, rule in enumerate(virtual_service.spec.tcp):
         if not rule.match or any(_fits(m, server, virtual_service.namespace) for m in rule.match):
             return _rule(
-                virtual_service, Place(virtual_service.key) / "spec" / "tcp" / i, rule.route
+                virtual_service, FieldRef(virtual_service.key) / "spec" / "tcp" / i, rule.route
             )
     return None
 
 
 def tls_rules(virtual_service: Object[VirtualService], server: Server) -> Iterator[StreamRule]:
     """Every match of every ``tls`` rule that fits the server, in order."""
-    at = Place(virtual_service.key) / "spec" / "tls"
+    at = FieldRef(virtual_service.key) / "spec" / "tls"
     for i, rule in enumerate(virtual_service.spec.tls):
         for j, match in enumerate(rule.match):
             if _fits(match, server, virtual_service.namespace):
@@ -81,7 +81,7 @@ def tls_rules(virtual_service: Object[VirtualService], server: Server) -> Iterat
 
 def _rule(
     virtual_service: Object[VirtualService],
-    place: Place,
+    place: FieldRef,
     destinations: tuple[RouteDestination, ...],
     *,
     sni_hosts: tuple[str, ...] = (),

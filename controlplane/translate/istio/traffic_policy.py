@@ -12,7 +12,7 @@ from controlplane.base.codes import NO_EFFECT
 from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.codes import RING_TOO_LARGE
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio import traffic_policy as kinds
 from controlplane.kinds.spec import Duration
 from controlplane.model import traffic_policy as model
@@ -38,7 +38,7 @@ class Blocks:
 
 
 def policy_by_port(
-    report: Report, at: Place, policy: kinds.TrafficPolicy | None
+    report: Report, at: FieldRef, policy: kinds.TrafficPolicy | None
 ) -> model.PolicyByPort | None:
     if policy is None:
         return None
@@ -52,7 +52,7 @@ def policy_by_port(
     )
 
 
-def _policy(report: Report, at: Place, policy: kinds.TrafficPolicy) -> model.TrafficPolicy:
+def _policy(report: Report, at: FieldRef, policy: kinds.TrafficPolicy) -> model.TrafficPolicy:
     return model.TrafficPolicy(
         load_balancer=load_balancer(report, at / "loadBalancer", policy.load_balancer),
         pool=connection_pool(policy.connection_pool),
@@ -64,7 +64,9 @@ def _policy(report: Report, at: Place, policy: kinds.TrafficPolicy) -> model.Tra
     )
 
 
-def _port_policy(report: Report, at: Place, policy: kinds.PortTrafficPolicy) -> model.TrafficPolicy:
+def _port_policy(
+    report: Report, at: FieldRef, policy: kinds.PortTrafficPolicy
+) -> model.TrafficPolicy:
     return model.TrafficPolicy(
         load_balancer=load_balancer(report, at / "loadBalancer", policy.load_balancer),
         pool=connection_pool(policy.connection_pool),
@@ -74,7 +76,7 @@ def _port_policy(report: Report, at: Place, policy: kinds.PortTrafficPolicy) -> 
 
 
 def load_balancer(
-    report: Report, at: Place, balancer: kinds.LoadBalancer | None
+    report: Report, at: FieldRef, balancer: kinds.LoadBalancer | None
 ) -> model.LoadBalancer | None:
     if balancer is None:
         return None
@@ -86,7 +88,7 @@ def load_balancer(
     )
 
 
-def _balancer(report: Report, at: Place, balancer: kinds.LoadBalancer) -> model.Balancer:
+def _balancer(report: Report, at: FieldRef, balancer: kinds.LoadBalancer) -> model.Balancer:
     if balancer.consistent_hash is not None:
         return _consistent(report, at / "consistentHash", balancer.consistent_hash)
     warmup = _warmup(balancer)
@@ -120,7 +122,7 @@ def _warmup(balancer: kinds.LoadBalancer) -> model.Warmup | None:
     return None
 
 
-def _consistent(report: Report, at: Place, hashing: kinds.ConsistentHash) -> model.Balancer:
+def _consistent(report: Report, at: FieldRef, hashing: kinds.ConsistentHash) -> model.Balancer:
     if hashing.maglev is not None:
         return model.Maglev(table_size=hashing.maglev.table_size or None)
     if hashing.ring_hash is None:
@@ -132,7 +134,7 @@ def _consistent(report: Report, at: Place, hashing: kinds.ConsistentHash) -> mod
     return model.RingHash(minimum_size=_ring_size(report, place, size) if size else None)
 
 
-def _ring_size(report: Report, at: Place, size: int) -> int:
+def _ring_size(report: Report, at: FieldRef, size: int) -> int:
     if size > RING_LIMIT:
         report.add(
             RING_TOO_LARGE,
@@ -249,7 +251,7 @@ def _proxy_protocol(settings: kinds.ProxyProtocol | None) -> model.ProxyProtocol
 
 
 def _retry_budget(
-    report: Report, at: Place, budget: kinds.RetryBudget | None
+    report: Report, at: FieldRef, budget: kinds.RetryBudget | None
 ) -> model.RetryBudget | None:
     if budget is None:
         return None

@@ -10,7 +10,7 @@ from controlplane.base.codes import GATEWAY_NOT_BOUND
 from controlplane.base.codes import ROUTE_REFUSED
 from controlplane.base.codes import UNKNOWN_COMMAND
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import Headers
 from controlplane.kinds.istio.virtual_service import HttpMatch
@@ -25,7 +25,7 @@ from controlplane.translate.istio.virtual_service import virtual_service_gateway
 
 def check_alone(report: Report, declared: Object[VirtualService]) -> None:
     """Report what is found without looking at any other object."""
-    at = Place(declared.key) / "spec" / "http"
+    at = FieldRef(declared.key) / "spec" / "http"
     for i, rule in enumerate(declared.spec.http):
         if declared.spec.hosts:
             _check_gateways(report, at / i / "match", declared, rule)
@@ -36,9 +36,9 @@ def check_alone(report: Report, declared: Object[VirtualService]) -> None:
             _check_headers(report, at / i / "route" / j / "headers", share.headers)
 
 
-def destinations(declared: Object[VirtualService]) -> Iterator[tuple[Place, Destination]]:
+def destinations(declared: Object[VirtualService]) -> Iterator[tuple[FieldRef, Destination]]:
     """Every destination that the rules name, mirrors too, with its place."""
-    at = Place(declared.key) / "spec"
+    at = FieldRef(declared.key) / "spec"
     spec = declared.spec
     for i, rule in enumerate(spec.http):
         yield from _http_destinations(at / "http" / i, rule)
@@ -52,7 +52,7 @@ def destinations(declared: Object[VirtualService]) -> Iterator[tuple[Place, Dest
                 yield place / "route" / j / "destination", share.destination
 
 
-def _http_destinations(at: Place, rule: HttpRoute) -> Iterator[tuple[Place, Destination]]:
+def _http_destinations(at: FieldRef, rule: HttpRoute) -> Iterator[tuple[FieldRef, Destination]]:
     for j, share in enumerate(rule.route):
         if share.destination is not None:
             yield at / "route" / j / "destination", share.destination
@@ -64,7 +64,7 @@ def _http_destinations(at: Place, rule: HttpRoute) -> Iterator[tuple[Place, Dest
 
 
 def _check_gateways(
-    report: Report, at: Place, declared: Object[VirtualService], rule: HttpRoute
+    report: Report, at: FieldRef, declared: Object[VirtualService], rule: HttpRoute
 ) -> None:
     bound = virtual_service_gateways(declared)
     for j, block in enumerate(rule.match):
@@ -79,7 +79,7 @@ def _check_gateways(
                 )
 
 
-def _check_names(report: Report, at: Place, block: HttpMatch) -> None:
+def _check_names(report: Report, at: FieldRef, block: HttpMatch) -> None:
     """Istio accepts names that Envoy does not: a route with one of them is left out."""
     if "" in block.query_params:
         message = "Envoy takes no query parameter without a name, so this match is left out"
@@ -91,7 +91,7 @@ def _check_names(report: Report, at: Place, block: HttpMatch) -> None:
                 report.add(ROUTE_REFUSED, (at / word / name).key, message)
 
 
-def _check_headers(report: Report, at: Place, headers: Headers | None) -> None:
+def _check_headers(report: Report, at: FieldRef, headers: Headers | None) -> None:
     if headers is None:
         return
     for side, operations in (("request", headers.request), ("response", headers.response)):

@@ -39,7 +39,7 @@ from controlplane.base.codes import STAPLE_UNUSABLE
 from controlplane.base.diagnostics import Code
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Place
+from controlplane.base.locations import FieldRef
 from controlplane.kinds.core.configuration import ConfigMap
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
@@ -73,7 +73,7 @@ class ReadKeyPair:
     credential: KeyPair
     span: Span
     names: tuple[str, ...]
-    place: Place
+    place: FieldRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class ReadTrust:
 
     credential: Trust
     spans: tuple[Span, ...]
-    place: Place
+    place: FieldRef
 
 
 @dataclass(slots=True)
@@ -90,14 +90,14 @@ class _Reader:
     """The entries of one object, and where to report what is wrong with them."""
 
     report: Report
-    key: Place
+    key: FieldRef
     related: tuple[Related, ...]
     texts: Mapping[str, str]
     encoded: Mapping[str, str]
     fields: tuple[str, str]
     """The fields that ``texts`` and ``encoded`` come from."""
 
-    def at(self, entry: str) -> Place:
+    def at(self, entry: str) -> FieldRef:
         return self.key / (self.fields[0] if entry in self.texts else self.fields[1]) / entry
 
     def has(self, entry: str) -> bool:
@@ -140,7 +140,7 @@ def key_pair(
             return _key_pair(reader, certificate, key, staple)
     report.add(
         SECRET_INCOMPLETE,
-        Place(source.key),
+        FieldRef(source.key),
         f"{source.key.spoken} has {_listed(source)}; a certificate needs tls.crt and tls.key "
         "(or cert and key)",
         related=users,
@@ -158,7 +158,7 @@ def trust(
             return _trust(reader, entry, revoked)
     report.add(
         SECRET_INCOMPLETE,
-        Place(source.key),
+        FieldRef(source.key),
         f"{source.key.spoken} has {_listed(source)}; to verify certificates it needs ca.crt "
         "(or cacert)",
         related=users,
@@ -167,7 +167,7 @@ def trust(
 
 
 def holds(
-    report: Report, at: Place, span: Span, time: datetime, users: tuple[Related, ...] = ()
+    report: Report, at: FieldRef, span: Span, time: datetime, users: tuple[Related, ...] = ()
 ) -> bool:
     """Whether a certificate holds at ``time``; warns of its end in steps, so that the text rests
     between them.
@@ -209,10 +209,10 @@ def _reader(
     spec = source.spec
     if isinstance(spec, Secret):
         return _Reader(
-            report, Place(source.key), users, spec.string_data, spec.data, ("stringData", "data")
+            report, FieldRef(source.key), users, spec.string_data, spec.data, ("stringData", "data")
         )
     return _Reader(
-        report, Place(source.key), users, spec.data, spec.binary_data, ("data", "binaryData")
+        report, FieldRef(source.key), users, spec.data, spec.binary_data, ("data", "binaryData")
     )
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from controlplane.base.codes import UNKNOWN_SUBSET
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
 from controlplane.cli import news
 from controlplane.cli.envoys import Death
 from controlplane.cli.output import Segment
@@ -87,9 +87,10 @@ def test_many_objects_are_counted() -> None:
 
 
 def test_a_fault_that_is_gone_is_said_to_be_fixed_and_one_that_moved_is_not() -> None:
-    gone = Diagnostic(code=UNKNOWN_SUBSET, place=Place(REVIEWS), message='no subset "v3"')
+    gone = Diagnostic(code=UNKNOWN_SUBSET, place=FieldRef(REVIEWS), message='no subset "v3"')
     moved = [
-        Diagnostic(code=UNKNOWN_SUBSET, place=Spot(FILE, line), message="m") for line in (3, 4)
+        Diagnostic(code=UNKNOWN_SUBSET, place=SourceLocation(FILE, line), message="m")
+        for line in (3, 4)
     ]
 
     assert [text(line) for line in news.fixed([gone, moved[0]], [moved[1]])] == [

@@ -9,11 +9,11 @@ import pytest
 from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Related
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
 from controlplane.cli.formats import as_github
 from controlplane.cli.formats import as_json
 from controlplane.cli.formats import as_sarif
@@ -40,7 +40,7 @@ spec:
 """
 SUBSET = Diagnostic(
     code=codes.UNKNOWN_SUBSET,
-    place=Place(REVIEWS, ("spec", "http", 0, "route", 0, "destination", "subset")),
+    place=FieldRef(REVIEWS, ("spec", "http", 0, "route", 0, "destination", "subset")),
     message='subset "v3" of reviews.default is not declared',
     note="DestinationRule default/reviews (mesh/rules.yaml:3) declares v1 and v2",
     hint='add subset "v3" to DestinationRule default/reviews',
@@ -53,10 +53,10 @@ class OneLine:
 
     text: str
 
-    def spot(self, place: Place | Spot) -> Spot | None:
-        return place if isinstance(place, Spot) else None
+    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
+        return place if isinstance(place, SourceLocation) else None
 
-    def line(self, spot: Spot) -> str | None:  # noqa: ARG002  # the protocol's form
+    def line(self, location: SourceLocation) -> str | None:  # noqa: ARG002  # the protocol's form
         return self.text
 
 
@@ -78,9 +78,12 @@ def test_a_diagnostic_shows_its_line_with_a_caret_a_note_and_a_hint() -> None:
 
 
 def test_related_places_are_named() -> None:
-    related = Related(place=Spot(Path("a.yaml"), 3, 1), message="the first is here")
+    related = Related(place=SourceLocation(Path("a.yaml"), 3, 1), message="the first is here")
     diagnostic = Diagnostic(
-        code=codes.DUPLICATE_KEY, place=Spot(FILE, 4, 3, 4), message="m", related=(related,)
+        code=codes.DUPLICATE_KEY,
+        place=SourceLocation(FILE, 4, 3, 4),
+        message="m",
+        related=(related,),
     )
 
     assert (
@@ -98,8 +101,12 @@ def test_related_places_are_named() -> None:
 def test_what_has_no_line_is_shown_without_one() -> None:
     elsewhere = ObjectKey(REVIEWS.kind, Namespace("shop"), "old")
     diagnostics = [
-        Diagnostic(code=codes.UNREADABLE_FILE, place=Spot(FILE), message="the file is UTF-16"),
-        Diagnostic(code=codes.NO_EFFECT, place=Place(elsewhere, ("spec",)), message="m", note="n"),
+        Diagnostic(
+            code=codes.UNREADABLE_FILE, place=SourceLocation(FILE), message="the file is UTF-16"
+        ),
+        Diagnostic(
+            code=codes.NO_EFFECT, place=FieldRef(elsewhere, ("spec",)), message="m", note="n"
+        ),
     ]
 
     assert text_of(in_mesh(*diagnostics)) == [
@@ -126,7 +133,9 @@ def test_what_has_no_line_is_shown_without_one() -> None:
 def test_the_caret_stands_below_what_it_means(
     line: str, column: int, width: int, excerpt: str, caret: str
 ) -> None:
-    diagnostic = Diagnostic(code=codes.NO_EFFECT, place=Spot(FILE, 1, column, width), message="m")
+    diagnostic = Diagnostic(
+        code=codes.NO_EFFECT, place=SourceLocation(FILE, 1, column, width), message="m"
+    )
 
     _, first, second = text_of(shown([diagnostic], OneLine(line)))
 
@@ -136,9 +145,9 @@ def test_the_caret_stands_below_what_it_means(
 
 def test_diagnostics_are_sorted_by_file_line_column_and_code() -> None:
     where = (("b", 1, 1), ("a", 10, 1), ("a", 9, 2), ("a", 9, 1))
-    spots = [Spot(Path(path), line, column) for path, line, column in where]
-    diagnostics = [Diagnostic(code=codes.NO_EFFECT, place=s, message="m") for s in spots]
-    diagnostics.append(Diagnostic(code=codes.DEPRECATED, place=spots[0], message="m"))
+    locations = [SourceLocation(Path(path), line, column) for path, line, column in where]
+    diagnostics = [Diagnostic(code=codes.NO_EFFECT, place=s, message="m") for s in locations]
+    diagnostics.append(Diagnostic(code=codes.DEPRECATED, place=locations[0], message="m"))
 
     found = [(one.where, one.code.id) for one in in_mesh(*diagnostics)]
 
@@ -176,8 +185,8 @@ def test_json_has_every_field_of_a_diagnostic() -> None:
 
 
 def test_github_gets_a_workflow_command() -> None:
-    spot = Spot(Path("a,b:c.yaml"), 2, 3, 4)
-    diagnostic = Diagnostic(code=codes.NO_EFFECT, place=spot, message="100 %\nno", hint="h")
+    location = SourceLocation(Path("a,b:c.yaml"), 2, 3, 4)
+    diagnostic = Diagnostic(code=codes.NO_EFFECT, place=location, message="100 %\nno", hint="h")
 
     assert list(as_github(in_mesh(diagnostic))) == [
         "::warning file=a%2Cb%3Ac.yaml,line=2,col=3,endColumn=7,title=CP0210::100 %25\\nno; h"

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
+from controlplane.base.locations import Step
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
-from controlplane.base.places import Spot
-from controlplane.base.places import Step
 from controlplane.documents.content import FileContent
 from controlplane.documents.content import Sources
 from controlplane.documents.content import Unreadable
@@ -42,7 +42,7 @@ def names(content: FileContent) -> list[str]:
 def faults(content: FileContent) -> list[str]:
     """``line:column: code message`` of each diagnostic."""
     sources = Sources([content])
-    shown = ((sources.spot(d.place), d) for d in content.diagnostics)
+    shown = ((sources.location(d.place), d) for d in content.diagnostics)
     return [f"{s.line}:{s.column}: {d.code} {d.message}" for s, d in shown if s]
 
 
@@ -111,8 +111,8 @@ def test_a_key_that_stands_twice_refuses_its_object() -> None:
 
     [diagnostic] = content.diagnostics
     assert faults(content) == ['8:3: CP0102 the key "x" stands twice in one mapping']
-    assert diagnostic.place == Place(key("a"), ("spec", "x"), on_key=True)
-    assert [related.place for related in diagnostic.related] == [Spot(FILE, 6, 3, 1)]
+    assert diagnostic.place == FieldRef(key("a"), ("spec", "x"), on_key=True)
+    assert [related.place for related in diagnostic.related] == [SourceLocation(FILE, 6, 3, 1)]
     assert content.objects[0].body["spec"] == {"x": 3, "z": 2}
     assert content.objects[0].is_refused
 
@@ -163,7 +163,9 @@ def test_a_document_that_moves_keeps_its_data() -> None:
     assert after.objects[1] == before.objects[0]
     assert after.objects[1].body is before.objects[0].body
     assert after.objects[1].origin.document == 1
-    assert Sources([after]).spot(Place(key("b"), ("metadata", "name"))) == Spot(FILE, 15, 9, 1)
+    assert Sources([after]).location(FieldRef(key("b"), ("metadata", "name"))) == SourceLocation(
+        FILE, 15, 9, 1
+    )
 
 
 def test_a_fault_moves_with_its_document() -> None:
@@ -244,28 +246,30 @@ def test_a_place_is_found_in_its_file(
 ) -> None:
     sources = Sources([read(service("first") + "---\n" + PLACES)])
 
-    spot = sources.spot(Place(key("a"), path, on_key))
+    location = sources.location(FieldRef(key("a"), path, on_key))
 
-    assert spot == Spot(FILE, line + 5, column, width)
+    assert location == SourceLocation(FILE, line + 5, column, width)
 
 
 def test_a_place_in_an_item_of_a_list_is_found() -> None:
     content = read("kind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: a}\n")
 
-    assert Sources([content]).spot(Place(key("a"), ("kind",))) == Spot(FILE, 4, 9, 7)
+    assert Sources([content]).location(FieldRef(key("a"), ("kind",))) == SourceLocation(
+        FILE, 4, 9, 7
+    )
 
 
 def test_a_place_of_an_object_in_no_file_has_no_spot() -> None:
-    assert Sources([read(service("a"))]).spot(Place(key("b"))) is None
+    assert Sources([read(service("a"))]).location(FieldRef(key("b"))) is None
 
 
 def test_the_line_of_a_spot_is_the_files_line() -> None:
     sources = Sources([read("a: [\r\n---\r\nb: 漢\r\n")])
 
-    assert sources.line(Spot(FILE, 1, 1)) == "a: ["
-    assert sources.line(Spot(FILE, 3, 1)) == "b: 漢"
-    assert sources.line(Spot(FILE, 9, 1)) is None
-    assert sources.line(Spot(Path("other.yaml"), 1, 1)) is None
+    assert sources.line(SourceLocation(FILE, 1, 1)) == "a: ["
+    assert sources.line(SourceLocation(FILE, 3, 1)) == "b: 漢"
+    assert sources.line(SourceLocation(FILE, 9, 1)) is None
+    assert sources.line(SourceLocation(Path("other.yaml"), 1, 1)) is None
 
 
 KEY = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t"
@@ -286,6 +290,6 @@ STARS = "************************************"
 def test_no_line_that_is_shown_holds_a_key(text: str, shown: str) -> None:
     content = read(text.replace("KEY", KEY))
 
-    line = Sources([content]).line(Spot(FILE, text.count("\n") + 1, 1))
+    line = Sources([content]).line(SourceLocation(FILE, text.count("\n") + 1, 1))
 
     assert line == shown.replace("STARS", STARS).replace("KEY", KEY)

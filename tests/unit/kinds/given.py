@@ -6,9 +6,9 @@ from typing import Any
 
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import path_text
 from controlplane.base.names import Kind
-from controlplane.base.places import Place
-from controlplane.base.places import path_text
 from controlplane.documents.content import file_objects
 from controlplane.documents.document import Origin
 from controlplane.documents.document import RawObject
@@ -54,7 +54,7 @@ def told(diagnostics: list[Diagnostic], within: tuple[str | int, ...] = ()) -> l
     """``CP0205 http[0].timeout``: codes and places, a place within ``within`` without it."""
     lines = []
     for diagnostic in diagnostics:
-        assert isinstance(diagnostic.place, Place), "decoding reports fields"
+        assert isinstance(diagnostic.place, FieldRef), "decoding reports fields"
         path = diagnostic.place.path
         if within and path[: len(within)] == within:
             path = path[len(within) :]

@@ -4,10 +4,10 @@ import pytest
 
 from controlplane.base.codes import UNKNOWN_KIND
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import Place
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.virtual_service import VirtualService
 from tests.unit.kinds.given import body_of
@@ -93,7 +93,7 @@ def test_a_misspelled_kind_is_told_with_the_nearest() -> None:
 def test_a_kind_that_nobody_knows_is_told_once() -> None:
     def unknown(kind: str, name: str) -> Diagnostic:
         key = ObjectKey(Kind("example.com", kind), Namespace("default"), name)
-        return Diagnostic(code=UNKNOWN_KIND, place=Place(key), message=name)
+        return Diagnostic(code=UNKNOWN_KIND, place=FieldRef(key), message=name)
 
     said = once_per_kind([unknown("A", "one"), unknown("A", "two"), unknown("B", "three")])
 

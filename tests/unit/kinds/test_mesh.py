@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.base.diagnostics import Report
-from controlplane.base.places import Spot
+from controlplane.base.locations import SourceLocation
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.mesh_config import Normalization
 from controlplane.kinds.mesh import decode_mesh_config
@@ -18,11 +18,11 @@ FILE = Path("mesh-config.yaml")
 def read(text: str) -> tuple[MeshConfig, list[tuple[str, int, int]]]:
     report = Report()
     mesh = decode_mesh_config(text, FILE, report)
-    spots = []
+    locations = []
     for diagnostic in report:
-        assert isinstance(diagnostic.place, Spot), "a file's faults have lines"
-        spots.append((str(diagnostic.code), diagnostic.place.line, diagnostic.place.column))
-    return mesh, spots
+        assert isinstance(diagnostic.place, SourceLocation), "a file's faults have lines"
+        locations.append((str(diagnostic.code), diagnostic.place.line, diagnostic.place.column))
+    return mesh, locations
 
 
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "defaultConfig: {}"])

@@ -2,9 +2,9 @@
 
 import pytest
 
+from controlplane.base.locations import path_text
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.base.places import path_text
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.queries.virtual_service_faults import virtual_service_faults
 from tests.support.declared import Declared

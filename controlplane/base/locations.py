@@ -1,7 +1,7 @@
-"""Where a diagnostic points: a field of an object, or a spot in a file that holds no object.
+"""Where something is in the user's text: a field of an object, or a location in a file.
 
-Values hold no lines. A ``Place`` is an object and a field path; ``documents`` finds its file, line
-and column when it is shown.
+Values hold no lines. A ``FieldRef`` is an object and a field path; ``documents`` finds its file,
+line and column when it is shown.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ Step = str | int
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A field of an object: ``Place(key) / "spec" / "http" / 0``.
+class FieldRef:
+    """A field of an object: ``FieldRef(key) / "spec" / "http" / 0``.
 
     ``on_key`` points at the field's name instead of its value (an unknown field, a field too many).
     """
@@ -23,20 +23,20 @@ class Place:
     path: tuple[Step, ...] = ()
     on_key: bool = False
 
-    def __truediv__(self, step: Step) -> "Place":
-        return Place(self.object, (*self.path, step), self.on_key)
+    def __truediv__(self, step: Step) -> "FieldRef":
+        return FieldRef(self.object, (*self.path, step), self.on_key)
 
     @property
-    def key(self) -> "Place":
-        return Place(self.object, self.path, on_key=True)
+    def key(self) -> "FieldRef":
+        return FieldRef(self.object, self.path, on_key=True)
 
     def __str__(self) -> str:
         return f"{self.object}{path_text(self.path)}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Spot:
-    """A spot in a file, lines and columns counted from 1; line 0 means the file as a whole."""
+class SourceLocation:
+    """A location in a file, lines and columns counted from 1; line 0 means the file as a whole."""
 
     path: Path
     line: int = 0
