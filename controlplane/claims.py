@@ -212,7 +212,7 @@ def _duplicates(claims: Claims, files: Files, key: ObjectKey) -> Iterator[Diagno
         yield Diagnostic(
             code=codes.DUPLICATE_OBJECT,
             place=location_in(files[origin.path], origin, place),
-            message=f"{key.spoken} is declared a second time; the first by path counts",
+            message=f"{key.display_name} is declared a second time; the first by path counts",
             hint="remove one of the two, or rename it",
             related=(Related(place=place, message="the first is declared here"),),
         )

@@ -50,7 +50,7 @@ class ObjectKey:
         return f"{self.kind.name}/{self.namespace}/{self.name}"
 
     @property
-    def spoken(self) -> str:
+    def display_name(self) -> str:
         """``DestinationRule default/reviews``: how messages name an object."""
         place = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.kind.name} {place}"

@@ -43,7 +43,7 @@ class Changes:
     def named(self) -> list[str]:
         """``+ Gateway default/shop`` for what came, ``~`` for what changed, ``-`` for what went."""
         signs = (("+", self.added), ("~", self.changed), ("-", self.removed))
-        return [f"{sign} {key.spoken}" for sign, keys in signs for key in keys]
+        return [f"{sign} {key.display_name}" for sign, keys in signs for key in keys]
 
 
 def loaded(objects: int, config: Sequence[Path], computed: timedelta) -> Line:
@@ -90,7 +90,7 @@ def fixed(before: Iterable[Diagnostic], now: Iterable[Diagnostic]) -> Iterator[L
     gone = (d for d in before if (d.code, d.message) not in still)
     for diagnostic in dict.fromkeys(gone):
         where = diagnostic.place
-        said = where.object.spoken if isinstance(where, FieldRef) else str(where.path)
+        said = where.object.display_name if isinstance(where, FieldRef) else str(where.path)
         yield [
             (f"fixed {diagnostic.code}: ", Style.GOOD),
             (f"{printable(diagnostic.message)} ({said})", Style.PLAIN),

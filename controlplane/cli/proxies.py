@@ -137,7 +137,9 @@ def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:
         (f": {rejected.reason}", Style.PLAIN),
     ]
     for source in rejected.sources:
-        yield [(f"   from {source.path}:{source.line} ({spoken(source.object)})", Style.PLAIN)]
+        yield [
+            (f"   from {source.path}:{source.line} ({display_name(source.object)})", Style.PLAIN)
+        ]
     if hint is not None:
         yield [("   hint: ", Style.GOOD), (hint, Style.PLAIN)]
 
@@ -156,6 +158,6 @@ def hint_for(error: str) -> str | None:
     return None
 
 
-def spoken(object_: str) -> str:
+def display_name(object_: str) -> str:
     """``Gateway/default/shop`` as messages name it: ``Gateway default/shop``."""
     return object_.replace("/", " ", 1)

@@ -21,8 +21,8 @@ from controlplane.cli.output import printable
 from controlplane.cli.output import say
 from controlplane.cli.output import show
 from controlplane.cli.proxies import State
+from controlplane.cli.proxies import display_name
 from controlplane.cli.proxies import rejection
-from controlplane.cli.proxies import spoken
 from controlplane.cli.proxies import state_of
 from controlplane.cli.proxies import table
 from controlplane.cli.sent import Sent
@@ -158,7 +158,8 @@ def lines(
 def _refusal(finding: Finding) -> Iterator[list[Segment]]:
     yield _headline(finding)
     if finding.object is not None:
-        kept = f"   {spoken(finding.object)} is refused; its last accepted version stays in force"
+        name = display_name(finding.object)
+        kept = f"   {name} is refused; its last accepted version stays in force"
         yield [(kept, Style.PLAIN)]
     yield from _hint(finding)
 

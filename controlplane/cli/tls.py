@@ -10,7 +10,7 @@ import msgspec
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
-from controlplane.cli.proxies import spoken
+from controlplane.cli.proxies import display_name
 from controlplane.cli.sent import Sent
 
 Line = list[Segment]
@@ -33,7 +33,7 @@ class Declared(Sent, frozen=True):
 
     def __str__(self) -> str:
         at = f" ({self.path}:{self.line})" if self.line else f" ({self.path})" if self.path else ""
-        return printable(f"{spoken(self.object)}{at}")
+        return printable(f"{display_name(self.object)}{at}")
 
 
 class Wanted(Sent, frozen=True):

@@ -103,7 +103,7 @@ def _health(status: object) -> bool | None:
 def _report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
     kind = raw.key.kind
     if is_known(kind):
-        message = f"{raw.key.spoken} has no effect: its kind is not served yet"
+        message = f"{raw.key.display_name} has no effect: its kind is not served yet"
         report.add(KIND_NOT_SERVED, at / "kind", message)
         return
     groups = [group for group, known in KNOWN.items() if kind.name in known]

@@ -150,7 +150,9 @@ def users_of(graph: Graph, name: str) -> tuple[Related, ...]:
     places = [FieldRef(key, path) for key, path in sorted(servers)] + list(
         map(FieldRef, sorted(rules))
     )
-    return tuple(Related(place=place, message=f"{place.object.spoken} uses it") for place in places)
+    return tuple(
+        Related(place=place, message=f"{place.object.display_name} uses it") for place in places
+    )
 
 
 def _plain(name: str) -> str:

@@ -101,9 +101,9 @@ def _report_host(
         report.add(
             UNKNOWN_HOST,
             at,
-            f'host "{written}" is declared by {hidden[0].spoken}, which does not export it to '
-            f"{_listed(asker.viewers)}",
-            hint=f'add "{asker.viewers[0]}" to exportTo of {hidden[0].spoken}',
+            f'host "{written}" is declared by {hidden[0].display_name}, which does not export it '
+            f"to {_listed(asker.viewers)}",
+            hint=f'add "{asker.viewers[0]}" to exportTo of {hidden[0].display_name}',
             related=(Related(place=FieldRef(hidden[0]), message=f"declares {host}"),),
         )
         return
@@ -134,7 +134,7 @@ def _check_endpoints(report: Report, at: FieldRef, target: Service) -> None:
     """What a sidecar finds where its application was going, a gateway does not. It looks up the
     name of an HTTP request alone: Istio gives the filter that reads the SNI to sidecars.
     """
-    entry, is_stream = target.declared_by[0].spoken, at.path[1] != "http"
+    entry, is_stream = target.declared_by[0].display_name, at.path[1] != "http"
     if target.resolution is Resolution.NONE:
         why = f"{entry} has no endpoints, and a gateway does not know where a client was going"
     elif target.resolution is Resolution.DYNAMIC_DNS and is_stream:
@@ -158,7 +158,7 @@ def _check_port(
     target: Service,
 ) -> None:
     declared = tuple(port.number for port in target.ports)
-    note = f"{target.declared_by[0].spoken} declares {_listed(declared)}"
+    note = f"{target.declared_by[0].display_name} declares {_listed(declared)}"
     if destination.port is not None:
         if destination.port.number not in declared:
             report.add(
@@ -214,8 +214,8 @@ def _check_subset(
         UNKNOWN_SUBSET,
         at,
         message,
-        note=f"{first.key.spoken} {declares}",
-        hint=f'add subset "{subset}" to {first.key.spoken}',
+        note=f"{first.key.display_name} {declares}",
+        hint=f'add subset "{subset}" to {first.key.display_name}',
         related=(
             Related(place=FieldRef(first.key) / "spec" / "subsets", message="the subsets declared"),
         ),

@@ -145,8 +145,8 @@ def _hidden(report: Report, at: FieldRef, other: DestinationRule, what: str) -> 
     report.add(
         RULE_POLICY_HIDDEN,
         at,
-        f"{other.key.spoken} is for the same host, comes first and {what}",
-        hint=f"move it into {other.key.spoken}",
+        f"{other.key.display_name} is for the same host, comes first and {what}",
+        hint=f"move it into {other.key.display_name}",
         related=(Related(place=FieldRef(other.key), message="comes first"),),
     )
 

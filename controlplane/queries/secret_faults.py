@@ -77,7 +77,7 @@ def _report_missing(
     plain = name.rpartition("/")[2].removesuffix(CA_SUFFIX)
     elsewhere = secrets_of_name(graph, plain)
     related = tuple(
-        Related(place=FieldRef(k), message=f"{k.spoken} has that name") for k in elsewhere
+        Related(place=FieldRef(k), message=f"{k.display_name} has that name") for k in elsewhere
     )
     if elsewhere and not homes.certain:
         report.add(

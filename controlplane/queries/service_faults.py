@@ -142,7 +142,7 @@ def _report_first(report: Report, at: FieldRef, first: ObjectKey, what: str) -> 
     report.add(
         HOST_DECLARED_TWICE,
         at,
-        f"{first.spoken} declares this host too and comes first: {what}",
+        f"{first.display_name} declares this host too and comes first: {what}",
         related=(Related(place=FieldRef(first), message="comes first"),),
     )
 
@@ -154,7 +154,8 @@ def _report_elsewhere(
     report.add(
         HOST_DECLARED_TWICE,
         at,
-        f"{other.spoken} declares this host too: a client gets one of them, by what each exports",
+        f"{other.display_name} declares this host too: a client gets one of them, by what each "
+        "exports",
         hint="export each to its own namespace, or keep one",
         related=(Related(place=FieldRef(other), message="declares it too"),),
     )
@@ -181,8 +182,8 @@ def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> No
             report.add(
                 ADDRESS_NOT_NUMERIC,
                 FieldRef(key) / "spec" / "address",
-                f'address "{address}" is a name, and {declared.key.spoken} looks no names up',
-                hint=f"set resolution: DNS in {declared.key.spoken}",
+                f'address "{address}" is a name, and {declared.key.display_name} looks no names up',
+                hint=f"set resolution: DNS in {declared.key.display_name}",
             )
 
 

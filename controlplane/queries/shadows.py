@@ -240,7 +240,7 @@ def _exists(graph: Graph, gateway: str) -> bool:
 def _tell(
     report: Report, key: ObjectKey, rule: int, where: str, takers: tuple[FieldRef, ...]
 ) -> None:
-    names = list(dict.fromkeys(place.object.spoken for place in takers))
+    names = list(dict.fromkeys(place.object.display_name for place in takers))
     spoken = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
     goes = "go before, and take" if names[1:] else "goes before, and takes"
     report.add(

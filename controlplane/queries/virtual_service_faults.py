@@ -148,7 +148,7 @@ def _check_hosts(report: Report, declared: Declared, gateways: tuple[Object[Gate
         for server in gateway.spec.servers
         for host in server_hosts(server, gateway.namespace)
     )
-    names = " and ".join(gateway.key.spoken for gateway in gateways)
+    names = " and ".join(gateway.key.display_name for gateway in gateways)
     for i, host in enumerate(virtual_service_hosts(declared)):
         if not meets(served, declared.namespace, (host,)):
             report.add(
@@ -192,18 +192,18 @@ def _check_delegate(
     found = OBJECT(graph, key)
     related = (Related(place=FieldRef(key), message="is what the rule delegates to"),)
     if found is None:
-        message = f"the rule has no effect: there is no {key.spoken} to delegate to"
-        report.add(UNKNOWN_DELEGATE, at / "name", message, hint=f"create {key.spoken}")
+        message = f"the rule has no effect: there is no {key.display_name} to delegate to"
+        report.add(UNKNOWN_DELEGATE, at / "name", message, hint=f"create {key.display_name}")
         return
     if found.spec.hosts:
-        message = f"the rule has no effect: {key.spoken} has hosts, so it is no delegate"
-        hint = f"remove the hosts of {key.spoken}"
+        message = f"the rule has no effect: {key.display_name} has hosts, so it is no delegate"
+        hint = f"remove the hosts of {key.display_name}"
         report.add(UNKNOWN_DELEGATE, at / "name", message, hint=hint, related=related)
         return
     default = mesh_config(graph).default_virtual_service_export_to
     if not visibility(found.spec.export_to or default, key.namespace).admits(root):
-        message = f"the rule has no effect: {key.spoken} is not exported to namespace {root}"
-        hint = f'add "{root}" to exportTo of {key.spoken}'
+        message = f"the rule has no effect: {key.display_name} is not exported to namespace {root}"
+        hint = f'add "{root}" to exportTo of {key.display_name}'
         report.add(UNKNOWN_DELEGATE, at / "name", message, hint=hint, related=related)
         return
 

@@ -141,7 +141,7 @@ def key_pair(
     report.add(
         SECRET_INCOMPLETE,
         FieldRef(source.key),
-        f"{source.key.spoken} has {_listed(source)}; a certificate needs tls.crt and tls.key "
+        f"{source.key.display_name} has {_listed(source)}; a certificate needs tls.crt and tls.key "
         "(or cert and key)",
         related=users,
     )
@@ -159,7 +159,7 @@ def trust(
     report.add(
         SECRET_INCOMPLETE,
         FieldRef(source.key),
-        f"{source.key.spoken} has {_listed(source)}; to verify certificates it needs ca.crt "
+        f"{source.key.display_name} has {_listed(source)}; to verify certificates it needs ca.crt "
         "(or cacert)",
         related=users,
     )

@@ -38,7 +38,7 @@ def test_an_object_has_its_head_and_its_spec() -> None:
 
     assert diagnostics == []
     assert object_ is not None
-    assert object_.key.spoken == "VirtualService shop/reviews"
+    assert object_.key.display_name == "VirtualService shop/reviews"
     assert isinstance(object_.spec, VirtualService)
     assert object_.spec.hosts == ("reviews",)
     assert object_.labels == {"app": "reviews"}
