@@ -12,11 +12,11 @@ from envoy.type.matcher.v3.regex_pb2 import RegexMatchAndSubstitute
 from google.protobuf.wrappers_pb2 import BoolValue
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from controlplane.envoy.routes.fraction import runtime_fraction
+from controlplane.envoy.fraction import runtime_fraction
 from controlplane.envoy.routes.hash_policy import hash_policy
 from controlplane.envoy.routes.headers import header_options
-from controlplane.envoy.routes.match import regex
 from controlplane.envoy.routes.retry import retry_policy
+from controlplane.envoy.text_matcher import regex
 from controlplane.model.routing import ForwardTo
 from controlplane.model.routing import Mirror
 from controlplane.model.routing import ReplacePrefix

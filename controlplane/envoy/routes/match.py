@@ -5,19 +5,18 @@ Source: envoy/config/route/v3/route_components.proto (``RouteMatch``, ``HeaderMa
 """
 
 from typing import Final
-from typing import assert_never
 
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
 from envoy.config.route.v3.route_components_pb2 import QueryParameterMatcher
 from envoy.config.route.v3.route_components_pb2 import RouteMatch as RouteMatchMessage
 from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
-from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
-from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from envoy.type.matcher.v3.value_pb2 import ListMatcher
 from envoy.type.matcher.v3.value_pb2 import OrMatcher
 from envoy.type.matcher.v3.value_pb2 import ValueMatcher
 from google.protobuf.wrappers_pb2 import BoolValue
 
+from controlplane.envoy.text_matcher import regex
+from controlplane.envoy.text_matcher import string_matcher
 from controlplane.model.http_match import ClaimMatch
 from controlplane.model.http_match import Exact
 from controlplane.model.http_match import HeaderMatch
@@ -28,7 +27,6 @@ from controlplane.model.http_match import QueryMatch
 from controlplane.model.http_match import Regex
 from controlplane.model.http_match import RouteMatch
 from controlplane.model.http_match import Segments
-from controlplane.model.http_match import TextMatch
 from controlplane.model.http_match import ValueMatch
 
 JWT_AUTHN: Final = "envoy.filters.http.jwt_authn"
@@ -48,21 +46,6 @@ def route_match(match: RouteMatch) -> RouteMatchMessage:
         query_parameters=[query_matcher(query) for query in match.query],
         dynamic_metadata=[claim_matcher(claim) for claim in match.claims],
     )
-
-
-def regex(pattern: str) -> RegexMatcher:
-    return RegexMatcher(regex=pattern)
-
-
-def string_matcher(value: TextMatch) -> StringMatcher:
-    match value:
-        case Exact(text=text):
-            return StringMatcher(exact=text)
-        case Prefix(text=text):
-            return StringMatcher(prefix=text)
-        case Regex(pattern=pattern):
-            return StringMatcher(safe_regex=regex(pattern))
-    assert_never(value)
 
 
 def header_matcher(header: HeaderMatch) -> HeaderMatcher:

@@ -9,10 +9,10 @@ from envoy.config.route.v3.route_components_pb2 import DirectResponseAction
 from envoy.config.route.v3.route_components_pb2 import Route as RouteMessage
 from google.protobuf.any_pb2 import Any as Packed
 
+from controlplane.envoy.http_filters import cors
+from controlplane.envoy.http_filters import fault
 from controlplane.envoy.packing import istio_metadata
 from controlplane.envoy.packing import packed
-from controlplane.envoy.routes import cors
-from controlplane.envoy.routes import fault
 from controlplane.envoy.routes.forward import route_action
 from controlplane.envoy.routes.headers import header_options
 from controlplane.envoy.routes.match import route_match
@@ -52,7 +52,7 @@ def direct_response(respond: Respond) -> DirectResponseAction:
 def per_filter_config(route: Route) -> dict[str, Packed]:
     configs: dict[str, Packed] = {}
     if route.fault is not None:
-        configs[fault.FILTER] = packed(fault.http_fault(route.fault))
+        configs[fault.NAME] = packed(fault.http_fault(route.fault))
     if route.cors is not None:
-        configs[cors.FILTER] = packed(cors.cors_policy(route.cors))
+        configs[cors.NAME] = packed(cors.cors_policy(route.cors))
     return configs
