@@ -58,7 +58,7 @@ REGEX_REFUSED: Final = _refused(
 
 UNKNOWN_VALUE: Final = _refused("CP0213", "the value is not one of those that the field takes")
 VERSION_NOT_SERVED: Final = _refused("CP0214", "the kind has no such apiVersion")
-NULL_VALUE: Final = _refused("CP0215", "null stands where a value was wanted")
+NULL_VALUE: Final = _refused("CP0215", "null is no item of a list")
 NEVER_REACHED: Final = _warning("CP0216", "a rule before it takes all that the rule asks for")
 CANNOT_WORK: Final = _warning("CP0217", "the value is accepted, but what it asks for cannot happen")
 WRONG_SIZE: Final = _refused("CP0218", "the text or list is longer or shorter than it may be")
@@ -68,6 +68,7 @@ WRONG_SUM: Final = _refused("CP0221", "the weights do not add up to what they mu
 NOT_ALLOWED_HERE: Final = _refused(
     "CP0222", "the value is not allowed beside what else the object says"
 )
+NULL_DROPPED: Final = _warning("CP0223", "null is dropped, so that more matches than is written")
 
 # References and routing
 UNKNOWN_HOST: Final = _dangling(

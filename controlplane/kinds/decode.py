@@ -23,6 +23,7 @@ from controlplane.documents.document import RawObject
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.metadata import Metadata
 from controlplane.kinds.metadata import metadata_of
+from controlplane.kinds.nulls import pruned
 from controlplane.kinds.object import Object
 from controlplane.kinds.registry import KNOWN
 from controlplane.kinds.registry import SERVED
@@ -124,13 +125,13 @@ def _body(
     if served.whole:
         return {name: value for name, value in raw.body.items() if name not in HEAD}
     if not raw.body.keys() <= _SPEC_BODY:
-        Walk(report, Null.ABSENT).only(at, raw.body, _SPEC_BODY)
+        Walk(report, Null.FAULT).only(at, raw.body, _SPEC_BODY)
     status = raw.body.get("status", {})
     if not isinstance(status, Mapping | None):
         report.add(WRONG_TYPE, at / "status", f"{spoken(status)} stands where a mapping was wanted")
-    if "spec" not in raw.body:
+    spec = raw.body.get("spec", None)
+    if spec is None:
         return {}
-    spec = raw.body["spec"]
     if isinstance(spec, Mapping):
         return spec
     Walk(report, Null.FAULT).struct(at / "spec", served.spec, spec)
@@ -150,9 +151,10 @@ def _spec(
     walked: list[Diagnostic] = []
     if spec is None:
         faults = Report()
-        fitting = Walk(faults, Null.FAULT if served.custom else Null.ABSENT).struct(
-            place, served.spec, body
-        )
+        if served.custom:
+            body = pruned(report, place, served.spec, body)
+        null = Null.FAULT if served.custom else Null.ZERO
+        fitting = Walk(faults, null).struct(place, served.spec, body)
         assert fitting is not DROPPED, "the body is a mapping"
         spec = msgspec.convert(fitting, served.spec, dec_hook=value_of)
         walked = list(faults)
@@ -194,12 +196,13 @@ class Nowhere(FieldRef):
 
 
 def _fast(served: Served, body: Mapping[str, object]) -> Spec | None:
-    """The struct, if msgspec has nothing against the body and no ``null`` stands where none may."""
+    """The struct, if msgspec has nothing against the body and no null of it must be pruned."""
     try:
         spec = msgspec.convert(body, served.spec, dec_hook=value_of)
     except (msgspec.ValidationError, ValueError):
         return None
-    # msgspec lets optional fields be null; "null" within a text only costs a walk.
+    # msgspec lets optional fields be null, which the rules must not see in the body.
+    # "null" within a text only costs a walk.
     if served.custom and b"null" in msgspec.json.encode(body):
         return None
     return spec

@@ -246,7 +246,7 @@ def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshCo
     proxy = data.get("defaultConfig", None)
     if isinstance(proxy, Mapping):
         _check_settings(report, at / "defaultConfig", proxy, ProxyConfig, PROXY_IGNORED)
-    fitting = Walk(report, Null.ABSENT).struct(at, MeshConfig, data)
+    fitting = Walk(report, Null.FAULT).struct(at, MeshConfig, data)
     assert fitting is not DROPPED, "the data is a mapping"
     mesh = msgspec.convert(fitting, MeshConfig, dec_hook=value_of)
     _check(report, at, mesh)

@@ -30,9 +30,13 @@ from controlplane.kinds.spec import Spec
 
 
 class Null(Enum):
-    """What ``null`` is: no field in a built-in kind, mostly a fault in a custom resource."""
+    """What ``null`` is in a list or mapping; as the value of a field it is an absent field.
 
-    ABSENT = "absent"
+    ZERO: Go's zero value, as in the built-in kinds and in ``metadata``. FAULT: refused, as in
+    custom resources (where those in mappings are pruned before) and in MeshConfig.
+    """
+
+    ZERO = "zero"
     FAULT = "fault"
 
 
@@ -48,13 +52,6 @@ ALIASES: Final[Mapping[str, str]] = {"mirror_percent": "mirrorPercent"}
 """The only names in snake case that Istio's CRDs know (besides ``jwks_uri``); the JSON name wins.
 """
 
-_ONE_OF: Final = frozenset(
-    {("ConsistentHash", "useSourceIp"), ("HttpRedirect", "port"), ("Abort", "httpStatus")}
-)
-"""Alternatives of a choice: unlike the other optional numbers and switches, the CRDs do not let
-them be null.
-"""
-_NULLABLE: Final = (inspect.BoolType, inspect.IntType, inspect.FloatType)
 _SHOWN: Final = 40  # characters of a text that a message shows
 _PLAIN_INTEGER: Final = re.compile(r"[+-]?\d+")
 
@@ -103,11 +100,7 @@ class Walk:
                 return self._scalar(at, wanted, value)
 
     def _union(self, at: FieldRef, wanted: inspect.UnionType, value: object) -> object:
-        if value is None and self.null is Null.ABSENT:
-            return DROPPED
         types = tuple(t for t in wanted.types if not isinstance(t, inspect.NoneType))
-        if value is None and any(isinstance(t, _NULLABLE) for t in types):
-            return None
         if len(types) == 1:
             return self._value(at, types[0], value)
         quiet = Walk(Report(), self.null)
@@ -118,9 +111,10 @@ class Walk:
         return DROPPED
 
     def _null(self, at: FieldRef, wanted: inspect.Type) -> object:
-        if self.null is Null.FAULT:
-            message = f"null stands where {_wanted(wanted)} was wanted"
-            self.report.add(NULL_VALUE, at, message, hint="give it a value, or leave the field out")
+        if self.null is Null.ZERO:
+            return _zero(wanted)
+        message = f"null stands where {_wanted(wanted)} was wanted"
+        self.report.add(NULL_VALUE, at, message, hint="give it a value, or remove it")
         return DROPPED
 
     def _struct(self, at: FieldRef, wanted: inspect.StructType, value: object) -> object:
@@ -133,10 +127,9 @@ class Walk:
             if name in fields:
                 if name != written and name in value:
                     continue
-                if item is None and (wanted.cls.__name__, name) in _ONE_OF:
-                    kept = self._null(at / written, fields[name].type)
-                else:
-                    kept = self._value(at / written, fields[name].type, item)
+                if item is None:
+                    continue
+                kept = self._value(at / written, fields[name].type, item)
                 if kept is not DROPPED:
                     found[name] = kept
             elif wanted.forbid_unknown_fields:
@@ -244,6 +237,22 @@ def spoken(value: object) -> str:
             return "a mapping"
         case _:
             return "a list"
+
+
+def _zero(wanted: inspect.Type) -> object:
+    match wanted:
+        case inspect.StrType():
+            return ""
+        case inspect.BoolType():
+            return False
+        case inspect.IntType() | inspect.FloatType():
+            return 0
+        case inspect.VarTupleType():
+            return ()
+        case inspect.StructType() | inspect.DictType():
+            return {}
+        case _:
+            return DROPPED
 
 
 def _wanted(wanted: inspect.Type) -> str:

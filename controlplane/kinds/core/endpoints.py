@@ -59,10 +59,19 @@ class EndpointPort(Spec, frozen=True):
     app_protocol: str | None = None
 
 
+class SlicePort(Spec, frozen=True):
+    """``port`` unset is no port that could be connected to: all of them are meant."""
+
+    name: str = ""
+    port: int | None = None
+    protocol: str = "TCP"
+    app_protocol: str | None = None
+
+
 class EndpointSlice(Spec, frozen=True):
     address_type: str = ""
     endpoints: tuple[SliceEndpoint, ...] = ()
-    ports: tuple[EndpointPort, ...] = ()
+    ports: tuple[SlicePort, ...] = ()
 
 
 class EndpointAddress(Spec, frozen=True):

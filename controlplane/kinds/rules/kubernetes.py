@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from controlplane.base.codes import CANNOT_WORK
 from controlplane.base.codes import MISSING_FIELD
 from controlplane.base.codes import NAME_TWICE
 from controlplane.base.codes import UNKNOWN_VALUE
@@ -27,6 +28,7 @@ from controlplane.kinds.core.endpoints import Endpoints
 from controlplane.kinds.core.endpoints import EndpointSlice
 from controlplane.kinds.core.endpoints import EndpointSubset
 from controlplane.kinds.core.endpoints import SliceEndpoint
+from controlplane.kinds.core.endpoints import SlicePort
 from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.core.service import ServicePort
@@ -63,6 +65,10 @@ def service(report: Report, at: FieldRef, spec: Service, about: About) -> None:
         for value in values:
             if value not in ("", "None") and not names.is_ip(value):
                 report.add(VALUE_MALFORMED, at / field, f'"{value}" is not an IP address')
+    for i, address in enumerate(spec.external_ips):
+        if not names.is_ip(address):
+            message = f'"{address}" is not an IP address'
+            report.add(VALUE_MALFORMED, at / "externalIPs" / i, message)
     _check_ports(report, at / "ports", spec.ports)
 
 
@@ -143,10 +149,16 @@ def _check_subset(report: Report, at: FieldRef, subset: EndpointSubset) -> None:
     _check_endpoint_ports(report, at / "ports", subset.ports)
 
 
-def _check_endpoint_ports(report: Report, at: FieldRef, ports: Sequence[EndpointPort]) -> None:
+def _check_endpoint_ports(
+    report: Report, at: FieldRef, ports: Sequence[EndpointPort | SlicePort]
+) -> None:
     seen: set[str] = set()
     for i, port in enumerate(ports):
-        check_port(report, at / i / "port", port.port)
+        if port.port is not None:
+            check_port(report, at / i / "port", port.port)
+        else:
+            message = "the port has no number, so nothing can be sent to it"
+            report.add(CANNOT_WORK, at / i, message)
         _check_protocol(report, at / i / "protocol", port.protocol)
         if port.name:
             check_label(report, at / i / "name", port.name)

@@ -70,7 +70,7 @@ def virtual_service(**rule: object) -> dict[str, object]:
         (
             {"match": [None]},
             "null stands where a mapping was wanted",
-            "give it a value, or leave the field out",
+            "give it a value, or remove it",
         ),
         (
             {"corsPolicy": {"unmatchedPreflights": "ignore"}},

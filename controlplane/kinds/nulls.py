@@ -1,0 +1,72 @@
+"""Nulls of a custom resource, taken out as the API server does before anything else looks at it.
+
+A field or an entry of a mapping whose value is null goes away, at any depth; a required field is
+then missing. In a list null stays, and is refused by its type. An unknown field keeps its null, so
+that it is still found to be unknown. Fields that the CRD calls nullable keep theirs in Kubernetes;
+to all who read them null and absent are the same, so they go as well.
+Built-in kinds know another rule (null is Go's zero value), which ``walk`` applies.
+Source: Kubernetes ``apiextensions-apiserver/pkg/apiserver/schema/defaulting/prunenulls.go``
+"""
+
+from collections.abc import Mapping
+
+from msgspec import inspect
+
+from controlplane.base.codes import NULL_DROPPED
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.spec import Spec
+from controlplane.kinds.walk import ALIASES
+
+
+def pruned(
+    report: Report, at: FieldRef, struct: type[Spec], body: Mapping[str, object]
+) -> Mapping[str, object]:
+    """``body`` without the nulls that go away; what then matches more than it says is reported."""
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType), "a Spec is a struct"
+    return _struct(report, at, info, body)
+
+
+def _struct(
+    report: Report, at: FieldRef, wanted: inspect.StructType, value: Mapping[str, object]
+) -> Mapping[str, object]:
+    types = {field.encode_name: field.type for field in wanted.fields}
+    kept: dict[str, object] = {}
+    for name, item in value.items():
+        known = ALIASES.get(name, name)
+        if known not in types:
+            kept[name] = item
+        elif item is not None:
+            kept[name] = _value(report, at / name, types[known], item)
+        elif wanted.cls is StringMatch:
+            message = f"{name} is null and is dropped, so that any value matches"
+            report.add(NULL_DROPPED, at / name, message, hint=f"give {name} a value")
+    return kept
+
+
+def _value(report: Report, at: FieldRef, wanted: inspect.Type, value: object) -> object:
+    for each in wanted.types if isinstance(wanted, inspect.UnionType) else (wanted,):
+        match each, value:
+            case inspect.StructType(), Mapping():
+                return _struct(report, at, each, value)
+            case inspect.DictType(), Mapping():
+                return _mapping(report, at, each.value_type, value)
+            case inspect.VarTupleType(), list():
+                return [_value(report, at / i, each.item_type, v) for i, v in enumerate(value)]
+    return value
+
+
+def _mapping(
+    report: Report, at: FieldRef, wanted: inspect.Type, value: Mapping[str, object]
+) -> Mapping[str, object]:
+    """What selects or matches by a mapping takes everything once its entries are gone."""
+    kept: dict[str, object] = {}
+    for key, item in value.items():
+        if item is not None:
+            kept[key] = _value(report, at / key, wanted, item)
+        else:
+            message = f'"{key}" is null and is dropped, as if it were not written'
+            report.add(NULL_DROPPED, at / key, message, hint=f'give "{key}" a value, or remove it')
+    return kept
