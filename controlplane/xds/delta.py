@@ -11,8 +11,8 @@ from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.tls import files_of
-from controlplane.xds.conversation import DeltaRequest
-from controlplane.xds.conversation import Output
+from controlplane.xds.events import DeltaRequest
+from controlplane.xds.events import Output
 from controlplane.xds.ledger import NO_NAMES
 from controlplane.xds.ledger import WILDCARD_BY_SILENCE
 from controlplane.xds.ledger import Flight

@@ -9,8 +9,8 @@ from typing import Final
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.conversation import Nonce
-from controlplane.xds.conversation import Rejected
+from controlplane.xds.events import Nonce
+from controlplane.xds.events import Rejected
 from controlplane.xds.payload import Payload
 from controlplane.xds.shared import Names
 from controlplane.xds.snapshot import NOTHING

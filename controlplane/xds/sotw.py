@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.conversation import Output
-from controlplane.xds.conversation import SotwRequest
+from controlplane.xds.events import Output
+from controlplane.xds.events import SotwRequest
 from controlplane.xds.ledger import NO_NAMES
 from controlplane.xds.ledger import NO_NONCE
 from controlplane.xds.ledger import WILDCARD_BY_SILENCE

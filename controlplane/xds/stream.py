@@ -15,8 +15,8 @@ import grpc
 
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.connections import Connection
-from controlplane.xds.conversation import Output
-from controlplane.xds.conversation import Send
+from controlplane.xds.events import Output
+from controlplane.xds.events import Send
 from controlplane.xds.wire import StreamFault
 
 WRITE_DEADLINE: Final = 10.0  # seconds

@@ -10,9 +10,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.conversation import DeltaRequest
-from controlplane.xds.conversation import Nonce
-from controlplane.xds.conversation import SotwRequest
+from controlplane.xds.events import DeltaRequest
+from controlplane.xds.events import Nonce
+from controlplane.xds.events import SotwRequest
 from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest
 from controlplane.xds.wire_pb2 import DiscoveryRequest
 from controlplane.xds.wire_pb2 import Node

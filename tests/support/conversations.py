@@ -2,14 +2,14 @@
 
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.conversation import Acked
-from controlplane.xds.conversation import DeltaRequest
-from controlplane.xds.conversation import Nonce
-from controlplane.xds.conversation import Output
-from controlplane.xds.conversation import Refused
-from controlplane.xds.conversation import Rejected
-from controlplane.xds.conversation import Send
-from controlplane.xds.conversation import SotwRequest
+from controlplane.xds.events import Acked
+from controlplane.xds.events import DeltaRequest
+from controlplane.xds.events import Nonce
+from controlplane.xds.events import Output
+from controlplane.xds.events import Refused
+from controlplane.xds.events import Rejected
+from controlplane.xds.events import Send
+from controlplane.xds.events import SotwRequest
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot
 

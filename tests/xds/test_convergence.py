@@ -15,13 +15,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.conversation import DeltaRequest
-from controlplane.xds.conversation import Nonce
-from controlplane.xds.conversation import Output
-from controlplane.xds.conversation import Rejected
-from controlplane.xds.conversation import Send
-from controlplane.xds.conversation import SotwRequest
 from controlplane.xds.delta import DeltaSession
+from controlplane.xds.events import DeltaRequest
+from controlplane.xds.events import Nonce
+from controlplane.xds.events import Output
+from controlplane.xds.events import Rejected
+from controlplane.xds.events import Send
+from controlplane.xds.events import SotwRequest
 from controlplane.xds.session import PUSH_ORDER
 from controlplane.xds.shared import Shared
 from controlplane.xds.snapshot import Snapshot

@@ -2,8 +2,8 @@
 
 import xxhash
 
-from controlplane.xds.conversation import Send
 from controlplane.xds.delta import DeltaSession
+from controlplane.xds.events import Send
 from controlplane.xds.payload import Variant
 from controlplane.xds.payload import delta as delta_payload
 from controlplane.xds.payload import state

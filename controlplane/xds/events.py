@@ -1,4 +1,4 @@
-"""What a client says to a session and what the session says back, as values."""
+"""The events of a stream as values: what a client asks and answers, what its session does then."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
