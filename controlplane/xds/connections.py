@@ -13,7 +13,7 @@ from enum import Enum
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.events import Output
-from controlplane.xds.payload import Variant
+from controlplane.xds.response import Variant
 from controlplane.xds.session import PUSH_ORDER
 from controlplane.xds.session import Session
 

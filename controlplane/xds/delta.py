@@ -18,10 +18,10 @@ from controlplane.xds.ledger import WILDCARD_BY_SILENCE
 from controlplane.xds.ledger import Flight
 from controlplane.xds.ledger import Ledger
 from controlplane.xds.ledger import trial_groups
-from controlplane.xds.payload import Payload
-from controlplane.xds.payload import Variant
-from controlplane.xds.payload import delta
-from controlplane.xds.payload import nothing_named
+from controlplane.xds.response import Response
+from controlplane.xds.response import Variant
+from controlplane.xds.response import delta_response
+from controlplane.xds.response import nothing_named
 from controlplane.xds.session import Session
 from controlplane.xds.shared import Names
 
@@ -110,15 +110,15 @@ class DeltaSession(Session):
         ledger.names = self._shared.same(names)
         ledger.due = ledger.due | added if ledger.due else added
 
-    def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:
+    def _answer(self, ledger: Ledger) -> tuple[Response, ...]:
         # A listener may take over the address of one that goes: in one message Envoy removes first.
         takes_over = ledger.gone and ledger.type_url is TypeUrl.LISTENER
         gone = frozenset(filter(ledger.covers, ledger.gone)) if takes_over else NO_NAMES
         given, target, scope, due = ledger.given, ledger.target, ledger.scope, ledger.due
 
-        def worked_out(form: Form) -> tuple[Payload, ...]:
+        def worked_out(form: Form) -> tuple[Response, ...]:
             put = [n for n, _ in self._shared.change(given, target).put if ledger.covers(n)]
-            return self._payloads(ledger.type_url, put, due, gone, form)
+            return self._responses(ledger.type_url, put, due, gone, form)
 
         if self._is_plain(ledger):
             question = (Variant.DELTA, ledger.type_url, given, target, scope, due, gone)
@@ -128,7 +128,7 @@ class DeltaSession(Session):
         if gone and found:
             ledger.gone.clear()
         if not found and ledger.greeting and not ledger.gone:
-            return (delta(ledger.type_url, ()),)
+            return (delta_response(ledger.type_url, ()),)
         return found
 
     def _news(self, ledger: Ledger, name: str, target: Shelf[Resource]) -> Resource | None:
@@ -137,9 +137,9 @@ class DeltaSession(Session):
         is_held = ledger.holds(name, target)
         return None if is_held and name not in ledger.due else form
 
-    def _payloads(
+    def _responses(
         self, type_url: TypeUrl, put: list[str], due: Names, gone: Names, form: Form
-    ) -> tuple[Payload, ...]:
+    ) -> tuple[Response, ...]:
         """One response, and one more for each resource that some proxy refused, or may."""
         resources, alone, unknown = list[Resource](), list[Resource](), set[str]()
         for name in {*put, *due}:
@@ -153,27 +153,27 @@ class DeltaSession(Session):
             else:
                 resources.append(resource)
         alone.sort(key=lambda resource: resource.name)
-        singles = tuple(delta(type_url, (resource,)) for resource in alone)
+        singles = tuple(delta_response(type_url, (resource,)) for resource in alone)
         if not resources and not unknown and not (gone and alone):
             return singles
-        return (delta(type_url, resources, unknown | gone), *singles)
+        return (delta_response(type_url, resources, unknown | gone), *singles)
 
-    def _removal(self, ledger: Ledger) -> Payload | None:
+    def _removal(self, ledger: Ledger) -> Response | None:
         names = frozenset(name for name in ledger.gone if ledger.covers(name))
         if not names:
             return None
         type_url, given = ledger.type_url, ledger.given
         question = (Variant.DELTA, type_url, given, given, NO_NAMES, NO_NAMES, names)
-        return self._shared.answer(question, lambda: (delta(type_url, (), names),))[0]
+        return self._shared.answer(question, lambda: (delta_response(type_url, (), names),))[0]
 
     def _suspend(self, ledger: Ledger, flight: Flight, error: str) -> None:
-        if len(flight.payload.fresh) > 1:
-            ledger.trials.extend(trial_groups(flight.payload.fresh, error))
+        if len(flight.response.fresh) > 1:
+            ledger.trials.extend(trial_groups(flight.response.fresh, error))
 
-    def _trial(self, ledger: Ledger, names: Names) -> Payload | None:
+    def _trial(self, ledger: Ledger, names: Names) -> Response | None:
         forms = [self._form(ledger, name, ledger.given) for name in sorted(names)]
         resources = [form for form in forms if form is not None]
-        return delta(ledger.type_url, resources) if resources else None
+        return delta_response(ledger.type_url, resources) if resources else None
 
 
 def _absence(type_url: TypeUrl, name: str) -> Resource | None:

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import NewType
 
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.payload import Payload
+from controlplane.xds.response import Response
 
 Nonce = NewType("Nonce", str)
 """Names one response of one stream; empty in a request that answers none."""
@@ -40,7 +40,7 @@ class Send:
 
     type_url: TypeUrl
     nonce: Nonce
-    payload: Payload
+    response: Response
 
 
 @dataclass(frozen=True, slots=True)

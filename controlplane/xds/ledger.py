@@ -11,7 +11,7 @@ from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.events import Nonce
 from controlplane.xds.events import Rejected
-from controlplane.xds.payload import Payload
+from controlplane.xds.response import Response
 from controlplane.xds.shared import Names
 from controlplane.xds.snapshot import NOTHING
 
@@ -32,7 +32,7 @@ Source: xDS protocol, "How the client specifies what resources to return".
 class Flight:
     """A response on its way."""
 
-    payload: Payload
+    response: Response
     awaited: bool
     is_trial: bool
 
@@ -155,14 +155,14 @@ class Ledger:
         held = self.held.get(name)
         return held.good if held is not None else self.acked.get(name)
 
-    def accept(self, payload: Payload) -> None:
-        """The client took ``payload``: what it holds by these names is good.
+    def accept(self, response: Response) -> None:
+        """The client took ``response``: what it holds by these names is good.
 
         A refusal ends with that, but not when the good form was only said again.
         """
-        for resource in payload.resources if self.held else ():
+        for resource in response.resources if self.held else ():
             held = self.held.get(resource.name)
-            if held is not None and resource.name in payload.fresh:
+            if held is not None and resource.name in response.fresh:
                 held.good = resource
                 wanted = self.given.get(resource.name)
                 if wanted is None or wanted.version == resource.version:

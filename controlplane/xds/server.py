@@ -38,7 +38,7 @@ from controlplane.xds.events import Send
 from controlplane.xds.events import SotwRequest
 from controlplane.xds.node import Identity
 from controlplane.xds.node import proxy_of
-from controlplane.xds.payload import Variant
+from controlplane.xds.response import Variant
 from controlplane.xds.shared import Shared
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.sotw import SotwSession

@@ -26,7 +26,7 @@ from controlplane.xds.ledger import NO_NAMES
 from controlplane.xds.ledger import TRIAL_WIDTH
 from controlplane.xds.ledger import Flight
 from controlplane.xds.ledger import Ledger
-from controlplane.xds.payload import Payload
+from controlplane.xds.response import Response
 from controlplane.xds.shared import Names
 from controlplane.xds.shared import Shared
 from controlplane.xds.snapshot import Snapshot
@@ -148,15 +148,15 @@ class Session(ABC):
     # What the variants say
 
     @abstractmethod
-    def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:
+    def _answer(self, ledger: Ledger) -> tuple[Response, ...]:
         """The responses that bring ``ledger`` to its target and answer what is due."""
 
     @abstractmethod
-    def _removal(self, ledger: Ledger) -> Payload | None:
+    def _removal(self, ledger: Ledger) -> Response | None:
         """The response that removes what is ``gone``, if there is a way to say so."""
 
     @abstractmethod
-    def _trial(self, ledger: Ledger, names: Names) -> Payload | None:
+    def _trial(self, ledger: Ledger, names: Names) -> Response | None:
         """The response that offers ``names`` again after a refusal; none if they are gone."""
 
     @abstractmethod
@@ -193,10 +193,10 @@ class Session(ABC):
 
     def _put(self, ledger: Ledger) -> Iterator[Output]:
         self._bid_farewell(ledger)
-        payloads = self._answer(ledger)
+        responses = self._answer(ledger)
         ledger.given, ledger.due, ledger.greeting = ledger.target, NO_NAMES, False
-        for payload in payloads:
-            yield self._send(ledger, payload)
+        for response in responses:
+            yield self._send(ledger, response)
 
     def _bid_farewell(self, ledger: Ledger) -> None:
         """Note what the client has in scope and the target has not; forget what came back."""
@@ -206,14 +206,14 @@ class Session(ABC):
         for name in [name for name in ledger.gone if name in ledger.target]:
             del ledger.gone[name]
 
-    def _send(self, ledger: Ledger, payload: Payload, *, is_trial: bool = False) -> Send:
+    def _send(self, ledger: Ledger, response: Response, *, is_trial: bool = False) -> Send:
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
         if ledger.type_url is TypeUrl.CLUSTER:
-            self._owe_endpoints(payload.fresh)
+            self._owe_endpoints(response.fresh)
         awaited = ledger.patient or is_trial
-        ledger.depart(nonce, Flight(payload, awaited, is_trial))
-        return Send(ledger.type_url, nonce, payload)
+        ledger.depart(nonce, Flight(response, awaited, is_trial))
+        return Send(ledger.type_url, nonce, response)
 
     def _owe_endpoints(self, clusters: Names) -> None:
         """A cluster that was sent warms until it gets endpoints; Envoy asks only for new ones."""
@@ -232,10 +232,10 @@ class Session(ABC):
                 continue
             if type_url in REFERRED_TO and (self._opening or not self._referrers_are_new()):
                 continue
-            payload = self._removal(ledger)
+            response = self._removal(ledger)
             ledger.gone.clear()
-            if payload is not None:
-                yield self._send(ledger, payload)
+            if response is not None:
+                yield self._send(ledger, response)
 
     def _referrers_are_new(self) -> bool:
         """Whether listeners and routes are all in their newest form with the client."""
@@ -257,7 +257,7 @@ class Session(ABC):
             for older in [n for n, f in ledger.flights.items() if not f.awaited]:
                 del ledger.flights[older]
         if error is None:
-            ledger.accept(flight.payload)
+            ledger.accept(flight.response)
             yield Acked(ledger.type_url, nonce)
         else:
             yield from self._refused(ledger, nonce, flight, error)
@@ -267,8 +267,8 @@ class Session(ABC):
     def _refused(
         self, ledger: Ledger, nonce: Nonce, flight: Flight, error: str
     ) -> Iterator[Output]:
-        suspects = [r for r in flight.payload.resources if r.name in flight.payload.fresh]
-        for name in flight.payload.removed:
+        suspects = [r for r in flight.response.resources if r.name in flight.response.fresh]
+        for name in flight.response.removed:
             if name not in ledger.given and suspects:
                 ledger.gone[name] = None
         if len(suspects) == 1:
@@ -280,9 +280,9 @@ class Session(ABC):
 
     def _send_trials(self, ledger: Ledger) -> Iterator[Output]:
         while ledger.trials and ledger.awaiting < self.trial_width:
-            payload = self._trial(ledger, ledger.trials.popleft())
-            if payload is not None:
-                yield self._send(ledger, payload, is_trial=True)
+            response = self._trial(ledger, ledger.trials.popleft())
+            if response is not None:
+                yield self._send(ledger, response, is_trial=True)
 
     def _form(self, ledger: Ledger, name: str, base: Shelf[Resource]) -> Resource | None:
         """The form of ``name`` for this proxy: its own secrets come before those of the mesh."""

@@ -12,8 +12,8 @@ from controlplane.base.shelf import Change
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.payload import Payload
-from controlplane.xds.payload import Variant
+from controlplane.xds.response import Response
+from controlplane.xds.response import Variant
 
 ANSWERS_LIMIT: Final = 32 << 20  # bytes of remembered responses
 CHANGES_LIMIT: Final = 4096
@@ -30,7 +30,7 @@ class Shared:
 
     def __init__(self) -> None:
         self._changes: dict[tuple[Shelf[Resource], Shelf[Resource]], Change[Resource]] = {}
-        self._answers: dict[Question, tuple[Payload, ...]] = {}
+        self._answers: dict[Question, tuple[Response, ...]] = {}
         self._endpoints: dict[tuple[Names, Shelf[Resource]], Names] = {}
         self._rejected: dict[tuple[TypeUrl, str, str], None] = {}
         self._names: WeakValueDictionary[int, Names] = WeakValueDictionary()
@@ -65,16 +65,16 @@ class Shared:
         return found
 
     def answer(
-        self, question: Question, worked_out: Callable[[], tuple[Payload, ...]]
-    ) -> tuple[Payload, ...]:
+        self, question: Question, worked_out: Callable[[], tuple[Response, ...]]
+    ) -> tuple[Response, ...]:
         """The answer to ``question``, worked out by the first session that asks it."""
         found = self._answers.get(question)
         if found is None:
             found = worked_out()
-            self._size += sum(payload.size for payload in found)
+            self._size += sum(response.size for response in found)
             if self._size > ANSWERS_LIMIT or len(self._answers) >= CHANGES_LIMIT:
                 self._answers.clear()
-                self._size = sum(payload.size for payload in found)
+                self._size = sum(response.size for response in found)
             self._answers[question] = found
         return found
 

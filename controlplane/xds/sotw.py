@@ -17,10 +17,10 @@ from controlplane.xds.ledger import WILDCARD_BY_SILENCE
 from controlplane.xds.ledger import Flight
 from controlplane.xds.ledger import Ledger
 from controlplane.xds.ledger import trial_groups
-from controlplane.xds.payload import Payload
-from controlplane.xds.payload import Variant
-from controlplane.xds.payload import nothing_named
-from controlplane.xds.payload import state
+from controlplane.xds.response import Response
+from controlplane.xds.response import Variant
+from controlplane.xds.response import nothing_named
+from controlplane.xds.response import sotw_response
 from controlplane.xds.session import Session
 from controlplane.xds.shared import Names
 from controlplane.xds.snapshot import NOTHING
@@ -83,23 +83,23 @@ class SotwSession(Session):
         if names != ledger.names:
             ledger.names = self._shared.same(names - {"*"} if "*" in names else names)
 
-    def _answer(self, ledger: Ledger) -> tuple[Payload, ...]:
+    def _answer(self, ledger: Ledger) -> tuple[Response, ...]:
         target = ledger.target
         if ledger.type_url not in WHOLE:
             ledger.gone.clear()
         if not self._is_plain(ledger) or ledger.flights:
-            found = self._payloads(ledger, target)
+            found = self._responses(ledger, target)
         else:
             gone = frozenset(ledger.gone)
             asked = ledger.due | {"*"} if ledger.greeting else ledger.due
             given, scope = ledger.given, ledger.scope
             question = (Variant.SOTW, ledger.type_url, given, target, scope, asked, gone)
-            found = self._shared.answer(question, lambda: self._payloads(ledger, target))
+            found = self._shared.answer(question, lambda: self._responses(ledger, target))
         if found and ledger.type_url is TypeUrl.LISTENER:
             ledger.gone.clear()
         return found
 
-    def _payloads(self, ledger: Ledger, target: Shelf[Resource]) -> tuple[Payload, ...]:
+    def _responses(self, ledger: Ledger, target: Shelf[Resource]) -> tuple[Response, ...]:
         change = self._shared.change(ledger.given, target)
         put = frozenset(name for name, _ in change.put if ledger.covers(name))
         fresh = (put | ledger.due) - {n for n in ledger.held if ledger.holds(n, target)}
@@ -111,7 +111,7 @@ class SotwSession(Session):
             suspect = fresh | self._unanswered(ledger)
             return (self._whole(ledger, target, suspect, kept),)
         resources = self._forms(ledger, fresh | ledger.due, target)
-        return (state(ledger.type_url, resources, fresh),) if resources else ()
+        return (sotw_response(ledger.type_url, resources, fresh),) if resources else ()
 
     def _whole(
         self,
@@ -119,15 +119,15 @@ class SotwSession(Session):
         target: Shelf[Resource],
         fresh: Names,
         kept: Mapping[str, Resource | None],
-    ) -> Payload:
+    ) -> Response:
         names = ledger.names.union(target) if ledger.wildcard else ledger.names
         forms = [self._form(ledger, name, target) for name in names]
         forms += [ledger.form(name, form) for name, form in kept.items() if ledger.covers(name)]
-        return state(ledger.type_url, [form for form in forms if form is not None], fresh)
+        return sotw_response(ledger.type_url, [form for form in forms if form is not None], fresh)
 
     def _unanswered(self, ledger: Ledger) -> Names:
         """What is repeated and was never acknowledged is as suspect as what is new."""
-        return frozenset(name for f in ledger.flights.values() for name in f.payload.fresh)
+        return frozenset(name for f in ledger.flights.values() for name in f.response.fresh)
 
     def _forms(self, ledger: Ledger, names: Names, target: Shelf[Resource]) -> list[Resource]:
         """Known names as they are, unknown ones as empty resources where the type has such."""
@@ -137,7 +137,7 @@ class SotwSession(Session):
         )
         return [form for form in forms if form is not None]
 
-    def _removal(self, ledger: Ledger) -> Payload | None:
+    def _removal(self, ledger: Ledger) -> Response | None:
         """Whole types are said again without what is gone; in the others nobody refers to it."""
         if ledger.type_url not in WHOLE or not any(map(ledger.covers, ledger.gone)):
             return None
@@ -149,16 +149,16 @@ class SotwSession(Session):
         A whole type is said once more in the end, as Envoy may have applied any part of what it
         refused, and is left alone when it refuses what it had taken before.
         """
-        suspects = flight.payload.fresh
+        suspects = flight.response.fresh
         if len(suspects) > 1:
             if ledger.type_url in WHOLE:
                 suspects |= self._unanswered(ledger)
             ledger.suspended |= {name: ledger.good(name) for name in sorted(suspects)}
             ledger.trials.extendleft(reversed(trial_groups(suspects, error)))
-        elif ledger.type_url in WHOLE and flight.payload.fresh and not ledger.trials:
+        elif ledger.type_url in WHOLE and flight.response.fresh and not ledger.trials:
             ledger.trials.append(NO_NAMES)
 
-    def _trial(self, ledger: Ledger, names: Names) -> Payload | None:
+    def _trial(self, ledger: Ledger, names: Names) -> Response | None:
         if ledger.type_url is TypeUrl.CLUSTER:
             # Envoy may have applied some of what it refused: what goes back warms again.
             self._owe_endpoints(frozenset((*ledger.suspended, *ledger.held)))
@@ -168,4 +168,4 @@ class SotwSession(Session):
             suspects = (names | self._unanswered(ledger)).difference(ledger.suspended)
             return self._whole(ledger, ledger.given, suspects, ledger.gone)
         forms = self._forms(ledger, names, ledger.given)
-        return state(ledger.type_url, forms, names) if forms else None
+        return sotw_response(ledger.type_url, forms, names) if forms else None

@@ -1,7 +1,7 @@
 """One gRPC stream around one session: reads requests, writes responses, one at a time.
 
 A client that does not read blocks only the writing of its own stream; what piles up behind is one
-shared payload for each type. It is closed when a write takes longer than ``WRITE_DEADLINE``.
+shared response for each type. It is closed when a write takes longer than ``WRITE_DEADLINE``.
 """
 
 import asyncio
@@ -97,7 +97,7 @@ class Stream:
                 while self._outbox:
                     send = self._outbox.popleft()
                     self._writing = time.monotonic()
-                    message = send.payload.message(send.nonce)
+                    message = send.response.message(send.nonce)
                     await self._channel.write(message)
                     self._writing = None
                     self._traffic.sent(send.type_url, len(message))

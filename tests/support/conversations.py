@@ -70,12 +70,12 @@ def said(outputs: tuple[Output, ...]) -> list[str]:
 def _line(output: Output) -> str:
     short = next(s for s, name in TYPES.items() if name == output.type_url.name)
     match output:
-        case Send(nonce=nonce, payload=payload):
+        case Send(nonce=nonce, response=response):
             put = [
                 f"+{r.name}{r.version if len(r.version) == 1 else '(empty)'}"
-                for r in payload.resources
+                for r in response.resources
             ]
-            return " ".join((nonce, short, *put, *(f"-{name}" for name in payload.removed)))
+            return " ".join((nonce, short, *put, *(f"-{name}" for name in response.removed)))
         case Acked(nonce=nonce):
             return f"ack {nonce} {short}"
         case Rejected(name=name, version=version, error=error):

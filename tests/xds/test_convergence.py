@@ -67,21 +67,21 @@ class Client:
         raise NotImplementedError
 
     def hear(self, send: Send) -> None:
-        kind, payload = send.type_url, send.payload
+        kind, response = send.type_url, send.response
         self.nonces[kind] = send.nonce
         error = None
-        if any(r.version == REFUSED and self.is_news(kind, r.name) for r in payload.resources):
+        if any(r.version == REFUSED and self.is_news(kind, r.name) for r in response.resources):
             error = "one of these is bad"
         before = dict(self.have[kind])
-        for resource in payload.resources:
+        for resource in response.resources:
             if error is None or (self.partial and resource.version != REFUSED):
                 self.have[kind][resource.name] = resource.version
         self.drop(send, error)
         if kind is CLUSTER:
             self.warm(before)
         if kind is ENDPOINT:
-            self.warming -= {resource.name for resource in payload.resources}
-            self.warming -= set(payload.removed)
+            self.warming -= {resource.name for resource in response.resources}
+            self.warming -= set(response.removed)
         self.answer(kind, send.nonce, error)
 
     def is_news(self, kind: TypeUrl, name: str) -> bool:
@@ -152,7 +152,7 @@ class DeltaClient(Client):
 
     def drop(self, send: Send, error: str | None) -> None:
         if error is None or self.partial:
-            for name in send.payload.removed:
+            for name in send.response.removed:
                 self.have[send.type_url][name] = ABSENT
 
     def change(self, kind: TypeUrl, added: set[str], dropped: set[str]) -> None:
@@ -176,7 +176,7 @@ class SotwClient(Client):
     def drop(self, send: Send, error: str | None) -> None:
         """What a whole type leaves out is gone."""
         kind = send.type_url
-        names = {resource.name for resource in send.payload.resources}
+        names = {resource.name for resource in send.response.resources}
         if kind in (CLUSTER, LISTENER) and (error is None or self.partial):
             self.have[kind] = {n: v for n, v in self.have[kind].items() if n in names}
 

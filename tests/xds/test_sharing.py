@@ -4,9 +4,9 @@ import xxhash
 
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import Send
-from controlplane.xds.payload import Variant
-from controlplane.xds.payload import delta as delta_payload
-from controlplane.xds.payload import state
+from controlplane.xds.response import Variant
+from controlplane.xds.response import delta_response
+from controlplane.xds.response import sotw_response
 from controlplane.xds.shared import Shared
 from controlplane.xds.sotw import SotwSession
 from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse
@@ -26,7 +26,7 @@ def test_alike_sessions_send_the_same_bytes_object() -> None:
 
     for request in (delta("CDS"), delta("EDS", "a b")):
         sent = [session.receive(request)[0] for session in sessions]
-        bodies = [s.payload.message(s.nonce) for s in sent if isinstance(s, Send)]
+        bodies = [s.response.message(s.nonce) for s in sent if isinstance(s, Send)]
         assert len(bodies) == 3
         assert all(body is bodies[0] for body in bodies)
 
@@ -40,7 +40,7 @@ def test_alike_sessions_share_the_answer_to_a_change() -> None:
 
     sent = [session.update(second)[0] for session in sessions]
 
-    assert len({id(s.payload) for s in sent if isinstance(s, Send)}) == 1
+    assert len({id(s.response) for s in sent if isinstance(s, Send)}) == 1
 
 
 def test_equal_subscriptions_are_one_object_for_as_long_as_they_last() -> None:
@@ -59,22 +59,22 @@ def test_other_subscriptions_get_other_answers() -> None:
 
     assert isinstance(one, Send)
     assert isinstance(other, Send)
-    assert one.payload.fresh == {"a"}
-    assert other.payload.fresh == {"b"}
+    assert one.response.fresh == {"a"}
+    assert other.response.fresh == {"b"}
 
 
 def test_a_delta_response_has_its_parts_in_the_order_of_names() -> None:
-    payload = delta_payload(CDS, [form("b1"), form("a1")], ["d", "c"])
+    response = delta_response(CDS, [form("b1"), form("a1")], ["d", "c"])
 
-    read = DeltaDiscoveryResponse.FromString(payload.message("7"))
+    read = DeltaDiscoveryResponse.FromString(response.message("7"))
 
-    assert [r.name for r in payload.resources] == ["a", "b"]
+    assert [r.name for r in response.resources] == ["a", "b"]
     assert (read.type_url, read.nonce, list(read.removed_resources)) == (CDS.value, "7", ["c", "d"])
 
 
 def test_the_version_of_a_state_is_that_of_its_content() -> None:
-    one, same = (state(CDS, [form("a1"), form("b2")], frozenset()) for _ in range(2))
-    other = state(CDS, [form("a1"), form("b3")], frozenset())
+    one, same = (sotw_response(CDS, [form("a1"), form("b2")], frozenset()) for _ in range(2))
+    other = sotw_response(CDS, [form("a1"), form("b3")], frozenset())
 
     versions = [
         DiscoveryResponse.FromString(p.message("1")).version_info for p in (one, same, other)

@@ -13,7 +13,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.xds.connections import Connection
 from controlplane.xds.delta import DeltaSession
-from controlplane.xds.payload import Variant
+from controlplane.xds.response import Variant
 from controlplane.xds.shared import Shared
 from controlplane.xds.stream import ClientIsDeaf
 from controlplane.xds.stream import Stream

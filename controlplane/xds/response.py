@@ -29,7 +29,7 @@ class Variant(Enum):
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Payload:
+class Response:
     """What one response says. Immutable but for the memory of its last serialization.
 
     ``fresh`` are the names whose form is new to the client: the suspects when it refuses the
@@ -67,10 +67,12 @@ class Payload:
         return b"".join((first.SerializeToString(), *fragments, last.SerializeToString()))
 
 
-def delta(type_url: TypeUrl, put: Iterable[Resource], removed: Iterable[str] = ()) -> Payload:
+def delta_response(
+    type_url: TypeUrl, put: Iterable[Resource], removed: Iterable[str] = ()
+) -> Response:
     """A delta response, both parts in the order of the names."""
     resources = tuple(sorted(put, key=_name))
-    return Payload(
+    return Response(
         variant=Variant.DELTA,
         type_url=type_url,
         resources=resources,
@@ -79,9 +81,11 @@ def delta(type_url: TypeUrl, put: Iterable[Resource], removed: Iterable[str] = (
     )
 
 
-def state(type_url: TypeUrl, resources: Iterable[Resource], fresh: frozenset[str]) -> Payload:
+def sotw_response(
+    type_url: TypeUrl, resources: Iterable[Resource], fresh: frozenset[str]
+) -> Response:
     """A state-of-the-world response in the order of the names."""
-    return Payload(
+    return Response(
         variant=Variant.SOTW,
         type_url=type_url,
         resources=tuple(sorted(resources, key=_name)),
