@@ -22,8 +22,8 @@ from controlplane.xds.response import Response
 from controlplane.xds.response import Variant
 from controlplane.xds.response import delta_response
 from controlplane.xds.response import nothing_named
+from controlplane.xds.response_cache import Names
 from controlplane.xds.session import Session
-from controlplane.xds.shared import Names
 
 EVERYTHING = frozenset({"*"})
 Form = Callable[[str], Resource | None]
@@ -53,7 +53,7 @@ class DeltaSession(Session):
         asks_all = bool(EVERYTHING & request.subscribe - request.unsubscribe)
         ledger.wildcard = (silent or asks_all) and ledger.type_url is not TypeUrl.SECRET
         explicit = _without(request.subscribe, request.unsubscribe | EVERYTHING)
-        ledger.names = self._shared.same(explicit)
+        ledger.names = self._cache.same(explicit)
         ledger.greeting = ledger.wildcard
         if self._is_warming(ledger) or not request.initial:
             # Given nothing: a wildcard gets the difference from that, which all new proxies share.
@@ -107,7 +107,7 @@ class DeltaSession(Session):
                 ledger.gone.pop(name, None)
         added = _without(added, dropped | EVERYTHING)
         names = _without(ledger.names | added if ledger.names else added, dropped)
-        ledger.names = self._shared.same(names)
+        ledger.names = self._cache.same(names)
         ledger.due = ledger.due | added if ledger.due else added
 
     def _answer(self, ledger: Ledger) -> tuple[Response, ...]:
@@ -117,12 +117,12 @@ class DeltaSession(Session):
         given, target, scope, due = ledger.given, ledger.target, ledger.scope, ledger.due
 
         def worked_out(form: Form) -> tuple[Response, ...]:
-            put = [n for n, _ in self._shared.change(given, target).put if ledger.covers(n)]
+            put = [n for n, _ in self._cache.change(given, target).put if ledger.covers(n)]
             return self._responses(ledger.type_url, put, due, gone, form)
 
         if self._is_plain(ledger):
             question = (Variant.DELTA, ledger.type_url, given, target, scope, due, gone)
-            found = self._shared.answer(question, lambda: worked_out(target.get))
+            found = self._cache.answer(question, lambda: worked_out(target.get))
         else:
             found = worked_out(lambda name: self._news(ledger, name, target))
         if gone and found:
@@ -146,7 +146,7 @@ class DeltaSession(Session):
             resource = form(name) or (_absence(type_url, name) if name in due else None)
             if resource is None:
                 unknown.update({name} & due)
-            elif self._shared.is_rejected(type_url, resource) or files_of(name) is not None:
+            elif self._cache.is_rejected(type_url, resource) or files_of(name) is not None:
                 # Envoy opens the files of a secret when it comes; refused and sent again, it is
                 # taken unread (its hash is known), so the culprit could not be found by trial.
                 alone.append(resource)
@@ -164,7 +164,7 @@ class DeltaSession(Session):
             return None
         type_url, given = ledger.type_url, ledger.given
         question = (Variant.DELTA, type_url, given, given, NO_NAMES, NO_NAMES, names)
-        return self._shared.answer(question, lambda: (delta_response(type_url, (), names),))[0]
+        return self._cache.answer(question, lambda: (delta_response(type_url, (), names),))[0]
 
     def _suspend(self, ledger: Ledger, flight: Flight, error: str) -> None:
         if len(flight.response.fresh) > 1:

@@ -12,7 +12,7 @@ from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.events import Nonce
 from controlplane.xds.events import Rejected
 from controlplane.xds.response import Response
-from controlplane.xds.shared import Names
+from controlplane.xds.response_cache import Names
 from controlplane.xds.snapshot import NOTHING
 
 NO_NONCE: Final = Nonce("")

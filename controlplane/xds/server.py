@@ -39,7 +39,7 @@ from controlplane.xds.events import SotwRequest
 from controlplane.xds.node import Identity
 from controlplane.xds.node import proxy_of
 from controlplane.xds.response import Variant
-from controlplane.xds.shared import Shared
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.sotw import SotwSession
 from controlplane.xds.stream import Stream
@@ -125,7 +125,7 @@ class XdsServer:
         self._authenticate = authenticate
         self._own_secrets = own_secrets
         self._clock = clock
-        self._shared = Shared()
+        self._cache = ResponseCache()
         self._requests = Requests()
         self._closings = Closings()
         self._streams: dict[Stream, Identity | None] = {}
@@ -171,7 +171,7 @@ class XdsServer:
 
     def publish(self, revision: int) -> None:
         """Bring every connected proxy to what the engine now says, which is ``revision``."""
-        self._shared.forget()
+        self._cache.forget()
         self.connections.published(revision)
         for stream in tuple(self._streams):
             with _contained(stream):
@@ -257,7 +257,7 @@ class XdsServer:
             peer=peer,
             variant=variant,
             connected=self._clock(),
-            session=kind(self._shared, snapshot, own),
+            session=kind(self._cache, snapshot, own),
         )
 
     def _identity(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Identity | None:

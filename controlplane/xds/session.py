@@ -27,8 +27,8 @@ from controlplane.xds.ledger import TRIAL_WIDTH
 from controlplane.xds.ledger import Flight
 from controlplane.xds.ledger import Ledger
 from controlplane.xds.response import Response
-from controlplane.xds.shared import Names
-from controlplane.xds.shared import Shared
+from controlplane.xds.response_cache import Names
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
 
 PUSH_ORDER: Final = (
@@ -65,9 +65,9 @@ class Session(ABC):
     trial_width: int = TRIAL_WIDTH
 
     def __init__(
-        self, shared: Shared, snapshot: Snapshot, own: Mapping[str, Resource] = NO_SECRETS
+        self, cache: ResponseCache, snapshot: Snapshot, own: Mapping[str, Resource] = NO_SECRETS
     ) -> None:
-        self._shared = shared
+        self._cache = cache
         self._snapshot = snapshot
         self._own = own
         self._opening = True
@@ -188,7 +188,7 @@ class Session(ABC):
         """Whether ``ledger`` has more to send than removals."""
         if ledger.due:
             return True
-        put = self._shared.change(ledger.given, ledger.target).put
+        put = self._cache.change(ledger.given, ledger.target).put
         return any(ledger.covers(name) for name, _ in put)
 
     def _put(self, ledger: Ledger) -> Iterator[Output]:
@@ -200,7 +200,7 @@ class Session(ABC):
 
     def _bid_farewell(self, ledger: Ledger) -> None:
         """Note what the client has in scope and the target has not; forget what came back."""
-        for name in self._shared.change(ledger.given, ledger.target).removed:
+        for name in self._cache.change(ledger.given, ledger.target).removed:
             if ledger.covers(name):
                 ledger.leave(name, self._form(ledger, name, ledger.given))
         for name in [name for name in ledger.gone if name in ledger.target]:
@@ -218,7 +218,7 @@ class Session(ABC):
     def _owe_endpoints(self, clusters: Names) -> None:
         """A cluster that was sent warms until it gets endpoints; Envoy asks only for new ones."""
         ledger = self._ledgers[TypeUrl.ENDPOINT]
-        names = self._shared.endpoints(clusters, ledger.target)
+        names = self._cache.endpoints(clusters, ledger.target)
         if ledger.asked:
             ledger.due = names if not ledger.due else ledger.due | names
         else:
@@ -272,7 +272,7 @@ class Session(ABC):
             if name not in ledger.given and suspects:
                 ledger.gone[name] = None
         if len(suspects) == 1:
-            self._shared.reject(ledger.type_url, suspects[0].name, suspects[0].version)
+            self._cache.reject(ledger.type_url, suspects[0].name, suspects[0].version)
             yield ledger.refuse(suspects[0], error)
         else:
             yield Refused(ledger.type_url, nonce, error)

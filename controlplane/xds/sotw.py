@@ -21,8 +21,8 @@ from controlplane.xds.response import Response
 from controlplane.xds.response import Variant
 from controlplane.xds.response import nothing_named
 from controlplane.xds.response import sotw_response
+from controlplane.xds.response_cache import Names
 from controlplane.xds.session import Session
-from controlplane.xds.shared import Names
 from controlplane.xds.snapshot import NOTHING
 
 WHOLE = WILDCARD_BY_SILENCE
@@ -81,7 +81,7 @@ class SotwSession(Session):
             ledger.wildcard = False
         ledger.named |= bool(names)
         if names != ledger.names:
-            ledger.names = self._shared.same(names - {"*"} if "*" in names else names)
+            ledger.names = self._cache.same(names - {"*"} if "*" in names else names)
 
     def _answer(self, ledger: Ledger) -> tuple[Response, ...]:
         target = ledger.target
@@ -94,13 +94,13 @@ class SotwSession(Session):
             asked = ledger.due | {"*"} if ledger.greeting else ledger.due
             given, scope = ledger.given, ledger.scope
             question = (Variant.SOTW, ledger.type_url, given, target, scope, asked, gone)
-            found = self._shared.answer(question, lambda: self._responses(ledger, target))
+            found = self._cache.answer(question, lambda: self._responses(ledger, target))
         if found and ledger.type_url is TypeUrl.LISTENER:
             ledger.gone.clear()
         return found
 
     def _responses(self, ledger: Ledger, target: Shelf[Resource]) -> tuple[Response, ...]:
-        change = self._shared.change(ledger.given, target)
+        change = self._cache.change(ledger.given, target)
         put = frozenset(name for name, _ in change.put if ledger.covers(name))
         fresh = (put | ledger.due) - {n for n in ledger.held if ledger.holds(n, target)}
         if ledger.type_url in WHOLE:

@@ -22,8 +22,8 @@ from controlplane.xds.events import Output
 from controlplane.xds.events import Rejected
 from controlplane.xds.events import Send
 from controlplane.xds.events import SotwRequest
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.session import PUSH_ORDER
-from controlplane.xds.shared import Shared
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot
 from controlplane.xds.sotw import SotwSession
@@ -193,13 +193,13 @@ class Talk:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.shared = Shared()
+        self.cache = ResponseCache()
         self.snapshot = snapshot(0, {})
         self.connect()
 
     def connect(self) -> None:
         kind = DeltaSession if isinstance(self.client, DeltaClient) else SotwSession
-        self.session: DeltaSession | SotwSession = kind(self.shared, self.snapshot)
+        self.session: DeltaSession | SotwSession = kind(self.cache, self.snapshot)
         self.sent: deque[Send] = deque()
         self.rejected: list[Rejected] = []
         self.client.connect()
@@ -225,7 +225,7 @@ class Talk:
         match step:
             case ("world", *words):
                 self.snapshot = _snapshot(words)
-                self.shared.forget()
+                self.cache.forget()
                 self.take(self.session.update(self.snapshot))
             case ("server",):
                 self.server_hears()

@@ -1,7 +1,7 @@
 """Conversations with a delta session, without I/O, written as in ``said``."""
 
 from controlplane.xds.delta import DeltaSession
-from controlplane.xds.shared import Shared
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
 from tests.support.conversations import delta
 from tests.support.conversations import form
@@ -14,7 +14,7 @@ SHOP = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
 
 def fresh(snapshot: Snapshot) -> DeltaSession:
     """A session of a client that has had the time to ask for everything."""
-    session = DeltaSession(Shared(), snapshot)
+    session = DeltaSession(ResponseCache(), snapshot)
     session.arrived()
     return session
 
@@ -249,7 +249,7 @@ def test_a_reconnected_client_that_is_current_gets_one_empty_response_per_wildca
 
 
 def test_a_reconnected_client_is_told_what_is_gone_once_it_had_time_to_ask_for_routes() -> None:
-    session = DeltaSession(Shared(), SHOP)
+    session = DeltaSession(ResponseCache(), SHOP)
 
     first = said(session.receive(delta("CDS", held="a1 b1 old1")))
     routes = said(session.receive(delta("RDS", "r", held="r0")))
@@ -318,13 +318,13 @@ def test_an_overdue_type_waits_again_once_it_has_caught_up() -> None:
 
 def test_an_own_secret_comes_before_the_one_of_the_mesh() -> None:
     own = {"default": form("default1")}
-    session = DeltaSession(Shared(), world(1, SDS="default9 site1"), own)
+    session = DeltaSession(ResponseCache(), world(1, SDS="default9 site1"), own)
 
     assert said(session.receive(delta("SDS", "default site"))) == ["1 SDS +default1 +site1"]
 
 
 def test_a_replaced_own_secret_is_sent_to_whom_it_was_subscribed_by() -> None:
-    session = DeltaSession(Shared(), world(1), {"default": form("default1")})
+    session = DeltaSession(ResponseCache(), world(1), {"default": form("default1")})
     session.receive(delta("SDS", "default"))
     session.receive(delta("SDS", nonce="1"))
     renewed = {"default": form("default2"), "ROOTCA": form("ROOTCA2")}

@@ -1,7 +1,7 @@
 """What becomes of a resource that a client refuses (NACK), in both variants."""
 
 from controlplane.xds.delta import DeltaSession
-from controlplane.xds.shared import Shared
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.sotw import SotwSession
 from tests.support.conversations import delta
 from tests.support.conversations import said
@@ -12,9 +12,9 @@ from tests.support.conversations import world
 LDS = type_url("LDS")
 
 
-def talking(text: str, shared: Shared | None = None) -> DeltaSession:
+def talking(text: str, cache: ResponseCache | None = None) -> DeltaSession:
     """A session whose client has acknowledged these listeners."""
-    session = DeltaSession(shared or Shared(), world(1, LDS=text))
+    session = DeltaSession(cache or ResponseCache(), world(1, LDS=text))
     session.arrived()
     session.receive(delta("LDS"))
     session.receive(delta("LDS", nonce="1"))
@@ -103,7 +103,7 @@ def test_a_refused_version_that_comes_back_is_reported_without_being_sent() -> N
 
 
 def test_a_held_resource_is_answered_in_its_good_form() -> None:
-    session = DeltaSession(Shared(), world(1, EDS="a1"))
+    session = DeltaSession(ResponseCache(), world(1, EDS="a1"))
     session.receive(delta("EDS", "a"))
     session.receive(delta("EDS", nonce="1"))
     session.update(world(2, EDS="a2"))
@@ -115,7 +115,7 @@ def test_a_held_resource_is_answered_in_its_good_form() -> None:
 
 
 def test_a_resource_that_never_had_a_good_form_is_absent() -> None:
-    session = DeltaSession(Shared(), world(1, EDS="a1"))
+    session = DeltaSession(ResponseCache(), world(1, EDS="a1"))
     session.receive(delta("EDS", "a"))
     session.receive(delta("EDS", nonce="1", error="malformed IP address"))
 
@@ -141,13 +141,13 @@ def test_a_removal_in_a_refused_response_is_said_again_alone() -> None:
 
 
 def test_what_one_proxy_refused_is_sent_to_the_next_in_a_message_of_its_own() -> None:
-    shared = Shared()
+    cache = ResponseCache()
     snapshot = world(2, LDS="a2 b1")
-    first = talking("a1 b1", shared)
+    first = talking("a1 b1", cache)
     first.update(snapshot)
     first.receive(delta("LDS", nonce="2", error="bad"))
 
-    next_one = DeltaSession(shared, snapshot)
+    next_one = DeltaSession(cache, snapshot)
 
     assert said(next_one.receive(delta("LDS"))) == ["1 LDS +b1", "2 LDS +a2"]
 
@@ -166,7 +166,7 @@ def test_a_new_change_waits_until_the_culprit_is_found() -> None:
 
 
 def test_clusters_offered_again_are_followed_by_their_endpoints() -> None:
-    session = DeltaSession(Shared(), world(1, CDS="a1 b1", EDS="a1 b1"))
+    session = DeltaSession(ResponseCache(), world(1, CDS="a1 b1", EDS="a1 b1"))
     session.arrived()
     session.receive(delta("CDS"))
     session.receive(delta("EDS", "a b"))
@@ -178,7 +178,7 @@ def test_clusters_offered_again_are_followed_by_their_endpoints() -> None:
 
 
 def test_state_of_the_world_goes_back_to_what_was_good_and_offers_one_by_one() -> None:
-    session = SotwSession(Shared(), world(1, LDS="a1 b1"))
+    session = SotwSession(ResponseCache(), world(1, LDS="a1 b1"))
     session.receive(sotw("LDS"))
     session.receive(sotw("LDS", nonce="1"))
     session.update(world(2, LDS="a2 b2"))
@@ -194,7 +194,7 @@ def test_state_of_the_world_goes_back_to_what_was_good_and_offers_one_by_one() -
 
 
 def test_state_of_the_world_is_said_again_with_the_culprit_held() -> None:
-    session = SotwSession(Shared(), world(1, LDS="a1 b1"))
+    session = SotwSession(ResponseCache(), world(1, LDS="a1 b1"))
     session.receive(sotw("LDS"))
     session.receive(sotw("LDS", nonce="1"))
     session.update(world(2, LDS="a2"))
@@ -208,7 +208,7 @@ def test_state_of_the_world_is_said_again_with_the_culprit_held() -> None:
 
 
 def test_state_of_the_world_offers_routes_alone() -> None:
-    session = SotwSession(Shared(), world(1, RDS="r1 s1"))
+    session = SotwSession(ResponseCache(), world(1, RDS="r1 s1"))
     session.receive(sotw("RDS", "r s"))
 
     lines = said(session.receive(sotw("RDS", "r s", nonce="1", error="no")))
@@ -219,7 +219,7 @@ def test_state_of_the_world_offers_routes_alone() -> None:
 
 def test_a_secret_that_names_files_goes_alone_for_envoy_takes_it_unread_the_second_time() -> None:
     files = "file-cert:/c~/k"
-    session = DeltaSession(Shared(), world(1, SDS=f"a1 b1 {files}1"))
+    session = DeltaSession(ResponseCache(), world(1, SDS=f"a1 b1 {files}1"))
     session.arrived()
 
     answers = said(session.receive(delta("SDS", f"a b {files}")))
@@ -248,7 +248,7 @@ def test_a_listener_whose_port_is_taken_is_offered_again_until_it_is_free() -> N
 
 
 def test_the_state_of_the_world_says_the_taken_port_again_with_all_the_others() -> None:
-    session = SotwSession(Shared(), world(1, LDS="a1 b1"))
+    session = SotwSession(ResponseCache(), world(1, LDS="a1 b1"))
     session.arrived()
     session.receive(sotw("LDS"))
     for nonce, error in (("1", TAKEN), ("2", TAKEN), ("3", None)):

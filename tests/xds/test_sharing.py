@@ -7,7 +7,7 @@ from controlplane.xds.events import Send
 from controlplane.xds.response import Variant
 from controlplane.xds.response import delta_response
 from controlplane.xds.response import sotw_response
-from controlplane.xds.shared import Shared
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.sotw import SotwSession
 from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse
 from controlplane.xds.wire_pb2 import DiscoveryResponse
@@ -21,8 +21,8 @@ CDS = type_url("CDS")
 
 
 def test_alike_sessions_send_the_same_bytes_object() -> None:
-    shared, snapshot = Shared(), world(1, CDS="a1", EDS="a1")
-    sessions = [DeltaSession(shared, snapshot) for _ in range(3)]
+    cache, snapshot = ResponseCache(), world(1, CDS="a1", EDS="a1")
+    sessions = [DeltaSession(cache, snapshot) for _ in range(3)]
 
     for request in (delta("CDS"), delta("EDS", "a b")):
         sent = [session.receive(request)[0] for session in sessions]
@@ -32,8 +32,8 @@ def test_alike_sessions_send_the_same_bytes_object() -> None:
 
 
 def test_alike_sessions_share_the_answer_to_a_change() -> None:
-    shared, first, second = Shared(), world(1, CDS="a1"), world(2, CDS="a2")
-    sessions = [SotwSession(shared, first) for _ in range(3)]
+    cache, first, second = ResponseCache(), world(1, CDS="a1"), world(2, CDS="a2")
+    sessions = [SotwSession(cache, first) for _ in range(3)]
     for session in sessions:
         session.receive(sotw("CDS"))
         session.receive(sotw("CDS", nonce="1"))
@@ -44,18 +44,18 @@ def test_alike_sessions_share_the_answer_to_a_change() -> None:
 
 
 def test_equal_subscriptions_are_one_object_for_as_long_as_they_last() -> None:
-    shared = Shared()
-    one = shared.same(frozenset({"a", "b"}))
+    cache = ResponseCache()
+    one = cache.same(frozenset({"a", "b"}))
 
-    assert shared.same(frozenset({"b", "a"})) is one
-    assert shared.same(frozenset({"a"})) is not one
+    assert cache.same(frozenset({"b", "a"})) is one
+    assert cache.same(frozenset({"a"})) is not one
 
 
 def test_other_subscriptions_get_other_answers() -> None:
-    shared, snapshot = Shared(), world(1, EDS="a1 b1")
+    cache, snapshot = ResponseCache(), world(1, EDS="a1 b1")
 
-    one = DeltaSession(shared, snapshot).receive(delta("EDS", "a"))[0]
-    other = DeltaSession(shared, snapshot).receive(delta("EDS", "b"))[0]
+    one = DeltaSession(cache, snapshot).receive(delta("EDS", "a"))[0]
+    other = DeltaSession(cache, snapshot).receive(delta("EDS", "b"))[0]
 
     assert isinstance(one, Send)
     assert isinstance(other, Send)

@@ -1,6 +1,6 @@
 """Conversations with a state-of-the-world session, without I/O."""
 
-from controlplane.xds.shared import Shared
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.sotw import SotwSession
 from tests.support.conversations import said
@@ -11,7 +11,7 @@ SHOP = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
 
 
 def fresh(snapshot: Snapshot) -> SotwSession:
-    session = SotwSession(Shared(), snapshot)
+    session = SotwSession(ResponseCache(), snapshot)
     session.arrived()
     return session
 

@@ -14,7 +14,7 @@ from controlplane.model.proxy import Role
 from controlplane.xds.connections import Connection
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response import Variant
-from controlplane.xds.shared import Shared
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.stream import ClientIsDeaf
 from controlplane.xds.stream import Stream
 from controlplane.xds.stream import Uncounted
@@ -41,7 +41,7 @@ class Pipe:
 
 @asynccontextmanager
 async def writing(deadline: float) -> AsyncIterator[tuple[Stream, Pipe, "asyncio.Task[None]"]]:
-    session = DeltaSession(Shared(), world(1, CDS="a1", LDS="l1"))
+    session = DeltaSession(ResponseCache(), world(1, CDS="a1", LDS="l1"))
     proxy = Proxy(
         name="p", role=Role.GATEWAY, namespace=Namespace("shop"), service_account="default"
     )

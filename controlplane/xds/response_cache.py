@@ -25,7 +25,7 @@ Question = tuple[Variant, TypeUrl, Shelf[Resource], Shelf[Resource], Names | Non
 the names that must be answered, and the names it still holds that are gone."""
 
 
-class Shared:
+class ResponseCache:
     """The common memory of sessions. It forgets when a new revision makes most of it useless."""
 
     def __init__(self) -> None:
