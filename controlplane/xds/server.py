@@ -25,7 +25,6 @@ from controlplane.base.errors import ListenFailed
 from controlplane.base.errors import TokenRefused
 from controlplane.envoy.resource import Resource
 from controlplane.model.proxy import Proxy
-from controlplane.xds.closings import Closings
 from controlplane.xds.connections import Connection
 from controlplane.xds.connections import Connections
 from controlplane.xds.delta import DeltaSession
@@ -36,6 +35,7 @@ from controlplane.xds.events import Refused
 from controlplane.xds.events import Rejected
 from controlplane.xds.events import Send
 from controlplane.xds.events import SotwRequest
+from controlplane.xds.log_throttle import LogThrottle
 from controlplane.xds.node import Identity
 from controlplane.xds.node import proxy_of
 from controlplane.xds.response import Variant
@@ -127,7 +127,7 @@ class XdsServer:
         self._clock = clock
         self._cache = ResponseCache()
         self._requests = Requests()
-        self._closings = Closings()
+        self._log_throttle = LogThrottle()
         self._streams: dict[Stream, Identity | None] = {}
         self._server: grpc.aio.Server | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -201,7 +201,7 @@ class XdsServer:
             await self._converse(variant, context)
         except* StreamFault as faults:
             fault = _first(faults)
-            if self._closings.are_news(context.peer(), fault.text, self._clock()):
+            if self._log_throttle.is_due(context.peer(), fault.text, self._clock()):
                 log.warning("stream_closed", peer=context.peer(), reason=fault.text)
         except* Exception:
             fault = StreamFault(grpc.StatusCode.INTERNAL, "the control plane failed on this stream")
