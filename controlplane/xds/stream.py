@@ -22,7 +22,7 @@ from controlplane.xds.wire import StreamFault
 WRITE_DEADLINE: Final = 10.0  # seconds
 
 
-class ClientIsDeaf(StreamFault):
+class SlowClient(StreamFault):
     """A response could not be written in time."""
 
     def __init__(self, deadline: float) -> None:
@@ -88,7 +88,7 @@ class Stream:
             heard(body)
 
     async def write(self) -> None:
-        """Write what is queued, for ever; raises ``ClientIsDeaf`` once it was ``expire``d."""
+        """Write what is queued, for ever; raises ``SlowClient`` once it was ``expire``d."""
         self._writer = asyncio.current_task()
         try:
             while True:
@@ -104,7 +104,7 @@ class Stream:
         except asyncio.CancelledError:
             if not self._expired:
                 raise
-            raise ClientIsDeaf(self._deadline) from None
+            raise SlowClient(self._deadline) from None
 
     def expire(self) -> None:
         """End the stream if its client does not read; a look from time to time is cheap."""

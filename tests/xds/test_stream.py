@@ -15,7 +15,7 @@ from controlplane.xds.connections import Connection
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.stream import ClientIsDeaf
+from controlplane.xds.stream import SlowClient
 from controlplane.xds.stream import Stream
 from controlplane.xds.stream import Uncounted
 from tests.support.conversations import delta
@@ -78,7 +78,7 @@ async def test_a_client_that_does_not_read_is_given_up() -> None:
     async with writing(0.0) as (stream, _, task):
         stream.expire()
 
-        with pytest.raises(ClientIsDeaf):
+        with pytest.raises(SlowClient):
             await task
 
 
