@@ -17,7 +17,7 @@ from controlplane.cli.sent import Source
 
 Line = list[Segment]
 _COLUMNS: Final = ("listener", "route", "cluster", "endpoint", "secret")
-_STANDINGS: Final = {
+_STYLES: Final = {
     "synced": Style.GOOD,
     "waiting": Style.WARNING,
     "rejected": Style.ERROR,
@@ -28,10 +28,10 @@ _NOT_ASKED: Final = "-"
 
 
 class TypeState(Sent, frozen=True):
-    """One xDS type of a proxy; ``standing`` is synced, waiting, rejected or unasked."""
+    """One xDS type of a proxy; ``state`` is synced, waiting, rejected or unasked."""
 
     type: str
-    standing: str
+    state: str
     since: datetime | None = None
 
 
@@ -82,8 +82,8 @@ class State(Sent, frozen=True):
     @property
     def is_synced(self) -> bool:
         """Whether every proxy has all that it should have, and nothing was refused."""
-        standings = {t.standing for p in self.proxies for t in p.proxy.types}
-        return self.ready and not self.refused and standings <= {"synced", "unasked"}
+        states = {t.state for p in self.proxies for t in p.proxy.types}
+        return self.ready and not self.refused and states <= {"synced", "unasked"}
 
 
 def state_of(document: object) -> State:
@@ -109,14 +109,14 @@ def table(shown: Iterable[ShownProxy], now: datetime) -> Iterator[Line]:
 
 
 def _row(proxy: ProxyState, now: datetime) -> Iterator[Segment]:
-    standings = {t.type: t.standing for t in proxy.types}
+    states = {t.type: t.state for t in proxy.types}
     yield printable(str(proxy)), Style.NAME
     yield proxy.role, Style.PLAIN
     yield ago(now - proxy.connected), Style.PLAIN
     for column in _COLUMNS:
-        standing = standings.get(column, "unasked")
-        text = _NOT_ASKED if standing == "unasked" else standing
-        yield text, _STANDINGS[standing]
+        state = states.get(column, "unasked")
+        text = _NOT_ASKED if state == "unasked" else state
+        yield text, _STYLES[state]
 
 
 def ago(time: timedelta) -> str:

@@ -18,7 +18,7 @@ from controlplane.xds.session import PUSH_ORDER
 from controlplane.xds.session import Session
 
 
-class Standing(Enum):
+class SyncState(Enum):
     """``UNASKED``: the proxy never asked for the type. ``WAITING``: it has yet to answer."""
 
     UNASKED = "unasked"
@@ -41,7 +41,7 @@ class TypeStatus:
     """One xDS type of one proxy. ``revision`` is the last one that it acknowledged completely."""
 
     type: str
-    standing: Standing
+    state: SyncState
     since: datetime | None
     revision: int | None
     rejections: tuple[Rejection, ...]
@@ -100,7 +100,7 @@ class Connection:
         rejected = self.session.rejections(type_url)
         return TypeStatus(
             type=type_url.name.lower(),
-            standing=self._standing(type_url, refuses=bool(rejected)),
+            state=self._state(type_url, refuses=bool(rejected)),
             since=self.since.get(type_url),
             revision=self._revision(type_url),
             rejections=tuple(
@@ -108,12 +108,12 @@ class Connection:
             ),
         )
 
-    def _standing(self, type_url: TypeUrl, *, refuses: bool) -> Standing:
+    def _state(self, type_url: TypeUrl, *, refuses: bool) -> SyncState:
         if refuses:
-            return Standing.REJECTED
+            return SyncState.REJECTED
         if self.session.awaits(type_url):
-            return Standing.WAITING
-        return Standing.SYNCED if self.session.subscribed(type_url) else Standing.UNASKED
+            return SyncState.WAITING
+        return SyncState.SYNCED if self.session.subscribed(type_url) else SyncState.UNASKED
 
     def _revision(self, type_url: TypeUrl) -> int | None:
         if not self.session.subscribed(type_url):

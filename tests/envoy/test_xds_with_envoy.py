@@ -29,7 +29,7 @@ from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import resource_of_parts
 from controlplane.model.proxy import Proxy
 from controlplane.xds.connections import ProxyStatus
-from controlplane.xds.connections import Standing
+from controlplane.xds.connections import SyncState
 from controlplane.xds.server import XdsServer
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot
@@ -267,9 +267,9 @@ async def test_a_listener_with_routes_and_clusters_works_and_is_changed(rig: Rig
 
         await rig.give(*rig.world(upstream="b"))
         assert await rig.ask("/shop") == "200 b"
-        standings = [status.standing for status in rig.status.types]
+        states = [status.state for status in rig.status.types]
 
-    assert standings == [Standing.SYNCED] * 4 + [Standing.UNASKED]
+    assert states == [SyncState.SYNCED] * 4 + [SyncState.UNASKED]
 
 
 async def test_a_changed_cluster_does_not_warm_for_long(rig: Rig) -> None:
@@ -277,7 +277,7 @@ async def test_a_changed_cluster_does_not_warm_for_long(rig: Rig) -> None:
         await rig.give(*rig.world())
         await asyncio.wait_for(rig.give(*rig.world(timeout="2s")), 1.5)
 
-        assert rig.status.types[0].standing is Standing.SYNCED
+        assert rig.status.types[0].state is SyncState.SYNCED
 
 
 async def test_a_switch_to_a_new_cluster_fails_no_request(rig: Rig) -> None:
@@ -322,10 +322,10 @@ async def test_a_refused_listener_leaves_the_others(rig: Rig) -> None:
         healed = rig.status.types[2]
 
     assert answer == "200 b"
-    assert status.standing is Standing.REJECTED
+    assert status.state is SyncState.REJECTED
     assert [rejection.name for rejection in status.rejections] == ["twin"]
     assert "address" in status.rejections[0].error
-    assert healed.standing is Standing.SYNCED
+    assert healed.state is SyncState.SYNCED
 
 
 async def test_a_refused_route_keeps_the_old_one_and_takes_the_next(rig: Rig) -> None:
@@ -340,7 +340,7 @@ async def test_a_refused_route_keeps_the_old_one_and_takes_the_next(rig: Rig) ->
 
     assert [rejection.name for rejection in rejected.rejections] == ["main"]
     assert kept == "200 a"
-    assert healed.standing is Standing.SYNCED
+    assert healed.state is SyncState.SYNCED
 
 
 async def test_one_refused_among_many_clusters_is_found(rig: Rig) -> None:
@@ -366,7 +366,7 @@ async def test_a_reconnected_envoy_is_sent_nothing_that_is_current(rig: Rig) -> 
         await rig.restart_server()
         async with asyncio.timeout(WAIT):
             while not (states := rig.server.connections.states()) or any(
-                status.standing is not Standing.SYNCED for status in states[0].types[:4]
+                status.state is not SyncState.SYNCED for status in states[0].types[:4]
             ):
                 await asyncio.sleep(0.01)
         after = await asyncio.to_thread(envoy.stats, counted)

@@ -30,7 +30,7 @@ from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.sources.state import StateDirectory
-from controlplane.xds.connections import Standing
+from controlplane.xds.connections import SyncState
 from controlplane.xds.server import XdsServer
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot
@@ -155,10 +155,10 @@ async def test_a_change_reaches_a_connected_proxy_and_its_acknowledgement_is_kno
         after = r.server.connections.states()[0]
 
         assert [sent.name for sent in response.resources] == ["b"]
-        assert (before.revision, before.types[0].standing) == (1, Standing.WAITING)
+        assert (before.revision, before.types[0].state) == (1, SyncState.WAITING)
         assert before.types[0].since is not None
-        assert (after.revision, after.types[0].standing) == (2, Standing.SYNCED)
-        assert after.types[1].standing is Standing.UNASKED
+        assert (after.revision, after.types[0].state) == (2, SyncState.SYNCED)
+        assert after.types[1].state is SyncState.UNASKED
 
 
 async def test_a_revision_without_news_is_acknowledged_at_once() -> None:
@@ -176,7 +176,7 @@ async def test_a_refused_resource_is_shown_with_envoys_words() -> None:
         await asyncio.wait_for(r.server.connections.acknowledged(2), 5)
 
         status = r.server.connections.states()[0].types[0]
-        assert status.standing is Standing.REJECTED
+        assert status.state is SyncState.REJECTED
         assert [(x.name, x.error) for x in status.rejections] == [("a", "a: no such thing")]
 
 
@@ -289,7 +289,7 @@ async def test_own_secrets_reach_their_proxy_and_are_rotated() -> None:
         first = await client.response()
         await client.ask("SDS", nonce=first.nonce)
         r.secrets["default"] = Resource("default", "2", b"\x12\x09\x1a\x07default", (0, 0))
-        while r.server.connections.states()[0].types[4].standing is not Standing.SYNCED:
+        while r.server.connections.states()[0].types[4].state is not SyncState.SYNCED:
             await asyncio.sleep(0)
         r.server.rotate()
         second = await client.response()

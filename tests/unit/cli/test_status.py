@@ -22,10 +22,10 @@ PROXY = {
     "role": "gateway",
     "connected": "2026-01-01T11:58:00Z",
     "types": [
-        {"type": "listener", "standing": "rejected"},
-        {"type": "route", "standing": "synced"},
-        {"type": "cluster", "standing": "waiting"},
-        {"type": "secret", "standing": "unasked"},
+        {"type": "listener", "state": "rejected"},
+        {"type": "route", "state": "synced"},
+        {"type": "cluster", "state": "waiting"},
+        {"type": "secret", "state": "unasked"},
     ],
 }
 REJECTED = {
@@ -84,7 +84,7 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standings", "refused", "ready", "synced"),
+    ("states", "refused", "ready", "synced"),
     [
         (["synced", "unasked"], 0, True, True),
         (["synced", "waiting"], 0, True, False),
@@ -93,10 +93,8 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
         (["synced"], 0, False, False),
     ],
 )
-def test_all_is_in_sync_or_not(
-    standings: list[str], refused: int, ready: bool, synced: bool
-) -> None:
-    types = [{"type": "route", "standing": standing} for standing in standings]
+def test_all_is_in_sync_or_not(states: list[str], refused: int, ready: bool, synced: bool) -> None:
+    types = [{"type": "route", "state": state} for state in states]
     state = state_of(
         {
             "ready": ready,
