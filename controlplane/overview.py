@@ -31,9 +31,9 @@ from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
 from controlplane.provenance import RuleSpot
 from controlplane.provenance import rule_spots
+from controlplane.snapshot_cache import SnapshotCache
 from controlplane.tls.state import LiveTls
 from controlplane.tls.state import TlsState
-from controlplane.world import World
 from controlplane.xds.connections import Connections
 from controlplane.xds.connections import ProxyStatus
 from controlplane.xds.connections import Rejection
@@ -105,13 +105,13 @@ class LiveOverview:
     def __init__(
         self,
         engine: Engine,
-        world: World,
+        snapshots: SnapshotCache,
         connections: Connections,
         metrics: Metrics,
         tls: LiveTls,
     ) -> None:
         self._engine = engine
-        self._world = world
+        self._snapshots = snapshots
         self._connections = connections
         self._metrics = metrics
         self._tls = tls
@@ -124,7 +124,7 @@ class LiveOverview:
         )
 
     def ready(self) -> bool:
-        return self._world.ready.is_set()
+        return self._snapshots.ready.is_set()
 
     def status(self) -> Status:
         proxies = {(str(p.namespace), p.name): p for p in self._connections.proxies}

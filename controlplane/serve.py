@@ -47,12 +47,12 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.model.proxy import Proxy
 from controlplane.overview import LiveOverview
+from controlplane.snapshot_cache import SnapshotCache
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
 from controlplane.tls.state import LiveTls
 from controlplane.translate.kubernetes.usable import secret_files
-from controlplane.world import World
 from controlplane.xds.node import Identity as NodeIdentity
 from controlplane.xds.server import XdsServer
 
@@ -133,11 +133,11 @@ class ControlPlane:
         self._writing = asyncio.Lock()
         self.engine = Engine(settings.mesh, now=now, accepted=self._accepted)
         self.engine.set_mesh(settings.mesh, settings.mesh_told)
-        self.world = World(self.engine)
+        self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
         self.metrics.root_expires(self._authority.certificate.not_valid_after_utc)
         self.server = XdsServer(
-            self.world,
+            self.snapshots,
             authenticate=self._authenticate,
             own_secrets=self._own_secrets,
             clock=clock,
@@ -147,7 +147,7 @@ class ControlPlane:
         self._inventory = tls.inventory
         self.metrics.secrets_expire(tls.inventory.expiries, clock)
         self.overview = LiveOverview(
-            self.engine, self.world, self.server.connections, self.metrics, tls
+            self.engine, self.snapshots, self.server.connections, self.metrics, tls
         )
         self._known: set[Diagnostic] = set()
 
@@ -185,7 +185,7 @@ class ControlPlane:
         async for batch in followed:
             began = time.perf_counter()
             edit = self.engine.apply((changed.path, changed.text) for changed in batch)
-            is_first = not self.world.ready.is_set()
+            is_first = not self.snapshots.ready.is_set()
             self._publish(edit)
             computed = timedelta(seconds=time.perf_counter() - began)
             self.metrics.changed(computed)
@@ -205,7 +205,7 @@ class ControlPlane:
             return
         followed = changes((file,), environment=self.settings.environment)
         await anext(followed)  # what was read at the start
-        await self.world.ready.wait()
+        await self.snapshots.ready.wait()
         async for batch in followed:
             for changed in batch:
                 if isinstance(changed.text, bytes):
@@ -224,7 +224,7 @@ class ControlPlane:
     def _publish(self, edit: Edit) -> None:
         if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
             self._plug_in()
-        self.world.ready.set()
+        self.snapshots.ready.set()
         self.server.publish(edit.revision)
         for fault in self.engine.take_faults():
             log.error(
@@ -287,7 +287,7 @@ class ControlPlane:
             now = self._clock()
             self.server.rotate()
             self._secrets.forget_expired(now)
-            self.world.retain(self.server.connections.proxies)
+            self.snapshots.retain(self.server.connections.proxies)
             if due[0] != self.engine.revision:
                 change = self._inventory.next_change(stepped)
                 latest = stepped + CLOCK_STEP

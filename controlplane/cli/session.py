@@ -140,7 +140,7 @@ class Session:
 
     def _current(self) -> dict[Proxy, Snapshot]:
         plane = self._plane
-        return {p: plane.world.snapshot(p) for p in plane.server.connections.proxies}
+        return {p: plane.snapshots.snapshot(p) for p in plane.server.connections.proxies}
 
     def _rejections(self) -> Iterator[Line]:
         """What proxies reject now and did not before, and what those still connected take again."""

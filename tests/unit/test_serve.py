@@ -41,9 +41,9 @@ async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Pat
             mesh_file.write_text(f"connectTimeout: {seconds}s\n")
             await anext(seen)
 
-        assert (plane.world.ready.is_set(), plane.engine.revision) == (False, before)
+        assert (plane.snapshots.ready.is_set(), plane.engine.revision) == (False, before)
 
-        plane.world.ready.set()
+        plane.snapshots.ready.set()
         while plane.engine.revision == before:
             await asyncio.sleep(0)
         following.cancel()

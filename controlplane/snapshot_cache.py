@@ -21,7 +21,7 @@ class _Made:
     snapshot: Snapshot
 
 
-class World:
+class SnapshotCache:
     """Keeps the snapshot of every client that a connected proxy is of."""
 
     def __init__(self, engine: Engine) -> None:
