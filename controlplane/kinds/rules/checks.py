@@ -93,7 +93,7 @@ def check_selector(report: Report, at: FieldRef, labels: Mapping[str, str], limi
             _told(report, (at / key).key, key, "has a wildcard, which selectors do not know")
         if "*" in value:
             _told(report, at / key, value, "has a wildcard, which selectors do not know")
-        check_bytes(report, at / key, value, SELECTOR_VALUE_LIMIT)
+        check_length(report, at / key, value, SELECTOR_VALUE_LIMIT)
     check_count(report, at, labels, limit, "labels")
 
 
@@ -174,12 +174,11 @@ def check_one_of(report: Report, at: FieldRef, **fields: object) -> None:
         report.add(FIELDS_EXCLUDE, (at / camel(written[-1])).key, message, hint="keep one of them")
 
 
-def check_bytes(report: Report, at: FieldRef, text: str, limit: int) -> None:
-    """A text's length, which Kubernetes counts in bytes."""
-    if len(text) * 4 > limit:
-        size = len(text.encode())
-        if size > limit:
-            report.add(WRONG_SIZE, at, f"the text is {size} bytes long, {limit} is the most")
+def check_length(report: Report, at: FieldRef, text: str, limit: int) -> None:
+    """``maxLength`` of a CRD, which counts characters, not bytes."""
+    if len(text) > limit:
+        message = f"the text is {len(text)} characters long, {limit} is the most"
+        report.add(WRONG_SIZE, at, message)
 
 
 def check_count(

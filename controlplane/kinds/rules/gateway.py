@@ -154,7 +154,8 @@ def check_server_tls(report: Report, at: FieldRef, tls: ServerTls) -> None:
     if tls.mode is ServerTlsMode.ISTIO_MUTUAL:
         _check_istio_mutual(report, at, tls)
         return
-    if tls.mode in _PASSTHROUGH and (_sources(tls) or tls.ca_crl or tls.ca_certificates):
+    files = tls.ca_crl or tls.ca_certificates or tls.server_certificate or tls.private_key
+    if tls.mode in _PASSTHROUGH and (_sources(tls) or files):
         message = f"{tls.mode.value} does not open connections, so its certificates are ignored"
         report.add(NO_EFFECT, at, message)
     sources = _sources(tls)
@@ -176,8 +177,10 @@ def check_server_tls(report: Report, at: FieldRef, tls: ServerTls) -> None:
 
 
 def _check_beside_secret(report: Report, at: FieldRef, tls: ServerTls) -> None:
-    """Files of authorities that somebody may rely on, although the secret alone is read."""
+    """Files that somebody may rely on, although the secret alone is read."""
     for name, file, key in (
+        ("serverCertificate", tls.server_certificate, "tls.crt"),
+        ("privateKey", tls.private_key, "tls.key"),
         ("caCertificates", tls.ca_certificates, "ca.crt"),
         ("caCrl", tls.ca_crl, "ca.crl"),
     ):
@@ -188,9 +191,11 @@ def _check_beside_secret(report: Report, at: FieldRef, tls: ServerTls) -> None:
 
 
 def _sources(tls: ServerTls) -> list[str]:
-    """The fields that say where the server's certificate comes from."""
+    """The fields that say where the server's certificate comes from; half a pair of files says
+    nothing.
+    """
     named = {
-        "serverCertificate": tls.server_certificate or tls.private_key,
+        "serverCertificate": tls.server_certificate and tls.private_key,
         "credentialName": tls.credential_name,
         "credentialNames": tls.credential_names,
         "tlsCertificates": tls.tls_certificates,

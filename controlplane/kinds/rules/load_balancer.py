@@ -73,6 +73,9 @@ def check_load_balancer(
         report.add(FIELDS_EXCLUDE, place, message, hint="keep one of them")
     check_locality(report, at / "localityLbSetting", locality, ejects=ejects)
     check_zone_aware(report, at / "zoneAwareLbSetting", zone_aware, ejects=ejects)
+    if zone_aware is not None and zone_aware.min_cluster_size == 0:
+        place = at / "zoneAwareLbSetting" / "minClusterSize"
+        report.add(VALUE_OUT_OF_RANGE, place, "0 is below 1", hint="leave the field out")
 
 
 def _check_hash(report: Report, at: FieldRef, hashing: ConsistentHash) -> None:

@@ -25,12 +25,12 @@ from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.rules import names
 from controlplane.kinds.rules import protocols
 from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_bytes
 from controlplane.kinds.rules.checks import check_count
 from controlplane.kinds.rules.checks import check_export_to
 from controlplane.kinds.rules.checks import check_host
 from controlplane.kinds.rules.checks import check_label
 from controlplane.kinds.rules.checks import check_labels
+from controlplane.kinds.rules.checks import check_length
 from controlplane.kinds.rules.checks import check_port
 from controlplane.kinds.rules.checks import check_selector
 from controlplane.kinds.rules.checks import check_subnet
@@ -104,7 +104,7 @@ def _check_addresses(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     for i, address in enumerate(spec.addresses):
         place = at / i
         check_subnet(report, place, address)
-        check_bytes(report, place, address, ADDRESS_LIMIT)
+        check_length(report, place, address, ADDRESS_LIMIT)
         if "/" in address and not blocks:
             message = f"a block of addresses does not go with resolution {spec.resolution.value}"
             report.add(NOT_ALLOWED_HERE, place, message, hint="use NONE or STATIC")
@@ -121,7 +121,7 @@ def _check_port(report: Report, at: FieldRef, port: ServicePort) -> None:
         hint = f"Istio knows {', '.join(protocols.SERVED)}"
         message = f'"{port.protocol}" is not a protocol'
         report.add(UNKNOWN_VALUE, at / "protocol", message, hint=hint)
-    check_bytes(report, at / "protocol", port.protocol, TEXT_LIMIT)
+    check_length(report, at / "protocol", port.protocol, TEXT_LIMIT)
 
 
 def _check_ports_apart(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
@@ -260,6 +260,6 @@ def _warn_of_capture(report: Report, at: FieldRef, spec: ServiceEntry, about: Ab
     ):
         return
     for i, port in enumerate(spec.ports):
-        if port.protocol in ("", "TCP"):
+        if port.protocol.upper() in ("", "TCP"):
             message = f"at sidecars port {port.number} takes every connection to this port number"
             report.add(CANNOT_WORK, at / "ports" / i, message, hint="give the entry addresses")

@@ -18,9 +18,9 @@ from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.rules import names
 from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_bytes
 from controlplane.kinds.rules.checks import check_count
 from controlplane.kinds.rules.checks import check_labels
+from controlplane.kinds.rules.checks import check_length
 from controlplane.kinds.rules.checks import check_port
 
 _PORT_NAME: Final = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
@@ -64,9 +64,9 @@ def check_entry(report: Report, at: FieldRef, entry: WorkloadEntry, body: object
             message = f'"{name}" is not the name of a port (a DNS label, {PORT_NAME_LIMIT} at most)'
             report.add(VALUE_MALFORMED, (at / "ports" / name).key, message)
         check_port(report, at / "ports" / name, number)
-    check_bytes(report, at / "address", address, ADDRESS_LIMIT)
-    check_bytes(report, at / "network", entry.network, PLACE_LIMIT)
-    check_bytes(report, at / "locality", entry.locality, PLACE_LIMIT)
-    check_bytes(report, at / "serviceAccount", entry.service_account, ACCOUNT_LIMIT)
+    check_length(report, at / "address", address, ADDRESS_LIMIT)
+    check_length(report, at / "network", entry.network, PLACE_LIMIT)
+    check_length(report, at / "locality", entry.locality, PLACE_LIMIT)
+    check_length(report, at / "serviceAccount", entry.service_account, ACCOUNT_LIMIT)
     check_count(report, at / "labels", entry.labels, LABELS_LIMIT, "labels")
     check_count(report, at / "ports", entry.ports, PORTS_LIMIT, "ports")

@@ -24,7 +24,7 @@ from controlplane.kinds.rules.checks import check_one_of
 from controlplane.kinds.rules.checks import check_port
 from controlplane.kinds.rules.workload_entry import check_entry
 
-_HEADER: Final = re.compile(r"[-_A-Za-z0-9]+")
+_HEADER: Final = re.compile(r"[-A-Za-z0-9]+")  # as Kubernetes has it for probes
 METADATA_LIMIT: Final = 256
 
 
@@ -85,4 +85,5 @@ def _check_http(report: Report, at: FieldRef, probe: HttpProbe) -> None:
     for i, header in enumerate(probe.http_headers):
         if not _HEADER.fullmatch(header.name):
             message = f'"{header.name}" is not the name of a header'
-            report.add(VALUE_MALFORMED, at / "httpHeaders" / i / "name", message)
+            hint = "use letters, digits and hyphens"
+            report.add(VALUE_MALFORMED, at / "httpHeaders" / i / "name", message, hint=hint)
