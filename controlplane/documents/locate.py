@@ -18,6 +18,7 @@ from yaml.nodes import SequenceNode
 
 from controlplane.base.locations import SourceLocation
 from controlplane.base.locations import Step
+from controlplane.documents.flow_colons import respelled
 from controlplane.documents.scalars import key_text
 from controlplane.documents.scalars import plain
 
@@ -89,8 +90,17 @@ def _composed(text: str) -> Node | None:
     """Diagnostics come one document after the other, so the last few are kept."""
     try:
         return yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        again = respelled(text, error)
+    if again is None:
+        return None
+    try:
+        node = yaml.compose(again.text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError:
         return None
+    if node is not None:
+        again.restore(node)
+    return node
 
 
 def _child(node: Node, step: Step) -> tuple[Node | None, Node] | None:

@@ -33,6 +33,7 @@ from controlplane.base import codes
 from controlplane.base.diagnostics import Code
 from controlplane.documents.faults import Fault
 from controlplane.documents.faults import Faulty
+from controlplane.documents.flow_colons import respelled
 from controlplane.documents.scalars import FIRST_OF_NUMBER
 from controlplane.documents.scalars import WORDS
 from controlplane.documents.scalars import Scalar
@@ -71,13 +72,25 @@ class Parsed:
 def parsed(text: str) -> Parsed:
     """The only document of ``text``."""
     try:
-        parser = CParser(text)
-        builder = _Builder(parser.get_event)  # type: ignore[arg-type]  # None only follows the end
+        return _built(CParser(text).get_event)  # type: ignore[arg-type]  # None follows the end
+    except YAMLError as error:
+        again = respelled(text, error)
+        if again is None:
+            return Parsed(data=None, fault=syntax_fault(text, error))
+    try:
+        next_event: Callable[[], Event] = CParser(again.text).get_event  # type: ignore[assignment]
+        return _built(again.events(next_event))
+    except YAMLError as error:
+        return Parsed(data=None, fault=syntax_fault(text, error))
+
+
+def _built(next_event: Callable[[], Event]) -> Parsed:
+    """Raises YAMLError for what libyaml refuses."""
+    builder = _Builder(next_event)
+    try:
         data = builder.document()
     except Faulty as faulty:
         return Parsed(data=None, fault=faulty.fault)
-    except YAMLError as error:
-        return Parsed(data=None, fault=syntax_fault(text, error))
     return Parsed(data=data, duplicates=builder.duplicates)
 
 

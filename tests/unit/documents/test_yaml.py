@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from controlplane.documents.json import as_yaml
 from controlplane.documents.json import parsed_json
+from controlplane.documents.locate import span_of
 from controlplane.documents.yaml import Data
 from controlplane.documents.yaml import parsed
 
@@ -262,3 +263,36 @@ def _as_json(value: object) -> object:
 
 def _key(key: object) -> object:
     return str(key).lower() if isinstance(key, bool | int) else key
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("a: [2001:db8::]", {"a": ["2001:db8::"]}),
+        ("a: [2001:db8::, b:]", {"a": ["2001:db8::", "b:"]}),
+        ("a: {x: y:}", {"a": {"x": "y:"}}),
+        ("{a:, b: c}", {"a:": None, "b": "c"}),
+        ('{"a":, b: [c:]}', {"a": None, "b": ["c:"]}),
+        ("a: [b:, 'c:]', \"d:,\"]  # e:]", {"a": ["b:", "c:]", "d:,"]}),
+        ("a: &x [b:]\nc: *x", {"a": ["b:"], "c": ["b:"]}),
+    ],
+)
+def test_plain_text_in_brackets_may_end_in_a_colon(text: str, data: Data) -> None:
+    outcome = parsed(text)
+
+    assert outcome.fault is None
+    assert outcome.data == data
+
+
+@pytest.mark.parametrize("text", ["a: [b:[c]]", "a: [b:", "a: [b:}", "a: [::1]"])
+def test_other_colons_in_brackets_are_faults(text: str) -> None:
+    assert parsed(text).fault is not None
+
+
+def test_text_in_brackets_that_ends_in_a_colon_is_found_in_the_file() -> None:
+    text = "{hosts: [2001:db8::, b], c:, d: &x [e:], f: *x}"
+
+    assert span_of(text, ("hosts", 0), on_key=False) == (9, 19)
+    assert span_of(text, ("hosts", 1), on_key=False) == (21, 22)
+    assert span_of(text, ("c:",), on_key=True) == (25, 27)
+    assert span_of(text, ("f", 0), on_key=False) == (36, 38)
