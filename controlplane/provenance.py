@@ -15,10 +15,10 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.engine import Engine
+from controlplane.envoy.object_path import object_path
 from controlplane.envoy.routes.match import route_match as match_message
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.translate.istio.http_match import route_match
-from controlplane.translate.istio.virtual_service import origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def _key(said: str) -> ObjectKey | None:
     """The key of ``/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews``."""
     parts = said.split("/")
     key = ObjectKey(VIRTUAL_SERVICE, Namespace(parts[-3]), parts[-1]) if len(parts) > 3 else None
-    return key if key is not None and origin(key) == said else None
+    return key if key is not None and object_path(key) == said else None
 
 
 def _blocks(engine: Engine, key: ObjectKey) -> Iterator[_Block]:

@@ -28,7 +28,6 @@ from controlplane.base.errors import ControlPlaneError
 from controlplane.base.errors import KeyUnusable
 from controlplane.base.errors import StateUnusable
 from controlplane.base.errors import TokenRefused
-from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.engine import Edit
@@ -43,6 +42,7 @@ from controlplane.identity.identity import Identity
 from controlplane.identity.tokens import Tokens
 from controlplane.identity.workload import WorkloadSecrets
 from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.model.proxy import Proxy
@@ -62,7 +62,6 @@ CLOCK_STEP: Final = timedelta(hours=1)
 ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
 _CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
 
-MESH_CONFIG_KEY: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
 """How an edit of the MeshConfig, which is no object, is told."""
 
 log = structlog.stdlib.get_logger("serve")

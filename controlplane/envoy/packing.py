@@ -10,6 +10,9 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.struct_pb2 import Value
 
+from controlplane.base.names import ObjectKey
+from controlplane.envoy.object_path import object_path
+
 
 def packed(message: Message) -> Packed:
     """``message`` as an ``Any``; equal messages give equal bytes."""
@@ -19,7 +22,7 @@ def packed(message: Message) -> Packed:
     )
 
 
-def istio_metadata(config: str) -> Metadata:
+def object_metadata(key: ObjectKey) -> Metadata:
     """Say which object of the user's this comes from: ``istio.config``, as istiod does."""
-    fields = {"config": Value(string_value=config)}
+    fields = {"config": Value(string_value=object_path(key))}
     return Metadata(filter_metadata={"istio": Struct(fields=fields)})

@@ -24,13 +24,11 @@ from controlplane.base.codes import WRONG_TYPE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
 from controlplane.documents.locate import location
 from controlplane.documents.locate import span_of
 from controlplane.documents.yaml import parsed
 from controlplane.kinds.duration import value_of
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.mesh_config import ProxyConfig
 from controlplane.kinds.rules import names
@@ -152,7 +150,6 @@ PROXY_IGNORED: Final = frozenset(
 )
 """They start or observe a proxy; ``controlplane bootstrap`` has its own options for that."""
 LONGEST_CONNECT: Final = timedelta(hours=1)  # Istio, ValidateConnectTimeout
-_HERE: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
 
 
 def decode_mesh_config(
@@ -170,7 +167,7 @@ def decode_mesh_config(
             return MeshConfig()
     else:
         source = _Source(path=path, text="", data=config)
-    mesh = _decoded(found, FieldRef(_HERE), source.data)
+    mesh = _decoded(found, FieldRef(MESH_CONFIG_KEY), source.data)
     for diagnostic in found:
         place = diagnostic.place
         where = source.location(place) if isinstance(place, FieldRef) else place

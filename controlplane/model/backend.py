@@ -7,6 +7,7 @@ from enum import auto
 
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
 from controlplane.model.locality import Group
 from controlplane.model.proxy import IpFamily
@@ -84,8 +85,8 @@ class Origin:
     name: str
     namespace: Namespace
     subset: str | None = None
-    rule: str | None = None
-    """The path of the DestinationRule in Kubernetes' API."""
+    rule: ObjectKey | None = None
+    """The object that its policy is of."""
     is_external: bool = False
 
 

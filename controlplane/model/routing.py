@@ -7,6 +7,8 @@ Conditions are in ``http_match``, what is done besides (headers, faults, CORS) i
 from dataclasses import dataclass
 from datetime import timedelta
 
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import ObjectKey
 from controlplane.model.http_match import RouteMatch
 from controlplane.model.http_policy import NO_CHANGES
 from controlplane.model.http_policy import Cors
@@ -156,17 +158,26 @@ class Route:
     """The first route whose match holds is taken.
 
     ``operation`` names it in traces and tells the upstream (x-envoy-decorator-operation);
-    ``origin`` is the path of the user's object,
-    ``/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews``.
+    ``declared_by`` is the object that its virtual host got it from, which metadata names.
     """
 
     match: RouteMatch
     action: Action
     operation: str
-    origin: str
+    declared_by: ObjectKey
     name: str = ""
     stat_prefix: str = ""
     request_headers: HeaderChanges = NO_CHANGES
     response_headers: HeaderChanges = NO_CHANGES
     fault: Fault | None = None
     cors: Cors | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """A route and every field of the user's text that made it, the nearest first: the match block,
+    its rule, the rule that delegates to it, then what gave a default or a policy.
+    """
+
+    route: Route
+    origins: tuple[FieldRef, ...]

@@ -34,7 +34,7 @@ from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.queries.shadows import check_shadows
 from controlplane.queries.virtual_services import delegate_key
-from controlplane.translate.istio.delegate import merged_rule
+from controlplane.translate.istio.delegate import contradict
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.virtual_service import complete_rules
@@ -225,6 +225,6 @@ def _check_delegated(report: Report, graph: Graph, declared: Declared) -> None:
         report.add(UNUSED_DELEGATE, at, message)
         return
     for i, leaf in enumerate(complete_rules(declared)):
-        if all(merged_rule(root, leaf) is None for root in roots):
+        if all(contradict(root, leaf) for root in roots):
             message = "no request gets to this rule: the rules that delegate here contradict it"
             report.add(DELEGATE_CONFLICT, at / "http" / i, message)

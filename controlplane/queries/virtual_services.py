@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from controlplane.base.codes import ROUTE_REFUSED
 from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -23,13 +22,12 @@ from controlplane.graph import guarded
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import Delegate
 from controlplane.kinds.istio.virtual_service import Destination
-from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Client
 from controlplane.model.reception import Entrance
 from controlplane.model.reception import is_odd
-from controlplane.model.routing import Route
+from controlplane.model.routing import Routed
 from controlplane.model.visibility import visibility
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.mesh import mesh_config
@@ -38,8 +36,10 @@ from controlplane.queries.objects import index
 from controlplane.queries.rules import hash_policies
 from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.gateway_reference import MESH
-from controlplane.translate.istio.http_action import Backend
 from controlplane.translate.istio.http_action import Defaults
+from controlplane.translate.istio.http_action import RouteTarget
+from controlplane.translate.istio.located_rules import LocatedRule
+from controlplane.translate.istio.located_rules import located_rules
 from controlplane.translate.istio.virtual_service import complete_rules
 from controlplane.translate.istio.virtual_service import http_routes
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
@@ -123,14 +123,14 @@ def delegate_key(delegate: Delegate, root: Namespace) -> ObjectKey:
     return ObjectKey(VIRTUAL_SERVICE, Namespace(delegate.namespace or root), delegate.name)
 
 
-def delegated_rules(graph: Graph, key: ObjectKey, root: Namespace) -> tuple[HttpRoute, ...]:
+def delegated_rules(graph: Graph, key: ObjectKey, root: Namespace) -> tuple[LocatedRule, ...]:
     """The rules of a delegate; none where there is no such delegate or ``root`` must not see it."""
     declared = OBJECT(graph, key)
     if declared is None or declared.spec.hosts:
         return ()
     default = mesh_config(graph).default_virtual_service_export_to
     seen = visibility(declared.spec.export_to or default, key.namespace)
-    return complete_rules(declared) if seen.admits(root) else ()
+    return located_rules(key, complete_rules(declared)) if seen.admits(root) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,32 +159,32 @@ def encoded_routes(
     routes = http_routes(
         key,
         expanded(
-            complete_rules(declared),
+            located_rules(key, complete_rules(declared)),
             lambda d: delegated_rules(graph, delegate_key(d, key.namespace), key.namespace),
         ),
         entrance=entrance,
         client=client,
-        backends=lambda to: _backend(graph, client, key.namespace, to, entrance.port),
+        targets=lambda to: _route_target(graph, client, key.namespace, to, entrance.port),
         defaults=route_defaults(graph),
     )
     report = Report()
     encoded = EncodedRoutes(
-        _framed(report, key, (r for r in routes if not r.match.catches_all)),
-        _framed(report, key, (r for r in routes if r.match.catches_all)),
+        _framed(report, (r for r in routes if not r.route.match.catches_all)),
+        _framed(report, (r for r in routes if r.route.match.catches_all)),
     )
     graph.note(*report)
     return encoded if routes else None
 
 
-def _backend(
+def _route_target(
     graph: Graph, client: Client, owner: Namespace, to: Destination, listened: PortNumber
-) -> Backend:
+) -> RouteTarget:
     port = PortNumber(to.port.number) if to.port is not None else None
-    return backend(graph, client, owner, Host(to.host), port, to.subset or None, listened)
+    return route_target(graph, client, owner, Host(to.host), port, to.subset or None, listened)
 
 
 @derived
-def backend(
+def route_target(
     graph: Graph,
     client: Client,
     owner: Namespace,
@@ -192,7 +192,7 @@ def backend(
     port: PortNumber | None,
     subset: str | None,
     listened: PortNumber,
-) -> Backend:
+) -> RouteTarget:
     """Where one destination leads. Runs again when the service or the DestinationRule behind it
     changes: what does not bear on routes stops here.
     """
@@ -205,23 +205,24 @@ def backend(
         subset=subset,
         listened=listened,
     )
-    return Backend(
+    return RouteTarget(
         cluster=cluster.name,
         described=f"{cluster.host}:{cluster.port}",
         hash_policies=hash_policies(graph, client, host, port, subset),
     )
 
 
-def _framed(report: Report, key: ObjectKey, routes: Iterator[Route]) -> bytes:
+def _framed(report: Report, routes: Iterator[Routed]) -> bytes:
     """The routes that Envoy will take; one that it would refuse is left out and reported."""
     parts: list[bytes] = []
-    for route in routes:
+    for routed in routes:
         try:
-            parts.append(framed_route(route))
+            parts.append(framed_route(routed.route))
         except RuleBroken as broken:
+            name = routed.route.operation
             report.add(
                 ROUTE_REFUSED,
-                FieldRef(key) / "spec" / "http",
-                f'route "{route.operation}" is left out, because Envoy would refuse it: {broken}',
+                routed.origins[0],
+                f'route "{name}" is left out, because Envoy would refuse it: {broken}',
             )
     return b"".join(parts)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
 from controlplane.model.backend import Backend
 from controlplane.model.backend import Discovered
@@ -311,13 +310,9 @@ def _origin(part: Part) -> Origin:
         name=part.service.name,
         namespace=part.service.namespace,
         subset=part.subset.name if part.subset is not None else None,
-        rule=_rule_path(part.rule.key) if part.rule is not None else None,
+        rule=part.rule.key if part.rule is not None else None,
         is_external=part.service.is_external,
     )
-
-
-def _rule_path(key: ObjectKey) -> str:
-    return f"/apis/{key.kind.group}/v1/namespaces/{key.namespace}/destination-rule/{key.name}"
 
 
 def _upstream_tls(

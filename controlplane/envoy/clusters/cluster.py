@@ -23,6 +23,7 @@ from controlplane.envoy.clusters.pool import circuit_breakers
 from controlplane.envoy.clusters.protocol import extension_options
 from controlplane.envoy.clusters.tls import transport_socket
 from controlplane.envoy.clusters.tls import transport_socket_matches
+from controlplane.envoy.object_path import object_path
 from controlplane.envoy.optional import opt
 from controlplane.envoy.optional import uint32
 from controlplane.model.backend import Backend
@@ -95,7 +96,7 @@ def _whole_seconds(length: timedelta) -> UInt32Value:
 def _metadata(origin: Origin, backend: Backend) -> Metadata:
     """What the cluster is of, as istiod says it: service, subset, rule."""
     service = {"host": origin.host, "name": origin.name, "namespace": origin.namespace}
-    said = {"subset": origin.subset, "config": origin.rule}
+    said = {"subset": origin.subset, "config": opt(object_path, origin.rule)}
     fields = {name: Value(string_value=text) for name, text in said.items() if text is not None}
     fields["services"] = Value(list_value=ListValue(values=[Value(struct_value=_struct(service))]))
     if origin.is_external:

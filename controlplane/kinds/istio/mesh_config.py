@@ -5,9 +5,13 @@ Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Final
 
 from msgspec import field
 
+from controlplane.base.names import Kind
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
 from controlplane.kinds.istio.proxy_config import ConnectionSettings
 from controlplane.kinds.istio.proxy_config import Tracing
 from controlplane.kinds.istio.traffic_policy import ConnectionPool
@@ -19,6 +23,9 @@ from controlplane.kinds.istio.traffic_policy import ZoneAwareLb
 from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.kinds.spec import Duration
 from controlplane.kinds.spec import Spec
+
+MESH_CONFIG_KEY: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
+"""How fields of MeshConfig are referred to; the mesh has one, which is no object of its own."""
 
 
 class OutboundMode(Enum):

@@ -6,6 +6,7 @@ Istio ``pilot/pkg/model/virtualservice.go``.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import TypeVar
@@ -16,36 +17,39 @@ from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import Delegate
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.translate.istio.located_rules import LocatedRule
+from controlplane.translate.istio.located_rules import Origins
 
 V = TypeVar("V")
-Delegated = Callable[[Delegate], tuple[HttpRoute, ...]]
+Delegated = Callable[[Delegate], tuple[LocatedRule, ...]]
 """The rules of a delegate; none where it does not exist or must not be seen."""
 
 
-def expanded(rules: tuple[HttpRoute, ...], delegated: Delegated) -> tuple[HttpRoute, ...]:
+def expanded(rules: Iterable[LocatedRule], delegated: Delegated) -> Iterator[LocatedRule]:
     """The rules with every delegation replaced, in order."""
-    return tuple(_expanded(rules, delegated))
-
-
-def _expanded(rules: tuple[HttpRoute, ...], delegated: Delegated) -> Iterator[HttpRoute]:
-    for rule in rules:
-        if rule.delegate is None:
-            yield rule
+    for root in rules:
+        if root.rule.delegate is None:
+            yield root
             continue
-        for leaf in delegated(rule.delegate):
-            merged = merged_rule(rule, leaf)
-            if merged is not None:
-                yield merged
+        for leaf in delegated(root.rule.delegate):
+            if not contradict(root.rule, leaf.rule):
+                yield _merged(root, leaf)
 
 
-def merged_rule(root: HttpRoute, leaf: HttpRoute) -> HttpRoute | None:
-    """``leaf`` under ``root``; ``None`` when no request can meet the conditions of both.
+def _merged(root: LocatedRule, leaf: LocatedRule) -> LocatedRule:
+    matches = tuple(_merged_matches(root, leaf))
+    return LocatedRule(
+        merged_rule(root.rule, leaf.rule, tuple(block for block, _ in matches)),
+        leaf.origins + root.origins,
+        tuple(origins for _, origins in matches),
+    )
+
+
+def merged_rule(root: HttpRoute, leaf: HttpRoute, match: tuple[HttpMatch, ...]) -> HttpRoute:
+    """``leaf`` under ``root``, with what ``match`` of both asks for.
 
     What the leaf leaves out, the root gives: whole fields, not parts of them.
     """
-    match = merged_matches(root.match, leaf.match)
-    if match is None:
-        return None
     return msgspec.structs.replace(
         leaf,
         name=_joined(root.name, leaf.name),
@@ -64,21 +68,23 @@ def merged_rule(root: HttpRoute, leaf: HttpRoute) -> HttpRoute | None:
     )
 
 
-def merged_matches(
-    root: tuple[HttpMatch, ...], leaf: tuple[HttpMatch, ...]
-) -> tuple[HttpMatch, ...] | None:
-    """Every pair of blocks that can hold together; ``None`` when a block of the leaf has no such
-    pair.
-    """
-    if not root or not leaf:
-        return root or leaf
-    merged: list[HttpMatch] = []
-    for block in leaf:
-        pairs = [merged_match(outer, block) for outer in root if not conflict(outer, block)]
-        if not pairs:
-            return None
-        merged += pairs
-    return tuple(merged)
+def contradict(root: HttpRoute, leaf: HttpRoute) -> bool:
+    """Whether a block of the leaf can hold with none of the root's, which costs the whole rule."""
+    return bool(root.match) and any(
+        all(conflict(outer, block) for outer in root.match) for block in leaf.match
+    )
+
+
+def _merged_matches(root: LocatedRule, leaf: LocatedRule) -> Iterator[tuple[HttpMatch, Origins]]:
+    """Every pair of blocks that can hold together, in the order of the leaf's, with its origins."""
+    if not leaf.rule.match:
+        yield from ((block, leaf.origins + at) for block, at in root.matches)
+    elif not root.rule.match:
+        yield from ((block, at + root.origins) for block, at in leaf.matches)
+    for block, inner in leaf.matches:
+        for outer_block, outer in root.matches:
+            if not conflict(outer_block, block):
+                yield merged_match(outer_block, block), inner + outer
 
 
 def merged_match(root: HttpMatch, leaf: HttpMatch) -> HttpMatch:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from controlplane.base.locations import FieldRef
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import HttpBody
 from controlplane.kinds.istio.virtual_service import HttpDirectResponse
@@ -40,6 +42,7 @@ from controlplane.translate.istio.http_headers import header_changes
 from controlplane.translate.istio.http_policy import MILLION
 from controlplane.translate.istio.http_policy import parts_per_million
 from controlplane.translate.istio.http_retry import retry_policy
+from controlplane.translate.istio.located_rules import Origins
 
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 """The codes that Envoy can send. Istio's admission takes every 3xx."""
@@ -51,7 +54,7 @@ MAX_STATUS: Final = 599  # envoy/config/route/v3/route_components.proto (DirectR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
+class RouteTarget:
     """Where a destination leads: its cluster's name, and what pins requests to one of its
     endpoints.
     """
@@ -60,14 +63,16 @@ class Backend:
     described: str
     """``host:port``, for traces."""
     hash_policies: tuple[HashPolicy, ...] = ()
+    origins: Origins = ()
+    """What gave the hash policies, where the caller asks for it."""
 
 
-Backends = Callable[[Destination], Backend]
+Targets = Callable[[Destination], RouteTarget]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What the mesh says for every route. ``retries`` of ``None`` is Istio's own policy."""
+    """What MeshConfig says for every route. ``retries`` of ``None`` is Istio's own policy."""
 
     retries: HttpRetry | None = None
     appends_forwarded_host: bool = False
@@ -129,9 +134,11 @@ class Done:
     request_headers: HeaderChanges = NO_CHANGES
     response_headers: HeaderChanges = NO_CHANGES
     described: str | None = None
+    origins: Origins = ()
+    """What made it besides the rule: settings of the mesh, policies of the destinations."""
 
 
-def forwarding(rule: HttpRoute, backends: Backends, defaults: Defaults) -> Done:
+def forwarding(rule: HttpRoute, targets: Targets, defaults: Defaults) -> Done:
     """Where the rule's requests go.
 
     A single destination gets everything, whatever its weight. Among several, those of weight 0 get
@@ -139,44 +146,56 @@ def forwarding(rule: HttpRoute, backends: Backends, defaults: Defaults) -> Done:
     """
     host = _host_rewrite(rule)
     single = rule.route[0] if len(rule.route) == 1 else None
-    target, used = _target(rule, backends)
+    clusters, used = _target(rule, targets)
     retries = defaults.retries if rule.retries is None else rule.retries
-    hashing = tuple(policy for backend in used for policy in backend.hash_policies)
+    hashing = tuple(policy for target in used for policy in target.hash_policies)
     changes = single.headers if single is not None else None
     return Done(
         action=ForwardTo(
-            target=target,
+            target=clusters,
             timeout=length(rule.timeout),
             retry=retry_policy(retries, sticky=single is not None and bool(hashing)),
             path_rewrite=_path_rewrite(rule.rewrite) if rule.rewrite else None,
             host_rewrite=host or (authority(changes.request) if changes else None),
             appends_forwarded_host=rule.rewrite is not None and defaults.appends_forwarded_host,
-            mirrors=tuple(_mirrors(rule, backends)),
+            mirrors=tuple(_mirrors(rule, targets)),
             hash_policies=hashing,
         ),
         request_headers=header_changes(changes.request if changes else None),
         response_headers=header_changes(changes.response if changes else None),
         described=used[0].described if single is not None else None,
+        origins=(
+            *_settings_used(rule, defaults),
+            *dict.fromkeys(origin for target in used for origin in target.origins),
+        ),
     )
 
 
+def _settings_used(rule: HttpRoute, defaults: Defaults) -> Iterator[FieldRef]:
+    """The settings of MeshConfig that bear on what the rule forwards."""
+    if rule.retries is None and defaults.retries is not None:
+        yield FieldRef(MESH_CONFIG_KEY, ("defaultHttpRetryPolicy",))
+    if rule.rewrite is not None and defaults.appends_forwarded_host:
+        yield FieldRef(MESH_CONFIG_KEY, ("defaultConfig", "proxyHeaders", "xForwardedHost"))
+
+
 def _target(
-    rule: HttpRoute, backends: Backends
-) -> tuple[str | tuple[WeightedCluster, ...], tuple[Backend, ...]]:
-    """The cluster or clusters, and the backends behind them."""
+    rule: HttpRoute, targets: Targets
+) -> tuple[str | tuple[WeightedCluster, ...], tuple[RouteTarget, ...]]:
+    """The cluster or clusters, and the targets that they are of."""
     if len(rule.route) == 1:
-        backend = backends(rule.route[0].destination or Destination())
-        return backend.cluster, (backend,)
+        target = targets(rule.route[0].destination or Destination())
+        return target.cluster, (target,)
     shares = [share for share in rule.route if share.weight > 0]
-    used = tuple(backends(share.destination or Destination()) for share in shares)
+    used = tuple(targets(share.destination or Destination()) for share in shares)
     pairs = zip(shares, used, strict=True)
-    return tuple(_weighted(share, backend) for share, backend in pairs), used
+    return tuple(_weighted(share, target) for share, target in pairs), used
 
 
-def _weighted(share: HttpRouteDestination, backend: Backend) -> WeightedCluster:
+def _weighted(share: HttpRouteDestination, target: RouteTarget) -> WeightedCluster:
     headers = share.headers
     return WeightedCluster(
-        cluster=backend.cluster,
+        cluster=target.cluster,
         weight=share.weight,
         host_rewrite=authority(headers.request) if headers else None,
         request_headers=header_changes(headers.request if headers else None),
@@ -198,12 +217,12 @@ def _path_rewrite(rewrite: HttpRewrite) -> PathRewrite | None:
     return ReplacePrefix(text=rewrite.uri) if rewrite.uri else None
 
 
-def _mirrors(rule: HttpRoute, backends: Backends) -> Iterator[Mirror]:
+def _mirrors(rule: HttpRoute, targets: Targets) -> Iterator[Mirror]:
     """Copies of the request; one whose share is given as 0 is none."""
     for mirror in _mirror_policies(rule):
         share = parts_per_million(mirror.percentage) if mirror.percentage else MILLION
         if mirror.destination is not None and share:
-            cluster = backends(mirror.destination).cluster
+            cluster = targets(mirror.destination).cluster
             yield Mirror(cluster=cluster, parts_per_million=share)
 
 

@@ -8,6 +8,7 @@ Istio ``pilot/pkg/networking/core/route/route.go``.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from functools import partial
 from typing import assert_never
 
@@ -31,11 +32,12 @@ from controlplane.model.http_match import Segments
 from controlplane.model.proxy import Client
 from controlplane.model.reception import Entrance
 from controlplane.model.routing import Route
+from controlplane.model.routing import Routed
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.gateway_reference import gateway_reference
-from controlplane.translate.istio.http_action import Backends
 from controlplane.translate.istio.http_action import Defaults
 from controlplane.translate.istio.http_action import Done
+from controlplane.translate.istio.http_action import Targets
 from controlplane.translate.istio.http_action import direct_response
 from controlplane.translate.istio.http_action import forwarding
 from controlplane.translate.istio.http_action import redirect
@@ -43,6 +45,8 @@ from controlplane.translate.istio.http_headers import header_changes
 from controlplane.translate.istio.http_match import route_match
 from controlplane.translate.istio.http_policy import cors
 from controlplane.translate.istio.http_policy import http_fault
+from controlplane.translate.istio.located_rules import LocatedRule
+from controlplane.translate.istio.located_rules import Origins
 
 
 def virtual_service_hosts(virtual_service: Object[VirtualService]) -> tuple[Host, ...]:
@@ -86,27 +90,28 @@ def _complete_rule(rule: HttpRoute, namespace: Namespace) -> HttpRoute:
 
 def http_routes(
     key: ObjectKey,
-    rules: tuple[HttpRoute, ...],
+    rules: Iterable[LocatedRule],
     *,
     entrance: Entrance,
     client: Client,
-    backends: Backends,
+    targets: Targets,
     defaults: Defaults,
-) -> tuple[Route, ...]:
+) -> tuple[Routed, ...]:
     """The routes of ``rules``, complete and without delegations, up to the first that catches all.
 
-    ``client`` is the proxy: its labels and namespace decide what ``sourceLabels`` and
-    ``sourceNamespace`` ask for.
+    ``key`` is the VirtualService whose hosts they are for. ``client`` is the proxy: its labels and
+    namespace decide what ``sourceLabels`` and ``sourceNamespace`` ask for.
     """
-    routes: list[Route] = []
-    for rule in rules:
-        blocks = [block for block in rule.match if applies(block, entrance, client)]
-        if rule.match and not blocks:
+    routes: list[Routed] = []
+    for located in rules:
+        rule = located.rule
+        matches = [(b, at) for b, at in located.matches if applies(b, entrance, client)]
+        if rule.match and not matches:
             continue
-        route = _route_of(key, rule, entrance, backends, defaults)
-        for block in blocks or (None,):
-            routes.append(route(block))
-            if routes[-1].match.catches_all:
+        route = _route_of(key, rule, entrance, targets, defaults)
+        for block, origins in matches or ((None, located.origins),):
+            routes.append(route(block, origins))
+            if routes[-1].route.match.catches_all:
                 return tuple(routes)
     return tuple(routes)
 
@@ -123,41 +128,44 @@ def applies(block: HttpMatch, entrance: Entrance, client: Client) -> bool:
 
 
 def _route_of(
-    key: ObjectKey, rule: HttpRoute, entrance: Entrance, backends: Backends, defaults: Defaults
-) -> Callable[[HttpMatch | None], Route]:
-    """A function from a match block to its route: all else of the rule is worked out once."""
-    done = _done(rule, entrance, backends, defaults)
+    key: ObjectKey, rule: HttpRoute, entrance: Entrance, targets: Targets, defaults: Defaults
+) -> Callable[[HttpMatch | None, Origins], Routed]:
+    """A function from a match block and what made it to its route: all else of the rule is worked
+    out once.
+    """
+    done = _done(rule, entrance, targets, defaults)
     described = done.described or f"{key.name}:{entrance.port}"
     headers = rule.headers or Headers()
     body = partial(
         Route,
         action=done.action,
-        origin=origin(key),
+        declared_by=key,
         request_headers=header_changes(headers.request).then(done.request_headers),
         response_headers=header_changes(headers.response).then(done.response_headers),
         fault=http_fault(rule.fault) if rule.fault else None,
         cors=cors(rule.cors_policy) if rule.cors_policy else None,
     )
 
-    def route(block: HttpMatch | None) -> Route:
+    def route(block: HttpMatch | None, origins: Origins) -> Routed:
         match = route_match(block)
-        return body(
+        made = body(
             name=f"{rule.name}.{block.name}" if block and block.name else rule.name,
             match=match,
             operation=f"{described}{operation_path(match.path)}",
             stat_prefix=block.stat_prefix if block else "",
         )
+        return Routed(route=made, origins=origins + done.origins)
 
     return route
 
 
-def _done(rule: HttpRoute, entrance: Entrance, backends: Backends, defaults: Defaults) -> Done:
+def _done(rule: HttpRoute, entrance: Entrance, targets: Targets, defaults: Defaults) -> Done:
     """What the rule does; a redirect goes before an answer, an answer before destinations."""
     if rule.redirect is not None:
         return Done(action=redirect(rule.redirect, port=entrance.port, https=entrance.https))
     if rule.direct_response is not None:
         return Done(action=direct_response(rule.direct_response))
-    return forwarding(rule, backends, defaults)
+    return forwarding(rule, targets, defaults)
 
 
 def operation_path(path: PathMatch) -> str:
@@ -170,8 +178,3 @@ def operation_path(path: PathMatch) -> str:
         case Regex(pattern=pattern):
             return pattern
     assert_never(path)
-
-
-def origin(key: ObjectKey) -> str:
-    """``/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews``."""
-    return f"/apis/{key.kind.group}/v1/namespaces/{key.namespace}/virtual-service/{key.name}"
