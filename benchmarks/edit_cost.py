@@ -45,9 +45,9 @@ EDITS: dict[str, Callable[[int], tuple[str, str]]] = {
 def loaded(services: int) -> Engine:
     engine = Engine(MeshConfig(), now=datetime.now(UTC))
     engine.apply((Path(name), text.encode()) for name, text in mesh.documents(services))
-    client = engine.client(GATEWAY)
-    engine.hold(client)
-    engine.resources(client)
+    view = engine.view(GATEWAY)
+    engine.connected.hold(view)
+    engine.resources(view)
     engine.analyse()
     gc.collect()
     gc.freeze()
@@ -57,12 +57,12 @@ def loaded(services: int) -> Engine:
 def cost(engine: Engine, edit: Callable[[int], tuple[str, str]]) -> float:
     """Median seconds from the changed text to all resources of the gateway."""
     took = []
-    client = engine.client(GATEWAY)
+    view = engine.view(GATEWAY)
     for i in range(RUNS):
         name, text = edit(i)
         started = time.perf_counter()
         engine.apply([(Path(name), text.encode())])
-        engine.resources(client)
+        engine.resources(view)
         took.append(time.perf_counter() - started)
     return statistics.median(took)
 

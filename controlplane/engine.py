@@ -40,18 +40,18 @@ from controlplane.kinds.decode import decode
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.object import Object
-from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
-from controlplane.queries.clients import client
+from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clock import CLOCK
-from controlplane.queries.connected import CONNECTED
+from controlplane.queries.connected import Connected
+from controlplane.queries.connected import Doubt
 from controlplane.queries.faults import faults_of
 from controlplane.queries.mesh import MESH_CONFIG
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import Objects
 from controlplane.queries.snapshot import Resources
 from controlplane.queries.snapshot import resources
+from controlplane.queries.views import view_of
 from controlplane.translate.kubernetes.usable import spoils
 
 Text = bytes | str | Unreadable | Entries
@@ -82,14 +82,12 @@ class Engine:
         self.faults: list[Fault] = []
         """What raised inside a guarded function, newest last: faults of ours, each kept once."""
         self.graph.on_fault = self.faults.append
-        self.met_others = False
-        """Whether clients came or went that the graph was not told of; the next edit tells it."""
+        self.connected = Connected(self.graph)
         self._objects = Objects(self.graph)
         self._claims = Claims()
         self._files: dict[Path, FileContent] = {}
         self._raw: dict[ObjectKey, RawObject] = {}
         self._accepted: Accepted = accepted or NothingAccepted()
-        self._clients: dict[Client, int] = {}
         self._doubtful: dict[ObjectKey, None] = {}
         self._analysed: set[ObjectKey] = set()
         self._now = now
@@ -105,6 +103,11 @@ class Engine:
         return self.graph.revision
 
     @property
+    def met_others(self) -> bool:
+        """Whether proxies came or went that the graph does not know of before the next edit."""
+        return self.connected.is_unsettled
+
+    @property
     def object_count(self) -> int:
         return len(self._objects)
 
@@ -115,7 +118,7 @@ class Engine:
     def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
         """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
         revision = self.graph.edit()
-        self._tell_connected()
+        self.connected.settle()
         touched: dict[ObjectKey, None] = {}
         paths: list[Path] = []
         for path, text in changes:
@@ -156,35 +159,29 @@ class Engine:
         revision = self.graph.edit()
         self.graph.set(CLOCK, "clock", now)
         self._try_again()
-        self._tell_connected()
+        self.connected.settle()
         self._collect_doubtful()
         return revision
 
     # What proxies get
 
-    def client(self, proxy: Proxy) -> Client:
-        return client(self.graph, proxy)
+    def view(self, proxy: Proxy) -> ProxyView:
+        """What the proxy's resources depend on; proxies with equal views have the same ones."""
+        return view_of(self.graph, proxy)
 
-    def resources(self, client_: Client) -> Resources:
-        return resources(self.graph, client_)
+    def resources(self, view: ProxyView) -> Resources:
+        return resources(self.graph, view)
 
-    def hold(self, client_: Client) -> None:
-        """Keep what is computed for a client while a proxy of it is connected."""
-        if not self._clients.setdefault(client_, 0):
-            self.graph.pin(resources, client_)
-            self.met_others = True
-        self._clients[client_] += 1
+    def take_doubt(self) -> Doubt:
+        """The connected proxies whose view, and the held views whose resources, may have changed
+        since the last call. They are not reported again until they are read.
+        """
+        self._collect_doubtful()
+        return self.connected.take_doubt()
 
-    def release(self, client_: Client) -> None:
-        self._clients[client_] -= 1
-        if not self._clients[client_]:
-            del self._clients[client_]
-            self.met_others = True
-            self.graph.unpin(resources, client_)
-
-    def sources(self, client_: Client) -> Iterator[tuple[Resource, tuple[ObjectKey, ...]]]:
-        """Each resource of a client with the objects that it was computed from."""
-        for resource, inputs in self.graph.makers(resources, (client_,), Resource):
+    def sources(self, view: ProxyView) -> Iterator[tuple[Resource, tuple[ObjectKey, ...]]]:
+        """Each resource of a view with the objects that it was computed from."""
+        for resource, inputs in self.graph.makers(resources, (view,), Resource):
             keys = (key for input_, key in inputs if input_ is OBJECT)
             yield resource, tuple(key for key in keys if self._objects.get(key) is not None)
 
@@ -265,12 +262,6 @@ class Engine:
 
     def declarations(self) -> Iterator[Declaration]:
         return self._claims.all()
-
-    def _tell_connected(self) -> None:
-        """What is said of a Gateway depends on where its proxies are; told with the next edit."""
-        self.met_others = False
-        gateways = {(c.namespace, c.labels) for c in self._clients if c.role is Role.GATEWAY}
-        self.graph.set(CONNECTED, "gateways", tuple(sorted(gateways)))
 
     def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
         previous = self._files.get(path)
@@ -355,10 +346,11 @@ class Engine:
 
     def _collect_doubtful(self) -> None:
         for function, args in self.graph.take_dirty():
-            if function is faults_of:
-                key = args[0]
-                assert isinstance(key, ObjectKey), "faults are looked for by object"
-                self._doubtful[key] = None
+            match args:
+                case (ObjectKey() as key,) if function is faults_of:
+                    self._doubtful[key] = None
+                case _:
+                    self.connected.doubt(args)
 
 
 def declaration(raw: RawObject) -> Declaration:

@@ -27,8 +27,8 @@ from controlplane.envoy.resource import packed
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
+from controlplane.model.proxy_view import ProxyView
 from controlplane.provenance import RuleSpot
 from controlplane.provenance import rule_spots
 from controlplane.snapshot_cache import SnapshotCache
@@ -146,9 +146,9 @@ class LiveOverview:
         )
         if found is None:
             return None
-        client = self._engine.client(found)
-        sources = self._sources(client)
-        shelves = dict(self._engine.resources(client))
+        view = self._engine.view(found)
+        sources = self._sources(view)
+        shelves = dict(self._engine.resources(view))
         return {
             "proxy": f"{found.name}.{found.namespace}",
             "role": found.role.value,
@@ -196,13 +196,13 @@ class LiveOverview:
         refused = [(t.type, r) for t in status.types for r in t.rejections]
         if not refused:
             return ()
-        sources = self._sources(self._engine.client(proxy)) if proxy is not None else {}
+        sources = self._sources(self._engine.view(proxy)) if proxy is not None else {}
         return tuple(_rejected(type_, r, sources) for type_, r in refused)
 
-    def _sources(self, client: Client) -> dict[Resource, tuple[Source, ...]]:
+    def _sources(self, view: ProxyView) -> dict[Resource, tuple[Source, ...]]:
         return {
             resource: tuple(s for key in keys for s in self._source(key))
-            for resource, keys in self._engine.sources(client)
+            for resource, keys in self._engine.sources(view)
         }
 
     def _source(self, key: ObjectKey) -> Iterator[Source]:

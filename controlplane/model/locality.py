@@ -8,11 +8,9 @@ rule/#LocalityLoadBalancerSetting and Istio ``pkg/networking/core/loadbalancer``
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from dataclasses import field
 from dataclasses import replace
 from typing import Final
 
-from controlplane.base.hashing import hashed_once
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.endpoint import NETWORK_LABEL
 from controlplane.model.endpoint import REGION_LABEL
@@ -20,8 +18,7 @@ from controlplane.model.endpoint import SUBZONE_LABEL
 from controlplane.model.endpoint import ZONE_LABEL
 from controlplane.model.endpoint import Endpoint
 from controlplane.model.endpoint import topology
-from controlplane.model.proxy import NOWHERE
-from controlplane.model.proxy import Labels
+from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy import Locality
 
 WEIGHT_LIMIT: Final = 4_294_967_295
@@ -81,16 +78,6 @@ NEAR_NODE: Final = Failover(
 )
 
 
-@hashed_once
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vantage:
-    """Where a client stands; ``labels`` are only those that some policy ranks by."""
-
-    locality: Locality = NOWHERE
-    labels: Labels = ()
-    _hash: int = field(default=0, init=False, repr=False, compare=False)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Endpoints of one locality and one priority."""
@@ -102,9 +89,9 @@ class Group:
 
 
 def placed(
-    endpoints: Iterable[Endpoint], policy: LocalityPolicy | None, vantage: Vantage
+    endpoints: Iterable[Endpoint], policy: LocalityPolicy | None, client: ClientLocality
 ) -> tuple[Group, ...]:
-    """Group ``endpoints`` by locality, weighted and ranked for a client at ``vantage``.
+    """Group ``endpoints`` by locality, weighted and ranked for a ``client``.
 
     ``policy`` is the one in force: ``None`` where localities mean nothing.
     """
@@ -113,11 +100,11 @@ def placed(
         case None | NoPreference():
             return groups
         case Distribute(entries=entries):
-            return _distributed(groups, entries, vantage.locality)
+            return _distributed(groups, entries, client.locality)
         case Failover():
-            return _ranked(groups, policy, vantage, _distance)
+            return _ranked(groups, policy, client, _distance)
         case ZoneAware(failover=failover):
-            return _ranked(groups, failover, vantage, _region_distance)
+            return _ranked(groups, failover, client, _region_distance)
 
 
 def ranks_by(policy: LocalityPolicy | None) -> tuple[str, ...]:
@@ -175,17 +162,17 @@ def _distributed(
 
 
 def _ranked(
-    groups: tuple[Group, ...], failover: Failover, vantage: Vantage, distance: "_Distance"
+    groups: tuple[Group, ...], failover: Failover, client: ClientLocality, distance: "_Distance"
 ) -> tuple[Group, ...]:
     if failover.labels:
-        groups = _by_labels(groups, failover.labels, vantage)
+        groups = _by_labels(groups, failover.labels, client)
     if failover.regions or not failover.labels:
-        next_region = dict(failover.regions).get(vantage.locality.region)
+        next_region = dict(failover.regions).get(client.locality.region)
         groups = tuple(
             replace(
                 group,
                 priority=group.priority * distance.levels
-                + distance(vantage.locality, group.locality, next_region),
+                + distance(client.locality, group.locality, next_region),
             )
             for group in groups
         )
@@ -202,14 +189,14 @@ def _ranked(
 
 
 def _by_labels(
-    groups: tuple[Group, ...], labels: tuple[str, ...], vantage: Vantage
+    groups: tuple[Group, ...], labels: tuple[str, ...], client: ClientLocality
 ) -> tuple[Group, ...]:
     """Split each group by how many of ``labels``, from the first on, its endpoints share with the
     client.
     """
-    client = dict(vantage.labels) | topology(vantage.locality)
+    shared = dict(client.labels) | topology(client.locality)
     wanted = [
-        (name, value if said else client.get(name, "")) for name, said, value in map(_pair, labels)
+        (name, value if said else shared.get(name, "")) for name, said, value in map(_pair, labels)
     ]
     split: list[Group] = []
     for group in groups:

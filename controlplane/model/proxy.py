@@ -76,9 +76,8 @@ class Target:
 
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
-    """What of a proxy bears on what is computed for it. Proxies with equal clients share every
-    byte.
+class ResolvedProxy:
+    """A proxy with what is declared for it. Only its views may be keys of what is computed.
 
     ``labels`` are the workload's (a WorkloadEntry at the proxy's address replaces the node's).
     ``targets`` stand in the order that decides: by service creation, then host name.

@@ -23,9 +23,11 @@ from controlplane.model.backend import Backend
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.locality import BY_DISTANCE
 from controlplane.model.locality import Group
-from controlplane.model.locality import Vantage
 from controlplane.model.locality import placed
 from controlplane.model.locality import ranks_by
+from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.outbound_view import RuleKeys
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Role
 from controlplane.model.service import Protocol
@@ -38,8 +40,6 @@ from controlplane.queries.endpoints import accounts_of
 from controlplane.queries.endpoints import all_take_mutual_tls
 from controlplane.queries.endpoints import endpoints_of
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.rules import RuleKeys
-from controlplane.queries.rules import Viewpoint
 from controlplane.queries.rules import governing_rules
 from controlplane.queries.rules import merged_rule
 from controlplane.queries.rules import mesh_policy
@@ -58,8 +58,8 @@ from controlplane.translate.istio.client_tls import parameters
 from controlplane.translate.istio.locality import locality_policy as locality_of_settings
 from controlplane.translate.istio.traffic_policy import keepalive
 
-ANYWHERE: Final = Vantage()
-"""The vantage of whoever places endpoints without regard to where the client is."""
+ANYWHERE: Final = ClientLocality()
+"""For endpoints that are placed without regard to where the client is."""
 
 
 @hashed_once
@@ -77,18 +77,6 @@ class Destination:
     families: tuple[IpFamily, ...]
     is_indicated: bool = False
     """Whether it takes the mesh's own TLS through, which names it by SNI (AUTO_PASSTHROUGH)."""
-    _hash: int = field(default=0, init=False, repr=False, compare=False)
-
-
-@hashed_once
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What of a client decides which destinations it has."""
-
-    viewpoint: Viewpoint
-    role: Role
-    families: tuple[IpFamily, ...]
-    passes_mesh_tls: bool = False
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
@@ -111,21 +99,19 @@ def mesh_defaults(graph: Graph) -> MeshDefaults:
 
 
 @derived
-def destinations(graph: Graph, host: Host, client: Reach) -> tuple[Destination, ...]:
+def destinations(graph: Graph, host: Host, view: OutboundView) -> tuple[Destination, ...]:
     """What a client reaches of ``host``: each port, and each subset of it.
 
     Runs again when the declarations of the host, or which rules govern it, change.
     """
-    found = service_for(graph, host, client.viewpoint.namespace, client.role)
+    found = service_for(graph, host, view.namespace, view.role)
     if found is None or found.resolution is Resolution.ALIAS:
         return ()
-    rules = governing_rules(graph, host, found.namespace, client.viewpoint)
+    rules = governing_rules(graph, host, found.namespace, view.rule_scope)
     names = (None, *_subset_names(graph, rules))
-    twins = (False, True) if client.passes_mesh_tls and not found.is_external else (False,)
+    twins = (False, True) if view.has_sni_dnat and not found.is_external else (False,)
     return tuple(
-        Destination(
-            host, found.namespace, rules, port.number, name, client.role, client.families, twin
-        )
+        Destination(host, found.namespace, rules, port.number, name, view.role, view.families, twin)
         for port in found.ports
         if port.protocol is not Protocol.UDP
         for name in names
@@ -139,10 +125,10 @@ def _subset_names(graph: Graph, rules: RuleKeys) -> tuple[str, ...]:
     return tuple(subset.name for subset in rule.subsets) if rule is not None else ()
 
 
-def vantage_of(graph: Graph, destination: Destination, client: Vantage) -> Vantage:
-    """What of the client's vantage matters to how this destination's endpoints are placed."""
+def locality_for(graph: Graph, destination: Destination, client: ClientLocality) -> ClientLocality:
+    """What of where the client is matters to how this destination's endpoints are placed."""
     seen = _heeds(graph, destination)
-    return Vantage(
+    return ClientLocality(
         locality=client.locality if seen.locality else ANYWHERE.locality,
         labels=tuple(pair for pair in client.labels if pair[0] in seen.labels),
     )
@@ -167,7 +153,7 @@ def _heeds(graph: Graph, destination: Destination) -> _Heeds:
 
 
 @guarded
-def cluster(graph: Graph, destination: Destination, client: Vantage) -> Resource | None:
+def cluster(graph: Graph, destination: Destination, client: ClientLocality) -> Resource | None:
     """The cluster of one destination; ``None`` where Envoy could not take it (a name without
     endpoints).
 
@@ -182,7 +168,7 @@ def cluster(graph: Graph, destination: Destination, client: Vantage) -> Resource
 
 
 @guarded
-def assignment(graph: Graph, destination: Destination, client: Vantage) -> Resource | None:
+def assignment(graph: Graph, destination: Destination, client: ClientLocality) -> Resource | None:
     """The endpoints of one cluster that is told them by EDS; ``None`` for the others."""
     part = _part(graph, destination)
     if part is None or not _is_discovered(part, destination.role):
@@ -200,7 +186,7 @@ def secrets_of(graph: Graph, destination: Destination) -> tuple[tuple[SecretUse,
     return secrets_named(policy.tls)
 
 
-def _backend(graph: Graph, destination: Destination, client: Vantage) -> Backend | None:
+def _backend(graph: Graph, destination: Destination, client: ClientLocality) -> Backend | None:
     part = _part(graph, destination)
     if part is None:
         return None
@@ -244,7 +230,7 @@ def _part(graph: Graph, destination: Destination) -> Part | None:
 
 
 def _groups(
-    graph: Graph, destination: Destination, part: Part, client: Vantage
+    graph: Graph, destination: Destination, part: Part, client: ClientLocality
 ) -> tuple[Group, ...]:
     endpoints = endpoints_of(graph, destination.host, destination.namespace, part.port.number)
     policy = locality_policy(part, mesh_defaults(graph))

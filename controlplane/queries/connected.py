@@ -1,19 +1,102 @@
-"""Which gateways are connected: the only thing about proxies that what is said of an object may
-depend on.
+"""Which proxies are connected, and what is kept for them.
+
+What is said of an object may depend on which gateways are connected, and on nothing else of a
+proxy.
 """
 
+from collections.abc import Hashable
+from dataclasses import dataclass
+from dataclasses import field
 from typing import Final
 
 from controlplane.base.names import Namespace
 from controlplane.graph import Graph
 from controlplane.graph import Input
 from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Role
+from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.proxies import resolved
+from controlplane.queries.snapshot import resources
+from controlplane.queries.views import view_of
 
 CONNECTED: Final[Input[str, tuple[tuple[Namespace, Labels], ...]]] = Input("connected", ())
-"""Namespace and labels of connected gateways, each once, sorted. The engine sets it under
+"""Namespace and labels of connected gateways, each once, sorted. ``Connected`` sets it under
 ``gateways``.
 """
 
 
 def connected_gateways(graph: Graph) -> tuple[tuple[Namespace, Labels], ...]:
     return CONNECTED(graph, "gateways")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What an edit may have changed: the views of ``proxies``, and the resources of ``views``."""
+
+    proxies: tuple[Proxy, ...]
+    views: tuple[ProxyView, ...]
+
+
+@dataclass(slots=True)
+class Connected:
+    """Keeps the views of connected proxies, and the resources of views that are in use."""
+
+    graph: Graph
+    is_unsettled: bool = False
+    """Whether proxies came or went since ``settle``."""
+    _proxies: dict[Proxy, int] = field(default_factory=dict)
+    _views: dict[ProxyView, int] = field(default_factory=dict)
+    _doubted_proxies: dict[Proxy, None] = field(default_factory=dict)
+    _doubted_views: dict[ProxyView, None] = field(default_factory=dict)
+
+    def join(self, proxy: Proxy) -> None:
+        """Keep the view of a proxy, until ``leave`` was called as often."""
+        if not self._proxies.setdefault(proxy, 0):
+            self.graph.pin(view_of, proxy)
+            self.is_unsettled = True
+        self._proxies[proxy] += 1
+
+    def leave(self, proxy: Proxy) -> None:
+        self._proxies[proxy] -= 1
+        if not self._proxies[proxy]:
+            del self._proxies[proxy]
+            self.is_unsettled = True
+            self.graph.unpin(view_of, proxy)
+
+    def hold(self, view: ProxyView) -> None:
+        """Keep the resources of a view, until ``release`` was called as often."""
+        if not self._views.setdefault(view, 0):
+            self.graph.pin(resources, view)
+        self._views[view] += 1
+
+    def release(self, view: ProxyView) -> None:
+        self._views[view] -= 1
+        if not self._views[view]:
+            del self._views[view]
+            self.graph.unpin(resources, view)
+
+    def settle(self) -> None:
+        """Let the graph know who is connected; part of an edit."""
+        self.is_unsettled = False
+        gateways = (resolved(self.graph, p) for p in self._proxies if p.role is Role.GATEWAY)
+        found = {(proxy.namespace, proxy.labels) for proxy in gateways}
+        self.graph.set(CONNECTED, "gateways", tuple(sorted(found)))
+
+    def doubt(self, args: tuple[Hashable, ...]) -> None:
+        """Take note of a pinned value that came into doubt, by its arguments."""
+        match args:
+            case (Proxy() as proxy,):
+                self._doubted_proxies[proxy] = None
+            case (ProxyView() as view,):
+                self._doubted_views[view] = None
+
+    def take_doubt(self) -> Doubt:
+        """What came into doubt since the last call and is still kept."""
+        found = Doubt(
+            tuple(p for p in self._doubted_proxies if p in self._proxies),
+            tuple(v for v in self._doubted_views if v in self._views),
+        )
+        self._doubted_proxies.clear()
+        self._doubted_views.clear()
+        return found

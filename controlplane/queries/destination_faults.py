@@ -26,13 +26,14 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.core.service import Service as KubernetesService
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.object import Object
+from controlplane.model.outbound_view import RuleScope
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.queries.objects import index
 from controlplane.queries.rules import governing_rules
 from controlplane.queries.rules import rule_of
 from controlplane.queries.rules import rules_of_host
-from controlplane.queries.rules import viewpoint
+from controlplane.queries.rules import selected_rules
 from controlplane.queries.services import declarations_of_host
 from controlplane.queries.services import service
 from controlplane.queries.services import service_of
@@ -226,8 +227,8 @@ def _rules(graph: Graph, asker: Asker, named: Service) -> tuple[ObjectKey, ...]:
     """The rules that may govern a service for one of those who ask, whatever their labels are."""
     keys: dict[ObjectKey, None] = {}
     for viewer in asker.viewers:
-        seen_from = viewpoint(graph, viewer, ())
-        keys |= dict.fromkeys(governing_rules(graph, named.host, named.namespace, seen_from))
+        scope = RuleScope(viewer, selected_rules(graph, viewer, ()))
+        keys |= dict.fromkeys(governing_rules(graph, named.host, named.namespace, scope))
     for viewer in asker.viewers:
         for key in rules_of_host(graph, (viewer, named.host)):
             rule = rule_of(graph, key)

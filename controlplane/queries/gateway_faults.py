@@ -23,18 +23,19 @@ from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
 from controlplane.kinds.object import Object
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import labels_of
+from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.server import PassTls
 from controlplane.model.server import Server
 from controlplane.model.server import ServeStreams
 from controlplane.queries.connected import connected_gateways
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import reading
-from controlplane.queries.gateways import Shape
 from controlplane.queries.gateways import gateway_servers
+from controlplane.queries.gateways import selected_gateways
 from controlplane.queries.gateways import tell_conflicts
 from controlplane.queries.listeners import tell_streams
 from controlplane.queries.mesh import mesh_config
@@ -72,12 +73,13 @@ def gateway_faults(graph: Graph, key: ObjectKey) -> None:
         return
     report = Report()
     selector = labels_of(dict(gateway.spec.selector))
-    tell_conflicts(graph, Shape(selector))
+    instance = GatewayInstance(gateways=selected_gateways(graph, selector))
+    tell_conflicts(graph, instance)
     homes = _homes(graph, key.namespace, selector)
     if not homes.certain:
         # No proxy has these listeners, so nothing is said of them unless one is made up.
         root = Namespace(mesh_config(graph).root_namespace)
-        tell_streams(graph, Client(role=Role.GATEWAY, namespace=root, labels=selector))
+        tell_streams(graph, instance, OutboundView(role=Role.GATEWAY, namespace=root))
     for server in gateway_servers(graph, key):
         _check_routes(graph, report, server)
         _check_secrets(graph, report, homes, gateway, server)

@@ -4,7 +4,6 @@ Source: https://istio.io/latest/docs/reference/config/networking/gateway/
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.codes import PLAINTEXT_BESIDE_TLS
@@ -12,7 +11,6 @@ from controlplane.base.codes import SERVER_CONFLICT
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -20,11 +18,8 @@ from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.object import Object
 from controlplane.model.gateway import RouteTableOutline
 from controlplane.model.listening import Address
-from controlplane.model.proxy import Client
-from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Role
-from controlplane.model.proxy import Target
+from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.server import Conflict
 from controlplane.model.server import Door
 from controlplane.model.server import Doors
@@ -37,27 +32,6 @@ from controlplane.translate.istio import gateway_merge
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
 _NO_LABEL: Final = ("", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What of a proxy decides its doors: its labels, the Services in front of it, its addresses,
-    its rights.
-    """
-
-    labels: Labels
-    targets: tuple[Target, ...] = ()
-    every_address: str = "0.0.0.0"
-    opens_low_ports: bool = True
-
-
-def shape(client: Client) -> Shape:
-    return Shape(
-        client.labels,
-        client.targets,
-        "0.0.0.0" if IpFamily.IPV4 in client.families else "::",
-        ("UNPRIVILEGED_POD", "true") not in client.metadata,
-    )
 
 
 @index(GATEWAY)
@@ -102,63 +76,50 @@ def gateway_servers(graph: Graph, key: ObjectKey) -> tuple[Server, ...]:
 
 
 @derived
-def doors(graph: Graph, shape: Shape) -> Doors:
-    """The doors of proxies of one shape; runs again when the servers of a Gateway they serve
-    change.
-    """
-    servers = [
-        server
-        for key in selected_gateways(graph, shape.labels)
-        for server in gateway_servers(graph, key)
-    ]
+def doors(graph: Graph, instance: GatewayInstance) -> Doors:
+    """The doors of a gateway; runs again when the servers of a Gateway that it serves change."""
+    servers = [server for key in instance.gateways for server in gateway_servers(graph, key)]
+    ports = dict(instance.target_ports)
     return gateway_merge.merged(
-        servers, resolve=lambda port: _target(shape, port), every_address=shape.every_address
+        servers,
+        resolve=lambda port: ports.get(port, port),
+        every_address=instance.every_address,
     )
 
 
 @derived
-def tell_conflicts(graph: Graph, shape: Shape) -> None:
+def tell_conflicts(graph: Graph, instance: GatewayInstance) -> None:
     """Notes which servers lose to which. Apart from ``doors``, so that who reads it only to have it
     noted runs no more often than this changes, which is never.
     """
     report = Report()
-    _tell(report, doors(graph, shape))
+    _tell(report, doors(graph, instance))
     graph.note(*report)
 
 
 @derived
-def door(graph: Graph, shape: Shape, address: Address) -> Door | None:
+def door(graph: Graph, instance: GatewayInstance, address: Address) -> Door | None:
     """One door: an edit of a Gateway that leaves it as it was stops here."""
-    return next((d for d in doors(graph, shape).doors if d.address == address), None)
+    return next((d for d in doors(graph, instance).doors if d.address == address), None)
 
 
 @derived
-def addresses(graph: Graph, shape: Shape) -> tuple[Address, ...]:
-    """Where proxies of one shape listen."""
-    tell_conflicts(graph, shape)
+def addresses(graph: Graph, instance: GatewayInstance) -> tuple[Address, ...]:
+    """Where a gateway listens."""
+    tell_conflicts(graph, instance)
     return tuple(
         d.address
-        for d in doors(graph, shape).doors
-        if shape.opens_low_ports or not 0 < d.address.port < _FIRST_UNPRIVILEGED_PORT
+        for d in doors(graph, instance).doors
+        if instance.opens_low_ports or not 0 < d.address.port < _FIRST_UNPRIVILEGED_PORT
     )
 
 
 @derived
-def shape_outlines(graph: Graph, shape: Shape) -> tuple[RouteTableOutline, ...]:
-    return gateway_merge.outlines(doors(graph, shape).doors)
-
-
-def outlines(graph: Graph, client: Client) -> tuple[RouteTableOutline, ...]:
-    """The route tables that a client's listeners name, with the servers whose requests each
+def outlines(graph: Graph, instance: GatewayInstance) -> tuple[RouteTableOutline, ...]:
+    """The route tables that a gateway's listeners name, with the servers whose requests each
     routes.
     """
-    return shape_outlines(graph, shape(client)) if client.role is Role.GATEWAY else ()
-
-
-def _target(shape: Shape, port: PortNumber) -> PortNumber:
-    """Where a Service in front of the proxy sends ``port``: the first that has it decides."""
-    targets = (t.target for t in shape.targets if t.port == port)
-    return PortNumber(next(targets, port))
+    return gateway_merge.outlines(doors(graph, instance).doors)
 
 
 def _tell(report: Report, found: Doors) -> None:

@@ -34,10 +34,9 @@ from controlplane.model.listening import Listener
 from controlplane.model.listening import ListenerSettings
 from controlplane.model.listening import RouteRequests
 from controlplane.model.listening import Share
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Role
+from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.server import Door
 from controlplane.model.server import PassMeshTls
 from controlplane.model.server import PassTls
@@ -49,7 +48,6 @@ from controlplane.queries.backends import mesh_tls_destinations
 from controlplane.queries.gateways import addresses
 from controlplane.queries.gateways import door
 from controlplane.queries.gateways import outlines as outlines
-from controlplane.queries.gateways import shape
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.streams import NamedStream
 from controlplane.queries.streams import named_streams
@@ -68,25 +66,27 @@ MESH_PROTOCOLS: Final = (
 
 
 @derived
-def listeners(graph: Graph, client: Client) -> Shelf[Resource]:
-    """Every listener of a client. Runs again when one of them comes, goes or changes."""
-    if client.role is not Role.GATEWAY:
+def listeners(
+    graph: Graph, instance: GatewayInstance | None, view: OutboundView
+) -> Shelf[Resource]:
+    """Every listener of a proxy. Runs again when one of them comes, goes or changes."""
+    if instance is None:
         return shelf({})
-    # Where a gateway stands changes nothing of what it listens on.
-    anywhere = replace(client, locality=Locality())
-    found = (listener(graph, anywhere, at) for at in addresses(graph, shape(client)))
+    found = (listener(graph, instance, view, at) for at in addresses(graph, instance))
     return shelf({resource.name: resource for resource in found if resource is not None})
 
 
 @guarded
-def listener(graph: Graph, client: Client, address: Address) -> Resource | None:
+def listener(
+    graph: Graph, instance: GatewayInstance, view: OutboundView, address: Address
+) -> Resource | None:
     """The listener at one address, encoded; ``None`` where nothing is served there."""
-    opened = opened_listener(graph, client, address)
+    opened = opened_listener(graph, instance, view.for_clusters, address)
     if opened is None:
         return None
-    found = (framed(graph, chain, client.metadata) for chain in opened.chains)
+    found = (framed(graph, chain, view.settings) for chain in opened.chains)
     chains = [chain for chain in found if chain is not None]
-    return gateway_listener(opened, settings(graph, client.metadata), chains)
+    return gateway_listener(opened, settings(graph, view.settings), chains)
 
 
 @guarded
@@ -105,9 +105,11 @@ def settings(graph: Graph, metadata: Labels) -> ListenerSettings:
 
 
 @derived
-def opened_listener(graph: Graph, client: Client, address: Address) -> Listener | None:
+def opened_listener(
+    graph: Graph, instance: GatewayInstance, view: OutboundView, address: Address
+) -> Listener | None:
     """The listener at one address; runs again when its door or a stream route of it changes."""
-    behind = door(graph, shape(client), address)
+    behind = door(graph, instance, address)
     if behind is None:
         return None
     report = Report()
@@ -115,7 +117,7 @@ def opened_listener(graph: Graph, client: Client, address: Address) -> Listener 
     claims = [(plain[0], _plain_chain(behind, plain))] if plain else []
     for server in behind.servers:
         if not server.routes_plain_requests:
-            claims.append((server, tuple(_chains(graph, client, behind, server))))
+            claims.append((server, tuple(_chains(graph, view, behind, server))))
     chains = _Chains(address.port, _ended(claims))
     for server, claimed in claims:
         chains.enter(report, server, claimed)
@@ -130,23 +132,25 @@ def opened_listener(graph: Graph, client: Client, address: Address) -> Listener 
 
 
 @derived
-def tell_streams(graph: Graph, client: Client) -> None:
+def tell_streams(graph: Graph, instance: GatewayInstance, view: OutboundView) -> None:
     """Has it noted which routes lose their SNI to others, where TLS passes through; reads nothing
     else, so that who reads it runs no more often.
     """
-    for at in addresses(graph, shape(client)):
-        opened = door(graph, shape(client), at)
+    for at in addresses(graph, instance):
+        opened = door(graph, instance, at)
         if opened is not None and any(isinstance(s.service, PassTls) for s in opened.servers):
-            opened_listener(graph, client, at)
+            opened_listener(graph, instance, view.for_clusters, at)
 
 
 @derived
-def listener_secrets(graph: Graph, client: Client) -> tuple[SecretName, ...]:
-    """The secrets that a client's listeners ask for, sorted."""
-    if client.role is not Role.GATEWAY:
+def listener_secrets(
+    graph: Graph, instance: GatewayInstance | None, view: OutboundView
+) -> tuple[SecretName, ...]:
+    """The secrets that a proxy's listeners ask for, sorted."""
+    if instance is None:
         return ()
-    anywhere = replace(client, locality=Locality())
-    opened = (opened_listener(graph, anywhere, at) for at in addresses(graph, shape(client)))
+    seen = view.for_clusters
+    opened = (opened_listener(graph, instance, seen, at) for at in addresses(graph, instance))
     chains = (chain for one in opened if one is not None for chain in one.chains)
     return tuple(sorted({name for chain in chains if chain.tls for name in chain.tls.secrets}))
 
@@ -231,13 +235,13 @@ def _matches(chain: Chain) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _chains(graph: Graph, client: Client, door: Door, server: Server) -> Iterator[_Claim]:
+def _chains(graph: Graph, view: OutboundView, door: Door, server: Server) -> Iterator[_Claim]:
     match server.service:
         case ServeRequests():
             prefix = server.title or f"outbound_{door.address};"
             yield _request_claim(door, server, stat_prefix=prefix, speaks_grpc_web=False)
         case ServeStreams(tls=tls):
-            forwarded = stream(graph, client, server)
+            forwarded = stream(graph, view, server)
             if forwarded is not None:
                 names = server.server_names if tls is not None else ()
                 yield _Claim(
@@ -245,16 +249,16 @@ def _chains(graph: Graph, client: Client, door: Door, server: Server) -> Iterato
                     place=server.place,
                 )
         case PassTls():
-            yield from map(_named_chain, named_streams(graph, client, server))
+            yield from map(_named_chain, named_streams(graph, view, server))
         case PassMeshTls():
-            yield from _mesh_chains(graph, client, server)
+            yield from _mesh_chains(graph, view, server)
         case _:
             assert_never(server.service)
 
 
-def _mesh_chains(graph: Graph, client: Client, server: Server) -> Iterator[_Claim]:
+def _mesh_chains(graph: Graph, view: OutboundView, server: Server) -> Iterator[_Claim]:
     """A chain for each destination of the mesh within the server's hosts, by its server name."""
-    for destination in mesh_tls_destinations(graph, client):
+    for destination in mesh_tls_destinations(graph, view):
         if any(subset_of(destination.host, host.host) for host in server.hosts):
             name = indicated(PortNumber(destination.port), destination.subset, destination.host)
             yield _Claim(

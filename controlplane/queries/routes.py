@@ -24,7 +24,8 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.model.gateway import RouteTableOutline
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.reception import Admission
 from controlplane.model.reception import Reception
 from controlplane.model.reception import reception
@@ -48,18 +49,14 @@ CROWD: Final = 32  # VirtualServices at one host that are looked at together
 
 
 @derived
-def route_tables(graph: Graph, client: Client) -> Shelf[Resource]:
-    """The route tables that a client's listeners name; runs again when one of them changes."""
-    viewer = _viewer(client)
-    tables = (
-        table(graph, _reception(graph, outline), viewer) for outline in outlines(graph, client)
-    )
+def route_tables(
+    graph: Graph, instance: GatewayInstance | None, view: OutboundView
+) -> Shelf[Resource]:
+    """The route tables that a proxy's listeners name; runs again when one of them changes."""
+    if instance is None:
+        return shelf({})
+    tables = (table(graph, _reception(graph, o), view) for o in outlines(graph, instance))
     return shelf({found.name: found for found in tables if found is not None})
-
-
-def _viewer(client: Client) -> Client:
-    """What of a client bears on routes; proxies that are alike in it share every byte."""
-    return Client(role=client.role, namespace=client.namespace, labels=client.labels)
 
 
 @derived
@@ -68,13 +65,13 @@ def _reception(_: Graph, outline: RouteTableOutline) -> Reception:
 
 
 @guarded
-def table(graph: Graph, servers: Reception, client: Client) -> Resource | None:
+def table(graph: Graph, servers: Reception, view: OutboundView) -> Resource | None:
     """One route table. One without any virtual host answers 404 to everything.
 
     Runs again when a virtual host in it comes, goes or changes.
     """
     firsts = sorted({shard // GROUP * GROUP for shard in servers.shards})
-    groups = [virtual_host_group(graph, servers, client, first) for first in firsts]
+    groups = [virtual_host_group(graph, servers, view, first) for first in firsts]
     if not any(groups):
         port = servers.outline.servers[0].port if servers.outline.servers else 0
         groups = [
@@ -86,14 +83,14 @@ def table(graph: Graph, servers: Reception, client: Client) -> Resource | None:
 
 
 @derived
-def virtual_host_group(graph: Graph, servers: Reception, client: Client, first: int) -> bytes:
+def virtual_host_group(graph: Graph, servers: Reception, view: OutboundView, first: int) -> bytes:
     """The virtual hosts in the shards from ``first``, joined: an edit reads one group, not all."""
     shards = (shard for shard in servers.shards if first <= shard < first + GROUP)
-    return b"".join(virtual_hosts(graph, servers, client, shard) for shard in shards)
+    return b"".join(virtual_hosts(graph, servers, view, shard) for shard in shards)
 
 
 @derived
-def virtual_hosts(graph: Graph, servers: Reception, client: Client, shard: int) -> bytes:
+def virtual_hosts(graph: Graph, servers: Reception, view: OutboundView, shard: int) -> bytes:
     """The virtual hosts in one shard of the hosts, joined, by domain.
 
     Runs again when a VirtualService is bound to a host of the shard or unbound from it, or when one
@@ -105,7 +102,7 @@ def virtual_hosts(graph: Graph, servers: Reception, client: Client, shard: int) 
             here = met.setdefault(host.lower(), {})
             here[server] = (*here.get(server, ()), (host, admission))
     found = (
-        virtual_host(graph, domain, tuple(here for _, here in sorted(met[domain].items())), client)
+        virtual_host(graph, domain, tuple(here for _, here in sorted(met[domain].items())), view)
         for domain in sorted(met)
     )
     return b"".join(part for part in found if part is not None)
@@ -120,7 +117,7 @@ def _candidates(graph: Graph, servers: Reception, shard: int) -> list[Host]:
 
 @guarded
 def virtual_host(
-    graph: Graph, domain: str, meetings: tuple[Meeting, ...], client: Client
+    graph: Graph, domain: str, meetings: tuple[Meeting, ...], view: OutboundView
 ) -> bytes | None:
     """One virtual host, in its place of a table; ``None`` where nothing is served.
 
@@ -128,7 +125,7 @@ def virtual_host(
     and Envoy does not: they share the virtual host. Runs again when a VirtualService for the host
     (or for a wider one, where a server lists it) comes or goes, or when its routes change.
     """
-    sources = [source for meeting in meetings for source in _sources(graph, meeting, client)]
+    sources = [source for meeting in meetings for source in _sources(graph, meeting, view)]
     if not sources:
         return None
     routes = tuple({source.origin: source.routes for source in sources}.values())
@@ -154,13 +151,13 @@ class _Source:
     routes: EncodedRoutes
 
 
-def _sources(graph: Graph, meeting: Meeting, client: Client) -> Iterator[_Source]:
+def _sources(graph: Graph, meeting: Meeting, view: OutboundView) -> Iterator[_Source]:
     """What comes in at one server: VirtualServices in the order they merge."""
     if _crowd(graph, meeting) <= CROWD:
-        yield from _met(graph, _comers(graph, meeting, client.namespace), client)
+        yield from _met(graph, _comers(graph, meeting, view.namespace), view)
     else:
-        for first in range(0, len(comers(graph, meeting, client.namespace)), CROWD):
-            yield from sources_group(graph, meeting, first, client)
+        for first in range(0, len(comers(graph, meeting, view.namespace)), CROWD):
+            yield from sources_group(graph, meeting, first, view)
     for _, admission in meeting:
         if admission.redirects_everybody:
             at = admission.entrance
@@ -182,11 +179,11 @@ def comers(graph: Graph, meeting: Meeting, client: Namespace) -> tuple[Comer, ..
 
 @derived
 def sources_group(
-    graph: Graph, meeting: Meeting, first: int, client: Client
+    graph: Graph, meeting: Meeting, first: int, view: OutboundView
 ) -> tuple[_Source, ...]:
     """Where many come in: some of them, so that an edit of one reads one group, not all."""
-    group = comers(graph, meeting, client.namespace)[first : first + CROWD]
-    return tuple(_met(graph, group, client))
+    group = comers(graph, meeting, view.namespace)[first : first + CROWD]
+    return tuple(_met(graph, group, view))
 
 
 def _comers(graph: Graph, meeting: Meeting, client: Namespace) -> tuple[Comer, ...]:
@@ -200,20 +197,20 @@ def _comers(graph: Graph, meeting: Meeting, client: Namespace) -> tuple[Comer, .
     )
 
 
-def _met(graph: Graph, group: tuple[Comer, ...], client: Client) -> Iterator[_Source]:
+def _met(graph: Graph, group: tuple[Comer, ...], view: OutboundView) -> Iterator[_Source]:
     for key, admission in group:
-        routes = _routes_at(graph, key, admission, client)
+        routes = _routes_at(graph, key, admission, view)
         if routes is not None:
             at = admission.entrance
             yield _Source((at.gateway, key), at.port, admission.redirects, routes)
 
 
 def _routes_at(
-    graph: Graph, key: ObjectKey, admission: Admission, client: Client
+    graph: Graph, key: ObjectKey, admission: Admission, view: OutboundView
 ) -> EncodedRoutes | None:
     hosts = hosts_of_virtual_service(graph, key) if admission.earlier else ()
     for entrance in admission.entrances(key.namespace, hosts):
-        routes = encoded_routes(graph, key, entrance, client)
+        routes = encoded_routes(graph, key, entrance, view)
         if routes is not None:
             return routes
     return None

@@ -7,14 +7,11 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 
 from collections.abc import Callable
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
 from datetime import timedelta
 from typing import Any
 from typing import Final
 
 from controlplane.base.diagnostics import Report
-from controlplane.base.hashing import hashed_once
 from controlplane.base.hosts import fqdn
 from controlplane.base.hosts import is_wildcard
 from controlplane.base.hosts import most_specific
@@ -32,7 +29,9 @@ from controlplane.kinds.object import Object
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.endpoint import TOPOLOGY_LABELS
 from controlplane.model.endpoint import selects
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.outbound_view import RuleKeys
+from controlplane.model.outbound_view import RuleScope
 from controlplane.model.proxy import Labels
 from controlplane.model.routing import HashPolicy
 from controlplane.model.service import Nearness
@@ -54,8 +53,6 @@ from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
 from controlplane.translate.nearness import nearness
 
 _WHOLE_MESH: Final = "mesh"
-RuleKeys = tuple[ObjectKey, ...]
-"""The rules that are merged into one, the deciding one first; none where no rule governs."""
 
 
 @index(DESTINATION_RULE)
@@ -134,36 +131,20 @@ def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
     return rule
 
 
-@hashed_once
-@dataclass(frozen=True, slots=True)
-class Viewpoint:
-    """Who looks for a rule: ``selected`` are the rules with a workloadSelector that select this
-    client.
-    """
-
-    namespace: Namespace
-    selected: RuleKeys = ()
-    _hash: int = field(default=0, init=False, repr=False, compare=False)
-
-
-@derived
-def viewpoint(graph: Graph, namespace: Namespace, labels: Labels) -> Viewpoint:
-    """Runs again when a rule with a workloadSelector in the namespace comes, goes or changes."""
-    return Viewpoint(
-        namespace,
-        tuple(
-            key
-            for key in selecting_rules(graph, namespace)
-            if (rule := rule_of(graph, key)) is not None
-            and rule.selector is not None
-            and selects(rule.selector, labels)
-        ),
+def selected_rules(graph: Graph, namespace: Namespace, labels: Labels) -> RuleKeys:
+    """The rules with a workloadSelector that select a proxy of the namespace with ``labels``."""
+    return tuple(
+        key
+        for key in selecting_rules(graph, namespace)
+        if (rule := rule_of(graph, key)) is not None
+        and rule.selector is not None
+        and selects(rule.selector, labels)
     )
 
 
 @derived
 def governing_rules(
-    graph: Graph, host: Host, service_namespace: Namespace, client: Viewpoint
+    graph: Graph, host: Host, service_namespace: Namespace, client: RuleScope
 ) -> RuleKeys:
     """The rules, to be merged, that govern ``host`` for a client.
 
@@ -259,7 +240,7 @@ def _joins(later: DestinationRule, earlier: DestinationRule) -> bool:
     return later.export_to == earlier.export_to or wider
 
 
-def _chosen(groups: list[_Group], client: Viewpoint) -> RuleKeys:
+def _chosen(groups: list[_Group], client: RuleScope) -> RuleKeys:
     """The first group that selects the client, else the last one without a selector."""
     for group in groups:
         if group[0].selector is not None and group[0].key in client.selected:
@@ -287,66 +268,65 @@ def policy_for(graph: Graph, keys: RuleKeys, port: int, subset_name: str | None)
     return effective_policy(rule, port, subset, mesh_policy(graph))
 
 
-def rule_for(graph: Graph, client: Client, host: Host) -> DestinationRule | None:
+def rule_for(graph: Graph, view: OutboundView, host: Host) -> DestinationRule | None:
     """The rule that governs a host for a client, merged; ``None`` where the client sees no such
     service.
     """
-    found = service_for(graph, host, client.namespace, client.role)
+    found = service_for(graph, host, view.namespace, view.role)
     if found is None:
         return None
-    seen_from = viewpoint(graph, client.namespace, client.labels)
-    return merged_rule(graph, governing_rules(graph, host, found.namespace, seen_from))
+    return merged_rule(graph, governing_rules(graph, host, found.namespace, view.rule_scope))
 
 
 def traffic_policy(
-    graph: Graph, client: Client, host: Host, port: int, subset: str | None
+    graph: Graph, view: OutboundView, host: Host, port: int, subset: str | None
 ) -> TrafficPolicy:
     """The policy of a destination for a client."""
-    rule = rule_for(graph, client, host)
+    rule = rule_for(graph, view, host)
     named = rule.subset(subset) if rule is not None and subset else None
     return effective_policy(rule, port, named, mesh_policy(graph))
 
 
 def hash_policies(
-    graph: Graph, client: Client, host: Host, port: int | None, subset: str | None
+    graph: Graph, view: OutboundView, host: Host, port: int | None, subset: str | None
 ) -> tuple[HashPolicy, ...]:
     """What requests to a destination are hashed by; none where its balancer does not hash."""
-    rule = rule_for(graph, client, host)
+    rule = rule_for(graph, view, host)
     if rule is None:
         return ()
     return hash_policies_of(rule, port, rule.subset(subset) if subset else None)
 
 
-def hashes_source(graph: Graph, client: Client, host: Host, subset: str | None) -> bool:
+def hashes_source(graph: Graph, view: OutboundView, host: Host, subset: str | None) -> bool:
     """Whether connections to a destination are hashed by where they come from."""
-    rule = rule_for(graph, client, host)
+    rule = rule_for(graph, view, host)
     if rule is None:
         return False
     return hashes_source_address(rule, rule.subset(subset) if subset else None)
 
 
-def subsets(graph: Graph, client: Client, host: Host) -> tuple[str, ...]:
+def subsets(graph: Graph, view: OutboundView, host: Host) -> tuple[str, ...]:
     """The names of the subsets that the client may name of a host, in the rule's order."""
-    rule = rule_for(graph, client, host)
+    rule = rule_for(graph, view, host)
     return () if rule is None else tuple(subset.name for subset in rule.subsets)
 
 
-def tcp_idle_timeout(graph: Graph, client: Client, host: Host) -> timedelta | None:
+def tcp_idle_timeout(graph: Graph, view: OutboundView, host: Host) -> timedelta | None:
     """How long a TCP connection may be idle; zero is for ever. Only the rule's top level counts, as
     in Istio.
     """
-    policy = _top_policy(graph, client, host)
+    policy = _top_policy(graph, view, host)
     return None if policy.pool is None else policy.pool.tcp_idle_timeout
 
 
-def max_connection_duration(graph: Graph, client: Client, host: Host) -> timedelta | None:
-    policy = _top_policy(graph, client, host)
+def max_connection_duration(graph: Graph, view: OutboundView, host: Host) -> timedelta | None:
+    policy = _top_policy(graph, view, host)
     return None if policy.pool is None else policy.pool.max_connection_duration
 
 
-def tunnel(graph: Graph, client: Client, host: Host, subset: str | None) -> Tunnel | None:
+def tunnel(graph: Graph, view: OutboundView, host: Host, subset: str | None) -> Tunnel | None:
     """The tunnel of the subset alone where one is named, else of the rule."""
-    rule = rule_for(graph, client, host)
+    rule = rule_for(graph, view, host)
     if rule is None:
         return None
     if subset:
@@ -355,8 +335,8 @@ def tunnel(graph: Graph, client: Client, host: Host, subset: str | None) -> Tunn
     return rule.policy.policy.tunnel if rule.policy is not None else None
 
 
-def _top_policy(graph: Graph, client: Client, host: Host) -> TrafficPolicy:
-    rule = rule_for(graph, client, host)
+def _top_policy(graph: Graph, view: OutboundView, host: Host) -> TrafficPolicy:
+    rule = rule_for(graph, view, host)
     if rule is None or rule.policy is None:
         return TrafficPolicy()
     return rule.policy.policy

@@ -6,6 +6,7 @@ running server the engine keeps a Secret that works when its file is changed to 
 Source: istio ``pilot/pkg/xds/sds.go``.
 """
 
+from controlplane.base.names import Namespace
 from controlplane.base.shelf import Shelf
 from controlplane.base.shelf import shelf
 from controlplane.envoy.resource import Resource
@@ -13,11 +14,12 @@ from controlplane.envoy.secrets import secret
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.tls import SecretName
 from controlplane.model.tls import files_of
 from controlplane.model.tls_upstream import SecretUse
-from controlplane.queries.backends import client_secrets
+from controlplane.queries.backends import cluster_secrets
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import credential_of
 from controlplane.queries.credentials import fit
@@ -25,31 +27,35 @@ from controlplane.queries.listeners import listener_secrets
 
 
 @derived
-def secrets(graph: Graph, client: Client) -> Shelf[Resource]:
-    """Runs again when a secret that the client names comes, goes or changes, or when it names
-    others.
+def secrets(graph: Graph, instance: GatewayInstance | None, view: OutboundView) -> Shelf[Resource]:
+    """Runs again when a secret that the proxy's resources name comes, goes or changes, or when
+    they name others.
     """
-    found = (_resource(graph, client, name) for name in secret_names(graph, client))
+    names = secret_names(graph, instance, view)
+    found = (_resource(graph, view.namespace, name) for name in names)
     return shelf({resource.name: resource for resource in found if resource is not None})
 
 
 @derived
-def secret_names(graph: Graph, client: Client) -> tuple[SecretName, ...]:
-    """Every secret that the client's listeners and clusters name, for what it is, sorted."""
-    of_clusters = (n for use, n in client_secrets(graph, client) if _serves(n, client, use))
-    return tuple(sorted({*listener_secrets(graph, client), *of_clusters}))
+def secret_names(
+    graph: Graph, instance: GatewayInstance | None, view: OutboundView
+) -> tuple[SecretName, ...]:
+    """Every secret that listeners and clusters name, for what it is, sorted."""
+    named = cluster_secrets(graph, view)
+    of_clusters = (n for use, n in named if _serves(n, view.namespace, use))
+    return tuple(sorted({*listener_secrets(graph, instance, view), *of_clusters}))
 
 
-def _serves(name: SecretName, client: Client, use: SecretUse) -> bool:
-    credential = credential_of(name, client.namespace)
+def _serves(name: SecretName, namespace: Namespace, use: SecretUse) -> bool:
+    credential = credential_of(name, namespace)
     return credential is None or credential.use is use
 
 
-def _resource(graph: Graph, client: Client, name: SecretName) -> Resource | None:
+def _resource(graph: Graph, namespace: Namespace, name: SecretName) -> Resource | None:
     files = files_of(name)
     if files is not None:
         return secret(name, files)
-    credential = credential_of(name, client.namespace)
+    credential = credential_of(name, namespace)
     return credential_resource(graph, credential, name) if credential is not None else None
 
 

@@ -1,4 +1,4 @@
-"""Everything that one client is to have: a shelf of resources for each type."""
+"""Everything that proxies of one view are to have: a shelf of resources for each type."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.graph import Graph
 from controlplane.graph import derived
-from controlplane.model.proxy import Client
+from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.backends import clusters
 from controlplane.queries.backends import endpoints
 from controlplane.queries.listeners import listeners
@@ -35,12 +35,13 @@ class Resources:
 
 
 @derived
-def resources(graph: Graph, client: Client) -> Resources:
-    """Runs again when any resource of this client comes, goes or changes."""
+def resources(graph: Graph, view: ProxyView) -> Resources:
+    """Runs again when any resource of this view comes, goes or changes."""
+    for_clusters = view.outbound.for_clusters
     return Resources(
-        clusters=clusters(graph, client),
-        endpoints=endpoints(graph, client),
-        listeners=listeners(graph, client),
-        routes=route_tables(graph, client),
-        secrets=secrets(graph, client),
+        clusters=clusters(graph, for_clusters, view.locality),
+        endpoints=endpoints(graph, for_clusters, view.locality),
+        listeners=listeners(graph, view.gateway, view.outbound.for_listeners),
+        routes=route_tables(graph, view.gateway, view.outbound.for_routes),
+        secrets=secrets(graph, view.gateway, for_clusters),
     )

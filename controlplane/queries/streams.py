@@ -19,7 +19,7 @@ from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.model.listening import ForwardStream
 from controlplane.model.listening import Share
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
 from controlplane.model.server import Server
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.objects import OBJECT
@@ -64,32 +64,34 @@ def bound_stream_services(
     return tuple(key for _, key in sorted((p, k) for p, k in found if p is not None))
 
 
-def stream(graph: Graph, client: Client, server: Server) -> ForwardStream | None:
+def stream(graph: Graph, view: OutboundView, server: Server) -> ForwardStream | None:
     """Where every connection of a server goes; ``None`` where no rule takes them."""
-    for declared in _services(graph, client, server):
+    for declared in _services(graph, view, server):
         rule = tcp_rule(declared, server)
         if rule is not None:
-            return _stream(graph, client, server, rule)
+            return _stream(graph, view, server, rule)
     return None
 
 
-def named_streams(graph: Graph, client: Client, server: Server) -> Iterator[NamedStream]:
+def named_streams(graph: Graph, view: OutboundView, server: Server) -> Iterator[NamedStream]:
     """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
-    for declared in _services(graph, client, server):
+    for declared in _services(graph, view, server):
         for rule in tls_rules(declared, server):
-            found = None if rule.takes_nothing else _stream(graph, client, server, rule)
+            found = None if rule.takes_nothing else _stream(graph, view, server, rule)
             if found is not None:
                 yield NamedStream(rule=rule, stream=found)
 
 
-def _services(graph: Graph, client: Client, server: Server) -> Iterator[Object[VirtualService]]:
-    for key in bound_stream_services(graph, server.gateway, client.namespace):
+def _services(graph: Graph, view: OutboundView, server: Server) -> Iterator[Object[VirtualService]]:
+    for key in bound_stream_services(graph, server.gateway, view.namespace):
         declared = OBJECT(graph, key)
         if declared is not None and meets(declared, server):
             yield declared
 
 
-def _stream(graph: Graph, client: Client, server: Server, rule: StreamRule) -> ForwardStream | None:
+def _stream(
+    graph: Graph, view: OutboundView, server: Server, rule: StreamRule
+) -> ForwardStream | None:
     """``None`` where no destination has a weight. The rule for the first destination says how long
     streams last; its subset counts only where it is the only one.
     """
@@ -102,17 +104,17 @@ def _stream(graph: Graph, client: Client, server: Server, rule: StreamRule) -> F
     subset = (first.subset or None) if single else None
     clusters = tuple(
         Share(
-            cluster=_cluster(graph, client, destination, rule.namespace, server.port), weight=weight
+            cluster=_cluster(graph, view, destination, rule.namespace, server.port), weight=weight
         )
         for destination, weight in shares
     )
     return ForwardStream(
         stat_prefix=clusters[0].cluster if single else rule.title,
         shares=clusters,
-        idle_timeout=tcp_idle_timeout(graph, client, host),
-        max_connection_duration=max_connection_duration(graph, client, host),
-        hashes_source_address=hashes_source(graph, client, host, subset),
-        tunnel=tunnel(graph, client, host, subset),
+        idle_timeout=tcp_idle_timeout(graph, view, host),
+        max_connection_duration=max_connection_duration(graph, view, host),
+        hashes_source_address=hashes_source(graph, view, host, subset),
+        tunnel=tunnel(graph, view, host, subset),
     )
 
 
@@ -128,14 +130,18 @@ def _shares(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destinati
 
 
 def _cluster(
-    graph: Graph, client: Client, destination: Destination, namespace: Namespace, port: PortNumber
+    graph: Graph,
+    view: OutboundView,
+    destination: Destination,
+    namespace: Namespace,
+    port: PortNumber,
 ) -> str:
     """The cluster of a destination in an object of ``namespace``. Which service it is does not
     depend on that namespace.
     """
     return destination_cluster(
         graph,
-        client=client.namespace,
+        client=view.namespace,
         owner=None,
         host=fqdn(destination.host, namespace),
         port=PortNumber(destination.port.number) if destination.port is not None else None,

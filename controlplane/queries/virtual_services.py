@@ -24,7 +24,7 @@ from controlplane.kinds.istio.virtual_service import Delegate
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
 from controlplane.model.reception import Entrance
 from controlplane.model.reception import is_odd
 from controlplane.model.routing import Routed
@@ -146,7 +146,7 @@ class EncodedRoutes:
 
 @guarded
 def encoded_routes(
-    graph: Graph, key: ObjectKey, entrance: Entrance, client: Client
+    graph: Graph, key: ObjectKey, entrance: Entrance, view: OutboundView
 ) -> EncodedRoutes | None:
     """The routes that a VirtualService gives at an entrance; ``None`` where it gives none.
 
@@ -163,8 +163,10 @@ def encoded_routes(
             lambda d: delegated_rules(graph, delegate_key(d, key.namespace), key.namespace),
         ),
         entrance=entrance,
-        client=client,
-        targets=lambda to: _route_target(graph, client, key.namespace, to, entrance.port),
+        client=view,
+        targets=lambda to: _route_target(
+            graph, view.for_clusters, key.namespace, to, entrance.port
+        ),
         defaults=route_defaults(graph),
     )
     report = Report()
@@ -177,16 +179,16 @@ def encoded_routes(
 
 
 def _route_target(
-    graph: Graph, client: Client, owner: Namespace, to: Destination, listened: PortNumber
+    graph: Graph, view: OutboundView, owner: Namespace, to: Destination, listened: PortNumber
 ) -> RouteTarget:
     port = PortNumber(to.port.number) if to.port is not None else None
-    return route_target(graph, client, owner, Host(to.host), port, to.subset or None, listened)
+    return route_target(graph, view, owner, Host(to.host), port, to.subset or None, listened)
 
 
 @derived
 def route_target(
     graph: Graph,
-    client: Client,
+    view: OutboundView,
     owner: Namespace,
     host: Host,
     port: PortNumber | None,
@@ -198,7 +200,7 @@ def route_target(
     """
     cluster = destination_cluster(
         graph,
-        client=client.namespace,
+        client=view.namespace,
         owner=owner,
         host=host,
         port=port,
@@ -208,7 +210,7 @@ def route_target(
     return RouteTarget(
         cluster=cluster.name,
         described=f"{cluster.host}:{cluster.port}",
-        hash_policies=hash_policies(graph, client, host, port, subset),
+        hash_policies=hash_policies(graph, view, host, port, subset),
     )
 
 

@@ -12,9 +12,9 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
+from controlplane.base.names import Namespace
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
-from controlplane.model.proxy import Client
 from controlplane.model.proxy import Proxy
 from controlplane.queries.credentials import credential_of
 from controlplane.tls.certificate import Certificate
@@ -69,7 +69,7 @@ class Seen:
     message: str
 
 
-def doors(proxy: Proxy, client: Client, shelves: Shelves) -> Iterator[Door]:
+def doors(proxy: Proxy, shelves: Shelves) -> Iterator[Door]:
     """One door for each chain that shows certificates of Secrets."""
     listeners = shelves.get(TypeUrl.LISTENER)
     for _, resource in sorted(listeners.items()) if listeners is not None else ():
@@ -79,7 +79,7 @@ def doors(proxy: Proxy, client: Client, shelves: Shelves) -> Iterator[Door]:
         address = listener.address.socket_address
         host = proxy.addresses[0] if address.address in _ANYWHERE else address.address
         for chain in listener.filter_chains:
-            objects = tuple(_objects(chain, client))
+            objects = tuple(_objects(chain, proxy.namespace))
             if objects and host:
                 yield Door(
                     proxy=f"{proxy.name}.{proxy.namespace}",
@@ -118,13 +118,13 @@ def _judged(
             return False, f"shows another: {chain[0].subject}, until {chain[0].ends:%Y-%m-%d %H:%M}"
 
 
-def _objects(chain: FilterChain, client: Client) -> Iterator[str]:
+def _objects(chain: FilterChain, namespace: Namespace) -> Iterator[str]:
     config = chain.transport_socket.typed_config
     if config.type_url.rpartition("/")[2] != DownstreamTlsContext.DESCRIPTOR.full_name:
         return
     context = DownstreamTlsContext.FromString(config.value).common_tls_context
     for secret in context.tls_certificate_sds_secret_configs:
-        credential = credential_of(secret.name, client.namespace)
+        credential = credential_of(secret.name, namespace)
         if credential is not None:
             yield str(credential.object)
 

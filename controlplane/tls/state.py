@@ -135,8 +135,8 @@ class LiveTls:
         """Up to ``PROBED_DOORS`` for each Secret."""
         counted: Counter[str] = Counter()
         for proxy in proxies:
-            client = self._engine.client(proxy)
-            for door in doors(proxy, client, dict(self._engine.resources(client))):
+            view = self._engine.view(proxy)
+            for door in doors(proxy, dict(self._engine.resources(view))):
                 if any(counted[object_] < PROBED_DOORS for object_ in door.objects):
                     counted.update(door.objects)
                     yield door
@@ -150,10 +150,10 @@ class LiveTls:
         of: dict[Expectation, list[str]] = {}
         rules: dict[Expectation, tuple[Declared, ...]] = {}
         for proxy in proxies:
-            client = self._engine.client(proxy)
-            found = dict(self._engine.resources(client))
+            view = self._engine.view(proxy)
+            found = dict(self._engine.resources(view))
             made = list(expectations(found, self._own_secrets(proxy)))
-            sources = dict(self._engine.sources(client)) if made else {}
+            sources = dict(self._engine.sources(view)) if made else {}
             for cluster, expected in made:
                 of.setdefault(expected, []).append(f"{proxy.name}.{proxy.namespace}")
                 keys = (k for k in sources.get(cluster, ()) if k.kind == DESTINATION_RULE)

@@ -3,10 +3,10 @@
 from controlplane.base.names import Namespace
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
-from controlplane.model.proxy import Client
 from controlplane.model.proxy import Locality
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
-from controlplane.queries.backends import client_secrets
+from controlplane.queries.backends import cluster_secrets
 from controlplane.queries.backends import clusters
 from controlplane.queries.backends import endpoints
 from tests.support.declared import INGRESS
@@ -57,14 +57,20 @@ def mesh() -> Declared:
     )
 
 
-def both(declared: Declared, client: Client = INGRESS) -> tuple[Shelf[Resource], Shelf[Resource]]:
-    return clusters(declared.graph, client), endpoints(declared.graph, client)
+def both(
+    declared: Declared, proxy: ResolvedProxy = INGRESS
+) -> tuple[Shelf[Resource], Shelf[Resource]]:
+    view = declared.view(proxy)
+    seen = view.outbound.for_clusters
+    return clusters(declared.graph, seen, view.locality), endpoints(
+        declared.graph, seen, view.locality
+    )
 
 
-def ran(declared: Declared, *functions: str, client: Client = INGRESS) -> list[str]:
+def ran(declared: Declared, *functions: str, proxy: ResolvedProxy = INGRESS) -> list[str]:
     """The functions of these names that ran to bring clusters and endpoints up to date."""
     declared.graph.trace = []
-    both(declared, client)
+    both(declared, proxy)
     return [name for call in declared.graph.trace if (name := call.partition("(")[0]) in functions]
 
 
@@ -144,12 +150,12 @@ def test_a_service_that_goes_takes_its_clusters_along() -> None:
 
 def test_clients_of_one_namespace_share_every_byte() -> None:
     declared = mesh()
-    other = Client(
+    other = ResolvedProxy(
         role=Role.GATEWAY, namespace=Namespace("istio-system"), labels=(("istio", "other"),)
     )
     first = both(declared)
 
-    assert ran(declared, *ENCODING, client=other) == []
+    assert ran(declared, *ENCODING, proxy=other) == []
     assert both(declared, other) == first
 
 
@@ -157,11 +163,11 @@ def test_clients_elsewhere_share_what_does_not_depend_on_where_they_are() -> Non
     declared = mesh()
     declared.edit(rule("s7", "{outlierDetection: {interval: 1s}}"))
     both(declared)
-    elsewhere = Client(
+    elsewhere = ResolvedProxy(
         role=Role.GATEWAY, namespace=Namespace("istio-system"), locality=Locality("r2")
     )
 
-    assert ran(declared, *ENCODING, client=elsewhere) == ["assignment", "assignment"]
+    assert ran(declared, *ENCODING, proxy=elsewhere) == ["assignment", "assignment"]
 
 
 def test_an_annotation_of_no_meaning_encodes_nothing() -> None:
@@ -195,7 +201,7 @@ def test_only_secrets_that_clusters_name_are_asked_for() -> None:
     declared = mesh()
     declared.edit(rule("s7", "{tls: {mode: MUTUAL, credentialName: partner}}"))
 
-    named = client_secrets(declared.graph, INGRESS)
+    named = cluster_secrets(declared.graph, declared.view().outbound)
 
     assert sorted((use.value, name) for use, name in named) == [
         ("certificate", "kubernetes://partner"),

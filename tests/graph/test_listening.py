@@ -50,9 +50,10 @@ def read(declared: Declared) -> list[str]:
     """Read what a client is to have; the functions that encode, of those that ran."""
     ran: list[str] = []
     declared.graph.trace = ran
-    listeners(declared.graph, INGRESS)
-    secrets(declared.graph, INGRESS)
-    outlines(declared.graph, INGRESS)
+    view = declared.view()
+    listeners(declared.graph, view.gateway, view.outbound)
+    secrets(declared.graph, view.gateway, view.outbound)
+    outlines(declared.graph, declared.instance())
     declared.graph.trace = None
     return [name for name in ran if name.startswith(ENCODING)]
 
@@ -102,6 +103,6 @@ def test_clients_that_differ_in_their_locality_share_listeners() -> None:
     ran: list[str] = []
     declared.graph.trace = ran
 
-    listeners(declared.graph, replace(INGRESS, locality=Locality("r", "z")))
+    declared.resources(replace(INGRESS, locality=Locality("r", "z")))
 
     assert [name for name in ran if name.startswith(ENCODING)] == []

@@ -146,7 +146,7 @@ def _line_and_code(engine: Engine) -> Iterator[tuple[int, str]]:
 
 def resources_of(engine: Engine, proxy: Proxy) -> Bytes:
     """Everything that a proxy gets."""
-    shelves = engine.resources(engine.client(proxy))
+    shelves = engine.resources(engine.view(proxy))
     return {
         f"{WORDS[type_url]}/{resource.name}": resource.any
         for type_url, shelf in shelves

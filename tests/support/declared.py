@@ -14,16 +14,18 @@ from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph
 from controlplane.kinds.decode import decode
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Client
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
-from controlplane.queries.backends import clusters
-from controlplane.queries.backends import endpoints
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clock import CLOCK
-from controlplane.queries.listeners import listeners
 from controlplane.queries.mesh import MESH_CONFIG
 from controlplane.queries.objects import Objects
+from controlplane.queries.snapshot import Resources
+from controlplane.queries.snapshot import resources
+from controlplane.queries.views import proxy_view
 
-INGRESS = Client(
+INGRESS = ResolvedProxy(
     role=Role.GATEWAY, namespace=Namespace("istio-system"), labels=(("istio", "ingressgateway"),)
 )
 
@@ -59,19 +61,31 @@ class Declared:
             self._objects.remove(raw.key)
         self._objects.settle()
 
-    def listeners(self, client: Client = INGRESS) -> dict[str, dict[str, Any]]:
-        """The listeners of a client by name, as Envoy's JSON."""
-        found = listeners(self.graph, client)
+    def view(self, proxy: ResolvedProxy = INGRESS) -> ProxyView:
+        return proxy_view(self.graph, proxy)
+
+    def instance(self, proxy: ResolvedProxy = INGRESS) -> GatewayInstance:
+        """What the listeners of a gateway depend on."""
+        found = self.view(proxy).gateway
+        assert found is not None, "the proxy is a gateway"
+        return found
+
+    def resources(self, proxy: ResolvedProxy = INGRESS) -> Resources:
+        return resources(self.graph, self.view(proxy))
+
+    def listeners(self, proxy: ResolvedProxy = INGRESS) -> dict[str, dict[str, Any]]:
+        """The listeners of a proxy by name, as Envoy's JSON."""
+        found = self.resources(proxy).listeners
         return {name: _plain(found[name]) for name in sorted(found)}
 
-    def clusters(self, client: Client = INGRESS) -> dict[str, dict[str, Any]]:
-        """The clusters of a client by name, as Envoy's JSON."""
-        found = clusters(self.graph, client)
+    def clusters(self, proxy: ResolvedProxy = INGRESS) -> dict[str, dict[str, Any]]:
+        """The clusters of a proxy by name, as Envoy's JSON."""
+        found = self.resources(proxy).clusters
         return {name: _plain(found[name]) for name in sorted(found)}
 
-    def endpoints(self, client: Client = INGRESS) -> dict[str, list[dict[str, Any]]]:
+    def endpoints(self, proxy: ResolvedProxy = INGRESS) -> dict[str, list[dict[str, Any]]]:
         """The groups of endpoints of each cluster that is told them, as Envoy's JSON."""
-        found = endpoints(self.graph, client)
+        found = self.resources(proxy).endpoints
         assignments = {name: _plain(found[name]) for name in sorted(found)}
         return {name: message.get("endpoints", []) for name, message in assignments.items()}
 

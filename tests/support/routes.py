@@ -6,8 +6,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.json_format import MessageToDict
 
 from controlplane.envoy.resource import packed
-from controlplane.model.proxy import Client
-from controlplane.queries.routes import route_tables
+from controlplane.model.proxy import ResolvedProxy
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 
@@ -55,27 +54,27 @@ spec:
 
 
 def table(
-    declared: Declared, name: str = "http.8080", client: Client = INGRESS
+    declared: Declared, name: str = "http.8080", proxy: ResolvedProxy = INGRESS
 ) -> RouteConfiguration:
     """A route table as Envoy reads it."""
     message = RouteConfiguration()
-    packed(route_tables(declared.graph, client)[name]).Unpack(message)
+    packed(declared.resources(proxy).routes[name]).Unpack(message)
     return message
 
 
 def routes(
-    declared: Declared, domain: str = "shop.example.com", client: Client = INGRESS
+    declared: Declared, domain: str = "shop.example.com", proxy: ResolvedProxy = INGRESS
 ) -> list[dict[str, Any]]:
     """The routes of one domain as Envoy's JSON."""
-    found = [
-        host for host in table(declared, client=client).virtual_hosts if domain in host.domains
-    ]
-    assert len(found) == 1, [host.domains for host in table(declared, client=client).virtual_hosts]
+    found = [host for host in table(declared, proxy=proxy).virtual_hosts if domain in host.domains]
+    assert len(found) == 1, [host.domains for host in table(declared, proxy=proxy).virtual_hosts]
     return [MessageToDict(route, preserving_proto_field_name=True) for route in found[0].routes]
 
 
-def domains(declared: Declared, name: str = "http.8080", client: Client = INGRESS) -> list[str]:
-    hosts = table(declared, name, client).virtual_hosts
+def domains(
+    declared: Declared, name: str = "http.8080", proxy: ResolvedProxy = INGRESS
+) -> list[str]:
+    hosts = table(declared, name, proxy).virtual_hosts
     return sorted(domain for host in hosts for domain in host.domains)
 
 

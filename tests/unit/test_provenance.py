@@ -10,9 +10,10 @@ from controlplane.base.names import Namespace
 from controlplane.engine import Engine
 from controlplane.envoy.resource import packed
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Client
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from controlplane.provenance import rule_spots
+from controlplane.queries.views import proxy_view
 
 MESH = b"""\
 apiVersion: networking.istio.io/v1
@@ -47,8 +48,8 @@ spec:
 
 def table(engine: Engine) -> RouteConfiguration:
     labels = (("app", "front"),)
-    client = Client(role=Role.GATEWAY, namespace=Namespace("default"), labels=labels)
-    (resource,) = engine.resources(client).routes.values()
+    proxy = ResolvedProxy(role=Role.GATEWAY, namespace=Namespace("default"), labels=labels)
+    (resource,) = engine.resources(proxy_view(engine.graph, proxy)).routes.values()
     return RouteConfiguration.FromString(packed(resource).value)
 
 

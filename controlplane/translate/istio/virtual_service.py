@@ -29,7 +29,7 @@ from controlplane.model.http_match import PathMatch
 from controlplane.model.http_match import Prefix
 from controlplane.model.http_match import Regex
 from controlplane.model.http_match import Segments
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import OutboundView
 from controlplane.model.reception import Entrance
 from controlplane.model.routing import Route
 from controlplane.model.routing import Routed
@@ -93,7 +93,7 @@ def http_routes(
     rules: Iterable[LocatedRule],
     *,
     entrance: Entrance,
-    client: Client,
+    client: OutboundView,
     targets: Targets,
     defaults: Defaults,
 ) -> tuple[Routed, ...]:
@@ -116,7 +116,7 @@ def http_routes(
     return tuple(routes)
 
 
-def applies(block: HttpMatch, entrance: Entrance, client: Client) -> bool:
+def applies(block: HttpMatch, entrance: Entrance, client: OutboundView) -> bool:
     """Whether a block is for this entrance at all. One that names gateways heeds no source."""
     if block.port and block.port != entrance.port:
         return False
@@ -124,7 +124,7 @@ def applies(block: HttpMatch, entrance: Entrance, client: Client) -> bool:
         return entrance.gateway in block.gateways
     if block.source_namespace and block.source_namespace != client.namespace:
         return False
-    return set(block.source_labels.items()) <= set(client.labels)
+    return set(block.source_labels.items()) <= set(client.source_labels)
 
 
 def _route_of(

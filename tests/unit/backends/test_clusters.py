@@ -12,9 +12,9 @@ from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.kinds.istio.mesh_config import ProxyConfig
 from controlplane.kinds.istio.mesh_config import ProxyHeaders
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.model.proxy import Client
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Locality
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from tests.support.declared import Declared
 
@@ -630,7 +630,9 @@ def test_who_is_turned_to_first(
     ejecting = f", outlierDetection: {outlier}" if outlier is not None else ""
     policy = f"{{loadBalancer: {locality}{ejecting}}}"
     text = entry(endpoints=endpoints) + rule(policy, host="api.partner.com")
-    here = Client(role=Role.GATEWAY, namespace=Namespace("default"), locality=Locality("r1", "z1"))
+    here = ResolvedProxy(
+        role=Role.GATEWAY, namespace=Namespace("default"), locality=Locality("r1", "z1")
+    )
 
     groups = Declared(text, mesh=mesh_of(settings)).endpoints(here)[PARTNER]
 
@@ -974,7 +976,7 @@ def test_connections_to_all_addresses_of_a_name_may_race(
 def test_names_are_looked_up_in_the_families_of_the_proxy(
     families: tuple[IpFamily, ...], expected: str
 ) -> None:
-    client = Client(role=Role.GATEWAY, namespace=Namespace("default"), families=families)
+    client = ResolvedProxy(role=Role.GATEWAY, namespace=Namespace("default"), families=families)
 
     found = Declared(entry(resolution="DNS")).clusters(client)[PARTNER]
 
@@ -1237,7 +1239,7 @@ def test_a_retry_budget_is_a_share_of_the_requests_under_way() -> None:
     }
 
 
-SIDECAR = Client(role=Role.SIDECAR, namespace=Namespace("default"))
+SIDECAR = ResolvedProxy(role=Role.SIDECAR, namespace=Namespace("default"))
 
 
 def test_a_sidecar_goes_where_its_application_was_going() -> None:

@@ -10,14 +10,14 @@ from controlplane.model.locality import Distribution
 from controlplane.model.locality import Failover
 from controlplane.model.locality import LocalityPolicy
 from controlplane.model.locality import NoPreference
-from controlplane.model.locality import Vantage
 from controlplane.model.locality import ZoneAware
 from controlplane.model.locality import matches
 from controlplane.model.locality import placed
+from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
 
-HERE = Vantage(locality=Locality("r1", "z1", "s1"), labels=(("cell", "a"), ("rack", "1")))
+HERE = ClientLocality(locality=Locality("r1", "z1", "s1"), labels=(("cell", "a"), ("rack", "1")))
 
 
 def endpoint(

@@ -15,17 +15,18 @@ from controlplane.kinds.istio.mesh_config import Requirement
 from controlplane.kinds.istio.mesh_config import ServiceEntryVisibility
 from controlplane.kinds.istio.mesh_config import VisibilityPolicy
 from controlplane.kinds.istio.mesh_config import VisibilityRule
-from controlplane.model.proxy import Client
+from controlplane.model.outbound_view import RuleScope
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import Target
 from controlplane.model.service import Nearness
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
-from controlplane.queries.clients import client
+from controlplane.queries.proxies import resolved
 from controlplane.queries.rules import governing_rules
-from controlplane.queries.rules import viewpoint
+from controlplane.queries.rules import selected_rules
 from controlplane.queries.services import service
 from tests.support.declared import Declared
 
@@ -164,7 +165,7 @@ def test_the_mesh_limits_who_sees_service_entries(
 
 def test_a_sidecar_prefers_its_own_namespace() -> None:
     text = entry("a", "edge") + entry("b", "a-first")
-    sidecar = Client(role=Role.SIDECAR, namespace=EDGE)
+    sidecar = ResolvedProxy(role=Role.SIDECAR, namespace=EDGE)
 
     found = Declared(text).clusters(sidecar)["outbound|80||api.partner.com"]
 
@@ -522,7 +523,9 @@ addressType: IPv4
 ports: [{name: http, port: 8080}]
 endpoints: [{addresses: [10.0.1.1], nodeName: here}, {addresses: [10.0.1.2], nodeName: there}]
 """
-    here = Client(role=Role.GATEWAY, namespace=EDGE, labels=(("kubernetes.io/hostname", "here"),))
+    here = ResolvedProxy(
+        role=Role.GATEWAY, namespace=EDGE, labels=(("kubernetes.io/hostname", "here"),)
+    )
 
     groups = Declared(text).endpoints(here)["outbound|80||web.default.svc.cluster.local"]
 
@@ -546,7 +549,9 @@ addressType: IPv4
 ports: [{name: http, port: 8080}]
 endpoints: [{addresses: [10.0.1.1], nodeName: there}, {addresses: [10.0.1.2], nodeName: here}]
 """
-    here = Client(role=Role.GATEWAY, namespace=EDGE, labels=(("kubernetes.io/hostname", "here"),))
+    here = ResolvedProxy(
+        role=Role.GATEWAY, namespace=EDGE, labels=(("kubernetes.io/hostname", "here"),)
+    )
 
     groups = Declared(text).endpoints(here)["outbound|80||web.default.svc.cluster.local"]
 
@@ -624,7 +629,8 @@ def test_which_rules_govern(rules: str, namespace: Namespace, expected: list[str
     graph = Declared(entry("a") + rules).graph
     host, declaring = Host("api.partner.com"), Namespace("default")
 
-    found = governing_rules(graph, host, declaring, viewpoint(graph, namespace, GOLD))
+    scope = RuleScope(namespace, selected_rules(graph, namespace, GOLD))
+    found = governing_rules(graph, host, declaring, scope)
 
     assert [f"{key.namespace}/{key.name}" for key in found] == expected
 
@@ -648,7 +654,8 @@ def test_the_mesh_says_where_rules_for_all_are(
     graph = Declared(entry("a") + rule("a", "infra"), mesh=mesh).graph
     host, declaring = Host("api.partner.com"), Namespace("default")
 
-    found = governing_rules(graph, host, declaring, viewpoint(graph, namespace, GOLD))
+    scope = RuleScope(namespace, selected_rules(graph, namespace, GOLD))
+    found = governing_rules(graph, host, declaring, scope)
 
     assert [f"{key.namespace}/{key.name}" for key in found] == expected
 
@@ -664,8 +671,8 @@ def proxy(address: str, **labels: str) -> Proxy:
     )
 
 
-def of(text: str, asking: Proxy) -> Client:
-    return client(Declared(text).graph, asking)
+def of(text: str, asking: Proxy) -> ResolvedProxy:
+    return resolved(Declared(text).graph, asking)
 
 
 def test_a_workload_at_the_proxys_address_says_its_labels_and_locality() -> None:

@@ -6,13 +6,11 @@ import pytest
 
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Target
-from controlplane.queries.gateways import Shape
 from controlplane.queries.gateways import doors
 from controlplane.queries.gateways import outlines
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 
-INGRESS_SHAPE = Shape(INGRESS.labels)
 TLS = "{{mode: SIMPLE, credentialName: cert}}"
 
 
@@ -126,7 +124,9 @@ def server(protocol: str, host: str = "a.com", *, port: int = 80, bind: str = ""
 def test_the_second_server_shares_the_port_or_loses_it(
     first: str, second: str, claim: str | None
 ) -> None:
-    found = doors(Declared(gateway("gw", first, second)).graph, INGRESS_SHAPE)
+    declared = Declared(gateway("gw", first, second))
+
+    found = doors(declared.graph, declared.instance())
 
     assert [c.claim for c in found.conflicts] == ([claim] if claim else [])
     assert [c.loser.port_name for c in found.conflicts] == (["s1"] if claim else [])
@@ -135,7 +135,7 @@ def test_the_second_server_shares_the_port_or_loses_it(
 def test_plaintext_joins_one_tls_server_and_not_two() -> None:
     declared = Declared(gateway("gw", server("HTTPS"), server("HTTPS", "b.com"), server("HTTP")))
 
-    found = doors(declared.graph, INGRESS_SHAPE)
+    found = doors(declared.graph, declared.instance())
 
     assert [(c.loser.port_name, c.claim) for c in found.conflicts] == [("s2", "port 80")]
 
@@ -181,7 +181,9 @@ def test_plaintext_joins_one_tls_server_and_not_two() -> None:
 def test_who_opens_a_port_decides_how_others_join(
     servers: tuple[str, ...], losers: list[str]
 ) -> None:
-    found = doors(Declared(gateway("gw", *servers)).graph, INGRESS_SHAPE)
+    declared = Declared(gateway("gw", *servers))
+
+    found = doors(declared.graph, declared.instance())
 
     assert [c.loser.port_name for c in found.conflicts] == losers
 
@@ -203,7 +205,7 @@ def test_the_first_http_server_of_a_port_says_whether_it_speaks_grpc_web(
 def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written() -> None:
     declared = Declared(gateway("b", server("HTTP")) + gateway("a", server("TCP")))
 
-    found = doors(declared.graph, INGRESS_SHAPE)
+    found = doors(declared.graph, declared.instance())
 
     assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/b", "apps/a")]
     assert [c.hint for c in found.conflicts] == ["give it another port"]
@@ -228,7 +230,8 @@ def test_http_servers_of_a_port_share_a_route_table_and_https_servers_have_their
         + gateway("b", server("HTTP", "b.com"), server("HTTPS", "b.com", port=443))
     )
 
-    tables = {o.name: [s.gateway for s in o.servers] for o in outlines(declared.graph, INGRESS)}
+    found = outlines(declared.graph, declared.instance())
+    tables = {o.name: [s.gateway for s in o.servers] for o in found}
 
     assert tables == {
         "http.80": ["apps/a", "apps/b"],
@@ -251,7 +254,9 @@ def test_http_servers_of_a_port_share_a_route_table_and_https_servers_have_their
 def test_a_host_says_which_namespaces_may_route_it(
     host: str, expected: list[tuple[str, str | None]]
 ) -> None:
-    (outline,) = outlines(Declared(gateway("gw", server("HTTP", host))).graph, INGRESS)
+    declared = Declared(gateway("gw", server("HTTP", host)))
+
+    (outline,) = outlines(declared.graph, declared.instance())
 
     assert [(h.host, h.namespace) for h in outline.servers[0].hosts] == expected
 
@@ -273,7 +278,7 @@ def test_a_server_listens_where_it_says(bind: str, port: int, name: str, table: 
     address = found[name]["address"]
     spoken = address.get("socket_address", {}).get("address") or address["pipe"]["path"]
     assert spoken == bind.strip('"').removeprefix("unix://")
-    assert [o.name for o in outlines(declared.graph, INGRESS)] == [table]
+    assert [o.name for o in outlines(declared.graph, declared.instance())] == [table]
 
 
 def test_a_proxy_without_ipv4_listens_at_every_address_of_ipv6() -> None:
@@ -303,7 +308,9 @@ def test_any_host_among_others_takes_every_name() -> None:
 
 @pytest.mark.parametrize("protocol", ["HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB", "http"])
 def test_every_protocol_of_the_http_family_is_routed_by_the_ports_table(protocol: str) -> None:
-    (outline,) = outlines(Declared(gateway("gw", server(protocol))).graph, INGRESS)
+    declared = Declared(gateway("gw", server(protocol)))
+
+    (outline,) = outlines(declared.graph, declared.instance())
 
     assert outline.name == "http.80"
 
@@ -317,7 +324,7 @@ def test_of_gateways_the_oldest_keeps_the_port_whatever_its_name() -> None:
     old, new = gateway("b", server("HTTP")), gateway("a", server("TCP"))
     declared = Declared(created(new, 2025) + created(old, 2024))
 
-    found = doors(declared.graph, INGRESS_SHAPE)
+    found = doors(declared.graph, declared.instance())
 
     assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/a", "apps/b")]
 

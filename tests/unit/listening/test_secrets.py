@@ -20,7 +20,6 @@ from controlplane.queries.connected import CONNECTED
 from controlplane.queries.gateway_faults import gateway_faults
 from controlplane.queries.gateways import selected_gateways
 from controlplane.queries.rule_secret_faults import rule_secret_faults
-from controlplane.queries.secrets import secrets
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 from tests.support.pki import DAY
@@ -61,7 +60,7 @@ def pair(leaf: Leaf) -> dict[str, str]:
 
 
 def served(declared: Declared) -> dict[str, Secret]:
-    found = secrets(declared.graph, INGRESS)
+    found = declared.resources().secrets
     for key in selected_gateways(declared.graph, INGRESS.labels):
         gateway_faults(declared.graph, key)
     messages = {}

@@ -209,7 +209,7 @@ def test_source_labels_are_the_labels_of_the_gateway() -> None:
     labelled = replace(INGRESS, labels=(("istio", "ingressgateway"), ("zone", "a")))
 
     assert domains(declared) == ["*"]
-    assert domains(declared, client=labelled) == ["shop.example.com"]
+    assert domains(declared, proxy=labelled) == ["shop.example.com"]
 
 
 def test_a_server_that_redirects_sends_its_hosts_to_https_with_or_without_services() -> None:
@@ -239,7 +239,7 @@ def test_proxies_that_differ_in_place_alone_share_every_byte() -> None:
     declared.graph.trace = []
 
     elsewhere = replace(INGRESS, metadata=(("IDLE_TIMEOUT", "1h"),))
-    domains(declared, client=elsewhere)
+    domains(declared, proxy=elsewhere)
 
     assert not [ran for ran in declared.graph.trace if ran.startswith(("table", "virtual_host"))]
     assert Namespace("istio-system") == elsewhere.namespace
@@ -258,7 +258,7 @@ def test_where_two_ports_of_a_gateway_become_one_the_first_servers_port_counts()
     declared = Declared(servers + SERVICES + bound("shop", rules, hosts='["a.com"]'))
     mapped = replace(INGRESS, targets=(Target("gw.istio-system.svc.cluster.local", 80, 8080),))
 
-    (host,) = table(declared, client=mapped).virtual_hosts
+    (host,) = table(declared, proxy=mapped).virtual_hosts
     assert host.name == "a.com:80"
     assert [route.match.prefix for route in host.routes] == ["/"]
     assert host.routes[0].route.cluster == "outbound|80||nobody.default.svc.cluster.local"
@@ -275,7 +275,7 @@ def test_a_service_without_rules_for_the_first_servers_port_is_served_by_the_sec
     declared = Declared(servers + SERVICES + bound("shop", rules, hosts='["a.com"]'))
     mapped = replace(INGRESS, targets=(Target("gw.istio-system.svc.cluster.local", 80, 8080),))
 
-    (host,) = table(declared, client=mapped).virtual_hosts
+    (host,) = table(declared, proxy=mapped).virtual_hosts
 
     assert host.name == "a.com:8080"
     assert [r.route.cluster for r in host.routes] == [
@@ -302,7 +302,7 @@ def test_routes_are_those_of_the_first_server_even_where_the_last_has_its_port_t
     )
     mapped = replace(INGRESS, targets=(Target("gw.istio-system.svc.cluster.local", 80, 8080),))
 
-    found = {host.domains[0]: host for host in table(declared, client=mapped).virtual_hosts}
+    found = {host.domains[0]: host for host in table(declared, proxy=mapped).virtual_hosts}
 
     assert [route.match.prefix for route in found["*.com"].routes] == ["/a", "/"]
 

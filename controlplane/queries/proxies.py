@@ -29,11 +29,11 @@ from controlplane.model.endpoint import locality_of_labels
 from controlplane.model.endpoint import locality_of_text
 from controlplane.model.endpoint import selects
 from controlplane.model.endpoint import topology
-from controlplane.model.proxy import Client
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Target
 from controlplane.model.proxy import labels_of
 from controlplane.model.service import Origin
@@ -103,10 +103,10 @@ def workload_entries_by_address(
 
 
 @derived
-def client(graph: Graph, proxy: Proxy) -> Client:
+def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy:
     """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
     labels, locality = _stance(graph, proxy)
-    return Client(
+    return ResolvedProxy(
         role=proxy.role,
         namespace=proxy.namespace,
         labels=labels,

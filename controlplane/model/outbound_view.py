@@ -1,0 +1,89 @@
+"""What of a proxy decides which services it reaches, and how: the part of it that may be a key.
+
+Proxies with equal views share every cluster, endpoint and route, whatever else tells them apart.
+"""
+
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+
+from controlplane.base.hashing import hashed_once
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.model.proxy import NOWHERE
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Role
+
+RuleKeys = tuple[ObjectKey, ...]
+"""DestinationRules; where they are merged into one, the deciding one is first."""
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True)
+class RuleScope:
+    """For whom a DestinationRule is looked up.
+
+    ``selected`` are the rules with a workloadSelector that select the proxy.
+    """
+
+    namespace: Namespace
+    selected: RuleKeys = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundView:
+    """What of a proxy bears on its clusters, endpoints, routes and listeners.
+
+    ``role`` is here because gateways and sidecars choose differently among declarations of a host,
+    and only a sidecar knows where a connection was going.
+    """
+
+    role: Role
+    namespace: Namespace
+    """Whose own rules and bare names come first."""
+    selected: RuleKeys = ()
+    """The DestinationRules with a workloadSelector that select the proxy."""
+    source_labels: Labels = ()
+    """Those of its labels that the ``sourceLabels`` of some VirtualService ask for, as pairs."""
+    families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
+    has_sni_dnat: bool = False
+    """Whether it has a cluster by SNI for each of the mesh's services (AUTO_PASSTHROUGH)."""
+    settings: Labels = ()
+    """The node metadata that listeners honour (``IDLE_TIMEOUT``, ``HTTP10``)."""
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    @property
+    def rule_scope(self) -> RuleScope:
+        return RuleScope(self.namespace, self.selected)
+
+    @property
+    def for_clusters(self) -> "OutboundView":
+        """What bears on clusters and endpoints."""
+        return replace(self, source_labels=(), settings=())
+
+    @property
+    def for_listeners(self) -> "OutboundView":
+        """What bears on listeners."""
+        return replace(self, source_labels=())
+
+    @property
+    def for_routes(self) -> "OutboundView":
+        """What bears on routes."""
+        return replace(self, families=(), has_sni_dnat=False, settings=())
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientLocality:
+    """Where a proxy is, for those destinations that rank endpoints by it.
+
+    ``labels`` are only those that some policy ranks by.
+    """
+
+    locality: Locality = NOWHERE
+    labels: Labels = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)

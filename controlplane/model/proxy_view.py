@@ -1,0 +1,37 @@
+"""Everything that the resources of a proxy depend on: proxies with equal views share every byte."""
+
+from dataclasses import dataclass
+from dataclasses import field
+
+from controlplane.base.hashing import hashed_once
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import OutboundView
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayInstance:
+    """What of a gateway proxy decides where it listens.
+
+    ``gateways`` are the Gateways that select it, oldest first. ``target_ports`` pairs a port of a
+    Service in front of it with the one where it arrives, where they differ.
+    """
+
+    gateways: tuple[ObjectKey, ...] = ()
+    target_ports: tuple[tuple[PortNumber, PortNumber], ...] = ()
+    every_address: str = "0.0.0.0"
+    opens_low_ports: bool = True
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyView:
+    """``gateway`` is ``None`` for a proxy that serves no Gateways: a sidecar."""
+
+    outbound: OutboundView
+    locality: ClientLocality
+    gateway: GatewayInstance | None
+    _hash: int = field(default=0, init=False, repr=False, compare=False)

@@ -1,0 +1,117 @@
+"""What of a proxy may be a key: three small values, each with no more in it than it decides.
+
+No other tracked function takes a proxy, so whatever of a proxy is in none of these costs nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from controlplane.base.names import PortNumber
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.object import Object
+from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import ResolvedProxy
+from controlplane.model.proxy import Role
+from controlplane.model.proxy import Target
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.proxy_view import ProxyView
+from controlplane.model.server import PassMeshTls
+from controlplane.queries.gateways import gateway_servers
+from controlplane.queries.gateways import selected_gateways
+from controlplane.queries.objects import index
+from controlplane.queries.proxies import resolved
+from controlplane.queries.rules import ranking_label_names
+from controlplane.queries.rules import selected_rules
+
+_LISTENER_SETTINGS: Final = frozenset({"HTTP10", "IDLE_TIMEOUT"})
+_UNPRIVILEGED: Final = ("UNPRIVILEGED_POD", "true")
+_WHOLE_MESH: Final = "mesh"
+
+
+@index(VIRTUAL_SERVICE)
+def named_sources(declared: Object[VirtualService]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The pairs that ``sourceLabels`` ask for anywhere in the mesh."""
+    for rule in declared.spec.http:
+        for match in rule.match:
+            for pair in match.source_labels.items():
+                yield _WHOLE_MESH, pair
+
+
+@derived
+def view_of(graph: Graph, proxy: Proxy) -> ProxyView:
+    """Runs again when what is declared for the proxy changes; mostly to find the same view."""
+    return proxy_view(graph, resolved(graph, proxy))
+
+
+def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
+    return ProxyView(
+        outbound=outbound_view(graph, proxy),
+        locality=client_locality(graph, proxy),
+        gateway=gateway_instance(graph, proxy) if proxy.role is Role.GATEWAY else None,
+    )
+
+
+@derived
+def outbound_view(graph: Graph, proxy: ResolvedProxy) -> OutboundView:
+    """Runs again when a rule of the namespace that selects proxies comes, goes or changes, a
+    Gateway of the proxy's, or the pairs that ``sourceLabels`` ask for.
+    """
+    sources = named_sources(graph, _WHOLE_MESH)
+    return OutboundView(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        selected=selected_rules(graph, proxy.namespace, proxy.labels),
+        source_labels=tuple(pair for pair in proxy.labels if pair in sources),
+        families=proxy.families,
+        has_sni_dnat=proxy.role is Role.GATEWAY and _has_sni_dnat(graph, proxy.labels),
+        settings=tuple(pair for pair in proxy.metadata if pair[0] in _LISTENER_SETTINGS),
+    )
+
+
+@derived
+def client_locality(graph: Graph, proxy: ResolvedProxy) -> ClientLocality:
+    """Runs again when the labels that endpoints are ranked by somewhere in the mesh change."""
+    ranking = ranking_label_names(graph)
+    return ClientLocality(
+        locality=proxy.locality,
+        labels=tuple(pair for pair in proxy.labels if pair[0] in ranking),
+    )
+
+
+@derived
+def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
+    """Runs again when a Gateway that may select the proxy comes, goes or changes."""
+    return GatewayInstance(
+        gateways=selected_gateways(graph, proxy.labels),
+        target_ports=_target_ports(proxy.targets),
+        every_address="0.0.0.0" if IpFamily.IPV4 in proxy.families else "::",
+        opens_low_ports=_UNPRIVILEGED not in proxy.metadata,
+    )
+
+
+def _has_sni_dnat(graph: Graph, labels: Labels) -> bool:
+    """Whether a Gateway for proxies with ``labels`` has an AUTO_PASSTHROUGH server."""
+    return any(
+        isinstance(server.service, PassMeshTls)
+        for key in selected_gateways(graph, labels)
+        for server in gateway_servers(graph, key)
+    )
+
+
+def _target_ports(targets: tuple[Target, ...]) -> tuple[tuple[PortNumber, PortNumber], ...]:
+    """Where the ports of Services in front of the proxy arrive; the first that has one decides."""
+    found: dict[int, int] = {}
+    for target in targets:
+        found.setdefault(target.port, target.target)
+    return tuple(
+        (PortNumber(port), PortNumber(number))
+        for port, number in sorted(found.items())
+        if port != number
+    )
