@@ -1,11 +1,7 @@
-"""What the running control plane shows of itself, as plain values for JSON: the admin interface's
-``Overview``.
-"""
+"""The admin interface's ``Overview``: what is shown of a running control plane."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -16,9 +12,19 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from controlplane.admin.metrics import Metrics
+from controlplane.admin.view import ConfigResource
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import Diagnosis
+from controlplane.admin.view import ProxyConfig
+from controlplane.admin.view import ProxyStatus
+from controlplane.admin.view import RejectedResource
+from controlplane.admin.view import Rejection
+from controlplane.admin.view import RuleOrigin
+from controlplane.admin.view import ShownProxy
+from controlplane.admin.view import Status
+from controlplane.admin.view import TlsState
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
-from controlplane.diagnosis import Diagnosis
 from controlplane.diagnosis import diagnosis
 from controlplane.engine import Engine
 from controlplane.envoy.resource import Resource
@@ -29,16 +35,10 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
-from controlplane.provenance import RuleSpot
 from controlplane.provenance import rule_spots
 from controlplane.snapshot_cache import SnapshotCache
 from controlplane.tls.state import LiveTls
-from controlplane.tls.state import TlsState
 from controlplane.xds.connections import Connections
-from controlplane.xds.connections import ProxyStatus
-from controlplane.xds.connections import Rejection
-
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 PARTS: Final = {
     TypeUrl.LISTENER: "listeners",
@@ -49,54 +49,6 @@ PARTS: Final = {
 }
 _KEY_FIELDS: Final = frozenset({"private_key", "password", "session_ticket_keys"})
 _HIDDEN: Final = "[not shown]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """An object that something came from, and where it is declared."""
-
-    object: str
-    path: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A resource of a proxy, decoded, without keys; ``sources`` in the order they were read."""
-
-    name: str
-    version: str
-    resource: Json
-    sources: tuple[Source, ...]
-    rules: tuple[RuleSpot, ...] = ()
-    """Of a route table: where the rule of each route stands."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectedResource:
-    """A resource that a proxy refuses, with the objects it came from."""
-
-    type: str
-    name: str
-    error: str
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownProxy:
-    proxy: ProxyStatus
-    rejected: tuple[RejectedResource, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """``revision`` counts the edits since the start."""
-
-    ready: bool
-    revision: int
-    objects: int
-    refused: int
-    proxies: tuple[ShownProxy, ...]
 
 
 class LiveOverview:
@@ -139,7 +91,7 @@ class LiveOverview:
             ),
         )
 
-    def config(self, proxy: str, part: str) -> Mapping[str, object] | None:
+    def config(self, proxy: str, part: str) -> ProxyConfig | None:
         found = next(
             (p for p in self._connections.proxies if proxy in (p.name, f"{p.name}.{p.namespace}")),
             None,
@@ -149,22 +101,23 @@ class LiveOverview:
         view = self._engine.view(found)
         sources = self._sources(view)
         shelves = dict(self._engine.resources(view))
-        return {
-            "proxy": f"{found.name}.{found.namespace}",
-            "role": found.role.value,
-            "service_account": found.service_account,
-            "labels": dict(found.labels),
-            "addresses": found.addresses,
-            "revision": self._engine.revision,
-            **{
-                name: [
-                    self._shown(shelves[type_url][resource], sources)
-                    for resource in sorted(shelves[type_url])
-                ]
-                for type_url, name in PARTS.items()
-                if part in (name, "all")
-            },
+        parts = {
+            name: tuple(
+                self._shown(shelves[type_url][resource], sources)
+                for resource in sorted(shelves[type_url])
+            )
+            for type_url, name in PARTS.items()
+            if part in (name, "all")
         }
+        return ProxyConfig(
+            proxy=f"{found.name}.{found.namespace}",
+            role=found.role.value,
+            service_account=found.service_account,
+            labels=dict(found.labels),
+            addresses=found.addresses,
+            revision=self._engine.revision,
+            **parts,
+        )
 
     def diagnostics(self) -> Diagnosis:
         return diagnosis(self._engine)
@@ -172,19 +125,21 @@ class LiveOverview:
     async def tls(self) -> TlsState:
         return await self._tls.state(self._connections.proxies)
 
-    def objects(self) -> Sequence[Source]:
+    def objects(self) -> tuple[DeclaredObject, ...]:
         keys = sorted({d.key for d in self._engine.declarations()})
-        return [s for key in keys for s in self._source(key)]
+        return tuple(s for key in keys for s in self._source(key))
 
     def metrics(self) -> tuple[bytes, str]:
         return self._metrics.exposition()
 
-    def _shown(self, resource: Resource, sources: Mapping[Resource, tuple[Source, ...]]) -> Shown:
+    def _shown(
+        self, resource: Resource, sources: Mapping[Resource, tuple[DeclaredObject, ...]]
+    ) -> ConfigResource:
         message = message_of(resource)
-        rules: tuple[RuleSpot, ...] = ()
+        rules: tuple[RuleOrigin, ...] = ()
         if isinstance(message, RouteConfiguration):
             rules = tuple(rule_spots(self._engine, message))
-        return Shown(
+        return ConfigResource(
             name=resource.name,
             version=resource.version,
             resource=json_of(message),
@@ -199,20 +154,20 @@ class LiveOverview:
         sources = self._sources(self._engine.view(proxy)) if proxy is not None else {}
         return tuple(_rejected(type_, r, sources) for type_, r in refused)
 
-    def _sources(self, view: ProxyView) -> dict[Resource, tuple[Source, ...]]:
+    def _sources(self, view: ProxyView) -> dict[Resource, tuple[DeclaredObject, ...]]:
         return {
             resource: tuple(s for key in keys for s in self._source(key))
             for resource, keys in self._engine.sources(view)
         }
 
-    def _source(self, key: ObjectKey) -> Iterator[Source]:
+    def _source(self, key: ObjectKey) -> Iterator[DeclaredObject]:
         location = self._engine.location(FieldRef(key))
         if location is not None:
-            yield Source(object=str(key), path=str(location.path), line=location.line)
+            yield DeclaredObject(object=str(key), path=str(location.path), line=location.line)
 
 
 def _rejected(
-    type_: str, rejection: Rejection, sources: Mapping[Resource, tuple[Source, ...]]
+    type_: str, rejection: Rejection, sources: Mapping[Resource, tuple[DeclaredObject, ...]]
 ) -> RejectedResource:
     found = next((s for r, s in sources.items() if r.name == rejection.name), ())
     return RejectedResource(type=type_, name=rejection.name, error=rejection.error, sources=found)
@@ -225,9 +180,9 @@ def message_of(resource: Resource) -> Message:
     return message
 
 
-def json_of(message: Message) -> Json:
+def json_of(message: Message) -> dict[str, object]:
     """``message`` as protobuf's JSON, fields named as in the proto files."""
-    found: Json = MessageToDict(message, preserving_proto_field_name=True)
+    found: dict[str, object] = MessageToDict(message, preserving_proto_field_name=True)
     return found
 
 

@@ -11,6 +11,7 @@ from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_components_pb2 import RouteMatch
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
+from controlplane.admin.view import RuleOrigin
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -19,16 +20,6 @@ from controlplane.envoy.object_path import object_path
 from controlplane.envoy.routes.match import route_match as match_message
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.translate.istio.http_match import route_match
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSpot:
-    """Where the rule of one route stands; ``route`` counts within its virtual host."""
-
-    virtual_host: str
-    route: int
-    path: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +31,7 @@ class _Block:
     match: RouteMatch
 
 
-def rule_spots(engine: Engine, table: RouteConfiguration) -> Iterator[RuleSpot]:
+def rule_spots(engine: Engine, table: RouteConfiguration) -> Iterator[RuleOrigin]:
     """The locations of all routes whose rule is found; those of delegates are not."""
     known: dict[str, tuple[_Block, ...]] = {}
     for virtual_host in table.virtual_hosts:
@@ -59,7 +50,7 @@ def rule_spots(engine: Engine, table: RouteConfiguration) -> Iterator[RuleSpot]:
             place = FieldRef(key) / "spec" / "http" / known[said][found].rule
             location = engine.location(place)
             if location is not None:
-                yield RuleSpot(
+                yield RuleOrigin(
                     virtual_host=virtual_host.name,
                     route=number,
                     path=str(location.path),

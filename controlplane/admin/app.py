@@ -17,6 +17,7 @@ three boundaries.
 import ipaddress
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 from typing import Protocol
 
@@ -32,37 +33,41 @@ from starlette.types import Receive
 from starlette.types import Scope
 from starlette.types import Send
 
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import Diagnosis
+from controlplane.admin.view import ProxyConfig
+from controlplane.admin.view import Status
+from controlplane.admin.view import TlsState
+
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _log: Final = structlog.stdlib.get_logger(__name__)
 
 
 class Overview(Protocol):
-    """What the interface shows. A value is anything that msgspec encodes: plain data, frozen
-    dataclasses, enums (by value), datetimes. None holds a private key.
-    """
+    """What the interface shows."""
 
     def ready(self) -> bool:
         """Whether the first load is complete, so that proxies are answered."""
 
-    def status(self) -> object:
+    def status(self) -> Status:
         """Each connected proxy and, for each of its types, how far it is."""
 
-    def config(self, proxy: str, part: str) -> object | None:
+    def config(self, proxy: str, part: str) -> ProxyConfig | None:
         """What ``proxy`` (``NAME.NAMESPACE``) has; ``part`` is one of ``PARTS``; keys left out.
 
         ``None`` when no such proxy is connected.
         """
 
-    def diagnostics(self) -> object:
+    def diagnostics(self) -> Diagnosis:
         """All that is wrong, in the form of ``check -o json``."""
 
-    async def tls(self) -> object:
+    async def tls(self) -> TlsState:
         """The Secrets in use and, for each upstream, what it presents and what is expected; no
         keys. Takes as long as handshakes with the upstreams do.
         """
 
-    def objects(self) -> object:
+    def objects(self) -> Sequence[DeclaredObject]:
         """The objects in force, with their files and lines."""
 
     def metrics(self) -> tuple[bytes, str]:
@@ -177,16 +182,8 @@ def _is_ip(name: str) -> bool:
 
 
 def _json(value: object, status: int = 200) -> Response:
-    body = msgspec.json.encode(value, enc_hook=_plain) + b"\n"
+    body = msgspec.json.encode(value) + b"\n"
     return Response(body, status, headers={**_HEADERS, "content-type": "application/json"})
-
-
-def _plain(value: object) -> object:
-    """What msgspec does not know: read-only mappings as dicts, paths and the like as text."""
-    match value:
-        case _ if hasattr(value, "keys") and hasattr(value, "__getitem__"):
-            return dict(value)
-    return str(value)
 
 
 def _fault(status: int, message: str) -> Response:

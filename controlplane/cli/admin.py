@@ -1,46 +1,74 @@
 """Questions of a command to a running control plane: its admin interface over HTTP."""
 
 import http.client
-import json
 from http import HTTPStatus
 from typing import Final
+from typing import TypeVar
 from urllib.parse import quote
 from urllib.parse import urlencode
 
+import msgspec
+
+from controlplane.admin.view import Diagnosis
+from controlplane.admin.view import ProxyConfig
+from controlplane.admin.view import Status
+from controlplane.admin.view import TlsState
+from controlplane.admin.view import View
 from controlplane.base.errors import AdminUnreachable
 from controlplane.cli.address import Address
 
+V = TypeVar("V", bound=View)
 PATIENCE: Final = 10.0  # seconds
 PROBING: Final = 45.0  # seconds; another probe may be before us
 
 
-def status(admin: Address) -> object:
-    """``/api/v1/status``."""
-    return _answer(admin, "/api/v1/status")
+def status(admin: Address) -> Status:
+    return _answer(admin, "/api/v1/status", Status)
 
 
-def diagnostics(admin: Address) -> object:
-    """``/api/v1/diagnostics``."""
-    return _answer(admin, "/api/v1/diagnostics")
+def diagnostics(admin: Address) -> Diagnosis:
+    return _answer(admin, "/api/v1/diagnostics", Diagnosis)
 
 
-def tls(admin: Address) -> object:
-    """``/api/v1/tls``; takes as long as handshakes with the upstreams."""
-    return _answer(admin, "/api/v1/tls", PROBING)
+def tls(admin: Address) -> TlsState:
+    """Takes as long as handshakes with the upstreams."""
+    return _answer(admin, "/api/v1/tls", TlsState, PROBING)
 
 
-def config(admin: Address, proxy: str, part: str) -> object | None:
-    """``/api/v1/config/PROXY``; ``None`` when no such proxy is connected."""
-    return _answer(admin, f"/api/v1/config/{quote(proxy, safe='')}?{urlencode({'part': part})}")
+def config(admin: Address, proxy: str, part: str) -> ProxyConfig | None:
+    """``None`` when no such proxy is connected."""
+    path = f"/api/v1/config/{quote(proxy, safe='')}?{urlencode({'part': part})}"
+    status, body = _asked(admin, path, PATIENCE)
+    return (
+        None if status == HTTPStatus.NOT_FOUND else _decoded(admin, path, status, body, ProxyConfig)
+    )
 
 
-def _answer(admin: Address, path: str, patience: float = PATIENCE) -> object | None:
-    """The JSON at ``path``; ``None`` where there is none; else ``AdminUnreachable``."""
+def _answer(admin: Address, path: str, view: type[V], patience: float = PATIENCE) -> V:
+    status, body = _asked(admin, path, patience)
+    return _decoded(admin, path, status, body, view)
+
+
+def _decoded(admin: Address, path: str, status: int, body: bytes, view: type[V]) -> V:
+    """``body`` as ``view``; ``AdminUnreachable`` when it is something else."""
+    try:
+        if status == HTTPStatus.OK:
+            return msgspec.json.decode(body, type=view)
+    except msgspec.MsgspecError:
+        pass
+    raise AdminUnreachable(
+        f"{admin} answers GET {path} with {status}",
+        hint="is it the admin interface of a control plane of this version?",
+    )
+
+
+def _asked(admin: Address, path: str, patience: float) -> tuple[int, bytes]:
+    """The status and body of ``GET path``; ``AdminUnreachable`` when nobody answers."""
     connection = http.client.HTTPConnection(admin.host, admin.port, timeout=patience)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        body = response.read()
+        return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
         raise AdminUnreachable(
             f"no control plane answers at {admin}: {_reason(error)}",
@@ -49,18 +77,6 @@ def _answer(admin: Address, path: str, patience: float = PATIENCE) -> object | N
         ) from error
     finally:
         connection.close()
-    if response.status == HTTPStatus.NOT_FOUND:
-        return None
-    try:
-        found: object = json.loads(body)
-    except ValueError:
-        found = None
-    if response.status != HTTPStatus.OK or found is None:
-        raise AdminUnreachable(
-            f"{admin} answers GET {path} with {response.status}",
-            hint="is it the admin interface of a control plane of this version?",
-        )
-    return found
 
 
 def _reason(error: OSError | http.client.HTTPException) -> str:

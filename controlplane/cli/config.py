@@ -1,14 +1,16 @@
 """``controlplane config``: what a proxy was sent, and from which lines it came."""
 
-import json
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 import yaml
 
+from controlplane.admin.view import ProxyConfig
+from controlplane.admin.view import json_text
 from controlplane.base.errors import ProxyUnknown
 from controlplane.cli import admin as questions
 from controlplane.cli.address import Address
@@ -18,8 +20,6 @@ from controlplane.cli.options import example
 from controlplane.cli.options import state_option
 from controlplane.cli.output import say
 from controlplane.cli.output import show
-from controlplane.cli.proxies import proxies
-from controlplane.cli.sent import configuration
 from controlplane.cli.summary import summary
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
@@ -61,28 +61,29 @@ def config(
 
     PROXY is NAME or NAME.NAMESPACE, as controlplane status shows it. Private keys are never shown.
     """
-    document = questions.config(admin, proxy, part)
-    if document is None:
+    found = questions.config(admin, proxy, part)
+    if found is None:
         raise _unknown(proxy, admin)
     if from_xds is not None:
-        document = _read_back(document, part, from_xds, state)
+        found = _read_back(found, part, from_xds, state)
     match output:
         case "json":
-            say(json.dumps(document, indent=2, ensure_ascii=False))
+            say(json_text(found))
         case "yaml":
+            document = msgspec.to_builtins(found)
             say(yaml.safe_dump(document, sort_keys=False, allow_unicode=True).rstrip())
         case _:
-            show(summary(configuration(document), datetime.now(UTC)))
+            show(summary(found, datetime.now(UTC)))
 
 
-def _read_back(document: object, part: str, xds: Address, state: Path | None) -> object:
+def _read_back(found: ProxyConfig, part: str, xds: Address, state: Path | None) -> ProxyConfig:
     # Only here: envoy-data-plane takes long to import.
-    from controlplane.cli.readback import read_back
+    from controlplane.cli.xds_client import read_back
 
-    return read_back(configuration(document), part, xds, state)
+    return read_back(found, part, xds, state)
 
 
 def _unknown(proxy: str, admin: Address) -> ProxyUnknown:
-    connected = sorted(f"{p.name}.{p.namespace}" for p in proxies(questions.status(admin)))
+    connected = sorted(shown.proxy.full_name for shown in questions.status(admin).proxies)
     listed = f"connected are {', '.join(connected)}" if connected else "none is"
     return ProxyUnknown(f'no proxy "{proxy}" is connected; {listed}')

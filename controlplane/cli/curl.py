@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from collections.abc import Set
 from dataclasses import dataclass
@@ -11,16 +12,25 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_components_pb2 import Route
+from envoy.config.route.v3.route_components_pb2 import VirtualHost
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
-from controlplane.cli.sent import Configuration
-from controlplane.cli.sent import FilterChain
-from controlplane.cli.sent import Listener
-from controlplane.cli.sent import Route
-from controlplane.cli.sent import RouteTable
-from controlplane.cli.sent import Secret
-from controlplane.cli.sent import VirtualHost
-from controlplane.cli.wording import leads_to
-from controlplane.cli.wording import streams_to
+from controlplane.cli.describe import by_domain
+from controlplane.cli.describe import is_conditional
+from controlplane.cli.describe import leads_to
+from controlplane.cli.describe import redirects_to_https
+from controlplane.cli.describe import streams_to
+from controlplane.cli.envoy_json import chains
+from controlplane.cli.envoy_json import inline
+from controlplane.cli.envoy_json import route_table
+from controlplane.cli.envoy_json import secret_names
+from controlplane.cli.envoy_json import tcp_proxy
+from controlplane.cli.envoy_json import tls_context
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 """Where to connect for an address that stands for all."""
@@ -46,36 +56,43 @@ class Roots:
         return any(_signed(certificate, root) for root in self.certificates)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a gateway was sent, as far as it decides which requests it takes."""
+
+    listeners: tuple[Listener, ...]
+    tables: Mapping[str, RouteConfiguration]
+    secrets: tuple[Secret, ...]
+
+
 def trials(
-    sent: Configuration, roots: Roots, *, without: Set[str] = frozenset()
+    resources: Resources, roots: Roots, *, without: Set[str] = frozenset()
 ) -> Iterator[Trial]:
     """A command for each host of each listener but those ``without``, in their order."""
-    tables = {table.name: table.resource for table in sent.routes or ()}
+    tables = resources.tables
     certificates = {
         secret.name: certificate
-        for secret in sent.secrets or ()
-        if (certificate := leaf(secret.resource)) is not None
+        for secret in resources.secrets
+        if (certificate := leaf(secret)) is not None
     }
-    for listener in sent.listeners or ():
-        where = _where(listener.resource)
+    for listener in resources.listeners:
+        where = _where(listener)
         if where is None or listener.name in without:
             continue
-        for chain in listener.resource.chains:
-            if chain.transport_socket is not None:
-                context = chain.transport_socket.typed_config.common_tls_context
-                names = [c.name for c in context.tls_certificate_sds_secret_configs]
+        for chain in chains(listener):
+            context = tls_context(chain)
+            if context is not None:
+                names = secret_names(context)
                 shown = next((certificates[n] for n in names if n in certificates), None)
-                yield from _secure(chain, where, tables, roots, shown)
+                yield from _secure(chain, context, where, tables, roots, shown)
             else:
                 yield from _plain(chain, where, tables)
 
 
 def leaf(secret: Secret) -> x509.Certificate | None:
-    """The certificate that the secret's holder shows; ``None`` where none stands in it."""
-    if secret.tls_certificate is None:
-        return None
+    """The certificate that the secret's holder presents; ``None`` where it is not inline."""
     try:
-        return x509.load_pem_x509_certificates(secret.tls_certificate.certificate_chain.content)[0]
+        return x509.load_pem_x509_certificates(inline(secret.tls_certificate.certificate_chain))[0]
     except ValueError:
         return None
 
@@ -91,57 +108,52 @@ def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
 
 def _where(listener: Listener) -> str | None:
     """``HOST:PORT`` to connect to."""
-    address = listener.address.socket_address
-    if address is None:
+    if not listener.address.HasField("socket_address"):
         return None
+    address = listener.address.socket_address
     return f"{_ANY.get(address.address, address.address)}:{address.port_value}"
 
 
-def _plain(chain: FilterChain, where: str, tables: dict[str, RouteTable]) -> Iterator[Trial]:
-    handling = chain.handling
-    if handling is None:
-        return
-    if handling.rds is None:
+def _plain(
+    chain: FilterChain, where: str, tables: Mapping[str, RouteConfiguration]
+) -> Iterator[Trial]:
+    proxy, table = tcp_proxy(chain), route_table(chain)
+    if proxy is not None:
         if chain.filter_chain_match.server_names:
-            yield from _passed_through(chain, where, streams_to(handling))
+            yield from _passed_through(chain, where, streams_to(proxy))
         else:
             host, _, port = where.rpartition(":")
-            yield Trial(_command("nc", host.strip("[]"), port), streams_to(handling))
-        return
-    for virtual_host, domain in _domains(tables.get(handling.rds.route_config_name)):
+            yield Trial(_command("nc", host.strip("[]"), port), streams_to(proxy))
+    for virtual_host, domain in _domains(tables.get(table or "")):
         path, expected = _path(virtual_host)
         header = () if domain == "*" else ("-H", f"Host: {_concrete(domain)}")
-        shows = ("-i",) if virtual_host.redirects_to_https else ()
+        shows = ("-i",) if redirects_to_https(virtual_host) else ()
         yield Trial(_command("curl", *shows, *header, f"http://{where}{path}"), expected)
 
 
 def _secure(
     chain: FilterChain,
+    context: DownstreamTlsContext,
     where: str,
-    tables: dict[str, RouteTable],
+    tables: Mapping[str, RouteConfiguration],
     roots: Roots,
     certificate: x509.Certificate | None,
 ) -> Iterator[Trial]:
-    handling = chain.handling
-    if handling is None or chain.transport_socket is None:
-        return
     own = names_of(certificate) if certificate is not None else ()
     asked = chain.filter_chain_match.server_names
+    proxy, table = tcp_proxy(chain), route_table(chain)
+    if proxy is not None:
+        name = _first_concrete((*asked, *own))
+        command = _command("openssl", "s_client", "-connect", where, "-servername", name)
+        yield Trial(command, streams_to(proxy))
     client: tuple[str, ...] = ()
     before = ""
-    if chain.transport_socket.typed_config.require_client_certificate:
+    if context.require_client_certificate.value:
         client = ("--cert", "client.crt", "--key", "client.key")
         state = ("--state", str(roots.file.parent))
         needed = _command("controlplane", "cert", "client", "--client", "--out", ".", *state)
         before = f"; before: {needed}"
-    if handling.rds is None:
-        name = _first_concrete((*asked, *own))
-        yield Trial(
-            _command("openssl", "s_client", "-connect", where, "-servername", name),
-            streams_to(handling),
-        )
-        return
-    for virtual_host, domain in _domains(tables.get(handling.rds.route_config_name)):
+    for virtual_host, domain in _domains(tables.get(table or "")):
         path, expected = _path(virtual_host)
         if domain == "*":
             name = _first_concrete([n for n in (*asked, *own) if not asked or _fits(n, asked)])
@@ -149,8 +161,8 @@ def _secure(
             name = _concrete(domain)
         is_trusted = certificate is not None and roots.signed(certificate) and _fits(name, own)
         trust = ("--cacert", str(roots.file)) if is_trusted else ("--insecure",)
-        command = ("curl", *trust, *client, "--connect-to", f"::{where}", f"https://{name}{path}")
-        yield Trial(_command(*command), f"{expected}{before}")
+        words = ("curl", *trust, *client, "--connect-to", f"::{where}", f"https://{name}{path}")
+        yield Trial(_command(*words), f"{expected}{before}")
 
 
 def _passed_through(chain: FilterChain, where: str, cluster: str) -> Iterator[Trial]:
@@ -159,21 +171,21 @@ def _passed_through(chain: FilterChain, where: str, cluster: str) -> Iterator[Tr
         yield Trial(_command("curl", "--insecure", "--connect-to", f"::{where}", url), cluster)
 
 
-def _domains(table: RouteTable | None) -> Iterator[tuple[VirtualHost, str]]:
+def _domains(table: RouteConfiguration | None) -> Iterator[tuple[VirtualHost, str]]:
     """The virtual hosts that answer something else than 404, with their first domains."""
-    for virtual_host in table.by_domain if table is not None else ():
-        if virtual_host.domains and (virtual_host.routes or virtual_host.redirects_to_https):
+    for virtual_host in by_domain(table) if table is not None else ():
+        if virtual_host.domains and (virtual_host.routes or redirects_to_https(virtual_host)):
             yield virtual_host, virtual_host.domains[0]
 
 
 def _path(virtual_host: VirtualHost) -> tuple[str, str]:
     """A path that needs nothing but itself, ``/`` where that is one, and where it leads."""
-    if virtual_host.redirects_to_https:
+    if redirects_to_https(virtual_host):
         return "/", "301 to https"
     simple = [
         (path, route)
         for route in virtual_host.routes
-        if not route.match.is_conditional and (path := _simple_path(route)) is not None
+        if not is_conditional(route.match) and (path := _simple_path(route)) is not None
     ]
     found = next(((p, r) for p, r in simple if p == "/"), simple[0] if simple else None)
     if found is None:

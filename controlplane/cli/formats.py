@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
+from controlplane.admin.view import Diagnosis
+from controlplane.admin.view import Finding
+from controlplane.admin.view import json_text
 from controlplane.base.diagnostics import Severity
 from controlplane.base.locations import SourceLocation
 from controlplane.cli.output import printable
@@ -34,12 +37,8 @@ _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 def as_json(diagnostics: Sequence[Shown], *, objects: int, refused: int) -> str:
     """One JSON object; ``path``, ``line`` and ``column`` are null for an object in no file."""
-    document: Json = {
-        "diagnostics": [_json(one) for one in diagnostics],
-        "objects": objects,
-        "refused": refused,
-    }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    found = tuple(map(_finding, diagnostics))
+    return json_text(Diagnosis(diagnostics=found, objects=objects, refused=refused))
 
 
 def as_github(diagnostics: Sequence[Shown]) -> Iterator[str]:
@@ -76,19 +75,19 @@ def as_sarif(diagnostics: Sequence[Shown]) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _json(one: Shown) -> Json:
+def _finding(one: Shown) -> Finding:
     location = one.location
-    return {
-        "code": one.code.id,
-        "severity": one.severity.value,
-        "message": one.message,
-        "hint": one.hint,
-        "path": str(location.path) if location else None,
-        "line": location.line if location else None,
-        "column": location.column if location else None,
-        "object": one.object,
-        "refused": one.is_refusal,
-    }
+    return Finding(
+        code=one.code.id,
+        severity=one.severity.value,
+        message=one.message,
+        hint=one.hint,
+        path=str(location.path) if location else None,
+        line=location.line if location else None,
+        column=location.column if location else None,
+        object=one.object,
+        refused=one.is_refusal,
+    )
 
 
 def _property(text: str) -> str:

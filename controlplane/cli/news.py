@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from controlplane.admin.view import RejectedResource
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
@@ -19,10 +20,9 @@ from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
 from controlplane.cli.ports import Process
-from controlplane.cli.proxies import RejectedResource
-from controlplane.cli.proxies import rejection
 from controlplane.cli.shown import Shown
 from controlplane.cli.shown import as_text
+from controlplane.cli.status_view import rejection
 from controlplane.serve import ACKNOWLEDGED_WITHIN
 from controlplane.serve import Reload
 

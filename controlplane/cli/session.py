@@ -8,12 +8,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-import msgspec
 from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
+from controlplane.admin.view import RejectedResource
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
 from controlplane.cli import news
+from controlplane.cli.curl import Resources
 from controlplane.cli.curl import Roots
 from controlplane.cli.curl import trials
 from controlplane.cli.engine_files import EngineFiles
@@ -24,11 +27,8 @@ from controlplane.cli.output import Segment
 from controlplane.cli.output import show
 from controlplane.cli.ports import Process
 from controlplane.cli.ports import holders
-from controlplane.cli.proxies import RejectedResource
-from controlplane.cli.proxies import State
-from controlplane.cli.proxies import state_of
-from controlplane.cli.sent import configuration
 from controlplane.cli.shown import shown
+from controlplane.cli.status_view import taken_port
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
@@ -36,8 +36,6 @@ from controlplane.identity.authority import kept_authority
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
-from controlplane.overview import json_of
-from controlplane.overview import message_of
 from controlplane.serve import ANALYSED_AT_ONCE
 from controlplane.serve import ControlPlane
 from controlplane.serve import Reload
@@ -146,24 +144,21 @@ class Session:
         """What proxies reject now and did not before, and what those still connected take again."""
         if not self._rejected and not self._plane.server.connections.refusing:
             return
-        state = self._state()
-        now = [(str(p.proxy), rejected) for p in state.proxies for rejected in p.rejected]
+        proxies = self._plane.overview.status().proxies
+        now = [(p.proxy.full_name, rejected) for p in proxies for rejected in p.rejected]
         before, self._rejected = self._rejected, frozenset(now)
         for proxy, rejected in now:
             if (proxy, rejected) not in before:
                 yield from news.rejected(proxy, rejected, self._holders(rejected))
-        connected = {str(p.proxy) for p in state.proxies}
+        connected = {p.proxy.full_name for p in proxies}
         still = {(proxy, rejected.type, rejected.name) for proxy, rejected in now}
         for proxy, rejected in sorted(before, key=str):
             if proxy in connected and (proxy, rejected.type, rejected.name) not in still:
                 yield news.taken(proxy, rejected)
 
-    def _state(self) -> State:
-        return state_of(msgspec.to_builtins(self._plane.overview.status()))
-
     def _holders(self, rejected: RejectedResource) -> tuple[Process, ...]:
         """Who has the port that a listener cannot bind to."""
-        port = rejected.taken_port
+        port = taken_port(rejected.error)
         if port is None:
             return ()
         return tuple(p for p in holders({port})[port] if p.pid not in self._gateways.pids)
@@ -197,7 +192,7 @@ class Session:
             return [news.not_connected(name, running.log)]
         rejected = frozenset(r.name for of, r in self._rejected if of == name)
         roots = self._roots()
-        return await asyncio.to_thread(_to_try, name, snapshot, roots, rejected)
+        return await asyncio.to_thread(_to_try, snapshot, roots, rejected)
 
     def _roots(self) -> Roots:
         """The authority's certificate, in a file that curl can be told of."""
@@ -208,16 +203,18 @@ class Session:
         return Roots(authority.roots, file)
 
 
-def _to_try(proxy: str, snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:
-    parts = {"listeners": TypeUrl.LISTENER, "routes": TypeUrl.ROUTE, "secrets": TypeUrl.SECRET}
-    document = {
-        part: [
-            {"name": name, "resource": json_of(message_of(resource))}
-            for name, resource in sorted(snapshot.shelf(type_url).items())
-        ]
-        for part, type_url in parts.items()
-    }
-    found = trials(configuration({"proxy": proxy, **document}), roots, without=rejected)
+def _to_try(snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:
+    listeners, routes, secrets = (
+        [packed(resource).value for _, resource in sorted(snapshot.shelf(type_url).items())]
+        for type_url in (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET)
+    )
+    tables = map(RouteConfiguration.FromString, routes)
+    resources = Resources(
+        listeners=tuple(map(Listener.FromString, listeners)),
+        tables={table.name: table for table in tables},
+        secrets=tuple(map(Secret.FromString, secrets)),
+    )
+    found = trials(resources, roots, without=rejected)
     first = list(islice(found, TRIALS_SHOWN))
     return list(news.to_try(first, more=sum(1 for _ in found)))
 

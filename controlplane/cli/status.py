@@ -1,6 +1,5 @@
 """``controlplane status``: which proxies have what they should have, and what is in the way."""
 
-import json
 from collections.abc import Iterator
 from collections.abc import Sequence
 from datetime import UTC
@@ -10,6 +9,9 @@ from typing import Final
 import click
 import msgspec
 
+from controlplane.admin.view import Finding
+from controlplane.admin.view import Status
+from controlplane.admin.view import json_text
 from controlplane.base import codes
 from controlplane.cli import admin as questions
 from controlplane.cli.address import Address
@@ -20,14 +22,10 @@ from controlplane.cli.output import Style
 from controlplane.cli.output import printable
 from controlplane.cli.output import say
 from controlplane.cli.output import show
-from controlplane.cli.proxies import State
-from controlplane.cli.proxies import display_name
-from controlplane.cli.proxies import rejection
-from controlplane.cli.proxies import state_of
-from controlplane.cli.proxies import table
-from controlplane.cli.sent import Sent
+from controlplane.cli.status_view import display_name
+from controlplane.cli.status_view import rejection
+from controlplane.cli.status_view import table
 from controlplane.cli.tls import lines as lines_of_tls
-from controlplane.cli.tls import tls_of
 
 NOT_IN_SYNC: Final = 1
 OF_SECRETS: Final = frozenset(
@@ -44,30 +42,6 @@ OF_SECRETS: Final = frozenset(
     )
 )
 """What is wrong with Secrets, which time alone can bring about."""
-
-
-class Finding(Sent, frozen=True):
-    """One diagnostic of ``/api/v1/diagnostics``."""
-
-    code: str
-    severity: str
-    message: str
-    hint: str | None = None
-    path: str = ""
-    line: int = 0
-    column: int = 0
-    object: str | None = None
-    refused: bool = False
-
-    @property
-    def where(self) -> str:
-        if not self.path:
-            return self.object or "?"
-        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
-
-
-class Findings(Sent, frozen=True):
-    diagnostics: tuple[Finding, ...] = ()
 
 
 @click.command(
@@ -104,15 +78,12 @@ def status(context: click.Context, admin: Address, output: str, of_tls: bool) ->
     if of_tls:
         _show_tls(context, admin, output)
         return
-    said, found = questions.status(admin), questions.diagnostics(admin)
-    state = state_of(said)
-    findings = msgspec.convert(found, Findings).diagnostics
+    state, findings = questions.status(admin), questions.diagnostics(admin).diagnostics
     refused = [f for f in findings if f.refused]
     secrets = [f for f in findings if f.code in OF_SECRETS]
     if output == "json":
-        assert isinstance(said, dict), "the state is a JSON object"
-        shown = {**said, "diagnostics": msgspec.to_builtins([*refused, *secrets])}
-        say(json.dumps(shown, indent=2, ensure_ascii=False))
+        shown = {**msgspec.to_builtins(state), "diagnostics": [*refused, *secrets]}
+        say(json_text(shown))
     else:
         show(lines(state, refused, datetime.now(UTC), secrets))
     if not state.is_synced:
@@ -120,10 +91,9 @@ def status(context: click.Context, admin: Address, output: str, of_tls: bool) ->
 
 
 def _show_tls(context: click.Context, admin: Address, output: str) -> None:
-    said = questions.tls(admin)
-    found = tls_of(said)
+    found = questions.tls(admin)
     if output == "json":
-        say(json.dumps(said, indent=2, ensure_ascii=False))
+        say(json_text(found))
     else:
         show(lines_of_tls(found, datetime.now(UTC)))
     if not found.is_good:
@@ -131,7 +101,7 @@ def _show_tls(context: click.Context, admin: Address, output: str) -> None:
 
 
 def lines(
-    state: State, refused: list[Finding], now: datetime, secrets: Sequence[Finding] = ()
+    state: Status, refused: list[Finding], now: datetime, secrets: Sequence[Finding] = ()
 ) -> Iterator[list[Segment]]:
     """The table, what proxies reject, the objects that are refused, and Secrets in trouble."""
     if not state.ready:
@@ -143,7 +113,7 @@ def lines(
     for shown in state.proxies:
         for rejected in shown.rejected:
             yield []
-            yield from rejection(str(shown.proxy), rejected)
+            yield from rejection(shown.proxy.full_name, rejected)
     for finding in refused:
         yield []
         yield from _refusal(finding)
@@ -172,7 +142,7 @@ def _trouble(finding: Finding) -> Iterator[list[Segment]]:
 
 def _headline(finding: Finding) -> list[Segment]:
     return [
-        (printable(finding.where), Style.NAME),
+        (printable(_where(finding)), Style.NAME),
         (": ", Style.PLAIN),
         (
             f"{finding.severity} {finding.code}",
@@ -180,6 +150,12 @@ def _headline(finding: Finding) -> list[Segment]:
         ),
         (f": {printable(finding.message)}", Style.NAME),
     ]
+
+
+def _where(finding: Finding) -> str:
+    if not finding.path:
+        return finding.object or "?"
+    return f"{finding.path}:{finding.line}:{finding.column}" if finding.line else finding.path
 
 
 def _hint(finding: Finding) -> Iterator[list[Segment]]:

@@ -6,46 +6,56 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from cryptography import x509
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.address_pb2 import Address
+from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.health_check_pb2 import HealthStatus
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_components_pb2 import Route
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import ProxyConfig
+from controlplane.admin.view import RuleOrigin
+from controlplane.cli import envoy_json
 from controlplane.cli.curl import leaf
 from controlplane.cli.curl import names_of
+from controlplane.cli.describe import by_domain
+from controlplane.cli.describe import condition
+from controlplane.cli.describe import destination
+from controlplane.cli.describe import leads_to
+from controlplane.cli.describe import redirects_to_https
+from controlplane.cli.describe import streams_to
+from controlplane.cli.envoy_json import chains
+from controlplane.cli.envoy_json import messages
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
-from controlplane.cli.sent import Cluster
-from controlplane.cli.sent import ClusterLoadAssignment
-from controlplane.cli.sent import Configuration
-from controlplane.cli.sent import FilterChain
-from controlplane.cli.sent import Listener
-from controlplane.cli.sent import Resource
-from controlplane.cli.sent import Route
-from controlplane.cli.sent import RouteTable
-from controlplane.cli.sent import Rule
-from controlplane.cli.sent import Secret
-from controlplane.cli.sent import Source
-from controlplane.cli.wording import condition
-from controlplane.cli.wording import destination
-from controlplane.cli.wording import leads_to
-from controlplane.cli.wording import streams_to
 
 Line = list[Segment]
 _SOURCES_SHOWN: Final = 3
 _OBJECT_OF_PATH: Final = 3  # parts from the end of /apis/GROUP/VERSION/namespaces/NS/KIND/NAME
 
 
-def summary(sent: Configuration, now: datetime) -> Iterator[Line]:
-    """Each part that ``sent`` has, below its heading."""
-    if sent.listeners is not None:
-        yield from _part("listeners", (line for r in sent.listeners for line in _listener(r)))
-    if sent.routes is not None:
-        yield from _part("routes", (line for r in sent.routes for line in _route_table(r)))
-    if sent.clusters is not None:
-        yield from _part("clusters", map(_cluster, sent.clusters))
-    if sent.endpoints is not None:
-        yield from _part("endpoints", (line for r in sent.endpoints for line in _assignment(r)))
-    if sent.secrets is not None:
-        yield from _part("secrets", (_secret(r, now) for r in sent.secrets))
+def summary(config: ProxyConfig, now: datetime) -> Iterator[Line]:
+    """Each part that ``config`` has, below its heading."""
+    parts: tuple[tuple[str, envoy_json.Part, Iterable[Line]], ...] = (
+        ("listeners", config.listeners, _listeners(config.listeners)),
+        ("routes", config.routes, _route_tables(config.routes)),
+        ("clusters", config.clusters, _clusters(config.clusters)),
+        ("endpoints", config.endpoints, _assignments(config.endpoints)),
+        ("secrets", config.secrets, _secrets(config.secrets, now)),
+    )
+    for heading, part, lines in parts:
+        if part is not msgspec.UNSET:
+            yield from _part(heading, lines)
 
 
 def _part(heading: str, lines: Iterable[Line]) -> Iterator[Line]:
@@ -57,49 +67,58 @@ def _part(heading: str, lines: Iterable[Line]) -> Iterator[Line]:
         yield [("  nothing", Style.QUIET)]
 
 
-def _listener(sent: Resource[Listener]) -> Iterator[Line]:
-    yield [(str(sent.resource.address), Style.NAME), *_from(sent.sources)]
-    for chain in sent.resource.chains:
-        yield [(f"  {_who(chain)} → {_handled(chain)}", Style.PLAIN)]
+def _listeners(part: envoy_json.Part) -> Iterator[Line]:
+    for resource, listener in messages(part, Listener):
+        yield [(_address(listener.address), Style.NAME), *_from(resource.sources)]
+        for chain in chains(listener):
+            yield [(f"  {_who(chain)} → {_handled(chain)}", Style.PLAIN)]
+
+
+def _address(address: Address) -> str:
+    if address.HasField("pipe"):
+        return f"unix://{address.pipe.path}"
+    if not address.HasField("socket_address"):
+        return "?"
+    host, port = address.socket_address.address, address.socket_address.port_value
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _who(chain: FilterChain) -> str:
     """Whose connections take the chain."""
     match = chain.filter_chain_match
-    if chain.transport_socket is not None:
-        context = chain.transport_socket.typed_config
-        named = ", ".join(match.server_names) or "any name"
-        secrets = context.common_tls_context.tls_certificate_sds_secret_configs
-        shown = ", ".join(secret.name for secret in secrets)
-        both = ", asks for a client certificate" if context.require_client_certificate else ""
-        return f"TLS for {named} (shows {shown}{both})"
+    names = ", ".join(match.server_names) or "any name"
+    context = envoy_json.tls_context(chain)
+    if context is not None:
+        shown = ", ".join(envoy_json.secret_names(context))
+        mutual = context.require_client_certificate.value
+        both = ", asks for a client certificate" if mutual else ""
+        return f"TLS for {names} (shows {shown}{both})"
     if match.server_names or match.transport_protocol == "tls":
-        return f"TLS for {', '.join(match.server_names) or 'any name'}, passed through"
+        return f"TLS for {names}, passed through"
     return "plaintext"
 
 
 def _handled(chain: FilterChain) -> str:
-    handling = chain.handling
-    if handling is None:
-        return "closed"
-    if handling.rds is not None:
-        return f"routes {handling.rds.route_config_name}"
-    return streams_to(handling)
+    table, proxy = envoy_json.route_table(chain), envoy_json.tcp_proxy(chain)
+    if table is not None:
+        return f"routes {table}"
+    return streams_to(proxy) if proxy is not None else "closed"
 
 
-def _route_table(sent: Resource[RouteTable]) -> Iterator[Line]:
-    yield [(sent.name, Style.NAME)]
-    rules = {(rule.virtual_host, rule.route): rule for rule in sent.rules}
-    places = {source.object: source for source in sent.sources}
-    for virtual_host in sent.resource.by_domain:
-        domains = ", ".join(virtual_host.domains)
-        tls = " (redirected to https)" if virtual_host.redirects_to_https else ""
-        yield [(f"  {domains}{tls}", Style.INFO)]
-        for number, route in enumerate(virtual_host.routes):
-            yield _route(route, rules.get((virtual_host.name, number)), places)
+def _route_tables(part: envoy_json.Part) -> Iterator[Line]:
+    for resource, table in messages(part, RouteConfiguration):
+        yield [(resource.name, Style.NAME)]
+        rules = {(rule.virtual_host, rule.route): rule for rule in resource.rules}
+        places = {source.object: source for source in resource.sources}
+        for virtual_host in by_domain(table):
+            domains = ", ".join(virtual_host.domains)
+            tls = " (redirected to https)" if redirects_to_https(virtual_host) else ""
+            yield [(f"  {domains}{tls}", Style.INFO)]
+            for number, route in enumerate(virtual_host.routes):
+                yield _route(route, rules.get((virtual_host.name, number)), places)
 
 
-def _route(route: Route, rule: Rule | None, places: Mapping[str, Source]) -> Line:
+def _route(route: Route, rule: RuleOrigin | None, places: Mapping[str, DeclaredObject]) -> Line:
     return [
         (f"    {printable(condition(route.match))}", Style.PLAIN),
         (f" → {printable(leads_to(route))}", Style.PLAIN),
@@ -107,12 +126,13 @@ def _route(route: Route, rule: Rule | None, places: Mapping[str, Source]) -> Lin
     ]
 
 
-def _origin(route: Route, rule: Rule | None, places: Mapping[str, Source]) -> str:
+def _origin(route: Route, rule: RuleOrigin | None, places: Mapping[str, DeclaredObject]) -> str:
     """The rule's file and line and name, or else what is known of its object."""
     named = f" {route.name}" if route.name else ""
     if rule is not None:
         return f"{rule.path}:{rule.line}{named}"
-    parts = route.metadata.filter_metadata.istio.config.split("/")
+    said = dict(route.metadata.filter_metadata["istio"].items()).get("config")
+    parts = str(said).split("/")
     if len(parts) <= _OBJECT_OF_PATH:
         return named.strip()
     namespace, _, name = parts[-_OBJECT_OF_PATH:]
@@ -122,45 +142,57 @@ def _origin(route: Route, rule: Rule | None, places: Mapping[str, Source]) -> st
     return f"VirtualService {namespace}/{name}{named}"
 
 
-def _cluster(sent: Resource[Cluster]) -> Line:
-    cluster = sent.resource
-    kind = cluster.cluster_type.name if cluster.cluster_type is not None else cluster.type
-    tls = " TLS" if cluster.transport_socket is not None else ""
+def _clusters(part: envoy_json.Part) -> Iterator[Line]:
+    for resource, cluster in messages(part, Cluster):
+        kind = cluster.cluster_type.name or Cluster.DiscoveryType.Name(cluster.type)
+        policy = Cluster.LbPolicy.Name(cluster.lb_policy)
+        tls = " TLS" if cluster.HasField("transport_socket") else ""
+        yield [
+            (destination(resource.name), Style.NAME),
+            (f"  {kind} {policy}{tls}", Style.PLAIN),
+            *_from(resource.sources),
+        ]
+
+
+def _assignments(part: envoy_json.Part) -> Iterator[Line]:
+    for resource, assignment in messages(part, ClusterLoadAssignment):
+        yield [(destination(resource.name), Style.NAME), *_from(resource.sources)]
+        for group in assignment.endpoints:
+            for endpoint in group.lb_endpoints:
+                yield _endpoint(endpoint, group)
+
+
+def _endpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints) -> Line:
+    parts = (group.locality.region, group.locality.zone, group.locality.sub_zone)
+    locality = "/".join(parts).rstrip("/")
+    where = f" in {locality}" if locality else ""
+    priority = f" priority {group.priority}" if group.priority else ""
+    weight = endpoint.load_balancing_weight.value or 1
+    is_healthy = endpoint.health_status == HealthStatus.HEALTHY
     return [
-        (destination(sent.name), Style.NAME),
-        (f"  {kind} {cluster.lb_policy}{tls}", Style.PLAIN),
-        *_from(sent.sources),
+        (f"  {_address(endpoint.endpoint.address)}  ", Style.PLAIN),
+        (
+            HealthStatus.Name(endpoint.health_status).lower(),
+            Style.GOOD if is_healthy else Style.WARNING,
+        ),
+        (f"  weight {weight}{where}{priority}", Style.PLAIN),
     ]
 
 
-def _assignment(sent: Resource[ClusterLoadAssignment]) -> Iterator[Line]:
-    yield [(destination(sent.name), Style.NAME), *_from(sent.sources)]
-    for group in sent.resource.endpoints:
-        where = f" in {group.locality}" if str(group.locality) else ""
-        priority = f" priority {group.priority}" if group.priority else ""
-        for endpoint in group.lb_endpoints:
-            health = endpoint.health_status
-            style = Style.GOOD if health == "HEALTHY" else Style.WARNING
-            yield [
-                (f"  {endpoint.endpoint.address}  ", Style.PLAIN),
-                (health.lower(), style),
-                (f"  weight {endpoint.load_balancing_weight}{where}{priority}", Style.PLAIN),
-            ]
+def _secrets(part: envoy_json.Part, now: datetime) -> Iterator[Line]:
+    for resource, secret in messages(part, Secret):
+        yield [(resource.name, Style.NAME), *_held(secret, now), *_from(resource.sources)]
 
 
-def _secret(sent: Resource[Secret], now: datetime) -> Line:
-    said = [(sent.name, Style.NAME)]
-    certificate = leaf(sent.resource)
+def _held(secret: Secret, now: datetime) -> Line:
+    certificate = leaf(secret)
     if certificate is not None:
-        said.append((f"  {_shown(certificate)}", Style.PLAIN))
-        said.append(_expiry(certificate, now))
-    elif sent.resource.tls_certificate is not None:
-        said.append(
-            (f"  file {sent.resource.tls_certificate.certificate_chain.filename}", Style.PLAIN)
-        )
-    elif sent.resource.validation_context is not None:
-        said.append((f"  {_authorities(sent.resource)}", Style.PLAIN))
-    return [*said, *_from(sent.sources)]
+        return [(f"  {_shown(certificate)}", Style.PLAIN), _expiry(certificate, now)]
+    if secret.HasField("tls_certificate"):
+        return [(f"  file {secret.tls_certificate.certificate_chain.filename}", Style.PLAIN)]
+    if secret.HasField("validation_context"):
+        return [(f"  {_authorities(secret.validation_context.trusted_ca)}", Style.PLAIN)]
+    return []
 
 
 def _shown(certificate: x509.Certificate) -> str:
@@ -175,19 +207,17 @@ def _expiry(certificate: x509.Certificate, now: datetime) -> Segment:
     return (f"  until {until:%Y-%m-%d %H:%M} UTC", Style.PLAIN)
 
 
-def _authorities(secret: Secret) -> str:
-    assert secret.validation_context is not None, "only secrets that say whom to trust come here"
-    source = secret.validation_context.trusted_ca
+def _authorities(source: DataSource) -> str:
     if source.filename:
         return f"trusts file {source.filename}"
     try:
-        count = len(x509.load_pem_x509_certificates(source.content))
+        count = len(x509.load_pem_x509_certificates(envoy_json.inline(source)))
     except ValueError:
         count = 0
     return f"trusts {count} {'authority' if count == 1 else 'authorities'}"
 
 
-def _from(sources: tuple[Source, ...]) -> Line:
+def _from(sources: tuple[DeclaredObject, ...]) -> Line:
     """Where the objects are declared that a resource came from."""
     places = list(dict.fromkeys(f"{s.path}:{s.line}" for s in sources))
     shown = places[:_SOURCES_SHOWN]

@@ -5,108 +5,22 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Final
 
-import msgspec
-
+from controlplane.admin.view import Certificate
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import ProbedEndpoint
+from controlplane.admin.view import ProbeResult
+from controlplane.admin.view import SecretInUse
+from controlplane.admin.view import TlsDestination
+from controlplane.admin.view import TlsExpectation
+from controlplane.admin.view import TlsState
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
-from controlplane.cli.proxies import display_name
-from controlplane.cli.sent import Sent
+from controlplane.cli.status_view import display_name
 
 Line = list[Segment]
 _NAMES_SHOWN: Final = 4
 _PLAIN: Final = Style.PLAIN
-
-
-class Certificate(Sent, frozen=True):
-    subject: str
-    issuer: str
-    begins: datetime
-    ends: datetime
-    names: tuple[str, ...] = ()
-
-
-class Declared(Sent, frozen=True):
-    object: str
-    path: str = ""
-    line: int = 0
-
-    def __str__(self) -> str:
-        at = f" ({self.path}:{self.line})" if self.line else f" ({self.path})" if self.path else ""
-        return printable(f"{display_name(self.object)}{at}")
-
-
-class Wanted(Sent, frozen=True):
-    sni: str = ""
-    names: tuple[str, ...] = ()
-    trust: str | None = None
-    authorities: tuple[str, ...] = ()
-    certificate: str | None = None
-
-
-class Endpoint(Sent, frozen=True):
-    address: str
-    good: bool
-    message: str
-    presented: tuple[Certificate, ...] = ()
-
-
-class Destination(Sent, frozen=True):
-    host: str
-    cluster: str
-    mode: str
-    good: bool
-    message: str
-    expected: Wanted
-    proxies: tuple[str, ...] = ()
-    rules: tuple[Declared, ...] = ()
-    endpoints: tuple[Endpoint, ...] = ()
-    unprobed: int = 0
-
-
-class Seen(Sent, frozen=True):
-    """What a gateway shows that was sent the Secret; ``good`` is unset where it was not reached."""
-
-    proxy: str
-    address: str
-    message: str
-    server_name: str = ""
-    good: bool | None = None
-
-
-class Trouble(Sent, frozen=True):
-    declared: Declared
-    problem: str
-
-
-class Secret(Sent, frozen=True):
-    declared: Declared
-    certificate: Certificate | None = None
-    authorities: tuple[Certificate, ...] = ()
-    users: tuple[Declared, ...] = ()
-    problems: tuple[str, ...] = ()
-    seen: tuple[Seen, ...] = ()
-
-    @property
-    def is_good(self) -> bool:
-        return not self.problems and all(seen.good is not False for seen in self.seen)
-
-
-class TlsState(Sent, frozen=True):
-    """``/api/v1/tls``."""
-
-    destinations: tuple[Destination, ...] = ()
-    secrets: tuple[Secret, ...] = ()
-    troubles: tuple[Trouble, ...] = ()
-
-    @property
-    def is_good(self) -> bool:
-        judged = (*(d.good for d in self.destinations), *(s.is_good for s in self.secrets))
-        return all(judged) and not self.troubles
-
-
-def tls_of(document: object) -> TlsState:
-    return msgspec.convert(document, TlsState, strict=False)
 
 
 def lines(state: TlsState, now: datetime) -> Iterator[Line]:
@@ -120,7 +34,7 @@ def lines(state: TlsState, now: datetime) -> Iterator[Line]:
         yield from _secret(secret, now)
         yield []
     for trouble in state.troubles:
-        yield [(str(trouble.declared), Style.NAME)]
+        yield [(_declared(trouble.declared), Style.NAME)]
         yield _trouble(trouble.problem)
         yield []
     bad = sum(not d.good for d in state.destinations)
@@ -132,14 +46,14 @@ def lines(state: TlsState, now: datetime) -> Iterator[Line]:
     ]
 
 
-def _destination(destination: Destination, now: datetime) -> Iterator[Line]:
+def _destination(destination: TlsDestination, now: datetime) -> Iterator[Line]:
     subset = destination.cluster.split("|")
     port = f":{subset[1]}" if len(subset) == 4 else ""
     of = f" subset {subset[2]}" if len(subset) == 4 and subset[2] else ""
     name = printable(f"{destination.host}{port}{of}")
     yield [(name, Style.NAME), (f"  {destination.mode}", _PLAIN)]
     for rule in destination.rules:
-        yield [(f"   from {rule}", Style.QUIET)]
+        yield [(f"   from {_declared(rule)}", Style.QUIET)]
     yield [("   expected   ", Style.QUIET), (_expected(destination.expected), _PLAIN)]
     if not destination.endpoints:
         yield [("   fails      ", Style.ERROR), (printable(destination.message), Style.NAME)]
@@ -149,7 +63,7 @@ def _destination(destination: Destination, now: datetime) -> Iterator[Line]:
         yield [(f"   {destination.unprobed} more endpoints were not probed", Style.QUIET)]
 
 
-def _endpoint(endpoint: Endpoint, now: datetime) -> Iterator[Line]:
+def _endpoint(endpoint: ProbedEndpoint, now: datetime) -> Iterator[Line]:
     yield [
         ("   good       " if endpoint.good else "   fails      ", _style(good=endpoint.good)),
         (f"{endpoint.address}  ", _PLAIN),
@@ -160,11 +74,17 @@ def _endpoint(endpoint: Endpoint, now: datetime) -> Iterator[Line]:
         yield [(label, Style.QUIET), (_certificate(certificate, now), _PLAIN)]
 
 
+def _declared(one: DeclaredObject) -> str:
+    """``Secret default/web (mesh/web.yaml:3)``."""
+    at = f" ({one.path}:{one.line})" if one.line else f" ({one.path})" if one.path else ""
+    return printable(f"{display_name(one.object)}{at}")
+
+
 def _style(*, good: bool) -> Style:
     return Style.GOOD if good else Style.ERROR
 
 
-def _expected(wanted: Wanted) -> str:
+def _expected(wanted: TlsExpectation) -> str:
     parts = [f"SNI {wanted.sni}" if wanted.sni else "no SNI"]
     if wanted.trust is None:
         parts.append("any certificate")
@@ -177,21 +97,21 @@ def _expected(wanted: Wanted) -> str:
     return printable(", ".join(parts))
 
 
-def _secret(secret: Secret, now: datetime) -> Iterator[Line]:
-    yield [(str(secret.declared), Style.NAME)]
+def _secret(secret: SecretInUse, now: datetime) -> Iterator[Line]:
+    yield [(_declared(secret.declared), Style.NAME)]
     if secret.certificate is not None:
         yield [("   holds      ", Style.QUIET), (_certificate(secret.certificate, now), _PLAIN)]
     for authority in secret.authorities:
         yield [("   authority  ", Style.QUIET), (_certificate(authority, now), _PLAIN)]
     for user in secret.users:
-        yield [("   used by    ", Style.QUIET), (str(user), _PLAIN)]
+        yield [("   used by    ", Style.QUIET), (_declared(user), _PLAIN)]
     for seen in secret.seen:
         yield _seen(seen)
     for problem in secret.problems:
         yield _trouble(problem)
 
 
-def _seen(seen: Seen) -> Line:
+def _seen(seen: ProbeResult) -> Line:
     """``not seen`` says nothing of the gateway, whose node may name an address that is no use."""
     label, style = {
         True: ("   seen       ", Style.GOOD),

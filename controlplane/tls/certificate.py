@@ -1,29 +1,16 @@
 """A certificate in words: whose it is, for whom, by whom, until when."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 
 from cryptography import x509
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """``names`` are its subject alternative names: DNS names, addresses, URIs."""
-
-    subject: str
-    issuer: str
-    serial: str
-    names: tuple[str, ...]
-    begins: datetime
-    ends: datetime
+from controlplane.admin.view import Certificate
 
 
 def certificate(found: x509.Certificate) -> Certificate:
     return Certificate(
         subject=found.subject.rfc4514_string(),
         issuer=found.issuer.rfc4514_string(),
-        serial=f"{found.serial_number:x}",
         names=_names(found),
         begins=found.not_valid_before_utc,
         ends=found.not_valid_after_utc,

@@ -12,12 +12,13 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
+from controlplane.admin.view import Certificate
+from controlplane.admin.view import ProbeResult
 from controlplane.base.names import Namespace
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
 from controlplane.model.proxy import Proxy
 from controlplane.queries.credentials import credential_of
-from controlplane.tls.certificate import Certificate
 from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import Mode
@@ -56,19 +57,6 @@ class Door:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """Whether a proxy shows a certificate that is in force; ``good`` is ``None`` where it was not
-    reached, which says nothing of it: its node may name an address that is not one from here.
-    """
-
-    proxy: str
-    address: str
-    server_name: str
-    good: bool | None
-    message: str
-
-
 def doors(proxy: Proxy, shelves: Shelves) -> Iterator[Door]:
     """One door for each chain that shows certificates of Secrets."""
     listeners = shelves.get(TypeUrl.LISTENER)
@@ -89,9 +77,11 @@ def doors(proxy: Proxy, shelves: Shelves) -> Iterator[Door]:
                 )
 
 
-def seen(door: Door, expected: tuple[Certificate, ...], found: Presented | Failed | None) -> Seen:
+def seen(
+    door: Door, expected: tuple[Certificate, ...], found: Presented | Failed | None
+) -> ProbeResult:
     good, message = _judged(expected, found)
-    return Seen(
+    return ProbeResult(
         proxy=door.proxy,
         address=str(door.at),
         server_name=door.server_name,

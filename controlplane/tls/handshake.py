@@ -19,7 +19,7 @@ from typing import Final
 
 from cryptography import x509
 
-from controlplane.tls.certificate import Certificate
+from controlplane.admin.view import Certificate
 from controlplane.tls.certificate import certificate
 from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation

@@ -8,9 +8,14 @@ from itertools import chain
 from typing import Any
 from typing import Final
 
+from controlplane.admin.view import Certificate
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import SecretInUse
+from controlplane.admin.view import TlsProblem
 from controlplane.base.codes import CERTIFICATE_OF_OTHERS
 from controlplane.base.codes import SECRET_ELSEWHERE
 from controlplane.base.codes import UNKNOWN_SECRET
+from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
@@ -20,50 +25,14 @@ from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
 from controlplane.queries.credentials import users_of
-from controlplane.tls.certificate import Certificate
 from controlplane.tls.certificate import certificates
-from controlplane.tls.door import Seen
 from controlplane.translate.kubernetes.secret import WARNED_DAYS
 from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
 
 _OF_TLS: Final = "CP04"  # the codes of TLS and secrets
-_ELSEWHERE: Final = frozenset(
-    code.id for code in (UNKNOWN_SECRET, CERTIFICATE_OF_OTHERS, SECRET_ELSEWHERE)
-)
+_ELSEWHERE: Final = frozenset((UNKNOWN_SECRET, CERTIFICATE_OF_OTHERS, SECRET_ELSEWHERE))
 _STEPS: Final = (timedelta(0), *(timedelta(days=days) for days in WARNED_DAYS))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """An object and where it stands."""
-
-    object: str
-    path: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretInUse:
-    """``certificate`` is the leaf of a key pair, ``authorities`` verify others; both are what is in
-    force, also where ``problems`` tell of a newer form that is not taken. ``seen``: what gateways
-    show that were sent it.
-    """
-
-    declared: Declared
-    certificate: Certificate | None
-    authorities: tuple[Certificate, ...]
-    users: tuple[Declared, ...]
-    problems: tuple[str, ...]
-    seen: tuple[Seen, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """Something else that is wrong with TLS: a Secret that is not there, for example."""
-
-    declared: Declared
-    problem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +62,8 @@ class Inventory:
     def in_use(self) -> tuple[SecretInUse, ...]:
         """Sorted by namespace and name; complete when ``engine.analyse`` has nothing left to do."""
         problems: dict[ObjectKey, list[str]] = {}
-        for key, _, told in self._told():
-            problems.setdefault(key, []).append(told)
+        for place, diagnostic in self._of_tls():
+            problems.setdefault(place.object, []).append(_problem(diagnostic))
         return tuple(
             SecretInUse(
                 declared=declared(self._engine, secret.key),
@@ -106,21 +75,19 @@ class Inventory:
             for secret, users, contents in self._used()
         )
 
-    def troubles(self) -> tuple[Trouble, ...]:
+    def troubles(self) -> tuple[TlsProblem, ...]:
         """What is wrong with TLS elsewhere than in the Secrets in use."""
         used = {secret.key for secret, _, _ in self._used()}
         return tuple(
-            Trouble(declared=declared_at(self._engine, place), problem=told)
-            for key, place, told in self._told()
-            if key not in used and told[: len(UNKNOWN_SECRET.id)] in _ELSEWHERE
+            TlsProblem(declared=declared_at(self._engine, place), problem=_problem(diagnostic))
+            for place, diagnostic in self._of_tls()
+            if place.object not in used and diagnostic.code in _ELSEWHERE
         )
 
-    def _told(self) -> Iterator[tuple[ObjectKey, FieldRef, str]]:
+    def _of_tls(self) -> Iterator[tuple[FieldRef, Diagnostic]]:
         for diagnostic in self._engine.diagnostics():
             if isinstance(diagnostic.place, FieldRef) and diagnostic.code.id.startswith(_OF_TLS):
-                note = f" ({diagnostic.note})" if diagnostic.note else ""
-                told = f"{diagnostic.code}: {diagnostic.message}{note}"
-                yield diagnostic.place.object, diagnostic.place, told
+                yield diagnostic.place, diagnostic
 
     def expiries(self) -> tuple[tuple[ObjectKey, datetime], ...]:
         """When each object in use ends to be of use."""
@@ -154,14 +121,19 @@ class Inventory:
                 yield secret, tuple(keys), known[1]
 
 
-def declared(engine: Engine, key: ObjectKey) -> Declared:
+def _problem(diagnostic: Diagnostic) -> str:
+    note = f" ({diagnostic.note})" if diagnostic.note else ""
+    return f"{diagnostic.code}: {diagnostic.message}{note}"
+
+
+def declared(engine: Engine, key: ObjectKey) -> DeclaredObject:
     return declared_at(engine, FieldRef(key))
 
 
-def declared_at(engine: Engine, place: FieldRef) -> Declared:
+def declared_at(engine: Engine, place: FieldRef) -> DeclaredObject:
     """The object of ``place``, and the line that the place is in."""
     location = engine.location(place)
-    return Declared(
+    return DeclaredObject(
         object=str(place.object),
         path=str(location.path) if location else "",
         line=location.line if location else 0,

@@ -12,9 +12,16 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
+
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import ProbedEndpoint
+from controlplane.admin.view import SecretInUse
+from controlplane.admin.view import TlsDestination
+from controlplane.admin.view import TlsExpectation
+from controlplane.admin.view import TlsState
 from controlplane.base.names import Namespace
 from controlplane.engine import Engine
 from controlplane.envoy.resource import Resource
@@ -22,7 +29,6 @@ from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.queries.mesh import mesh_config
-from controlplane.tls.certificate import Certificate
 from controlplane.tls.certificate import certificates
 from controlplane.tls.door import Door
 from controlplane.tls.door import doors
@@ -33,10 +39,7 @@ from controlplane.tls.expectation import expectations
 from controlplane.tls.handshake import Failed
 from controlplane.tls.handshake import Presented
 from controlplane.tls.handshake import handshake
-from controlplane.tls.secrets import Declared
 from controlplane.tls.secrets import Inventory
-from controlplane.tls.secrets import SecretInUse
-from controlplane.tls.secrets import Trouble
 from controlplane.tls.secrets import declared
 from controlplane.tls.verdict import Verdict
 from controlplane.tls.verdict import unsent
@@ -51,59 +54,12 @@ OwnSecrets = Callable[[Proxy], Mapping[str, Resource]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProbedEndpoint:
-    """``presented`` is the chain, leaf first; empty where there was no handshake."""
-
-    address: str
-    good: bool
-    message: str
-    presented: tuple[Certificate, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a proxy expects. ``names``: one of these; none: any. ``authorities`` are subjects; empty
-    with ``trust``: they are in a file. Without ``trust`` nothing is verified.
-    """
-
-    sni: str
-    names: tuple[str, ...]
-    trust: str | None
-    authorities: tuple[str, ...]
-    certificate: str | None
-    """The secret that the proxy itself shows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """One cluster that speaks TLS; ``unprobed`` more endpoints were left out."""
-
-    host: str
-    cluster: str
-    mode: str
-    proxies: tuple[str, ...]
-    rules: tuple[Declared, ...]
-    expected: Wanted
-    endpoints: tuple[ProbedEndpoint, ...]
-    unprobed: int
-    good: bool
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsState:
-    destinations: tuple[Destination, ...]
-    secrets: tuple[SecretInUse, ...]
-    troubles: tuple[Trouble, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     """An expectation, of which proxies, from which rules."""
 
     expected: Expectation
     proxies: tuple[str, ...]
-    rules: tuple[Declared, ...]
+    rules: tuple[DeclaredObject, ...]
 
 
 class LiveTls:
@@ -148,7 +104,7 @@ class LiveTls:
     def _asked(self, proxies: tuple[Proxy, ...]) -> list[_Asked]:
         """Each expectation once, however many proxies have it; sorted by host and cluster."""
         of: dict[Expectation, list[str]] = {}
-        rules: dict[Expectation, tuple[Declared, ...]] = {}
+        rules: dict[Expectation, tuple[DeclaredObject, ...]] = {}
         for proxy in proxies:
             view = self._engine.view(proxy)
             found = dict(self._engine.resources(view))
@@ -206,19 +162,19 @@ def _with_doors(
         )
 
 
-def _destination(asked: _Asked, found: Handshakes) -> Destination:
+def _destination(asked: _Asked, found: Handshakes) -> TlsDestination:
     expected = asked.expected
     endpoints = tuple(_endpoints(expected, found))
     whole = unsent(expected) if expected.missing else _of_all(endpoints)
     trusted = expected.trusted
     authorities = trusted.authorities if trusted is not None else b""
-    return Destination(
+    return TlsDestination(
         host=expected.host,
         cluster=expected.cluster,
         mode=expected.mode.value,
         proxies=asked.proxies,
         rules=asked.rules,
-        expected=Wanted(
+        expected=TlsExpectation(
             sni=expected.sni,
             names=expected.names,
             trust=trusted.name if trusted is not None else None,

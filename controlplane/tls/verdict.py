@@ -6,7 +6,7 @@ A verdict names both sides: what was presented, and what was expected.
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.tls.certificate import Certificate
+from controlplane.admin.view import Certificate
 from controlplane.tls.certificate import certificates
 from controlplane.tls.certificate import proves
 from controlplane.tls.expectation import Endpoint

@@ -8,59 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
-from enum import Enum
 
+from controlplane.admin.view import ProxyStatus
+from controlplane.admin.view import Rejection
+from controlplane.admin.view import SyncState
+from controlplane.admin.view import TypeStatus
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.events import Output
 from controlplane.xds.response import Variant
 from controlplane.xds.session import PUSH_ORDER
 from controlplane.xds.session import Session
-
-
-class SyncState(Enum):
-    """``UNASKED``: the proxy never asked for the type. ``WAITING``: it has yet to answer."""
-
-    UNASKED = "unasked"
-    SYNCED = "synced"
-    WAITING = "waiting"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """A resource that the proxy refuses; the proxy goes on with the form before it, if any."""
-
-    name: str
-    version: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeStatus:
-    """One xDS type of one proxy. ``revision`` is the last one that it acknowledged completely."""
-
-    type: str
-    state: SyncState
-    since: datetime | None
-    revision: int | None
-    rejections: tuple[Rejection, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyStatus:
-    """One connected proxy."""
-
-    name: str
-    namespace: str
-    role: str
-    service_account: str
-    node: str
-    peer: str
-    variant: str
-    connected: datetime
-    revision: int | None
-    types: tuple[TypeStatus, ...]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

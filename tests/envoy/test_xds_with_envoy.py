@@ -24,12 +24,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
+from controlplane.admin.view import ProxyStatus
+from controlplane.admin.view import SyncState
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import resource_of_parts
 from controlplane.model.proxy import Proxy
-from controlplane.xds.connections import ProxyStatus
-from controlplane.xds.connections import SyncState
 from controlplane.xds.server import XdsServer
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot

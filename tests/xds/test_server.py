@@ -18,6 +18,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy_data_plane.envoy.config.cluster.v3 import Cluster as ReadCluster
 from envoy_data_plane.envoy.config.core.v3 import Node
 
+from controlplane.admin.view import SyncState
 from controlplane.base.errors import ListenFailed
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
@@ -30,7 +31,6 @@ from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.sources.state import StateDirectory
-from controlplane.xds.connections import SyncState
 from controlplane.xds.server import XdsServer
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot

@@ -1,15 +1,11 @@
 """The HTTP interface: what it answers, to whom, and when."""
 
 from collections.abc import AsyncIterator
-from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
-from enum import Enum
-from pathlib import Path
-from types import MappingProxyType
 
 import httpx
 import pytest
@@ -18,20 +14,31 @@ from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener
 from controlplane.admin.server import serving
+from controlplane.admin.view import ConfigResource
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import Diagnosis
+from controlplane.admin.view import ProxyConfig
+from controlplane.admin.view import ProxyStatus
+from controlplane.admin.view import ShownProxy
+from controlplane.admin.view import Status
+from controlplane.admin.view import SyncState
+from controlplane.admin.view import TlsState
+from controlplane.admin.view import TypeStatus
 from controlplane.base.errors import ListenFailed
 from controlplane.envoy.resource import TypeUrl
 
-
-class State(Enum):
-    SYNCED = "synced"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proxy:
-    name: str
-    types: Mapping[str, State]
-    since: datetime
-    file: Path
+EDGE = ProxyStatus(
+    name="edge",
+    namespace="shop",
+    role="gateway",
+    service_account="edge",
+    node="edge.shop",
+    peer="127.0.0.1:50000",
+    variant="delta",
+    connected=datetime(2026, 3, 1, 12, 0, tzinfo=UTC),
+    revision=7,
+    types=(TypeStatus(type="route", state=SyncState.SYNCED),),
+)
 
 
 @dataclass
@@ -44,21 +51,31 @@ class Fleet:
     def ready(self) -> bool:
         return self.loaded
 
-    def status(self) -> object:
-        types = MappingProxyType({"routes": State.SYNCED})
-        since = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-        return (Proxy(name="edge.shop", types=types, since=since, file=Path("mesh/a.yaml")),)
+    def status(self) -> Status:
+        proxies = (ShownProxy(proxy=EDGE),)
+        return Status(ready=True, revision=7, objects=3, refused=0, proxies=proxies)
 
-    def config(self, proxy: str, part: str) -> object | None:
-        return {"part": part} if proxy == "edge.shop" else None
+    def config(self, proxy: str, part: str) -> ProxyConfig | None:
+        if proxy != "edge.shop":
+            return None
+        resource = ConfigResource(name=part, version="1", resource={"name": part})
+        return ProxyConfig(
+            proxy=proxy,
+            role="gateway",
+            service_account="edge",
+            labels={"app": "edge"},
+            addresses=("10.0.0.1",),
+            revision=7,
+            routes=(resource,),
+        )
 
-    def diagnostics(self) -> object:
-        return {"diagnostics": [], "objects": 3, "refused": 0}
+    def diagnostics(self) -> Diagnosis:
+        return Diagnosis(diagnostics=(), objects=3, refused=0)
 
-    async def tls(self) -> object:
-        return {"destinations": [], "secrets": []}
+    async def tls(self) -> TlsState:
+        return TlsState(destinations=(), secrets=(), troubles=())
 
-    def objects(self) -> object:
+    def objects(self) -> tuple[DeclaredObject, ...]:
         raise ValueError("a fault of ours")
 
     def metrics(self) -> tuple[bytes, str]:
@@ -96,21 +113,41 @@ async def test_values_come_as_plain_json(client: httpx.AsyncClient) -> None:
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == [
-        {
-            "name": "edge.shop",
-            "types": {"routes": "synced"},
-            "since": "2026-03-01T12:00:00Z",
-            "file": "mesh/a.yaml",
-        }
-    ]
+    assert answer.json()["proxies"][0]["proxy"] == {
+        "name": "edge",
+        "namespace": "shop",
+        "role": "gateway",
+        "service_account": "edge",
+        "node": "edge.shop",
+        "peer": "127.0.0.1:50000",
+        "variant": "delta",
+        "connected": "2026-03-01T12:00:00Z",
+        "revision": 7,
+        "types": [
+            {"type": "route", "state": "synced", "since": None, "revision": None, "rejections": []}
+        ],
+    }
+
+
+def config(part: str) -> dict[str, object]:
+    """What the fleet answers; parts that were not asked for are absent."""
+    resource = {"name": part, "version": "1", "resource": {"name": part}}
+    return {
+        "proxy": "edge.shop",
+        "role": "gateway",
+        "service_account": "edge",
+        "labels": {"app": "edge"},
+        "addresses": ["10.0.0.1"],
+        "revision": 7,
+        "routes": [{**resource, "sources": [], "rules": []}],
+    }
 
 
 @pytest.mark.parametrize(
     ("path", "status", "body"),
     [
-        ("/api/v1/config/edge.shop", 200, {"part": "all"}),
-        ("/api/v1/config/edge.shop?part=routes", 200, {"part": "routes"}),
+        ("/api/v1/config/edge.shop", 200, config("all")),
+        ("/api/v1/config/edge.shop?part=routes", 200, config("routes")),
         ("/api/v1/config/nobody", 404, {"error": 'no proxy "nobody" is connected'}),
         (
             "/api/v1/config/edge.shop?part=x",

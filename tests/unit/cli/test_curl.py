@@ -7,18 +7,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
+from controlplane.cli.curl import Resources
 from controlplane.cli.curl import Roots
 from controlplane.cli.curl import trials
-from controlplane.cli.sent import configuration
+from controlplane.cli.envoy_json import message
 from controlplane.identity.authority import Authority
 from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import server_credential
 from controlplane.sources.state import StateDirectory
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-HTTP = {"name": "envoy.filters.network.http_connection_manager"}
-TCP = {"name": "envoy.filters.network.tcp_proxy", "typed_config": {"cluster": "db"}}
+TYPE = "type.googleapis.com/envoy.extensions."
+HTTP = f"{TYPE}filters.network.http_connection_manager.v3.HttpConnectionManager"
+TCP_PROXY = {"@type": f"{TYPE}filters.network.tcp_proxy.v3.TcpProxy", "cluster": "db"}
+TCP = {"name": "envoy.filters.network.tcp_proxy", "typed_config": TCP_PROXY}
 FORWARD = {"cluster": "outbound|80||shop.default.svc.cluster.local"}
 
 
@@ -37,19 +43,20 @@ def commands(
 ) -> list[tuple[str, str]]:
     """Command and expectation of a gateway with one listener of one chain and one table."""
     where = {"socket_address": {"address": address, "port_value": port}}
-    document = {
-        "proxy": "edge.shop",
-        "listeners": [{"name": "l", "resource": {"address": where, "filter_chains": [chain]}}],
-        "routes": [{"name": "table", "resource": {"virtual_hosts": list(virtual_hosts)}}],
-        "secrets": [{"name": secret["name"], "resource": secret} for secret in secrets],
-    }
-    found = trials(configuration(document), roots or Roots((), Path("root.pem")))
+    listener = message({"address": where, "filter_chains": [chain]}, Listener)
+    table = message({"virtual_hosts": list(virtual_hosts)}, RouteConfiguration)
+    resources = Resources(
+        listeners=(listener,),
+        tables={"table": table},
+        secrets=tuple(message(secret, Secret) for secret in secrets),
+    )
+    found = trials(resources, roots or Roots((), Path("root.pem")))
     return [(trial.command, trial.expected) for trial in found]
 
 
 def http(**more: object) -> dict[str, object]:
-    config = {"rds": {"route_config_name": "table"}}
-    return {"filters": [{**HTTP, "typed_config": config}], **more}
+    config = {"@type": HTTP, "rds": {"route_config_name": "table"}}
+    return {"filters": [{"name": "http", "typed_config": config}], **more}
 
 
 def virtual_host(domain: str, *routes: dict[str, object], **more: object) -> dict[str, object]:
@@ -57,7 +64,10 @@ def virtual_host(domain: str, *routes: dict[str, object], **more: object) -> dic
 
 
 def tls(secret: str = "cert", **more: object) -> dict[str, object]:
-    context = {"common_tls_context": {"tls_certificate_sds_secret_configs": [{"name": secret}]}}
+    context = {
+        "@type": f"{TYPE}transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": {"tls_certificate_sds_secret_configs": [{"name": secret}]},
+    }
     return {"name": "tls", "typed_config": {**context, **more}}
 
 

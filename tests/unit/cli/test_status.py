@@ -1,50 +1,68 @@
 """What ``status`` prints and exits with, and the table of proxies."""
 
+import threading
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from http.server import HTTPServer
 
 import pytest
 from click.testing import CliRunner
 
+from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import Finding
+from controlplane.admin.view import ProxyStatus
+from controlplane.admin.view import RejectedResource
+from controlplane.admin.view import ShownProxy
+from controlplane.admin.view import Status
+from controlplane.admin.view import SyncState
+from controlplane.admin.view import TypeStatus
 from controlplane.cli.main import main
-from controlplane.cli.proxies import RejectedResource
-from controlplane.cli.proxies import ago
-from controlplane.cli.proxies import hint_for
-from controlplane.cli.proxies import state_of
-from controlplane.cli.status import Finding
 from controlplane.cli.status import lines
+from controlplane.cli.status_view import ago
+from controlplane.cli.status_view import hint_for
+from controlplane.cli.status_view import taken_port
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-PROXY = {
-    "name": "edge",
-    "namespace": "shop",
-    "role": "gateway",
-    "connected": "2026-01-01T11:58:00Z",
-    "types": [
-        {"type": "listener", "state": "rejected"},
-        {"type": "route", "state": "synced"},
-        {"type": "cluster", "state": "waiting"},
-        {"type": "secret", "state": "unasked"},
-    ],
-}
-REJECTED = {
-    "type": "listener",
-    "name": "0.0.0.0_80",
-    "error": "cannot bind '0.0.0.0:80': Permission denied\n",
-    "sources": [{"object": "Gateway/shop/front", "path": "mesh/gateway.yaml", "line": 3}],
-}
+REJECTED = RejectedResource(
+    type="listener",
+    name="0.0.0.0_80",
+    error="cannot bind '0.0.0.0:80': Permission denied\n",
+    sources=(DeclaredObject(object="Gateway/shop/front", path="mesh/gateway.yaml", line=3),),
+)
 
 
-def text(document: object, *refused: Finding) -> str:
-    shown = lines(state_of(document), list(refused), NOW)
+def proxy(**states: str) -> ProxyStatus:
+    return ProxyStatus(
+        name="edge",
+        namespace="shop",
+        role="gateway",
+        service_account="edge",
+        node="edge.shop",
+        peer="127.0.0.1:50000",
+        variant="delta",
+        connected=datetime(2026, 1, 1, 11, 58, tzinfo=UTC),
+        revision=7,
+        types=tuple(
+            TypeStatus(type=type_, state=SyncState(state)) for type_, state in states.items()
+        ),
+    )
+
+
+def status(*proxies: ShownProxy, refused: int = 0, ready: bool = True) -> Status:
+    return Status(ready=ready, revision=7, objects=4, refused=refused, proxies=proxies)
+
+
+def text(state: Status, *refused: Finding) -> str:
+    shown = lines(state, list(refused), NOW)
     return "\n".join("".join(part for part, _ in line) for line in shown)
 
 
 def test_a_proxy_is_a_row_and_what_it_rejects_stands_below() -> None:
-    proxies = [{"proxy": PROXY, "rejected": [REJECTED]}]
+    edge = proxy(listener="rejected", route="synced", cluster="waiting", secret="unasked")
 
-    shown = text({"ready": True, "objects": 4, "refused": 0, "proxies": proxies})
+    shown = text(status(ShownProxy(proxy=edge, rejected=(REJECTED,))))
 
     assert shown == (
         "PROXY      ROLE     SINCE  LISTENERS  ROUTES  CLUSTERS  ENDPOINTS  SECRETS\n"
@@ -64,6 +82,7 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
         code="CP0205",
         severity="error",
         message="weight 101 is above 100",
+        hint=None,
         path="mesh/routes.yaml",
         line=14,
         column=9,
@@ -71,7 +90,7 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
         refused=True,
     )
 
-    shown = text({"ready": True, "objects": 4, "refused": 1}, finding)
+    shown = text(status(refused=1), finding)
 
     assert shown == (
         "no proxy is connected\n"
@@ -94,17 +113,11 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
     ],
 )
 def test_all_is_in_sync_or_not(states: list[str], refused: int, ready: bool, synced: bool) -> None:
-    types = [{"type": "route", "state": state} for state in states]
-    state = state_of(
-        {
-            "ready": ready,
-            "objects": 1,
-            "refused": refused,
-            "proxies": [{"proxy": {**PROXY, "types": types}}],
-        }
-    )
+    edge = proxy(**dict(zip(("route", "cluster"), states, strict=False)))
 
-    assert state.is_synced is synced
+    shown = status(ShownProxy(proxy=edge), refused=refused, ready=ready)
+
+    assert shown.is_synced is synced
 
 
 @pytest.mark.parametrize(
@@ -121,7 +134,7 @@ def test_only_known_errors_get_a_hint() -> None:
     assert hint_for(taken) == (
         "another process listens there: stop it, or choose another port in the Gateway"
     )
-    assert RejectedResource(type="listener", name="a", error=taken).taken_port == 8080
+    assert taken_port(taken) == 8080
 
 
 @pytest.mark.parametrize("command", [["status"], ["config", "edge"]])
@@ -133,4 +146,26 @@ def test_a_control_plane_that_does_not_answer_is_told_of(command: list[str]) -> 
         "error: no control plane answers at 127.0.0.1:1: Connection refused\n"
         "hint: start one with controlplane up or controlplane serve, "
         "or say where it is with --admin HOST:PORT\n"
+    )
+
+
+def test_an_answer_of_something_else_is_no_control_plane() -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"proxies": 1}')
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        at = f"127.0.0.1:{server.server_port}"
+        result = CliRunner().invoke(main, ["status", "--admin", at])
+
+    assert result.exit_code == 3
+    assert result.stderr == (
+        f"error: {at} answers GET /api/v1/status with 200\n"
+        "hint: is it the admin interface of a control plane of this version?\n"
     )

@@ -3,7 +3,9 @@
 from datetime import UTC
 from datetime import datetime
 
-from controlplane.cli.sent import configuration
+import msgspec
+
+from controlplane.admin.view import ProxyConfig
 from controlplane.cli.summary import summary
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,14 +24,34 @@ TABLE = {
 }
 
 
-def text(**parts: object) -> str:
-    shown = summary(configuration({"proxy": "edge.shop", **parts}), NOW)
+PROXY = {
+    "proxy": "edge.shop",
+    "role": "gateway",
+    "service_account": "edge",
+    "labels": {},
+    "addresses": [],
+    "revision": 7,
+}
+TYPE = "type.googleapis.com/envoy.extensions."
+FILTERS = f"{TYPE}filters.network."
+
+
+def text(**parts: list[dict[str, object]]) -> str:
+    versioned = {part: [{"version": "1", **r} for r in found] for part, found in parts.items()}
+    shown = summary(msgspec.convert({**PROXY, **versioned}, ProxyConfig), NOW)
     return "\n".join("".join(part for part, _ in line) for line in shown)
 
 
 def test_a_listener_shows_who_takes_which_chain() -> None:
-    context = {"common_tls_context": {"tls_certificate_sds_secret_configs": [{"name": "cert"}]}}
-    http = {"rds": {"route_config_name": "https.8443"}}
+    context = {
+        "@type": f"{TYPE}transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": {"tls_certificate_sds_secret_configs": [{"name": "cert"}]},
+    }
+    http = {
+        "@type": f"{FILTERS}http_connection_manager.v3.HttpConnectionManager",
+        "rds": {"route_config_name": "https.8443"},
+    }
+    tcp = {"@type": f"{FILTERS}tcp_proxy.v3.TcpProxy", "cluster": CLUSTER}
     listener = {
         "address": {"socket_address": {"address": "0.0.0.0", "port_value": 8443}},
         "filter_chains": [
@@ -45,12 +67,7 @@ def test_a_listener_shows_who_takes_which_chain() -> None:
             },
             {
                 "filter_chain_match": {"server_names": ["db.example"]},
-                "filters": [
-                    {
-                        "name": "envoy.filters.network.tcp_proxy",
-                        "typed_config": {"cluster": CLUSTER},
-                    }
-                ],
+                "filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": tcp}],
             },
         ],
     }

@@ -3,13 +3,14 @@
 from datetime import UTC
 from datetime import datetime
 
+import msgspec
+
+from controlplane.admin.view import TlsState
 from controlplane.cli.tls import lines
-from controlplane.cli.tls import tls_of
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEAF = {
     "subject": "CN=other",
-    "serial": "1f",
     "issuer": "CN=root",
     "names": ["other.example.com"],
     "begins": "2025-01-01T00:00:00Z",
@@ -45,13 +46,25 @@ API = {
 }
 
 
-def text(document: object) -> str:
-    shown = lines(tls_of(document), NOW)
+EMPTY: dict[str, object] = {"destinations": [], "secrets": [], "troubles": []}
+
+
+def tls(**parts: object) -> TlsState:
+    return msgspec.convert({**EMPTY, **parts}, TlsState)
+
+
+def secret(**parts: object) -> dict[str, object]:
+    nothing = {"certificate": None, "authorities": [], "users": [], "problems": []}
+    return {"declared": SECRET, **nothing, **parts}
+
+
+def text(**parts: object) -> str:
+    shown = lines(tls(**parts), NOW)
     return "\n".join("".join(part for part, _ in line) for line in shown)
 
 
 def test_a_failing_upstream_is_shown_with_what_was_expected_and_presented() -> None:
-    assert text({"destinations": [API], "secrets": []}) == (
+    assert text(destinations=[API]) == (
         "api.example.com:443  MUTUAL\n"
         "   from DestinationRule default/api (mesh/egress.yaml:3)\n"
         "   expected   SNI api.example.com, a certificate for api.example.com, by an authority of "
@@ -74,15 +87,9 @@ def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
         {**at, "good": False, "message": "shows another: CN=x, until 2026-01-01 00:00"},
         {**at, "good": None, "message": "not reached from here: Connection refused"},
     ]
-    secret = {
-        "declared": SECRET,
-        "certificate": LEAF,
-        "users": [RULE],
-        "problems": [problem],
-        "seen": seen,
-    }
+    api = secret(certificate=LEAF, users=[RULE], problems=[problem], seen=seen)
 
-    assert text({"destinations": [], "secrets": [secret]}) == (
+    assert text(secrets=[api]) == (
         "no upstream is spoken to by TLS of a DestinationRule\n"
         "Secret istio-system/api (secrets/istio-system/api)\n"
         "   holds      CN=other for other.example.com, by CN=root, until 2026-01-11 12:00 UTC "
@@ -102,7 +109,7 @@ def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
 def test_a_secret_that_is_not_there_is_shown_where_it_is_named() -> None:
     trouble = {"declared": RULE, "problem": 'CP0401: secret "api" does not exist'}
 
-    shown = text({"destinations": [], "secrets": [], "troubles": [trouble]})
+    shown = text(troubles=[trouble])
 
     assert "DestinationRule default/api (mesh/egress.yaml:3)\n   trouble    CP0401: secret" in shown
 
@@ -110,7 +117,6 @@ def test_a_secret_that_is_not_there_is_shown_where_it_is_named() -> None:
 def test_it_is_good_when_every_handshake_is_and_no_secret_is_in_trouble() -> None:
     good = {**API, "good": True}
 
-    assert tls_of({"destinations": [good], "secrets": [{"declared": SECRET}]}).is_good
-    assert not tls_of({"destinations": [API], "secrets": []}).is_good
-    troubled = {"declared": SECRET, "problems": ["CP0407: it expires"]}
-    assert not tls_of({"destinations": [], "secrets": [troubled]}).is_good
+    assert tls(destinations=[good], secrets=[secret()]).is_good
+    assert not tls(destinations=[API]).is_good
+    assert not tls(secrets=[secret(problems=["CP0407: it expires"])]).is_good

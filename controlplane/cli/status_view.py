@@ -1,4 +1,4 @@
-"""The connected proxies as the admin interface tells of them, and the table that shows them."""
+"""The connected proxies as ``status`` and ``up`` show them: the table, and what they reject."""
 
 import re
 from collections.abc import Iterable
@@ -7,92 +7,24 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Final
 
-import msgspec
-
+from controlplane.admin.view import ProxyStatus
+from controlplane.admin.view import RejectedResource
+from controlplane.admin.view import ShownProxy
+from controlplane.admin.view import SyncState
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
-from controlplane.cli.sent import Sent
-from controlplane.cli.sent import Source
 
 Line = list[Segment]
 _COLUMNS: Final = ("listener", "route", "cluster", "endpoint", "secret")
 _STYLES: Final = {
-    "synced": Style.GOOD,
-    "waiting": Style.WARNING,
-    "rejected": Style.ERROR,
-    "unasked": Style.QUIET,
+    SyncState.SYNCED: Style.GOOD,
+    SyncState.WAITING: Style.WARNING,
+    SyncState.REJECTED: Style.ERROR,
+    SyncState.UNASKED: Style.QUIET,
 }
 _ADDRESS_IN_USE: Final = re.compile(r"cannot bind '[^']*:(?P<port>\d+)': Address already in use")
 _NOT_ASKED: Final = "-"
-
-
-class TypeState(Sent, frozen=True):
-    """One xDS type of a proxy; ``state`` is synced, waiting, rejected or unasked."""
-
-    type: str
-    state: str
-    since: datetime | None = None
-
-
-class ProxyState(Sent, frozen=True):
-    name: str
-    namespace: str
-    role: str
-    connected: datetime
-    types: tuple[TypeState, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.name}.{self.namespace}"
-
-
-class RejectedResource(Sent, frozen=True):
-    """A resource that a proxy refuses, in Envoy's words."""
-
-    type: str
-    name: str
-    error: str
-    sources: tuple[Source, ...] = ()
-
-    @property
-    def reason(self) -> str:
-        """Envoy's words in one line."""
-        return printable(self.error.strip())
-
-    @property
-    def taken_port(self) -> int | None:
-        """The port that somebody else has, where that is why."""
-        found = _ADDRESS_IN_USE.search(self.error)
-        return int(found["port"]) if found is not None else None
-
-
-class ShownProxy(Sent, frozen=True):
-    proxy: ProxyState
-    rejected: tuple[RejectedResource, ...] = ()
-
-
-class State(Sent, frozen=True):
-    """``/api/v1/status``."""
-
-    ready: bool
-    objects: int
-    refused: int
-    proxies: tuple[ShownProxy, ...] = ()
-
-    @property
-    def is_synced(self) -> bool:
-        """Whether every proxy has all that it should have, and nothing was refused."""
-        states = {t.state for p in self.proxies for t in p.proxy.types}
-        return self.ready and not self.refused and states <= {"synced", "unasked"}
-
-
-def state_of(document: object) -> State:
-    return msgspec.convert(document, State, strict=False)
-
-
-def proxies(document: object) -> tuple[ProxyState, ...]:
-    """The proxies of ``/api/v1/status``."""
-    return tuple(shown.proxy for shown in state_of(document).proxies)
 
 
 def table(shown: Iterable[ShownProxy], now: datetime) -> Iterator[Line]:
@@ -108,15 +40,14 @@ def table(shown: Iterable[ShownProxy], now: datetime) -> Iterator[Line]:
         yield [*line[:-1], (last.rstrip(), style)]
 
 
-def _row(proxy: ProxyState, now: datetime) -> Iterator[Segment]:
+def _row(proxy: ProxyStatus, now: datetime) -> Iterator[Segment]:
     states = {t.type: t.state for t in proxy.types}
-    yield printable(str(proxy)), Style.NAME
+    yield printable(proxy.full_name), Style.NAME
     yield proxy.role, Style.PLAIN
     yield ago(now - proxy.connected), Style.PLAIN
     for column in _COLUMNS:
-        state = states.get(column, "unasked")
-        text = _NOT_ASKED if state == "unasked" else state
-        yield text, _STYLES[state]
+        state = states.get(column, SyncState.UNASKED)
+        yield _NOT_ASKED if state is SyncState.UNASKED else state.value, _STYLES[state]
 
 
 def ago(time: timedelta) -> str:
@@ -134,7 +65,7 @@ def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:
     yield [
         (f"{proxy} rejects ", Style.ERROR),
         (f"{rejected.type} {printable(rejected.name)}", Style.NAME),
-        (f": {rejected.reason}", Style.PLAIN),
+        (f": {one_line(rejected.error)}", Style.PLAIN),
     ]
     for source in rejected.sources:
         yield [
@@ -142,6 +73,17 @@ def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:
         ]
     if hint is not None:
         yield [("   hint: ", Style.GOOD), (hint, Style.PLAIN)]
+
+
+def one_line(error: str) -> str:
+    """Envoy's words in one line."""
+    return printable(error.strip())
+
+
+def taken_port(error: str) -> int | None:
+    """The port that another process has, where that is why Envoy rejects a listener."""
+    found = _ADDRESS_IN_USE.search(error)
+    return int(found["port"]) if found is not None else None
 
 
 def hint_for(error: str) -> str | None:

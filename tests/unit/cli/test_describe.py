@@ -1,13 +1,13 @@
 """Envoy's matches and actions in words."""
 
-import msgspec
 import pytest
+from envoy.config.route.v3.route_components_pb2 import Route
+from envoy.config.route.v3.route_components_pb2 import RouteMatch
 
-from controlplane.cli.sent import Route
-from controlplane.cli.sent import RouteMatch
-from controlplane.cli.wording import condition
-from controlplane.cli.wording import destination
-from controlplane.cli.wording import leads_to
+from controlplane.cli.describe import condition
+from controlplane.cli.describe import destination
+from controlplane.cli.describe import leads_to
+from controlplane.cli.envoy_json import message
 
 REVIEWS = "outbound|9080|v1|reviews.default.svc.cluster.local"
 
@@ -45,8 +45,8 @@ REVIEWS = "outbound|9080|v1|reviews.default.svc.cluster.local"
         ),
     ],
 )
-def test_a_match_is_said_in_one_line(match: object, said: str) -> None:
-    assert condition(msgspec.convert(match, RouteMatch)) == said
+def test_a_match_is_said_in_one_line(match: dict[str, object], said: str) -> None:
+    assert condition(message(match, RouteMatch)) == said
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_match_is_said_in_one_line(match: object, said: str) -> None:
         ),
     ],
 )
-def test_an_action_is_said_in_one_line(route: object, said: str) -> None:
-    assert leads_to(msgspec.convert(route, Route)) == said
+def test_an_action_is_said_in_one_line(route: dict[str, object], said: str) -> None:
+    assert leads_to(message(route, Route)) == said
 
 
 def test_a_destination_is_named_as_a_person_names_it() -> None:

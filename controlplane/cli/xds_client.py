@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Final
 
 import grpc
-import msgspec
 from betterproto2 import Casing
 from betterproto2 import Message
+from envoy.config.listener.v3.listener_pb2 import Listener as ListenerMessage
 from envoy_data_plane.envoy.config.cluster.v3 import Cluster
+from envoy_data_plane.envoy.config.cluster.v3 import ClusterDiscoveryType
 from envoy_data_plane.envoy.config.core.v3 import Node as NodeMessage
 from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from envoy_data_plane.envoy.config.listener.v3 import Listener
@@ -28,10 +29,13 @@ from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import Secret
 from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest
 from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryResponse
+from msgspec.structs import replace
 
+from controlplane.admin.view import ConfigResource
+from controlplane.admin.view import ProxyConfig
 from controlplane.base.errors import AdminUnreachable
 from controlplane.base.names import Namespace
-from controlplane.cli import sent
+from controlplane.cli import envoy_json
 from controlplane.cli.address import Address
 from controlplane.cli.bootstrap import issued_trust
 from controlplane.cli.options import opened_state
@@ -63,27 +67,21 @@ _SILENCE: Final = 1.0  # seconds without a response after which nothing more is 
 _PATIENCE: Final = 10.0  # seconds until the first response
 _HIDDEN: Final = "[not shown]"
 
-Json = dict[str, object]
 
-
-def read_back(asked: sent.Configuration, part: str, xds: Address, state: Path | None) -> Json:
-    """What the proxy of ``asked`` is sent, in the form of ``/api/v1/config/PROXY``.
-
-    Where a resource came from is not in it, so that is taken from ``asked``.
-    """
+def read_back(asked: ProxyConfig, part: str, xds: Address, state: Path | None) -> ProxyConfig:
+    """What the proxy of ``asked`` is sent; where a resource came from is taken from ``asked``."""
     node, token, roots = _identity(asked, xds, state)
     credentials = grpc.ssl_channel_credentials(roots.encode())
     options = (("grpc.ssl_target_name_override", XDS_NAME),)
     with grpc.secure_channel(str(xds), credentials, options=options) as channel:
         found = _received(channel, node, token, xds)
-    return {
-        "proxy": asked.proxy,
-        **{
-            name: [_shown(_told(asked, name), key, resources[key]) for key in sorted(resources)]
-            for name, resources in found.items()
-            if part in (name, "all")
-        },
+    parts = {
+        name: tuple(_shown(known, key, resources[key]) for key in sorted(resources))
+        for name, resources in found.items()
+        if part in (name, "all")
+        for known in (_by_name(asked, name),)
     }
+    return replace(asked, **parts)
 
 
 def _received(
@@ -119,7 +117,7 @@ def _received(
 
 
 def _identity(
-    asked: sent.Configuration, xds: Address, state: Path | None
+    asked: ProxyConfig, xds: Address, state: Path | None
 ) -> tuple[NodeMessage | None, str, str]:
     """The node, a token and the authority's certificate, as a bootstrap would hold them."""
     name, _, namespace = asked.proxy.partition(".")
@@ -171,21 +169,17 @@ def _until_silent(
 def _named(messages: Iterable[Message]) -> Iterator[tuple[str, set[str]]]:
     """What further resources ``messages`` name, by part."""
     for message in messages:
-        document = _document(message)
         if isinstance(message, Cluster):
-            cluster = msgspec.convert(document, sent.Cluster, strict=False)
-            if cluster.type == "EDS":
-                yield "endpoints", {cluster.name}
+            if message.type == ClusterDiscoveryType.EDS:
+                yield "endpoints", {message.name}
         elif isinstance(message, Listener):
-            listener = msgspec.convert(document, sent.Listener, strict=False)
-            for chain in listener.chains:
-                handling = chain.handling
-                if handling is not None and handling.rds is not None:
-                    yield "routes", {handling.rds.route_config_name}
-                if chain.transport_socket is not None:
-                    context = chain.transport_socket.typed_config.common_tls_context
-                    configs = context.tls_certificate_sds_secret_configs
-                    yield "secrets", {config.name for config in configs}
+            listener = envoy_json.message(_document(message), ListenerMessage)
+            for chain in envoy_json.chains(listener):
+                table, context = envoy_json.route_table(chain), envoy_json.tls_context(chain)
+                if table is not None:
+                    yield "routes", {table}
+                if context is not None:
+                    yield "secrets", set(envoy_json.secret_names(context))
 
 
 def _subscription(part: str, names: Iterable[str]) -> DeltaDiscoveryRequest:
@@ -196,17 +190,18 @@ def _url(part: str) -> str:
     return PREFIX + _TYPE_NAMES[part]
 
 
-def _told(asked: sent.Configuration, part: str) -> Mapping[str, Json]:
-    return {known["name"]: known for known in msgspec.to_builtins(asked)[part] or ()}
+def _by_name(asked: ProxyConfig, part: str) -> Mapping[str, ConfigResource]:
+    known: envoy_json.Part = getattr(asked, part)
+    return {resource.name: resource for resource in known or ()}
 
 
-def _shown(known: Mapping[str, Json], name: str, message: Message) -> Json:
-    """A resource; ``known`` are those of its part that the admin interface told of."""
-    told: Json = known.get(name, {})
-    return {**told, "name": name, "resource": _document(message)}
+def _shown(known: Mapping[str, ConfigResource], name: str, message: Message) -> ConfigResource:
+    """A resource; ``known`` are those of its part that the admin interface has."""
+    same = known.get(name) or ConfigResource(name=name, version="", resource={})
+    return replace(same, resource=_document(message))
 
 
-def _document(message: Message) -> object:
+def _document(message: Message) -> dict[str, object]:
     """``message`` as protobuf's JSON, without keys; packed types are imported as they occur."""
     while True:
         try:
@@ -218,10 +213,15 @@ def _document(message: Message) -> object:
             importlib.import_module(f"envoy_data_plane.{name.rpartition('.')[0]}")
 
 
-def _without_keys(value: object) -> object:
+def _without_keys(value: object) -> dict[str, object]:
+    assert isinstance(value, dict), "a message is a JSON object"
+    return {
+        key: {"inline_string": _HIDDEN} if key == "private_key" else _hidden(inner)
+        for key, inner in value.items()
+    }
+
+
+def _hidden(value: object) -> object:
     if isinstance(value, dict):
-        return {
-            key: {"inline_string": _HIDDEN} if key == "private_key" else _without_keys(inner)
-            for key, inner in value.items()
-        }
-    return [_without_keys(item) for item in value] if isinstance(value, list) else value
+        return _without_keys(value)
+    return [_hidden(item) for item in value] if isinstance(value, list) else value

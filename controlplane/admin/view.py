@@ -1,0 +1,281 @@
+"""What the admin interface shows, as the values that the server fills in and the commands read.
+
+One struct for each JSON object of ``/api/v1``; the field names are the JSON's. None holds a private
+key. The module imports nothing of the control plane, so that a command which only asks starts fast.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of the admin interface."""
+
+
+class DeclaredObject(View, frozen=True):
+    """An object, ``Kind/namespace/name``, and where it is declared: ``path`` is empty for one that
+    is in no file, ``line`` is 0 for a file as a whole.
+    """
+
+    object: str
+    path: str = ""
+    line: int = 0
+
+
+# /api/v1/status
+
+
+class SyncState(Enum):
+    """``UNASKED``: the proxy never asked for the type. ``WAITING``: it has yet to answer."""
+
+    UNASKED = "unasked"
+    SYNCED = "synced"
+    WAITING = "waiting"
+    REJECTED = "rejected"
+
+
+class Rejection(View, frozen=True):
+    """A resource that the proxy rejects; it continues with the form before it, if any."""
+
+    name: str
+    version: str
+    error: str
+
+
+class TypeStatus(View, frozen=True):
+    """One xDS type of one proxy. ``since``: when the response was sent that it has yet to answer.
+    ``revision`` is the last one that it acknowledged completely.
+    """
+
+    type: str
+    state: SyncState
+    since: datetime | None = None
+    revision: int | None = None
+    rejections: tuple[Rejection, ...] = ()
+
+
+class ProxyStatus(View, frozen=True):
+    """One connected proxy."""
+
+    name: str
+    namespace: str
+    role: str
+    service_account: str
+    node: str
+    peer: str
+    variant: str
+    connected: datetime
+    revision: int | None
+    types: tuple[TypeStatus, ...]
+
+    @property
+    def full_name(self) -> str:
+        """``NAME.NAMESPACE``, as commands take it."""
+        return f"{self.name}.{self.namespace}"
+
+
+class RejectedResource(View, frozen=True):
+    """A resource that a proxy rejects, in Envoy's words, with the objects it came from."""
+
+    type: str
+    name: str
+    error: str
+    sources: tuple[DeclaredObject, ...] = ()
+
+
+class ShownProxy(View, frozen=True):
+    """A proxy and all that it rejects."""
+
+    proxy: ProxyStatus
+    rejected: tuple[RejectedResource, ...] = ()
+
+
+class Status(View, frozen=True):
+    """``revision`` counts the edits since the start."""
+
+    ready: bool
+    revision: int
+    objects: int
+    refused: int
+    proxies: tuple[ShownProxy, ...] = ()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether every proxy has all that it should have, and no object is refused."""
+        states = {t.state for shown in self.proxies for t in shown.proxy.types}
+        settled = {SyncState.SYNCED, SyncState.UNASKED}
+        return self.ready and not self.refused and states <= settled
+
+
+# /api/v1/diagnostics, and the diagnostics of ``check --output json``
+
+
+class Finding(View, frozen=True):
+    """A diagnostic and where it is. ``path``, ``line`` and ``column`` are ``None`` for an object in
+    no file; ``line`` and ``column`` are 0 for a file as a whole.
+    """
+
+    code: str
+    severity: str
+    message: str
+    hint: str | None
+    path: str | None
+    line: int | None
+    column: int | None
+    object: str | None
+    refused: bool
+
+
+class Diagnosis(View, frozen=True):
+    """All that is wrong, sorted by file, line and column, with how much was looked at."""
+
+    diagnostics: tuple[Finding, ...]
+    objects: int
+    refused: int
+
+
+# /api/v1/config/PROXY
+
+
+class RuleOrigin(View, frozen=True):
+    """Where the rule of one route is declared; ``route`` counts within its virtual host."""
+
+    virtual_host: str
+    route: int
+    path: str
+    line: int
+
+
+class ConfigResource(View, frozen=True):
+    """A resource of a proxy as protobuf's JSON, fields named as in the proto files, without keys;
+    ``sources`` in the order they were read.
+    """
+
+    name: str
+    version: str
+    resource: Mapping[str, object]
+    sources: tuple[DeclaredObject, ...] = ()
+    rules: tuple[RuleOrigin, ...] = ()
+    """Of a route table: where the rule of each route is declared."""
+
+
+class ProxyConfig(View, frozen=True):
+    """What a proxy was sent, or the parts of it that were asked for."""
+
+    proxy: str
+    role: str
+    service_account: str
+    labels: Mapping[str, str]
+    addresses: tuple[str, ...]
+    revision: int
+    listeners: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
+    routes: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
+    clusters: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
+    endpoints: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
+    secrets: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+# /api/v1/tls
+
+
+class Certificate(View, frozen=True):
+    """``names`` are its subject alternative names: DNS names, addresses, URIs."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    begins: datetime
+    ends: datetime
+
+
+class TlsExpectation(View, frozen=True):
+    """What a proxy expects. ``names``: one of these; none: any. ``authorities`` are subjects; empty
+    with ``trust``: they are in a file. Without ``trust`` nothing is verified.
+    """
+
+    sni: str
+    names: tuple[str, ...]
+    trust: str | None
+    authorities: tuple[str, ...]
+    certificate: str | None
+    """The secret that the proxy itself presents."""
+
+
+class ProbedEndpoint(View, frozen=True):
+    """``presented`` is the chain, leaf first; empty where there was no handshake."""
+
+    address: str
+    good: bool
+    message: str
+    presented: tuple[Certificate, ...] = ()
+
+
+class TlsDestination(View, frozen=True):
+    """One cluster that uses TLS; ``unprobed`` more endpoints were left out."""
+
+    host: str
+    cluster: str
+    mode: str
+    proxies: tuple[str, ...]
+    rules: tuple[DeclaredObject, ...]
+    expected: TlsExpectation
+    endpoints: tuple[ProbedEndpoint, ...]
+    unprobed: int
+    good: bool
+    message: str
+
+
+class ProbeResult(View, frozen=True):
+    """Whether a proxy presents a certificate that is in force; ``good`` is ``None`` where it was
+    not reached, which says nothing of it: its node may name an address that is not one from here.
+    """
+
+    proxy: str
+    address: str
+    server_name: str
+    good: bool | None
+    message: str
+
+
+class SecretInUse(View, frozen=True):
+    """``certificate`` is the leaf of a key pair, ``authorities`` verify others; both are what is in
+    force, also where ``problems`` name a newer form that is not used. ``seen``: what gateways
+    present that were sent it.
+    """
+
+    declared: DeclaredObject
+    certificate: Certificate | None
+    authorities: tuple[Certificate, ...]
+    users: tuple[DeclaredObject, ...]
+    problems: tuple[str, ...]
+    seen: tuple[ProbeResult, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        return not self.problems and all(seen.good is not False for seen in self.seen)
+
+
+class TlsProblem(View, frozen=True):
+    """Something else that is wrong with TLS: a Secret that does not exist, for example."""
+
+    declared: DeclaredObject
+    problem: str
+
+
+class TlsState(View, frozen=True):
+    destinations: tuple[TlsDestination, ...]
+    secrets: tuple[SecretInUse, ...]
+    troubles: tuple[TlsProblem, ...]
+
+    @property
+    def is_good(self) -> bool:
+        judged = (*(d.good for d in self.destinations), *(s.is_good for s in self.secrets))
+        return all(judged) and not self.troubles
+
+
+def json_text(value: object) -> str:
+    """``value``, of the structs above and plain data, as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
