@@ -256,6 +256,10 @@ class Engine:
         self.faults.clear()
         return taken
 
+    def accepted(self) -> tuple[RawObject, ...]:
+        """The declaration of every object that is in force, as it is to be remembered."""
+        return tuple(self._raw.values())
+
     def claimed(self) -> frozenset[ObjectKey]:
         """Every object that some file declares, or declared before it became unreadable."""
         return frozenset(d.key for d in self._claims.all()).union(k for _, k in self._claims.kept())

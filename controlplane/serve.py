@@ -26,7 +26,6 @@ from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.errors import ControlPlaneError
 from controlplane.base.errors import KeyUnusable
-from controlplane.base.errors import StateUnusable
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -129,7 +128,6 @@ class ControlPlane:
             key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
         )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
-        self._writing = asyncio.Lock()
         self.engine = Engine(settings.mesh, now=now, accepted=self._accepted)
         self.engine.set_mesh(settings.mesh, settings.mesh_told)
         self.snapshots = SnapshotCache(self.engine)
@@ -259,20 +257,9 @@ class ControlPlane:
                 found=tuple(d for d in self.engine.diagnostics() if d in found),
             )
         )
-        await self._remember()
+        await self._accepted.keep(self.engine.accepted)
         if is_first:
-            await asyncio.to_thread(self._accepted.forget_others, self.engine.claimed())
-
-    async def _remember(self) -> None:
-        """Keep what was accepted; a disk that is full costs this memory and nothing else."""
-        async with self._writing:
-            pending = self._accepted.take_pending()
-            try:
-                await asyncio.to_thread(self._accepted.write, pending)
-            except StateUnusable as fault:
-                self._accepted.give_back(pending)
-                effect = "a restart knows an older state of what is broken then"
-                log.error("accepted_not_kept", reason=fault.message, effect=effect)
+            await self._accepted.forget_others(self.engine.claimed())
 
     async def _keep_house(self) -> None:
         """Time passes: certificates come due, and what nobody needs is forgotten.

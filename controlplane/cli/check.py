@@ -36,6 +36,7 @@ from controlplane.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.sources.files import loaded
+from controlplane.sources.printable import printable
 
 ERRORS: Final = 1
 """Exit status when there are errors, refused or dangling; 2 is click's for a wrong call."""
@@ -140,8 +141,8 @@ class _Files:
 def _mesh(file: Path | None, report: Report) -> tuple[MeshConfig, tuple[FileContent, ...]]:
     if file is None:
         return MeshConfig(), ()
-    text = mesh_config_text(file)
-    return decode_mesh_config(text, file, report), (file_objects(file, text),)
+    text, shown_file = mesh_config_text(file), printable(file)
+    return decode_mesh_config(text, shown_file, report), (file_objects(shown_file, text),)
 
 
 def _print(findings: Findings, output: str) -> None:

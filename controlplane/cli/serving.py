@@ -30,6 +30,7 @@ from controlplane.serve import Endpoint
 from controlplane.serve import Settings
 from controlplane.serve import Told
 from controlplane.serve import run
+from controlplane.sources.printable import printable
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -123,7 +124,7 @@ def mesh_of(report: Report, file: Path | None) -> MeshConfig:
     if file is None:
         return MeshConfig()
     text = mesh_config_text(file)
-    return decode_mesh_config(text, file, report)
+    return decode_mesh_config(text, printable(file), report)
 
 
 def serve_until_stopped(

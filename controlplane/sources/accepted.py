@@ -1,138 +1,170 @@
 """The objects that were accepted last, so that a broken edit survives a restart of the control
 plane.
 
-One SQLite file in the state directory. What is to be kept is collected while edits are applied and
-written afterwards, off the path of an edit. Deleting the file loses only this memory.
+What is to be kept is collected while edits are applied and written afterwards, off the path of an
+edit. It is only a memory: a file that is missing, broken, locked, read-only, deleted or not ours
+costs what it held or what would be added, and a line in the log. Nothing here raises because of it.
 """
 
-import os
+import asyncio
 import sqlite3
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from contextlib import contextmanager
+from enum import Enum
+from enum import auto
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
-import msgspec
+import structlog
 
-from controlplane.base.errors import StateUnusable
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.documents.document import Origin
 from controlplane.documents.document import RawObject
+from controlplane.sources.accepted_file import AcceptedFile
+from controlplane.sources.accepted_file import Broken
+from controlplane.sources.accepted_file import Row
+from controlplane.sources.accepted_file import RowUnusable
+from controlplane.sources.accepted_file import raw_of
+from controlplane.sources.accepted_file import row_of
 
 Pending = Mapping[ObjectKey, RawObject | None]
+"""What is to be written: an object, or ``None`` where it is to be forgotten."""
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS accepted (
-    api_group TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
-    path TEXT NOT NULL, api_version TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (api_group, kind, namespace, name)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS accepted_by_path ON accepted (path);
-"""
-_BY_KEY: Final = "api_group = ? AND kind = ? AND namespace = ? AND name = ?"
-_COLUMNS: Final = "api_group, kind, namespace, name, path, api_version, body"
+AT_ONCE: Final = 500  # rows of one transaction (about 5 ms), so that a reader never waits long
+_UNKNOWN: Final = "an object that is broken, now or after a restart, may have no accepted version"
+_FORGOTTEN: Final = "objects that are broken now have no accepted version"
+_ITS_OWN: Final = "its last accepted version is not kept"
+
+log = structlog.get_logger(__name__)
+
+
+class _Written(Enum):
+    YES = auto()
+    NO = auto()
+    EMPTY = auto()
+    """The file is another one than before: everything has to be written, not only changes."""
 
 
 class AcceptedObjects:
-    """Remembers accepted objects; raises ``StateUnusable`` when its file cannot be used."""
+    """Remembers accepted objects in ``file``, which one process at a time may use."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._file = AcceptedFile(file)
         self._pending: dict[ObjectKey, RawObject | None] = {}
-        with _told(file):
-            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-            self._database = sqlite3.connect(file, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.executescript(_SCHEMA)
+        self._writing = asyncio.Lock()
+        self._lock = Lock()  # of the file: it is written on another thread than it is read on
+        self._is_new = False
+        self._trouble: str | None = None
+        """Why the file cannot be used now, as it was logged."""
+        self._unusable_rows: set[Row] = set()
+        self._in_file(self._file.open)
 
     def of_key(self, key: ObjectKey) -> RawObject | None:
-        return next(iter(self._rows(_BY_KEY, _key_columns(key))), None)
+        return next(self._objects(lambda: self._file.of_key(key)), None)
 
     def of_file(self, path: Path) -> Iterable[RawObject]:
-        return self._rows("path = ?", (str(path),))
+        return tuple(self._objects(lambda: self._file.of_path(path)))
 
     def save(self, put: Iterable[RawObject], removed: Iterable[ObjectKey]) -> None:
-        """Note what changed; ``write`` keeps it."""
+        """Note what changed; ``keep`` writes it."""
         self._pending.update((raw.key, raw) for raw in put)
         self._pending.update((key, None) for key in removed)
 
-    def take_pending(self) -> Pending:
-        """What is to be written; belongs to the caller from now on."""
-        pending, self._pending = self._pending, {}
-        return pending
+    async def keep(self, everything: Callable[[], Iterable[RawObject]]) -> None:
+        """Write what was noted; ``everything`` that is accepted where the file was lost.
 
-    def give_back(self, pending: Pending) -> None:
-        """``pending`` could not be written: it is to be, with what was noted since."""
-        self._pending = {**pending, **self._pending}
+        What cannot be written now is tried again the next time.
+        """
+        async with self._writing:
+            pending, self._pending = self._pending, {}
+            written = await asyncio.to_thread(self._write, pending)
+            if written is _Written.EMPTY:
+                pending = {**{raw.key: raw for raw in everything()}, **pending}
+                written = await asyncio.to_thread(self._write, pending)
+            if written is not _Written.YES:
+                self._pending = {**pending, **self._pending}
 
-    def write(self, pending: Pending) -> None:
-        """Write in one transaction; may run on another thread than the rest."""
-        put = [_row(raw) for raw in pending.values() if raw is not None]
-        removed = [_key_columns(key) for key, raw in pending.items() if raw is None]
-        with _told(self._file), self._database:
-            self._database.executemany(
-                f"INSERT OR REPLACE INTO accepted ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", put
-            )
-            self._database.executemany(f"DELETE FROM accepted WHERE {_BY_KEY}", removed)
-
-    def forget_others(self, known: Collection[ObjectKey]) -> None:
+    async def forget_others(self, known: Collection[ObjectKey]) -> None:
         """Forget the objects that no file claims: they were deleted while nothing ran."""
-        with _told(self._file), self._database:
-            kept = self._database.execute("SELECT api_group, kind, namespace, name FROM accepted")
-            keys = {_key_columns(key) for key in known}
-            gone = [row for row in kept.fetchall() if row not in keys]
-            self._database.executemany(f"DELETE FROM accepted WHERE {_BY_KEY}", gone)
+        async with self._writing:
+            await asyncio.to_thread(self._in_file, lambda: self._file.forget_others(known))
 
     def close(self) -> None:
-        self.write(self.take_pending())
-        self._database.close()
+        """Write what is left, and let another process use the file."""
+        self._write(self._pending)
+        with self._lock:
+            self._file.close()
 
-    def _rows(self, where: str, values: tuple[str, ...]) -> list[RawObject]:
-        with _told(self._file):
-            cursor = self._database.execute(
-                f"SELECT {_COLUMNS} FROM accepted WHERE {where}",
-                values,
+    def _write(self, pending: Pending) -> _Written:
+        put = [row for raw in pending.values() if raw is not None for row in self._row(raw)]
+        removed = [key for key, raw in pending.items() if raw is None]
+        if not self._in_file(self._renew):
+            return _Written.NO
+        if self._is_new:
+            self._is_new = False
+            return _Written.EMPTY
+        for start in range(0, len(put), AT_ONCE):
+            chunk = put[start : start + AT_ONCE]
+            if not self._in_file(lambda chunk=chunk: self._file.put(chunk)):  # type: ignore[misc]
+                return _Written.NO
+        if not self._in_file(lambda: self._file.remove(removed)):
+            return _Written.NO
+        if self._trouble is not None:
+            self._trouble = None
+            log.info("accepted_kept_again", file=str(self._file.path))
+        return _Written.YES
+
+    def _renew(self) -> None:
+        """Notice that the file was deleted or replaced, and make it again."""
+        if self._file.is_lost():
+            self._file.close()
+            self._is_new = True
+            self._report("accepted_lost", "it was deleted or replaced", "it is written again")
+        self._file.open()
+
+    def _objects(self, read: Callable[[], list[Row]]) -> Iterator[RawObject]:
+        found: list[Row] = []
+        self._in_file(lambda: found.extend(read()))
+        for row in found:
+            try:
+                yield raw_of(row)
+            except RowUnusable as fault:
+                if row not in self._unusable_rows:
+                    self._unusable_rows.add(row)
+                    log.warning(
+                        "accepted_row_unusable",
+                        object=fault.row,
+                        reason=fault.reason,
+                        effect=_ITS_OWN,
+                    )
+
+    def _row(self, raw: RawObject) -> Iterator[Row]:
+        try:
+            yield row_of(raw)
+        except RowUnusable as fault:
+            log.warning(
+                "accepted_row_unusable", object=fault.row, reason=fault.reason, effect=_ITS_OWN
             )
-            return [_raw(*row) for row in cursor]
 
+    def _in_file(self, work: Callable[[], None]) -> bool:
+        """Whether ``work`` was done; what kept it from that is logged once."""
+        with self._lock:
+            try:
+                work()
+            except Broken as fault:
+                self._is_new = True
+                self._report("accepted_forgotten", str(fault), _FORGOTTEN)
+                return False
+            except (sqlite3.Error, OSError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                self._report("accepted_unusable", reason, _UNKNOWN)
+                return False
+        return True
 
-def _key_columns(key: ObjectKey) -> tuple[str, ...]:
-    return (key.kind.group, key.kind.name, key.namespace, key.name)
-
-
-def _row(raw: RawObject) -> tuple[str | bytes, ...]:
-    return (
-        *_key_columns(raw.key),
-        str(raw.origin.path),
-        raw.api_version,
-        msgspec.json.encode(raw.body),
-    )
-
-
-def _raw(
-    group: str, kind: str, namespace: str, name: str, path: str, api_version: str, body: bytes
-) -> RawObject:
-    return RawObject(
-        key=ObjectKey(Kind(group, kind), Namespace(namespace), name),
-        api_version=api_version,
-        body=msgspec.json.decode(body),
-        origin=Origin(path=Path(path), document=0),
-    )
-
-
-@contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """Turns the database's faults into ``StateUnusable``."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StateUnusable(
-            f"{file} cannot be used: {error}",
-            hint="delete it; only the memory of accepted objects is lost",
-        ) from error
+    def _report(self, event: str, reason: str, effect: str) -> None:
+        if reason != self._trouble:
+            self._trouble = reason
+            log.warning(event, file=str(self._file.path), reason=reason, effect=effect)

@@ -12,10 +12,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -27,6 +30,7 @@ from watchfiles._rust_notify import RustNotify
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from controlplane.sources.inotify import Hints
+from controlplane.sources.printable import printable
 from controlplane.sources.secret_folders import SecretFolders
 from controlplane.sources.tree import Changed
 from controlplane.sources.tree import Moment
@@ -40,6 +44,8 @@ _SOON: Final = 2  # milliseconds to wait for watchfiles' batch after the kernel'
 _STEP: Final = 1  # milliseconds between watchfiles' looks at its queue; the latency of a change
 _BATCH: Final = 50  # milliseconds at most until events that keep coming are handed out
 
+_NOT_WATCHED: Final = (OSError, UnicodeError, WatchfilesRustInternalError)
+
 log = structlog.get_logger(__name__)
 
 Tell = Callable[[tuple[Changed, ...]], None]
@@ -50,7 +56,7 @@ def loaded(paths: Sequence[Path], secrets: Sequence[Path] = ()) -> tuple[Changed
 
     ``ConfigMissing`` when one of these does not exist.
     """
-    return SecretFolders(secrets).gathered(Tree(paths, secrets).load(_now()))
+    return SecretFolders(secrets).gathered(_shown(Tree(paths, secrets).load(_now())))
 
 
 async def changes(
@@ -82,10 +88,14 @@ async def changes(
         watching.add_done_callback(lambda _: tell(None))
         try:
             while (batch := await batches.get()) is not None:
-                yield folders.gathered(batch)
+                yield folders.gathered(_shown(batch))
             watching.result()
         finally:
             stop.set()
+
+
+def _shown(batch: Iterable[Changed]) -> Iterator[Changed]:
+    return (replace(changed, path=printable(changed.path)) for changed in batch)
 
 
 class _Watch:
@@ -111,17 +121,26 @@ class _Watch:
                 self._stop.wait(min(POLLING, self._timeout() / 1000))
             else:
                 with notify, Hints(watched.all) as hints:
-                    self._follow(notify, hints, watched)
+                    self._follow_with(notify, hints, watched)
 
     def _notify(self, watched: Watched) -> RustNotify | None:
         try:
             return RustNotify(sorted(watched.all), False, False, 0, False, True)
         except FileNotFoundError:
             return None  # a folder is gone already: scan, then try again
-        except (OSError, WatchfilesRustInternalError) as error:
-            log.warning("watching_failed", reason=str(error), effect="files are polled instead")
-            self._polling = True
+        except _NOT_WATCHED as error:
+            self._poll_instead(error)
             return None
+
+    def _poll_instead(self, error: Exception) -> None:
+        log.warning("watching_failed", reason=str(error), effect="files are polled instead")
+        self._polling = True
+
+    def _follow_with(self, notify: RustNotify, hints: Hints, watched: Watched) -> None:
+        try:
+            self._follow(notify, hints, watched)
+        except _NOT_WATCHED as error:
+            self._poll_instead(error)
 
     def _follow(self, notify: RustNotify, hints: Hints, watched: Watched) -> None:
         """Look where events hint at, until other folders have to be watched."""

@@ -32,17 +32,17 @@ def test_an_object_that_decoding_fails_on_is_refused_with_CP0601() -> None:  # n
     assert declared.object is None
 
 
-def test_what_was_deleted_while_nothing_ran_is_forgotten(tmp_path: Path) -> None:
+async def test_what_was_deleted_while_nothing_ran_is_forgotten(tmp_path: Path) -> None:
     accepted = AcceptedObjects(tmp_path / "accepted.db")
     engine = Engine(MeshConfig(), now=datetime(2026, 11, 27, tzinfo=UTC), accepted=accepted)
     text = b"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: reviews}\n"
     engine.apply([(Path("rules.yaml"), text + b"spec: {host: reviews}")])
-    accepted.write(accepted.take_pending())
+    await accepted.keep(engine.accepted)
     assert accepted.of_key(KEY) is not None
 
-    accepted.forget_others(engine.claimed())
+    await accepted.forget_others(engine.claimed())
     assert accepted.of_key(KEY) is not None
 
-    accepted.forget_others(())
+    await accepted.forget_others(())
     assert accepted.of_key(KEY) is None
     accepted.close()

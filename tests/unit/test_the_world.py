@@ -1,0 +1,185 @@
+"""What the world does to ``controlplane serve`` is reported once, with what it costs, and costs
+only that. Real processes, no Envoy.
+"""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.mesh import ControlPlane
+from tests.support.process import Running
+
+BAD = os.fsdecode(b"b\xffd")
+"""A name that is not UTF-8."""
+
+
+def good(name: str) -> str:
+    return (
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
+        f"metadata:\n  name: {name}\nspec: {{host: {name}.example.com}}\n"
+    )
+
+
+def refused(name: str) -> str:
+    return good(name).replace("}\n", ", trafficPolicy: {loadBalancer: {simple: BEST}}}\n")
+
+
+def diagnostics(plane: ControlPlane) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = json.loads(plane.admin("/api/v1/diagnostics").body)["diagnostics"]
+    return found
+
+
+def objects(plane: ControlPlane) -> dict[str, str]:
+    """The rules in force, with the name of the file of each: that no service has their host is
+    reported of no others.
+    """
+    found = (d for d in diagnostics(plane) if d["code"] == "CP0320")
+    return {d["object"].rpartition("/")[2]: Path(d["path"]).name for d in found}
+
+
+def events(plane: ControlPlane) -> list[str]:
+    """What the log says of the memory and of files."""
+    return re.findall(r"event=((?:accepted|config|watching)_\w+)", plane.log.read_text())
+
+
+def holds(plane: ControlPlane, running: Running, **wanted: str) -> None:
+    """Wait until exactly the ``wanted`` objects are in force, with the files of each."""
+    running.eventually(f"{wanted} are in force", lambda: objects(plane) == wanted)
+
+
+@contextmanager
+def serving(plane: ControlPlane) -> Iterator[Running]:
+    """Serve, and end with status 0 whatever happened."""
+    with plane.running() as running:
+        yield running
+        assert running.terminate() == 0, running.last_words()
+
+
+def test_names_that_are_not_utf8_are_followed_like_others(tmp_path: Path) -> None:
+    plane = ControlPlane(tmp_path)
+    (plane.config / f"{BAD}.yaml").write_text(good("a"))
+    (plane.config / f"{BAD}.txt").write_text("")
+    (tmp_path / BAD).write_text("in the folder above")
+
+    with serving(plane) as running:
+        holds(plane, running, a=r"b\xffd.yaml")
+        (tmp_path / f"{BAD}2").write_text("in the folder above")
+        (plane.config / f"{BAD}.yaml").write_text(good("b"))
+        holds(plane, running, b=r"b\xffd.yaml")
+        (plane.config / BAD).mkdir()
+        (plane.config / BAD / "c.yaml").write_text(good("c"))
+        holds(plane, running, b=r"b\xffd.yaml", c="c.yaml")
+        (plane.config / BAD / "c.yaml").write_text(good("d"))
+        holds(plane, running, b=r"b\xffd.yaml", d="c.yaml")
+
+    with serving(plane) as running:  # what was accepted from it is kept, too
+        (plane.config / f"{BAD}.yaml").write_text(refused("b"))
+        (plane.config / BAD / "c.yaml").unlink()
+        holds(plane, running, b=r"b\xffd.yaml")
+    assert events(plane) == ["watching_failed"]
+
+
+def test_a_name_that_is_not_utf8_beside_the_mesh_config_costs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / BAD).write_text("")
+    mesh_config = tmp_path / "mesh" / f"{BAD}.yaml"
+    mesh_config.write_text("connectTimeout: 1\n")
+    plane = ControlPlane(tmp_path, "--mesh-config", str(mesh_config))
+    with serving(plane) as running:
+        paths = {d["path"] for d in diagnostics(plane)}
+        assert paths == {str(tmp_path / "mesh" / r"b\xffd.yaml")}
+        (tmp_path / "mesh" / f"{BAD}2").write_text("")
+        mesh_config.write_text("connectTimeout: 1s\n")
+        running.eventually("the mended MeshConfig is taken", lambda: not diagnostics(plane))
+
+
+def no_database(file: Path) -> None:
+    file.write_bytes(b"\x00\xff" * 9000)
+
+
+def another_schema(file: Path) -> None:
+    file.unlink()
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE users (id INTEGER PRIMARY KEY)")
+
+
+def rows_of_no_json(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("UPDATE accepted SET body = x'7b'")
+
+
+def a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reported"),
+    [
+        (no_database, ["accepted_forgotten", "accepted_kept_again"]),
+        (another_schema, ["accepted_forgotten", "accepted_kept_again"]),
+        (rows_of_no_json, ["accepted_row_unusable"]),
+        (a_folder, ["accepted_unusable"]),
+    ],
+)
+def test_a_memory_that_cannot_be_used_costs_the_memory(
+    tmp_path: Path, spoil: Callable[[Path], None], reported: list[str]
+) -> None:
+    plane = ControlPlane(tmp_path)
+    (plane.config / "a.yaml").write_text(good("a"))
+    with serving(plane) as running:
+        holds(plane, running, a="a.yaml")
+    spoil(plane.state / "accepted.db")
+    (plane.config / "a.yaml").write_text(refused("a"))
+
+    with serving(plane) as running:
+        (plane.config / "b.yaml").write_text(good("b"))
+        holds(plane, running, b="b.yaml")
+        (plane.config / "a.yaml").write_text(good("a"))
+        holds(plane, running, a="a.yaml", b="b.yaml")
+
+    assert events(plane) == reported
+
+
+def test_a_memory_that_another_process_holds_costs_the_memory(tmp_path: Path) -> None:
+    plane = ControlPlane(tmp_path)
+    (plane.config / "a.yaml").write_text(good("a"))
+    with serving(plane) as running:
+        holds(plane, running, a="a.yaml")
+    (plane.config / "a.yaml").write_text(refused("a"))
+
+    with closing(sqlite3.connect(plane.state / "accepted.db")) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        with serving(plane) as running:
+            (plane.config / "b.yaml").write_text(good("b"))
+            holds(plane, running, b="b.yaml")
+
+    assert events(plane) == ["accepted_unusable"]
+
+
+def test_a_state_directory_that_is_deleted_while_serving_costs_nothing_served(
+    tmp_path: Path,
+) -> None:
+    plane = ControlPlane(tmp_path)
+    (plane.config / "a.yaml").write_text(good("a"))
+    with serving(plane) as running:
+        holds(plane, running, a="a.yaml")
+        shutil.rmtree(plane.state)
+        (plane.config / "b.yaml").write_text(good("b"))
+        holds(plane, running, a="a.yaml", b="b.yaml")
+        running.eventually(
+            "it is reported", lambda: events(plane) == ["accepted_lost", "accepted_kept_again"]
+        )
+
+    (plane.config / "a.yaml").write_text(refused("a"))
+    with serving(plane) as running:
+        holds(plane, running, a="a.yaml", b="b.yaml")
