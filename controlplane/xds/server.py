@@ -331,7 +331,7 @@ class XdsServer:
                         self._happened(stream, stream.connection.session.retry())
                 for type_url in stream.connection.waiting_since(overdue):
                     with _contained(stream):
-                        self._happened(stream, stream.connection.session.tire(type_url))
+                        self._happened(stream, stream.connection.session.stop_waiting(type_url))
 
 
 def _first(faults: ExceptionGroup[StreamFault]) -> StreamFault:

@@ -22,14 +22,14 @@ from controlplane.xds.events import Output
 from controlplane.xds.events import Refused
 from controlplane.xds.events import Rejected
 from controlplane.xds.events import Send
-from controlplane.xds.ledger import NO_NAMES
-from controlplane.xds.ledger import TRIAL_WIDTH
-from controlplane.xds.ledger import Flight
-from controlplane.xds.ledger import Ledger
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
+from controlplane.xds.subscription import BISECTION_WIDTH
+from controlplane.xds.subscription import NO_NAMES
+from controlplane.xds.subscription import PendingResponse
+from controlplane.xds.subscription import SubscriptionState
 
 PUSH_ORDER: Final = (
     TypeUrl.CLUSTER,
@@ -59,10 +59,10 @@ class Session(ABC):
     """The state of one stream. Every event returns what to write and what was learnt, in order.
 
     A type waits for the answer to its last generation before the next one is sent. A client may
-    withhold the answer to clusters while one of them warms: after ``tire`` they wait no more.
+    withhold the answer to clusters while one of them warms: ``stop_waiting`` ends that.
     """
 
-    trial_width: int = TRIAL_WIDTH
+    bisection_width: int = BISECTION_WIDTH
 
     def __init__(
         self, cache: ResponseCache, snapshot: Snapshot, own: Mapping[str, Resource] = NO_SECRETS
@@ -72,8 +72,8 @@ class Session(ABC):
         self._own = own
         self._opening = True
         self._nonces = 0
-        self._ledgers = {t: Ledger(t, snapshot.shelf(t)) for t in PUSH_ORDER}
-        self._push_order = tuple(self._ledgers.values())
+        self._states = {t: SubscriptionState(t, snapshot.shelf(t)) for t in PUSH_ORDER}
+        self._push_order = tuple(self._states.values())
 
     # Events
 
@@ -82,34 +82,34 @@ class Session(ABC):
         if snapshot is self._snapshot:
             return ()
         self._snapshot = snapshot
-        for ledger in self._push_order:
-            ledger.target = snapshot.shelf(ledger.type_url)
+        for state in self._push_order:
+            state.target = snapshot.shelf(state.type_url)
         return tuple(self._flush())
 
     def replace_own(self, own: Mapping[str, Resource]) -> tuple[Output, ...]:
         """The proxy's own secrets, which no snapshot holds, are ``own`` from now on."""
-        ledger, older = self._ledgers[TypeUrl.SECRET], self._own
+        state, older = self._states[TypeUrl.SECRET], self._own
         changed = {name for name in {*older, *own} if older.get(name) != own.get(name)}
-        ledger.due |= changed & ledger.names
+        state.must_answer |= changed & state.names
         self._own = own
         return tuple(self._flush())
 
-    def tire(self, type_url: TypeUrl) -> tuple[Output, ...]:
+    def stop_waiting(self, type_url: TypeUrl) -> tuple[Output, ...]:
         """The answer for ``type_url`` is overdue: go on without it."""
-        ledger = self._ledgers[type_url]
-        if self.trial_width > 1 or not ledger.is_on_trial:
-            ledger.tire()
+        state = self._states[type_url]
+        if self.bisection_width > 1 or not state.is_bisecting:
+            state.stop_waiting()
         return tuple(self._flush())
 
     def retry(self) -> tuple[Output, ...]:
         """Offer again what was refused for a reason that can pass without an edit of it."""
-        ledger = self._ledgers[TypeUrl.LISTENER]
-        if ledger.busy or not ledger.held:
+        state = self._states[TypeUrl.LISTENER]
+        if state.busy or not state.held:
             return ()
-        for rejected in ledger.rejections:
+        for rejected in state.rejections:
             if _CAN_PASS in rejected.error:
-                ledger.held[rejected.name].versions.pop(rejected.version, None)
-                ledger.due |= {rejected.name}
+                state.held[rejected.name].versions.pop(rejected.version, None)
+                state.must_answer |= {rejected.name}
         return tuple(self._flush())
 
     def arrived(self) -> tuple[Output, ...]:
@@ -124,174 +124,180 @@ class Session(ABC):
 
     def awaits(self, type_url: TypeUrl) -> bool:
         """Whether an answer of the client is outstanding for ``type_url``, in time or overdue."""
-        ledger = self._ledgers[type_url]
-        return bool(ledger.trials) or ledger.last in ledger.flights
+        state = self._states[type_url]
+        return bool(state.bisection) or state.last in state.unanswered
 
     def holds_back(self, type_url: TypeUrl) -> bool:
-        """Whether the next generation of ``type_url`` waits for an answer: see ``tire``."""
-        return self._ledgers[type_url].awaiting > 0
+        """Whether the next generation of ``type_url`` waits for an answer: see ``stop_waiting``."""
+        return self._states[type_url].awaiting > 0
 
     def subscribed(self, type_url: TypeUrl) -> bool:
-        return self._ledgers[type_url].asked
+        return self._states[type_url].asked
 
     def rejections(self, type_url: TypeUrl) -> tuple[Rejected, ...]:
-        return self._ledgers[type_url].rejections
+        return self._states[type_url].rejections
 
     @property
     def settled(self) -> bool:
         """Whether the client has answered everything that the newest snapshot means for it."""
-        for ledger in self._push_order:
-            if ledger.is_stirred or ledger.trials or ledger.last in ledger.flights:
+        for state in self._push_order:
+            if state.is_stirred or state.bisection or state.last in state.unanswered:
                 return False
         return True
 
     # What the variants say
 
     @abstractmethod
-    def _answer(self, ledger: Ledger) -> tuple[Response, ...]:
-        """The responses that bring ``ledger`` to its target and answer what is due."""
+    def _answer(self, state: SubscriptionState) -> tuple[Response, ...]:
+        """The responses that bring ``state`` to its target and answer what must be answered."""
 
     @abstractmethod
-    def _removal(self, ledger: Ledger) -> Response | None:
-        """The response that removes what is ``gone``, if there is a way to say so."""
+    def _removal(self, state: SubscriptionState) -> Response | None:
+        """The response for what is pending removal, if there is a way to say so."""
 
     @abstractmethod
-    def _trial(self, ledger: Ledger, names: Names) -> Response | None:
+    def _bisection_step(self, state: SubscriptionState, names: Names) -> Response | None:
         """The response that offers ``names`` again after a refusal; none if they are gone."""
 
     @abstractmethod
-    def _suspend(self, ledger: Ledger, flight: Flight, error: str) -> None:
-        """Prepare the trials that find the culprit of a refused response."""
+    def _suspend(self, state: SubscriptionState, pending: PendingResponse, error: str) -> None:
+        """Prepare the bisection that find the culprit of a refused response."""
 
     # The way of one flush
 
     def _flush(self) -> Iterator[Output]:
         clusters_wait = others_wait = leaving = False
-        for ledger in self._push_order:
-            if ledger.trials:
-                yield from self._send_trials(ledger)
-            if not ledger.is_stirred:
-                leaving |= bool(ledger.gone)
+        for state in self._push_order:
+            if state.bisection:
+                yield from self._send_bisection(state)
+            if not state.is_stirred:
+                leaving |= bool(state.pending_removal)
                 continue
             # A new route may name a cluster that still waits its turn; endpoints refer to nothing.
-            if ledger.busy or (clusters_wait and ledger.type_url in REFERRING):
-                waits = self._has_news(ledger)
-                clusters_wait |= waits and ledger.type_url is TypeUrl.CLUSTER
+            if state.busy or (clusters_wait and state.type_url in REFERRING):
+                waits = self._has_news(state)
+                clusters_wait |= waits and state.type_url is TypeUrl.CLUSTER
                 others_wait |= waits
             else:
-                yield from self._put(ledger)
-            leaving |= bool(ledger.gone)
+                yield from self._put(state)
+            leaving |= bool(state.pending_removal)
         if leaving and not others_wait:
             yield from self._remove()
 
-    def _has_news(self, ledger: Ledger) -> bool:
-        """Whether ``ledger`` has more to send than removals."""
-        if ledger.due:
+    def _has_news(self, state: SubscriptionState) -> bool:
+        """Whether ``state`` has more to send than removals."""
+        if state.must_answer:
             return True
-        put = self._cache.change(ledger.given, ledger.target).put
-        return any(ledger.covers(name) for name, _ in put)
+        put = self._cache.change(state.sent, state.target).put
+        return any(state.covers(name) for name, _ in put)
 
-    def _put(self, ledger: Ledger) -> Iterator[Output]:
-        self._bid_farewell(ledger)
-        responses = self._answer(ledger)
-        ledger.given, ledger.due, ledger.greeting = ledger.target, NO_NAMES, False
+    def _put(self, state: SubscriptionState) -> Iterator[Output]:
+        self._note_removals(state)
+        responses = self._answer(state)
+        state.sent, state.must_answer, state.owes_empty_response = state.target, NO_NAMES, False
         for response in responses:
-            yield self._send(ledger, response)
+            yield self._send(state, response)
 
-    def _bid_farewell(self, ledger: Ledger) -> None:
+    def _note_removals(self, state: SubscriptionState) -> None:
         """Note what the client has in scope and the target has not; forget what came back."""
-        for name in self._cache.change(ledger.given, ledger.target).removed:
-            if ledger.covers(name):
-                ledger.leave(name, self._form(ledger, name, ledger.given))
-        for name in [name for name in ledger.gone if name in ledger.target]:
-            del ledger.gone[name]
+        for name in self._cache.change(state.sent, state.target).removed:
+            if state.covers(name):
+                state.leave(name, self._form(state, name, state.sent))
+        for name in [name for name in state.pending_removal if name in state.target]:
+            del state.pending_removal[name]
 
-    def _send(self, ledger: Ledger, response: Response, *, is_trial: bool = False) -> Send:
+    def _send(
+        self, state: SubscriptionState, response: Response, *, is_bisection: bool = False
+    ) -> Send:
         self._nonces += 1
         nonce = Nonce(str(self._nonces))
-        if ledger.type_url is TypeUrl.CLUSTER:
+        if state.type_url is TypeUrl.CLUSTER:
             self._owe_endpoints(response.fresh)
-        awaited = ledger.patient or is_trial
-        ledger.depart(nonce, Flight(response, awaited, is_trial))
-        return Send(ledger.type_url, nonce, response)
+        awaited = state.waits_for_ack or is_bisection
+        state.depart(nonce, PendingResponse(response, awaited, is_bisection))
+        return Send(state.type_url, nonce, response)
 
     def _owe_endpoints(self, clusters: Names) -> None:
         """A cluster that was sent warms until it gets endpoints; Envoy asks only for new ones."""
-        ledger = self._ledgers[TypeUrl.ENDPOINT]
-        names = self._cache.endpoints(clusters, ledger.target)
-        if ledger.asked:
-            ledger.due = names if not ledger.due else ledger.due | names
+        state = self._states[TypeUrl.ENDPOINT]
+        names = self._cache.endpoints(clusters, state.target)
+        if state.asked:
+            state.must_answer = names if not state.must_answer else state.must_answer | names
         else:
-            ledger.owed = names if not ledger.owed else ledger.owed | names
+            state.owed_endpoints = (
+                names if not state.owed_endpoints else state.owed_endpoints | names
+            )
 
     def _remove(self) -> Iterator[Output]:
         """Remove what is gone, once nothing that the client holds or asks for may refer to it."""
         for type_url in REMOVAL_ORDER:
-            ledger = self._ledgers[type_url]
-            if not ledger.gone or ledger.busy:
+            state = self._states[type_url]
+            if not state.pending_removal or state.busy:
                 continue
             if type_url in REFERRED_TO and (self._opening or not self._referrers_are_new()):
                 continue
-            response = self._removal(ledger)
-            ledger.gone.clear()
+            response = self._removal(state)
+            state.pending_removal.clear()
             if response is not None:
-                yield self._send(ledger, response)
+                yield self._send(state, response)
 
     def _referrers_are_new(self) -> bool:
         """Whether listeners and routes are all in their newest form with the client."""
-        referrers = (self._ledgers[TypeUrl.LISTENER], self._ledgers[TypeUrl.ROUTE])
+        referrers = (self._states[TypeUrl.LISTENER], self._states[TypeUrl.ROUTE])
         return all(
-            not ledger.trials and ledger.last not in ledger.flights and not ledger.rejections
-            for ledger in referrers
+            not state.bisection and state.last not in state.unanswered and not state.rejections
+            for state in referrers
         )
 
     # Answers of the client
 
-    def _answered(self, ledger: Ledger, nonce: Nonce, error: str | None) -> Iterator[Output]:
+    def _answered(
+        self, state: SubscriptionState, nonce: Nonce, error: str | None
+    ) -> Iterator[Output]:
         """The client took (no ``error``) or refused a response; an unknown nonce says nothing."""
-        flight = ledger.flights.pop(nonce, None)
-        if flight is None:
+        pending = state.unanswered.pop(nonce, None)
+        if pending is None:
             return
-        if nonce == ledger.last:
-            ledger.patient = True
-            for older in [n for n, f in ledger.flights.items() if not f.awaited]:
-                del ledger.flights[older]
+        if nonce == state.last:
+            state.waits_for_ack = True
+            for older in [n for n, f in state.unanswered.items() if not f.awaited]:
+                del state.unanswered[older]
         if error is None:
-            ledger.accept(flight.response)
-            yield Acked(ledger.type_url, nonce)
+            state.accept(pending.response)
+            yield Acked(state.type_url, nonce)
         else:
-            yield from self._refused(ledger, nonce, flight, error)
-        if not ledger.flights and not ledger.trials:
-            ledger.acked = ledger.given
+            yield from self._refused(state, nonce, pending, error)
+        if not state.unanswered and not state.bisection:
+            state.acked = state.sent
 
     def _refused(
-        self, ledger: Ledger, nonce: Nonce, flight: Flight, error: str
+        self, state: SubscriptionState, nonce: Nonce, pending: PendingResponse, error: str
     ) -> Iterator[Output]:
-        suspects = [r for r in flight.response.resources if r.name in flight.response.fresh]
-        for name in flight.response.removed:
-            if name not in ledger.given and suspects:
-                ledger.gone[name] = None
+        suspects = [r for r in pending.response.resources if r.name in pending.response.fresh]
+        for name in pending.response.removed:
+            if name not in state.sent and suspects:
+                state.pending_removal[name] = None
         if len(suspects) == 1:
-            self._cache.reject(ledger.type_url, suspects[0].name, suspects[0].version)
-            yield ledger.refuse(suspects[0], error)
+            self._cache.reject(state.type_url, suspects[0].name, suspects[0].version)
+            yield state.refuse(suspects[0], error)
         else:
-            yield Refused(ledger.type_url, nonce, error)
-        self._suspend(ledger, flight, error)
+            yield Refused(state.type_url, nonce, error)
+        self._suspend(state, pending, error)
 
-    def _send_trials(self, ledger: Ledger) -> Iterator[Output]:
-        while ledger.trials and ledger.awaiting < self.trial_width:
-            response = self._trial(ledger, ledger.trials.popleft())
+    def _send_bisection(self, state: SubscriptionState) -> Iterator[Output]:
+        while state.bisection and state.awaiting < self.bisection_width:
+            response = self._bisection_step(state, state.bisection.popleft())
             if response is not None:
-                yield self._send(ledger, response, is_trial=True)
+                yield self._send(state, response, is_bisection=True)
 
-    def _form(self, ledger: Ledger, name: str, base: Shelf[Resource]) -> Resource | None:
+    def _form(self, state: SubscriptionState, name: str, base: Shelf[Resource]) -> Resource | None:
         """The form of ``name`` for this proxy: its own secrets come before those of the mesh."""
-        if ledger.type_url is TypeUrl.SECRET and (own := self._own.get(name)) is not None:
-            held = ledger.held.get(name)
+        if state.type_url is TypeUrl.SECRET and (own := self._own.get(name)) is not None:
+            held = state.held.get(name)
             return held.good if held is not None and own.version in held.versions else own
-        return ledger.form(name, base.get(name))
+        return state.form(name, base.get(name))
 
-    def _is_plain(self, ledger: Ledger) -> bool:
+    def _is_plain(self, state: SubscriptionState) -> bool:
         """Whether this proxy's answer is the one that every proxy with the same question gets."""
-        own = ledger.type_url is TypeUrl.SECRET and bool(self._own)
-        return not (ledger.held or ledger.suspended or own)
+        own = state.type_url is TypeUrl.SECRET and bool(self._own)
+        return not (state.held or state.suspended or own)

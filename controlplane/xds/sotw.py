@@ -11,12 +11,6 @@ from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.events import Output
 from controlplane.xds.events import SotwRequest
-from controlplane.xds.ledger import NO_NAMES
-from controlplane.xds.ledger import NO_NONCE
-from controlplane.xds.ledger import WILDCARD_BY_SILENCE
-from controlplane.xds.ledger import Flight
-from controlplane.xds.ledger import Ledger
-from controlplane.xds.ledger import trial_groups
 from controlplane.xds.response import Response
 from controlplane.xds.response import Variant
 from controlplane.xds.response import nothing_named
@@ -24,6 +18,12 @@ from controlplane.xds.response import sotw_response
 from controlplane.xds.response_cache import Names
 from controlplane.xds.session import Session
 from controlplane.xds.snapshot import NOTHING
+from controlplane.xds.subscription import NO_NAMES
+from controlplane.xds.subscription import NO_NONCE
+from controlplane.xds.subscription import WILDCARD_BY_SILENCE
+from controlplane.xds.subscription import PendingResponse
+from controlplane.xds.subscription import SubscriptionState
+from controlplane.xds.subscription import bisection_groups
 
 WHOLE = WILDCARD_BY_SILENCE
 """In these types whatever a response leaves out is deleted; in the others it stays as it is."""
@@ -32,140 +32,141 @@ WHOLE = WILDCARD_BY_SILENCE
 class SotwSession(Session):
     """One ``StreamAggregatedResources`` stream."""
 
-    trial_width = 1  # an answer to any but the last response is stale
+    bisection_width = 1  # an answer to any but the last response is stale
 
     def receive(self, request: SotwRequest) -> tuple[Output, ...]:
         """Answer ``request``, unless its nonce is stale: then its sender has not seen our last."""
         return tuple(self._received(request))
 
     def _received(self, request: SotwRequest) -> Iterator[Output]:
-        ledger = self._ledgers[request.type_url]
-        is_stale = ledger.asked and request.nonce not in (ledger.last, NO_NONCE)
+        state = self._states[request.type_url]
+        is_stale = state.asked and request.nonce not in (state.last, NO_NONCE)
         if request.nonce:
-            yield from self._answered(ledger, request.nonce, request.error)
+            yield from self._answered(state, request.nonce, request.error)
         if is_stale:
             pass  # what it subscribes to will be said again with the answer to our last
-        elif not ledger.asked or not request.nonce:
-            self._open(ledger, request)
+        elif not state.asked or not request.nonce:
+            self._open(state, request)
         else:
-            self._resubscribe(ledger, request)
+            self._resubscribe(state, request)
         yield from self._flush()
 
-    def _open(self, ledger: Ledger, request: SotwRequest) -> None:
+    def _open(self, state: SubscriptionState, request: SotwRequest) -> None:
         """The first request of a type, or the repeated one of a client that got nothing yet.
 
         What the client holds from an earlier stream cannot be known, so all is said again.
         """
-        ledger.asked = True
-        self._subscribe(ledger, request)
-        ledger.owed, ledger.due = NO_NAMES, ledger.names
-        ledger.gone.clear()
-        if ledger.type_url in WHOLE:
-            ledger.greeting = bool(ledger.names) or ledger.wildcard
-            ledger.given = NOTHING
+        state.asked = True
+        self._subscribe(state, request)
+        state.owed_endpoints, state.must_answer = NO_NAMES, state.names
+        state.pending_removal.clear()
+        if state.type_url in WHOLE:
+            state.owes_empty_response = bool(state.names) or state.wildcard
+            state.sent = NOTHING
         else:
-            ledger.given = ledger.target
+            state.sent = state.target
 
-    def _resubscribe(self, ledger: Ledger, request: SotwRequest) -> None:
+    def _resubscribe(self, state: SubscriptionState, request: SotwRequest) -> None:
         """Added names are answered though they were sent before; dropped ones need no answer."""
-        before, was_wildcard = ledger.names, ledger.wildcard
-        self._subscribe(ledger, request)
-        ledger.due |= ledger.names - before
-        ledger.greeting |= ledger.wildcard and not was_wildcard
+        before, was_wildcard = state.names, state.wildcard
+        self._subscribe(state, request)
+        state.must_answer |= state.names - before
+        state.owes_empty_response |= state.wildcard and not was_wildcard
 
-    def _subscribe(self, ledger: Ledger, request: SotwRequest) -> None:
+    def _subscribe(self, state: SubscriptionState, request: SotwRequest) -> None:
         names = request.names
-        if "*" in names or (ledger.type_url in WHOLE and not names and not ledger.named):
-            ledger.wildcard = ledger.type_url is not TypeUrl.SECRET
+        if "*" in names or (state.type_url in WHOLE and not names and not state.named):
+            state.wildcard = state.type_url is not TypeUrl.SECRET
         else:
-            ledger.wildcard = False
-        ledger.named |= bool(names)
-        if names != ledger.names:
-            ledger.names = self._cache.same(names - {"*"} if "*" in names else names)
+            state.wildcard = False
+        state.named |= bool(names)
+        if names != state.names:
+            state.names = self._cache.same(names - {"*"} if "*" in names else names)
 
-    def _answer(self, ledger: Ledger) -> tuple[Response, ...]:
-        target = ledger.target
-        if ledger.type_url not in WHOLE:
-            ledger.gone.clear()
-        if not self._is_plain(ledger) or ledger.flights:
-            found = self._responses(ledger, target)
+    def _answer(self, state: SubscriptionState) -> tuple[Response, ...]:
+        target = state.target
+        if state.type_url not in WHOLE:
+            state.pending_removal.clear()
+        if not self._is_plain(state) or state.unanswered:
+            found = self._responses(state, target)
         else:
-            gone = frozenset(ledger.gone)
-            asked = ledger.due | {"*"} if ledger.greeting else ledger.due
-            given, scope = ledger.given, ledger.scope
-            question = (Variant.SOTW, ledger.type_url, given, target, scope, asked, gone)
-            found = self._cache.answer(question, lambda: self._responses(ledger, target))
-        if found and ledger.type_url is TypeUrl.LISTENER:
-            ledger.gone.clear()
+            pending_removal = frozenset(state.pending_removal)
+            asked = state.must_answer | {"*"} if state.owes_empty_response else state.must_answer
+            sent, scope = state.sent, state.scope
+            question = (Variant.SOTW, state.type_url, sent, target, scope, asked, pending_removal)
+            found = self._cache.answer(question, lambda: self._responses(state, target))
+        if found and state.type_url is TypeUrl.LISTENER:
+            state.pending_removal.clear()
         return found
 
-    def _responses(self, ledger: Ledger, target: Shelf[Resource]) -> tuple[Response, ...]:
-        change = self._cache.change(ledger.given, target)
-        put = frozenset(name for name, _ in change.put if ledger.covers(name))
-        fresh = (put | ledger.due) - {n for n in ledger.held if ledger.holds(n, target)}
-        if ledger.type_url in WHOLE:
-            if not fresh and not ledger.greeting:
+    def _responses(self, state: SubscriptionState, target: Shelf[Resource]) -> tuple[Response, ...]:
+        change = self._cache.change(state.sent, target)
+        put = frozenset(name for name, _ in change.put if state.covers(name))
+        fresh = (put | state.must_answer) - {n for n in state.held if state.holds(n, target)}
+        if state.type_url in WHOLE:
+            if not fresh and not state.owes_empty_response:
                 return ()
             # A cluster that is gone stays until the routes no longer refer to it.
-            kept = ledger.gone if ledger.type_url is TypeUrl.CLUSTER else {}
-            suspect = fresh | self._unanswered(ledger)
-            return (self._whole(ledger, target, suspect, kept),)
-        resources = self._forms(ledger, fresh | ledger.due, target)
-        return (sotw_response(ledger.type_url, resources, fresh),) if resources else ()
+            kept = state.pending_removal if state.type_url is TypeUrl.CLUSTER else {}
+            suspect = fresh | self._unanswered(state)
+            return (self._whole(state, target, suspect, kept),)
+        resources = self._forms(state, fresh | state.must_answer, target)
+        return (sotw_response(state.type_url, resources, fresh),) if resources else ()
 
     def _whole(
         self,
-        ledger: Ledger,
+        state: SubscriptionState,
         target: Shelf[Resource],
         fresh: Names,
         kept: Mapping[str, Resource | None],
     ) -> Response:
-        names = ledger.names.union(target) if ledger.wildcard else ledger.names
-        forms = [self._form(ledger, name, target) for name in names]
-        forms += [ledger.form(name, form) for name, form in kept.items() if ledger.covers(name)]
-        return sotw_response(ledger.type_url, [form for form in forms if form is not None], fresh)
+        names = state.names.union(target) if state.wildcard else state.names
+        forms = [self._form(state, name, target) for name in names]
+        forms += [state.form(name, form) for name, form in kept.items() if state.covers(name)]
+        return sotw_response(state.type_url, [form for form in forms if form is not None], fresh)
 
-    def _unanswered(self, ledger: Ledger) -> Names:
+    def _unanswered(self, state: SubscriptionState) -> Names:
         """What is repeated and was never acknowledged is as suspect as what is new."""
-        return frozenset(name for f in ledger.flights.values() for name in f.response.fresh)
+        return frozenset(name for f in state.unanswered.values() for name in f.response.fresh)
 
-    def _forms(self, ledger: Ledger, names: Names, target: Shelf[Resource]) -> list[Resource]:
+    def _forms(
+        self, state: SubscriptionState, names: Names, target: Shelf[Resource]
+    ) -> list[Resource]:
         """Known names as they are, unknown ones as empty resources where the type has such."""
         forms = (
-            self._form(ledger, name, target) or nothing_named(ledger.type_url, name)
-            for name in names
+            self._form(state, name, target) or nothing_named(state.type_url, name) for name in names
         )
         return [form for form in forms if form is not None]
 
-    def _removal(self, ledger: Ledger) -> Response | None:
+    def _removal(self, state: SubscriptionState) -> Response | None:
         """Whole types are said again without what is gone; in the others nobody refers to it."""
-        if ledger.type_url not in WHOLE or not any(map(ledger.covers, ledger.gone)):
+        if state.type_url not in WHOLE or not any(map(state.covers, state.pending_removal)):
             return None
-        return self._whole(ledger, ledger.given, self._unanswered(ledger), {})
+        return self._whole(state, state.sent, self._unanswered(state), {})
 
-    def _suspend(self, ledger: Ledger, flight: Flight, error: str) -> None:
+    def _suspend(self, state: SubscriptionState, pending: PendingResponse, error: str) -> None:
         """Go back to what was good, then offer the suspects again group by group.
 
         A whole type is said once more in the end, as Envoy may have applied any part of what it
         refused, and is left alone when it refuses what it had taken before.
         """
-        suspects = flight.response.fresh
+        suspects = pending.response.fresh
         if len(suspects) > 1:
-            if ledger.type_url in WHOLE:
-                suspects |= self._unanswered(ledger)
-            ledger.suspended |= {name: ledger.good(name) for name in sorted(suspects)}
-            ledger.trials.extendleft(reversed(trial_groups(suspects, error)))
-        elif ledger.type_url in WHOLE and flight.response.fresh and not ledger.trials:
-            ledger.trials.append(NO_NAMES)
+            if state.type_url in WHOLE:
+                suspects |= self._unanswered(state)
+            state.suspended |= {name: state.good(name) for name in sorted(suspects)}
+            state.bisection.extendleft(reversed(bisection_groups(suspects, error)))
+        elif state.type_url in WHOLE and pending.response.fresh and not state.bisection:
+            state.bisection.append(NO_NAMES)
 
-    def _trial(self, ledger: Ledger, names: Names) -> Response | None:
-        if ledger.type_url is TypeUrl.CLUSTER:
+    def _bisection_step(self, state: SubscriptionState, names: Names) -> Response | None:
+        if state.type_url is TypeUrl.CLUSTER:
             # Envoy may have applied some of what it refused: what goes back warms again.
-            self._owe_endpoints(frozenset((*ledger.suspended, *ledger.held)))
+            self._owe_endpoints(frozenset((*state.suspended, *state.held)))
         for name in names:
-            ledger.suspended.pop(name, None)
-        if ledger.type_url in WHOLE:
-            suspects = (names | self._unanswered(ledger)).difference(ledger.suspended)
-            return self._whole(ledger, ledger.given, suspects, ledger.gone)
-        forms = self._forms(ledger, names, ledger.given)
-        return sotw_response(ledger.type_url, forms, names) if forms else None
+            state.suspended.pop(name, None)
+        if state.type_url in WHOLE:
+            suspects = (names | self._unanswered(state)).difference(state.suspended)
+            return self._whole(state, state.sent, suspects, state.pending_removal)
+        forms = self._forms(state, names, state.sent)
+        return sotw_response(state.type_url, forms, names) if forms else None

@@ -235,8 +235,8 @@ class Talk:
                 self.client.subscribe(TypeUrl[kind], name)
             case ("unsubscribe", kind, name):
                 self.client.unsubscribe(TypeUrl[kind], name)
-            case ("tire", kind):
-                self.take(self.session.tire(TypeUrl[kind]))
+            case ("stop_waiting", kind):
+                self.take(self.session.stop_waiting(TypeUrl[kind]))
             case ("reconnect",):
                 self.connect()
 
@@ -271,7 +271,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     st.just(("client",)),
     st.tuples(st.just("subscribe"), named, st.sampled_from(NAMES)),
     st.tuples(st.just("unsubscribe"), named, st.sampled_from(NAMES)),
-    st.tuples(st.just("tire"), st.sampled_from([kind.name for kind in PUSH_ORDER])),
+    st.tuples(st.just("stop_waiting"), st.sampled_from([kind.name for kind in PUSH_ORDER])),
     st.just(("reconnect",)),
 )
 
@@ -310,7 +310,7 @@ def _ends_well(client: Client, happened: list[Step]) -> None:
     assert list(_differences(talk)) == []
     assert talk.client.warming == set()
     assert talk.session.settled
-    if not any(step[0] == "tire" for step in happened):
+    if not any(step[0] == "stop_waiting" for step in happened):
         refusals = [(r.type_url, r.name, r.version) for r in talk.rejected]
         assert len(refusals) == len(set(refusals)), "a refused form was sent again"
 

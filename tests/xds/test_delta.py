@@ -298,7 +298,7 @@ def test_routes_wait_for_clusters_that_wait_and_go_on_when_these_are_overdue() -
     session.receive(delta("CDS"))
 
     waiting = said(session.update(world(2, CDS="a1 b1 c1", RDS="r2")))
-    overdue = said(session.tire(type_url("CDS")))
+    overdue = said(session.stop_waiting(type_url("CDS")))
 
     assert waiting == []
     assert overdue == ["3 CDS +c1", "4 RDS +r2"]
@@ -307,7 +307,7 @@ def test_routes_wait_for_clusters_that_wait_and_go_on_when_these_are_overdue() -
 def test_an_overdue_type_waits_again_once_it_has_caught_up() -> None:
     session = fresh(world(1, LDS="l1"))
     session.receive(delta("LDS"))
-    session.tire(type_url("LDS"))
+    session.stop_waiting(type_url("LDS"))
     session.update(world(2, LDS="l2"))
     session.receive(delta("LDS", nonce="1"))
     session.receive(delta("LDS", nonce="2"))

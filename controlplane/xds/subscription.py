@@ -1,4 +1,4 @@
-"""What one stream knows of one type: what the client asked for, was given and refused."""
+"""What one stream knows of one type: what the client asked for, was sent and refused."""
 
 import re
 from collections import deque
@@ -17,8 +17,10 @@ from controlplane.xds.snapshot import NOTHING
 
 NO_NONCE: Final = Nonce("")
 NO_NAMES: Final[Names] = frozenset()
-FLIGHTS_LIMIT: Final = 128  # un-ACKed responses that are still told apart when the client is slow
-TRIAL_WIDTH: Final = 64  # a refused response is sent again in up to so many parts
+UNANSWERED_LIMIT: Final = (
+    128  # un-ACKed responses that are still told apart when the client is slow
+)
+BISECTION_WIDTH: Final = 64  # a refused response is sent again in up to so many parts
 VERSIONS_LIMIT: Final = 16  # refused versions of one resource that are remembered
 
 WILDCARD_BY_SILENCE: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER})
@@ -29,12 +31,12 @@ Source: xDS protocol, "How the client specifies what resources to return".
 
 
 @dataclass(slots=True)
-class Flight:
+class PendingResponse:
     """A response on its way."""
 
     response: Response
     awaited: bool
-    is_trial: bool
+    is_bisection: bool
 
 
 @dataclass(slots=True)
@@ -56,15 +58,16 @@ class Held:
 
 
 @dataclass(slots=True)
-class Ledger:
+class SubscriptionState:
     """The account of one type on one stream.
 
     ``target`` is what the client is to have.
-    Whatever is in scope was given to the client as it is in ``given``, but for what is ``held`` or
-    ``suspended``; ``acked`` is the last of these that it answered completely. ``due`` names must be
-    answered whatever their version. ``owed`` are endpoints of clusters that were sent before any
-    endpoints were asked for. ``gone`` is what the client still has and what is to be removed once
-    nothing refers to it. ``greeting``: an empty answer is due.
+    Whatever is in scope was sent to the client as it is in ``sent``, but for what is ``held`` or
+    ``suspended``; ``acked`` is the last of these that it answered completely. ``must_answer``
+    names are answered whatever their version. ``owed_endpoints`` are endpoints of clusters that
+    were sent before any endpoints were asked for. ``pending_removal`` is what the client still has
+    and what is to be removed once nothing refers to it. ``owes_empty_response``: an answer is due
+    though it is empty.
     """
 
     type_url: TypeUrl
@@ -73,18 +76,18 @@ class Ledger:
     wildcard: bool = False
     named: bool = False
     names: Names = NO_NAMES
-    given: Shelf[Resource] = NOTHING
+    sent: Shelf[Resource] = NOTHING
     acked: Shelf[Resource] = NOTHING
-    due: Names = NO_NAMES
-    owed: Names = NO_NAMES
-    greeting: bool = False
-    gone: dict[str, Resource | None] = field(default_factory=dict)
+    must_answer: Names = NO_NAMES
+    owed_endpoints: Names = NO_NAMES
+    owes_empty_response: bool = False
+    pending_removal: dict[str, Resource | None] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     suspended: dict[str, Resource | None] = field(default_factory=dict)
-    trials: deque[Names] = field(default_factory=deque)
-    flights: dict[Nonce, Flight] = field(default_factory=dict)
+    bisection: deque[Names] = field(default_factory=deque)
+    unanswered: dict[Nonce, PendingResponse] = field(default_factory=dict)
     last: Nonce = NO_NONCE
-    patient: bool = True
+    waits_for_ack: bool = True
 
     @property
     def scope(self) -> Names | None:
@@ -97,21 +100,27 @@ class Ledger:
     @property
     def is_stirred(self) -> bool:
         """Whether anything happened since the last response that may need another one."""
-        return self.asked and bool(self.given is not self.target or self.due or self.greeting)
+        return self.asked and bool(
+            self.sent is not self.target or self.must_answer or self.owes_empty_response
+        )
 
     @property
     def awaiting(self) -> int:
         """How many responses must be answered before the next generation is sent."""
-        return sum(flight.awaited for flight in self.flights.values()) if self.flights else 0
+        return (
+            sum(pending.awaited for pending in self.unanswered.values()) if self.unanswered else 0
+        )
 
     @property
     def busy(self) -> bool:
-        return bool(self.trials) or self.awaiting > 0
+        return bool(self.bisection) or self.awaiting > 0
 
     @property
-    def is_on_trial(self) -> bool:
+    def is_bisecting(self) -> bool:
         """Whether the culprit of a refused response is being looked for."""
-        return bool(self.trials) or any(flight.is_trial for flight in self.flights.values())
+        return bool(self.bisection) or any(
+            pending.is_bisection for pending in self.unanswered.values()
+        )
 
     @property
     def rejections(self) -> tuple[Rejected, ...]:
@@ -120,17 +129,17 @@ class Ledger:
             return ()
         return tuple(held.now for _, held in sorted(self.held.items()) if held.now is not None)
 
-    def depart(self, nonce: Nonce, flight: Flight) -> None:
-        if len(self.flights) >= FLIGHTS_LIMIT:
-            self.flights.pop(next(iter(self.flights)))
-        self.flights[nonce] = flight
+    def depart(self, nonce: Nonce, pending: PendingResponse) -> None:
+        if len(self.unanswered) >= UNANSWERED_LIMIT:
+            self.unanswered.pop(next(iter(self.unanswered)))
+        self.unanswered[nonce] = pending
         self.last = nonce
 
-    def tire(self) -> None:
+    def stop_waiting(self) -> None:
         """Wait no longer for what is on its way; its answers are still understood."""
-        for flight in self.flights.values():
-            flight.awaited = False
-        self.patient = False
+        for pending in self.unanswered.values():
+            pending.awaited = False
+        self.waits_for_ack = False
 
     def form(self, name: str, resource: Resource | None) -> Resource | None:
         """What this client takes instead of ``resource``, mostly that itself."""
@@ -164,7 +173,7 @@ class Ledger:
             held = self.held.get(resource.name)
             if held is not None and resource.name in response.fresh:
                 held.good = resource
-                wanted = self.given.get(resource.name)
+                wanted = self.sent.get(resource.name)
                 if wanted is None or wanted.version == resource.version:
                     held.now = None
 
@@ -180,20 +189,20 @@ class Ledger:
 
     def leave(self, name: str, resource: Resource | None) -> None:
         """``name`` is gone from the mesh; the client has it until it is removed."""
-        self.gone[name] = resource
+        self.pending_removal[name] = resource
         if (held := self.held.get(name)) is not None:
             held.good, held.now = None, None
 
 
-def trial_groups(suspects: Names, error: str) -> tuple[Names, ...]:
+def bisection_groups(suspects: Names, error: str) -> tuple[Names, ...]:
     """The suspects of a refused response in groups to send again; whom the error names goes first.
 
     Listeners and clusters are named by Envoy, routes, endpoints and secrets are not. Up to
-    ``TRIAL_WIDTH`` suspects go one by one; more are divided and, when refused, divided again.
+    ``BISECTION_WIDTH`` suspects go one by one; more are divided and, when refused, divided again.
     """
     named = sorted(name for name in suspects if name in error and _is_named(name, error))
     rest = sorted(suspects.difference(named))
-    step = -(-len(rest) // TRIAL_WIDTH) or 1
+    step = -(-len(rest) // BISECTION_WIDTH) or 1
     groups = [frozenset(rest[i : i + step]) for i in range(0, len(rest), step)]
     return (*(frozenset((name,)) for name in named), *groups)
 
