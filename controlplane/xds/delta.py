@@ -105,8 +105,6 @@ class DeltaSession(Session):
             state.must_answer |= state.names & dropped
         else:
             state.must_answer = _without(state.must_answer, dropped)
-            for name in dropped if state.pending_removal else ():
-                state.pending_removal.pop(name, None)
         added = _without(added, dropped | EVERYTHING)
         names = _without(state.names | added if state.names else added, dropped)
         state.names = self._cache.same(names)

@@ -50,6 +50,11 @@ REMOVAL_ORDER: Final = (
 """What refers goes before what it refers to."""
 
 REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
+HOLD_REFERRING: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.ENDPOINT})
+"""While one of these waits its turn, listeners and routes wait too. Secrets need not: listeners and
+clusters warm until theirs come.
+"""
+
 REFERRED_TO: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.SECRET})
 _CAN_PASS: Final = "cannot bind"  # Envoy's words where another process has a listener's port
 NO_SECRETS: Final[Mapping[str, Resource]] = MappingProxyType({})
@@ -166,22 +171,24 @@ class Session(ABC):
     # The way of one flush
 
     def _flush(self) -> Iterator[Output]:
-        clusters_wait = others_wait = leaving = False
+        referred_wait = anything_waits = leaving = False
         for state in self._push_order:
             if state.bisection:
                 yield from self._send_bisection(state)
             if not state.is_stirred:
                 leaving |= bool(state.pending_removal)
                 continue
-            # A new route may name a cluster that still waits its turn; endpoints refer to nothing.
-            if state.busy or (clusters_wait and state.type_url in REFERRING):
+            # A new route may lead to a cluster that is not sent yet, or is sent and has no
+            # endpoints yet: either answers 503. Clusters and endpoints refer to nothing that
+            # the client does not ask for by itself, so nothing ever waits in a circle.
+            if state.busy or (referred_wait and state.type_url in REFERRING):
                 waits = self._has_news(state)
-                clusters_wait |= waits and state.type_url is TypeUrl.CLUSTER
-                others_wait |= waits
+                referred_wait |= waits and state.type_url in HOLD_REFERRING
+                anything_waits |= waits
             else:
                 yield from self._put(state)
             leaving |= bool(state.pending_removal)
-        if leaving and not others_wait:
+        if leaving and not anything_waits:
             yield from self._remove()
 
     def _has_news(self, state: SubscriptionState) -> bool:
@@ -201,7 +208,8 @@ class Session(ABC):
     def _note_removals(self, state: SubscriptionState) -> None:
         """Note what the client has in scope and the target has not; forget what came back."""
         for name in self._cache.change(state.sent, state.target).removed:
-            if state.covers(name):
+            # Endpoints are sent with their cluster, before the client subscribes to them.
+            if state.covers(name) or state.type_url is TypeUrl.ENDPOINT:
                 state.leave(name, self._form(state, name, state.sent))
         for name in [name for name in state.pending_removal if name in state.target]:
             del state.pending_removal[name]
@@ -295,9 +303,14 @@ class Session(ABC):
         if state.type_url is TypeUrl.SECRET and (own := self._own.get(name)) is not None:
             held = state.held.get(name)
             return held.good if held is not None and own.version in held.versions else own
-        return state.form(name, base.get(name))
+        # What is gone may be in use until its removal: who asks for it gets its last form.
+        kept = state.pending_removal.get(name) if state.pending_removal else None
+        return state.form(name, base.get(name, kept))
 
     def _is_plain(self, state: SubscriptionState) -> bool:
         """Whether this proxy's answer is the one that every proxy with the same question gets."""
         own = state.type_url is TypeUrl.SECRET and bool(self._own)
-        return not (state.held or state.suspended or own)
+        asks_for_gone = state.pending_removal and not state.must_answer.isdisjoint(
+            state.pending_removal
+        )
+        return not (state.held or state.suspended or own or asks_for_gone)

@@ -85,8 +85,6 @@ class SotwSession(Session):
 
     def _answer(self, state: SubscriptionState) -> tuple[Response, ...]:
         target = state.target
-        if state.type_url not in WHOLE:
-            state.pending_removal.clear()
         if not self._is_plain(state) or state.unanswered:
             found = self._responses(state, target)
         else:

@@ -2,6 +2,7 @@
 
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
+from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import Acked
 from controlplane.xds.events import DeltaRequest
 from controlplane.xds.events import Nonce
@@ -10,8 +11,10 @@ from controlplane.xds.events import Refused
 from controlplane.xds.events import Rejected
 from controlplane.xds.events import Send
 from controlplane.xds.events import SotwRequest
+from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot
+from controlplane.xds.sotw import SotwSession
 
 TYPES = {"CDS": "CLUSTER", "EDS": "ENDPOINT", "LDS": "LISTENER", "RDS": "ROUTE", "SDS": "SECRET"}
 
@@ -82,3 +85,39 @@ def _line(output: Output) -> str:
             return f"{short} {name}{version} rejected: {error}"
         case Refused(nonce=nonce, error=error):
             return f"{nonce} {short} refused: {error}"
+
+
+def fresh(snapshot: Snapshot) -> DeltaSession:
+    """A session of a client that has had the time to ask for everything."""
+    session = DeltaSession(ResponseCache(), snapshot)
+    session.arrived()
+    return session
+
+
+def synced(snapshot: Snapshot, **subscriptions: str) -> DeltaSession:
+    """A session whose client has everything it asked for, and acknowledged it."""
+    session = fresh(snapshot)
+    for short, names in subscriptions.items():
+        wildcard = "" if names == "*" else names
+        for line in said(session.receive(delta(short, wildcard))):
+            session.receive(delta(short, nonce=line.split()[0]))
+    assert session.settled
+    return session
+
+
+def fresh_sotw(snapshot: Snapshot) -> SotwSession:
+    """As ``fresh``, for the other variant."""
+    session = SotwSession(ResponseCache(), snapshot)
+    session.arrived()
+    return session
+
+
+def synced_sotw(snapshot: Snapshot, **subscriptions: str) -> SotwSession:
+    """As ``synced``, for the other variant."""
+    session = fresh_sotw(snapshot)
+    for short, names in subscriptions.items():
+        names = "" if names == "*" else names
+        for line in said(session.receive(sotw(short, names))):
+            session.receive(sotw(short, names, nonce=line.split()[0]))
+    assert session.settled
+    return session

@@ -2,32 +2,15 @@
 
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.snapshot import Snapshot
 from tests.support.conversations import delta
 from tests.support.conversations import form
+from tests.support.conversations import fresh
 from tests.support.conversations import said
+from tests.support.conversations import synced
 from tests.support.conversations import type_url
 from tests.support.conversations import world
 
 SHOP = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
-
-
-def fresh(snapshot: Snapshot) -> DeltaSession:
-    """A session of a client that has had the time to ask for everything."""
-    session = DeltaSession(ResponseCache(), snapshot)
-    session.arrived()
-    return session
-
-
-def synced(snapshot: Snapshot, **subscriptions: str) -> DeltaSession:
-    """A session whose client has everything it asked for, and acknowledged it."""
-    session = fresh(snapshot)
-    for short, names in subscriptions.items():
-        wildcard = "" if names == "*" else names
-        for line in said(session.receive(delta(short, wildcard))):
-            session.receive(delta(short, nonce=line.split()[0]))
-    assert session.settled
-    return session
 
 
 def test_a_request_without_names_asks_for_all_clusters_and_listeners() -> None:

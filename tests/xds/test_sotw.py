@@ -1,30 +1,12 @@
 """Conversations with a state-of-the-world session, without I/O."""
 
-from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.sotw import SotwSession
+from tests.support.conversations import fresh_sotw as fresh
 from tests.support.conversations import said
 from tests.support.conversations import sotw
+from tests.support.conversations import synced_sotw as synced
 from tests.support.conversations import world
 
 SHOP = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
-
-
-def fresh(snapshot: Snapshot) -> SotwSession:
-    session = SotwSession(ResponseCache(), snapshot)
-    session.arrived()
-    return session
-
-
-def synced(snapshot: Snapshot, **subscriptions: str) -> SotwSession:
-    """A session whose client has everything it asked for, and acknowledged it."""
-    session = fresh(snapshot)
-    for short, names in subscriptions.items():
-        names = "" if names == "*" else names
-        for line in said(session.receive(sotw(short, names))):
-            session.receive(sotw(short, names, nonce=line.split()[0]))
-    assert session.settled
-    return session
 
 
 def test_a_request_without_names_asks_for_all_clusters_and_listeners_only() -> None:
