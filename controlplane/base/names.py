@@ -5,7 +5,10 @@ another.
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Final
+from typing import Generic
 from typing import NewType
+
+from typing_extensions import TypeVar
 
 Namespace = NewType("Namespace", str)
 Host = NewType("Host", str)
@@ -17,8 +20,12 @@ CLUSTER_DOMAIN: Final = "cluster.local"
 ROOT_NAMESPACE: Final = Namespace("istio-system")  # MeshConfig.rootNamespace, default
 
 
+S_co = TypeVar("S_co", covariant=True, default=object)
+"""The struct that objects of a kind have for a spec; ``object`` where any kind may be meant."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
-class Kind:
+class Kind(Generic[S_co]):
     """A kind of object: API group (empty for core) and name. ``Gateway`` exists in two groups."""
 
     group: str
@@ -29,12 +36,12 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
+class ObjectKey(Generic[S_co]):
     """Identity of an object: kind, namespace, name. Cluster-wide kinds have the namespace
     ``""``.
     """
 
-    kind: Kind
+    kind: Kind[S_co]
     namespace: Namespace
     name: str
     _hash: int = field(init=False, repr=False, compare=False)

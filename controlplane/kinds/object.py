@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Generic
-from typing import TypeVar
 
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.kinds.spec import Spec
-
-S_co = TypeVar("S_co", bound=Spec, covariant=True)
+from controlplane.base.names import S_co
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +21,7 @@ class Object(Generic[S_co]):
     by name, then namespace. ``is_healthy`` is what its ``status`` says of that, if it does.
     """
 
-    key: ObjectKey
+    key: ObjectKey[S_co]
     spec: S_co
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -40,7 +37,7 @@ class Object(Generic[S_co]):
         return self.key.namespace
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> Kind[S_co]:
         return self.key.kind
 
     @property

@@ -15,20 +15,26 @@ from typing import Any
 from typing import Final
 from typing import Generic
 from typing import TypeVar
+from typing import overload
 
 from controlplane.base.names import Kind
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import Input
 from controlplane.kinds.object import Object
-from controlplane.kinds.spec import Spec
 
-S = TypeVar("S", bound=Spec)
+S = TypeVar("S")
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
+Entries = Iterable[tuple[K, V]]
 
 OBJECT: Final[Input[ObjectKey, "Object[Any] | None"]] = Input("object", None)
-"""The accepted form of an object, or ``None`` where there is none."""
+"""The accepted form of an object, or ``None`` where there is none; read it by ``object_of``."""
+
+
+def object_of(graph: Graph, key: ObjectKey[S]) -> Object[S] | None:
+    """The accepted object of ``key``, whose spec is of the struct of the key's kind."""
+    return OBJECT(graph, key)
 
 
 class Index(Generic[K, V]):
@@ -51,14 +57,22 @@ class Index(Generic[K, V]):
 _INDEXES: Final[dict[Kind, list[Index[Any, Any]]]] = {}
 
 
-def index(*kinds: Kind) -> Callable[[Callable[[Object[Any]], Iterable[tuple[K, V]]]], Index[K, V]]:
+@overload
+def index(kind: Kind[S], /) -> Callable[[Callable[[Object[S]], Entries[K, V]]], Index[K, V]]: ...
+
+
+@overload
+def index(*kinds: Kind) -> Callable[[Callable[[Object[Any]], Entries[K, V]]], Index[K, V]]: ...
+
+
+def index(*kinds: Kind) -> Callable[[Callable[[Object[Any]], Entries[K, V]]], Index[K, V]]:
     """Declare an index over objects of ``kinds``: a pure function from an object to (key, value)
     pairs.
 
     Values must be sortable among themselves; the usual value is the object's ``key``.
     """
 
-    def declare(entries: Callable[[Object[Any]], Iterable[tuple[K, V]]]) -> Index[K, V]:
+    def declare(entries: Callable[[Object[Any]], Entries[K, V]]) -> Index[K, V]:
         made = Index(entries.__name__, kinds, entries)
         for kind in kinds:
             _INDEXES.setdefault(kind, []).append(made)

@@ -6,10 +6,6 @@ from typing import Final
 from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
 
-SECRET: Final = Kind("", "Secret")
-CONFIG_MAP: Final = Kind("", "ConfigMap")
-NAMESPACE: Final = Kind("", "Namespace")
-
 
 class Secret(Spec, frozen=True):
     """``data`` is base64, ``string_data`` is text and wins; neither is ever printed."""
@@ -31,3 +27,8 @@ class ConfigMap(Spec, frozen=True):
 
 class NamespaceBody(Spec, frozen=True, forbid_unknown_fields=False):
     """Only labels and annotations of a Namespace bear on routing."""
+
+
+SECRET: Final[Kind[Secret]] = Kind("", "Secret")
+CONFIG_MAP: Final[Kind[ConfigMap]] = Kind("", "ConfigMap")
+NAMESPACE: Final[Kind[NamespaceBody]] = Kind("", "Namespace")

@@ -9,8 +9,6 @@ from typing import Final
 from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
 
-ENDPOINT_SLICE: Final = Kind("discovery.k8s.io", "EndpointSlice")
-ENDPOINTS: Final = Kind("", "Endpoints")
 SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
 
 
@@ -89,3 +87,7 @@ class EndpointSubset(Spec, frozen=True):
 
 class Endpoints(Spec, frozen=True):
     subsets: tuple[EndpointSubset, ...] = ()
+
+
+ENDPOINT_SLICE: Final[Kind[EndpointSlice]] = Kind("discovery.k8s.io", "EndpointSlice")
+ENDPOINTS: Final[Kind[Endpoints]] = Kind("", "Endpoints")

@@ -11,8 +11,6 @@ from msgspec import field
 from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
 
-POD: Final = Kind("", "Pod")
-
 
 class LenientSpec(Spec, frozen=True, forbid_unknown_fields=False):
     """A part of a large Kubernetes kind of which only some fields are read."""
@@ -56,3 +54,6 @@ class PodStatus(LenientSpec, frozen=True):
 class Pod(LenientSpec, frozen=True):
     spec: PodBody = PodBody()
     status: PodStatus = PodStatus()
+
+
+POD: Final[Kind[Pod]] = Kind("", "Pod")

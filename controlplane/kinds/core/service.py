@@ -12,8 +12,6 @@ from msgspec import field
 from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
 
-SERVICE: Final = Kind("", "Service")
-
 
 class ServicePort(Spec, frozen=True):
     name: str = ""
@@ -50,3 +48,6 @@ class Service(Spec, frozen=True):
     load_balancer_source_ranges: tuple[str, ...] = ()
     allocate_load_balancer_node_ports: bool | None = None
     health_check_node_port: int = 0
+
+
+SERVICE: Final[Kind[Service]] = Kind("", "Service")

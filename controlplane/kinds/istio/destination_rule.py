@@ -8,8 +8,6 @@ from controlplane.kinds.istio.selection import LabelSelector
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.spec import Spec
 
-DESTINATION_RULE: Final = Kind("networking.istio.io", "DestinationRule")
-
 
 class Subset(Spec, frozen=True):
     name: str = ""
@@ -23,3 +21,6 @@ class DestinationRule(Spec, frozen=True):
     subsets: tuple[Subset, ...] = ()
     export_to: tuple[str, ...] = ()
     workload_selector: LabelSelector | None = None
+
+
+DESTINATION_RULE: Final[Kind[DestinationRule]] = Kind("networking.istio.io", "DestinationRule")

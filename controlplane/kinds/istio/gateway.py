@@ -8,8 +8,6 @@ from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.spec import UInt32
 
-GATEWAY: Final = Kind("networking.istio.io", "Gateway")
-
 
 class ServerTlsMode(Enum):
     PASSTHROUGH = "PASSTHROUGH"
@@ -74,3 +72,6 @@ class Server(Spec, frozen=True):
 class Gateway(Spec, frozen=True):
     servers: tuple[Server, ...] = ()
     selector: Mapping[str, str] = {}
+
+
+GATEWAY: Final[Kind[Gateway]] = Kind("networking.istio.io", "Gateway")

@@ -9,8 +9,6 @@ from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.spec import UInt32
 
-SERVICE_ENTRY: Final = Kind("networking.istio.io", "ServiceEntry")
-
 
 class Location(Enum):
     MESH_EXTERNAL = "MESH_EXTERNAL"
@@ -43,3 +41,6 @@ class ServiceEntry(Spec, frozen=True):
     workload_selector: WorkloadSelector | None = None
     export_to: tuple[str, ...] = ()
     subject_alt_names: tuple[str, ...] = ()
+
+
+SERVICE_ENTRY: Final[Kind[ServiceEntry]] = Kind("networking.istio.io", "ServiceEntry")

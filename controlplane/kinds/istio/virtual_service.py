@@ -12,8 +12,6 @@ from controlplane.kinds.spec import Int32
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.spec import UInt32
 
-VIRTUAL_SERVICE: Final = Kind("networking.istio.io", "VirtualService")
-
 
 class Destination(Spec, frozen=True):
     host: str = ""
@@ -209,3 +207,6 @@ class VirtualService(Spec, frozen=True):
     tls: tuple[TlsRoute, ...] = ()
     tcp: tuple[TcpRoute, ...] = ()
     export_to: tuple[str, ...] = ()
+
+
+VIRTUAL_SERVICE: Final[Kind[VirtualService]] = Kind("networking.istio.io", "VirtualService")

@@ -7,8 +7,6 @@ from controlplane.base.names import Kind
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.spec import UInt32
 
-WORKLOAD_ENTRY: Final = Kind("networking.istio.io", "WorkloadEntry")
-
 
 class WorkloadEntry(Spec, frozen=True):
     """Also stands inline, as an endpoint of a ServiceEntry."""
@@ -20,3 +18,6 @@ class WorkloadEntry(Spec, frozen=True):
     locality: str = ""
     weight: UInt32 = 0
     service_account: str = ""
+
+
+WORKLOAD_ENTRY: Final[Kind[WorkloadEntry]] = Kind("networking.istio.io", "WorkloadEntry")

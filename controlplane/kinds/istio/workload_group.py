@@ -9,8 +9,6 @@ from controlplane.kinds.spec import Int32
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.spec import UInt32
 
-WORKLOAD_GROUP: Final = Kind("networking.istio.io", "WorkloadGroup")
-
 
 class ObjectMeta(Spec, frozen=True):
     labels: Mapping[str, str] = {}
@@ -60,3 +58,6 @@ class WorkloadGroup(Spec, frozen=True):
     metadata: ObjectMeta | None = None
     template: WorkloadEntry | None = None
     probe: ReadinessProbe | None = None
+
+
+WORKLOAD_GROUP: Final[Kind[WorkloadGroup]] = Kind("networking.istio.io", "WorkloadGroup")
