@@ -28,9 +28,6 @@ from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import labels_of
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.server import PassTls
-from controlplane.model.server import Server
-from controlplane.model.server import ServeStreams
 from controlplane.queries.connected import connected_gateways
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import reading
@@ -49,6 +46,9 @@ from controlplane.translate.istio.stream_routes import meets
 from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
 from controlplane.translate.kubernetes.secret import ReadKeyPair
+from controlplane.translate.server import Server
+from controlplane.translate.server import TcpServer
+from controlplane.translate.server import TlsPassthrough
 
 _CLOSED: Final = "this server closes every connection"
 _OTHER: Final = "this server shows its other certificate only"
@@ -99,12 +99,12 @@ def _homes(graph: Graph, own: Namespace, selector: Labels) -> Homes:
 
 def _check_routes(graph: Graph, report: Report, server: Server) -> None:
     """TCP and TLS servers without a route open no port (or take no SNI)."""
-    if not isinstance(server.service, ServeStreams | PassTls):
+    if not isinstance(server.protocol, TcpServer | TlsPassthrough):
         return
     rules = [rule for rule in _rules(graph, server) if not _report_unusable(report, rule)]
     if rules:
         return
-    sort = "tls" if isinstance(server.service, PassTls) else "tcp"
+    sort = "tls" if isinstance(server.protocol, TlsPassthrough) else "tcp"
     report.add(
         SERVER_WITHOUT_ROUTE,
         server.place,
@@ -119,7 +119,7 @@ def _rules(graph: Graph, server: Server) -> Iterator[StreamRule]:
         declared = OBJECT(graph, key)
         if declared is None or not meets(declared, server):
             continue
-        if isinstance(server.service, PassTls):
+        if isinstance(server.protocol, TlsPassthrough):
             yield from tls_rules(declared, server)
         elif (rule := tcp_rule(declared, server)) is not None:
             yield rule

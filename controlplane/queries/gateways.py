@@ -16,19 +16,19 @@ from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.object import Object
-from controlplane.model.gateway import RouteTableOutline
 from controlplane.model.listening import Address
+from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.server import Conflict
-from controlplane.model.server import Door
-from controlplane.model.server import Doors
-from controlplane.model.server import Server
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.translate.istio import gateway as translate
 from controlplane.translate.istio import gateway_merge
+from controlplane.translate.istio.gateway_merge import MergedGateways
+from controlplane.translate.istio.gateway_merge import MergedServers
+from controlplane.translate.istio.gateway_merge import ServerConflict
+from controlplane.translate.server import Server
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
 _NO_LABEL: Final = ("", "")
@@ -76,8 +76,8 @@ def gateway_servers(graph: Graph, key: ObjectKey) -> tuple[Server, ...]:
 
 
 @derived
-def doors(graph: Graph, instance: GatewayInstance) -> Doors:
-    """The doors of a gateway; runs again when the servers of a Gateway that it serves change."""
+def merged_gateways(graph: Graph, instance: GatewayInstance) -> MergedGateways:
+    """The Gateways of an instance, merged; runs again when the servers of one of them change."""
     servers = [server for key in instance.gateways for server in gateway_servers(graph, key)]
     ports = dict(instance.target_ports)
     return gateway_merge.merged(
@@ -89,18 +89,21 @@ def doors(graph: Graph, instance: GatewayInstance) -> Doors:
 
 @derived
 def tell_conflicts(graph: Graph, instance: GatewayInstance) -> None:
-    """Notes which servers lose to which. Apart from ``doors``, so that who reads it only to have it
-    noted runs no more often than this changes, which is never.
+    """Reports which servers lose to which. Separate from ``merged_gateways``, so that reading the
+    report never recomputes what reads it.
     """
     report = Report()
-    _tell(report, doors(graph, instance))
+    _tell(report, merged_gateways(graph, instance))
     graph.note(*report)
 
 
 @derived
-def door(graph: Graph, instance: GatewayInstance, address: Address) -> Door | None:
-    """One door: an edit of a Gateway that leaves it as it was stops here."""
-    return next((d for d in doors(graph, instance).doors if d.address == address), None)
+def merged_servers(
+    graph: Graph, instance: GatewayInstance, address: Address
+) -> MergedServers | None:
+    """The servers at one address: an edit of a Gateway that leaves them as they were stops here."""
+    listeners = merged_gateways(graph, instance).listeners
+    return next((listener for listener in listeners if listener.address == address), None)
 
 
 @derived
@@ -108,27 +111,27 @@ def addresses(graph: Graph, instance: GatewayInstance) -> tuple[Address, ...]:
     """Where a gateway listens."""
     tell_conflicts(graph, instance)
     return tuple(
-        d.address
-        for d in doors(graph, instance).doors
-        if instance.opens_low_ports or not 0 < d.address.port < _FIRST_UNPRIVILEGED_PORT
+        listener.address
+        for listener in merged_gateways(graph, instance).listeners
+        if instance.opens_low_ports or not 0 < listener.address.port < _FIRST_UNPRIVILEGED_PORT
     )
 
 
 @derived
-def outlines(graph: Graph, instance: GatewayInstance) -> tuple[RouteTableOutline, ...]:
+def gateway_tables(graph: Graph, instance: GatewayInstance) -> tuple[GatewayTable, ...]:
     """The route tables that a gateway's listeners name, with the servers whose requests each
     routes.
     """
-    return gateway_merge.outlines(doors(graph, instance).doors)
+    return gateway_merge.gateway_tables(merged_gateways(graph, instance).listeners)
 
 
-def _tell(report: Report, found: Doors) -> None:
+def _tell(report: Report, found: MergedGateways) -> None:
     for conflict in found.conflicts:
         report.add(
             SERVER_CONFLICT,
             conflict.loser.place,
-            f"{_spoken(conflict.loser)} is not served: {_spoken(conflict.winner)} comes first and "
-            f"has {conflict.claim}",
+            f"{conflict.loser.display_name} is not served: {conflict.winner.display_name} comes "
+            f"first and has {conflict.claim}",
             hint=conflict.hint,
             related=_winner(conflict),
         )
@@ -136,15 +139,11 @@ def _tell(report: Report, found: Doors) -> None:
         report.add(
             PLAINTEXT_BESIDE_TLS,
             beside.loser.place,
-            f"{beside.claim} answers plaintext too, beside TLS of {_spoken(beside.winner)}",
+            f"{beside.claim} answers plaintext too, beside TLS of {beside.winner.display_name}",
             hint="give the plaintext server another port",
             related=_winner(beside),
         )
 
 
-def _winner(conflict: Conflict) -> tuple[Related, ...]:
+def _winner(conflict: ServerConflict) -> tuple[Related, ...]:
     return (Related(place=conflict.winner.place, message="the server that comes first"),)
-
-
-def _spoken(server: Server) -> str:
-    return f'server "{server.port_name}" of Gateway {server.gateway}'

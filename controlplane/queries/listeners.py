@@ -1,4 +1,4 @@
-"""The listeners of a gateway: one for each door, encoded once for all proxies that share it.
+"""The listeners of a gateway: one for each address, encoded once for all proxies that share it.
 
 Source: istio ``pilot/pkg/networking/core/gateway.go``.
 """
@@ -37,23 +37,21 @@ from controlplane.model.listening import Share
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.server import Door
-from controlplane.model.server import PassMeshTls
-from controlplane.model.server import PassTls
-from controlplane.model.server import Server
-from controlplane.model.server import ServeRequests
-from controlplane.model.server import ServeStreams
 from controlplane.model.tls import SecretName
 from controlplane.queries.backends import mesh_tls_destinations
 from controlplane.queries.gateways import addresses
-from controlplane.queries.gateways import door
-from controlplane.queries.gateways import outlines as outlines
+from controlplane.queries.gateways import merged_servers
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.streams import NamedStream
 from controlplane.queries.streams import named_streams
 from controlplane.queries.streams import stream
 from controlplane.translate.istio.gateway_merge import route_table_name
 from controlplane.translate.istio.listener_settings import gateway_settings
+from controlplane.translate.server import AutoPassthrough
+from controlplane.translate.server import HttpServer
+from controlplane.translate.server import Server
+from controlplane.translate.server import TcpServer
+from controlplane.translate.server import TlsPassthrough
 
 MESH_PROTOCOLS: Final = (
     "istio",
@@ -108,16 +106,18 @@ def settings(graph: Graph, metadata: Labels) -> ListenerSettings:
 def opened_listener(
     graph: Graph, instance: GatewayInstance, view: OutboundView, address: Address
 ) -> Listener | None:
-    """The listener at one address; runs again when its door or a stream route of it changes."""
-    behind = door(graph, instance, address)
+    """The listener at one address; runs again when the servers there or a stream route of theirs
+    change.
+    """
+    behind = merged_servers(graph, instance, address)
     if behind is None:
         return None
     report = Report()
     plain = tuple(server for server in behind.servers if server.routes_plain_requests)
-    claims = [(plain[0], _plain_chain(behind, plain))] if plain else []
+    claims = [(plain[0], _plain_chain(address, plain))] if plain else []
     for server in behind.servers:
         if not server.routes_plain_requests:
-            claims.append((server, tuple(_chains(graph, view, behind, server))))
+            claims.append((server, tuple(_chains(graph, view, address, server))))
     chains = _Chains(address.port, _ended(claims))
     for server, claimed in claims:
         chains.enter(report, server, claimed)
@@ -137,8 +137,11 @@ def tell_streams(graph: Graph, instance: GatewayInstance, view: OutboundView) ->
     else, so that who reads it runs no more often.
     """
     for at in addresses(graph, instance):
-        opened = door(graph, instance, at)
-        if opened is not None and any(isinstance(s.service, PassTls) for s in opened.servers):
+        opened = merged_servers(graph, instance, at)
+        passing = opened is not None and any(
+            isinstance(s.protocol, TlsPassthrough) for s in opened.servers
+        )
+        if passing:
             opened_listener(graph, instance, view.for_clusters, at)
 
 
@@ -186,7 +189,7 @@ class _Chains:
             if named is not None:
                 self._tell(report, claim.place, named, self._named[named])
                 continue
-            if isinstance(server.service, PassTls):
+            if isinstance(server.protocol, TlsPassthrough):
                 chain = self._without_ended(report, claim)
                 if claim.chain.server_names and not chain.server_names:
                     continue
@@ -235,12 +238,12 @@ def _matches(chain: Chain) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _chains(graph: Graph, view: OutboundView, door: Door, server: Server) -> Iterator[_Claim]:
-    match server.service:
-        case ServeRequests():
-            prefix = server.title or f"outbound_{door.address};"
-            yield _request_claim(door, server, stat_prefix=prefix, speaks_grpc_web=False)
-        case ServeStreams(tls=tls):
+def _chains(graph: Graph, view: OutboundView, address: Address, server: Server) -> Iterator[_Claim]:
+    match server.protocol:
+        case HttpServer():
+            prefix = server.title or f"outbound_{address};"
+            yield _request_claim(address, server, stat_prefix=prefix, speaks_grpc_web=False)
+        case TcpServer(tls=tls):
             forwarded = stream(graph, view, server)
             if forwarded is not None:
                 names = server.server_names if tls is not None else ()
@@ -248,12 +251,12 @@ def _chains(graph: Graph, view: OutboundView, door: Door, server: Server) -> Ite
                     chain=Chain(handling=forwarded, server_names=names, tls=tls),
                     place=server.place,
                 )
-        case PassTls():
+        case TlsPassthrough():
             yield from map(_named_chain, named_streams(graph, view, server))
-        case PassMeshTls():
+        case AutoPassthrough():
             yield from _mesh_chains(graph, view, server)
         case _:
-            assert_never(server.service)
+            assert_never(server.protocol)
 
 
 def _mesh_chains(graph: Graph, view: OutboundView, server: Server) -> Iterator[_Claim]:
@@ -273,23 +276,23 @@ def _mesh_chains(graph: Graph, view: OutboundView, server: Server) -> Iterator[_
             )
 
 
-def _plain_chain(door: Door, servers: tuple[Server, ...]) -> tuple[_Claim, ...]:
-    """The one chain of all plain HTTP servers of a door; it speaks gRPC-Web if the first of them
+def _plain_chain(address: Address, servers: tuple[Server, ...]) -> tuple[_Claim, ...]:
+    """The one chain of all plain HTTP servers at an address; it accepts gRPC-Web if their first
     does, as in Istio.
     """
     claim = _request_claim(
-        door,
+        address,
         servers[0],
-        stat_prefix=f"outbound_{door.address};",
+        stat_prefix=f"outbound_{address};",
         speaks_grpc_web=_speaks_grpc_web(servers[0]),
     )
     return (claim,)
 
 
 def _request_claim(
-    door: Door, server: Server, *, stat_prefix: str, speaks_grpc_web: bool
+    address: Address, server: Server, *, stat_prefix: str, speaks_grpc_web: bool
 ) -> _Claim:
-    table = route_table_name(server, door.address)
+    table = route_table_name(server, address)
     assert table is not None, "a server that routes requests has a route table"
     return _Claim(
         chain=Chain(
@@ -304,7 +307,7 @@ def _request_claim(
 
 
 def _speaks_grpc_web(server: Server) -> bool:
-    return isinstance(server.service, ServeRequests) and server.service.speaks_grpc_web
+    return isinstance(server.protocol, HttpServer) and server.protocol.accepts_grpc_web
 
 
 def _named_chain(named: NamedStream) -> _Claim:

@@ -23,13 +23,10 @@ from controlplane.envoy.routes.table import route_table
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
-from controlplane.model.gateway import RouteTableOutline
 from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.reception import Admission
-from controlplane.model.reception import Reception
-from controlplane.model.reception import reception
-from controlplane.queries.gateways import outlines
+from controlplane.queries.gateways import gateway_tables
 from controlplane.queries.virtual_services import EncodedRoutes
 from controlplane.queries.virtual_services import Standing
 from controlplane.queries.virtual_services import bound_at
@@ -39,11 +36,14 @@ from controlplane.queries.virtual_services import hosts_of_virtual_service
 from controlplane.queries.virtual_services import odd_wildcards
 from controlplane.queries.virtual_services import route_defaults
 from controlplane.queries.virtual_services import standing
+from controlplane.translate.istio.server_hosts import HostBinding
+from controlplane.translate.istio.server_hosts import ServerHosts
+from controlplane.translate.istio.server_hosts import hosts_of_table
 
 GROUP: Final = 16  # shards that are joined before all are; the square root of their number
-Meeting = tuple[tuple[Host, Admission], ...]
+Meeting = tuple[tuple[Host, HostBinding], ...]
 """Whom one server admits to a host, for each way that it is spelled."""
-Comer = tuple[ObjectKey, Admission]
+Comer = tuple[ObjectKey, HostBinding]
 """A VirtualService, and the way by which it comes in."""
 CROWD: Final = 32  # VirtualServices at one host that are looked at together
 
@@ -55,17 +55,18 @@ def route_tables(
     """The route tables that a proxy's listeners name; runs again when one of them changes."""
     if instance is None:
         return shelf({})
-    tables = (table(graph, _reception(graph, o), view) for o in outlines(graph, instance))
+    plans = gateway_tables(graph, instance)
+    tables = (table(graph, _server_hosts(graph, plan), view) for plan in plans)
     return shelf({found.name: found for found in tables if found is not None})
 
 
 @derived
-def _reception(_: Graph, outline: RouteTableOutline) -> Reception:
-    return reception(outline)
+def _server_hosts(_: Graph, plan: GatewayTable) -> ServerHosts:
+    return hosts_of_table(plan)
 
 
 @guarded
-def table(graph: Graph, servers: Reception, view: OutboundView) -> Resource | None:
+def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | None:
     """One route table. One without any virtual host answers 404 to everything.
 
     Runs again when a virtual host in it comes, goes or changes.
@@ -73,24 +74,24 @@ def table(graph: Graph, servers: Reception, view: OutboundView) -> Resource | No
     firsts = sorted({shard // GROUP * GROUP for shard in servers.shards})
     groups = [virtual_host_group(graph, servers, view, first) for first in firsts]
     if not any(groups):
-        port = servers.outline.servers[0].port if servers.outline.servers else 0
+        port = servers.table.servers[0].port if servers.table.servers else 0
         groups = [
             framed_virtual_host(
                 f"blackhole:{port}", "*", (), demands_tls=False, tells_attempt=False
             )
         ]
-    return route_table(servers.outline.name, groups)
+    return route_table(servers.table.name, groups)
 
 
 @derived
-def virtual_host_group(graph: Graph, servers: Reception, view: OutboundView, first: int) -> bytes:
+def virtual_host_group(graph: Graph, servers: ServerHosts, view: OutboundView, first: int) -> bytes:
     """The virtual hosts in the shards from ``first``, joined: an edit reads one group, not all."""
     shards = (shard for shard in servers.shards if first <= shard < first + GROUP)
     return b"".join(virtual_hosts(graph, servers, view, shard) for shard in shards)
 
 
 @derived
-def virtual_hosts(graph: Graph, servers: Reception, view: OutboundView, shard: int) -> bytes:
+def virtual_hosts(graph: Graph, servers: ServerHosts, view: OutboundView, shard: int) -> bytes:
     """The virtual hosts in one shard of the hosts, joined, by domain.
 
     Runs again when a VirtualService is bound to a host of the shard or unbound from it, or when one
@@ -98,7 +99,7 @@ def virtual_hosts(graph: Graph, servers: Reception, view: OutboundView, shard: i
     """
     met: dict[str, dict[int, Meeting]] = {}
     for host in _candidates(graph, servers, shard):
-        for server, admission in servers.admissions(host).items():
+        for server, admission in servers.bindings(host).items():
             here = met.setdefault(host.lower(), {})
             here[server] = (*here.get(server, ()), (host, admission))
     found = (
@@ -108,7 +109,7 @@ def virtual_hosts(graph: Graph, servers: Reception, view: OutboundView, shard: i
     return b"".join(part for part in found if part is not None)
 
 
-def _candidates(graph: Graph, servers: Reception, shard: int) -> list[Host]:
+def _candidates(graph: Graph, servers: ServerHosts, shard: int) -> list[Host]:
     """Every host that may be one at which a server and a VirtualService meet."""
     bound = (host for gateway in servers.gateways for host in bound_hosts(graph, (gateway, shard)))
     listed = servers.hosts_by_shard.get(shard, ())
@@ -160,13 +161,13 @@ def _sources(graph: Graph, meeting: Meeting, view: OutboundView) -> Iterator[_So
             yield from sources_group(graph, meeting, first, view)
     for _, admission in meeting:
         if admission.redirects_everybody:
-            at = admission.entrance
+            at = admission.server_port
             yield _Source((at.gateway, None), at.port, True, EncodedRoutes(b"", b""))
 
 
 def _crowd(graph: Graph, meeting: Meeting) -> int:
     """About how many VirtualServices come in."""
-    return sum(len(bound_at(graph, (at.entrance.gateway, host))) for host, at in meeting)
+    return sum(len(bound_at(graph, (at.server_port.gateway, host))) for host, at in meeting)
 
 
 @derived
@@ -201,15 +202,15 @@ def _met(graph: Graph, group: tuple[Comer, ...], view: OutboundView) -> Iterator
     for key, admission in group:
         routes = _routes_at(graph, key, admission, view)
         if routes is not None:
-            at = admission.entrance
+            at = admission.server_port
             yield _Source((at.gateway, key), at.port, admission.redirects, routes)
 
 
 def _routes_at(
-    graph: Graph, key: ObjectKey, admission: Admission, view: OutboundView
+    graph: Graph, key: ObjectKey, admission: HostBinding, view: OutboundView
 ) -> EncodedRoutes | None:
     hosts = hosts_of_virtual_service(graph, key) if admission.earlier else ()
-    for entrance in admission.entrances(key.namespace, hosts):
+    for entrance in admission.server_ports(key.namespace, hosts):
         routes = encoded_routes(graph, key, entrance, view)
         if routes is not None:
             return routes
@@ -217,10 +218,10 @@ def _routes_at(
 
 
 def _admitted(
-    graph: Graph, host: Host, admission: Admission, client: Namespace
+    graph: Graph, host: Host, admission: HostBinding, client: Namespace
 ) -> list[tuple[Standing, ObjectKey]]:
     """The VirtualServices that come in at a host, with their places among others."""
-    gateway = admission.entrance.gateway
+    gateway = admission.server_port.gateway
     keys = {key for key in bound_at(graph, (gateway, host)) if admission.admits_same(key.namespace)}
     if admission.listed:
         keys.update(

@@ -20,7 +20,6 @@ from controlplane.kinds.object import Object
 from controlplane.model.listening import ForwardStream
 from controlplane.model.listening import Share
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.server import Server
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -34,6 +33,7 @@ from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import meets
 from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
+from controlplane.translate.server import Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

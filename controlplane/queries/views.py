@@ -22,13 +22,13 @@ from controlplane.model.proxy import Role
 from controlplane.model.proxy import Target
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.proxy_view import ProxyView
-from controlplane.model.server import PassMeshTls
 from controlplane.queries.gateways import gateway_servers
 from controlplane.queries.gateways import selected_gateways
 from controlplane.queries.objects import index
 from controlplane.queries.proxies import resolved
 from controlplane.queries.rules import ranking_label_names
 from controlplane.queries.rules import selected_rules
+from controlplane.translate.server import AutoPassthrough
 
 _LISTENER_SETTINGS: Final = frozenset({"HTTP10", "IDLE_TIMEOUT"})
 _UNPRIVILEGED: Final = ("UNPRIVILEGED_POD", "true")
@@ -99,7 +99,7 @@ def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
 def _has_sni_dnat(graph: Graph, labels: Labels) -> bool:
     """Whether a Gateway for proxies with ``labels`` has an AUTO_PASSTHROUGH server."""
     return any(
-        isinstance(server.service, PassMeshTls)
+        isinstance(server.protocol, AutoPassthrough)
         for key in selected_gateways(graph, labels)
         for server in gateway_servers(graph, key)
     )

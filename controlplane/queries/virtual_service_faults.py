@@ -24,8 +24,7 @@ from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.gateway import ServerHost
-from controlplane.model.reception import meets
+from controlplane.model.plan.route_table import ServerHost
 from controlplane.model.visibility import visibility
 from controlplane.queries.destination_faults import Asker
 from controlplane.queries.destination_faults import check_destination
@@ -37,6 +36,7 @@ from controlplane.queries.virtual_services import delegate_key
 from controlplane.translate.istio.delegate import contradict
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
+from controlplane.translate.istio.server_hosts import meets
 from controlplane.translate.istio.virtual_service import complete_rules
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
 from controlplane.translate.istio.virtual_service import virtual_service_hosts

@@ -25,8 +25,6 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.reception import Entrance
-from controlplane.model.reception import is_odd
 from controlplane.model.routing import Routed
 from controlplane.model.visibility import visibility
 from controlplane.queries.destinations import destination_cluster
@@ -40,6 +38,8 @@ from controlplane.translate.istio.http_action import Defaults
 from controlplane.translate.istio.http_action import RouteTarget
 from controlplane.translate.istio.located_rules import LocatedRule
 from controlplane.translate.istio.located_rules import located_rules
+from controlplane.translate.istio.server_hosts import ServerPort
+from controlplane.translate.istio.server_hosts import is_odd
 from controlplane.translate.istio.virtual_service import complete_rules
 from controlplane.translate.istio.virtual_service import http_routes
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
@@ -146,7 +146,7 @@ class EncodedRoutes:
 
 @guarded
 def encoded_routes(
-    graph: Graph, key: ObjectKey, entrance: Entrance, view: OutboundView
+    graph: Graph, key: ObjectKey, entrance: ServerPort, view: OutboundView
 ) -> EncodedRoutes | None:
     """The routes that a VirtualService gives at an entrance; ``None`` where it gives none.
 

@@ -5,7 +5,7 @@ from datetime import UTC
 from datetime import datetime
 
 from controlplane.model.proxy import Locality
-from controlplane.queries.gateways import outlines
+from controlplane.queries.gateways import gateway_tables
 from controlplane.queries.listeners import listeners
 from controlplane.queries.secrets import secrets
 from tests.support.declared import INGRESS
@@ -53,7 +53,7 @@ def read(declared: Declared) -> list[str]:
     view = declared.view()
     listeners(declared.graph, view.gateway, view.outbound)
     secrets(declared.graph, view.gateway, view.outbound)
-    outlines(declared.graph, declared.instance())
+    gateway_tables(declared.graph, declared.instance())
     declared.graph.trace = None
     return [name for name in ran if name.startswith(ENCODING)]
 

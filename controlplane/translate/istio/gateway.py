@@ -18,14 +18,14 @@ from controlplane.kinds.istio.gateway import Server as ServerSpec
 from controlplane.kinds.istio.gateway import ServerTlsMode
 from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.kinds.object import Object
-from controlplane.model.gateway import ServerHost
-from controlplane.model.server import PassMeshTls
-from controlplane.model.server import PassTls
-from controlplane.model.server import Server
-from controlplane.model.server import ServeRequests
-from controlplane.model.server import ServeStreams
-from controlplane.model.server import Service
+from controlplane.model.plan.route_table import ServerHost
 from controlplane.translate.istio.gateway_tls import server_tls
+from controlplane.translate.server import AutoPassthrough
+from controlplane.translate.server import HttpServer
+from controlplane.translate.server import Server
+from controlplane.translate.server import ServerProtocol
+from controlplane.translate.server import TcpServer
+from controlplane.translate.server import TlsPassthrough
 
 HTTP_FAMILY: Final = frozenset({"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"})
 
@@ -64,9 +64,8 @@ def _server(
         gateway=f"{gateway.namespace}/{gateway.name}",
         port=PortNumber(port.number),
         port_name=port.name,
-        protocol=port.protocol.upper(),
         hosts=server_hosts(spec, gateway.namespace),
-        service=_service(report, at, spec, port, tls_defaults=tls_defaults),
+        protocol=_protocol(report, at, spec, port, tls_defaults=tls_defaults),
         bind=spec.bind,
         title=spec.name,
         redirects_to_https=spec.tls is not None and spec.tls.https_redirect,
@@ -74,9 +73,9 @@ def _server(
     )
 
 
-def _service(
+def _protocol(
     report: Report, at: FieldRef, spec: ServerSpec, port: Port, *, tls_defaults: MeshTls | None
-) -> Service:
+) -> ServerProtocol:
     protocol = port.protocol.upper()
     if port.protocol != protocol:
         report.add(
@@ -86,9 +85,9 @@ def _service(
             hint=f"write {protocol}",
         )
     if protocol in HTTP_FAMILY:
-        return ServeRequests(speaks_grpc_web=protocol == "GRPC-WEB")
+        return HttpServer(accepts_grpc_web=protocol == "GRPC-WEB")
     if spec.tls is None:
-        return ServeStreams()
+        return TcpServer()
     if spec.tls.https_redirect:
         report.add(
             NO_EFFECT,
@@ -98,14 +97,14 @@ def _service(
         )
     match spec.tls.mode:
         case ServerTlsMode.PASSTHROUGH:
-            return PassTls()
+            return TlsPassthrough()
         case ServerTlsMode.AUTO_PASSTHROUGH:
-            return PassMeshTls()
+            return AutoPassthrough()
         case _:
             tls = server_tls(
                 report, at / "tls", spec.tls, routes=protocol == "HTTPS", defaults=tls_defaults
             )
-            return ServeRequests(tls=tls) if protocol == "HTTPS" else ServeStreams(tls=tls)
+            return HttpServer(tls=tls) if protocol == "HTTPS" else TcpServer(tls=tls)
 
 
 def _server_host(text: str, namespace: Namespace) -> ServerHost:

@@ -1,5 +1,4 @@
-"""The servers of all Gateways that select a proxy become its doors: who shares a port and who
-loses it.
+"""The servers of all Gateways that select a proxy are merged: who shares a port and who loses it.
 
 First come, first served, in the order of Gateways (by age, then name, then namespace) and of their
 servers: TLS servers share a port while their hosts differ, plain HTTP servers share one route
@@ -15,30 +14,56 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
-from typing import Final
 
 from controlplane.base.names import PortNumber
-from controlplane.model.gateway import HttpServer
-from controlplane.model.gateway import RouteTableOutline
-from controlplane.model.gateway import ServerHost
 from controlplane.model.listening import Address
-from controlplane.model.server import Conflict
-from controlplane.model.server import Door
-from controlplane.model.server import Doors
-from controlplane.model.server import PassMeshTls
-from controlplane.model.server import PassTls
-from controlplane.model.server import Server
-from controlplane.model.server import ServeRequests
-
-_LEAVE_HOST: Final = "take the host from one of the two"
+from controlplane.model.plan.route_table import GatewayTable
+from controlplane.model.plan.route_table import RoutedServer
+from controlplane.model.plan.route_table import ServerHost
+from controlplane.translate.server import AutoPassthrough
+from controlplane.translate.server import HttpServer
+from controlplane.translate.server import Server
+from controlplane.translate.server import TlsPassthrough
 
 ResolvePort = Callable[[PortNumber], PortNumber]
 """From the port a Gateway declares to the one the proxy opens."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedServers:
+    """The servers that share an address of a proxy, in the order in which they were merged."""
+
+    address: Address
+    servers: tuple[Server, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConflict:
+    """A server that is left out on a proxy because an earlier one holds what it claims.
+
+    ``claim`` says what: ``host "shop.example.com" on port 8443``; ``hint`` is the way out of it.
+    """
+
+    loser: Server
+    winner: Server
+    claim: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedGateways:
+    """What all servers come to on one sort of proxy; ``shared`` are plaintext servers beside TLS
+    ones.
+    """
+
+    listeners: tuple[MergedServers, ...] = ()
+    conflicts: tuple[ServerConflict, ...] = ()
+    shared: tuple[ServerConflict, ...] = ()
+
+
 @dataclass(slots=True)
-class _OpenDoor:
-    """A door while servers are still coming in."""
+class _OpenListener:
+    """A listener while servers are still being merged into it."""
 
     address: Address
     servers: list[Server] = field(default_factory=list)
@@ -65,38 +90,45 @@ class _OpenPort:
     """The ``bind`` of all that came to it."""
 
 
-def merged(servers: Iterable[Server], *, resolve: ResolvePort, every_address: str) -> Doors:
-    """Doors in the order they were opened. ``every_address`` is what an empty ``bind`` means."""
-    open_doors: dict[Address, _OpenDoor] = {}
+def merged(
+    servers: Iterable[Server], *, resolve: ResolvePort, every_address: str
+) -> MergedGateways:
+    """Listeners in the order of their first servers. ``every_address`` is what an empty ``bind``
+    means.
+    """
+    open_listeners: dict[Address, _OpenListener] = {}
     open_ports: dict[PortNumber, _OpenPort] = {}
     tables: dict[str, Server] = {}
-    conflicts: list[Conflict] = []
-    shared: list[Conflict] = []
+    conflicts: list[ServerConflict] = []
+    shared: list[ServerConflict] = []
     for server in servers:
-        address = door_address(server, resolve, every_address)
-        door = open_doors.get(address) or _OpenDoor(address)
+        address = listener_address(server, resolve, every_address)
+        listener = open_listeners.get(address) or _OpenListener(address)
         port = open_ports.get(address.port) or _OpenPort(server)
         conflict = (
-            _settled_host(door, server)
-            or _conflict(port, door, server)
-            or _table_conflict(tables, door, server)
-            or _refused_by_envoy(door, server)
+            _settled_host(listener, server)
+            or _conflict(port, listener, server)
+            or _table_conflict(tables, listener, server)
+            or _refused_by_envoy(listener, server)
         )
         if conflict is not None:
             conflicts.append(conflict)
             continue
         open_ports[address.port] = port
-        _enter(door, server)
-        shared.extend(_beside(door, server))
-        open_doors[address] = door
-    return Doors(
-        doors=tuple(Door(address=d.address, servers=tuple(d.servers)) for d in open_doors.values()),
+        _add(listener, server)
+        shared.extend(_beside(listener, server))
+        open_listeners[address] = listener
+    return MergedGateways(
+        listeners=tuple(
+            MergedServers(address=listener.address, servers=tuple(listener.servers))
+            for listener in open_listeners.values()
+        ),
         conflicts=tuple(conflicts),
         shared=tuple(shared),
     )
 
 
-def door_address(server: Server, resolve: ResolvePort, every_address: str) -> Address:
+def listener_address(server: Server, resolve: ResolvePort, every_address: str) -> Address:
     if server.bind.startswith("unix://"):
         return Address(server.bind, PortNumber(0))
     bind = str(ipaddress.ip_address(server.bind)) if server.bind else every_address
@@ -106,38 +138,38 @@ def door_address(server: Server, resolve: ResolvePort, every_address: str) -> Ad
 def route_table_name(server: Server, address: Address) -> str | None:
     """Istio's name of the route table of a server; ``None`` where no requests are read."""
     suffix = f".{server.bind}" if server.bind else ""
-    match server.service:
-        case ServeRequests(tls=None):
+    match server.protocol:
+        case HttpServer(tls=None):
             return f"http.{address.port}{suffix}"
-        case ServeRequests():
+        case HttpServer():
             namespace, _, name = server.gateway.partition("/")
             return f"https.{server.port}.{server.port_name}.{name}.{namespace}{suffix}"
         case _:
             return None
 
 
-def outlines(doors: Iterable[Door]) -> tuple[RouteTableOutline, ...]:
-    """The route tables of doors: one for all plain HTTP servers of a door, one for each HTTPS
-    server.
+def gateway_tables(listeners: Iterable[MergedServers]) -> tuple[GatewayTable, ...]:
+    """The route tables of listeners: one for all plain HTTP servers of a listener, one for each
+    HTTPS server.
     """
     tables: dict[str, tuple[Address, list[Server]]] = {}
-    for door in doors:
-        plain = [server for server in door.servers if server.routes_plain_requests]
-        for server in door.servers:
+    for listener in listeners:
+        plain = [server for server in listener.servers if server.routes_plain_requests]
+        for server in listener.servers:
             first = plain[0] if server.routes_plain_requests else server
-            name = route_table_name(first, door.address)
+            name = route_table_name(first, listener.address)
             if name is not None:
-                tables.setdefault(name, (door.address, []))[1].append(server)
+                tables.setdefault(name, (listener.address, []))[1].append(server)
     return tuple(
-        RouteTableOutline(
-            name=name, port=address.port, servers=tuple(_http_server(s) for s in servers)
+        GatewayTable(
+            name=name, port=address.port, servers=tuple(_routed_server(s) for s in servers)
         )
         for name, (address, servers) in tables.items()
     )
 
 
-def _http_server(server: Server) -> HttpServer:
-    return HttpServer(
+def _routed_server(server: Server) -> RoutedServer:
+    return RoutedServer(
         gateway=server.gateway,
         hosts=server.hosts,
         port=server.port,
@@ -146,7 +178,7 @@ def _http_server(server: Server) -> HttpServer:
     )
 
 
-def _conflict(port: _OpenPort, door: _OpenDoor, server: Server) -> Conflict | None:
+def _conflict(port: _OpenPort, listener: _OpenListener, server: Server) -> ServerConflict | None:
     """Whom Istio leaves out: what comes to plaintext at its own address, unless both are HTTP; what
     comes to TLS in plaintext after another.
     """
@@ -154,88 +186,100 @@ def _conflict(port: _OpenPort, door: _OpenDoor, server: Server) -> Conflict | No
         return None
     if not port.first.sees_tls:
         both_http = port.first.routes_plain_requests and server.routes_plain_requests
-        return (
-            None if both_http or server.bind != port.first.bind else _lost(door, server, port.first)
-        )
+        if both_http or server.bind != port.first.bind:
+            return None
+        return _lost(listener, server, port.first)
     if server.routes_plain_requests:
         if server.bind in port.routed:
-            return _lost(door, server, _latest(door, port))
+            return _lost(listener, server, _latest(listener, port))
         port.routed.add(server.bind)
     if not server.has_tls_settings and server.bind in port.joined:
-        return _lost(door, server, _latest(door, port))
+        return _lost(listener, server, _latest(listener, port))
     port.joined.add(server.bind)
     return None
 
 
-def _latest(door: _OpenDoor, port: _OpenPort) -> Server:
-    return door.servers[-1] if door.servers else port.first
+def _latest(listener: _OpenListener, port: _OpenPort) -> Server:
+    return listener.servers[-1] if listener.servers else port.first
 
 
-def _refused_by_envoy(door: _OpenDoor, server: Server) -> Conflict | None:
+def _refused_by_envoy(listener: _OpenListener, server: Server) -> ServerConflict | None:
     """Whom Istio would send and Envoy would refuse, with all servers of the port: two chains for
     the same connections.
     """
-    taken = [h for h in _bare_hosts(server) if h in door.ended] if server.tls is not None else []
-    if taken:
-        claim = f'host "{taken[0]}" on port {door.address.port}'
-        return Conflict(loser=server, winner=door.ended[taken[0]], claim=claim, hint=_LEAVE_HOST)
-    if door.takes_any_name is None or not _takes_any_name(server):
+    ended = _bare_hosts(server) if server.tls is not None else ()
+    taken = next((host for host in ended if host in listener.ended), None)
+    if taken is not None:
+        return _lost_host(listener, server, taken, winner=listener.ended[taken])
+    if listener.takes_any_name is None or not _takes_any_name(server):
         return None
-    if door.takes_any_name.routes_plain_requests and server.routes_plain_requests:
+    if listener.takes_any_name.routes_plain_requests and server.routes_plain_requests:
         return None
-    return _lost(door, server, door.takes_any_name)
+    return _lost(listener, server, listener.takes_any_name)
 
 
-def _settled_host(door: _OpenDoor, server: Server) -> Conflict | None:
+def _settled_host(listener: _OpenListener, server: Server) -> ServerConflict | None:
     """A host for which two servers have TLS settings; two that redirect it are two of these."""
-    taken = [h for h in server.hosts if h in door.settled] if server.has_tls_settings else []
-    if not taken:
+    settled = server.hosts if server.has_tls_settings else ()
+    taken = next((host for host in settled if host in listener.settled), None)
+    if taken is None:
         return None
-    claim = f'host "{taken[0].host}" on port {door.address.port}'
-    return Conflict(loser=server, winner=door.settled[taken[0]], claim=claim, hint=_LEAVE_HOST)
+    return _lost_host(listener, server, taken.host, winner=listener.settled[taken])
 
 
-def _lost(door: _OpenDoor, server: Server, winner: Server) -> Conflict:
-    claim = f"port {door.address.port}"
-    return Conflict(loser=server, winner=winner, claim=claim, hint="give it another port")
+def _lost_host(
+    listener: _OpenListener, server: Server, host: str, *, winner: Server
+) -> ServerConflict:
+    claim = f'host "{host}" on port {listener.address.port}'
+    hint = "take the host from one of the two"
+    return ServerConflict(loser=server, winner=winner, claim=claim, hint=hint)
 
 
-def _table_conflict(tables: dict[str, Server], door: _OpenDoor, server: Server) -> Conflict | None:
+def _lost(listener: _OpenListener, server: Server, winner: Server) -> ServerConflict:
+    claim = f"port {listener.address.port}"
+    return ServerConflict(loser=server, winner=winner, claim=claim, hint="give it another port")
+
+
+def _table_conflict(
+    tables: dict[str, Server], listener: _OpenListener, server: Server
+) -> ServerConflict | None:
     """HTTPS servers need route tables of different names; a port name used twice gives one."""
-    name = route_table_name(server, door.address)
+    name = route_table_name(server, listener.address)
     if name is None or server.tls is None:
         return None
     holder = tables.setdefault(name, server)
     if holder is server:
         return None
     claim = f'port name "{server.port_name}"'
-    return Conflict(loser=server, winner=holder, claim=claim, hint="give its port another name")
+    return ServerConflict(
+        loser=server, winner=holder, claim=claim, hint="give its port another name"
+    )
 
 
-def _enter(door: _OpenDoor, server: Server) -> None:
-    door.servers.append(server)
+def _add(listener: _OpenListener, server: Server) -> None:
+    listener.servers.append(server)
     if server.has_tls_settings:
-        door.settled.update(dict.fromkeys(server.hosts, server))
+        listener.settled.update(dict.fromkeys(server.hosts, server))
     if server.tls is not None:
-        door.ended.update(dict.fromkeys(_bare_hosts(server), server))
+        listener.ended.update(dict.fromkeys(_bare_hosts(server), server))
     if _takes_any_name(server):
-        door.takes_any_name = door.takes_any_name or server
+        listener.takes_any_name = listener.takes_any_name or server
     if server.sees_tls:
-        door.first_tls = door.first_tls or server
+        listener.first_tls = listener.first_tls or server
     else:
-        door.first_plain = door.first_plain or server
+        listener.first_plain = listener.first_plain or server
 
 
-def _beside(door: _OpenDoor, server: Server) -> Iterator[Conflict]:
-    """The plaintext server that ``server`` is, or came to, where the door has TLS too."""
-    plain = door.first_plain if server.sees_tls else server
-    if plain is not None and door.first_tls is not None:
-        yield _lost(door, plain, server if server.sees_tls else door.first_tls)
+def _beside(listener: _OpenListener, server: Server) -> Iterator[ServerConflict]:
+    """The plaintext server that ``server`` is, or came to, where the listener has TLS too."""
+    plain = listener.first_plain if server.sees_tls else server
+    if plain is not None and listener.first_tls is not None:
+        yield _lost(listener, plain, server if server.sees_tls else listener.first_tls)
 
 
 def _takes_any_name(server: Server) -> bool:
     """Whether the server's chain has no SNI; where TLS passes through, routes say."""
-    if isinstance(server.service, PassTls | PassMeshTls):
+    if isinstance(server.protocol, TlsPassthrough | AutoPassthrough):
         return False
     return not server.sees_tls or not server.server_names
 

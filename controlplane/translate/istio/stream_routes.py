@@ -16,8 +16,8 @@ from controlplane.kinds.istio.virtual_service import TcpMatch
 from controlplane.kinds.istio.virtual_service import TlsMatch
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.server import Server
 from controlplane.translate.istio.gateway_reference import gateway_reference
+from controlplane.translate.server import Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,6 @@ from controlplane.model.http_match import Prefix
 from controlplane.model.http_match import Regex
 from controlplane.model.http_match import Segments
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.reception import Entrance
 from controlplane.model.routing import Route
 from controlplane.model.routing import Routed
 from controlplane.translate.istio.gateway_reference import MESH
@@ -47,6 +46,7 @@ from controlplane.translate.istio.http_policy import cors
 from controlplane.translate.istio.http_policy import http_fault
 from controlplane.translate.istio.located_rules import LocatedRule
 from controlplane.translate.istio.located_rules import Origins
+from controlplane.translate.istio.server_hosts import ServerPort
 
 
 def virtual_service_hosts(virtual_service: Object[VirtualService]) -> tuple[Host, ...]:
@@ -92,7 +92,7 @@ def http_routes(
     key: ObjectKey,
     rules: Iterable[LocatedRule],
     *,
-    entrance: Entrance,
+    entrance: ServerPort,
     client: OutboundView,
     targets: Targets,
     defaults: Defaults,
@@ -116,7 +116,7 @@ def http_routes(
     return tuple(routes)
 
 
-def applies(block: HttpMatch, entrance: Entrance, client: OutboundView) -> bool:
+def applies(block: HttpMatch, entrance: ServerPort, client: OutboundView) -> bool:
     """Whether a block is for this entrance at all. One that names gateways heeds no source."""
     if block.port and block.port != entrance.port:
         return False
@@ -128,7 +128,7 @@ def applies(block: HttpMatch, entrance: Entrance, client: OutboundView) -> bool:
 
 
 def _route_of(
-    key: ObjectKey, rule: HttpRoute, entrance: Entrance, targets: Targets, defaults: Defaults
+    key: ObjectKey, rule: HttpRoute, entrance: ServerPort, targets: Targets, defaults: Defaults
 ) -> Callable[[HttpMatch | None, Origins], Routed]:
     """A function from a match block and what made it to its route: all else of the rule is worked
     out once.
@@ -159,7 +159,7 @@ def _route_of(
     return route
 
 
-def _done(rule: HttpRoute, entrance: Entrance, targets: Targets, defaults: Defaults) -> Done:
+def _done(rule: HttpRoute, entrance: ServerPort, targets: Targets, defaults: Defaults) -> Done:
     """What the rule does; a redirect goes before an answer, an answer before destinations."""
     if rule.redirect is not None:
         return Done(action=redirect(rule.redirect, port=entrance.port, https=entrance.https))

@@ -6,8 +6,8 @@ import pytest
 
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Target
-from controlplane.queries.gateways import doors
-from controlplane.queries.gateways import outlines
+from controlplane.queries.gateways import gateway_tables
+from controlplane.queries.gateways import merged_gateways
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 
@@ -105,13 +105,13 @@ def server(protocol: str, host: str = "a.com", *, port: int = 80, bind: str = ""
             server("HTTPS"), server("REDIRECT", "b.com"), None, id="a redirect joins HTTPS"
         ),
         pytest.param(
-            server("HTTPS"), server("HTTPS", port=81), None, id="another port is another door"
+            server("HTTPS"), server("HTTPS", port=81), None, id="another port is another listener"
         ),
         pytest.param(
             server("HTTP", bind="127.0.0.8"),
             server("TCP", bind="127.0.0.9"),
             None,
-            id="another address is another door",
+            id="another address is another listener",
         ),
         pytest.param(
             server("HTTP"),
@@ -126,7 +126,7 @@ def test_the_second_server_shares_the_port_or_loses_it(
 ) -> None:
     declared = Declared(gateway("gw", first, second))
 
-    found = doors(declared.graph, declared.instance())
+    found = merged_gateways(declared.graph, declared.instance())
 
     assert [c.claim for c in found.conflicts] == ([claim] if claim else [])
     assert [c.loser.port_name for c in found.conflicts] == (["s1"] if claim else [])
@@ -135,7 +135,7 @@ def test_the_second_server_shares_the_port_or_loses_it(
 def test_plaintext_joins_one_tls_server_and_not_two() -> None:
     declared = Declared(gateway("gw", server("HTTPS"), server("HTTPS", "b.com"), server("HTTP")))
 
-    found = doors(declared.graph, declared.instance())
+    found = merged_gateways(declared.graph, declared.instance())
 
     assert [(c.loser.port_name, c.claim) for c in found.conflicts] == [("s2", "port 80")]
 
@@ -183,7 +183,7 @@ def test_who_opens_a_port_decides_how_others_join(
 ) -> None:
     declared = Declared(gateway("gw", *servers))
 
-    found = doors(declared.graph, declared.instance())
+    found = merged_gateways(declared.graph, declared.instance())
 
     assert [c.loser.port_name for c in found.conflicts] == losers
 
@@ -205,7 +205,7 @@ def test_the_first_http_server_of_a_port_says_whether_it_speaks_grpc_web(
 def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written() -> None:
     declared = Declared(gateway("b", server("HTTP")) + gateway("a", server("TCP")))
 
-    found = doors(declared.graph, declared.instance())
+    found = merged_gateways(declared.graph, declared.instance())
 
     assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/b", "apps/a")]
     assert [c.hint for c in found.conflicts] == ["give it another port"]
@@ -230,7 +230,7 @@ def test_http_servers_of_a_port_share_a_route_table_and_https_servers_have_their
         + gateway("b", server("HTTP", "b.com"), server("HTTPS", "b.com", port=443))
     )
 
-    found = outlines(declared.graph, declared.instance())
+    found = gateway_tables(declared.graph, declared.instance())
     tables = {o.name: [s.gateway for s in o.servers] for o in found}
 
     assert tables == {
@@ -256,9 +256,9 @@ def test_a_host_says_which_namespaces_may_route_it(
 ) -> None:
     declared = Declared(gateway("gw", server("HTTP", host)))
 
-    (outline,) = outlines(declared.graph, declared.instance())
+    (table,) = gateway_tables(declared.graph, declared.instance())
 
-    assert [(h.host, h.namespace) for h in outline.servers[0].hosts] == expected
+    assert [(h.host, h.namespace) for h in table.servers[0].hosts] == expected
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_server_listens_where_it_says(bind: str, port: int, name: str, table: 
     address = found[name]["address"]
     spoken = address.get("socket_address", {}).get("address") or address["pipe"]["path"]
     assert spoken == bind.strip('"').removeprefix("unix://")
-    assert [o.name for o in outlines(declared.graph, declared.instance())] == [table]
+    assert [o.name for o in gateway_tables(declared.graph, declared.instance())] == [table]
 
 
 def test_a_proxy_without_ipv4_listens_at_every_address_of_ipv6() -> None:
@@ -310,9 +310,9 @@ def test_any_host_among_others_takes_every_name() -> None:
 def test_every_protocol_of_the_http_family_is_routed_by_the_ports_table(protocol: str) -> None:
     declared = Declared(gateway("gw", server(protocol)))
 
-    (outline,) = outlines(declared.graph, declared.instance())
+    (table,) = gateway_tables(declared.graph, declared.instance())
 
-    assert outline.name == "http.80"
+    assert table.name == "http.80"
 
 
 def test_of_gateways_the_oldest_keeps_the_port_whatever_its_name() -> None:
@@ -324,7 +324,7 @@ def test_of_gateways_the_oldest_keeps_the_port_whatever_its_name() -> None:
     old, new = gateway("b", server("HTTP")), gateway("a", server("TCP"))
     declared = Declared(created(new, 2025) + created(old, 2024))
 
-    found = doors(declared.graph, declared.instance())
+    found = merged_gateways(declared.graph, declared.instance())
 
     assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/a", "apps/b")]
 

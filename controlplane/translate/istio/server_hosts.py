@@ -20,15 +20,15 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import PortNumber
 from controlplane.base.shelf import SHARDS
 from controlplane.base.shelf import shard_of
-from controlplane.model.gateway import HttpServer
-from controlplane.model.gateway import RouteTableOutline
-from controlplane.model.gateway import ServerHost
+from controlplane.model.plan.route_table import GatewayTable
+from controlplane.model.plan.route_table import RoutedServer
+from controlplane.model.plan.route_table import ServerHost
 
 ANY_NAMESPACE: Final = Namespace("*")
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class ServerPort:
     """Where requests come in: a Gateway (``namespace/name``), the declared port of its server, and
     whether clients are to speak TLS to it.
     """
@@ -39,7 +39,7 @@ class Entrance:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class HostBinding:
     """Whom one server admits to one host: namespaces, or ``*`` for all of them.
 
     ``listed`` are admitted because the server lists the host itself, ``covered`` because it lists a
@@ -47,11 +47,11 @@ class Admission:
     one of them differs in port.
     """
 
-    entrance: Entrance
+    server_port: ServerPort
     listed: tuple[Namespace, ...]
     covered: tuple[Namespace, ...]
     redirects: bool = False
-    earlier: tuple[HttpServer, ...] = ()
+    earlier: tuple[RoutedServer, ...] = ()
 
     def admits_same(self, namespace: Namespace) -> bool:
         """Whether a VirtualService for exactly the host comes in."""
@@ -66,21 +66,21 @@ class Admission:
         """Whether requests for the host are sent to HTTPS even without a VirtualService."""
         return self.redirects and ANY_NAMESPACE in self.listed
 
-    def entrances(self, namespace: Namespace, hosts: tuple[Host, ...]) -> Iterator[Entrance]:
+    def server_ports(self, namespace: Namespace, hosts: tuple[Host, ...]) -> Iterator[ServerPort]:
         """The servers of the Gateway in this table that a VirtualService meets, up to this one.
 
         Istio works out its routes once: at the first of them where it has any.
         """
         met = (server for server in self.earlier if meets(server.hosts, namespace, hosts))
-        yield from map(entrance_of, met)
-        yield self.entrance
+        yield from map(server_port_of, met)
+        yield self.server_port
 
 
-def entrance_of(server: HttpServer) -> Entrance:
+def server_port_of(server: RoutedServer) -> ServerPort:
     """A plain server with TLS settings, which redirect or are empty, counts as one that speaks TLS,
     as in Istio.
     """
-    return Entrance(server.gateway, server.port, server.has_tls_settings)
+    return ServerPort(server.gateway, server.port, server.has_tls_settings)
 
 
 def meets(
@@ -96,10 +96,10 @@ def meets(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reception:
-    """The servers of a route table, by host. Equal when their outlines are; its hash is kept."""
+class ServerHosts:
+    """The servers of a route table, by host. Equal when their tables are; its hash is kept."""
 
-    outline: RouteTableOutline
+    table: GatewayTable
     gateways: tuple[str, ...]
     hosts_by_shard: Mapping[int, tuple[Host, ...]] = field(repr=False)
     """The hosts that servers list, in the shard of their lower-case form."""
@@ -109,33 +109,33 @@ class Reception:
     _hash: int = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Reception) and self.outline == other.outline)
+        return self is other or (isinstance(other, ServerHosts) and self.table == other.table)
 
     def __hash__(self) -> int:
         return self._hash
 
     def __str__(self) -> str:
-        return self.outline.name
+        return self.table.name
 
-    def admissions(self, host: Host) -> dict[int, Admission]:
+    def bindings(self, host: Host) -> dict[int, HostBinding]:
         """Whom the servers admit to ``host``, by their place; none where no server has it."""
         listed = self._servers((host,))
         covered = self._servers(self._wider_listed(host))
         return {
-            i: self._admission(i, listed.get(i, set()), covered.get(i, set()))
+            i: self._binding(i, listed.get(i, set()), covered.get(i, set()))
             for i in {*listed, *covered}
         }
 
-    def _admission(self, at: int, listed: set[Namespace], covered: set[Namespace]) -> Admission:
-        server = self.outline.servers[at]
-        entrance = entrance_of(server)
-        before = tuple(s for s in self.outline.servers[:at] if s.gateway == server.gateway)
-        return Admission(
-            entrance,
+    def _binding(self, at: int, listed: set[Namespace], covered: set[Namespace]) -> HostBinding:
+        server = self.table.servers[at]
+        server_port = server_port_of(server)
+        before = tuple(s for s in self.table.servers[:at] if s.gateway == server.gateway)
+        return HostBinding(
+            server_port,
             tuple(sorted(listed)),
             tuple(sorted(covered)),
             server.redirects_to_https,
-            before if any(entrance_of(s) != entrance for s in before) else (),
+            before if any(server_port_of(s) != server_port for s in before) else (),
         )
 
     def _servers(self, hosts: tuple[Host, ...]) -> dict[int, set[Namespace]]:
@@ -149,21 +149,21 @@ class Reception:
         return tuple(w for w in wider(host) if w != host and w in self._listings)
 
 
-def reception(outline: RouteTableOutline) -> Reception:
+def hosts_of_table(table: GatewayTable) -> ServerHosts:
     listings: dict[Host, list[tuple[int, Namespace]]] = {}
-    for i, server in enumerate(outline.servers):
+    for i, server in enumerate(table.servers):
         for served in server.hosts:
             listings.setdefault(served.host, []).append((i, served.namespace or ANY_NAMESPACE))
     by_shard: dict[int, list[Host]] = {}
     for host in sorted(listings):
         by_shard.setdefault(shard_of(host.lower()), []).append(host)
-    return Reception(
-        outline,
-        tuple(dict.fromkeys(server.gateway for server in outline.servers)),
+    return ServerHosts(
+        table,
+        tuple(dict.fromkeys(server.gateway for server in table.servers)),
         {shard: tuple(hosts) for shard, hosts in by_shard.items()},
         tuple(range(SHARDS) if any(map(is_wildcard, listings)) else sorted(by_shard)),
         {host: tuple(found) for host, found in listings.items()},
-        hash(outline),
+        hash(table),
     )
 
 

@@ -1,6 +1,4 @@
-"""How the servers of all Gateways that select one proxy are merged: the outline that routes are
-filled into.
-"""
+"""The route tables of a proxy, before anything is filled into them."""
 
 from dataclasses import dataclass
 
@@ -11,18 +9,16 @@ from controlplane.base.names import PortNumber
 
 @dataclass(frozen=True, slots=True, order=True)
 class ServerHost:
-    """A host of a server. ``namespace`` admits only VirtualServices of that one; ``None`` admits
-    all.
-    """
+    """A host that is served. ``namespace`` admits only routes of that one; ``None`` admits all."""
 
     host: Host
     namespace: Namespace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpServer:
-    """A server whose requests are routed. ``gateway`` is ``namespace/name``; ``port`` is the
-    declared one.
+class RoutedServer:
+    """A server whose requests a table routes. ``gateway`` is ``namespace/name`` of what declares
+    it; ``port`` is the declared one.
     """
 
     gateway: str
@@ -33,13 +29,17 @@ class HttpServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteTableOutline:
-    """A route table (Envoy: RouteConfiguration) and the servers that share it, in Gateway and
-    server order.
+class GatewayTable:
+    """The table (Envoy: RouteConfiguration) of the servers that share it, in the order in which
+    they were merged.
 
     ``port`` is the one the listener is bound to.
     """
 
     name: str
     port: PortNumber
-    servers: tuple[HttpServer, ...]
+    servers: tuple[RoutedServer, ...]
+
+
+RouteTablePlan = GatewayTable
+"""Every kind of table: whoever fills one matches on all of them."""
