@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from google.protobuf import descriptor_pool
 from google.protobuf import message_factory
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from controlplane.admin.metrics import Metrics
@@ -27,6 +24,8 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.diagnosis import diagnosis
 from controlplane.engine import Engine
+from controlplane.envoy.descriptors import message_type
+from controlplane.envoy.redact import shown_json
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
@@ -47,8 +46,6 @@ PARTS: Final = {
     TypeUrl.ENDPOINT: "endpoints",
     TypeUrl.SECRET: "secrets",
 }
-_KEY_FIELDS: Final = frozenset({"private_key", "password", "session_ticket_keys"})
-_HIDDEN: Final = "[not shown]"
 
 
 class LiveOverview:
@@ -135,14 +132,14 @@ class LiveOverview:
     def _shown(
         self, resource: Resource, sources: Mapping[Resource, tuple[DeclaredObject, ...]]
     ) -> ConfigResource:
-        message = message_of(resource)
+        message = _unpacked(resource)
         rules: tuple[RuleOrigin, ...] = ()
         if isinstance(message, RouteConfiguration):
             rules = tuple(rule_spots(self._engine, message))
         return ConfigResource(
             name=resource.name,
             version=resource.version,
-            resource=json_of(message),
+            resource=shown_json(message),
             sources=sources.get(resource, ()),
             rules=rules,
         )
@@ -173,38 +170,10 @@ def _rejected(
     return RejectedResource(type=type_, name=rejection.name, error=rejection.error, sources=found)
 
 
-def message_of(resource: Resource) -> Message:
-    """What a proxy was sent, without keys."""
-    message = _decoded(packed(resource))
-    _hide_keys(message)
+def _unpacked(resource: Resource) -> Message:
+    found = packed(resource)
+    kind = message_type(found.type_url.rpartition("/")[2])
+    assert kind is not None, "a resource is of a type that envoy encodes"
+    message = message_factory.GetMessageClass(kind)()
+    message.ParseFromString(found.value)
     return message
-
-
-def json_of(message: Message) -> dict[str, object]:
-    """``message`` as protobuf's JSON, fields named as in the proto files."""
-    found: dict[str, object] = MessageToDict(message, preserving_proto_field_name=True)
-    return found
-
-
-def _decoded(any_: AnyMessage) -> Message:
-    name = any_.type_url.rpartition("/")[2]
-    descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
-    message = message_factory.GetMessageClass(descriptor)()
-    message.ParseFromString(any_.value)
-    return message
-
-
-def _hide_keys(message: Message) -> None:
-    """Replace every private key and password within ``message``."""
-    for field, value in message.ListFields():
-        if field.message_type is None:
-            continue
-        if field.name in _KEY_FIELDS:
-            message.ClearField(field.name)
-            if not field.is_repeated:
-                getattr(message, field.name).inline_string = _HIDDEN
-        elif field.is_repeated and not field.message_type.GetOptions().map_entry:
-            for item in value:
-                _hide_keys(item)
-        elif not field.is_repeated:
-            _hide_keys(value)

@@ -42,6 +42,8 @@ from controlplane.cli.options import opened_state
 from controlplane.envoy.bootstrap import Node
 from controlplane.envoy.bootstrap import SocketAddress
 from controlplane.envoy.bootstrap import bootstrap
+from controlplane.envoy.descriptors import message_type
+from controlplane.envoy.redact import redacted
 from controlplane.identity.certificates import XDS_NAME
 from controlplane.identity.tokens import DEFAULT_LIFE
 from controlplane.model.proxy import Locality
@@ -65,7 +67,6 @@ _TYPE_NAMES: Final = {
 }
 _SILENCE: Final = 1.0  # seconds without a response after which nothing more is expected
 _PATIENCE: Final = 10.0  # seconds until the first response
-_HIDDEN: Final = "[not shown]"
 
 
 def read_back(asked: ProxyConfig, part: str, xds: Address, state: Path | None) -> ProxyConfig:
@@ -76,7 +77,9 @@ def read_back(asked: ProxyConfig, part: str, xds: Address, state: Path | None) -
     with grpc.secure_channel(str(xds), credentials, options=options) as channel:
         found = _received(channel, node, token, xds)
     parts = {
-        name: tuple(_shown(known, key, resources[key]) for key in sorted(resources))
+        name: tuple(
+            _shown(known, key, _document(name, resources[key])) for key in sorted(resources)
+        )
         for name, resources in found.items()
         if part in (name, "all")
         for known in (_by_name(asked, name),)
@@ -173,7 +176,7 @@ def _named(messages: Iterable[Message]) -> Iterator[tuple[str, set[str]]]:
             if message.type == ClusterDiscoveryType.EDS:
                 yield "endpoints", {message.name}
         elif isinstance(message, Listener):
-            listener = envoy_json.message(_document(message), ListenerMessage)
+            listener = envoy_json.message(_document("listeners", message), ListenerMessage)
             for chain in envoy_json.chains(listener):
                 table, context = envoy_json.route_table(chain), envoy_json.tls_context(chain)
                 if table is not None:
@@ -195,33 +198,23 @@ def _by_name(asked: ProxyConfig, part: str) -> Mapping[str, ConfigResource]:
     return {resource.name: resource for resource in known or ()}
 
 
-def _shown(known: Mapping[str, ConfigResource], name: str, message: Message) -> ConfigResource:
+def _shown(
+    known: Mapping[str, ConfigResource], name: str, document: dict[str, object]
+) -> ConfigResource:
     """A resource; ``known`` are those of its part that the admin interface has."""
     same = known.get(name) or ConfigResource(name=name, version="", resource={})
-    return replace(same, resource=_document(message))
+    return replace(same, resource=document)
 
 
-def _document(message: Message) -> dict[str, object]:
-    """``message`` as protobuf's JSON, without keys; packed types are imported as they occur."""
+def _document(part: str, message: Message) -> dict[str, object]:
+    """``message`` as protobuf's JSON, without secrets; packed types are imported as they occur."""
+    kind = message_type(_TYPE_NAMES[part])
+    assert kind is not None, "a part is a type of Envoy's"
     while True:
         try:
-            return _without_keys(message.to_dict(casing=Casing.SNAKE))
+            return redacted(message.to_dict(casing=Casing.SNAKE), kind)
         except TypeError as unknown:
             _, separator, name = str(unknown).partition(f"unregistered type: {PREFIX}")
             if not separator:
                 raise
             importlib.import_module(f"envoy_data_plane.{name.rpartition('.')[0]}")
-
-
-def _without_keys(value: object) -> dict[str, object]:
-    assert isinstance(value, dict), "a message is a JSON object"
-    return {
-        key: {"inline_string": _HIDDEN} if key == "private_key" else _hidden(inner)
-        for key, inner in value.items()
-    }
-
-
-def _hidden(value: object) -> object:
-    if isinstance(value, dict):
-        return _without_keys(value)
-    return [_hidden(item) for item in value] if isinstance(value, list) else value

@@ -1,5 +1,6 @@
 """``controlplane up`` as a person lives with it: a folder, a terminal, real Envoys."""
 
+import base64
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.client import send
 from tests.support.envoy import envoy_binary
@@ -208,6 +210,25 @@ def test_status_and_config_tell_what_the_gateway_has(up: Up, commands: list[str]
     assert (status, "5 objects in force" in table) == (0, True)
     assert f"shop.example\n      /* → green.shop:80  {up.config}/routes.yaml:8\n" in routes
     assert second_opinion == routes
+
+
+@pytest.mark.parametrize("read_back", [False, True])
+@pytest.mark.parametrize("output", ["short", "json", "yaml"])
+def test_no_output_of_config_shows_a_private_key(
+    up: Up, commands: list[str], output: str, read_back: bool
+) -> None:
+    state = str(up.config.parent / "state")
+    xds = ("--from-xds", "127.0.0.1:15010", "--state", state) if read_back else ()
+    command = [*CONTROLPLANE, "config", "ingressgateway.istio-system", "-o", output, *xds]
+
+    shown = subprocess.run(command, capture_output=True, text=True).stdout
+
+    secret = yaml.safe_load((up.config / "secret.yaml").read_text())
+    encoded = secret["data"]["tls.key"]
+    assert "kubernetes://shop" in shown
+    assert encoded[:80] not in shown
+    assert base64.b64decode(encoded).decode().splitlines()[1] not in shown
+    assert (output == "short") or "[not shown]" in shown
 
 
 def test_a_port_that_somebody_else_has_is_told_of(up: Up, commands: list[str]) -> None:
