@@ -33,8 +33,8 @@ from controlplane.documents.content import file_objects
 from controlplane.documents.content import location_in
 from controlplane.documents.document import RawObject
 from controlplane.envoy.resource import Resource
+from controlplane.graph import Fault
 from controlplane.graph import Graph
-from controlplane.graph.cell import Fault
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.decode import decode
 from controlplane.kinds.decode import once_per_kind

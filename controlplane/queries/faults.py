@@ -8,9 +8,9 @@ from typing import Final
 
 from controlplane.base.names import Kind
 from controlplane.base.names import ObjectKey
+from controlplane.graph import Derived
 from controlplane.graph import Graph
 from controlplane.graph import guarded
-from controlplane.graph.cell import Derived
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.gateway import GATEWAY
