@@ -1,26 +1,39 @@
-"""The order of HTTP filters, as Istio has it."""
+"""The order of HTTP filters, as Istio has it.
 
-from collections.abc import Iterable
-from collections.abc import Mapping
+Names do not order filters: a manager may have several of one name (``envoy.filters.http.rbac`` once
+for each verdict), and each counts.
+Source: istio ``pilot/pkg/networking/core/listener.go``, ``buildHTTPConnectionManager``.
+"""
+
+from enum import Enum
+from enum import auto
 from typing import Final
 
-from envoy.extensions.filters.network.http_connection_manager.v3 import (
-    http_connection_manager_pb2 as hcm,
-)
+
+class Slot(Enum):
+    """Where a filter acts on a request."""
+
+    EXTERNAL_AUTHORIZATION = auto()
+    JWT = auto()
+    AUDIT = auto()
+    DENY = auto()
+    ALLOW = auto()
+    GRPC_WEB = auto()
+    GRPC_STATS = auto()
+    FAULT = auto()
+    CORS = auto()
+    ROUTER = auto()
+
 
 ORDER: Final = (
-    "envoy.filters.http.ext_authz",  # the provider of CUSTOM policies is asked before all else
-    "envoy.filters.http.jwt_authn",  # tokens are read before
-    "envoy.filters.http.rbac",  # the policies that speak of their claims
-    "envoy.filters.http.grpc_web",  # what comes after sees gRPC
-    "envoy.filters.http.grpc_stats",
-    "envoy.filters.http.fault",
-    "envoy.filters.http.cors",  # behind fault: a preflight can be aborted too
-    "envoy.filters.http.router",  # ends the chain
+    Slot.EXTERNAL_AUTHORIZATION,  # the provider of CUSTOM policies is asked before all else
+    Slot.JWT,  # verifies tokens, whose claims the policies behind it speak of
+    Slot.AUDIT,  # only notes, so it also sees what the next two refuse
+    Slot.DENY,  # what a policy denies is refused, whatever another allows
+    Slot.ALLOW,  # the last policies: whoever gets past them is admitted
+    Slot.GRPC_WEB,  # what comes after sees plain gRPC
+    Slot.GRPC_STATS,  # counts calls as the client made them, before faults
+    Slot.FAULT,  # before cors: a preflight can be aborted or delayed too
+    Slot.CORS,  # answers preflights, which are never routed
+    Slot.ROUTER,  # forwards the request, and so ends the chain
 )
-"""Source: istio ``pilot/pkg/networking/core/listener.go``, ``buildHTTPConnectionManager``."""
-
-
-def in_order(filters: Iterable[hcm.HttpFilter]) -> tuple[hcm.HttpFilter, ...]:
-    by_name: Mapping[str, hcm.HttpFilter] = {f.name: f for f in filters}
-    return tuple(by_name[name] for name in ORDER if name in by_name)

@@ -23,10 +23,12 @@ from controlplane.envoy.http_filters.cors import cors
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
-from controlplane.envoy.http_filters.order import in_order
+from controlplane.envoy.http_filters.order import ORDER
+from controlplane.envoy.http_filters.order import Slot
 from controlplane.envoy.http_filters.router import router
 from controlplane.envoy.listeners.access_log import access_log
 from controlplane.envoy.packing import packed
+from controlplane.envoy.slots import in_order
 from controlplane.model.listening import AccessLog
 from controlplane.model.listening import CertificateDetails
 from controlplane.model.listening import EscapedSlashes
@@ -115,12 +117,13 @@ def _manager(
 
 def _filters(routes: RouteRequests, settings: HttpSettings) -> tuple[hcm.HttpFilter, ...]:
     always = (
-        grpc_stats(),
-        fault(),
-        cors(),
-        router(shows_envoy_headers=settings.shows_envoy_headers),
+        (Slot.GRPC_STATS, grpc_stats()),
+        (Slot.FAULT, fault()),
+        (Slot.CORS, cors()),
+        (Slot.ROUTER, router(shows_envoy_headers=settings.shows_envoy_headers)),
     )
-    return in_order((grpc_web(), *always) if routes.speaks_grpc_web else always)
+    web = ((Slot.GRPC_WEB, grpc_web()),) if routes.speaks_grpc_web else ()
+    return in_order((*web, *always), ORDER)
 
 
 def _tracing(share: float) -> hcm.HttpConnectionManager.Tracing:

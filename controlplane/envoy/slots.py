@@ -1,0 +1,18 @@
+"""Filters in their order. Each has a slot; the order of the slots is data, and of those in one slot
+none is lost.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import TypeVar
+
+Slot = TypeVar("Slot", bound=Enum)
+Filter = TypeVar("Filter")
+
+
+def in_order(filters: Iterable[tuple[Slot, Filter]], order: tuple[Slot, ...]) -> tuple[Filter, ...]:
+    """``filters`` by the place of their slots in ``order``; within a slot, as they are given."""
+    slotted = tuple(filters)
+    for slot, _ in slotted:
+        assert slot in order, f"{slot} has no place in the order, so its filter would be lost"
+    return tuple(filter_ for _, filter_ in sorted(slotted, key=lambda each: order.index(each[0])))
