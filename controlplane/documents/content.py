@@ -17,7 +17,6 @@ from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.documents.covered import covered
 from controlplane.documents.document import Document
 from controlplane.documents.document import Origin
 from controlplane.documents.document import RawObject
@@ -25,6 +24,7 @@ from controlplane.documents.document import document
 from controlplane.documents.document import moved
 from controlplane.documents.json import as_yaml
 from controlplane.documents.locate import locate
+from controlplane.documents.redact import redacted
 from controlplane.documents.split import Chunk
 from controlplane.documents.split import chunks
 
@@ -228,7 +228,7 @@ class Sources:
         chunk = content.documents[bisect_right(firsts, location.line) - 1].chunk
         lines = chunk.text.split("\n")
         at = location.line - chunk.first_line
-        return covered(lines[at].removesuffix("\r"), chunk.text) if at < len(lines) else None
+        return redacted(lines[at].removesuffix("\r"), chunk.text) if at < len(lines) else None
 
 
 def location_in(content: FileContent, origin: Origin, place: FieldRef) -> SourceLocation:

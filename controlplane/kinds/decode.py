@@ -29,9 +29,9 @@ from controlplane.kinds.registry import KNOWN
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.registry import Served
 from controlplane.kinds.registry import is_known
-from controlplane.kinds.rules.checks import About
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported
+from controlplane.kinds.validation.checks import About
 from controlplane.kinds.walk import DROPPED
 from controlplane.kinds.walk import Null
 from controlplane.kinds.walk import Walk

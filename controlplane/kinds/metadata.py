@@ -17,8 +17,8 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.rules import names
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.validation import names
 from controlplane.kinds.walk import DROPPED
 from controlplane.kinds.walk import Null
 from controlplane.kinds.walk import Walk

@@ -37,15 +37,15 @@ from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.kinds.istio.workload_group import WorkloadGroup
-from controlplane.kinds.rules import kubernetes
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.destination_rule import destination_rule
-from controlplane.kinds.rules.gateway import gateway
-from controlplane.kinds.rules.service_entry import service_entry
-from controlplane.kinds.rules.virtual_service import virtual_service
-from controlplane.kinds.rules.workload_entry import workload_entry
-from controlplane.kinds.rules.workload_group import workload_group
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.validation import kubernetes
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.destination_rule import destination_rule
+from controlplane.kinds.validation.gateway import gateway
+from controlplane.kinds.validation.service_entry import service_entry
+from controlplane.kinds.validation.virtual_service import virtual_service
+from controlplane.kinds.validation.workload_entry import workload_entry
+from controlplane.kinds.validation.workload_group import workload_group
 
 Rules = Callable[[Report, FieldRef, Any, About], None]
 """Any: each takes the struct that stands beside it in the registry."""

@@ -25,11 +25,11 @@ from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.kinds.rules.reachability import RELATED
-from controlplane.kinds.rules.reachability import applies_wherever
-from controlplane.kinds.rules.reachability import asked_blocks
-from controlplane.kinds.rules.requests import Block
-from controlplane.kinds.rules.requests import Takers
+from controlplane.kinds.validation.match_coverage import EarlierMatches
+from controlplane.kinds.validation.match_coverage import Match
+from controlplane.kinds.validation.reachability import RELATED
+from controlplane.kinds.validation.reachability import applies_wherever
+from controlplane.kinds.validation.reachability import asked_matches
 from controlplane.model.visibility import Visibility
 from controlplane.model.visibility import visibility
 from controlplane.queries.mesh import mesh_config
@@ -50,14 +50,14 @@ class Asked:
 
     rule: int
     order: int
-    block: Block
+    match: Match
     delegates: bool
     takes: bool
 
     @property
     def goes_last(self) -> bool:
         """Whether its route goes behind those of other VirtualServices that do not."""
-        return self.block.catches_all and not self.delegates
+        return self.match.catches_all and not self.delegates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Merged:
     changes.
     """
 
-    takers: Takers[Taker]
+    takers: EarlierMatches[Taker]
     count: int
 
 
@@ -129,22 +129,22 @@ def _asked(declared: Object[VirtualService]) -> Iterator[Asked]:
     ended, order = False, 0
     for i, rule in enumerate(complete_rules(declared)):
         delegates = rule.delegate is not None
-        for block in asked_blocks(rule):
+        for match in asked_matches(rule):
             takes = not ended and not delegates
-            yield Asked(rule=i, order=order, block=block, delegates=delegates, takes=takes)
-            ended, order = ended or block.catches_all, order + 1
+            yield Asked(rule=i, order=order, match=match, delegates=delegates, takes=takes)
+            ended, order = ended or match.catches_all, order + 1
 
 
 @derived
 def merged_at(graph: Graph, gateway: str, host: Host) -> Merged:
     """Runs again when a VirtualService comes to the host, leaves it, or changes its matches."""
-    takers: Takers[Taker] = Takers()
+    takers: EarlierMatches[Taker] = EarlierMatches()
     keys = bound_at(graph, (gateway, host))
     for rules in (rules_of(graph, key) for key in keys):
         for asked in rules.asked if rules is not None else ():
             # Which server's port counts depends on all hosts of a VirtualService.
-            if rules is not None and asked.takes and not asked.block.match.port:
-                takers.add(asked.block, Taker(rules, asked))
+            if rules is not None and asked.takes and not asked.match.spec.port:
+                takers.add(asked.match, Taker(rules, asked))
     return Merged(takers, len(keys))
 
 
@@ -175,20 +175,20 @@ def _cover(merged: Merged, taken: Taker, *, restricted: bool) -> tuple[Taker, ..
     """
     key = taken.rules.key
 
-    def before(block: Block, taker: Taker) -> bool:
+    def before(match: Match, taker: Taker) -> bool:
         if taker.rules.key == key:
             return taker.asked.order < taken.asked.order and applies_wherever(
-                taken.asked.block, block
+                taken.asked.match, match
             )
         if restricted and taker.rules.key.namespace != key.namespace:
             return False
-        return _goes_before(taker, taken) and applies_wherever(taken.asked.block, block)
+        return _goes_before(taker, taken) and applies_wherever(taken.asked.match, match)
 
-    def own(block: Block, taker: Taker) -> bool:
-        return taker.rules.key == key and before(block, taker)
+    def own(match: Match, taker: Taker) -> bool:
+        return taker.rules.key == key and before(match, taker)
 
-    found = merged.takers.cover(taken.asked.block, before)
-    if found is None or merged.takers.cover(taken.asked.block, own) is not None:
+    found = merged.takers.cover(taken.asked.match, before)
+    if found is None or merged.takers.cover(taken.asked.match, own) is not None:
         return None
     return tuple(taker for taker in found if taker.rules.key != key)
 

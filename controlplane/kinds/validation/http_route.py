@@ -19,24 +19,24 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import Percent
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules.checks import check_duration
-from controlplane.kinds.rules.checks import check_gateway_names
-from controlplane.kinds.rules.checks import check_host
-from controlplane.kinds.rules.checks import check_label
-from controlplane.kinds.rules.checks import check_labels
-from controlplane.kinds.rules.checks import check_match
-from controlplane.kinds.rules.checks import check_path_match
-from controlplane.kinds.rules.checks import check_port
-from controlplane.kinds.rules.checks import check_selected_port
-from controlplane.kinds.rules.headers import check_authority_once
-from controlplane.kinds.rules.headers import check_headers
-from controlplane.kinds.rules.http_actions import check_cors
-from controlplane.kinds.rules.http_actions import check_direct_response
-from controlplane.kinds.rules.http_actions import check_fault
-from controlplane.kinds.rules.http_actions import check_redirect
-from controlplane.kinds.rules.http_actions import check_retries
-from controlplane.kinds.rules.http_actions import check_rewrite
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation.checks import check_duration
+from controlplane.kinds.validation.checks import check_gateway_names
+from controlplane.kinds.validation.checks import check_host
+from controlplane.kinds.validation.checks import check_label
+from controlplane.kinds.validation.checks import check_labels
+from controlplane.kinds.validation.checks import check_match
+from controlplane.kinds.validation.checks import check_path_match
+from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.validation.checks import check_selected_port
+from controlplane.kinds.validation.headers import check_authority_once
+from controlplane.kinds.validation.headers import check_headers
+from controlplane.kinds.validation.http_actions import check_cors
+from controlplane.kinds.validation.http_actions import check_direct_response
+from controlplane.kinds.validation.http_actions import check_fault
+from controlplane.kinds.validation.http_actions import check_redirect
+from controlplane.kinds.validation.http_actions import check_retries
+from controlplane.kinds.validation.http_actions import check_rewrite
 
 
 def check_http_route(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bool) -> None:

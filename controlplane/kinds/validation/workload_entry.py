@@ -16,12 +16,12 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_count
-from controlplane.kinds.rules.checks import check_labels
-from controlplane.kinds.rules.checks import check_length
-from controlplane.kinds.rules.checks import check_port
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_count
+from controlplane.kinds.validation.checks import check_labels
+from controlplane.kinds.validation.checks import check_length
+from controlplane.kinds.validation.checks import check_port
 
 _PORT_NAME: Final = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
 PORT_NAME_LIMIT: Final = 62  # the CRD wants less than 63

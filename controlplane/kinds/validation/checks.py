@@ -27,8 +27,8 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.kinds.istio.selection import PortSelector
 from controlplane.kinds.istio.selection import StringMatch
-from controlplane.kinds.rules import names
 from controlplane.kinds.spec import Duration
+from controlplane.kinds.validation import names
 
 MILLISECOND: Final = 1_000_000  # nanoseconds
 PORT_LIMIT: Final = 65_535

@@ -22,19 +22,19 @@ from controlplane.kinds.istio.service_entry import Location
 from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.istio.service_entry import ServicePort
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules import protocols
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_count
-from controlplane.kinds.rules.checks import check_export_to
-from controlplane.kinds.rules.checks import check_host
-from controlplane.kinds.rules.checks import check_label
-from controlplane.kinds.rules.checks import check_labels
-from controlplane.kinds.rules.checks import check_length
-from controlplane.kinds.rules.checks import check_port
-from controlplane.kinds.rules.checks import check_selector
-from controlplane.kinds.rules.checks import check_subnet
-from controlplane.kinds.rules.workload_entry import check_entry
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation import protocols
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_count
+from controlplane.kinds.validation.checks import check_export_to
+from controlplane.kinds.validation.checks import check_host
+from controlplane.kinds.validation.checks import check_label
+from controlplane.kinds.validation.checks import check_labels
+from controlplane.kinds.validation.checks import check_length
+from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.validation.checks import check_selector
+from controlplane.kinds.validation.checks import check_subnet
+from controlplane.kinds.validation.workload_entry import check_entry
 
 LIST_LIMIT: Final = 256  # hosts, addresses, ports
 ENDPOINTS_LIMIT: Final = 4096

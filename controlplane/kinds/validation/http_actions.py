@@ -34,11 +34,11 @@ from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.kinds.istio.virtual_service import HttpRewrite
 from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import Percent
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules.checks import check_duration
-from controlplane.kinds.rules.checks import check_one_of
-from controlplane.kinds.rules.checks import check_port
-from controlplane.kinds.rules.checks import check_regex
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation.checks import check_duration
+from controlplane.kinds.validation.checks import check_one_of
+from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.validation.checks import check_regex
 from controlplane.kinds.walk import nearest
 
 RETRY_CONDITIONS: Final = (

@@ -1,4 +1,4 @@
-"""The rules of each kind, one line a rule: ``rules/*.yaml`` holds them as data.
+"""The rules of each kind, one line a rule: ``validation/*.yaml`` holds them as data.
 
 A file names its ``kind``, a ``base`` that is accepted and the path ``within`` it that each line's
 fields are put into (``null`` takes a field away). ``accepted`` says nothing about the line;
@@ -18,7 +18,7 @@ from tests.unit.kinds.given import body_of
 from tests.unit.kinds.given import decoded_body
 from tests.unit.kinds.given import told
 
-FILES = sorted((Path(__file__).parent / "rules").glob("*.yaml"))
+FILES = sorted((Path(__file__).parent / "validation").glob("*.yaml"))
 
 
 def table(outcome: str) -> list[Any]:

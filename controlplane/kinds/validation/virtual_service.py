@@ -24,18 +24,18 @@ from controlplane.kinds.istio.virtual_service import TcpMatch
 from controlplane.kinds.istio.virtual_service import TlsMatch
 from controlplane.kinds.istio.virtual_service import TlsRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_export_to
-from controlplane.kinds.rules.checks import check_gateway_names
-from controlplane.kinds.rules.checks import check_host
-from controlplane.kinds.rules.checks import check_label
-from controlplane.kinds.rules.checks import check_labels
-from controlplane.kinds.rules.checks import check_port
-from controlplane.kinds.rules.checks import check_selected_port
-from controlplane.kinds.rules.checks import check_subnet
-from controlplane.kinds.rules.http_route import check_http_route
-from controlplane.kinds.rules.reachability import check_reachability
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_export_to
+from controlplane.kinds.validation.checks import check_gateway_names
+from controlplane.kinds.validation.checks import check_host
+from controlplane.kinds.validation.checks import check_label
+from controlplane.kinds.validation.checks import check_labels
+from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.validation.checks import check_selected_port
+from controlplane.kinds.validation.checks import check_subnet
+from controlplane.kinds.validation.http_route import check_http_route
+from controlplane.kinds.validation.reachability import check_reachability
 
 MESH: Final = "mesh"
 _INTERNAL: Final = ("internal.istio.io/parents", "internal.istio.io/parent-namespace")

@@ -1,8 +1,8 @@
 """Rules of a VirtualService that no request can reach, because rules before them take all they
 ask for.
 
-For ``http`` every request is thought of: see ``requests``. Of ``tls`` and ``tcp`` only what says
-the same as one before, or stands behind a rule that takes everything.
+For ``http`` every request is thought of: see ``match_coverage``. Of ``tls`` and ``tcp`` only what
+says the same as one before, or stands behind a rule that takes everything.
 Only warnings: Istio accepts such rules too.
 Source: Istio ``analyzeUnreachableHTTPRules``, which sees a part of these.
 """
@@ -24,9 +24,9 @@ from controlplane.kinds.istio.virtual_service import TcpRoute
 from controlplane.kinds.istio.virtual_service import TlsMatch
 from controlplane.kinds.istio.virtual_service import TlsRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.rules.requests import Block
-from controlplane.kinds.rules.requests import Takers
-from controlplane.kinds.rules.requests import block
+from controlplane.kinds.validation.match_coverage import EarlierMatches
+from controlplane.kinds.validation.match_coverage import Match
+from controlplane.kinds.validation.match_coverage import match_of
 
 RELATED: Final = 3  # rules that take the requests and are named
 
@@ -42,9 +42,9 @@ def check_reachability(report: Report, at: FieldRef, spec: VirtualService) -> No
 
 
 def _check_http(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> None:
-    takers: Takers[FieldRef] = Takers()
+    takers: EarlierMatches[FieldRef] = EarlierMatches()
     for i, rule in enumerate(rules):
-        asked = asked_blocks(rule)
+        asked = asked_matches(rule)
         covers: list[tuple[FieldRef, ...] | None] = []
         for n, one in enumerate(asked):
             place = at / i / "match" / n if rule.match else at / i
@@ -75,7 +75,7 @@ def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) ->
             catch_all = catch_all or (at / i,)
 
 
-def asked_blocks(rule: HttpRoute) -> tuple[Block, ...]:
+def asked_matches(rule: HttpRoute) -> tuple[Match, ...]:
     """What a rule asks for. A rule that delegates asks for no more than this: a delegate's
     conditions win over its own on headers that must be missing, and on who may call.
     """
@@ -85,12 +85,12 @@ def asked_blocks(rule: HttpRoute) -> tuple[Block, ...]:
         matches = tuple(
             replace(m, without_headers={}, source_labels={}, source_namespace="") for m in matches
         )
-    return tuple(block(match) for match in matches)
+    return tuple(match_of(match) for match in matches)
 
 
-def applies_wherever(later: Block, earlier: Block, _: object = None) -> bool:
+def applies_wherever(later: Match, earlier: Match, _: object = None) -> bool:
     """Whether ``earlier`` is in force wherever ``later`` is, before any request comes."""
-    first, second = earlier.match, later.match
+    first, second = earlier.spec, later.spec
     if first.port not in (0, second.port):
         return False
     if first.gateways:

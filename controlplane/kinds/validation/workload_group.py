@@ -17,12 +17,12 @@ from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_group import HttpProbe
 from controlplane.kinds.istio.workload_group import ReadinessProbe
 from controlplane.kinds.istio.workload_group import WorkloadGroup
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_count
-from controlplane.kinds.rules.checks import check_labels
-from controlplane.kinds.rules.checks import check_one_of
-from controlplane.kinds.rules.checks import check_port
-from controlplane.kinds.rules.workload_entry import check_entry
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_count
+from controlplane.kinds.validation.checks import check_labels
+from controlplane.kinds.validation.checks import check_one_of
+from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.validation.workload_entry import check_entry
 
 _HEADER: Final = re.compile(r"[-A-Za-z0-9]+")  # as Kubernetes has it for probes
 METADATA_LIMIT: Final = 256

@@ -8,11 +8,11 @@ from typing import Final
 
 _SECRET: Final = re.compile(r"""\bkind["']?\s*:\s*["']?Secret(List)?\b""")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=]{16,}")  # 12 bytes or more; no field's name is so long
-_COVER: Final = "*"
+_MASK: Final = "*"
 
 
-def covered(line: str, document: str) -> str:
+def redacted(line: str, document: str) -> str:
     """``line`` of ``document``, as long as it was, so that a caret still stands below its value."""
     if not _SECRET.search(document):
         return line
-    return _BASE64.sub(lambda found: _COVER * len(found[0]), line)
+    return _BASE64.sub(lambda found: _MASK * len(found[0]), line)

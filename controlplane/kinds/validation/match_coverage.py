@@ -18,13 +18,13 @@ from typing import TypeVar
 
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules.values import Matching
-from controlplane.kinds.rules.values import Pattern
-from controlplane.kinds.rules.values import Value
-from controlplane.kinds.rules.values import beginning
-from controlplane.kinds.rules.values import pattern
-from controlplane.kinds.rules.values import value_of
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation.string_patterns import Matching
+from controlplane.kinds.validation.string_patterns import Pattern
+from controlplane.kinds.validation.string_patterns import Value
+from controlplane.kinds.validation.string_patterns import beginning
+from controlplane.kinds.validation.string_patterns import pattern
+from controlplane.kinds.validation.string_patterns import value_of
 
 Where = TypeVar("Where")
 
@@ -58,10 +58,10 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A match as conditions on requests; what is decided without a request stays in ``match``."""
+class Match:
+    """A match as conditions on requests; what is decided without a request stays in ``spec``."""
 
-    match: HttpMatch
+    spec: HttpMatch
     conditions: tuple[Condition, ...]
 
     @property
@@ -69,15 +69,15 @@ class Block:
         """As Istio sees it, who then looks no further: nothing but the prefix ``/`` or regex
         ``.*``.
         """
-        asked = self.match
+        asked = self.spec
         others = (asked.method, asked.authority, asked.scheme)
         if asked.headers or asked.without_headers or asked.query_params or any(others):
             return False
         return asked.uri in (None, StringMatch(), StringMatch(prefix="/"), StringMatch(regex=".*"))
 
 
-def block(match: HttpMatch) -> Block:
-    return Block(match, tuple(_conditions(match)))
+def match_of(spec: HttpMatch) -> Match:
+    return Match(spec, tuple(_conditions(spec)))
 
 
 def _conditions(match: HttpMatch) -> Iterator[Condition]:
@@ -121,16 +121,16 @@ Made = Mapping[Part, tuple[Value, ...]]
 
 
 @dataclass(slots=True)
-class Takers(Generic[Where]):
+class EarlierMatches(Generic[Where]):
     """Matches that come before, in any order, found by what they say of the path."""
 
-    _by_key: dict[Key, list[tuple[Block, Where]]] = field(default_factory=dict)
+    _by_key: dict[Key, list[tuple[Match, Where]]] = field(default_factory=dict)
 
-    def add(self, taker: Block, where: Where) -> None:
+    def add(self, taker: Match, where: Where) -> None:
         self._by_key.setdefault(_filed(taker), []).append((taker, where))
 
     def cover(
-        self, taken: Block, may_take: Callable[[Block, Where], bool]
+        self, taken: Match, may_take: Callable[[Match, Where], bool]
     ) -> tuple[Where, ...] | None:
         """Which matches take every request that ``taken`` asks for; ``None`` where one gets by.
 
@@ -145,12 +145,12 @@ class Takers(Generic[Where]):
             return None
         return tuple(search.used.values()) or None
 
-    def candidates(self, made: Made) -> Iterator[tuple[Block, Where]]:
+    def candidates(self, made: Made) -> Iterator[tuple[Match, Where]]:
         for key in _found(made):
             yield from self._by_key.get(key, ())
 
 
-def _filed(taker: Block) -> Key:
+def _filed(taker: Match) -> Key:
     """By its path; one that asks for none by an exact text that it asks for elsewhere."""
     exact: Key | None = None
     for condition in taker.conditions:
@@ -184,8 +184,8 @@ def _found(made: Made) -> Iterator[Key]:
 
 @dataclass(slots=True)
 class _Search(Generic[Where]):
-    takers: Takers[Where]
-    may_take: Callable[[Block, Where], bool]
+    takers: EarlierMatches[Where]
+    may_take: Callable[[Match, Where], bool]
     used: dict[int, Where] = field(default_factory=dict)
     steps: int = 0
     looked_at: int = 0
@@ -203,7 +203,7 @@ class _Search(Generic[Where]):
         self.used[id(taker)] = where
         return any(self.gets_by(_failing(assumed, condition)) for condition in taker.conditions)
 
-    def _taker(self, made: Made) -> tuple[Block, Where] | None:
+    def _taker(self, made: Made) -> tuple[Match, Where] | None:
         """One that certainly takes a request."""
         for taker, where in self.takers.candidates(made):
             self.looked_at += 1
@@ -214,7 +214,7 @@ class _Search(Generic[Where]):
         return None
 
 
-def _takes(taker: Block, made: Made) -> bool:
+def _takes(taker: Match, made: Made) -> bool:
     return all(c.holds(_values(made, c.part)) is True for c in taker.conditions)
 
 

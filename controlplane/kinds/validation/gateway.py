@@ -24,10 +24,10 @@ from controlplane.kinds.istio.gateway import Server
 from controlplane.kinds.istio.gateway import ServerTls
 from controlplane.kinds.istio.gateway import ServerTlsMode
 from controlplane.kinds.istio.gateway import TlsProtocol
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules import protocols
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_port
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation import protocols
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_port
 
 CERTIFICATES_LIMIT: Final = 2  # one RSA and one ECDSA
 _PASSTHROUGH: Final = (ServerTlsMode.PASSTHROUGH, ServerTlsMode.AUTO_PASSTHROUGH)

@@ -24,19 +24,19 @@ from controlplane.kinds.istio.traffic_policy import ClientTlsMode
 from controlplane.kinds.istio.traffic_policy import PortTrafficPolicy
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.istio.traffic_policy import Tunnel
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules.checks import SELECTOR_LABELS_LIMIT
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_export_to
-from controlplane.kinds.rules.checks import check_host
-from controlplane.kinds.rules.checks import check_label
-from controlplane.kinds.rules.checks import check_labels
-from controlplane.kinds.rules.checks import check_port
-from controlplane.kinds.rules.checks import check_selector
-from controlplane.kinds.rules.load_balancer import check_load_balancer
-from controlplane.kinds.rules.traffic_policy import check_connection_pool
-from controlplane.kinds.rules.traffic_policy import check_outlier_detection
-from controlplane.kinds.rules.traffic_policy import check_retry_budget
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation.checks import SELECTOR_LABELS_LIMIT
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_export_to
+from controlplane.kinds.validation.checks import check_host
+from controlplane.kinds.validation.checks import check_label
+from controlplane.kinds.validation.checks import check_labels
+from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.validation.checks import check_selector
+from controlplane.kinds.validation.load_balancer import check_load_balancer
+from controlplane.kinds.validation.traffic_policy import check_connection_pool
+from controlplane.kinds.validation.traffic_policy import check_outlier_detection
+from controlplane.kinds.validation.traffic_policy import check_retry_budget
 
 CONFIG_MAP: Final = "configmap://"
 

@@ -18,8 +18,8 @@ from controlplane.kinds.istio.traffic_policy import OutlierDetection
 from controlplane.kinds.istio.traffic_policy import RetryBudget
 from controlplane.kinds.istio.traffic_policy import TcpKeepalive
 from controlplane.kinds.istio.traffic_policy import TcpPool
-from controlplane.kinds.rules.checks import check_duration
-from controlplane.kinds.rules.checks import check_duration_or_zero
+from controlplane.kinds.validation.checks import check_duration
+from controlplane.kinds.validation.checks import check_duration_or_zero
 
 
 def check_connection_pool(report: Report, at: FieldRef, pool: ConnectionPool | None) -> None:

@@ -29,9 +29,9 @@ from controlplane.kinds.istio.traffic_policy import LocalityLb
 from controlplane.kinds.istio.traffic_policy import SimpleBalancer
 from controlplane.kinds.istio.traffic_policy import Warmup
 from controlplane.kinds.istio.traffic_policy import ZoneAwareLb
-from controlplane.kinds.rules.checks import check_duration
-from controlplane.kinds.rules.checks import check_least
-from controlplane.kinds.rules.checks import check_one_of
+from controlplane.kinds.validation.checks import check_duration
+from controlplane.kinds.validation.checks import check_least
+from controlplane.kinds.validation.checks import check_one_of
 
 TABLE_LIMIT: Final = 5_000_011  # Envoy's Maglev table
 TOPOLOGY_LABELS: Final = (

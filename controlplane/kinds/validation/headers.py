@@ -15,7 +15,7 @@ from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import HeaderOperations
 from controlplane.kinds.istio.virtual_service import Headers
 from controlplane.kinds.istio.virtual_service import HttpRewrite
-from controlplane.kinds.rules.header_values import header_value_fault
+from controlplane.kinds.validation.header_values import header_value_fault
 
 
 def check_headers(report: Report, at: FieldRef, headers: Headers | None) -> None:

@@ -32,12 +32,12 @@ from controlplane.kinds.core.endpoints import SlicePort
 from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.core.service import ServicePort
-from controlplane.kinds.rules import names
-from controlplane.kinds.rules.checks import About
-from controlplane.kinds.rules.checks import check_domain
-from controlplane.kinds.rules.checks import check_label
-from controlplane.kinds.rules.checks import check_labels
-from controlplane.kinds.rules.checks import check_port
+from controlplane.kinds.validation import names
+from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_domain
+from controlplane.kinds.validation.checks import check_label
+from controlplane.kinds.validation.checks import check_labels
+from controlplane.kinds.validation.checks import check_port
 
 PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
 SERVICE_TYPES: Final = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
