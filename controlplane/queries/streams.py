@@ -27,7 +27,7 @@ from controlplane.queries.rules import hashes_source
 from controlplane.queries.rules import max_connection_duration
 from controlplane.queries.rules import tcp_idle_timeout
 from controlplane.queries.rules import tunnel
-from controlplane.queries.virtual_services import standing
+from controlplane.queries.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import meets
@@ -60,7 +60,7 @@ def bound_stream_services(
 
     Runs again when one of them comes, goes, or changes who sees it.
     """
-    found = ((standing(graph, key, namespace), key) for key in stream_services(graph, gateway))
+    found = ((merge_order(graph, key, namespace), key) for key in stream_services(graph, gateway))
     return tuple(key for _, key in sorted((p, k) for p, k in found if p is not None))
 
 

@@ -6,6 +6,7 @@ Istio ``pilot/pkg/model/push_context.go`` (``VirtualServicesForGateway``).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from controlplane.base.codes import ROUTE_REFUSED
 from controlplane.base.diagnostics import Report
@@ -46,7 +47,7 @@ from controlplane.translate.istio.virtual_service import virtual_service_gateway
 from controlplane.translate.istio.virtual_service import virtual_service_hosts
 
 Declared = Object[VirtualService]
-Standing = tuple[int, str, str, Namespace]
+MergeOrder = tuple[int, str, str, Namespace]
 """Who goes first: private ones, those exported by name, public ones; then by age."""
 
 
@@ -82,7 +83,7 @@ def odd_wildcards(declared: Declared) -> Iterator[tuple[str, Host]]:
 
 
 @derived
-def standing(graph: Graph, key: ObjectKey, client: Namespace) -> Standing | None:
+def merge_order(graph: Graph, key: ObjectKey, client: Namespace) -> MergeOrder | None:
     """The place of a VirtualService among others; ``None`` where the client must not see it.
 
     Runs again when the object changes; its rules stop here.
@@ -144,11 +145,14 @@ class EncodedRoutes:
     catch_all: bytes
 
 
+NO_ROUTES: Final = EncodedRoutes(b"", b"")
+
+
 @guarded
 def encoded_routes(
-    graph: Graph, key: ObjectKey, entrance: ServerPort, view: OutboundView
+    graph: Graph, key: ObjectKey, server_port: ServerPort, view: OutboundView
 ) -> EncodedRoutes | None:
-    """The routes that a VirtualService gives at an entrance; ``None`` where it gives none.
+    """The routes that a VirtualService gives at a server; ``None`` where it gives none.
 
     Shared by all its hosts. Runs again when it or a delegate of it changes, a service or
     DestinationRule that it leads to, or what MeshConfig says of routes.
@@ -162,10 +166,10 @@ def encoded_routes(
             located_rules(key, complete_rules(declared)),
             lambda d: delegated_rules(graph, delegate_key(d, key.namespace), key.namespace),
         ),
-        entrance=entrance,
+        server_port=server_port,
         client=view,
         targets=lambda to: _route_target(
-            graph, view.for_clusters, key.namespace, to, entrance.port
+            graph, view.for_clusters, key.namespace, to, server_port.port
         ),
         defaults=route_defaults(graph),
     )

@@ -12,7 +12,7 @@ TO_SHOP = "[{route: [{destination: {host: shop}}]}]"
 TO_REVIEWS = "[{route: [{destination: {host: reviews}}]}]"
 
 
-OF_ROUTES = ("standing", "encoded_routes", "virtual_host", "table")
+OF_ROUTES = ("merge_order", "encoded_routes", "virtual_host", "table")
 
 
 def many() -> Declared:
@@ -44,7 +44,7 @@ def test_an_edit_of_one_virtual_service_encodes_its_routes_and_joins_the_rest() 
         "outbound|9080||reviews.default.svc.cluster.local"
     ]
     assert [call for call in ran(declared) if call.startswith(OF_ROUTES)] == [
-        "standing VirtualService/default/s7",
+        "merge_order VirtualService/default/s7",
         "encoded_routes VirtualService/default/s7",
         "virtual_host h7.example.com",
         "virtual_hosts http.8080",
@@ -114,9 +114,9 @@ def test_where_a_hundred_share_a_host_an_edit_looks_at_a_few_of_them() -> None:
     statuses = [route["direct_response"]["status"] for route in after]
     assert statuses == [200] * 70 + [201] + [200] * 29
     assert [route["match"] for route in after] == [route["match"] for route in before]
-    made = ("encoded_routes", "comers", "sources_group", "virtual_host ")
+    made = ("encoded_routes", "bound_virtual_services", "bound_routes_chunk", "virtual_host ")
     assert [call for call in ran(declared) if call.startswith(made)] == [
         "encoded_routes VirtualService/default/s070",
-        "sources_group (('one.example.com'",
+        "bound_routes_chunk (('one.example.com'",
         "virtual_host one.example.com",
     ]

@@ -92,7 +92,7 @@ def http_routes(
     key: ObjectKey,
     rules: Iterable[LocatedRule],
     *,
-    entrance: ServerPort,
+    server_port: ServerPort,
     client: OutboundView,
     targets: Targets,
     defaults: Defaults,
@@ -105,10 +105,10 @@ def http_routes(
     routes: list[Routed] = []
     for located in rules:
         rule = located.rule
-        matches = [(b, at) for b, at in located.matches if applies(b, entrance, client)]
+        matches = [(b, at) for b, at in located.matches if applies(b, server_port, client)]
         if rule.match and not matches:
             continue
-        route = _route_of(key, rule, entrance, targets, defaults)
+        route = _route_of(key, rule, server_port, targets, defaults)
         for block, origins in matches or ((None, located.origins),):
             routes.append(route(block, origins))
             if routes[-1].route.match.catches_all:
@@ -116,25 +116,25 @@ def http_routes(
     return tuple(routes)
 
 
-def applies(block: HttpMatch, entrance: ServerPort, client: OutboundView) -> bool:
-    """Whether a block is for this entrance at all. One that names gateways heeds no source."""
-    if block.port and block.port != entrance.port:
+def applies(block: HttpMatch, server_port: ServerPort, client: OutboundView) -> bool:
+    """Whether a block is for this server at all. One that names gateways heeds no source."""
+    if block.port and block.port != server_port.port:
         return False
     if block.gateways:
-        return entrance.gateway in block.gateways
+        return server_port.gateway in block.gateways
     if block.source_namespace and block.source_namespace != client.namespace:
         return False
     return set(block.source_labels.items()) <= set(client.source_labels)
 
 
 def _route_of(
-    key: ObjectKey, rule: HttpRoute, entrance: ServerPort, targets: Targets, defaults: Defaults
+    key: ObjectKey, rule: HttpRoute, server_port: ServerPort, targets: Targets, defaults: Defaults
 ) -> Callable[[HttpMatch | None, Origins], Routed]:
     """A function from a match block and what made it to its route: all else of the rule is worked
     out once.
     """
-    done = _done(rule, entrance, targets, defaults)
-    described = done.described or f"{key.name}:{entrance.port}"
+    done = _done(rule, server_port, targets, defaults)
+    described = done.described or f"{key.name}:{server_port.port}"
     headers = rule.headers or Headers()
     body = partial(
         Route,
@@ -159,10 +159,10 @@ def _route_of(
     return route
 
 
-def _done(rule: HttpRoute, entrance: ServerPort, targets: Targets, defaults: Defaults) -> Done:
+def _done(rule: HttpRoute, server_port: ServerPort, targets: Targets, defaults: Defaults) -> Done:
     """What the rule does; a redirect goes before an answer, an answer before destinations."""
     if rule.redirect is not None:
-        return Done(action=redirect(rule.redirect, port=entrance.port, https=entrance.https))
+        return Done(action=redirect(rule.redirect, port=server_port.port, https=server_port.https))
     if rule.direct_response is not None:
         return Done(action=direct_response(rule.direct_response))
     return forwarding(rule, targets, defaults)
