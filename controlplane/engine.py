@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
@@ -26,18 +25,21 @@ from controlplane.claims import Claims
 from controlplane.claims import Declaration
 from controlplane.claims import NothingAccepted
 from controlplane.claims import declared_faults
-from controlplane.documents.content import Entries
 from controlplane.documents.content import FileContent
-from controlplane.documents.content import Unreadable
-from controlplane.documents.content import file_objects
 from controlplane.documents.content import location_in
 from controlplane.documents.document import RawObject
 from controlplane.envoy.resource import Resource
+from controlplane.file_reader import FileReader
+from controlplane.file_reader import Text
 from controlplane.graph import Fault
 from controlplane.graph import Graph
+from controlplane.internal_errors import objects_of
+from controlplane.internal_errors import refused as refused_by
+from controlplane.internal_errors import reported
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.decode import decode
 from controlplane.kinds.decode import once_per_kind
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Proxy
@@ -53,8 +55,6 @@ from controlplane.queries.snapshot import Resources
 from controlplane.queries.snapshot import resources
 from controlplane.queries.views import view_of
 from controlplane.translate.kubernetes.usable import spoils
-
-Text = bytes | str | Unreadable | Entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +80,11 @@ class Engine:
     ) -> None:
         self.graph = Graph()
         self.faults: list[Fault] = []
-        """What raised inside a guarded function, newest last: faults of ours, each kept once."""
+        """Internal errors that nobody has taken yet, newest last, each once while it lasts."""
         self.graph.on_fault = self.faults.append
+        self._reader = FileReader(self.faults.append)
+        self._withheld: dict[ObjectKey, Fault] = {}
+        """Why an object is not as it is declared, where an internal error is the reason."""
         self.connected = Connected(self.graph)
         self._objects = Objects(self.graph)
         self._claims = Claims()
@@ -119,27 +122,25 @@ class Engine:
         """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
         revision = self.graph.edit()
         self.connected.settle()
-        touched: dict[ObjectKey, None] = {}
-        paths: list[Path] = []
-        for path, text in changes:
-            paths.append(path)
+        changed = dict(changes)
+        touched = dict.fromkeys(self._withheld)
+        for path, text in (self._reader.unread() | changed).items():
             touched.update(dict.fromkeys(sorted(self._take(path, text))))
         put: list[ObjectKey] = []
         removed: list[ObjectKey] = []
         refused: list[ObjectKey] = []
         for key in touched:
-            outcome = self._settle(key)
+            outcome = self._contained(key)
             if outcome is not None:
                 (put if outcome else removed).append(key)
-            winner = self._claims.winner(key)
-            if winner is not None and winner.is_refused:
+            if self.is_refused(key) or key in self._withheld:
                 refused.append(key)
         self._objects.settle()
         self._collect_doubtful()
         self._accepted.save([self._raw[key] for key in put], removed)
         return Edit(
             revision=revision,
-            paths=tuple(paths),
+            paths=tuple(changed),
             put=tuple(put),
             removed=tuple(removed),
             refused=tuple(refused),
@@ -208,7 +209,15 @@ class Engine:
         for told in self._held_back.values():
             found.update(dict.fromkeys(told))
         found.update(dict.fromkeys(self.graph.notes()))
+        found.update(dict.fromkeys(self._internal_errors()))
         return once_per_kind(found)
+
+    def _internal_errors(self) -> Iterator[Diagnostic]:
+        for key, fault in self._withheld.items():
+            yield refused_by(key, "taking this object", fault.error)
+        for fault in self.graph.faults():
+            keys = (k for k in objects_of(fault) if k == MESH_CONFIG_KEY or self._objects.get(k))
+            yield reported(fault, next(keys, None))
 
     def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
         """The file, line and column of a place; ``None`` when no file declares its object."""
@@ -251,7 +260,7 @@ class Engine:
         return winner is not None and winner.is_refused
 
     def take_faults(self) -> tuple[Fault, ...]:
-        """What raised inside guarded functions since the last call."""
+        """The internal errors that are new since the last call."""
         taken = tuple(self.faults)
         self.faults.clear()
         return taken
@@ -270,12 +279,12 @@ class Engine:
     def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
         previous = self._files.get(path)
         if text is None:
+            self._reader.forget(path)
             self._files.pop(path, None)
             return self._claims.replace(path, (), is_complete=True)
-        content = file_objects(path, text, previous)
+        known = self._claims.of_file(path)
+        content, declarations = self._reader.read(path, text, previous, known)
         self._files[path] = content
-        known = {id(d.raw): d for d in self._claims.of_file(path)}
-        declarations = tuple(known.get(id(raw)) or declaration(raw) for raw in content.objects)
         touched = self._claims.replace(path, declarations, is_complete=content.complete)
         if previous is None and not content.complete:
             declared = {d.key for d in declarations}
@@ -283,6 +292,27 @@ class Engine:
             self._claims.keep(path, (r.key for r in remembered))
             touched.update(r.key for r in remembered)
         return touched
+
+    def _contained(self, key: ObjectKey) -> bool | None:
+        """As ``_settle``; what raises leaves the object as it was, until the next edit."""
+        for bring in (self._settle, self._restore):
+            try:
+                outcome = bring(key)
+            except Exception as error:
+                self._withhold(key, Fault("taking", (key,), error))
+                if self._objects.get(key) is not None:
+                    return None
+            else:
+                if bring == self._settle:
+                    self._withheld.pop(key, None)
+                return outcome
+        return None
+
+    def _withhold(self, key: ObjectKey, fault: Fault) -> None:
+        known = self._withheld.get(key)
+        if known is None or repr(known.error) != repr(fault.error):
+            self.faults.append(fault)
+        self._withheld[key] = fault
 
     def _settle(self, key: ObjectKey) -> bool | None:
         """Bring one object in step with its claims: put (true), removed (false) or as it was."""
@@ -313,9 +343,11 @@ class Engine:
 
     def _try_again(self) -> None:
         """Take the newest form of Secrets whose time has come, or whose form before has ended."""
-        put = [key for key in tuple(self._held_back) if self._settle(key)]
+        tried = dict.fromkeys((*self._held_back, *self._withheld))
+        outcomes = {key: self._contained(key) for key in tried}
         self._objects.settle()
-        self._accepted.save([self._raw[key] for key in put], ())
+        put = [self._raw[key] for key, is_there in outcomes.items() if is_there]
+        self._accepted.save(put, [k for k, is_there in outcomes.items() if is_there is False])
 
     def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
         if self._objects.get(object_.key) == object_:
@@ -355,23 +387,3 @@ class Engine:
                     self._doubtful[key] = None
                 case _:
                     self.connected.doubt(args)
-
-
-def declaration(raw: RawObject) -> Declaration:
-    """What ``raw`` declares, with all that is wrong with it."""
-    report = Report()
-    try:
-        object_ = decode(raw, report)
-    except Exception as error:
-        # The boundary of a cell: a fault of ours costs this object its edit, and nothing else.
-        object_ = None
-        report.add(
-            codes.OUR_FAULT, FieldRef(raw.key), f"it cannot be read, by a fault of ours: {error!r}"
-        )
-    is_refused = report.refused or raw.is_refused
-    return Declaration(
-        raw=raw,
-        object=None if is_refused else object_,
-        diagnostics=tuple(report),
-        is_refused=is_refused,
-    )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,10 @@ from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener
 from controlplane.admin.server import serving
+from controlplane.background import Batch
+from controlplane.background import Steps
+from controlplane.background import followed
+from controlplane.background import log_faults
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.errors import ControlPlaneError
@@ -60,8 +65,6 @@ HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is n
 CLOCK_STEP: Final = timedelta(hours=1)
 ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
 _CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
-
-"""How an edit of the MeshConfig, which is no object, is told."""
 
 log = structlog.stdlib.get_logger("serve")
 
@@ -147,6 +150,7 @@ class ControlPlane:
             self.engine, self.snapshots, self.server.connections, self.metrics, tls
         )
         self._known: set[Diagnostic] = set()
+        self._steps = Steps()
 
     async def start(self) -> None:
         """Open the xDS port; nothing is answered before the first load is complete."""
@@ -176,21 +180,30 @@ class ControlPlane:
         """The way of every change: files, engine, proxies; then what can wait."""
         settings = self.settings
         gc.disable()  # until the first load is done: what it makes stays, so looking at it is vain
-        followed = changes(
-            settings.config, environment=settings.environment, secrets=settings.secrets
+        batches = followed(
+            partial(
+                changes,
+                settings.config,
+                environment=settings.environment,
+                secrets=settings.secrets,
+            )
         )
-        async for batch in followed:
-            began = time.perf_counter()
-            edit = self.engine.apply((changed.path, changed.text) for changed in batch)
-            is_first = not self.snapshots.ready.is_set()
-            self._publish(edit)
-            computed = timedelta(seconds=time.perf_counter() - began)
-            self.metrics.changed(computed)
-            if is_first:
-                gc.freeze()
-                gc.set_threshold(50_000, 20, 50)  # streams make garbage that counts frees at once
-                gc.enable()
-            tasks.create_task(self._after(edit, began, computed, is_first=is_first))
+        async for batch in batches:
+            with self._steps.contained("taking changed files", "the edit is not taken"):
+                self._take(tasks, batch)
+
+    def _take(self, tasks: asyncio.TaskGroup, batch: Batch) -> None:
+        began = time.perf_counter()
+        edit = self.engine.apply((changed.path, changed.text) for changed in batch)
+        is_first = not self.snapshots.ready.is_set()
+        self._publish(edit)
+        computed = timedelta(seconds=time.perf_counter() - began)
+        self.metrics.changed(computed)
+        if is_first:
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)  # streams make garbage that counts frees at once
+            gc.enable()
+        tasks.create_task(self._after(edit, began, computed, is_first=is_first))
 
     async def follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
         """Take the MeshConfig anew when its file changes; trust domain and root namespace excepted,
@@ -200,13 +213,14 @@ class ControlPlane:
         file = self.settings.mesh_file
         if file is None:
             return
-        followed = changes((file,), environment=self.settings.environment)
-        await anext(followed)  # what was read at the start
+        batches = followed(partial(changes, (file,), environment=self.settings.environment))
+        await anext(batches)  # what was read at the start
         await self.snapshots.ready.wait()
-        async for batch in followed:
+        async for batch in batches:
             for changed in batch:
                 if isinstance(changed.text, bytes):
-                    self._take_mesh(tasks, changed.path, changed.text)
+                    with self._steps.contained("taking MeshConfig", "the edit is not taken"):
+                        self._take_mesh(tasks, changed.path, changed.text)
 
     def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
         began = time.perf_counter()
@@ -220,46 +234,56 @@ class ControlPlane:
 
     def _publish(self, edit: Edit) -> None:
         if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
-            self._plug_in()
+            with self._steps.contained("plugging in the CA", "the CA before signs"):
+                self._plug_in()
         self.snapshots.ready.set()
-        self.server.publish(edit.revision)
-        for fault in self.engine.take_faults():
-            log.error(
-                "fault_of_ours",
-                where=fault.function,
-                effect="the last good form stays",
-                exc_info=fault.error,
-            )
+        with self._steps.contained("publishing", "proxies keep what they have"):
+            self.server.publish(edit.revision)
+        log_faults(self.engine.take_faults())
 
     async def _after(
         self, edit: Edit, began: float, computed: timedelta, *, is_first: bool
     ) -> None:
         acknowledged: timedelta | None = None
+        with self._steps.contained("waiting for proxies", "the edit is reported at once"):
+            acknowledged = await self._acknowledged(edit, began)
+        with self._steps.contained("reporting an edit", "it is not reported"):
+            while self.engine.analyse(ANALYSED_AT_ONCE):
+                await asyncio.sleep(0)
+            self._report(edit, computed, acknowledged, is_first=is_first)
+        log_faults(self.engine.take_faults())
+        with self._steps.contained("keeping accepted objects", "a restart does not know them"):
+            await self._accepted.keep(self.engine.accepted)
+            if is_first:
+                await self._accepted.forget_others(self.engine.claimed())
+
+    async def _acknowledged(self, edit: Edit, began: float) -> timedelta | None:
+        """How long it took from ``began`` until every proxy had the edit; ``None``: too long."""
         try:
             async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
                 await self.server.connections.acknowledged(edit.revision)
-            acknowledged = timedelta(seconds=time.perf_counter() - began)
-            self.metrics.converged(acknowledged)
         except TimeoutError:
-            pass
-        while self.engine.analyse(ANALYSED_AT_ONCE):
-            await asyncio.sleep(0)
-        now_known = set(self.engine.diagnostics())
-        found, self._known = now_known - self._known, now_known
-        proxies = len(self.server.connections)
+            return None
+        took = timedelta(seconds=time.perf_counter() - began)
+        self.metrics.converged(took)
+        return took
+
+    def _report(
+        self, edit: Edit, computed: timedelta, acknowledged: timedelta | None, *, is_first: bool
+    ) -> None:
+        known = dict.fromkeys(self.engine.diagnostics())
+        found = tuple(d for d in known if d not in self._known)
+        self._known = set(known)
         self._told(
             Reload(
                 edit=edit,
                 is_first=is_first,
-                proxies=proxies,
+                proxies=len(self.server.connections),
                 computed=computed,
                 acknowledged=acknowledged,
-                found=tuple(d for d in self.engine.diagnostics() if d in found),
+                found=found,
             )
         )
-        await self._accepted.keep(self.engine.accepted)
-        if is_first:
-            await self._accepted.forget_others(self.engine.claimed())
 
     async def _keep_house(self) -> None:
         """Time passes: certificates come due, and what nobody needs is forgotten.
@@ -271,16 +295,20 @@ class ControlPlane:
         while True:
             await asyncio.sleep(HOUSEKEEPING)
             now = self._clock()
-            self.server.rotate()
-            self._secrets.forget_expired(now)
-            self.snapshots.retain(self.server.connections.proxies)
-            if due[0] != self.engine.revision:
-                change = self._inventory.next_change(stepped)
-                latest = stepped + CLOCK_STEP
-                due = (self.engine.revision, min(change or latest, latest))
-            if now >= due[1] or self.engine.met_others:
-                stepped = now
-                self.server.publish(self.engine.set_clock(now))
+            with self._steps.contained("renewing certificates", "proxies keep those they have"):
+                self.server.rotate()
+            with self._steps.contained("forgetting", "memory is freed later"):
+                self._secrets.forget_expired(now)
+                self.snapshots.retain(self.server.connections.proxies)
+            with self._steps.contained("stepping the clock", "time stands still"):
+                if due[0] != self.engine.revision:
+                    change = self._inventory.next_change(stepped)
+                    latest = stepped + CLOCK_STEP
+                    due = (self.engine.revision, min(change or latest, latest))
+                if now >= due[1] or self.engine.met_others:
+                    stepped = now
+                    self.server.publish(self.engine.set_clock(now))
+            log_faults(self.engine.take_faults())
 
     def _authenticate(self, metadata: Mapping[str, str]) -> NodeIdentity | None:
         if self.settings.is_insecure:

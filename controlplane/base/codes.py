@@ -157,4 +157,4 @@ SECRET_ELSEWHERE: Final = _warning("CP0416", "the secret is in another namespace
 STAPLE_UNUSABLE: Final = _warning("CP0417", "the OCSP response is not one for the certificate")
 
 # Operation
-OUR_FAULT: Final = _refused("CP0601", "the control plane failed on the object: a fault of ours")
+OUR_FAULT: Final = _refused("CP0601", "internal error of the control plane; please report it")

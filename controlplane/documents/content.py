@@ -2,6 +2,7 @@
 
 import base64
 from bisect import bisect_right
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
 ENTRY_LIMIT: Final = 1024 * 1024  # bytes of one entry; Kubernetes takes no larger Secret
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _SAVE_AS_UTF8: Final = "save it as UTF-8"
+_INTERNAL: Final = "internal error while reading this {} (please report it)"
+Failed = Callable[[Exception], None]
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -73,12 +76,32 @@ class FileContent:
 
 
 def file_objects(
-    path: Path, text: bytes | str | Unreadable | Entries, previous: FileContent | None = None
+    path: Path,
+    text: bytes | str | Unreadable | Entries,
+    previous: FileContent | None = None,
+    failed: Failed | None = None,
 ) -> FileContent:
     """What ``text`` declares.
 
-    Documents that ``previous`` has with the same bytes are not read again.
+    Documents that ``previous`` has with the same bytes are not read again. An internal error is
+    given to ``failed`` and costs one document, or the file where it is none's; without ``failed``
+    it is raised.
     """
+    try:
+        return _file_objects(path, text, previous, failed)
+    except Exception as error:
+        if failed is None:
+            raise
+        failed(error)
+        return _without_text(path, codes.OUR_FAULT, SourceLocation(path), _INTERNAL.format("file"))
+
+
+def _file_objects(
+    path: Path,
+    text: bytes | str | Unreadable | Entries,
+    previous: FileContent | None,
+    failed: Failed | None,
+) -> FileContent:
     if isinstance(text, Unreadable):
         message = f"the file cannot be read: {text.reason}"
         return _without_text(path, codes.UNREADABLE_FILE, SourceLocation(path), message)
@@ -94,14 +117,28 @@ def file_objects(
         return _not_utf8(path, error)
     parts = _json_chunks(decoded) if path.suffix == ".json" else chunks(decoded)
     known = _by_text(previous)
-    return _content(path, tuple(_read(path, i, part, known) for i, part in enumerate(parts)))
+    read = (_read(path, i, part, known, failed) for i, part in enumerate(parts))
+    return _content(path, tuple(read))
 
 
-def _read(path: Path, index: int, chunk: Chunk, known: Mapping[str, Document]) -> Document:
+def _read(
+    path: Path, index: int, chunk: Chunk, known: Mapping[str, Document], failed: Failed | None
+) -> Document:
     before = known.get(chunk.text)
-    if before is None:
-        return document(path, index, chunk)
-    return moved(before, path, index, chunk)
+    try:
+        if before is None:
+            return document(path, index, chunk)
+        return moved(before, path, index, chunk)
+    except Exception as error:
+        if failed is None:
+            raise
+        failed(error)
+        fault = Diagnostic(
+            code=codes.OUR_FAULT,
+            place=SourceLocation(path, chunk.first_line),
+            message=_INTERNAL.format("document"),
+        )
+        return Document(index=index, chunk=chunk, diagnostics=(fault,), readable=False)
 
 
 def _json_chunks(text: str) -> list[Chunk]:
@@ -109,7 +146,12 @@ def _json_chunks(text: str) -> list[Chunk]:
 
 
 def _by_text(previous: FileContent | None) -> Mapping[str, Document]:
-    return {d.chunk.text: d for d in previous.documents} if previous else {}
+    """What need not be read again; what an internal error kept from being read is."""
+    return {
+        d.chunk.text: d
+        for d in (previous.documents if previous else ())
+        if not any(found.code is codes.OUR_FAULT for found in d.diagnostics)
+    }
 
 
 def _content(path: Path, documents: tuple[Document, ...]) -> FileContent:

@@ -50,11 +50,26 @@ class Index(Generic[K, V]):
         self.entries = entries
         self.input: Input[K, tuple[V, ...]] = Input(name, ())
 
+    @property
+    def name(self) -> str:
+        return self.input.name
+
     def __call__(self, graph: Graph, key: K) -> tuple[V, ...]:
         return self.input(graph, key)
 
+    def function(self, graph: Graph, object_: Object[Any]) -> set[tuple[K, V]]:  # noqa: ARG002
+        """The entries of one object, in the form of a tracked function."""
+        return set(self.entries(object_))
+
 
 _INDEXES: Final[dict[Kind, list[Index[Any, Any]]]] = {}
+_Change = tuple[Index[Any, Any], set[tuple[Any, Any]], set[tuple[Any, Any]]]
+"""An index, the entries that an object had there, and those that it has now."""
+
+
+def indexes() -> tuple[Index[Any, Any], ...]:
+    """Every index of the modules that are loaded."""
+    return tuple(dict.fromkeys(found for of_kind in _INDEXES.values() for found in of_kind))
 
 
 @overload
@@ -85,6 +100,8 @@ def index(*kinds: Kind) -> Callable[[Callable[[Object[Any]], Entries[K, V]]], In
 class Objects:
     """Keeps the graph's objects and the indexes over them in step. Use within one edit, then
     ``settle``.
+
+    ``put`` and ``remove`` raise what an index raises for the object, and then change nothing.
     """
 
     graph: Graph
@@ -95,14 +112,16 @@ class Objects:
 
     def put(self, object_: Object[Any]) -> None:
         before = self._held.get(object_.key)
+        changes = self._changes(object_.kind, before, object_)
         self._held[object_.key] = object_
-        if self.graph.set(OBJECT, object_.key, object_):
-            self._reindex(object_.kind, before, object_)
+        self.graph.set(OBJECT, object_.key, object_)
+        self._reindex(changes)
 
     def remove(self, key: ObjectKey) -> None:
-        before = self._held.pop(key, None)
-        if self.graph.set(OBJECT, key, None):
-            self._reindex(key.kind, before, None)
+        changes = self._changes(key.kind, self._held.get(key), None)
+        self._held.pop(key, None)
+        self.graph.set(OBJECT, key, None)
+        self._reindex(changes)
 
     def get(self, key: ObjectKey) -> Object[Any] | None:
         return self._held.get(key)
@@ -124,13 +143,29 @@ class Objects:
             counts = self._entries[(index_, key)]
             if not counts:
                 del self._entries[(index_, key)]
-            self.graph.set(index_.input, key, tuple(sorted(counts)))
+            self.graph.set(index_.input, key, _sorted(counts))
         self._touched.clear()
 
-    def _reindex(self, kind: Kind, before: Object[Any] | None, after: Object[Any] | None) -> None:
-        for index_ in _INDEXES.get(kind, []):
-            old = set(index_.entries(before)) if before is not None else set()
-            new = set(index_.entries(after)) if after is not None else set()
+    def _changes(
+        self, kind: Kind, before: Object[Any] | None, after: Object[Any] | None
+    ) -> list[_Change]:
+        return [
+            (index_, self._entries_of(index_, before), self._entries_of(index_, after))
+            for index_ in _INDEXES.get(kind, [])
+        ]
+
+    def _entries_of(
+        self, index_: Index[Any, Any], object_: Object[Any] | None
+    ) -> set[tuple[Any, Any]]:
+        if object_ is None:
+            return set()
+        if self.graph.around is None:
+            return index_.function(self.graph, object_)
+        found: set[tuple[Any, Any]] = self.graph.around(index_, self.graph, object_)
+        return found
+
+    def _reindex(self, changes: list[_Change]) -> None:
+        for index_, old, new in changes:
             for key, value in old - new:
                 counts = self._entries[(index_, key)]
                 counts[value] -= 1
@@ -141,3 +176,11 @@ class Objects:
                 counts = self._entries.setdefault((index_, key), {})
                 counts[value] = counts[value] + 1 if value in counts else 1
                 self._touched[(index_, key)] = None
+
+
+def _sorted(values: Iterable[Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(sorted(values))
+    except Exception:
+        # Any order that is always the same will do, so none is lost for the sake of another.
+        return tuple(sorted(values, key=repr))

@@ -249,3 +249,16 @@ def test_the_memory_of_accepted_objects_is_for_its_owner_alone(tmp_path: Path) -
 
     assert (tmp_path / "accepted.db").stat().st_mode & 0o077 == 0
     accepted.close()
+
+
+async def test_what_was_deleted_while_nothing_ran_is_forgotten(tmp_path: Path) -> None:
+    engine, accepted = started(tmp_path)
+    engine.apply([(FILE, rule("reviews"))])
+    await accepted.keep(engine.accepted)
+
+    await accepted.forget_others(engine.claimed())
+    assert accepted.of_key(REVIEWS) is not None
+
+    await accepted.forget_others(())
+    assert accepted.of_key(REVIEWS) is None
+    accepted.close()

@@ -1,0 +1,198 @@
+"""An internal error costs one object its edit, says so, and heals; nothing else."""
+
+from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.documents.content import FileContent
+from controlplane.documents.content import file_objects
+from controlplane.documents.document import Document
+from controlplane.documents.document import Origin
+from controlplane.documents.document import RawObject
+from controlplane.engine import Engine
+from controlplane.file_reader import FileReader
+from controlplane.file_reader import declaration
+from controlplane.graph import Fault
+from controlplane.graph import Graph
+from controlplane.internal_errors import loggable
+from controlplane.internal_errors import reported
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.mesh_config import MeshConfig
+
+KEY = ObjectKey(DESTINATION_RULE, Namespace("default"), "reviews")
+OTHER = ObjectKey(DESTINATION_RULE, Namespace("default"), "ratings")
+FILE = Path("rules.yaml")
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+
+
+def rule(name: str, balancer: str = "RANDOM") -> bytes:
+    return f"""\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: {name}}}
+spec: {{host: {name}, trafficPolicy: {{loadBalancer: {{simple: {balancer}}}}}}}
+---
+""".encode()
+
+
+def balancer(engine: Engine, key: ObjectKey) -> str | None:
+    found = engine.object(key)
+    return None if found is None else found.spec.traffic_policy.load_balancer.simple.value
+
+
+def failing(name: str, key: ObjectKey = KEY) -> Callable[..., Any]:
+    """Lets the function or index of this name raise for the object."""
+
+    def around(function: Any, graph: Graph, *args: Any) -> Any:
+        if function.name == name and key in (args[0], getattr(args[0], "key", None)):
+            raise ValueError("boom")
+        return function.function(graph, *args)
+
+    return around
+
+
+def internal(engine: Engine) -> list[str]:
+    engine.analyse()
+    return [f"{d.place}: {d.message}" for d in engine.diagnostics() if d.code.id == "CP0601"]
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(MeshConfig(), now=NOW)
+
+
+def test_an_object_that_decoding_fails_on_is_refused_with_CP0601() -> None:  # noqa: N802  # the code
+    heard: list[Fault] = []
+    raw = RawObject(
+        key=KEY,
+        api_version="networking.istio.io/v1",
+        body=None,  # type: ignore[arg-type]  # what no document gives
+        origin=Origin(path=FILE, document=0),
+    )
+
+    declared = declaration(raw, heard.append)
+
+    assert [found.code.id for found in declared.diagnostics] == ["CP0601"]
+    assert declared.is_refused
+    assert declared.object is None
+    assert [fault.args for fault in heard] == [(KEY,)]
+
+
+def test_a_document_that_reading_fails_on_leaves_the_others_of_its_file() -> None:
+    heard: list[Exception] = []
+    text = rule("ratings") + rule("reviews")
+    chunk = file_objects(FILE, text).documents[1].chunk
+    strange = Document(index=7, chunk=chunk, objects=None)  # type: ignore[arg-type]  # never read so
+    before = FileContent(path=FILE, documents=(strange,), objects=(), diagnostics=(), complete=True)
+
+    content = file_objects(FILE, text, before, heard.append)
+
+    assert [raw.key for raw in content.objects] == [OTHER]
+    assert [f"{d.code} {d.place}" for d in content.diagnostics] == [
+        f"CP0601 {SourceLocation(FILE, 5)}"
+    ]
+    assert not content.complete
+    assert len(heard) == 1
+    assert [raw.key for raw in file_objects(FILE, text, content).objects] == [OTHER, KEY]
+
+
+def test_a_file_that_reading_fails_on_is_read_again_and_reported_once() -> None:
+    heard: list[Fault] = []
+    reader = FileReader(heard.append)
+    strange: Any = 5  # what no source gives
+
+    for _ in range(2):
+        content, declarations = reader.read(FILE, strange, None, ())
+        assert [d.code.id for d in content.diagnostics] == ["CP0601"]
+        assert declarations == ()
+
+    assert [fault.args for fault in heard] == [(FILE,)]
+    assert reader.unread() == {FILE: 5}
+
+    reader.read(FILE, rule("reviews"), None, ())
+
+    assert reader.unread() == {}
+
+
+def test_an_object_that_an_index_fails_on_stays_as_it_was_until_the_next_edit(
+    engine: Engine,
+) -> None:
+    engine.apply([(FILE, rule("reviews") + rule("ratings"))])
+    engine.graph.around = failing("selecting_rules")
+
+    edit = engine.apply([(FILE, rule("reviews", "ROUND_ROBIN") + rule("ratings", "ROUND_ROBIN"))])
+
+    assert edit.refused == (KEY,)
+    assert edit.put == (OTHER,)
+    assert (balancer(engine, KEY), balancer(engine, OTHER)) == ("RANDOM", "ROUND_ROBIN")
+    assert internal(engine) == [
+        f"{FieldRef(KEY)}: internal error while taking this object (please report it): "
+        "ValueError: boom"
+    ]
+    assert [fault.args for fault in engine.take_faults()] == [(KEY,)]
+
+    engine.apply([(Path("other.yaml"), b"")])
+    assert engine.take_faults() == ()
+
+    engine.graph.around = None
+    edit = engine.apply([(Path("other.yaml"), b"# edited")])
+
+    assert edit.put == (KEY,)
+    assert balancer(engine, KEY) == "ROUND_ROBIN"
+    assert internal(engine) == []
+
+
+def test_an_object_that_an_index_fails_on_stays_when_its_file_goes_until_the_next_edit(
+    engine: Engine,
+) -> None:
+    engine.apply([(FILE, rule("reviews"))])
+    engine.graph.around = failing("rules_of_host")
+    engine.apply([(FILE, None)])
+    assert balancer(engine, KEY) == "RANDOM"
+
+    engine.graph.around = None
+    engine.set_clock(NOW)
+
+    assert engine.object(KEY) is None
+
+
+def test_a_function_that_fails_on_an_object_is_reported_there_until_it_does_not(
+    engine: Engine,
+) -> None:
+    engine.graph.around = failing("rule_of")
+    engine.apply([(FILE, rule("reviews") + rule("ratings"))])
+
+    assert internal(engine) == [
+        f"{FieldRef(KEY)}: internal error while using this object (please report it): "
+        "ValueError: boom in rule_of"
+    ]
+
+    engine.graph.around = None
+    engine.apply([(Path("other.yaml"), b"")])
+
+    assert internal(engine) == []
+
+
+def test_an_error_about_a_secret_is_shown_and_logged_without_its_text() -> None:
+    key = ObjectKey(SECRET, Namespace("default"), "shop")
+    fault = Fault("reading", (("nested", (key,)),), ValueError("-----BEGIN PRIVATE KEY-----"))
+
+    assert "BEGIN" not in reported(fault, key).message
+    assert str(loggable(fault)) == "ValueError"
+
+
+def test_an_error_about_no_object_is_reported_without_a_place() -> None:
+    fault = Fault("merging", (1,), ValueError("boom"))
+
+    assert reported(fault, None).message == (
+        "internal error while computing configuration (please report it): ValueError in merging"
+    )
