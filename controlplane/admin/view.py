@@ -29,11 +29,15 @@ class DeclaredObject(View, frozen=True):
 
 
 class SyncState(Enum):
-    """``UNASKED``: the proxy never asked for the type. ``WAITING``: it has yet to answer."""
+    """``UNASKED``: the proxy never asked for the type. ``WAITING``: it has yet to answer.
+
+    ``OVERDUE``: it should have answered by now; what comes next no longer waits for that.
+    """
 
     UNASKED = "unasked"
     SYNCED = "synced"
     WAITING = "waiting"
+    OVERDUE = "overdue"
     REJECTED = "rejected"
 
 

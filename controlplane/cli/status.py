@@ -23,6 +23,7 @@ from controlplane.cli.output import printable
 from controlplane.cli.output import say
 from controlplane.cli.output import show
 from controlplane.cli.status_view import display_name
+from controlplane.cli.status_view import overdue
 from controlplane.cli.status_view import rejection
 from controlplane.cli.status_view import table
 from controlplane.cli.tls import lines as lines_of_tls
@@ -103,7 +104,9 @@ def _show_tls(context: click.Context, admin: Address, output: str) -> None:
 def lines(
     state: Status, refused: list[Finding], now: datetime, secrets: Sequence[Finding] = ()
 ) -> Iterator[list[Segment]]:
-    """The table, what proxies reject, the objects that are refused, and Secrets in trouble."""
+    """The table, what proxies do not answer or reject, objects that are refused, Secrets in
+    trouble.
+    """
     if not state.ready:
         yield [("the first load is not complete", Style.WARNING)]
     if state.proxies:
@@ -111,6 +114,8 @@ def lines(
     else:
         yield [("no proxy is connected", Style.WARNING)]
     for shown in state.proxies:
+        late = list(overdue(shown.proxy, now))
+        yield from ([], *late) if late else ()
         for rejected in shown.rejected:
             yield []
             yield from rejection(shown.proxy.full_name, rejected)

@@ -20,6 +20,7 @@ _COLUMNS: Final = ("listener", "route", "cluster", "endpoint", "secret")
 _STYLES: Final = {
     SyncState.SYNCED: Style.GOOD,
     SyncState.WAITING: Style.WARNING,
+    SyncState.OVERDUE: Style.ERROR,
     SyncState.REJECTED: Style.ERROR,
     SyncState.UNASKED: Style.QUIET,
 }
@@ -57,6 +58,23 @@ def ago(time: timedelta) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def overdue(proxy: ProxyStatus, now: datetime) -> Iterator[Line]:
+    """What the proxy has not answered in time, since when, and what that means."""
+    for found in proxy.types:
+        if found.state is SyncState.OVERDUE and found.since is not None:
+            yield [
+                (f"{printable(proxy.full_name)} has not acknowledged its ", Style.ERROR),
+                (f"{found.type}s", Style.NAME),
+                (f" for {ago(now - found.since)}; what changes is sent nevertheless", Style.PLAIN),
+            ]
+            if found.type == "cluster":
+                hint = (
+                    "Envoy answers once all its clusters are warm: look at warming clusters in its "
+                    "/config_dump for one that waits for a Secret or for DNS"
+                )
+                yield [("   hint: ", Style.GOOD), (hint, Style.PLAIN)]
 
 
 def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:

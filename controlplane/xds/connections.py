@@ -4,10 +4,12 @@ Plain values for ``status``, made for JSON. Nothing here changes what is compute
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from datetime import timedelta
 
 from controlplane.admin.view import ProxyStatus
 from controlplane.admin.view import Rejection
@@ -15,6 +17,7 @@ from controlplane.admin.view import SyncState
 from controlplane.admin.view import TypeStatus
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
+from controlplane.xds.deadlines import Deadlines
 from controlplane.xds.events import Output
 from controlplane.xds.response import Variant
 from controlplane.xds.session import PUSH_ORDER
@@ -31,11 +34,13 @@ class Connection:
     variant: Variant
     connected: datetime
     session: Session
+    deadlines: Deadlines = field(default_factory=Deadlines)
     revision: int | None = None
-    since: dict[TypeUrl, datetime] = field(default_factory=dict)
     acked: dict[TypeUrl, int] = field(default_factory=dict)
 
-    def status(self) -> ProxyStatus:
+    def status(self, now: datetime, clock: float) -> ProxyStatus:
+        """What is known of the proxy at ``now``, when the monotonic clock says ``clock``."""
+        started = now - timedelta(seconds=clock)
         return ProxyStatus(
             name=self.proxy.name,
             namespace=self.proxy.namespace,
@@ -46,20 +51,16 @@ class Connection:
             variant=self.variant.name.lower(),
             connected=self.connected,
             revision=self.revision,
-            types=tuple(self._type_status(type_url) for type_url in PUSH_ORDER),
+            types=tuple(self._type_status(type_url, started) for type_url in PUSH_ORDER),
         )
 
-    def waiting_since(self, moment: datetime) -> tuple[TypeUrl, ...]:
-        """The types whose next generation has been held back by an answer since ``moment``."""
-        late = [type_url for type_url, since in self.since.items() if since < moment]
-        return tuple(type_url for type_url in late if self.session.holds_back(type_url))
-
-    def _type_status(self, type_url: TypeUrl) -> TypeStatus:
+    def _type_status(self, type_url: TypeUrl, started: datetime) -> TypeStatus:
         rejected = self.session.rejections(type_url)
+        since = self.deadlines.unanswered_since(type_url)
         return TypeStatus(
             type=type_url.name.lower(),
             state=self._state(type_url, refuses=bool(rejected)),
-            since=self.since.get(type_url),
+            since=started + timedelta(seconds=since) if since is not None else None,
             revision=self._revision(type_url),
             rejections=tuple(
                 Rejection(name=r.name, version=r.version, error=r.error) for r in rejected
@@ -70,7 +71,8 @@ class Connection:
         if refuses:
             return SyncState.REJECTED
         if self.session.awaits(type_url):
-            return SyncState.WAITING
+            late = self.session.is_overdue(type_url)
+            return SyncState.OVERDUE if late else SyncState.WAITING
         return SyncState.SYNCED if self.session.subscribed(type_url) else SyncState.UNASKED
 
     def _revision(self, type_url: TypeUrl) -> int | None:
@@ -80,10 +82,15 @@ class Connection:
 
 
 class Connections:
-    """The connected proxies. ``clock`` gives the time in UTC."""
+    """The connected proxies. ``clock`` gives the time in UTC, ``monotonic`` one that never jumps,
+    in seconds.
+    """
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
+        self._monotonic = monotonic
         self._connections: set[Connection] = set()
         self._behind: set[Connection] = set()
         self._published = 0
@@ -104,7 +111,8 @@ class Connections:
 
     def states(self) -> tuple[ProxyStatus, ...]:
         """What is known of every connected proxy, by namespace and name."""
-        return tuple(connection.status() for connection in self._in_order())
+        now, clock = self._clock(), self._monotonic()
+        return tuple(connection.status(now, clock) for connection in self._in_order())
 
     async def acknowledged(self, revision: int) -> None:
         """Return once every connected proxy has answered everything up to ``revision``.
@@ -136,13 +144,10 @@ class Connections:
     def noted(self, connection: Connection, outputs: tuple[Output, ...]) -> None:
         """An event of ``connection`` had these outputs."""
         session = connection.session
+        connection.deadlines.note(session, outputs, self._monotonic())
         for output in outputs:
-            type_url = output.type_url
-            if session.awaits(type_url):
-                connection.since.setdefault(type_url, self._clock())
-            else:
-                connection.since.pop(type_url, None)
-                connection.acked[type_url] = self._published
+            if not session.awaits(output.type_url):
+                connection.acked[output.type_url] = self._published
         if session.settled and connection in self._connections:
             connection.revision = self._published
             self._behind.discard(connection)

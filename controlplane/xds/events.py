@@ -14,7 +14,7 @@ Nonce = NewType("Nonce", str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeltaRequest:
-    """A ``DeltaDiscoveryRequest`` without its node. ``error`` is set in a refusal (NACK) only."""
+    """A ``DeltaDiscoveryRequest`` without its node. ``error`` is set in a rejection (NACK) only."""
 
     type_url: TypeUrl
     subscribe: frozenset[str] = frozenset()
@@ -26,12 +26,17 @@ class DeltaRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SotwRequest:
-    """A ``DiscoveryRequest`` without its node. ``error`` is set in a refusal (NACK) only."""
+    """A ``DiscoveryRequest`` without its node. ``error`` is set in a rejection (NACK) only.
+
+    ``is_reconnect``: the first request of a type, from a client that has something of an earlier
+    stream; which resources, it does not say.
+    """
 
     type_url: TypeUrl
     names: frozenset[str] = frozenset()
     nonce: Nonce = Nonce("")
     error: str | None = None
+    is_reconnect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

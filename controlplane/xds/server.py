@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import suppress
 from datetime import datetime
-from datetime import timedelta
 from functools import partial
 from typing import Final
 from typing import Protocol
@@ -27,6 +26,8 @@ from controlplane.envoy.resource import Resource
 from controlplane.model.proxy import Proxy
 from controlplane.xds.connections import Connection
 from controlplane.xds.connections import Connections
+from controlplane.xds.deadlines import WAIT_LIMIT
+from controlplane.xds.deadlines import Deadlines
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import Acked
 from controlplane.xds.events import DeltaRequest
@@ -51,8 +52,6 @@ from controlplane.xds.wire import sotw
 from controlplane.xds.wire_pb2 import Node
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-ACK_DEADLINE: Final = timedelta(seconds=2)
-"""How long the next generation waits for the answer to the last; xDS clients may withhold it."""
 WATCH_INTERVAL: Final = 0.5  # seconds
 RETRY_EVERY: Final = 10  # looks
 """How often what a proxy could not bind to is offered again; the port may be free by then."""
@@ -118,13 +117,16 @@ class XdsServer:
         own_secrets: OwnSecrets,
         clock: Callable[[], datetime],
         traffic: Traffic = UNCOUNTED,
+        wait_limit: float = WAIT_LIMIT,
     ) -> None:
+        """``wait_limit``: seconds that a stream waits for its client, see ``Deadlines``."""
         self.connections = Connections(clock)
         self._traffic = traffic
         self._engine = engine
         self._authenticate = authenticate
         self._own_secrets = own_secrets
         self._clock = clock
+        self._wait_limit = wait_limit
         self._cache = ResponseCache()
         self._requests = Requests()
         self._log_throttle = LogThrottle()
@@ -235,6 +237,8 @@ class XdsServer:
             await self._live(variant, stream, first)
         finally:
             del self._streams[stream]
+            if stream.timer is not None:
+                stream.timer.cancel()
             self.connections.left(connection)
             log.info("proxy_disconnected", proxy=proxy.name, namespace=proxy.namespace)
 
@@ -258,6 +262,7 @@ class XdsServer:
             variant=variant,
             connected=self._clock(),
             session=kind(self._cache, snapshot, own),
+            deadlines=Deadlines(self._wait_limit),
         )
 
     def _identity(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Identity | None:
@@ -291,6 +296,7 @@ class XdsServer:
     def _happened(self, stream: Stream, outputs: tuple[Output, ...]) -> None:
         stream.emit(outputs)
         self.connections.noted(stream.connection, outputs)
+        self._set_timer(stream)
         for output in outputs:
             match output:
                 case Rejected(name=name, error=error):
@@ -319,19 +325,34 @@ class XdsServer:
             with _contained(stream):
                 self._happened(stream, stream.connection.session.arrived())
 
+    def _set_timer(self, stream: Stream) -> None:
+        connection = stream.connection
+        if stream.timer is None:
+            when = connection.deadlines.next(connection.session)
+            if when is not None:
+                loop = asyncio.get_running_loop()
+                stream.timer = loop.call_at(when, self._waited_long, stream)
+
+    def _waited_long(self, stream: Stream) -> None:
+        """Let go on what has waited for long enough."""
+        stream.timer = None
+        connection, now = stream.connection, asyncio.get_running_loop().time()
+        with _contained(stream):
+            for type_url in connection.deadlines.answered_late(connection.session, now):
+                self._happened(stream, connection.session.stop_waiting(type_url))
+            for type_url in connection.deadlines.held_back_too_long(now):
+                self._happened(stream, connection.session.send_anyway(type_url))
+            self._set_timer(stream)
+
     async def _watch(self) -> None:
-        """Let types go on whose answers are overdue, end streams whose clients do not read."""
+        """Offer again what may be taken now, end streams whose clients do not read."""
         for look in itertools.count(1):
             await asyncio.sleep(WATCH_INTERVAL)
-            overdue = self._clock() - ACK_DEADLINE
             for stream in tuple(self._streams):
                 stream.expire()
                 if look % RETRY_EVERY == 0:
                     with _contained(stream):
                         self._happened(stream, stream.connection.session.retry())
-                for type_url in stream.connection.waiting_since(overdue):
-                    with _contained(stream):
-                        self._happened(stream, stream.connection.session.stop_waiting(type_url))
 
 
 def _first(faults: ExceptionGroup[StreamFault]) -> StreamFault:

@@ -1,8 +1,8 @@
 """One stream as a state machine without I/O: requests and snapshots in, responses out.
 
 What both variants of the protocol have in common is here: what is sent in which order, what waits
-for which answer, and how the culprit of a refused response is found. ``delta`` and ``sotw`` say how
-things are asked for and how they are said.
+for what, and how the culprit of a rejected response is found. ``delta`` and ``sotw`` say how things
+are asked for and how they are said.
 Source: Envoy, "xDS REST and gRPC protocol".
 """
 
@@ -16,6 +16,7 @@ from typing import Final
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
+from controlplane.xds.bisection import BISECTION_WIDTH
 from controlplane.xds.events import Acked
 from controlplane.xds.events import Nonce
 from controlplane.xds.events import Output
@@ -26,8 +27,6 @@ from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.subscription import BISECTION_WIDTH
-from controlplane.xds.subscription import NO_NAMES
 from controlplane.xds.subscription import PendingResponse
 from controlplane.xds.subscription import SubscriptionState
 
@@ -36,26 +35,43 @@ PUSH_ORDER: Final = (
     TypeUrl.ENDPOINT,  # a changed cluster warms until its endpoints come again
     TypeUrl.LISTENER,
     TypeUrl.ROUTE,
-    TypeUrl.SECRET,
+    TypeUrl.SECRET,  # whatever names one warms until it comes, so its turn does not matter
 )
-"""Make before break: what is referred to before what refers to it (xDS, "Eventual consistency")."""
+"""Make before break: what is referred to before what refers to it (xDS, "Eventual consistency").
+
+Envoy takes the responses of a stream in their order, so what was sent first is there first.
+"""
+
+REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
+"""These lead requests to clusters. They wait while any of ``LED_TO`` waits its turn."""
+
+LED_TO: Final = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT)
+"""A route to a cluster that is not there, or has no endpoints yet, answers 503."""
 
 REMOVAL_ORDER: Final = (
     TypeUrl.LISTENER,
     TypeUrl.ROUTE,
     TypeUrl.ENDPOINT,
     TypeUrl.CLUSTER,
-    TypeUrl.SECRET,  # clusters and listeners refer to secrets
+    TypeUrl.SECRET,
 )
 """What refers goes before what it refers to."""
 
-REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
-HOLD_REFERRING: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.ENDPOINT})
-"""While one of these waits its turn, listeners and routes wait too. Secrets need not: listeners and
-clusters warm until theirs come.
+REFERRERS: Final[Mapping[TypeUrl, tuple[TypeUrl, ...]]] = MappingProxyType(
+    {
+        TypeUrl.LISTENER: (),
+        TypeUrl.ROUTE: (TypeUrl.LISTENER,),
+        TypeUrl.ENDPOINT: (TypeUrl.LISTENER, TypeUrl.ROUTE),
+        TypeUrl.CLUSTER: (TypeUrl.LISTENER, TypeUrl.ROUTE),
+        TypeUrl.SECRET: (TypeUrl.LISTENER, TypeUrl.CLUSTER),
+    }
+)
+"""Whose newest form the client must have taken before something of a type is removed.
+
+That it was sent is not enough: Envoy may reject it, and then uses the old one, and until a cluster
+or listener that replaces another is warm the old one works, with the secrets that it names.
 """
 
-REFERRED_TO: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.SECRET})
 _CAN_PASS: Final = "cannot bind"  # Envoy's words where another process has a listener's port
 NO_SECRETS: Final[Mapping[str, Resource]] = MappingProxyType({})
 
@@ -63,8 +79,9 @@ NO_SECRETS: Final[Mapping[str, Resource]] = MappingProxyType({})
 class Session(ABC):
     """The state of one stream. Every event returns what to write and what was learnt, in order.
 
-    A type waits for the answer to its last generation before the next one is sent. A client may
-    withhold the answer to clusters while one of them warms: ``stop_waiting`` ends that.
+    A type waits for the answer to its last generation before the next one is sent, and listeners
+    and routes wait for clusters and endpoints. A client may answer late or never, so whoever keeps
+    the time ends each wait: ``stop_waiting``, ``send_anyway``.
     """
 
     bisection_width: int = BISECTION_WIDTH
@@ -77,6 +94,7 @@ class Session(ABC):
         self._own = own
         self._opening = True
         self._nonces = 0
+        self._held_back: tuple[TypeUrl, ...] = ()
         self._states = {t: SubscriptionState(t, snapshot.shelf(t)) for t in PUSH_ORDER}
         self._push_order = tuple(self._states.values())
 
@@ -88,33 +106,40 @@ class Session(ABC):
             return ()
         self._snapshot = snapshot
         for state in self._push_order:
-            state.target = snapshot.shelf(state.type_url)
+            state.retarget(snapshot.shelf(state.type_url))
         return tuple(self._flush())
 
     def replace_own(self, own: Mapping[str, Resource]) -> tuple[Output, ...]:
         """The proxy's own secrets, which no snapshot holds, are ``own`` from now on."""
         state, older = self._states[TypeUrl.SECRET], self._own
         changed = {name for name in {*older, *own} if older.get(name) != own.get(name)}
-        state.must_answer |= changed & state.names
+        state.must_answer(state.names & changed)
         self._own = own
         return tuple(self._flush())
 
     def stop_waiting(self, type_url: TypeUrl) -> tuple[Output, ...]:
         """The answer for ``type_url`` is overdue: go on without it."""
-        state = self._states[type_url]
-        if self.bisection_width > 1 or not state.is_bisecting:
-            state.stop_waiting()
+        self._stop_waiting(self._states[type_url])
+        return tuple(self._flush())
+
+    def send_anyway(self, type_url: TypeUrl) -> tuple[Output, ...]:
+        """``type_url`` was held back for long enough: wait for nothing that it waits for.
+
+        What it waits for is still sent before it, unless it cannot be sent at all.
+        """
+        for waited_for in (*LED_TO, type_url) if type_url in REFERRING else (type_url,):
+            self._stop_waiting(self._states[waited_for])
         return tuple(self._flush())
 
     def retry(self) -> tuple[Output, ...]:
-        """Offer again what was refused for a reason that can pass without an edit of it."""
+        """Offer again what was rejected for a reason that can pass without an edit of it."""
         state = self._states[TypeUrl.LISTENER]
-        if state.busy or not state.held:
+        if state.is_busy or not state.rejections:
             return ()
-        for rejected in state.rejections:
+        for rejected in state.rejections.current:
             if _CAN_PASS in rejected.error:
-                state.held[rejected.name].versions.pop(rejected.version, None)
-                state.must_answer |= {rejected.name}
+                state.rejections.retry(rejected)
+                state.must_answer(frozenset((rejected.name,)))
         return tuple(self._flush())
 
     def arrived(self) -> tuple[Output, ...]:
@@ -127,26 +152,31 @@ class Session(ABC):
 
     # Facts
 
-    def awaits(self, type_url: TypeUrl) -> bool:
-        """Whether an answer of the client is outstanding for ``type_url``, in time or overdue."""
+    def awaits(self, type_url: TypeUrl) -> Nonce | None:
+        """The oldest response of ``type_url`` whose answer is outstanding, in time or overdue."""
         state = self._states[type_url]
-        return bool(state.bisection) or state.last in state.unanswered
+        return None if state.is_answered else state.oldest_unanswered
 
-    def holds_back(self, type_url: TypeUrl) -> bool:
-        """Whether the next generation of ``type_url`` waits for an answer: see ``stop_waiting``."""
-        return self._states[type_url].awaiting > 0
+    def is_overdue(self, type_url: TypeUrl) -> bool:
+        """Whether nothing waits for that answer any more."""
+        return self._states[type_url].is_overdue
+
+    @property
+    def held_back(self) -> tuple[TypeUrl, ...]:
+        """The types that have something to send, and wait."""
+        return self._held_back
 
     def subscribed(self, type_url: TypeUrl) -> bool:
         return self._states[type_url].asked
 
     def rejections(self, type_url: TypeUrl) -> tuple[Rejected, ...]:
-        return self._states[type_url].rejections
+        return self._states[type_url].rejections.current
 
     @property
     def settled(self) -> bool:
         """Whether the client has answered everything that the newest snapshot means for it."""
-        for state in self._push_order:
-            if state.is_stirred or state.bisection or state.last in state.unanswered:
+        for state in self._push_order:  # noqa: SIM110  # asked after every event: twice as fast
+            if not state.is_answered or state.has_changes:
                 return False
         return True
 
@@ -162,38 +192,73 @@ class Session(ABC):
 
     @abstractmethod
     def _bisection_step(self, state: SubscriptionState, names: Names) -> Response | None:
-        """The response that offers ``names`` again after a refusal; none if they are gone."""
+        """The response that offers ``names`` again after a rejection; none if they are gone."""
 
     @abstractmethod
-    def _suspend(self, state: SubscriptionState, pending: PendingResponse, error: str) -> None:
-        """Prepare the bisection that find the culprit of a refused response."""
+    def _bisect(self, state: SubscriptionState, rejected: Response, error: str) -> None:
+        """Prepare the search for the culprit of a rejected response."""
 
     # The way of one flush
 
     def _flush(self) -> Iterator[Output]:
-        referred_wait = anything_waits = leaving = False
+        """Send what need not wait, then remove what is gone if nothing waits."""
+        self._held_back = ()
+        has_removals = False
         for state in self._push_order:
-            if state.bisection:
-                yield from self._send_bisection(state)
-            if not state.is_stirred:
-                leaving |= bool(state.pending_removal)
+            if state.is_quiet:
                 continue
-            # A new route may lead to a cluster that is not sent yet, or is sent and has no
-            # endpoints yet: either answers 503. Clusters and endpoints refer to nothing that
-            # the client does not ask for by itself, so nothing ever waits in a circle.
-            if state.busy or (referred_wait and state.type_url in REFERRING):
-                waits = self._has_news(state)
-                referred_wait |= waits and state.type_url in HOLD_REFERRING
-                anything_waits |= waits
-            else:
-                yield from self._put(state)
-            leaving |= bool(state.pending_removal)
-        if leaving and not anything_waits:
+            if state.has_groups:
+                yield from self._send_groups(state)
+            if state.has_changes:
+                if state.is_busy or self._waits_for_clusters(state):
+                    if self._has_news(state):
+                        self._held_back += (state.type_url,)
+                else:
+                    yield from self._put(state)
+            has_removals |= bool(state.pending_removal)
+        if has_removals and not self._held_back:
             yield from self._remove()
+
+    def _waits_for_clusters(self, state: SubscriptionState) -> bool:
+        """Whether the next routes may lead to a cluster that the client cannot use yet.
+
+        Clusters, endpoints and secrets wait for their own answers only, so nothing ever waits in a
+        circle.
+        """
+        if state.type_url not in REFERRING:
+            return False
+        # One that waits its turn has a cluster, or the endpoints of one, for these routes.
+        return self._clusters_are_unready() or any(
+            type_url in LED_TO and not self._states[type_url].is_overdue
+            for type_url in self._held_back
+        )
+
+    def _clusters_are_unready(self) -> bool:
+        """Whether clusters that were sent are not usable yet, and it is worth waiting for them."""
+        clusters, endpoints = self._states[TypeUrl.CLUSTER], self._states[TypeUrl.ENDPOINT]
+        for state in (clusters, endpoints):
+            if state.is_bisecting and not state.is_overdue:
+                return True  # part of what was sent is not with the client
+        if endpoints.owes_unasked and not endpoints.is_overdue:
+            # Its first clusters with EDS: it will ask for their endpoints now. A client that has
+            # nothing that leads to clusters is not made to wait; it may be none that asks.
+            return any(self._states[type_url].may_be_in_use for type_url in REFERRING)
+        # Envoy reconnects while a cluster of it warms: it asks for clusters once that has its
+        # endpoints, and takes routes meanwhile.
+        return self._opening and endpoints.asked and not clusters.asked
+
+    def _is_warming(self, state: SubscriptionState) -> bool:
+        """Envoy asks for endpoints before clusters only while a cluster of it warms.
+
+        Such a cluster needs its endpoints again although Envoy says that it has them, and at once:
+        until it is warm Envoy asks for no clusters.
+        """
+        clusters = self._states[TypeUrl.CLUSTER]
+        return state.type_url is TypeUrl.ENDPOINT and not clusters.asked
 
     def _has_news(self, state: SubscriptionState) -> bool:
         """Whether ``state`` has more to send than removals."""
-        if state.must_answer:
+        if state.names_to_answer:
             return True
         put = self._cache.change(state.sent, state.target).put
         return any(state.covers(name) for name, _ in put)
@@ -201,7 +266,7 @@ class Session(ABC):
     def _put(self, state: SubscriptionState) -> Iterator[Output]:
         self._note_removals(state)
         responses = self._answer(state)
-        state.sent, state.must_answer, state.owes_empty_response = state.target, NO_NAMES, False
+        state.advance()
         for response in responses:
             yield self._send(state, response)
 
@@ -211,8 +276,8 @@ class Session(ABC):
             # Endpoints are sent with their cluster, before the client subscribes to them.
             if state.covers(name) or state.type_url is TypeUrl.ENDPOINT:
                 state.leave(name, self._form(state, name, state.sent))
-        for name in [name for name in state.pending_removal if name in state.target]:
-            del state.pending_removal[name]
+        if state.pending_removal:
+            state.forget_returned()
 
     def _send(
         self, state: SubscriptionState, response: Response, *, is_bisection: bool = False
@@ -221,39 +286,32 @@ class Session(ABC):
         nonce = Nonce(str(self._nonces))
         if state.type_url is TypeUrl.CLUSTER:
             self._owe_endpoints(response.fresh)
-        awaited = state.waits_for_ack or is_bisection
-        state.depart(nonce, PendingResponse(response, awaited, is_bisection))
+        state.depart(nonce, response, is_bisection=is_bisection)
         return Send(state.type_url, nonce, response)
 
     def _owe_endpoints(self, clusters: Names) -> None:
         """A cluster that was sent warms until it gets endpoints; Envoy asks only for new ones."""
         state = self._states[TypeUrl.ENDPOINT]
         names = self._cache.endpoints(clusters, state.target)
-        if state.asked:
-            state.must_answer = names if not state.must_answer else state.must_answer | names
-        else:
-            state.owed_endpoints = (
-                names if not state.owed_endpoints else state.owed_endpoints | names
-            )
+        if names:
+            state.owe_endpoints(names)
 
     def _remove(self) -> Iterator[Output]:
         """Remove what is gone, once nothing that the client holds or asks for may refer to it."""
         for type_url in REMOVAL_ORDER:
             state = self._states[type_url]
-            if not state.pending_removal or state.busy:
-                continue
-            if type_url in REFERRED_TO and (self._opening or not self._referrers_are_new()):
+            if not state.pending_removal or state.is_busy or self._may_be_used(type_url):
                 continue
             response = self._removal(state)
-            state.pending_removal.clear()
+            state.removed()
             if response is not None:
                 yield self._send(state, response)
 
-    def _referrers_are_new(self) -> bool:
-        """Whether listeners and routes are all in their newest form with the client."""
-        referrers = (self._states[TypeUrl.LISTENER], self._states[TypeUrl.ROUTE])
-        return all(
-            not state.bisection and state.last not in state.unanswered and not state.rejections
+    def _may_be_used(self, type_url: TypeUrl) -> bool:
+        """Whether the client may still use something of ``type_url`` that is gone."""
+        referrers = [self._states[referrer] for referrer in REFERRERS[type_url]]
+        return (self._opening and bool(referrers)) or any(
+            state.has_changes or not state.is_answered or state.rejections.current
             for state in referrers
         )
 
@@ -262,55 +320,55 @@ class Session(ABC):
     def _answered(
         self, state: SubscriptionState, nonce: Nonce, error: str | None
     ) -> Iterator[Output]:
-        """The client took (no ``error``) or refused a response; an unknown nonce says nothing."""
-        pending = state.unanswered.pop(nonce, None)
+        """The client took (no ``error``) or rejected a response; an unknown nonce says nothing."""
+        pending = state.answered(nonce)
         if pending is None:
             return
-        if nonce == state.last:
-            state.waits_for_ack = True
-            for older in [n for n, f in state.unanswered.items() if not f.awaited]:
-                del state.unanswered[older]
         if error is None:
             state.accept(pending.response)
             yield Acked(state.type_url, nonce)
         else:
-            yield from self._refused(state, nonce, pending, error)
-        if not state.unanswered and not state.bisection:
-            state.acked = state.sent
+            yield from self._rejected(state, nonce, pending, error)
+        state.settle()
 
-    def _refused(
+    def _rejected(
         self, state: SubscriptionState, nonce: Nonce, pending: PendingResponse, error: str
     ) -> Iterator[Output]:
-        suspects = [r for r in pending.response.resources if r.name in pending.response.fresh]
-        for name in pending.response.removed:
+        response = pending.response
+        suspects = [r for r in response.resources if r.name in response.fresh]
+        for name in response.removed:
             if name not in state.sent and suspects:
-                state.pending_removal[name] = None
+                state.leave(name, None)
         if len(suspects) == 1:
             self._cache.reject(state.type_url, suspects[0].name, suspects[0].version)
-            yield state.refuse(suspects[0], error)
+            yield state.reject(suspects[0], error)
         else:
             yield Refused(state.type_url, nonce, error)
-        self._suspend(state, pending, error)
+        self._bisect(state, response, error)
 
-    def _send_bisection(self, state: SubscriptionState) -> Iterator[Output]:
-        while state.bisection and state.awaiting < self.bisection_width:
-            response = self._bisection_step(state, state.bisection.popleft())
+    def _send_groups(self, state: SubscriptionState) -> Iterator[Output]:
+        for names in state.next_groups(self.bisection_width):
+            response = self._bisection_step(state, names)
             if response is not None:
                 yield self._send(state, response, is_bisection=True)
 
+    def _stop_waiting(self, state: SubscriptionState) -> None:
+        if not state.is_answered or state.owes_unasked:
+            state.stop_waiting(skips_bisection=self.bisection_width > 1)
+
     def _form(self, state: SubscriptionState, name: str, base: Shelf[Resource]) -> Resource | None:
-        """The form of ``name`` for this proxy: its own secrets come before those of the mesh."""
+        """The form of ``name`` for this proxy: its own secrets come before those of the mesh.
+
+        What is gone may be in use until its removal: who asks for it gets its last form.
+        """
         if state.type_url is TypeUrl.SECRET and (own := self._own.get(name)) is not None:
-            held = state.held.get(name)
-            return held.good if held is not None and own.version in held.versions else own
-        # What is gone may be in use until its removal: who asks for it gets its last form.
-        kept = state.pending_removal.get(name) if state.pending_removal else None
-        return state.form(name, base.get(name, kept))
+            return state.form(name, own)
+        found = base.get(name)
+        if found is None and state.pending_removal and REFERRERS[state.type_url]:
+            found = state.pending_removal.get(name)
+        return state.form(name, found)
 
     def _is_plain(self, state: SubscriptionState) -> bool:
         """Whether this proxy's answer is the one that every proxy with the same question gets."""
         own = state.type_url is TypeUrl.SECRET and bool(self._own)
-        asks_for_gone = state.pending_removal and not state.must_answer.isdisjoint(
-            state.pending_removal
-        )
-        return not (state.held or state.suspended or own or asks_for_gone)
+        return state.is_plain and not own

@@ -5,10 +5,12 @@ Source: Envoy, "xDS REST and gRPC protocol", "Basic protocol overview".
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from typing import Final
 
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
+from controlplane.xds.bisection import bisection_groups
 from controlplane.xds.events import Output
 from controlplane.xds.events import SotwRequest
 from controlplane.xds.response import Response
@@ -16,16 +18,15 @@ from controlplane.xds.response import Variant
 from controlplane.xds.response import nothing_named
 from controlplane.xds.response import sotw_response
 from controlplane.xds.response_cache import Names
+from controlplane.xds.response_cache import ResponseCache
+from controlplane.xds.session import NO_SECRETS
 from controlplane.xds.session import Session
-from controlplane.xds.snapshot import NOTHING
+from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.subscription import NO_NAMES
-from controlplane.xds.subscription import NO_NONCE
 from controlplane.xds.subscription import WILDCARD_BY_SILENCE
-from controlplane.xds.subscription import PendingResponse
 from controlplane.xds.subscription import SubscriptionState
-from controlplane.xds.subscription import bisection_groups
 
-WHOLE = WILDCARD_BY_SILENCE
+WHOLE: Final = WILDCARD_BY_SILENCE
 """In these types whatever a response leaves out is deleted; in the others it stays as it is."""
 
 
@@ -34,13 +35,20 @@ class SotwSession(Session):
 
     bisection_width = 1  # an answer to any but the last response is stale
 
+    def __init__(
+        self, cache: ResponseCache, snapshot: Snapshot, own: Mapping[str, Resource] = NO_SECRETS
+    ) -> None:
+        super().__init__(cache, snapshot, own)
+        self._named = set[TypeUrl]()
+        """The types of which a name was ever given, ``*`` included: no names are then none."""
+
     def receive(self, request: SotwRequest) -> tuple[Output, ...]:
         """Answer ``request``, unless its nonce is stale: then its sender has not seen our last."""
         return tuple(self._received(request))
 
     def _received(self, request: SotwRequest) -> Iterator[Output]:
         state = self._states[request.type_url]
-        is_stale = state.asked and request.nonce not in (state.last, NO_NONCE)
+        is_stale = state.asked and state.is_stale(request.nonce)
         if request.nonce:
             yield from self._answered(state, request.nonce, request.error)
         if is_stale:
@@ -54,61 +62,77 @@ class SotwSession(Session):
     def _open(self, state: SubscriptionState, request: SotwRequest) -> None:
         """The first request of a type, or the repeated one of a client that got nothing yet.
 
-        What the client holds from an earlier stream cannot be known, so all is said again.
+        What the client holds from an earlier stream cannot be known, so all is said again; but what
+        is gone may be in use by it, so that is said in the turn of its removal.
         """
-        state.asked = True
+        is_warming = self._is_warming(state)
         self._subscribe(state, request)
-        state.owed_endpoints, state.must_answer = NO_NAMES, state.names
-        state.pending_removal.clear()
+        state.must_answer(state.names)
+        state.removed()
+        if request.is_reconnect:
+            state.reconnect()
+        if request.is_reconnect and not is_warming and state.type_url not in WHOLE:
+            for name in state.names:
+                if name not in state.target:
+                    state.leave(name, None)
         if state.type_url in WHOLE:
-            state.owes_empty_response = bool(state.names) or state.wildcard
-            state.sent = NOTHING
+            if state.names or state.wildcard:
+                state.owe_empty_response()
+            state.assume_nothing_sent()
         else:
-            state.sent = state.target
+            state.assume_sent()
+            if not state.names:
+                state.owe_no_endpoints()
 
     def _resubscribe(self, state: SubscriptionState, request: SotwRequest) -> None:
         """Added names are answered though they were sent before; dropped ones need no answer."""
         before, was_wildcard = state.names, state.wildcard
         self._subscribe(state, request)
-        state.must_answer |= state.names - before
-        state.owes_empty_response |= state.wildcard and not was_wildcard
+        state.must_answer(state.names - before)
+        if state.wildcard and not was_wildcard:
+            state.owe_empty_response()
 
     def _subscribe(self, state: SubscriptionState, request: SotwRequest) -> None:
-        names = request.names
-        if "*" in names or (state.type_url in WHOLE and not names and not state.named):
-            state.wildcard = state.type_url is not TypeUrl.SECRET
+        names, type_url = request.names, state.type_url
+        silent = type_url in WHOLE and not names and type_url not in self._named
+        wildcard = ("*" in names or silent) and type_url is not TypeUrl.SECRET
+        if names:
+            self._named.add(type_url)
+        if names == state.names:
+            names = state.names
         else:
-            state.wildcard = False
-        state.named |= bool(names)
-        if names != state.names:
-            state.names = self._cache.same(names - {"*"} if "*" in names else names)
+            names = self._cache.same(names - {"*"} if "*" in names else names)
+        state.subscribe(names, wildcard=wildcard)
 
     def _answer(self, state: SubscriptionState) -> tuple[Response, ...]:
-        target = state.target
-        if not self._is_plain(state) or state.unanswered:
-            found = self._responses(state, target)
+        target, asked = state.target, state.names_to_answer
+        if not self._is_plain(state) or state.oldest_unanswered is not None:
+            found = self._responses(state, target, asked)
         else:
-            pending_removal = frozenset(state.pending_removal)
-            asked = state.must_answer | {"*"} if state.owes_empty_response else state.must_answer
-            sent, scope = state.sent, state.scope
-            question = (Variant.SOTW, state.type_url, sent, target, scope, asked, pending_removal)
-            found = self._cache.answer(question, lambda: self._responses(state, target))
+            gone = frozenset(state.pending_removal)
+            key = asked | {"*"} if state.owes_empty_response else asked
+            question = (Variant.SOTW, state.type_url, state.sent, target, state.scope, key, gone)
+            found = self._cache.answer(question, lambda: self._responses(state, target, asked))
         if found and state.type_url is TypeUrl.LISTENER:
-            state.pending_removal.clear()
+            state.removed()
         return found
 
-    def _responses(self, state: SubscriptionState, target: Shelf[Resource]) -> tuple[Response, ...]:
+    def _responses(
+        self, state: SubscriptionState, target: Shelf[Resource], asked: Names
+    ) -> tuple[Response, ...]:
         change = self._cache.change(state.sent, target)
         put = frozenset(name for name, _ in change.put if state.covers(name))
-        fresh = (put | state.must_answer) - {n for n in state.held if state.holds(n, target)}
+        fresh = (put | asked).difference(
+            name for name in state.rejections if state.rejections.reports(target.get(name))
+        )
         if state.type_url in WHOLE:
             if not fresh and not state.owes_empty_response:
                 return ()
             # A cluster that is gone stays until the routes no longer refer to it.
             kept = state.pending_removal if state.type_url is TypeUrl.CLUSTER else {}
-            suspect = fresh | self._unanswered(state)
-            return (self._whole(state, target, suspect, kept),)
-        resources = self._forms(state, fresh | state.must_answer, target)
+            suspects = fresh | state.unanswered_names()
+            return (self._whole(state, target, suspects, kept),)
+        resources = self._forms(state, fresh | asked, target)
         return (sotw_response(state.type_url, resources, fresh),) if resources else ()
 
     def _whole(
@@ -119,13 +143,10 @@ class SotwSession(Session):
         kept: Mapping[str, Resource | None],
     ) -> Response:
         names = state.names.union(target) if state.wildcard else state.names
-        forms = [self._form(state, name, target) for name in names]
-        forms += [state.form(name, form) for name, form in kept.items() if state.covers(name)]
-        return sotw_response(state.type_url, [form for form in forms if form is not None], fresh)
-
-    def _unanswered(self, state: SubscriptionState) -> Names:
-        """What is repeated and was never acknowledged is as suspect as what is new."""
-        return frozenset(name for f in state.unanswered.values() for name in f.response.fresh)
+        forms = {name: state.form(name, target.get(name)) for name in names}
+        forms |= {name: state.form(name, kept[name]) for name in kept if state.covers(name)}
+        found = [form for form in forms.values() if form is not None]
+        return sotw_response(state.type_url, found, fresh)
 
     def _forms(
         self, state: SubscriptionState, names: Names, target: Shelf[Resource]
@@ -137,34 +158,40 @@ class SotwSession(Session):
         return [form for form in forms if form is not None]
 
     def _removal(self, state: SubscriptionState) -> Response | None:
-        """Whole types are said again without what is gone; in the others nobody refers to it."""
-        if state.type_url not in WHOLE or not any(map(state.covers, state.pending_removal)):
-            return None
-        return self._whole(state, state.sent, self._unanswered(state), {})
+        """Whole types are said again without what is gone; in the others nobody refers to it.
 
-    def _suspend(self, state: SubscriptionState, pending: PendingResponse, error: str) -> None:
+        There, empty ones are said of what an earlier stream may have sent: see ``_open``.
+        """
+        gone = {name: form for name, form in state.pending_removal.items() if state.covers(name)}
+        state.removed()
+        if state.type_url in WHOLE:
+            return self._whole(state, state.sent, state.unanswered_names(), {}) if gone else None
+        unknown = frozenset(name for name, form in gone.items() if form is None)
+        forms = self._forms(state, unknown, state.sent)
+        return sotw_response(state.type_url, forms, unknown) if forms else None
+
+    def _bisect(self, state: SubscriptionState, rejected: Response, error: str) -> None:
         """Go back to what was good, then offer the suspects again group by group.
 
         A whole type is said once more in the end, as Envoy may have applied any part of what it
-        refused, and is left alone when it refuses what it had taken before.
+        rejected, and is left alone when it rejects what it had taken before.
         """
-        suspects = pending.response.fresh
+        suspects = rejected.fresh
         if len(suspects) > 1:
             if state.type_url in WHOLE:
-                suspects |= self._unanswered(state)
-            state.suspended |= {name: state.good(name) for name in sorted(suspects)}
-            state.bisection.extendleft(reversed(bisection_groups(suspects, error)))
-        elif state.type_url in WHOLE and pending.response.fresh and not state.bisection:
-            state.bisection.append(NO_NAMES)
+                suspects |= state.unanswered_names()
+            state.suspend(suspects)
+            state.bisect(bisection_groups(suspects, error), first=True)
+        elif state.type_url in WHOLE and suspects and not state.has_groups:
+            state.bisect((NO_NAMES,))
 
     def _bisection_step(self, state: SubscriptionState, names: Names) -> Response | None:
         if state.type_url is TypeUrl.CLUSTER:
-            # Envoy may have applied some of what it refused: what goes back warms again.
-            self._owe_endpoints(frozenset((*state.suspended, *state.held)))
-        for name in names:
-            state.suspended.pop(name, None)
+            # Envoy may have applied some of what it rejected: what goes back warms again.
+            self._owe_endpoints(frozenset((*state.suspended, *state.rejections)))
+        state.resume(names)
         if state.type_url in WHOLE:
-            suspects = (names | self._unanswered(state)).difference(state.suspended)
+            suspects = (names | state.unanswered_names()).difference(state.suspended)
             return self._whole(state, state.sent, suspects, state.pending_removal)
         forms = self._forms(state, names, state.sent)
         return sotw_response(state.type_url, forms, names) if forms else None

@@ -75,6 +75,8 @@ class Stream:
         self._writer: asyncio.Task[None] | None = None
         self._writing: float | None = None
         self._expired = False
+        self.timer: asyncio.TimerHandle | None = None
+        """Rings when something has waited for too long: see ``Deadlines``."""
 
     def emit(self, outputs: tuple[Output, ...]) -> None:
         """Queue what is to be written."""

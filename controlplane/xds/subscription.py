@@ -1,9 +1,10 @@
-"""What one stream knows of one type: what the client asked for, was sent and refused."""
+"""One type on one stream: what the client asked for, was sent, has not answered, rejected."""
 
-import re
 from collections import deque
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field
 from typing import Final
 
 from controlplane.base.shelf import Shelf
@@ -11,17 +12,14 @@ from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.events import Nonce
 from controlplane.xds.events import Rejected
+from controlplane.xds.rejections import Rejections
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names
 from controlplane.xds.snapshot import NOTHING
 
 NO_NONCE: Final = Nonce("")
 NO_NAMES: Final[Names] = frozenset()
-UNANSWERED_LIMIT: Final = (
-    128  # un-ACKed responses that are still told apart when the client is slow
-)
-BISECTION_WIDTH: Final = 64  # a refused response is sent again in up to so many parts
-VERSIONS_LIMIT: Final = 16  # refused versions of one resource that are remembered
+UNANSWERED_LIMIT: Final = 128  # responses that are still told apart when the client is slow
 
 WILDCARD_BY_SILENCE: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER})
 """A first request without names asks for everything of these types, and for nothing of the others.
@@ -30,183 +28,356 @@ Source: xDS protocol, "How the client specifies what resources to return".
 """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PendingResponse:
-    """A response on its way."""
+    """A response that the client has not answered. While it is ``awaited``, the next generation of
+    its type is not sent.
+    """
 
     response: Response
-    awaited: bool
+    is_awaited: bool
     is_bisection: bool
 
 
-@dataclass(slots=True)
-class Held:
-    """A resource of which the client refused ``versions``; it is held at ``good``, or absent.
-
-    ``now`` is the refusal in force: until another form is acknowledged or the resource is gone.
-    """
-
-    good: Resource | None
-    versions: dict[str, str] = field(default_factory=dict)
-    now: Rejected | None = None
-
-    def refuse(self, rejection: Rejected) -> None:
-        if len(self.versions) >= VERSIONS_LIMIT:
-            self.versions.pop(next(iter(self.versions)))
-        self.versions[rejection.version] = rejection.error
-        self.now = rejection
-
-
-@dataclass(slots=True)
 class SubscriptionState:
-    """The account of one type on one stream.
+    """The state of one type on one stream. Sessions change it by the methods below only.
 
-    ``target`` is what the client is to have.
-    Whatever is in scope was sent to the client as it is in ``sent``, but for what is ``held`` or
-    ``suspended``; ``acked`` is the last of these that it answered completely. ``must_answer``
-    names are answered whatever their version. ``owed_endpoints`` are endpoints of clusters that
-    were sent before any endpoints were asked for. ``pending_removal`` is what the client still has
-    and what is to be removed once nothing refers to it. ``owes_empty_response``: an answer is due
-    though it is empty.
+    ========= ============================================== =======================================
+    state     what holds                                     what ends it
+    ========= ============================================== =======================================
+    unasked   the client never asked for the type            ``subscribe``
+    current   what was sent is the target, all answered      ``retarget``, ``must_answer``: changed
+    changed   there is something to send                     ``advance`` and ``depart``: awaiting
+    awaiting  a response is unanswered, the next one waits   its answer: current, changed, bisecting
+    overdue   as awaiting, but nothing waits for the answer  the answer to the newest response
+    bisecting a rejected response is offered in parts        the answer to the last part
+    ========= ============================================== =======================================
+
+    ``target`` is what the client is to have. All that it subscribes to was sent as it is in
+    ``sent``, but for what it rejected and what is suspended while a culprit is looked for. Names
+    that must be answered are sent whatever the client has. What is pending removal is gone from the
+    target and still with the client, which may use it.
     """
 
-    type_url: TypeUrl
-    target: Shelf[Resource] = NOTHING
-    asked: bool = False
-    wildcard: bool = False
-    named: bool = False
-    names: Names = NO_NAMES
-    sent: Shelf[Resource] = NOTHING
-    acked: Shelf[Resource] = NOTHING
-    must_answer: Names = NO_NAMES
-    owed_endpoints: Names = NO_NAMES
-    owes_empty_response: bool = False
-    pending_removal: dict[str, Resource | None] = field(default_factory=dict)
-    held: dict[str, Held] = field(default_factory=dict)
-    suspended: dict[str, Resource | None] = field(default_factory=dict)
-    bisection: deque[Names] = field(default_factory=deque)
-    unanswered: dict[Nonce, PendingResponse] = field(default_factory=dict)
-    last: Nonce = NO_NONCE
-    waits_for_ack: bool = True
+    __slots__ = (
+        "_acked",
+        "_asked",
+        "_bisection",
+        "_last",
+        "_may_be_in_use",
+        "_must_answer",
+        "_names",
+        "_owed_endpoints",
+        "_owes_empty_response",
+        "_pending_removal",
+        "_sent",
+        "_suspended",
+        "_target",
+        "_unanswered",
+        "_waits_for_ack",
+        "_wildcard",
+        "rejections",
+        "type_url",
+    )
+
+    def __init__(self, type_url: TypeUrl, target: Shelf[Resource] = NOTHING) -> None:
+        self.type_url = type_url
+        self.rejections = Rejections(type_url)
+        self._target = target
+        self._sent = self._acked = NOTHING
+        self._asked = self._wildcard = self._may_be_in_use = False
+        self._owes_empty_response = False
+        self._names = self._must_answer = self._owed_endpoints = NO_NAMES
+        self._pending_removal: dict[str, Resource | None] = {}
+        self._suspended: dict[str, Resource | None] = {}
+        self._bisection: deque[Names] = deque()
+        self._unanswered: dict[Nonce, PendingResponse] = {}
+        self._last = NO_NONCE
+        self._waits_for_ack = True
+
+    # What the client asked for
+
+    @property
+    def asked(self) -> bool:
+        return self._asked
+
+    @property
+    def wildcard(self) -> bool:
+        return self._wildcard
+
+    @property
+    def names(self) -> Names:
+        return self._names
 
     @property
     def scope(self) -> Names | None:
         """The names that are subscribed; ``None`` is everything."""
-        return None if self.wildcard else self.names
+        return None if self._wildcard else self._names
 
     def covers(self, name: str) -> bool:
-        return self.wildcard or name in self.names
+        return self._wildcard or name in self._names
+
+    def subscribe(self, names: Names, *, wildcard: bool) -> None:
+        """This is the subscription from now on."""
+        self._asked = True
+        self._names, self._wildcard = names, wildcard
 
     @property
-    def is_stirred(self) -> bool:
+    def may_be_in_use(self) -> bool:
+        """Whether the client may have anything of the type, from this stream or an earlier one."""
+        return self._may_be_in_use
+
+    def reconnect(self) -> None:
+        """The client has something of an earlier stream."""
+        self._may_be_in_use = True
+
+    # What it is to have
+
+    @property
+    def target(self) -> Shelf[Resource]:
+        return self._target
+
+    @property
+    def sent(self) -> Shelf[Resource]:
+        return self._sent
+
+    @property
+    def names_to_answer(self) -> Names:
+        """The names that are sent with the next response, whatever the client has.
+
+        What it may use of an earlier stream is answered when it is removed: its form is not known.
+        """
+        names = self._must_answer or self._owed_endpoints
+        if self._must_answer and self._owed_endpoints:
+            names = self._must_answer | self._owed_endpoints
+        if names and self._pending_removal:
+            names = names.difference(n for n, form in self._pending_removal.items() if form is None)
+        return names
+
+    @property
+    def owes_empty_response(self) -> bool:
+        """Whether a response is due though it may be empty."""
+        return self._owes_empty_response
+
+    @property
+    def owes_unasked(self) -> bool:
+        """Whether clusters wait for endpoints that the client has not asked for yet."""
+        return bool(self._owed_endpoints) and not self._asked
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to do: a thousand streams mostly have nothing to do."""
+        return self._sent is self._target and not (
+            self._must_answer
+            or self._owed_endpoints
+            or self._owes_empty_response
+            or self._bisection
+            or self._pending_removal
+        )
+
+    @property
+    def has_changes(self) -> bool:
         """Whether anything happened since the last response that may need another one."""
-        return self.asked and bool(
-            self.sent is not self.target or self.must_answer or self.owes_empty_response
+        return self._asked and bool(
+            self._sent is not self._target
+            or self._must_answer
+            or self._owed_endpoints
+            or self._owes_empty_response
         )
 
+    def retarget(self, target: Shelf[Resource]) -> None:
+        self._target = target
+
+    def must_answer(self, names: Names) -> None:
+        self._must_answer = self._must_answer | names if self._must_answer else names
+        if self._owed_endpoints and self._owed_endpoints <= self._must_answer:
+            self._owed_endpoints = NO_NAMES  # so that the set stays the shared one
+
+    def need_not_answer(self, names: Names) -> None:
+        """The client dropped ``names``; what clusters are owed is not its to drop."""
+        if not self._must_answer.isdisjoint(names):
+            self._must_answer -= names
+
+    def owe_endpoints(self, names: Names) -> None:
+        """Clusters of these names were sent and warm until they get their endpoints.
+
+        Envoy asks for those of new clusters only. Source: ``eds.cc``; measured with Envoy 1.40.
+        """
+        self._owed_endpoints = self._owed_endpoints | names if self._owed_endpoints else names
+
+    def owe_no_endpoints(self) -> None:
+        """The client asks for none."""
+        self._owed_endpoints = NO_NAMES
+
+    def owe_empty_response(self) -> None:
+        self._owes_empty_response = True
+
+    def assume_sent(self) -> None:
+        """The client has what it subscribed to, but for what must be answered."""
+        self._sent = self._target
+
+    def assume_nothing_sent(self) -> None:
+        self._sent = NOTHING
+
+    def advance(self) -> None:
+        """What the client is to have is being sent: there is nothing more to say."""
+        self._sent = self._target
+        self._must_answer = self._owed_endpoints = NO_NAMES
+        self._owes_empty_response = False
+
+    # What it has and should not
+
     @property
-    def awaiting(self) -> int:
+    def pending_removal(self) -> Mapping[str, Resource | None]:
+        """Each with its last form; ``None``: it was sent by an earlier stream."""
+        return self._pending_removal
+
+    def leave(self, name: str, form: Resource | None) -> None:
+        """``name`` is gone from the target; the client has it in ``form`` until it is removed."""
+        self._pending_removal[name] = form
+        self.rejections.leave(name)
+
+    def forget_returned(self) -> None:
+        """What is in the target again is not removed."""
+        for name in [name for name in self._pending_removal if name in self._target]:
+            del self._pending_removal[name]
+
+    def removed(self) -> None:
+        """Nothing is left to remove."""
+        self._pending_removal.clear()
+
+    # What it has not answered
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the next generation waits, for an answer or until a culprit is found."""
+        return bool(self._bisection) or self.awaited > 0
+
+    @property
+    def awaited(self) -> int:
         """How many responses must be answered before the next generation is sent."""
-        return (
-            sum(pending.awaited for pending in self.unanswered.values()) if self.unanswered else 0
-        )
+        return sum(p.is_awaited for p in self._unanswered.values()) if self._unanswered else 0
 
     @property
-    def busy(self) -> bool:
-        return bool(self.bisection) or self.awaiting > 0
+    def is_answered(self) -> bool:
+        return not self._bisection and self._last not in self._unanswered
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the client's answer came too late, or did not come yet: nothing waits for it."""
+        return not self._waits_for_ack
+
+    @property
+    def oldest_unanswered(self) -> Nonce | None:
+        return next(iter(self._unanswered), None)
 
     @property
     def is_bisecting(self) -> bool:
-        """Whether the culprit of a refused response is being looked for."""
-        return bool(self.bisection) or any(
-            pending.is_bisection for pending in self.unanswered.values()
+        return bool(self._bisection) or any(p.is_bisection for p in self._unanswered.values())
+
+    def unanswered_names(self) -> Names:
+        """What was new in the responses that are not answered yet."""
+        return frozenset(name for p in self._unanswered.values() for name in p.response.fresh)
+
+    def depart(self, nonce: Nonce, response: Response, *, is_bisection: bool) -> None:
+        """``response`` is sent."""
+        self._may_be_in_use = True
+        if len(self._unanswered) >= UNANSWERED_LIMIT:
+            self._unanswered.pop(next(iter(self._unanswered)))
+        self._unanswered[nonce] = PendingResponse(
+            response=response,
+            is_awaited=self._waits_for_ack or is_bisection,
+            is_bisection=is_bisection,
         )
+        self._last = nonce
 
-    @property
-    def rejections(self) -> tuple[Rejected, ...]:
-        """What is refused now, by name."""
-        if not self.held:
-            return ()
-        return tuple(held.now for _, held in sorted(self.held.items()) if held.now is not None)
+    def is_stale(self, nonce: Nonce) -> bool:
+        """Whether ``nonce`` answers another response than the last one."""
+        return nonce not in (self._last, NO_NONCE)
 
-    def depart(self, nonce: Nonce, pending: PendingResponse) -> None:
-        if len(self.unanswered) >= UNANSWERED_LIMIT:
-            self.unanswered.pop(next(iter(self.unanswered)))
-        self.unanswered[nonce] = pending
-        self.last = nonce
+    def answered(self, nonce: Nonce) -> PendingResponse | None:
+        """The response that ``nonce`` answers; ``None`` when that is none that waits."""
+        pending = self._unanswered.pop(nonce, None)
+        if pending is not None and nonce == self._last:
+            self._waits_for_ack = True
+            for older in [n for n, p in self._unanswered.items() if not p.is_awaited]:
+                del self._unanswered[older]
+        return pending
 
-    def stop_waiting(self) -> None:
-        """Wait no longer for what is on its way; its answers are still understood."""
-        for pending in self.unanswered.values():
-            pending.awaited = False
-        self.waits_for_ack = False
+    def settle(self) -> None:
+        """Note what the client acknowledged, once all is answered."""
+        if not self._unanswered and not self._bisection:
+            self._acked = self._sent
+
+    def stop_waiting(self, *, skips_bisection: bool) -> None:
+        """Wait no longer for what is unanswered; a late answer is still understood.
+
+        A client that must answer in order (state of the world) cannot skip the parts of a
+        bisection: they go on waiting, but nothing else waits for them.
+        """
+        self._waits_for_ack = False
+        if skips_bisection or not self.is_bisecting:
+            for pending in self._unanswered.values():
+                pending.is_awaited = False
+
+    # What it rejected
 
     def form(self, name: str, resource: Resource | None) -> Resource | None:
-        """What this client takes instead of ``resource``, mostly that itself."""
-        if name in self.suspended:
-            return self.suspended[name]
-        held = self.held.get(name)
-        if resource is not None and held is not None and resource.version in held.versions:
-            return held.good
-        return resource
-
-    def holds(self, name: str, base: Shelf[Resource]) -> bool:
-        """Whether ``base`` has a form of ``name`` that was refused; then it is reported as such."""
-        resource, held = base.get(name), self.held.get(name)
-        if resource is None or held is None or resource.version not in held.versions:
-            return False
-        error = held.versions[resource.version]
-        held.now = Rejected(self.type_url, name, resource.version, error)
-        return True
+        """What this client gets instead of ``resource``, mostly that itself."""
+        if name in self._suspended:
+            return self._suspended[name]
+        return self.rejections.form(resource) if resource is not None else None
 
     def good(self, name: str) -> Resource | None:
         """The last form of ``name`` that the client took, as far as this stream knows."""
-        held = self.held.get(name)
-        return held.good if held is not None else self.acked.get(name)
+        return self.rejections.good(name, self._acked.get(name))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the client gets every resource in its own form, as far as it has asked for it."""
+        if self.rejections or self._suspended:
+            return False
+        return not self._pending_removal or self.names_to_answer.isdisjoint(self._pending_removal)
 
     def accept(self, response: Response) -> None:
-        """The client took ``response``: what it holds by these names is good.
+        """The client took ``response``."""
+        for resource in response.resources if self.rejections else ():
+            if resource.name in response.fresh:
+                self.rejections.accept(resource, self._sent.get(resource.name))
 
-        A refusal ends with that, but not when the good form was only said again.
-        """
-        for resource in response.resources if self.held else ():
-            held = self.held.get(resource.name)
-            if held is not None and resource.name in response.fresh:
-                held.good = resource
-                wanted = self.sent.get(resource.name)
-                if wanted is None or wanted.version == resource.version:
-                    held.now = None
-
-    def refuse(self, resource: Resource, error: str) -> Rejected:
-        """The client refused this one resource: hold it at its last good form."""
+    def reject(self, resource: Resource, error: str) -> Rejected:
+        """The client rejected this one resource: it keeps its last good form."""
         good = self.good(resource.name)
         if good is not None and good.version == resource.version:
             good = None  # it was only now subscribed to: the client never had it
-        held = self.held.setdefault(resource.name, Held(good))
-        rejection = Rejected(self.type_url, resource.name, resource.version, error)
-        held.refuse(rejection)
-        return rejection
+        return self.rejections.reject(resource, good, error)
 
-    def leave(self, name: str, resource: Resource | None) -> None:
-        """``name`` is gone from the mesh; the client has it until it is removed."""
-        self.pending_removal[name] = resource
-        if (held := self.held.get(name)) is not None:
-            held.good, held.now = None, None
+    # The search for the culprit of a rejected response
 
+    @property
+    def suspended(self) -> Mapping[str, Resource | None]:
+        return self._suspended
 
-def bisection_groups(suspects: Names, error: str) -> tuple[Names, ...]:
-    """The suspects of a refused response in groups to send again; whom the error names goes first.
+    def bisect(self, groups: Iterable[Names], *, first: bool = False) -> None:
+        """Offer these groups one by one, before or after the groups that wait already."""
+        if first:
+            self._bisection.extendleft(reversed(tuple(groups)))
+        else:
+            self._bisection.extend(groups)
 
-    Listeners and clusters are named by Envoy, routes, endpoints and secrets are not. Up to
-    ``BISECTION_WIDTH`` suspects go one by one; more are divided and, when refused, divided again.
-    """
-    named = sorted(name for name in suspects if name in error and _is_named(name, error))
-    rest = sorted(suspects.difference(named))
-    step = -(-len(rest) // BISECTION_WIDTH) or 1
-    groups = [frozenset(rest[i : i + step]) for i in range(0, len(rest), step)]
-    return (*(frozenset((name,)) for name in named), *groups)
+    def next_groups(self, width: int) -> Iterator[Names]:
+        """The groups to offer now, so that at most ``width`` are unanswered."""
+        while self._bisection and self.awaited < width:
+            yield self._bisection.popleft()
 
+    @property
+    def has_groups(self) -> bool:
+        return bool(self._bisection)
 
-def _is_named(name: str, error: str) -> bool:
-    """Whether ``error`` has ``name`` as a word of its own, not as a part of a longer name."""
-    return re.search(rf"(?<![\w.|-]){re.escape(name)}(?![\w|-])", error) is not None
+    def suspend(self, names: Names) -> None:
+        """Give the last good form instead of these."""
+        self._suspended |= {name: self.good(name) for name in sorted(names)}
+
+    def resume(self, names: Names) -> None:
+        for name in names:
+            self._suspended.pop(name, None)

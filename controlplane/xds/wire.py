@@ -92,6 +92,7 @@ def sotw(body: bytes) -> tuple[Node | None, SotwRequest | str]:
         names=frozenset(message.resource_names),
         nonce=Nonce(message.response_nonce),
         error=_error(message.error_detail) if message.HasField("error_detail") else None,
+        is_reconnect=bool(message.version_info) and not message.response_nonce,
     )
 
 

@@ -56,12 +56,20 @@ def delta(
     )
 
 
-def sotw(short: str, names: str = "", *, nonce: str = "", error: str | None = None) -> SotwRequest:
+def sotw(
+    short: str,
+    names: str = "",
+    *,
+    nonce: str = "",
+    error: str | None = None,
+    is_reconnect: bool = False,
+) -> SotwRequest:
     return SotwRequest(
         type_url=type_url(short),
         names=frozenset(names.split()),
         nonce=Nonce(nonce),
         error=error,
+        is_reconnect=is_reconnect,
     )
 
 

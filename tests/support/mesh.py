@@ -64,7 +64,7 @@ class Status:
         """Whether a revision after ``before`` is in force, and every proxy has answered it."""
         return self.revision > before and all(
             proxy["revision"] == self.revision
-            and not any(kind["state"] == "waiting" for kind in proxy["types"])
+            and not any(kind["state"] in ("waiting", "overdue") for kind in proxy["types"])
             for proxy in self.proxies
         )
 

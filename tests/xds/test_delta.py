@@ -96,7 +96,7 @@ def test_a_cluster_without_endpoints_of_its_own_is_followed_by_none() -> None:
 
 
 def test_what_is_referred_to_is_sent_before_what_refers_to_it() -> None:
-    session = synced(SHOP, CDS="*", LDS="*", RDS="r", SDS="s", EDS="a b")
+    session = synced(SHOP, CDS="*", EDS="a b", LDS="*", RDS="r", SDS="s")
 
     lines = said(session.update(world(2, CDS="a2 b1", EDS="a2 b1", LDS="l2", RDS="r2", SDS="s1")))
 
@@ -114,16 +114,16 @@ def test_clusters_are_removed_after_the_routes_that_named_them_are_acknowledged(
 
 
 def test_clusters_are_kept_while_a_route_is_held_at_its_old_form() -> None:
-    session = synced(SHOP, CDS="*", RDS="r")
+    session = synced(SHOP, CDS="*", EDS="a b", RDS="r")
     session.update(world(2, CDS="b1", EDS="b1", LDS="l1", RDS="r2"))
 
-    refused = said(session.receive(delta("RDS", nonce="3", error="bad")))
+    refused = said(session.receive(delta("RDS", nonce="4", error="bad")))
     fixed = said(session.update(world(3, CDS="b1", EDS="b1", LDS="l1", RDS="r3")))
-    removed = said(session.receive(delta("RDS", nonce="4")))
+    removed = said(session.receive(delta("RDS", nonce="5")))
 
     assert refused == ["RDS r2 rejected: bad"]
-    assert fixed == ["4 RDS +r3"]
-    assert removed == ["ack 4 RDS", "5 CDS -a"]
+    assert fixed == ["5 RDS +r3"]
+    assert removed == ["ack 5 RDS", "6 EDS -a", "7 CDS -a"]
 
 
 def test_a_listener_takes_over_the_address_of_another_in_one_message() -> None:
@@ -139,12 +139,13 @@ def test_a_listener_that_goes_is_removed() -> None:
 
 
 def test_a_cluster_that_comes_back_before_its_removal_is_not_removed() -> None:
-    session = synced(SHOP, CDS="*", RDS="r")
+    session = synced(SHOP, CDS="*", EDS="a b", RDS="r")
     session.update(world(2, CDS="b1", EDS="b1", LDS="l1", RDS="r2"))
     session.update(world(3, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r2"))
 
-    assert said(session.receive(delta("RDS", nonce="3"))) == ["ack 3 RDS"]
-    assert said(session.receive(delta("CDS", nonce="4"))) == ["ack 4 CDS"]
+    assert said(session.receive(delta("RDS", nonce="4"))) == ["ack 4 RDS"]
+    assert said(session.receive(delta("CDS", nonce="5"))) == ["ack 5 CDS"]
+    assert said(session.receive(delta("EDS", nonce="6"))) == ["ack 6 EDS"]
 
 
 def test_every_subscribed_name_is_answered_even_a_known_one() -> None:
@@ -277,7 +278,7 @@ def test_a_withheld_acknowledgement_of_clusters_holds_up_neither_endpoints_nor_r
 
 
 def test_routes_wait_for_clusters_that_wait_and_go_on_when_these_are_overdue() -> None:
-    session = synced(SHOP, RDS="r")
+    session = synced(world(1, CDS="a1 b1", RDS="r1"), RDS="r")
     session.receive(delta("CDS"))
 
     waiting = said(session.update(world(2, CDS="a1 b1 c1", RDS="r2")))

@@ -1,6 +1,10 @@
 """What waits for what, so that no route ever leads to a cluster without its endpoints."""
 
+from controlplane.xds.delta import DeltaSession
+from controlplane.xds.response_cache import ResponseCache
 from tests.support.conversations import delta
+from tests.support.conversations import fresh
+from tests.support.conversations import fresh_sotw
 from tests.support.conversations import said
 from tests.support.conversations import sotw
 from tests.support.conversations import synced
@@ -95,3 +99,150 @@ def test_endpoints_keep_their_last_form_in_the_state_of_the_world_too() -> None:
     answered = said(session.receive(sotw("EDS", "a b", nonce="6")))
 
     assert answered == ["ack 6 EDS", "8 EDS +b1"]
+
+
+def test_a_route_that_was_held_back_for_long_enough_follows_what_it_waited_for() -> None:
+    session = synced(ONE, CDS="*", EDS="a", LDS="*", RDS="r")
+    session.update(world(2, CDS="a2", EDS="a2", LDS="l1", RDS="r1"))
+    waiting = said(session.update(MOVED_TO_B))
+
+    held_back = session.held_back
+    sent = said(session.send_anyway(type_url("RDS")))
+
+    assert waiting == []
+    assert held_back == (type_url("CDS"), type_url("RDS"))
+    assert sent == ["7 CDS +a1 +b1", "8 EDS +a2 +b1", "9 RDS +r2"]
+    assert session.held_back == ()
+
+
+def test_a_route_waits_until_the_first_endpoints_of_all_are_asked_for() -> None:
+    session = synced(world(1, CDS="dns1", LDS="l1", RDS="r1"), CDS="*", LDS="*", RDS="r")
+
+    moved = said(session.update(world(2, CDS="a1 dns1", EDS="a1", LDS="l1", RDS="r2")))
+    asked = said(session.receive(delta("EDS", "a")))
+
+    assert moved == ["4 CDS +a1"]
+    assert asked == ["5 EDS +a1", "6 RDS +r2"]
+
+
+def test_a_client_that_asks_for_no_endpoints_waits_for_them_once() -> None:
+    session = synced(world(1, CDS="dns1", LDS="l1", RDS="r1"), CDS="*", LDS="*", RDS="r")
+    session.update(world(2, CDS="a1 dns1", EDS="a1", LDS="l1", RDS="r2"))
+    session.receive(delta("CDS", nonce="4"))
+
+    late = said(session.send_anyway(type_url("RDS")))
+    session.receive(delta("RDS", nonce="5"))
+    next_time = said(session.update(world(3, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r3")))
+
+    assert late == ["5 RDS +r2"]
+    assert next_time == ["6 CDS +b1", "7 RDS +r3"]
+
+
+def test_a_reconnected_client_gets_the_endpoints_of_a_cluster_that_it_did_not_know() -> None:
+    session = fresh(world(2, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r2"))
+    clusters = said(session.receive(delta("CDS", held="a1")))
+    endpoints = said(session.receive(delta("EDS", "a", held="a1")))
+
+    routes = said(session.receive(delta("RDS", "r", held="r1")))
+
+    assert clusters == ["1 CDS +b1"]
+    assert endpoints == ["2 EDS +b1"]
+    assert routes == ["3 RDS +r2"]
+
+
+def test_routes_of_a_client_that_reconnects_while_it_warms_come_after_its_clusters() -> None:
+    session = DeltaSession(ResponseCache(), MOVED_TO_B)
+
+    endpoints = said(session.receive(delta("EDS", "a", held="a1")))
+    routes = said(session.receive(delta("RDS", "r", held="r1")))
+    clusters = said(session.receive(delta("CDS", held="a1")))
+
+    assert endpoints == ["1 EDS +a2"]
+    assert routes == []
+    assert clusters == ["2 CDS +b1"]
+    assert said(session.receive(delta("EDS", nonce="1"))) == ["ack 1 EDS", "3 EDS +b1", "4 RDS +r2"]
+
+
+def test_routes_of_a_client_that_never_asks_for_clusters_come_when_it_has_arrived() -> None:
+    session = DeltaSession(ResponseCache(), MOVED_TO_B)
+    session.receive(delta("EDS", "a", held="a1"))
+    session.receive(delta("RDS", "r", held="r1"))
+
+    assert said(session.arrived()) == ["2 RDS +r2"]
+
+
+def test_what_a_reconnected_client_may_still_use_is_removed_after_its_routes() -> None:
+    session = DeltaSession(ResponseCache(), ONE)
+    session.receive(delta("CDS", held="a1 old1"))
+
+    endpoints = said(session.receive(delta("EDS", "a old", held="a1 old1")))
+    routes = said(session.receive(delta("RDS", "r", held="r0")))
+    session.arrived()
+    again = said(session.receive(delta("EDS", "old")))
+    removed = said(session.receive(delta("RDS", nonce="1")))
+
+    assert (endpoints, routes, again) == ([], ["1 RDS +r1"], [])
+    assert removed == ["ack 1 RDS", "2 EDS -old", "3 CDS -old"]
+
+
+def test_the_state_of_the_world_says_that_there_are_no_endpoints_after_the_routes() -> None:
+    session = fresh_sotw(ONE)
+    session.receive(sotw("CDS", is_reconnect=True))
+
+    endpoints = said(session.receive(sotw("EDS", "a old", is_reconnect=True)))
+    routes = said(session.receive(sotw("RDS", "r", is_reconnect=True)))
+    removed = said(session.receive(sotw("RDS", "r", nonce="3")))
+    later = said(session.receive(sotw("EDS", "a old", nonce="2")))
+
+    assert (endpoints, routes) == (["2 EDS +a1"], ["3 RDS +r1"])
+    assert removed == ["ack 3 RDS"]
+    assert later == ["ack 2 EDS", "4 EDS +old(empty)"]
+
+
+def test_a_dropped_subscription_of_an_earlier_cluster_leaves_what_the_new_one_is_owed() -> None:
+    session = synced(world(1, CDS="a1", EDS="a1 b1"), CDS="*", EDS="a b")
+    session.update(world(2, CDS="a1", EDS="a2 b1"))
+    session.update(world(3, CDS="a1 b1", EDS="a2 b1"))
+
+    stale = said(session.receive(delta("EDS", "", "b")))
+    answered = said(session.receive(delta("EDS", nonce="3")))
+
+    assert stale == []
+    assert answered == ["ack 3 EDS", "5 EDS +b1"]
+
+
+def test_routes_are_kept_until_the_listeners_that_name_them_are_gone() -> None:
+    session = synced(world(1, LDS="l1", RDS="r1 s1"), LDS="*", RDS="r s")
+    changed = said(session.update(world(2, LDS="l2", RDS="s1")))
+
+    asked = said(session.receive(delta("RDS", "r")))
+    removed = said(session.receive(delta("LDS", nonce="3")))
+
+    assert changed == ["3 LDS +l2"]
+    assert asked == ["4 RDS +r1"]
+    assert removed == ["ack 3 LDS"]
+    assert said(session.receive(delta("RDS", nonce="4"))) == ["ack 4 RDS", "5 RDS -r"]
+
+
+def test_a_secret_is_removed_after_the_clusters_that_named_it_are_warm() -> None:
+    session = synced(world(1, CDS="a1", SDS="s1 t1"), CDS="*", SDS="s t")
+    changed = said(session.update(world(2, CDS="a2", SDS="t1")))
+
+    removed = said(session.receive(delta("CDS", nonce="3")))
+
+    assert changed == ["3 CDS +a2"]
+    assert removed == ["ack 3 CDS", "4 SDS -s"]
+
+
+def test_routes_wait_while_the_culprit_among_clusters_is_looked_for() -> None:
+    session = synced(ONE, CDS="*", EDS="a", LDS="*", RDS="r")
+    session.update(world(2, CDS="a1 b1 c1", EDS="a1", LDS="l1", RDS="r1"))
+    refused = said(session.receive(delta("CDS", nonce="5", error="no")))
+
+    waiting = said(session.update(world(3, CDS="a1 b1 c1", EDS="a1", LDS="l1", RDS="r2")))
+    one = said(session.receive(delta("CDS", nonce="6")))
+    other = said(session.receive(delta("CDS", nonce="7")))
+
+    assert refused == ["5 CDS refused: no", "6 CDS +b1", "7 CDS +c1"]
+    assert (waiting, one) == ([], ["ack 6 CDS"])
+    assert other == ["ack 7 CDS", "8 RDS +r2"]

@@ -104,7 +104,9 @@ def by_token(metadata: Mapping[str, str]) -> Identity | None:
 
 
 @asynccontextmanager
-async def rig(*clusters: Resource, tls: tuple[bytes, bytes] | None = None) -> AsyncIterator[Rig]:
+async def rig(
+    *clusters: Resource, tls: tuple[bytes, bytes] | None = None, wait_limit: float = 1.0
+) -> AsyncIterator[Rig]:
     engine = FixedEngine(snapshot(1, {TypeUrl.CLUSTER: clusters}))
     engine.ready.set()
     secrets: dict[str, Resource] = {}
@@ -113,6 +115,7 @@ async def rig(*clusters: Resource, tls: tuple[bytes, bytes] | None = None) -> As
         authenticate=by_token,
         own_secrets=lambda *_: dict(secrets),
         clock=lambda: datetime.now(UTC),
+        wait_limit=wait_limit,
     )
     port = await server.start("127.0.0.1:0", tls)
     server.publish(1)
@@ -159,6 +162,34 @@ async def test_a_change_reaches_a_connected_proxy_and_its_acknowledgement_is_kno
         assert before.types[0].since is not None
         assert (after.revision, after.types[0].state) == (2, SyncState.SYNCED)
         assert after.types[1].state is SyncState.UNASKED
+
+
+async def test_a_client_that_does_not_answer_is_sent_what_comes_next_and_shown_as_overdue() -> None:
+    async with rig(cluster("a"), wait_limit=0.05) as r, delta_stream(r.channel) as client:
+        before = datetime.now(UTC)
+        await client.ask("CDS", node=NODE)
+        await client.response()
+        sent = datetime.now(UTC)
+        r.change(2, cluster("a"), cluster("b"))
+        in_time = r.server.connections.states()[0].types[0]
+
+        response = await client.response()
+
+        late = r.server.connections.states()[0].types[0]
+        assert [found.name for found in response.resources] == ["b"]
+        assert (in_time.state, late.state) == (SyncState.WAITING, SyncState.OVERDUE)
+        assert late.since is not None
+        assert before < late.since < sent
+
+
+async def test_a_client_that_does_not_answer_holds_back_nobody_else() -> None:
+    async with rig(cluster("a")) as r, r.connected() as prompt, delta_stream(r.channel) as mute:
+        await mute.ask("CDS", node=NODE)
+        await mute.response()
+
+        r.change(2, cluster("a"), cluster("b"))
+
+        assert [found.name for found in (await prompt.response()).resources] == ["b"]
 
 
 async def test_a_revision_without_news_is_acknowledged_at_once() -> None:

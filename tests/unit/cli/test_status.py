@@ -9,6 +9,7 @@ from http.server import HTTPServer
 
 import pytest
 from click.testing import CliRunner
+from msgspec import structs
 
 from controlplane.admin.view import DeclaredObject
 from controlplane.admin.view import Finding
@@ -77,6 +78,24 @@ def test_a_proxy_is_a_row_and_what_it_rejects_stands_below() -> None:
     )
 
 
+def test_what_a_proxy_does_not_answer_is_shown_with_the_time() -> None:
+    since = datetime(2026, 1, 1, 11, 59, 48, tzinfo=UTC)
+    late = TypeStatus(type="cluster", state=SyncState.OVERDUE, since=since)
+
+    shown = text(status(ShownProxy(proxy=structs.replace(proxy(), types=(late,)))))
+
+    assert shown == (
+        "PROXY      ROLE     SINCE  LISTENERS  ROUTES  CLUSTERS  ENDPOINTS  SECRETS\n"
+        "edge.shop  gateway  2m     -          -       overdue   -          -\n"
+        "\n"
+        "edge.shop has not acknowledged its clusters for 12s; what changes is sent nevertheless\n"
+        "   hint: Envoy answers once all its clusters are warm: look at warming clusters in its "
+        "/config_dump for one that waits for a Secret or for DNS\n"
+        "\n"
+        "4 objects in force"
+    )
+
+
 def test_a_refused_object_is_shown_with_its_place() -> None:
     finding = Finding(
         code="CP0205",
@@ -107,6 +126,7 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
     [
         (["synced", "unasked"], 0, True, True),
         (["synced", "waiting"], 0, True, False),
+        (["synced", "overdue"], 0, True, False),
         (["rejected"], 0, True, False),
         (["synced"], 1, True, False),
         (["synced"], 0, False, False),

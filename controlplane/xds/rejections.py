@@ -1,0 +1,99 @@
+"""What one client rejected (NACK) of one type, and what it is given in its place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.xds.events import Rejected
+
+VERSIONS_LIMIT: Final = 16  # rejected versions of one resource that are remembered
+
+
+@dataclass(slots=True)
+class _Held:
+    """A resource that the client keeps in the form ``good``, or does not have at all.
+
+    ``versions`` maps what it rejected to its words. ``current`` is the rejection in force: until
+    another form is acknowledged or the resource is gone.
+    """
+
+    good: Resource | None
+    versions: dict[str, str] = field(default_factory=dict)
+    current: Rejected | None = None
+
+
+class Rejections:
+    """The rejected resources of one type on one stream, by name; false when there are none."""
+
+    __slots__ = ("_held", "_type_url")
+
+    def __init__(self, type_url: TypeUrl) -> None:
+        self._type_url = type_url
+        self._held: dict[str, _Held] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of which the client rejected some form, in force or not."""
+        return iter(self._held)
+
+    @property
+    def current(self) -> tuple[Rejected, ...]:
+        """What is rejected now, by name."""
+        if not self._held:
+            return ()
+        return tuple(h.current for _, h in sorted(self._held.items()) if h.current is not None)
+
+    def form(self, resource: Resource) -> Resource | None:
+        """What the client takes instead of ``resource``, mostly that itself."""
+        held = self._held.get(resource.name)
+        return held.good if held is not None and resource.version in held.versions else resource
+
+    def good(self, name: str, acknowledged: Resource | None) -> Resource | None:
+        """The last form of ``name`` that the client took; the ``acknowledged`` one by default."""
+        held = self._held.get(name)
+        return held.good if held is not None else acknowledged
+
+    def reports(self, resource: Resource | None) -> bool:
+        """Whether this form was rejected before; then it counts as rejected again."""
+        held = self._held.get(resource.name) if resource is not None else None
+        if resource is None or held is None or resource.version not in held.versions:
+            return False
+        error = held.versions[resource.version]
+        held.current = Rejected(self._type_url, resource.name, resource.version, error)
+        return True
+
+    def reject(self, resource: Resource, good: Resource | None, error: str) -> Rejected:
+        """The client rejected this form and keeps ``good``."""
+        held = self._held.setdefault(resource.name, _Held(good))
+        if len(held.versions) >= VERSIONS_LIMIT:
+            held.versions.pop(next(iter(held.versions)))
+        held.versions[resource.version] = error
+        held.current = Rejected(self._type_url, resource.name, resource.version, error)
+        return held.current
+
+    def accept(self, resource: Resource, wanted: Resource | None) -> None:
+        """The client took this form, which is good then.
+
+        The rejection ends with that if it is the ``wanted`` one, not when what was good before was
+        only sent again.
+        """
+        held = self._held.get(resource.name)
+        if held is not None:
+            held.good = resource
+            if wanted is None or wanted.version == resource.version:
+                held.current = None
+
+    def leave(self, name: str) -> None:
+        """``name`` is no longer in the mesh."""
+        held = self._held.get(name)
+        if held is not None:
+            held.good, held.current = None, None
+
+    def retry(self, rejected: Rejected) -> None:
+        """Let the client have the rejected form once more."""
+        self._held[rejected.name].versions.pop(rejected.version, None)
