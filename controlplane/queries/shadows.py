@@ -25,10 +25,10 @@ from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
+from controlplane.kinds.validation.match_conditions import Match
+from controlplane.kinds.validation.match_conditions import applies_wherever
 from controlplane.kinds.validation.match_coverage import EarlierMatches
-from controlplane.kinds.validation.match_coverage import Match
 from controlplane.kinds.validation.reachability import RELATED
-from controlplane.kinds.validation.reachability import applies_wherever
 from controlplane.kinds.validation.reachability import asked_matches
 from controlplane.model.visibility import Visibility
 from controlplane.model.visibility import visibility
@@ -37,6 +37,7 @@ from controlplane.queries.objects import OBJECT
 from controlplane.queries.virtual_services import bound_at
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
+from controlplane.translate.istio.http_match import route_match
 from controlplane.translate.istio.virtual_service import complete_rules
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
 from controlplane.translate.istio.virtual_service import virtual_service_hosts
@@ -51,13 +52,14 @@ class Asked:
     rule: int
     order: int
     match: Match
+    catches_all: bool
     delegates: bool
     takes: bool
 
     @property
     def goes_last(self) -> bool:
         """Whether its route goes behind those of other VirtualServices that do not."""
-        return self.match.catches_all and not self.delegates
+        return self.catches_all and not self.delegates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +132,16 @@ def _asked(declared: Object[VirtualService]) -> Iterator[Asked]:
     for i, rule in enumerate(complete_rules(declared)):
         delegates = rule.delegate is not None
         for match in asked_matches(rule):
-            takes = not ended and not delegates
-            yield Asked(rule=i, order=order, match=match, delegates=delegates, takes=takes)
-            ended, order = ended or match.catches_all, order + 1
+            ends = route_match(match.spec).catches_all
+            yield Asked(
+                rule=i,
+                order=order,
+                match=match,
+                catches_all=ends,
+                delegates=delegates,
+                takes=not ended and not delegates,
+            )
+            ended, order = ended or ends, order + 1
 
 
 @derived

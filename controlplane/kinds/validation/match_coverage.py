@@ -16,14 +16,14 @@ from typing import Final
 from typing import Generic
 from typing import TypeVar
 
-from controlplane.kinds.istio.selection import StringMatch
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.validation import names
+from controlplane.kinds.validation.match_conditions import PATH
+from controlplane.kinds.validation.match_conditions import Condition
+from controlplane.kinds.validation.match_conditions import Match
+from controlplane.kinds.validation.match_conditions import Part
+from controlplane.kinds.validation.match_conditions import may_be_missing
 from controlplane.kinds.validation.string_patterns import Matching
-from controlplane.kinds.validation.string_patterns import Pattern
 from controlplane.kinds.validation.string_patterns import Value
 from controlplane.kinds.validation.string_patterns import beginning
-from controlplane.kinds.validation.string_patterns import pattern
 from controlplane.kinds.validation.string_patterns import value_of
 
 Where = TypeVar("Where")
@@ -31,86 +31,9 @@ Where = TypeVar("Where")
 _STEPS: Final = 200  # requests that are made up for one match before it is assumed to be reached
 _LOOKED_AT: Final = 1_000  # matches that are asked for one match
 
-Part = tuple[str, str]
-"""Of a request: ``("header", "x-user")``, ``("query", "q")``, ``("path", "")``."""
-PATH: Final[Part] = ("path", "")
 _ANY_PATH: Final = value_of((), (), begins="/") or ""
 _ANY_TEXT: Final = value_of((), ()) or ""
 _ANYTHING: Final = ("any", PATH, "")
-_PSEUDO: Final = (":method", ":authority", ":scheme", ":path")
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """``part`` is as ``pattern`` says, or ``negated``: it is not; then a missing one is empty."""
-
-    part: Part
-    pattern: Pattern
-    negated: bool = False
-
-    def holds(self, values: tuple[Value, ...]) -> bool | None:
-        """Of a part that has these values; Envoy looks for any of them that matches."""
-        if self.negated and not values and not self.pattern.is_universal:
-            values = ("",)
-        told = [self.pattern.holds(value) for value in values]
-        matched = True if True in told else None if None in told else False
-        return matched if not self.negated or matched is None else not matched
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A match as conditions on requests; what is decided without a request stays in ``spec``."""
-
-    spec: HttpMatch
-    conditions: tuple[Condition, ...]
-
-    @property
-    def catches_all(self) -> bool:
-        """As Istio sees it, who then looks no further: nothing but the prefix ``/`` or regex
-        ``.*``.
-        """
-        asked = self.spec
-        others = (asked.method, asked.authority, asked.scheme)
-        if asked.headers or asked.without_headers or asked.query_params or any(others):
-            return False
-        return asked.uri in (None, StringMatch(), StringMatch(prefix="/"), StringMatch(regex=".*"))
-
-
-def match_of(spec: HttpMatch) -> Match:
-    return Match(spec, tuple(_conditions(spec)))
-
-
-def _conditions(match: HttpMatch) -> Iterator[Condition]:
-    if match.uri is not None and match.uri.prefix != "/":
-        yield from _wanted(PATH, match.uri, folds=match.ignore_uri_case)
-    pseudo = ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme))
-    for name, text in pseudo:
-        if text is not None:
-            yield from _wanted(("header", name), text)
-    for name, text in match.headers.items():
-        yield from _wanted(_header(name, text, ""), text)
-    for name, text in match.query_params.items():
-        yield from _wanted(("query", name), text)
-    for name, text in match.without_headers.items():
-        yield Condition(_header(name, text, "without "), pattern(text), negated=True)
-
-
-def _wanted(part: Part, text: StringMatch, *, folds: bool = False) -> Iterator[Condition]:
-    wanted = pattern(text, folds=folds)
-    if _may_be_missing(part) or not wanted.is_universal:
-        yield Condition(part, wanted)
-
-
-def _header(name: str, text: StringMatch, negation: str) -> Part:
-    """A claim of a token has its own rules: each condition on one stands for itself alone."""
-    if names.is_claim(name):
-        return ("claim", f"{negation}{name} {text}")
-    return ("header", name.lower())
-
-
-def _may_be_missing(part: Part) -> bool:
-    return part != PATH and part[1] not in _PSEUDO
-
 
 Key = tuple[str, Part, str]
 """How a match is filed: a way to match, the part that is asked for, the text."""
@@ -184,14 +107,14 @@ def _found(made: Made) -> Iterator[Key]:
 
 @dataclass(slots=True)
 class _Search(Generic[Where]):
-    takers: EarlierMatches[Where]
+    earlier: EarlierMatches[Where]
     may_take: Callable[[Match, Where], bool]
     used: dict[int, Where] = field(default_factory=dict)
     steps: int = 0
     looked_at: int = 0
 
     def gets_by(self, assumed: Assumed) -> bool:
-        """Whether a request that is as assumed gets by all takers, or that cannot be told."""
+        """Whether a request that is as assumed gets by all earlier matches, or it is not known."""
         self.steps += 1
         made = _made(assumed)
         if made is None:
@@ -205,7 +128,7 @@ class _Search(Generic[Where]):
 
     def _taker(self, made: Made) -> tuple[Match, Where] | None:
         """One that certainly takes a request."""
-        for taker, where in self.takers.candidates(made):
+        for taker, where in self.earlier.candidates(made):
             self.looked_at += 1
             if self.looked_at > _LOOKED_AT:
                 return None
@@ -222,7 +145,7 @@ def _values(made: Made, part: Part) -> tuple[Value, ...]:
     """A part that nothing was asked of is missing, or where it cannot be, it is just something."""
     if part in made:
         return made[part]
-    if _may_be_missing(part):
+    if may_be_missing(part):
         return ()
     return (_ANY_PATH if part == PATH else _ANY_TEXT,)
 
@@ -246,12 +169,12 @@ def _made(assumed: Assumed) -> Made | None:
 def _made_part(part: Part, asked: Iterable[tuple[Condition, bool]]) -> tuple[Value, ...] | None:
     """Values of one part: none where it may be missing, several where a header may repeat."""
     asked = tuple(asked)
-    if _may_be_missing(part) and all(condition.holds(()) is wanted for condition, wanted in asked):
+    if may_be_missing(part) and all(condition.holds(()) is wanted for condition, wanted in asked):
         return ()
     wanted = [c.pattern for c, meets in asked if meets is not c.negated]
     unwanted = [c.pattern for c, meets in asked if meets is c.negated]
     begins = "/" if part == PATH else ""
-    if part[0] != "header" or not _may_be_missing(part) or not wanted:
+    if part[0] != "header" or not may_be_missing(part) or not wanted:
         value = value_of(wanted, unwanted, begins=begins)
         return None if value is None else (value,)
     values = [value_of((one,), unwanted) for one in wanted]

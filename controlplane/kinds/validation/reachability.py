@@ -24,9 +24,11 @@ from controlplane.kinds.istio.virtual_service import TcpRoute
 from controlplane.kinds.istio.virtual_service import TlsMatch
 from controlplane.kinds.istio.virtual_service import TlsRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.validation.match_conditions import Match
+from controlplane.kinds.validation.match_conditions import applies_wherever
+from controlplane.kinds.validation.match_conditions import match_of
+from controlplane.kinds.validation.match_conditions import without
 from controlplane.kinds.validation.match_coverage import EarlierMatches
-from controlplane.kinds.validation.match_coverage import Match
-from controlplane.kinds.validation.match_coverage import match_of
 
 RELATED: Final = 3  # rules that take the requests and are named
 
@@ -42,15 +44,15 @@ def check_reachability(report: Report, at: FieldRef, spec: VirtualService) -> No
 
 
 def _check_http(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> None:
-    takers: EarlierMatches[FieldRef] = EarlierMatches()
+    earlier: EarlierMatches[FieldRef] = EarlierMatches()
     for i, rule in enumerate(rules):
         asked = asked_matches(rule)
         covers: list[tuple[FieldRef, ...] | None] = []
         for n, one in enumerate(asked):
             place = at / i / "match" / n if rule.match else at / i
-            covers.append(takers.cover(one, partial(applies_wherever, one)))
+            covers.append(earlier.cover(one, partial(applies_wherever, one)))
             if rule.delegate is None and covers[-1] is None:
-                takers.add(one, place)
+                earlier.add(one, place)
         _tell(report, at / i, covers)
 
 
@@ -63,7 +65,7 @@ def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) ->
     for i, rule in enumerate(rules):
         covers: list[tuple[FieldRef, ...] | None] = []
         for match in rule.match or (HttpMatch(),):
-            text = msgspec.json.encode(msgspec.structs.replace(match, name="", stat_prefix=""))
+            text = msgspec.json.encode(without(match, lambda field: field.is_a_name))
             same = (earlier[text],) if text in earlier else ()
             # These two of its own stand in the place of those of the rule that delegates.
             narrows = not match.without_headers and not match.gateways
@@ -81,27 +83,8 @@ def asked_matches(rule: HttpRoute) -> tuple[Match, ...]:
     """
     matches = rule.match or (HttpMatch(),)
     if rule.delegate is not None:
-        replace = msgspec.structs.replace
-        matches = tuple(
-            replace(m, without_headers={}, source_labels={}, source_namespace="") for m in matches
-        )
+        matches = tuple(without(match, lambda field: field.gives_way) for match in matches)
     return tuple(match_of(match) for match in matches)
-
-
-def applies_wherever(later: Match, earlier: Match, _: object = None) -> bool:
-    """Whether ``earlier`` is in force wherever ``later`` is, before any request comes."""
-    first, second = earlier.spec, later.spec
-    if first.port not in (0, second.port):
-        return False
-    if first.gateways:
-        return bool(second.gateways) and set(second.gateways) <= set(first.gateways)
-    if not first.source_labels and not first.source_namespace:
-        return True
-    return (
-        not second.gateways
-        and first.source_labels.items() <= second.source_labels.items()
-        and first.source_namespace in ("", second.source_namespace)
-    )
 
 
 def _tell(report: Report, at: FieldRef, covers: Sequence[tuple[FieldRef, ...] | None]) -> None:

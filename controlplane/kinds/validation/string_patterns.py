@@ -123,20 +123,34 @@ def value_of(
     It begins with ``begins``.
     """
     patterns = (*wanted, *unwanted)
-    for text in _candidates(patterns, begins):
+    text = _text_of(wanted, unwanted, begins)
+    if text is not None or _is_decided(wanted, unwanted):
+        return text
+    regex = next((p.regex for p in wanted if p.regex is not None), None)
+    if regex is not None:
+        return _matching(regex, wanted, unwanted)
+    return None if all(p.is_spelled_out for p in patterns) else Unknown()
+
+
+def _text_of(wanted: Sequence[Pattern], unwanted: Sequence[Pattern], begins: str) -> str | None:
+    for text in _candidates((*wanted, *unwanted), begins):
         if all(p.holds(text) for p in wanted) and not any(p.holds(text) for p in unwanted):
             return text
-    if any(p.is_universal for p in unwanted) or any(p.exact and not p.folds for p in wanted):
+    return None
+
+
+def _is_decided(wanted: Sequence[Pattern], unwanted: Sequence[Pattern]) -> bool:
+    """Whether the candidates are all there are: everything is unwanted, or one text is wanted."""
+    return any(p.is_universal for p in unwanted) or any(p.exact and not p.folds for p in wanted)
+
+
+def _matching(
+    regex: str, wanted: Sequence[Pattern], unwanted: Sequence[Pattern]
+) -> Matching | None:
+    found = Matching(regex, beginning(regex))
+    if any(p.holds(found) is False for p in wanted) or any(p.holds(found) for p in unwanted):
         return None
-    for p in wanted:
-        if p.regex is not None:
-            found = Matching(p.regex, beginning(p.regex))
-            if all(w.holds(found) is not False for w in wanted) and not any(
-                u.holds(found) for u in unwanted
-            ):
-                return found
-            return None
-    return None if all(p.is_spelled_out for p in patterns) else Unknown()
+    return found
 
 
 def _candidates(patterns: Sequence[Pattern], begins: str) -> Iterator[str]:

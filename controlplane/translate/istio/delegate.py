@@ -8,19 +8,20 @@ Istio ``pilot/pkg/model/virtualservice.go``.
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final
 
 import msgspec
 
-from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import Delegate
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.translate.istio.delegate_match import conflict
+from controlplane.translate.istio.delegate_match import joined
+from controlplane.translate.istio.delegate_match import merged_match
 from controlplane.translate.istio.located_rules import LocatedRule
 from controlplane.translate.istio.located_rules import Origins
 
-V = TypeVar("V")
+_EMPTY: Final = HttpRoute()
 Delegated = Callable[[Delegate], tuple[LocatedRule, ...]]
 """The rules of a delegate; none where it does not exist or must not be seen."""
 
@@ -50,22 +51,13 @@ def merged_rule(root: HttpRoute, leaf: HttpRoute, match: tuple[HttpMatch, ...]) 
 
     What the leaf leaves out, the root gives: whole fields, not parts of them.
     """
-    return msgspec.structs.replace(
-        leaf,
-        name=_joined(root.name, leaf.name),
-        match=match,
-        rewrite=_first(leaf.rewrite, root.rewrite),
-        direct_response=_first(leaf.direct_response, root.direct_response),
-        timeout=_first(leaf.timeout, root.timeout),
-        retries=_first(leaf.retries, root.retries),
-        fault=_first(leaf.fault, root.fault),
-        mirror=_first(leaf.mirror, root.mirror),
-        mirror_percent=_first(leaf.mirror_percent, root.mirror_percent),
-        mirror_percentage=_first(leaf.mirror_percentage, root.mirror_percentage),
-        mirrors=leaf.mirrors or root.mirrors,
-        cors_policy=_first(leaf.cors_policy, root.cors_policy),
-        headers=_first(leaf.headers, root.headers),
-    )
+    exceptions = {"name": joined(root.name, leaf.name), "match": match, "delegate": None}
+    given = {
+        name: getattr(root, name)
+        for name in HttpRoute.__struct_fields__
+        if name not in exceptions and getattr(leaf, name) == getattr(_EMPTY, name)
+    }
+    return msgspec.structs.replace(leaf, **given, **exceptions)
 
 
 def contradict(root: HttpRoute, leaf: HttpRoute) -> bool:
@@ -85,76 +77,3 @@ def _merged_matches(root: LocatedRule, leaf: LocatedRule) -> Iterator[tuple[Http
         for outer_block, outer in root.matches:
             if not conflict(outer_block, block):
                 yield merged_match(outer_block, block), inner + outer
-
-
-def merged_match(root: HttpMatch, leaf: HttpMatch) -> HttpMatch:
-    return msgspec.structs.replace(
-        leaf,
-        name=_joined(root.name, leaf.name),
-        uri=_first(leaf.uri, root.uri),
-        scheme=_first(leaf.scheme, root.scheme),
-        method=_first(leaf.method, root.method),
-        authority=_first(leaf.authority, root.authority),
-        headers={**root.headers, **leaf.headers},
-        without_headers={**root.without_headers, **leaf.without_headers},
-        query_params={**root.query_params, **leaf.query_params},
-        port=leaf.port or root.port,
-        source_labels={**root.source_labels, **leaf.source_labels},
-        source_namespace=leaf.source_namespace or root.source_namespace,
-        gateways=leaf.gateways or root.gateways,
-        stat_prefix=leaf.stat_prefix or root.stat_prefix,
-    )
-
-
-def conflict(root: HttpMatch, leaf: HttpMatch) -> bool:
-    """Whether the leaf's block asks for something that the root's does not contain."""
-    return (
-        any(_texts_conflict(root_text, leaf_text) for root_text, leaf_text in _texts(root, leaf))
-        or root.ignore_uri_case != leaf.ignore_uri_case
-        or bool(root.port and leaf.port and root.port != leaf.port)
-        or (bool(root.source_namespace) and root.source_namespace != leaf.source_namespace)
-        or any(
-            root.source_labels.get(label, value) != value
-            for label, value in leaf.source_labels.items()
-        )
-        or bool(root.gateways and not set(leaf.gateways) <= set(root.gateways))
-        or bool(root.gateways and len(root.gateways) < len(leaf.gateways))
-    )
-
-
-def _texts(
-    root: HttpMatch, leaf: HttpMatch
-) -> Iterator[tuple[StringMatch | None, StringMatch | None]]:
-    yield root.uri, leaf.uri
-    yield root.scheme, leaf.scheme
-    yield root.method, leaf.method
-    yield root.authority, leaf.authority
-    yield from _common(root.headers, leaf.headers)
-    yield from _common(root.without_headers, leaf.without_headers)
-    yield from _common(root.query_params, leaf.query_params)
-
-
-def _common(root: Mapping[str, V], leaf: Mapping[str, V]) -> Iterator[tuple[V, V]]:
-    return ((root[name], leaf[name]) for name in leaf if name in root)
-
-
-def _texts_conflict(root: StringMatch | None, leaf: StringMatch | None) -> bool:
-    """A regex stands alone; an exact root takes itself, a prefix what begins so; else nothing."""
-    if root is None or leaf is None:
-        return False
-    if root.regex and (leaf.regex or leaf.prefix or leaf.exact):
-        return True
-    if leaf.regex and (root.prefix or root.exact):
-        return True
-    if root.exact:
-        return bool(leaf.prefix) or leaf.exact != root.exact
-    narrow = leaf.exact or leaf.prefix
-    return not (root.prefix and narrow and narrow.startswith(root.prefix))
-
-
-def _joined(root: str, leaf: str) -> str:
-    return f"{root}-{leaf}" if root and leaf else root or leaf
-
-
-def _first(leaf: V | None, root: V | None) -> V | None:
-    return root if leaf is None else leaf

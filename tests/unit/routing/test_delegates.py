@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.translate.istio.delegate import conflict
+from controlplane.translate.istio.delegate_match import conflict
 from tests.support.declared import Declared
 from tests.support.routes import GATEWAY
 from tests.support.routes import SERVICES
