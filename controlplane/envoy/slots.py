@@ -11,8 +11,13 @@ Filter = TypeVar("Filter")
 
 
 def in_order(filters: Iterable[tuple[Slot, Filter]], order: tuple[Slot, ...]) -> tuple[Filter, ...]:
-    """``filters`` by the place of their slots in ``order``; within a slot, as they are given."""
+    """``filters`` by the place of their slots in ``order``; within a slot, as they are given.
+
+    The last slot of ``order`` is that of the one filter which ends the chain.
+    """
     slotted = tuple(filters)
-    for slot, _ in slotted:
+    slots = [slot for slot, _ in slotted]
+    for slot in slots:
         assert slot in order, f"{slot} has no place in the order, so its filter would be lost"
+    assert slots.count(order[-1]) == 1, f"one filter ends a chain, in {order[-1]}, not {slots}"
     return tuple(filter_ for _, filter_ in sorted(slotted, key=lambda each: order.index(each[0])))

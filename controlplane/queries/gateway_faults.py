@@ -31,10 +31,10 @@ from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.connected import connected_gateways
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import reading
+from controlplane.queries.gateway_listeners import report_streams
 from controlplane.queries.gateways import gateway_servers
+from controlplane.queries.gateways import report_conflicts
 from controlplane.queries.gateways import selected_gateways
-from controlplane.queries.gateways import tell_conflicts
-from controlplane.queries.listeners import tell_streams
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -74,12 +74,12 @@ def gateway_faults(graph: Graph, key: ObjectKey) -> None:
     report = Report()
     selector = labels_of(dict(gateway.spec.selector))
     instance = GatewayInstance(gateways=selected_gateways(graph, selector))
-    tell_conflicts(graph, instance)
+    report_conflicts(graph, instance)
     homes = _homes(graph, key.namespace, selector)
     if not homes.certain:
         # No proxy has these listeners, so nothing is said of them unless one is made up.
         root = Namespace(mesh_config(graph).root_namespace)
-        tell_streams(graph, instance, OutboundView(role=Role.GATEWAY, namespace=root))
+        report_streams(graph, instance, OutboundView(role=Role.GATEWAY, namespace=root))
     for server in gateway_servers(graph, key):
         _check_routes(graph, report, server)
         _check_secrets(graph, report, homes, gateway, server)

@@ -16,7 +16,7 @@ from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.object import Object
-from controlplane.model.listening import Address
+from controlplane.model.plan.listener import Address
 from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
@@ -88,12 +88,12 @@ def merged_gateways(graph: Graph, instance: GatewayInstance) -> MergedGateways:
 
 
 @derived
-def tell_conflicts(graph: Graph, instance: GatewayInstance) -> None:
+def report_conflicts(graph: Graph, instance: GatewayInstance) -> None:
     """Reports which servers lose to which. Separate from ``merged_gateways``, so that reading the
     report never recomputes what reads it.
     """
     report = Report()
-    _tell(report, merged_gateways(graph, instance))
+    _report(report, merged_gateways(graph, instance))
     graph.note(*report)
 
 
@@ -109,7 +109,7 @@ def merged_servers(
 @derived
 def addresses(graph: Graph, instance: GatewayInstance) -> tuple[Address, ...]:
     """Where a gateway listens."""
-    tell_conflicts(graph, instance)
+    report_conflicts(graph, instance)
     return tuple(
         listener.address
         for listener in merged_gateways(graph, instance).listeners
@@ -125,7 +125,7 @@ def gateway_tables(graph: Graph, instance: GatewayInstance) -> tuple[GatewayTabl
     return gateway_merge.gateway_tables(merged_gateways(graph, instance).listeners)
 
 
-def _tell(report: Report, found: MergedGateways) -> None:
+def _report(report: Report, found: MergedGateways) -> None:
     for conflict in found.conflicts:
         report.add(
             SERVER_CONFLICT,

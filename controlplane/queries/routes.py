@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Final
+from typing import assert_never
 
 from controlplane.base.hosts import is_ip
 from controlplane.base.names import Host
@@ -22,11 +23,10 @@ from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import GatewayTable
-from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.plan.route_table import RouteTablePlan
 from controlplane.queries.bound_routes import BoundRoutes
 from controlplane.queries.bound_routes import HostBindings
 from controlplane.queries.bound_routes import bound_routes
-from controlplane.queries.gateways import gateway_tables
 from controlplane.queries.virtual_services import bound_hosts
 from controlplane.queries.virtual_services import route_defaults
 from controlplane.translate.istio.server_hosts import ServerHosts
@@ -37,14 +37,18 @@ GROUP: Final = 16  # shards that are joined before all are; the square root of t
 
 @derived
 def route_tables(
-    graph: Graph, instance: GatewayInstance | None, view: OutboundView
+    graph: Graph, plans: tuple[RouteTablePlan, ...], view: OutboundView
 ) -> Shelf[Resource]:
     """The route tables that a proxy's listeners name; runs again when one of them changes."""
-    if instance is None:
-        return shelf({})
-    plans = gateway_tables(graph, instance)
-    tables = (table(graph, _server_hosts(graph, plan), view) for plan in plans)
+    tables = (_route_table(graph, plan, view) for plan in plans)
     return shelf({found.name: found for found in tables if found is not None})
+
+
+def _route_table(graph: Graph, plan: RouteTablePlan, view: OutboundView) -> Resource | None:
+    match plan:
+        case GatewayTable():
+            return table(graph, _server_hosts(graph, plan), view)
+    assert_never(plan)
 
 
 @derived

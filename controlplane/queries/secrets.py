@@ -15,7 +15,7 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.tls import SecretName
 from controlplane.model.tls import files_of
 from controlplane.model.tls_upstream import SecretUse
@@ -27,23 +27,25 @@ from controlplane.queries.listeners import listener_secrets
 
 
 @derived
-def secrets(graph: Graph, instance: GatewayInstance | None, view: OutboundView) -> Shelf[Resource]:
+def secrets(
+    graph: Graph, listeners: tuple[ListenerKey, ...], view: OutboundView
+) -> Shelf[Resource]:
     """Runs again when a secret that the proxy's resources name comes, goes or changes, or when
     they name others.
     """
-    names = secret_names(graph, instance, view)
+    names = secret_names(graph, listeners, view)
     found = (_resource(graph, view.namespace, name) for name in names)
     return shelf({resource.name: resource for resource in found if resource is not None})
 
 
 @derived
 def secret_names(
-    graph: Graph, instance: GatewayInstance | None, view: OutboundView
+    graph: Graph, listeners: tuple[ListenerKey, ...], view: OutboundView
 ) -> tuple[SecretName, ...]:
     """Every secret that listeners and clusters name, for what it is, sorted."""
     named = cluster_secrets(graph, view)
     of_clusters = (n for use, n in named if _serves(n, view.namespace, use))
-    return tuple(sorted({*listener_secrets(graph, instance, view), *of_clusters}))
+    return tuple(sorted({*listener_secrets(graph, listeners), *of_clusters}))
 
 
 def _serves(name: SecretName, namespace: Namespace, use: SecretUse) -> bool:

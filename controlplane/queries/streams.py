@@ -17,9 +17,9 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import RouteDestination
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.listening import ForwardStream
-from controlplane.model.listening import Share
 from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.network_filters import ClusterWeight
+from controlplane.model.plan.network_filters import TcpProxy
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -29,6 +29,7 @@ from controlplane.queries.rules import tcp_idle_timeout
 from controlplane.queries.rules import tunnel
 from controlplane.queries.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
+from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import meets
 from controlplane.translate.istio.stream_routes import tcp_rule
@@ -37,11 +38,11 @@ from controlplane.translate.server import Server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NamedStream:
-    """Where streams with one of these SNI go, and which rule says so."""
+class RoutedStream:
+    """Where connections go, and which rule says so."""
 
     rule: StreamRule
-    stream: ForwardStream
+    proxy: TcpProxy
 
 
 @index(VIRTUAL_SERVICE)
@@ -64,22 +65,28 @@ def bound_stream_services(
     return tuple(key for _, key in sorted((p, k) for p, k in found if p is not None))
 
 
-def stream(graph: Graph, view: OutboundView, server: Server) -> ForwardStream | None:
+def stream(
+    graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
+) -> RoutedStream | None:
     """Where every connection of a server goes; ``None`` where no rule takes them."""
     for declared in _services(graph, view, server):
         rule = tcp_rule(declared, server)
         if rule is not None:
-            return _stream(graph, view, server, rule)
+            proxy = _tcp_proxy(graph, view, server, rule, settings)
+            return RoutedStream(rule=rule, proxy=proxy) if proxy is not None else None
     return None
 
 
-def named_streams(graph: Graph, view: OutboundView, server: Server) -> Iterator[NamedStream]:
+def named_streams(
+    graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
+) -> Iterator[RoutedStream]:
     """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
     for declared in _services(graph, view, server):
         for rule in tls_rules(declared, server):
-            found = None if rule.takes_nothing else _stream(graph, view, server, rule)
-            if found is not None:
-                yield NamedStream(rule=rule, stream=found)
+            if not rule.takes_nothing:
+                proxy = _tcp_proxy(graph, view, server, rule, settings)
+                if proxy is not None:
+                    yield RoutedStream(rule=rule, proxy=proxy)
 
 
 def _services(graph: Graph, view: OutboundView, server: Server) -> Iterator[Object[VirtualService]]:
@@ -89,36 +96,42 @@ def _services(graph: Graph, view: OutboundView, server: Server) -> Iterator[Obje
             yield declared
 
 
-def _stream(
-    graph: Graph, view: OutboundView, server: Server, rule: StreamRule
-) -> ForwardStream | None:
+def _tcp_proxy(
+    graph: Graph,
+    view: OutboundView,
+    server: Server,
+    rule: StreamRule,
+    settings: ListenerSettings,
+) -> TcpProxy | None:
     """``None`` where no destination has a weight. The rule for the first destination says how long
     streams last; its subset counts only where it is the only one.
     """
-    shares = _shares(rule.destinations)
-    if not shares or rule.destinations[0].destination is None:
+    weights = _weights(rule.destinations)
+    if not weights or rule.destinations[0].destination is None:
         return None
     first = rule.destinations[0].destination
     host = fqdn(first.host, rule.namespace)
     single = len(rule.destinations) == 1
     subset = (first.subset or None) if single else None
     clusters = tuple(
-        Share(
+        ClusterWeight(
             cluster=_cluster(graph, view, destination, rule.namespace, server.port), weight=weight
         )
-        for destination, weight in shares
+        for destination, weight in weights
     )
-    return ForwardStream(
+    idle = tcp_idle_timeout(graph, view, host)
+    return TcpProxy(
         stat_prefix=clusters[0].cluster if single else rule.title,
-        shares=clusters,
-        idle_timeout=tcp_idle_timeout(graph, view, host),
+        clusters=clusters,
+        idle_timeout=settings.tcp_idle_timeout if idle is None else idle,
         max_connection_duration=max_connection_duration(graph, view, host),
         hashes_source_address=hashes_source(graph, view, host, subset),
         tunnel=tunnel(graph, view, host, subset),
+        access_log=settings.access_log,
     )
 
 
-def _shares(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:
+def _weights(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:
     """A single destination takes all, whatever its weight; of several those with weight 0 take
     nothing.
     """

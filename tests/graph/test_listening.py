@@ -5,8 +5,8 @@ from datetime import UTC
 from datetime import datetime
 
 from controlplane.model.proxy import Locality
-from controlplane.queries.gateways import gateway_tables
 from controlplane.queries.listeners import listeners
+from controlplane.queries.plans import proxy_plan
 from controlplane.queries.secrets import secrets
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
@@ -51,9 +51,9 @@ def read(declared: Declared) -> list[str]:
     ran: list[str] = []
     declared.graph.trace = ran
     view = declared.view()
-    listeners(declared.graph, view.gateway, view.outbound)
-    secrets(declared.graph, view.gateway, view.outbound)
-    gateway_tables(declared.graph, declared.instance())
+    plan = proxy_plan(declared.graph, view.gateway, view.outbound)
+    listeners(declared.graph, plan.listeners)
+    secrets(declared.graph, plan.listeners, view.outbound)
     declared.graph.trace = None
     return [name for name in ran if name.startswith(ENCODING)]
 

@@ -1,7 +1,9 @@
 """The route tables of a proxy, before anything is filled into them."""
 
 from dataclasses import dataclass
+from dataclasses import field
 
+from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import PortNumber
@@ -28,6 +30,7 @@ class RoutedServer:
     has_tls_settings: bool = False
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayTable:
     """The table (Envoy: RouteConfiguration) of the servers that share it, in the order in which
@@ -39,7 +42,8 @@ class GatewayTable:
     name: str
     port: PortNumber
     servers: tuple[RoutedServer, ...]
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
 RouteTablePlan = GatewayTable
-"""Every kind of table: whoever fills one matches on all of them."""
+"""What a table is filled from; whoever fills one matches on every kind."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from controlplane.base.names import PortNumber
-from controlplane.model.listening import Address
+from controlplane.model.plan.listener import Address
 from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.plan.route_table import RoutedServer
 from controlplane.model.plan.route_table import ServerHost

@@ -3,17 +3,23 @@
 Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import asdict
+from msgspec.structs import fields
 from msgspec.structs import replace
 
 from controlplane.base.codes import LOG_FORMAT_REFUSED
 from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
 from controlplane.base.units import duration
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import AccessLogEncoding
 from controlplane.kinds.istio.mesh_config import ForwardClientCert
 from controlplane.kinds.istio.mesh_config import GatewayTopology
@@ -23,15 +29,14 @@ from controlplane.kinds.istio.mesh_config import Normalization
 from controlplane.kinds.istio.mesh_config import ProxyHeaders
 from controlplane.kinds.istio.proxy_config import ConnectionSettings
 from controlplane.kinds.spec import Duration
-from controlplane.model.listening import AccessLog
-from controlplane.model.listening import EscapedSlashes
-from controlplane.model.listening import ForwardedCertificate
-from controlplane.model.listening import Http2Limits
-from controlplane.model.listening import HttpSettings
-from controlplane.model.listening import ListenerSettings
-from controlplane.model.listening import Paths
-from controlplane.model.listening import Timeouts
-from controlplane.model.listening import UnderscoreHeaders
+from controlplane.model.access_log import AccessLog
+from controlplane.model.http_settings import EscapedSlashes
+from controlplane.model.http_settings import ForwardedCertificate
+from controlplane.model.http_settings import Http2Limits
+from controlplane.model.http_settings import HttpSettings
+from controlplane.model.http_settings import Paths
+from controlplane.model.http_settings import Timeouts
+from controlplane.model.http_settings import UnderscoreHeaders
 from controlplane.model.proxy import Labels
 from controlplane.translate.istio.access_log_format import fault_of_json
 from controlplane.translate.istio.access_log_format import fault_of_line
@@ -63,6 +68,45 @@ _FORWARDED: Final = {
 }
 
 
+_OF_MESH: Final = frozenset(
+    {
+        "access_log_encoding",
+        "access_log_file",
+        "access_log_format",
+        "disable_envoy_listener_log",
+        "enable_tracing",
+        "path_normalization",
+    }
+)
+_OF_PROXY_CONFIG: Final = frozenset(
+    {"connection_settings", "gateway_topology", "proxy_headers", "tracing"}
+)
+"""The fields of MeshConfig and of its ProxyConfig that are read here."""
+HANDSHAKE_TIMEOUT: Final = timedelta(seconds=15)
+"""istiod's PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerSettings:
+    """What holds for every listener of a proxy. ``origins`` are the fields of MeshConfig that are
+    set and enter into it.
+
+    ``logs_unmatched``: connections that no chain takes are logged too. ``buffer_limit`` is in bytes
+    for each connection; unset is Envoy's own default (1 MiB). ``tcp_idle_timeout`` is for forwarded
+    connections whose destination says nothing.
+    """
+
+    http: HttpSettings
+    shows_envoy_headers: bool = True
+    access_log: AccessLog | None = None
+    logs_unmatched: bool = True
+    expects_proxy_protocol: bool = False
+    buffer_limit: int | None = None
+    tcp_idle_timeout: timedelta | None = None
+    handshake_timeout: timedelta = HANDSHAKE_TIMEOUT
+    origins: tuple[FieldRef, ...] = ()
+
+
 def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> ListenerSettings:
     """The settings of every listener of a gateway whose node says ``metadata``."""
     said = dict(metadata)
@@ -72,11 +116,15 @@ def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> List
     idle = duration(said["IDLE_TIMEOUT"]) if "IDLE_TIMEOUT" in said else None
     return ListenerSettings(
         http=_http(mesh, topology, connections, idle, said),
+        shows_envoy_headers=not _off(
+            config.proxy_headers.envoy_debug_headers if config.proxy_headers else None
+        ),
         access_log=_access_log(report, mesh),
         logs_unmatched=not mesh.disable_envoy_listener_log,
         expects_proxy_protocol=topology.proxy_protocol is not None,
         buffer_limit=_within(connections.listener_per_connection_buffer_limit_bytes, least=1),
-        stream_idle_timeout=idle,
+        tcp_idle_timeout=idle,
+        origins=_origins(mesh),
     )
 
 
@@ -91,6 +139,7 @@ def _http(
     tracing = mesh.default_config.tracing
     sampling = tracing.sampling if tracing is not None else None
     return HttpSettings(
+        uses_remote_address=True,
         server_name=None if _off(headers.server) else _value(headers.server) or "istio-envoy",
         trusted_hops=max(0, topology.num_trusted_proxies),
         forwarded_certificate=_forwarded_certificate(topology),
@@ -107,12 +156,31 @@ def _http(
         accepts_http_10=said["HTTP10"] == "1" if "HTTP10" in said else False,
         keeps_header_case=bool(headers.preserve_http1_header_case),
         generates_request_id=not _off(headers.request_id),
-        shows_envoy_headers=not _off(headers.envoy_debug_headers),
         appends_forwarded_port=headers.x_forwarded_port is not None
         and bool(headers.x_forwarded_port.enabled),
         tracing_share=None
         if mesh.enable_tracing is False
         else (_DEFAULT_SAMPLING if sampling is None else sampling),
+    )
+
+
+def _origins(mesh: MeshConfig) -> tuple[FieldRef, ...]:
+    return (
+        *(FieldRef(MESH_CONFIG_KEY, (name,)) for name in _set(mesh, _OF_MESH)),
+        *(
+            FieldRef(MESH_CONFIG_KEY, ("defaultConfig", name))
+            for name in _set(mesh.default_config, _OF_PROXY_CONFIG)
+        ),
+    )
+
+
+def _set(struct: Struct, names: frozenset[str]) -> Iterator[str]:
+    """The fields among ``names`` that are set, as the user spells them."""
+    values, unset = asdict(struct), asdict(type(struct)())
+    return (
+        field.encode_name
+        for field in fields(struct)
+        if field.name in names and values[field.name] != unset[field.name]
     )
 
 

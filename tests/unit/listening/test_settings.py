@@ -10,12 +10,12 @@ import pytest
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.spec import Duration
-from controlplane.model.listening import CertificateDetails
-from controlplane.model.listening import EscapedSlashes
-from controlplane.model.listening import ForwardedCertificate
-from controlplane.model.listening import HttpSettings
-from controlplane.model.listening import Paths
-from controlplane.model.listening import UnderscoreHeaders
+from controlplane.model.http_settings import CertificateDetails
+from controlplane.model.http_settings import EscapedSlashes
+from controlplane.model.http_settings import ForwardedCertificate
+from controlplane.model.http_settings import HttpSettings
+from controlplane.model.http_settings import Paths
+from controlplane.model.http_settings import UnderscoreHeaders
 from controlplane.translate.istio.access_log_format import fault_of_json
 from controlplane.translate.istio.access_log_format import fault_of_line
 from controlplane.translate.istio.listener_settings import gateway_settings
@@ -36,7 +36,7 @@ def http(config: MeshConfig, metadata: tuple[tuple[str, str], ...] = ()) -> Http
 
 
 def test_defaults_are_those_of_istio() -> None:
-    assert http(mesh()) == HttpSettings()
+    assert http(mesh()) == HttpSettings(uses_remote_address=True)
     assert gateway_settings(Report(), mesh(), ()).access_log is None
 
 
@@ -95,7 +95,7 @@ def test_metadata_of_the_node_sets_idle_timeout_and_http_1_0() -> None:
 
     assert found.http.accepts_http_10
     assert found.http.timeouts.idle == timedelta(seconds=30)
-    assert found.stream_idle_timeout == timedelta(seconds=30)
+    assert found.tcp_idle_timeout == timedelta(seconds=30)
 
 
 def test_what_upstreams_learn_of_certificates_is_up_to_the_topology_alone() -> None:

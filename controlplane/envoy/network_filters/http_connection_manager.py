@@ -1,10 +1,11 @@
-"""Connections that are read as HTTP and routed by a table that the proxy asks for.
+"""``envoy.filters.network.http_connection_manager``: connections are read as HTTP and routed.
 
 Source: envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto.
 """
 
 from collections.abc import Mapping
 from typing import Final
+from typing import assert_never
 
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
 from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
@@ -17,27 +18,21 @@ from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import BoolValue
 from google.protobuf.wrappers_pb2 import UInt32Value
 
+from controlplane.envoy.access_log import access_log
 from controlplane.envoy.config_source import ads
 from controlplane.envoy.header_case import preserved_case
-from controlplane.envoy.http_filters.cors import cors
-from controlplane.envoy.http_filters.fault import fault
-from controlplane.envoy.http_filters.grpc_stats import grpc_stats
-from controlplane.envoy.http_filters.grpc_web import grpc_web
-from controlplane.envoy.http_filters.order import ORDER
-from controlplane.envoy.http_filters.order import Slot
-from controlplane.envoy.http_filters.router import router
-from controlplane.envoy.listeners.access_log import access_log
+from controlplane.envoy.http_filters.chain import http_filters
 from controlplane.envoy.packing import packed
-from controlplane.envoy.slots import in_order
-from controlplane.model.listening import AccessLog
-from controlplane.model.listening import CertificateDetails
-from controlplane.model.listening import EscapedSlashes
-from controlplane.model.listening import ForwardedCertificate
-from controlplane.model.listening import Http2Limits
-from controlplane.model.listening import HttpSettings
-from controlplane.model.listening import RouteRequests
-from controlplane.model.listening import Timeouts
-from controlplane.model.listening import UnderscoreHeaders
+from controlplane.model.http_settings import CertificateDetails
+from controlplane.model.http_settings import EscapedSlashes
+from controlplane.model.http_settings import ForwardedCertificate
+from controlplane.model.http_settings import Http2Limits
+from controlplane.model.http_settings import HttpSettings
+from controlplane.model.http_settings import Timeouts
+from controlplane.model.http_settings import UnderscoreHeaders
+from controlplane.model.plan.network_filters import HttpConnectionManager
+from controlplane.model.plan.network_filters import NamedTable
+from controlplane.model.plan.network_filters import RouteSource
 
 _SPOKEN_OF: Final = (ForwardedCertificate.SANITIZE_SET, ForwardedCertificate.APPEND_FORWARD)
 """Where the proxy writes the client's certificate itself, so that the details matter."""
@@ -66,26 +61,22 @@ _UNDERSCORES: Final[
 }
 
 
-def gateway_http(routes: RouteRequests, settings: HttpSettings, log: AccessLog | None) -> Filter:
-    """How a gateway reads requests: it trusts no client, and is the edge that ``x-forwarded-for``
-    begins at.
-    """
+def http_connection_manager(manager: HttpConnectionManager) -> Filter:
     return Filter(
         name="envoy.filters.network.http_connection_manager",
-        typed_config=packed(_manager(routes, settings, log)),
+        typed_config=packed(_manager(manager)),
     )
 
 
-def _manager(
-    routes: RouteRequests, settings: HttpSettings, log: AccessLog | None
-) -> hcm.HttpConnectionManager:
+def _manager(manager: HttpConnectionManager) -> hcm.HttpConnectionManager:
+    settings, log = manager.settings, manager.access_log
     timeouts, paths, hides_server = settings.timeouts, settings.paths, settings.server_name is None
     forwarded = settings.forwarded_certificate
     return hcm.HttpConnectionManager(
         codec_type=hcm.HttpConnectionManager.AUTO,
-        stat_prefix=routes.stat_prefix,
-        rds=hcm.Rds(config_source=ads(), route_config_name=routes.route_table),
-        http_filters=_filters(routes, settings),
+        stat_prefix=manager.stat_prefix,
+        rds=_named_table(manager.routes),
+        http_filters=http_filters(manager.filters),
         tracing=None if settings.tracing_share is None else _tracing(settings.tracing_share),
         common_http_protocol_options=_common_options(timeouts, settings.underscore_headers),
         http_protocol_options=_http1_options(settings),
@@ -99,7 +90,7 @@ def _manager(
         request_headers_timeout=timeouts.request_headers,
         drain_timeout=timeouts.drain,
         access_log=[access_log(log)] if log is not None else (),
-        use_remote_address=BoolValue(value=True),
+        use_remote_address=BoolValue(value=settings.uses_remote_address),
         xff_num_trusted_hops=settings.trusted_hops,
         forward_client_cert_details=_FORWARDED[forwarded],
         set_current_client_cert_details=_details(settings.certificate_details)
@@ -115,15 +106,11 @@ def _manager(
     )
 
 
-def _filters(routes: RouteRequests, settings: HttpSettings) -> tuple[hcm.HttpFilter, ...]:
-    always = (
-        (Slot.GRPC_STATS, grpc_stats()),
-        (Slot.FAULT, fault()),
-        (Slot.CORS, cors()),
-        (Slot.ROUTER, router(shows_envoy_headers=settings.shows_envoy_headers)),
-    )
-    web = ((Slot.GRPC_WEB, grpc_web()),) if routes.speaks_grpc_web else ()
-    return in_order((*web, *always), ORDER)
+def _named_table(routes: RouteSource) -> hcm.Rds:
+    match routes:
+        case NamedTable(name=name):
+            return hcm.Rds(config_source=ads(), route_config_name=name)
+    assert_never(routes)
 
 
 def _tracing(share: float) -> hcm.HttpConnectionManager.Tracing:

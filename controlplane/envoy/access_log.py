@@ -17,7 +17,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 
 from controlplane.envoy.packing import packed
-from controlplane.model.listening import AccessLog
+from controlplane.model.access_log import AccessLog
 
 _FIELDS: Final = {
     "start_time": "%START_TIME%",

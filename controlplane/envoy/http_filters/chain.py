@@ -1,0 +1,45 @@
+"""The filters of a connection manager, in order.
+
+Source: envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
+(``http_filters``).
+"""
+
+from typing import assert_never
+
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm,
+)
+
+from controlplane.envoy.http_filters.cors import cors
+from controlplane.envoy.http_filters.fault import fault
+from controlplane.envoy.http_filters.grpc_stats import grpc_stats
+from controlplane.envoy.http_filters.grpc_web import grpc_web
+from controlplane.envoy.http_filters.order import ORDER
+from controlplane.envoy.http_filters.order import Slot
+from controlplane.envoy.http_filters.router import router
+from controlplane.envoy.slots import in_order
+from controlplane.model.plan.network_filters import CrossOrigin
+from controlplane.model.plan.network_filters import FaultInjection
+from controlplane.model.plan.network_filters import GrpcStats
+from controlplane.model.plan.network_filters import GrpcWeb
+from controlplane.model.plan.network_filters import HttpFilter
+from controlplane.model.plan.network_filters import Router
+
+
+def http_filters(filters: tuple[HttpFilter, ...]) -> tuple[hcm.HttpFilter, ...]:
+    return in_order(map(_slotted, filters), ORDER)
+
+
+def _slotted(filter_: HttpFilter) -> tuple[Slot, hcm.HttpFilter]:
+    match filter_:
+        case GrpcWeb():
+            return Slot.GRPC_WEB, grpc_web()
+        case GrpcStats():
+            return Slot.GRPC_STATS, grpc_stats()
+        case FaultInjection():
+            return Slot.FAULT, fault()
+        case CrossOrigin():
+            return Slot.CORS, cors()
+        case Router(shows_envoy_headers=shows):
+            return Slot.ROUTER, router(shows_envoy_headers=shows)
+    assert_never(filter_)

@@ -1,0 +1,30 @@
+"""The network filters of a chain, in order.
+
+Source: envoy/config/listener/v3/listener_components.proto (``FilterChain.filters``).
+"""
+
+from typing import assert_never
+
+from envoy.config.listener.v3.listener_components_pb2 import Filter
+
+from controlplane.envoy.network_filters.http_connection_manager import http_connection_manager
+from controlplane.envoy.network_filters.order import ORDER
+from controlplane.envoy.network_filters.order import Slot
+from controlplane.envoy.network_filters.tcp_proxy import tcp_proxy
+from controlplane.envoy.slots import in_order
+from controlplane.model.plan.network_filters import HttpConnectionManager
+from controlplane.model.plan.network_filters import NetworkFilter
+from controlplane.model.plan.network_filters import TcpProxy
+
+
+def network_filters(filters: tuple[NetworkFilter, ...]) -> tuple[Filter, ...]:
+    return in_order(map(_slotted, filters), ORDER)
+
+
+def _slotted(filter_: NetworkFilter) -> tuple[Slot, Filter]:
+    match filter_:
+        case HttpConnectionManager():
+            return Slot.TERMINAL, http_connection_manager(filter_)
+        case TcpProxy():
+            return Slot.TERMINAL, tcp_proxy(filter_)
+    assert_never(filter_)

@@ -1,0 +1,90 @@
+"""What a chain does with its connections: the filters they go through."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controlplane.model.access_log import AccessLog
+from controlplane.model.http_settings import HttpSettings
+from controlplane.model.traffic_policy import Tunnel
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcWeb:
+    """gRPC-Web of browsers becomes gRPC."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcStats:
+    """Messages of gRPC calls are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultInjection:
+    """Delays and aborts, where a route asks for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrossOrigin:
+    """Preflights of other origins are answered, where a route asks for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """Forwards the request. ``shows_envoy_headers``: whether upstreams and clients see Envoy's own
+    ``x-envoy-…`` headers.
+    """
+
+    shows_envoy_headers: bool = True
+
+
+HttpFilter = GrpcWeb | GrpcStats | FaultInjection | CrossOrigin | Router
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTable:
+    """A route table that the proxy asks for by name."""
+
+    name: str
+
+
+RouteSource = NamedTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConnectionManager:
+    """Connections are read as HTTP, requests go through ``filters`` and are routed by a table.
+
+    The order of ``filters`` matters only among those of one slot.
+    """
+
+    routes: RouteSource
+    stat_prefix: str
+    filters: tuple[HttpFilter, ...]
+    settings: HttpSettings
+    access_log: AccessLog | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterWeight:
+    """A cluster and the weight of its share of the connections."""
+
+    cluster: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpProxy:
+    """Bytes are forwarded as they are. ``idle_timeout`` of zero is never; unset is Envoy's own (1
+    h).
+    """
+
+    stat_prefix: str
+    clusters: tuple[ClusterWeight, ...]
+    idle_timeout: timedelta | None = None
+    max_connection_duration: timedelta | None = None
+    hashes_source_address: bool = False
+    tunnel: Tunnel | None = None
+    access_log: AccessLog | None = None
+
+
+NetworkFilter = HttpConnectionManager | TcpProxy

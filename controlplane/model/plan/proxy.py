@@ -1,0 +1,36 @@
+"""What one proxy is to have: which listeners, and which route tables."""
+
+from dataclasses import dataclass
+from dataclasses import field
+
+from controlplane.base.hashing import hashed_once
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.listener import Address
+from controlplane.model.plan.route_table import RouteTablePlan
+from controlplane.model.proxy_view import GatewayInstance
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayListener:
+    """The listener at an address of a gateway: all that its plan depends on."""
+
+    instance: GatewayInstance
+    view: OutboundView
+    address: Address
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+ListenerKey = GatewayListener
+"""What a listener is planned from; whoever plans one matches on every kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyPlan:
+    """Nothing that is made from it asks any more what kind of proxy it is for."""
+
+    listeners: tuple[ListenerKey, ...] = ()
+    route_tables: tuple[RouteTablePlan, ...] = ()

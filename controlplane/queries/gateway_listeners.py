@@ -1,0 +1,124 @@
+"""The plan of a gateway's listener: its servers, with the streams that their routes give.
+
+Source: istio ``pilot/pkg/networking/core/gateway.go``.
+"""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import subset_of
+from controlplane.base.names import PortNumber
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.model.cluster_name import indicated
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.listener import ListenerPlan
+from controlplane.model.plan.proxy import GatewayListener
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.queries.backends import mesh_tls_destinations
+from controlplane.queries.gateways import addresses
+from controlplane.queries.gateways import merged_servers
+from controlplane.queries.mesh import mesh_config
+from controlplane.queries.streams import named_streams
+from controlplane.queries.streams import stream
+from controlplane.translate.istio.gateway_listener import Wanted
+from controlplane.translate.istio.gateway_listener import WantedChain
+from controlplane.translate.istio.gateway_listener import https_chain
+from controlplane.translate.istio.gateway_listener import listener_plan
+from controlplane.translate.istio.gateway_listener import passthrough_chain
+from controlplane.translate.istio.gateway_listener import plain_http_chain
+from controlplane.translate.istio.gateway_listener import sni_dnat_chain
+from controlplane.translate.istio.gateway_listener import tcp_chain
+from controlplane.translate.istio.gateway_merge import MergedServers
+from controlplane.translate.istio.listener_settings import ListenerSettings
+from controlplane.translate.istio.listener_settings import gateway_settings
+from controlplane.translate.server import AutoPassthrough
+from controlplane.translate.server import HttpServer
+from controlplane.translate.server import Server
+from controlplane.translate.server import TcpServer
+from controlplane.translate.server import TlsPassthrough
+
+
+@derived
+def gateway_listener_plan(graph: Graph, key: GatewayListener) -> ListenerPlan | None:
+    """The listener at one address of a gateway; ``None`` where nothing is served there.
+
+    Runs again when the servers there, a stream route of theirs or the mesh's settings change.
+    """
+    merged = merged_servers(graph, key.instance, key.address)
+    if merged is None:
+        return None
+    settings = settings_of_gateways(graph, key.view.settings)
+    report = Report()
+    wanted = tuple(_wanted(graph, key.view.for_clusters, merged, settings))
+    plan = listener_plan(report, key.address, wanted, settings)
+    graph.note(*report)
+    return plan
+
+
+@derived
+def settings_of_gateways(graph: Graph, metadata: Labels) -> ListenerSettings:
+    """Runs again when the mesh configuration changes."""
+    report = Report()
+    found = gateway_settings(report, mesh_config(graph), metadata)
+    graph.note(*report)
+    return found
+
+
+@derived
+def report_streams(graph: Graph, instance: GatewayInstance, view: OutboundView) -> None:
+    """Reports which routes lose their SNI to others, where TLS passes through. Separate from the
+    plans, so that reading the report never recomputes what reads it.
+    """
+    for address in addresses(graph, instance):
+        merged = merged_servers(graph, instance, address)
+        servers = merged.servers if merged is not None else ()
+        if any(isinstance(server.protocol, TlsPassthrough) for server in servers):
+            gateway_listener_plan(
+                graph, GatewayListener(instance=instance, view=view, address=address)
+            )
+
+
+def _wanted(
+    graph: Graph, view: OutboundView, merged: MergedServers, settings: ListenerSettings
+) -> Iterator[Wanted]:
+    """Every server with its chains; the plain HTTP servers share one, which comes first."""
+    plain = tuple(server for server in merged.servers if server.routes_plain_requests)
+    if plain:
+        yield plain[0], (plain_http_chain(plain, merged.address, settings),)
+    for server in merged.servers:
+        if not server.routes_plain_requests:
+            yield server, tuple(_chains(graph, view, merged, server, settings))
+
+
+def _chains(
+    graph: Graph,
+    view: OutboundView,
+    merged: MergedServers,
+    server: Server,
+    settings: ListenerSettings,
+) -> Iterator[WantedChain]:
+    match server.protocol:
+        case HttpServer():
+            yield https_chain(server, merged.address, settings)
+        case TcpServer():
+            found = stream(graph, view, server, settings)
+            if found is not None:
+                yield tcp_chain(server, found.rule, found.proxy, settings)
+        case TlsPassthrough():
+            for named in named_streams(graph, view, server, settings):
+                yield passthrough_chain(server, named.rule, named.proxy, settings)
+        case AutoPassthrough():
+            for name in _sni_dnat_names(graph, view, server):
+                yield sni_dnat_chain(server, name, settings)
+        case _:
+            assert_never(server.protocol)
+
+
+def _sni_dnat_names(graph: Graph, view: OutboundView, server: Server) -> Iterator[str]:
+    """The cluster of each destination of the mesh within the server's hosts."""
+    for destination in mesh_tls_destinations(graph, view):
+        if any(subset_of(destination.host, host.host) for host in server.hosts):
+            yield indicated(PortNumber(destination.port), destination.subset, destination.host)
