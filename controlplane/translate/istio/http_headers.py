@@ -7,7 +7,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 from collections.abc import Mapping
 
 from controlplane.kinds.istio.virtual_service import HeaderOperations
-from controlplane.model.header_value import escaped
+from controlplane.model.format_string import escaped
 from controlplane.model.http_policy import NO_CHANGES
 from controlplane.model.http_policy import Append
 from controlplane.model.http_policy import HeaderChanges

@@ -17,7 +17,7 @@ from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.header_value import unknown_commands
+from controlplane.model.format_string import unknown_commands
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.http_match import claim_path
 from controlplane.translate.istio.virtual_service import virtual_service_gateways

@@ -135,6 +135,7 @@ def test_the_port_that_clients_came_to_is_told_where_the_mesh_enables_it(
         ("%req(x)%", False),
         ("%NOPE%", False),
         ("%PROTOCOL(x)%", False),
+        ("%DURATION:5%", False),
     ],
 )
 def test_a_format_that_envoy_would_refuse_is_found(text: str, fine: bool) -> None:
@@ -148,6 +149,14 @@ def test_a_format_that_envoy_would_refuse_is_found(text: str, fine: bool) -> Non
         ('{"a": "%NOPE%"}', False),
         ('["%PROTOCOL%"]', False),
         ("%PROTOCOL%", False),
+        ('{"a": null, "b": true, "c": []}', True),
+        ('{"a": NaN}', False),
+        ('{"a": 1e999}', False),
+        ('{"a": "\\ud800"}', False),
+        ('{"\\ud800": "a"}', False),
+        ('{"a": ' + "[" * 30 + "]" * 30 + "}", True),
+        ('{"a": ' + "[" * 31 + "]" * 31 + "}", False),
+        ('{"a": ' + "[" * 9999 + "]" * 9999 + "}", False),
     ],
 )
 def test_a_json_format_is_an_object_of_such_formats(text: str, fine: bool) -> None:
