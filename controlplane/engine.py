@@ -54,7 +54,7 @@ from controlplane.queries.objects import Objects
 from controlplane.queries.snapshot import Resources
 from controlplane.queries.snapshot import resources
 from controlplane.queries.views import view_of
-from controlplane.translate.kubernetes.usable import spoils
+from controlplane.translate.kubernetes.secret_replacement import would_break
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +335,7 @@ class Engine:
     def _spoils(self, new: Object[Any], before: Object[Any] | None) -> bool:
         """Whether a Secret that works would be replaced by one that Envoy or its clients refuse."""
         report = Report()
-        if before is None or not spoils(report, new, before, self._now):
+        if before is None or not would_break(report, new, before, self._now):
             return False
         note = "the version before stays in force"
         self._held_back[new.key] = tuple(replace(told, note=note) for told in report)

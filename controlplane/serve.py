@@ -56,7 +56,7 @@ from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
 from controlplane.tls.state import LiveTls
-from controlplane.translate.kubernetes.usable import secret_files
+from controlplane.translate.kubernetes.secret_replacement import secret_files
 from controlplane.xds.node import Identity as NodeIdentity
 from controlplane.xds.server import XdsServer
 

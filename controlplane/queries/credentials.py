@@ -1,4 +1,4 @@
-"""Which object a secret's name means, what is in it, and whether it is fit to be served.
+"""Which object a secret's name means, what is in it, and whether it can be served.
 
 Source: istio ``pilot/pkg/model/credentials``, ``pilot/pkg/credentials/kube``.
 """
@@ -32,7 +32,7 @@ from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.translate.kubernetes.secret import ReadKeyPair
 from controlplane.translate.kubernetes.secret import ReadTrust
-from controlplane.translate.kubernetes.secret import holds
+from controlplane.translate.kubernetes.secret import is_valid_at
 from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
 
@@ -127,7 +127,7 @@ def holder(graph: Graph, credential: Credential) -> Object[Secret] | None:
 
 
 @derived
-def fit(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
+def servable(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
     """The credential when it can be served now. Runs again every hour, and when the object
     changes.
     """
@@ -137,9 +137,9 @@ def fit(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
     report = Report()
     users = users_of(graph, source.key.name)
     spans = (found.span,) if isinstance(found, ReadKeyPair) else found.spans
-    standing = [holds(report, found.place, span, time, users) for span in spans] if time else [True]
+    valid = [time is None or is_valid_at(report, found.place, s, time, users) for s in spans]
     graph.note(*report)
-    return found.credential if any(standing) else None
+    return found.credential if any(valid) else None
 
 
 def users_of(graph: Graph, name: str) -> tuple[Related, ...]:

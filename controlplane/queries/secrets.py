@@ -1,4 +1,4 @@
-"""The secrets that a gateway's listeners and clusters name, as long as they are fit to be served.
+"""The secrets that a gateway's listeners and clusters name, as long as they can be served.
 
 A proxy gets secrets of its own namespace only. One that is missing, broken, too old or too new is
 not sent: Envoy then closes the one server (or destination) that needs it and no other. (In a
@@ -22,7 +22,7 @@ from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.backends import cluster_secrets
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import credential_of
-from controlplane.queries.credentials import fit
+from controlplane.queries.credentials import servable
 from controlplane.queries.listeners import listener_secrets
 
 
@@ -64,5 +64,5 @@ def _resource(graph: Graph, namespace: Namespace, name: SecretName) -> Resource 
 @guarded
 def credential_resource(graph: Graph, credential: Credential, name: SecretName) -> Resource | None:
     """One secret, encoded once for all proxies of a namespace that name it so."""
-    found = fit(graph, credential)
+    found = servable(graph, credential)
     return secret(name, found) if found is not None else None

@@ -13,7 +13,7 @@ from controlplane.documents.content import Unreadable
 from controlplane.engine import Engine
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.translate.kubernetes.usable import secret_files
+from controlplane.translate.kubernetes.secret_replacement import secret_files
 from tests.support.pki import DAY
 from tests.support.pki import Authority
 from tests.support.pki import Leaf

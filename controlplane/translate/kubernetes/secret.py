@@ -166,11 +166,11 @@ def trust(
     return None
 
 
-def holds(
+def is_valid_at(
     report: Report, at: FieldRef, span: Span, time: datetime, users: tuple[Related, ...] = ()
 ) -> bool:
-    """Whether a certificate holds at ``time``; warns of its end in steps, so that the text rests
-    between them.
+    """Whether a certificate is valid at ``time``; warns of its end in steps, so that the text stays
+    the same between them.
     """
 
     def tell(code: Code, message: str, hint: str) -> None:

@@ -10,12 +10,12 @@ from datetime import datetime
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
-from controlplane.translate.kubernetes.secret import holds
+from controlplane.translate.kubernetes.secret import is_valid_at
 from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
 
 
-def spoils(report: Report, new: Object[Secret], before: Object[Secret], now: datetime) -> bool:
+def would_break(report: Report, new: Object[Secret], before: Object[Secret], now: datetime) -> bool:
     """Whether something is good in ``before`` and broken or gone in ``new``; reports what.
 
     Authorities may be left out on purpose, so only broken ones count. A certificate cannot: who
@@ -33,15 +33,15 @@ def spoils(report: Report, new: Object[Secret], before: Object[Secret], now: dat
 
 def _pair_is_good(report: Report, secret: Object[Secret], now: datetime) -> bool:
     pair = key_pair(report, secret)
-    return pair is not None and holds(report, pair.place, pair.span, now)
+    return pair is not None and is_valid_at(report, pair.place, pair.span, now)
 
 
 def _authorities_are_good(report: Report, secret: Object[Secret], now: datetime) -> bool:
     found = trust(report, secret)
     if found is None:
         return False
-    standing = [holds(report, found.place, span, now) for span in found.spans]
-    return any(standing)
+    valid = [is_valid_at(report, found.place, span, now) for span in found.spans]
+    return any(valid)
 
 
 def secret_files(secret: Secret) -> Mapping[str, bytes]:
