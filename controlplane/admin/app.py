@@ -14,7 +14,6 @@ no web site can have (DNS rebinding). A raising request is logged and answered w
 three boundaries.
 """
 
-import ipaddress
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -38,6 +37,7 @@ from controlplane.admin.view import Diagnosis
 from controlplane.admin.view import ProxyConfig
 from controlplane.admin.view import Status
 from controlplane.admin.view import TlsState
+from controlplane.base.hosts import is_ip
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
@@ -159,7 +159,7 @@ class LocalNames:
     def _is_local(self, name: str) -> bool:
         if "." not in name.rstrip(".") and ":" not in name:
             return bool(name)
-        return name == self._own.lower() or _is_ip(name)
+        return name == self._own.lower() or is_ip(name)
 
 
 def _host(scope: Scope) -> str:
@@ -171,14 +171,6 @@ def _host(scope: Scope) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
-
-
-def _is_ip(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _json(value: object, status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""Hosts and wildcards: what a pattern matches, which of two is narrower, how a short name is
+"""Hosts and wildcards: what a pattern matches, which is more specific, how a short name is
 completed.
 
 Source: Istio ``pkg/config/host``; a name is a wildcard iff its first character is ``*``.
@@ -7,6 +7,7 @@ Source: Istio ``pkg/config/host``; a name is a wildcard iff its first character 
 import ipaddress
 from collections.abc import Iterable
 from collections.abc import Iterator
+from functools import lru_cache
 
 from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.names import Host
@@ -17,12 +18,24 @@ def is_wildcard(host: str) -> bool:
     return host.startswith("*")
 
 
-def is_ip(host: str) -> bool:
+@lru_cache(maxsize=16_384)
+def is_ip(text: str) -> bool:
+    """Whether ``text`` is an IPv4 or IPv6 address, a zone (``fe80::1%eth0``) allowed."""
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True
+
+
+def is_unscoped_ip(text: str) -> bool:
+    """Whether ``text`` is an IP address without a zone, as Envoy takes it."""
+    return "%" not in text and is_ip(text)
+
+
+def short_name(host: str) -> str:
+    """``reviews.default`` for ``reviews.default.svc.cluster.local``: how messages name a host."""
+    return host.removesuffix(f".svc.{CLUSTER_DOMAIN}")
 
 
 def fqdn(host: str, namespace: Namespace, domain: str = CLUSTER_DOMAIN) -> Host:
@@ -53,15 +66,6 @@ def subset_of(narrow: str, wide: str) -> bool:
 def overlap(a: str, b: str) -> bool:
     """Whether some name is one of both."""
     return subset_of(a, b) or subset_of(b, a)
-
-
-def narrower(a: str, b: str) -> Host | None:
-    """The narrower of two overlapping hosts; ``None`` when they share no name."""
-    if subset_of(a, b):
-        return Host(a)
-    if subset_of(b, a):
-        return Host(b)
-    return None
 
 
 def specificity(host: str) -> tuple[bool, int, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import click
 
+from controlplane.base.hosts import is_ip
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -19,11 +21,7 @@ class Address:
     @property
     def numeric(self) -> bool:
         """Whether the host is an IP address, so that nothing is to be looked up."""
-        try:
-            ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        return is_ip(self.host)
 
     @property
     def loopback(self) -> bool:

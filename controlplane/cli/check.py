@@ -16,6 +16,7 @@ from controlplane.base.diagnostics import Severity
 from controlplane.base.errors import ConfigMissing
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
+from controlplane.base.wording import counted
 from controlplane.cli.formats import as_github
 from controlplane.cli.formats import as_json
 from controlplane.cli.formats import as_sarif
@@ -174,11 +175,7 @@ def _lines(findings: Findings) -> Iterator[list[Segment]]:
 def summary(findings: Findings) -> str:
     """``3 errors, 1 warning in 12 objects (2 refused)``."""
     severities = [one.severity for one in findings.diagnostics]
-    errors = _counted(severities.count(Severity.ERROR), "error")
-    warnings = _counted(severities.count(Severity.WARNING), "warning")
+    errors = counted(severities.count(Severity.ERROR), "error")
+    warnings = counted(severities.count(Severity.WARNING), "warning")
     refused = f" ({findings.refused} refused)" if findings.refused else ""
-    return f"{errors}, {warnings} in {_counted(findings.objects, 'object')}{refused}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{errors}, {warnings} in {counted(findings.objects, 'object')}{refused}"

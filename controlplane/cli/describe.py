@@ -14,6 +14,8 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
+from controlplane.base.hosts import short_name
+
 _FILTERS: Final = {"envoy.filters.http.fault": "fault", "envoy.filters.http.cors": "cors"}
 _STATUSES: Final = {
     RedirectAction.MOVED_PERMANENTLY: 301,
@@ -22,7 +24,6 @@ _STATUSES: Final = {
     RedirectAction.TEMPORARY_REDIRECT: 307,
     RedirectAction.PERMANENT_REDIRECT: 308,
 }
-_LOCAL: Final = ".svc.cluster.local"
 
 
 def by_domain(table: RouteConfiguration) -> list[VirtualHost]:
@@ -99,7 +100,7 @@ def destination(cluster: str) -> str:
     if len(parts) != 4:
         return f"{cluster} (503)" if cluster == "BlackHoleCluster" else cluster
     _, port, subset, host = parts
-    return f"{host.removesuffix(_LOCAL)}:{port}{f' {subset}' if subset else ''}"
+    return f"{short_name(host)}:{port}{f' {subset}' if subset else ''}"
 
 
 def _path(match: RouteMatch) -> str:

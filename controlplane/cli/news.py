@@ -14,6 +14,8 @@ from controlplane.admin.view import RejectedResource
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
+from controlplane.base.wording import counted
+from controlplane.base.wording import first_of
 from controlplane.cli.curl import Trial
 from controlplane.cli.envoys import Death
 from controlplane.cli.output import Segment
@@ -63,8 +65,7 @@ def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
         what = "its objects stay as they were" if changes.refused else "no object changed"
         style = Style.WARNING if changes.refused else Style.GOOD
         return [(f"reloaded in {duration(took)}: ", style), (f"{files}, {what}", Style.PLAIN)]
-    more = f" and {len(named) - OBJECTS_NAMED} more" if len(named) > OBJECTS_NAMED else ""
-    listed = ", ".join(named[:OBJECTS_NAMED]) + more
+    listed = first_of(named, OBJECTS_NAMED)
     late = ""
     if reload.acknowledged is None:
         late = f", not acknowledged by every proxy within {ACKNOWLEDGED_WITHIN:g} s"
@@ -167,8 +168,3 @@ def died(death: Death) -> Line:
 def duration(time: timedelta) -> str:
     seconds = time.total_seconds()
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
-
-
-def counted(count: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count} {noun if count == 1 else plural}"

@@ -24,6 +24,8 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from controlplane.admin.view import DeclaredObject
 from controlplane.admin.view import ProxyConfig
 from controlplane.admin.view import RuleOrigin
+from controlplane.base.wording import counted
+from controlplane.base.wording import first_of
 from controlplane.cli import envoy_json
 from controlplane.cli.curl import leaf
 from controlplane.cli.curl import names_of
@@ -214,12 +216,10 @@ def _authorities(source: DataSource) -> str:
         count = len(x509.load_pem_x509_certificates(envoy_json.inline(source)))
     except ValueError:
         count = 0
-    return f"trusts {count} {'authority' if count == 1 else 'authorities'}"
+    return f"trusts {counted(count, 'authority')}"
 
 
 def _from(sources: tuple[DeclaredObject, ...]) -> Line:
     """Where the objects are declared that a resource came from."""
     places = list(dict.fromkeys(f"{s.path}:{s.line}" for s in sources))
-    shown = places[:_SOURCES_SHOWN]
-    more = f" and {len(places) - len(shown)} more" if len(places) > len(shown) else ""
-    return [(f"  {', '.join(shown)}{more}", Style.QUIET)] if shown else []
+    return [(f"  {first_of(places, _SOURCES_SHOWN)}", Style.QUIET)] if places else []

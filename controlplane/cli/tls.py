@@ -13,6 +13,8 @@ from controlplane.admin.view import SecretInUse
 from controlplane.admin.view import TlsDestination
 from controlplane.admin.view import TlsExpectation
 from controlplane.admin.view import TlsState
+from controlplane.base.wording import counted
+from controlplane.base.wording import first_of
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
@@ -89,8 +91,9 @@ def _expected(wanted: TlsExpectation) -> str:
     if wanted.trust is None:
         parts.append("any certificate")
     else:
-        parts.append(f"a certificate for {_listed(wanted.names) if wanted.names else 'any name'}")
-        by = f" ({_listed(wanted.authorities)})" if wanted.authorities else ""
+        names = first_of(wanted.names, _NAMES_SHOWN) or "any name"
+        parts.append(f"a certificate for {names}")
+        by = f" ({first_of(wanted.authorities, _NAMES_SHOWN)})" if wanted.authorities else ""
         parts.append(f"by an authority of {wanted.trust}{by}")
     if wanted.certificate is not None:
         parts.append(f"shows {wanted.certificate}")
@@ -128,7 +131,7 @@ def _trouble(problem: str) -> Line:
 
 
 def _certificate(certificate: Certificate, now: datetime) -> str:
-    names = f" for {_listed(certificate.names)}" if certificate.names else ""
+    names = f" for {first_of(certificate.names, _NAMES_SHOWN)}" if certificate.names else ""
     own = certificate.issuer == certificate.subject
     by = "by itself" if own else f"by {certificate.issuer}"
     ends = f"until {certificate.ends:%Y-%m-%d %H:%M} UTC ({_left(certificate.ends - now)})"
@@ -143,11 +146,6 @@ def _left(time: timedelta) -> str:
     return f"{int(time.total_seconds()) // 3600} hours left"
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    more = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
 def _count(count: int, noun: str, bad: int, one: str, many: str) -> str:
-    whole = f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    whole = counted(count, noun)
     return whole if not bad else f"{whole} ({bad} {one if bad == 1 else many})"

@@ -2,10 +2,10 @@
 choosing it.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Final
 
+from controlplane.base.hosts import is_unscoped_ip
 from controlplane.model.proxy import NOWHERE
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
@@ -62,15 +62,7 @@ class Endpoint:
     @property
     def is_numeric(self) -> bool:
         """Whether Envoy takes the address without looking a name up."""
-        return is_ip(self.address) or (self.is_pipe and is_path(self.address))
-
-
-def is_ip(address: str) -> bool:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return "%" not in address  # Envoy takes no scope in an IPv6 address
+        return is_unscoped_ip(self.address) or (self.is_pipe and is_path(self.address))
 
 
 def is_path(address: str) -> bool:

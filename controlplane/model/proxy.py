@@ -39,6 +39,11 @@ def labels_of(values: dict[str, str]) -> Labels:
     return tuple(sorted(values.items()))
 
 
+def labels_text(labels: Labels) -> str:
+    """``app: web, version: v1``: how messages name labels."""
+    return ", ".join(f"{name}: {value}" for name, value in labels) or "any label"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """A proxy. Two that are equal but for ``name`` and ``addresses`` mostly get the same

@@ -23,6 +23,13 @@ HTTP_PROTOCOLS: Final = ("h2", "http/1.1")
 MESH_STREAM_PROTOCOLS: Final = ("istio-peer-exchange", "h2", "http/1.1")
 
 
+def secret_name(credential: str) -> SecretName:
+    """What a proxy asks for under a credential's name: its scheme is ``kubernetes`` unless it has
+    one.
+    """
+    return SecretName(credential if "://" in credential else f"kubernetes://{credential}")
+
+
 def is_trust_name(name: str) -> bool:
     """Whether authorities are read from what ``name`` means, and no certificate with its key."""
     return name.endswith(CA_SUFFIX) or name.startswith("configmap://")

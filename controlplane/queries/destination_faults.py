@@ -4,7 +4,6 @@ Which proxies will ask is not known here, so a destination is at fault only when
 for proxies in the object's own namespace and in those of its Gateways alike.
 """
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,12 +14,14 @@ from controlplane.base.codes import UNKNOWN_TO_GATEWAYS
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import fqdn
+from controlplane.base.hosts import short_name
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
+from controlplane.base.wording import listed
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.core.service import Service as KubernetesService
@@ -103,7 +104,7 @@ def _report_host(
             UNKNOWN_HOST,
             at,
             f'host "{written}" is declared by {hidden[0].display_name}, which does not export it '
-            f"to {_listed(asker.viewers)}",
+            f"to {listed(asker.viewers)}",
             hint=f'add "{asker.viewers[0]}" to exportTo of {hidden[0].display_name}',
             related=(Related(place=FieldRef(hidden[0]), message=f"declares {host}"),),
         )
@@ -159,13 +160,13 @@ def _check_port(
     target: Service,
 ) -> None:
     declared = tuple(port.number for port in target.ports)
-    note = f"{target.declared_by[0].display_name} declares {_listed(declared)}"
+    note = f"{target.declared_by[0].display_name} declares {listed(declared)}"
     if destination.port is not None:
         if destination.port.number not in declared:
             report.add(
                 UNKNOWN_PORT,
                 at / "port" / "number",
-                f"port {destination.port.number} of {_short(target.host)} is not declared",
+                f"port {destination.port.number} of {short_name(target.host)} is not declared",
                 note=note,
                 hint=_add_port(destination.port.number, declared),
             )
@@ -173,7 +174,7 @@ def _check_port(
         report.add(
             UNKNOWN_PORT,
             at,
-            f"the destination names no port, and {_short(named.host)} has {_count(named)}",
+            f"the destination names no port, and {short_name(named.host)} has {_count(named)}",
             note=note,
             hint="write port: {number: …} with one of them" if declared else None,
         )
@@ -198,7 +199,7 @@ def _check_subset(
     rules = [rule for key in keys if (rule := rule_of(graph, key)) is not None]
     if any(rule.subset(subset) is not None for rule in rules):
         return
-    message = f'subset "{subset}" of {_short(host)} is not declared'
+    message = f'subset "{subset}" of {short_name(host)} is not declared'
     if not rules:
         report.add(
             UNKNOWN_SUBSET,
@@ -210,7 +211,7 @@ def _check_subset(
         return
     first = rules[0]
     names = tuple(named.name for rule in rules for named in rule.subsets)
-    declares = f"declares {_listed(names)}" if names else "declares no subsets"
+    declares = f"declares {listed(names)}" if names else "declares no subsets"
     report.add(
         UNKNOWN_SUBSET,
         at,
@@ -237,16 +238,5 @@ def _rules(graph: Graph, asker: Asker, named: Service) -> tuple[ObjectKey, ...]:
     return tuple(keys)
 
 
-def _short(host: Host) -> str:
-    """``reviews.default`` for ``reviews.default.svc.cluster.local``: how messages name a host."""
-    return host.removesuffix(f".svc.{CLUSTER_DOMAIN}")
-
-
 def _count(named: Service) -> str:
     return f"{len(named.ports)} ports" if named.ports else "none of its own"
-
-
-def _listed(words: Iterable[object]) -> str:
-    """``v1, v2 and v3``."""
-    *first, last = [str(word) for word in words] or ["nothing"]
-    return f"{', '.join(first)} and {last}" if first else last

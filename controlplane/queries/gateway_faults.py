@@ -42,7 +42,7 @@ from controlplane.queries.secret_faults import Homes
 from controlplane.queries.secret_faults import found_credentials
 from controlplane.queries.streams import stream_services
 from controlplane.translate.istio.stream_routes import StreamRule
-from controlplane.translate.istio.stream_routes import meets
+from controlplane.translate.istio.stream_routes import is_served
 from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
 from controlplane.translate.kubernetes.secret import ReadKeyPair
@@ -117,7 +117,7 @@ def _check_routes(graph: Graph, report: Report, server: Server) -> None:
 def _rules(graph: Graph, server: Server) -> Iterator[StreamRule]:
     for key in stream_services(graph, server.gateway):
         declared = OBJECT(graph, key)
-        if declared is None or not meets(declared, server):
+        if declared is None or not is_served(declared, server):
             continue
         if isinstance(server.protocol, TlsPassthrough):
             yield from tls_rules(declared, server)

@@ -10,6 +10,7 @@ from controlplane.base.codes import UNKNOWN_RULE_HOST
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_wildcard
+from controlplane.base.hosts import short_name
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.names import Host
@@ -19,6 +20,7 @@ from controlplane.graph import derived
 from controlplane.model.endpoint import Endpoint
 from controlplane.model.endpoint import selects
 from controlplane.model.proxy import Labels
+from controlplane.model.proxy import labels_text
 from controlplane.model.traffic_policy import DestinationRule
 from controlplane.queries.destination_faults import services_by_name
 from controlplane.queries.endpoints import endpoints_of
@@ -81,8 +83,8 @@ def _report_subsets(report: Report, graph: Graph, rule: DestinationRule) -> None
         report.add(
             SUBSET_WITHOUT_ENDPOINTS,
             FieldRef(rule.key) / "spec" / "subsets" / i / "labels",
-            f'no endpoint of {_short(rule.host)} has the labels of subset "{subset.name}" '
-            f"({_spoken(subset.labels)})",
+            f'no endpoint of {short_name(rule.host)} has the labels of subset "{subset.name}" '
+            f"({labels_text(subset.labels)})",
             note=_what_there_is(endpoints, subset.labels),
             hint=None
             if any(endpoint.labels for endpoint in endpoints)
@@ -109,7 +111,7 @@ def _what_there_is(endpoints: tuple[Endpoint, ...], wanted: Labels) -> str | Non
     """The values that endpoints do have for the labels wanted."""
     names = {name for name, _ in wanted}
     there = sorted({pair for e in endpoints for pair in e.described if pair[0] in names})
-    return f"the endpoints have {_spoken(tuple(there))}" if there else None
+    return f"the endpoints have {labels_text(tuple(there))}" if there else None
 
 
 def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:
@@ -149,11 +151,3 @@ def _hidden(report: Report, at: FieldRef, other: DestinationRule, what: str) -> 
         hint=f"move it into {other.key.display_name}",
         related=(Related(place=FieldRef(other.key), message="comes first"),),
     )
-
-
-def _short(host: Host) -> str:
-    return host.removesuffix(f".svc.{CLUSTER_DOMAIN}")
-
-
-def _spoken(labels: Labels) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in labels)

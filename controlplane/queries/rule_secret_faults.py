@@ -14,12 +14,12 @@ from controlplane.kinds.istio.traffic_policy import ClientTlsMode
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
+from controlplane.model.tls import secret_name
 from controlplane.queries.connected import connected_gateways
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.secret_faults import Homes
 from controlplane.queries.secret_faults import found_credentials
-from controlplane.translate.istio.gateway_tls import secret_name
 
 _ORIGINATES = (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL)
 

@@ -12,6 +12,7 @@ from controlplane.base.codes import SERVICE_WITHOUT_ENDPOINTS
 from controlplane.base.codes import UNKNOWN_TARGET_PORT
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -23,9 +24,8 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import UNIX
-from controlplane.model.endpoint import is_ip
-from controlplane.model.proxy import Labels
 from controlplane.model.proxy import labels_of
+from controlplane.model.proxy import labels_text
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.queries.endpoints import selected_workloads
@@ -60,7 +60,7 @@ def service_faults(graph: Graph, key: ObjectKey) -> None:
         report.add(
             SERVICE_WITHOUT_ENDPOINTS,
             FieldRef(key) / "spec" / "selector",
-            f"the selector ({_spoken(found.selector)}) selects no Pod and no WorkloadEntry of "
+            f"the selector ({labels_text(found.selector)}) selects no Pod and no WorkloadEntry of "
             f"{key.namespace}, and no EndpointSlice is for {key.name}: requests get 503",
         )
     graph.note(*report)
@@ -168,7 +168,7 @@ def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> No
         report.add(
             NOTHING_SELECTED,
             FieldRef(declared.key) / "spec" / "workloadSelector" / "labels",
-            f"no WorkloadEntry and no Pod of {declared.namespace} has {_spoken(selector)}",
+            f"no WorkloadEntry and no Pod of {declared.namespace} has {labels_text(selector)}",
         )
     found = service_of(graph, hosts_of(declared)[0], declared.namespace)
     if found is None or found.resolution.is_looked_up:
@@ -178,14 +178,10 @@ def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> No
         if workload is None or key.kind != WORKLOAD_ENTRY:
             continue
         address = workload.spec.address
-        if address and not is_ip(address) and not address.startswith(UNIX):
+        if address and not is_unscoped_ip(address) and not address.startswith(UNIX):
             report.add(
                 ADDRESS_NOT_NUMERIC,
                 FieldRef(key) / "spec" / "address",
                 f'address "{address}" is a name, and {declared.key.display_name} looks no names up',
                 hint=f"set resolution: DNS in {declared.key.display_name}",
             )
-
-
-def _spoken(labels: Labels) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in labels) or "any label"

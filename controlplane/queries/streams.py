@@ -31,7 +31,7 @@ from controlplane.queries.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.istio.stream_routes import StreamRule
-from controlplane.translate.istio.stream_routes import meets
+from controlplane.translate.istio.stream_routes import is_served
 from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
 from controlplane.translate.server import Server
@@ -92,7 +92,7 @@ def named_streams(
 def _services(graph: Graph, view: OutboundView, server: Server) -> Iterator[Object[VirtualService]]:
     for key in bound_stream_services(graph, server.gateway, view.namespace):
         declared = OBJECT(graph, key)
-        if declared is not None and meets(declared, server):
+        if declared is not None and is_served(declared, server):
             yield declared
 
 

@@ -17,6 +17,7 @@ from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
+from controlplane.base.wording import first_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -172,8 +173,7 @@ def _spoken_hosts(served: tuple[ServerHost, ...]) -> str:
     words = list(
         dict.fromkeys(f"{s.namespace}/{s.host}" if s.namespace else s.host for s in served)
     )
-    more = len(words) - HOSTS_IN_A_NOTE
-    return ", ".join(words[:HOSTS_IN_A_NOTE]) + (f" and {more} more" if more > 0 else "")
+    return first_of(words, HOSTS_IN_A_NOTE)
 
 
 def _check_delegates(report: Report, graph: Graph, declared: Declared) -> None:

@@ -5,8 +5,9 @@ A verdict names both sides: what was presented, and what was expected.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from controlplane.admin.view import Certificate
+from controlplane.base.wording import first_of
 from controlplane.tls.certificate import certificates
 from controlplane.tls.certificate import proves
 from controlplane.tls.expectation import Endpoint
@@ -16,6 +17,8 @@ from controlplane.tls.handshake import Distrust
 from controlplane.tls.handshake import Failed
 from controlplane.tls.handshake import Fault
 from controlplane.tls.handshake import Presented
+
+_NAMES_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +93,9 @@ def _fault(expected: Expectation, found: Presented) -> str | None:
     if found.distrust is not None:
         return _of_distrust(expected.trusted, found, found.distrust)
     if expected.names and not any(proves(leaf.names, name) for name in expected.names):
-        return (
-            f"certificate of {expected.host} is for {_listed(leaf.names) or leaf.subject}, "
-            f"expected {_listed(expected.names)}"
-        )
+        presented = first_of(leaf.names, _NAMES_SHOWN) or leaf.subject
+        wanted = first_of(expected.names, _NAMES_SHOWN)
+        return f"certificate of {expected.host} is for {presented}, expected {wanted}"
     return None
 
 
@@ -127,18 +129,8 @@ def _authorities(trusted: Trusted) -> str:
     if not isinstance(trusted.authorities, bytes):
         return f"an authority in {trusted.authorities.path}"
     subjects = [c.subject for c in certificates(trusted.authorities)]
-    return _listed(tuple(subjects)) or "an authority"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = names[:3]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(shown) + more
+    return first_of(subjects, _NAMES_SHOWN) or "an authority"
 
 
 def _date(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
-
-
-def leaf(found: Presented | Failed) -> Certificate | None:
-    return found.chain[0] if isinstance(found, Presented) and found.chain else None

@@ -15,6 +15,7 @@ from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.destination_rule import DestinationRule
@@ -228,6 +229,6 @@ def _check_tunnel(report: Report, at: FieldRef, tunnel: Tunnel) -> None:
         message = f'"{tunnel.protocol}" is not one of CONNECT, POST'
         report.add(UNKNOWN_VALUE, at / "protocol", message)
     fault = names.domain_fault(tunnel.target_host)
-    if fault is not None and not names.is_ip(tunnel.target_host):
+    if fault is not None and not is_ip(tunnel.target_host):
         report.add(VALUE_MALFORMED, at / "targetHost", f'"{tunnel.target_host}" {fault}')
     check_port(report, at / "targetPort", tunnel.target_port)

@@ -17,6 +17,7 @@ from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.gateway import Port
@@ -85,7 +86,7 @@ def _check_host(report: Report, at: FieldRef, written: str) -> None:
         report.add(VALUE_MALFORMED, at, message)
         return
     fault = names.wildcard_fault(host)
-    if fault is not None and not names.is_ip(host):
+    if fault is not None and not is_ip(host):
         report.add(VALUE_MALFORMED, at, f'"{host}" {fault}')
     elif names.is_partial_wildcard(host):
         message = f'"{host}" has an asterisk that is only a part of the first label'
@@ -119,7 +120,7 @@ def _check_bind(report: Report, at: FieldRef, bind: str) -> None:
         fault = names.unix_fault(bind.removeprefix(names.UNIX))
         if fault is not None:
             report.add(VALUE_MALFORMED, at, f'"{bind}" {fault}')
-    elif bind and not names.is_ip(bind):
+    elif bind and not is_ip(bind):
         report.add(VALUE_MALFORMED, at, f'"{bind}" is neither an IP address nor unix:// and a path')
 
 

@@ -19,6 +19,7 @@ from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import WRONG_SIZE
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.core.configuration import ConfigMap
 from controlplane.kinds.core.configuration import NamespaceBody
@@ -32,7 +33,6 @@ from controlplane.kinds.core.endpoints import SlicePort
 from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.core.service import ServicePort
-from controlplane.kinds.validation import names
 from controlplane.kinds.validation.checks import About
 from controlplane.kinds.validation.checks import check_domain
 from controlplane.kinds.validation.checks import check_label
@@ -63,10 +63,10 @@ def service(report: Report, at: FieldRef, spec: Service, about: About) -> None:
     addresses = (("clusterIP", [spec.cluster_ip]), ("clusterIPs", list(spec.cluster_ips)))
     for field, values in addresses:
         for value in values:
-            if value not in ("", "None") and not names.is_ip(value):
+            if value not in ("", "None") and not is_ip(value):
                 report.add(VALUE_MALFORMED, at / field, f'"{value}" is not an IP address')
     for i, address in enumerate(spec.external_ips):
-        if not names.is_ip(address):
+        if not is_ip(address):
             message = f'"{address}" is not an IP address'
             report.add(VALUE_MALFORMED, at / "externalIPs" / i, message)
     _check_ports(report, at / "ports", spec.ports)
@@ -143,7 +143,7 @@ def _check_subset(report: Report, at: FieldRef, subset: EndpointSubset) -> None:
     )
     for field, addresses in fields:
         for i, address in enumerate(addresses):
-            if not names.is_ip(address.ip):
+            if not is_ip(address.ip):
                 message = f'"{address.ip}" is not an IP address'
                 report.add(VALUE_MALFORMED, at / field / i / "ip", message)
     _check_endpoint_ports(report, at / "ports", subset.ports)
@@ -201,7 +201,7 @@ def pod(report: Report, at: FieldRef, spec: Pod, about: About) -> None:
             check_port(report, place / "containerPort", port.container_port)
             _check_protocol(report, place / "protocol", port.protocol)
     for field, address in (("podIP", spec.status.pod_ip),):
-        if address and not names.is_ip(address):
+        if address and not is_ip(address):
             message = f'"{address}" is not an IP address'
             report.add(VALUE_MALFORMED, at / "status" / field, message)
 

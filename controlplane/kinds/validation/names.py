@@ -8,12 +8,13 @@ the same few thousand names again and again.
 Source: Istio ``pkg/config/labels``, ``pkg/config/validation/agent``; RFC 1123.
 """
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import Final
 
 import re2  # type: ignore[import-untyped]  # google-re2 comes without types
+
+from controlplane.base.hosts import is_ip
 
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _WILDCARD_LABEL: Final = re.compile(r"\*|(?:\*-?)?[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
@@ -90,16 +91,6 @@ def generated_sni_fault(name: str) -> str | None:
 def is_partial_wildcard(name: str) -> bool:
     """Whether an asterisk stands anywhere but alone or as the whole first label."""
     return "*" in name and name != "*" and not name.startswith("*.")
-
-
-@lru_cache(maxsize=16_384)
-def is_ip(text: str) -> bool:
-    """Whether ``text`` is an IPv4 or IPv6 address, a zone (``fe80::1%eth0``) allowed."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 @lru_cache(maxsize=16_384)

@@ -16,6 +16,7 @@ from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import UNKNOWN_VALUE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.service_entry import EntryResolution
 from controlplane.kinds.istio.service_entry import Location
@@ -204,7 +205,7 @@ def _check_endpoint(
     address = endpoint.address
     if spec.resolution in _BY_NAME:
         fault = names.domain_fault(address)
-        if fault is not None and not names.is_ip(address):
+        if fault is not None and not is_ip(address):
             message = f'"{address}" is neither an IP address nor a host name: it {fault}'
             report.add(VALUE_MALFORMED, at / "address", message)
     elif not address and not endpoint.network:
@@ -213,7 +214,7 @@ def _check_endpoint(
         if len(spec.ports) != 1:
             message = f"an endpoint at a Unix socket serves one port, not {len(spec.ports)}"
             report.add(NOT_ALLOWED_HERE, at / "address", message)
-    elif address and not names.is_ip(address):
+    elif address and not is_ip(address):
         message = f'"{address}" is not an IP address'
         report.add(VALUE_MALFORMED, at / "address", message, hint="for names use resolution DNS")
     check_labels(report, at / "labels", endpoint.labels)

@@ -16,6 +16,7 @@ from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.codes import WRONG_SUM
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import HttpRouteDestination
@@ -138,7 +139,7 @@ def _check_hosts(report: Report, at: FieldRef, spec: VirtualService) -> None:
         fault = names.wildcard_fault(host)
         if gateways_only and host.startswith("outbound_") and any(m.sni_hosts for m in _tls(spec)):
             fault = names.generated_sni_fault(host)
-        if fault is not None and not names.is_ip(host):
+        if fault is not None and not is_ip(host):
             report.add(VALUE_MALFORMED, at / i, f'host "{host}" {fault}')
             sound = False
         elif host == "*" and not gateways_only:
@@ -189,7 +190,7 @@ def _check_sni(report: Report, at: FieldRef, sni: str, spec: VirtualService) -> 
     fault = names.wildcard_fault(sni)
     if sni.startswith("outbound_") and MESH not in spec.gateways:
         fault = names.generated_sni_fault(sni)
-    if fault is not None and names.is_ip(sni):
+    if fault is not None and is_ip(sni):
         message = f'"{sni}" is an IP address, which clients do not send as server name'
         report.add(CANNOT_WORK, at, message)
     elif fault is not None:

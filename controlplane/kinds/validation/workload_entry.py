@@ -14,6 +14,7 @@ from controlplane.base.codes import MISSING_FIELD
 from controlplane.base.codes import NOT_ALLOWED_HERE
 from controlplane.base.codes import VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.validation import names
@@ -39,7 +40,7 @@ def workload_entry(report: Report, at: FieldRef, spec: WorkloadEntry, about: Abo
     elif not spec.address:
         message = f'the workload has no address, only the network "{spec.network}"'
         report.add(CANNOT_WORK, at, message)
-    elif not spec.address.startswith(names.UNIX) and not names.is_ip(spec.address):
+    elif not spec.address.startswith(names.UNIX) and not is_ip(spec.address):
         fault = names.domain_fault(spec.address)
         if fault is not None:
             message = f'"{spec.address}" is neither an IP address nor a host name: it {fault}'

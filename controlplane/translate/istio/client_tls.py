@@ -20,11 +20,11 @@ from controlplane.model.tls import CA_SUFFIX
 from controlplane.model.tls import SecretName
 from controlplane.model.tls import TlsParameters
 from controlplane.model.tls import key_pair_files_name
+from controlplane.model.tls import secret_name
 from controlplane.model.tls import trust_file_name
 from controlplane.translate.istio.ciphers import usable_ciphers
 from controlplane.translate.istio.gateway_tls import CURVES
 
-SECRET: Final = "kubernetes://"
 CONFIG_MAP: Final = "configmap://"
 SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
 """Where Envoy's images (and Debian, Ubuntu, Alpine, Arch) keep the system's authorities."""
@@ -87,7 +87,7 @@ def _originate(
 
 def _certificate(settings: ClientTls) -> SecretName | None:
     if settings.credential_name:
-        return _secret_name(settings.credential_name)
+        return secret_name(settings.credential_name)
     if settings.client_certificate and settings.private_key:
         return key_pair_files_name(settings.client_certificate, settings.private_key)
     return None
@@ -97,10 +97,6 @@ def _trust(settings: ClientTls) -> SecretName | model.TrustAnything:
     if settings.insecure_skip_verify:
         return model.TrustAnything()
     if settings.credential_name:
-        name = _secret_name(settings.credential_name)
+        name = secret_name(settings.credential_name)
         return name if name.startswith(CONFIG_MAP) else SecretName(f"{name}{CA_SUFFIX}")
     return trust_file_name(settings.ca_certificates or SYSTEM_TRUST_PATH, settings.ca_crl)
-
-
-def _secret_name(credential: str) -> SecretName:
-    return SecretName(credential if "://" in credential else f"{SECRET}{credential}")

@@ -50,11 +50,11 @@ def _selects(selector: NamespaceSelector | None, labels: Mapping[str, str]) -> b
     """A selector that is missing selects nothing, an empty one everything."""
     return selector is not None and (
         selector.match_labels.items() <= labels.items()
-        and all(_meets(requirement, labels) for requirement in selector.match_expressions)
+        and all(_holds(requirement, labels) for requirement in selector.match_expressions)
     )
 
 
-def _meets(requirement: Requirement, labels: Mapping[str, str]) -> bool:
+def _holds(requirement: Requirement, labels: Mapping[str, str]) -> bool:
     value = labels.get(requirement.key)
     match requirement.operator:
         case Operator.IN:

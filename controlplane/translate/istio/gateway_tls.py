@@ -36,6 +36,7 @@ from controlplane.model.tls import TlsVersion
 from controlplane.model.tls import is_trust_name
 from controlplane.model.tls import key_pair_files_name
 from controlplane.model.tls import never_served
+from controlplane.model.tls import secret_name
 from controlplane.model.tls import trust_file_name
 from controlplane.translate.istio.ciphers import CIPHERS
 from controlplane.translate.istio.ciphers import is_cipher
@@ -70,17 +71,11 @@ def server_tls(
     )
 
 
-def secret_name(credential_name: str) -> SecretName:
-    """What a proxy asks for under a ``credentialName``: its scheme is ``kubernetes`` unless it has
-    one.
-
-    ``builtin://`` is the proxy's own certificate.
-    """
+def server_secret_name(credential_name: str) -> SecretName:
+    """What a gateway asks for under a ``credentialName``; ``builtin://`` is its own certificate."""
     if credential_name == "builtin://":
         return WORKLOAD_CERTIFICATE
-    return SecretName(
-        credential_name if "://" in credential_name else f"kubernetes://{credential_name}"
-    )
+    return secret_name(credential_name)
 
 
 def _mesh_tls(spec: ServerTlsSpec, *, routes: bool) -> ServerTls:
@@ -107,7 +102,7 @@ def _certificates(report: Report, at: FieldRef, spec: ServerTlsSpec) -> tuple[Se
 
 
 def _certificate(report: Report, at: FieldRef, credential_name: str) -> SecretName:
-    name = secret_name(credential_name)
+    name = server_secret_name(credential_name)
     if not is_trust_name(name):
         return name
     report.add(
@@ -171,7 +166,7 @@ def _trust(
     if not spec.ca_cert_credential_name:
         own = certificate == WORKLOAD_CERTIFICATE
         return TRUST_BUNDLE if own else SecretName(f"{certificate}{CA_SUFFIX}")
-    name = secret_name(spec.ca_cert_credential_name)
+    name = server_secret_name(spec.ca_cert_credential_name)
     if is_trust_name(name):
         return name
     report.add(

@@ -40,6 +40,7 @@ from controlplane.model.http_settings import UnderscoreHeaders
 from controlplane.model.proxy import Labels
 from controlplane.translate.istio.access_log_format import fault_of_json
 from controlplane.translate.istio.access_log_format import fault_of_line
+from controlplane.translate.istio.durations import length
 
 EDGE: Final = ConnectionSettings(
     http_idle_timeout=Duration(timedelta(hours=1)),
@@ -233,18 +234,14 @@ def _timeouts(connections: ConnectionSettings, idle: timedelta | None) -> Timeou
     return Timeouts(
         idle=idle
         if connections.http_idle_timeout is None
-        else _length(connections.http_idle_timeout),
-        connection=_length(connections.http_max_connection_duration),
-        stream=_length(connections.http_max_stream_duration),
-        stream_idle=_length(connections.http_stream_idle_timeout) or timedelta(0),
-        request=_length(connections.http_request_timeout),
-        request_headers=_length(connections.http_request_headers_timeout),
-        drain=_length(connections.http_drain_timeout),
+        else length(connections.http_idle_timeout),
+        connection=length(connections.http_max_connection_duration),
+        stream=length(connections.http_max_stream_duration),
+        stream_idle=length(connections.http_stream_idle_timeout) or timedelta(0),
+        request=length(connections.http_request_timeout),
+        request_headers=length(connections.http_request_headers_timeout),
+        drain=length(connections.http_drain_timeout),
     )
-
-
-def _length(said: Duration | None) -> timedelta | None:
-    return said.length if said is not None else None
 
 
 def _within(number: int | None, *, least: int) -> int | None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
-from controlplane.base.hosts import overlap
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.virtual_service import RouteDestination
@@ -17,6 +16,7 @@ from controlplane.kinds.istio.virtual_service import TlsMatch
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.translate.istio.gateway_reference import gateway_reference
+from controlplane.translate.istio.server_hosts import meets
 from controlplane.translate.server import Server
 
 
@@ -42,15 +42,11 @@ class StreamRule:
         return bool(self.unusable_names) and not self.server_names
 
 
-def meets(virtual_service: Object[VirtualService], server: Server) -> bool:
+def is_served(virtual_service: Object[VirtualService], server: Server) -> bool:
     """Whether a host of the VirtualService overlaps one of the server's that admits it."""
     namespace = virtual_service.namespace
-    wanted = [fqdn(host, namespace) for host in virtual_service.spec.hosts]
-    return any(
-        server_host.namespace in (None, namespace) and overlap(server_host.host, host)
-        for server_host in server.hosts
-        for host in wanted
-    )
+    wanted = tuple(fqdn(host, namespace) for host in virtual_service.spec.hosts)
+    return meets(server.hosts, namespace, wanted)
 
 
 def tcp_rule(virtual_service: Object[VirtualService], server: Server) -> StreamRule | None:

@@ -4,8 +4,6 @@ Zero is "not said" wherever Istio's own numbers cannot tell them apart.
 Source: https://istio.io/latest/docs/reference/config/networking/destination-rule/#TrafficPolicy
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from controlplane.base.codes import NO_EFFECT
@@ -14,7 +12,6 @@ from controlplane.base.codes import RING_TOO_LARGE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio import traffic_policy as kinds
-from controlplane.kinds.spec import Duration
 from controlplane.model import traffic_policy as model
 from controlplane.model.routing import CookieHash
 from controlplane.model.routing import HashPolicy
@@ -22,19 +19,10 @@ from controlplane.model.routing import HeaderHash
 from controlplane.model.routing import QueryHash
 from controlplane.model.routing import SourceIpHash
 from controlplane.translate.istio.client_tls import client_tls
+from controlplane.translate.istio.durations import length
 from controlplane.translate.istio.locality import locality_policy
 
 RING_LIMIT: Final = 8_388_608  # envoy/config/cluster/v3/cluster.proto, "maximum_ring_size"
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """The four blocks that rules, subsets and ports all have."""
-
-    load_balancer: kinds.LoadBalancer | None
-    connection_pool: kinds.ConnectionPool | None
-    outlier_detection: kinds.OutlierDetection | None
-    tls: kinds.ClientTls | None
 
 
 def policy_by_port(
@@ -153,7 +141,7 @@ def _hash_policies(hashing: kinds.ConsistentHash) -> tuple[HashPolicy, ...]:
         return (
             CookieHash(
                 name=cookie.name,
-                ttl=_length(cookie.ttl),
+                ttl=length(cookie.ttl),
                 path=cookie.path,
                 attributes=tuple((a.name, a.value) for a in cookie.attributes),
             ),
@@ -172,15 +160,15 @@ def connection_pool(pool: kinds.ConnectionPool | None) -> model.ConnectionPool |
     http = pool.http or kinds.HttpPool()
     return model.ConnectionPool(
         max_connections=tcp.max_connections or None,
-        connect_timeout=_length(tcp.connect_timeout) or None,
+        connect_timeout=length(tcp.connect_timeout) or None,
         keepalive=keepalive(tcp.tcp_keepalive),
-        max_connection_duration=_length(tcp.max_connection_duration) or None,
-        tcp_idle_timeout=_length(tcp.idle_timeout),
+        max_connection_duration=length(tcp.max_connection_duration) or None,
+        tcp_idle_timeout=length(tcp.idle_timeout),
         max_pending_requests=http.http1_max_pending_requests or None,
         max_requests=http.http2_max_requests or None,
         max_requests_per_connection=http.max_requests_per_connection or None,
         max_retries=http.max_retries or None,
-        http_idle_timeout=_length(http.idle_timeout),
+        http_idle_timeout=length(http.idle_timeout),
         upgrade=_upgrade(http),
         max_concurrent_streams=http.max_concurrent_streams or None,
         http2_keepalive=_http2_keepalive(http.http2_keep_alive),
@@ -192,8 +180,8 @@ def keepalive(settings: kinds.TcpKeepalive | None) -> model.Keepalive | None:
         return None
     return model.Keepalive(
         probes=settings.probes or None,
-        time=_length(settings.time),
-        interval=_length(settings.interval),
+        time=length(settings.time),
+        interval=length(settings.interval),
     )
 
 
@@ -223,8 +211,8 @@ def outlier_detection(outlier: kinds.OutlierDetection | None) -> model.OutlierDe
         consecutive_gateway_errors=outlier.consecutive_gateway_errors,
         consecutive_local_origin_failures=outlier.consecutive_local_origin_failures,
         splits_local_origin_errors=outlier.split_external_local_origin_errors,
-        interval=_length(outlier.interval) or None,
-        base_ejection_time=_length(outlier.base_ejection_time) or None,
+        interval=length(outlier.interval) or None,
+        base_ejection_time=length(outlier.base_ejection_time) or None,
         max_ejection_percent=min(outlier.max_ejection_percent, 100) or None,
         min_health_percent=min(outlier.min_health_percent, 100),
         error_statuses=outlier.outlier_detection_http_error_codes,
@@ -264,7 +252,3 @@ def _retry_budget(
     return model.RetryBudget(
         percent=budget.percent, min_concurrency=budget.min_retry_concurrency or None
     )
-
-
-def _length(duration: Duration | None) -> timedelta | None:
-    return None if duration is None else duration.length

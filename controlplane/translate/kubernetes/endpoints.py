@@ -7,6 +7,7 @@ Source: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 from collections.abc import Callable
 from collections.abc import Iterator
 
+from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import Namespace
 from controlplane.kinds.core.endpoints import Endpoints
 from controlplane.kinds.core.endpoints import EndpointSlice
@@ -16,7 +17,6 @@ from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import NETWORK_LABEL
 from controlplane.model.endpoint import Endpoint
-from controlplane.model.endpoint import is_ip
 from controlplane.model.endpoint import locality_of_labels
 from controlplane.model.proxy import labels_of
 from controlplane.model.service import ServicePort
@@ -41,7 +41,7 @@ def slice_endpoints(
     for number in [p.port for p in spec.ports if p.name == port.name and p.port]:
         for listed in spec.endpoints:
             is_ready = listed.conditions.ready is not False
-            for address in filter(is_ip, listed.addresses):
+            for address in filter(is_unscoped_ip, listed.addresses):
                 pod = pod_at(_pod_name(listed.target_ref), address)
                 yield _endpoint(address, number, pod, is_ready=is_ready, node=listed.node_name)
 
@@ -57,7 +57,7 @@ def listed_endpoints(
                 (publishes_unready, subset.not_ready_addresses),
             ):
                 for address in addresses:
-                    if is_ip(address.ip):
+                    if is_unscoped_ip(address.ip):
                         pod = pod_at(_pod_name(address.target_ref), address.ip)
                         yield _endpoint(
                             address.ip, number, pod, is_ready=is_ready, node=address.node_name
@@ -93,7 +93,7 @@ def workload_endpoint(declared: Object[WorkloadEntry], port: ServicePort) -> End
     port of the Service's port name. Source: Istio ``serviceInstanceFromWorkloadInstance``.
     """
     entry = declared.spec
-    if not is_ip(entry.address):
+    if not is_unscoped_ip(entry.address):
         return None
     if isinstance(port.target, str):
         if port.target not in entry.ports:
@@ -107,7 +107,7 @@ def workload_endpoint(declared: Object[WorkloadEntry], port: ServicePort) -> End
 def pod_address(declared: Object[Pod]) -> str | None:
     status = declared.spec.status
     addresses = (status.pod_ip, *(ip.ip for ip in status.pod_ips))
-    return next((address for address in addresses if is_ip(address)), None)
+    return next((address for address in addresses if is_unscoped_ip(address)), None)
 
 
 def container_port(declared: Object[Pod], target: int | str) -> int | None:
