@@ -73,6 +73,13 @@ def specificity(host: str) -> tuple[bool, int, str]:
     return (is_wildcard(host), -len(host), host)
 
 
+def is_odd(host: str) -> bool:
+    """Whether ``host`` is a wildcard within a label, as ``*-shop.example.com``; ``wider`` names
+    none.
+    """
+    return is_wildcard(host) and host != "*" and not host.startswith("*.")
+
+
 def wider(host: str) -> Iterator[Host]:
     """``host`` itself, then every wildcard on a label boundary that covers it, narrowest first,
     ``*`` last.

@@ -63,6 +63,17 @@ class Shelf(Mapping[str, V]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self.shards[shard_of(name)]
 
+    def over(self, shards: Mapping[int, Mapping[str, V]]) -> "Shelf[V]":
+        """This shelf with ``shards`` laid over its own, by their numbers; itself where they are
+        none.
+        """
+        if not shards:
+            return self
+        laid = list(self.shards)
+        for number, shard in shards.items():
+            laid[number] = shard
+        return Shelf(tuple(laid))
+
     def difference(self, older: "Shelf[V]") -> Change[V]:
         """What must be put and removed to make ``older`` this shelf; values are compared with
         ``==``.

@@ -6,6 +6,7 @@ Proxies with equal views share every cluster, endpoint and route, whatever else 
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from typing import Final
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace
@@ -15,6 +16,7 @@ from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Role
+from controlplane.model.visibility import PUBLIC
 
 RuleKeys = tuple[ObjectKey, ...]
 """DestinationRules; where they are merged into one, the deciding one is first."""
@@ -61,6 +63,15 @@ class OutboundView:
         return RuleScope(self.namespace, self.selected)
 
     @property
+    def public(self) -> "OutboundView":
+        """What this view is for hosts for which its namespace is like any other."""
+        return replace(self, namespace=PUBLIC, selected=())
+
+    @property
+    def is_public(self) -> bool:
+        return self.namespace == PUBLIC
+
+    @property
     def for_clusters(self) -> "OutboundView":
         """What bears on clusters and endpoints."""
         return replace(self, source_labels=(), settings=())
@@ -76,14 +87,35 @@ class OutboundView:
         return replace(self, families=(), has_sni_dnat=False, settings=())
 
 
+@dataclass(frozen=True, slots=True)
+class LocalityUse:
+    """What of a client's place destinations use: its locality, and its labels of these names."""
+
+    locality: bool = False
+    labels: frozenset[str] = frozenset()
+
+    def __or__(self, other: "LocalityUse") -> "LocalityUse":
+        return LocalityUse(self.locality or other.locality, self.labels | other.labels)
+
+
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientLocality:
-    """Where a proxy is, for those destinations that rank endpoints by it.
-
-    ``labels`` are only those that some policy ranks by.
-    """
+    """Where a proxy is, for those destinations that rank endpoints by it."""
 
     locality: Locality = NOWHERE
     labels: Labels = ()
     _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def only(self, use: LocalityUse) -> "ClientLocality":
+        """What of it is used; proxies that differ in the rest share what is made of it."""
+        if not use.locality and not use.labels:
+            return ANYWHERE
+        return ClientLocality(
+            locality=self.locality if use.locality else NOWHERE,
+            labels=tuple(pair for pair in self.labels if pair[0] in use.labels),
+        )
+
+
+ANYWHERE: Final = ClientLocality()
+"""For what does not depend on where the client is."""

@@ -9,6 +9,9 @@ from typing import Final
 
 from controlplane.base.names import Namespace
 
+PUBLIC: Final = Namespace("*")
+"""A namespace that sees what everybody sees and nothing else; no object can be in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visibility:

@@ -5,6 +5,7 @@ join. Source: Istio ``pilot/pkg/networking/core/cluster.go``; a gateway gets all
 routed to or not.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
@@ -18,17 +19,20 @@ from controlplane.envoy.resource import resource
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.model.cluster_name import BLACK_HOLE
+from controlplane.model.outbound_view import ANYWHERE
 from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import LocalityUse
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import SecretUse
-from controlplane.queries.clusters import ANYWHERE
 from controlplane.queries.clusters import Destination
 from controlplane.queries.clusters import assignment
 from controlplane.queries.clusters import cluster
 from controlplane.queries.clusters import destinations
-from controlplane.queries.clusters import locality_for
+from controlplane.queries.clusters import locality_use_of
 from controlplane.queries.clusters import secrets_of
+from controlplane.queries.public_view import shards_of_namespace
+from controlplane.queries.public_view import view_for_shard
 from controlplane.queries.services import hosts_of_shard
 from controlplane.queries.services import service_of
 
@@ -38,21 +42,61 @@ def mesh_tls_destinations(graph: Graph, view: OutboundView) -> tuple[Destination
     """The destinations that AUTO_PASSTHROUGH servers lead to, by SNI; runs again when one comes or
     goes.
     """
-    return tuple(d for i in range(SHARDS) for d in _mesh_tls_of_shard(graph, view, i))
+    return tuple(
+        destination
+        for shard in range(SHARDS)
+        for destination in _mesh_tls_of_shard(graph, view_for_shard(graph, view, shard), shard)
+    )
 
 
 @derived
 def clusters(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
-    """Every cluster of a view, by name. Runs again when one of a shard's changes; joins 256 of
-    them.
+    """Every cluster of a view, by name: what everybody has, with the view's own shards laid over.
+
+    Runs again when one of a shard's changes.
     """
-    return Shelf(tuple(_clusters_of_shard(graph, view, client, i) for i in range(SHARDS)))
+    if view.is_public:
+        return Shelf(tuple(_clusters_in(graph, view, client, shard) for shard in range(SHARDS)))
+    own = {shard: _clusters_in(graph, view, client, shard) for shard in _own_shards(graph, view)}
+    return clusters(graph, view.public, _in_public(graph, view, client)).over(own)
+
+
+def _clusters_in(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> Mapping[str, Resource]:
+    return clusters_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
 
 
 @derived
 def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
     """The endpoints of every cluster that is told them by EDS, by the name of the cluster."""
-    return Shelf(tuple(_assignments_of_shard(graph, view, client, i) for i in range(SHARDS)))
+    if view.is_public:
+        return Shelf(tuple(_endpoints_in(graph, view, client, shard) for shard in range(SHARDS)))
+    own = {shard: _endpoints_in(graph, view, client, shard) for shard in _own_shards(graph, view)}
+    return endpoints(graph, view.public, _in_public(graph, view, client)).over(own)
+
+
+def _endpoints_in(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> Mapping[str, Resource]:
+    return endpoints_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
+
+
+@derived
+def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
+    """What of a client's place some cluster of a view uses; mostly nothing.
+
+    Runs again when a destination comes or goes, or ranks its endpoints otherwise.
+    """
+    if view.is_public:
+        shards: Iterable[int] = range(SHARDS)
+        found = LocalityUse()
+    else:
+        shards = _own_shards(graph, view)
+        found = locality_use(graph, view.public)
+    for shard in shards:
+        found |= _use_of_shard(graph, view, shard)
+    return found
 
 
 @derived
@@ -61,14 +105,44 @@ def cluster_secrets(graph: Graph, view: OutboundView) -> frozenset[tuple[SecretU
 
     Runs again when the names in a shard change, not when a policy does.
     """
-    return frozenset().union(*(_secrets_of_shard(graph, view, i) for i in range(SHARDS)))
+    return frozenset().union(*_secrets_by_shard(graph, view).values())
 
 
 @derived
-def _clusters_of_shard(
+def _secrets_by_shard(
+    graph: Graph, view: OutboundView
+) -> Mapping[int, frozenset[tuple[SecretUse, SecretName]]]:
+    """The shards with clusters that name secrets, which are few."""
+    if view.is_public:
+        found = {shard: secrets_of_shard(graph, view, shard) for shard in range(SHARDS)}
+    else:
+        own = {shard: secrets_of_shard(graph, view, shard) for shard in _own_shards(graph, view)}
+        found = {**_secrets_by_shard(graph, view.public), **own}
+    return {shard: named for shard, named in found.items() if named}
+
+
+def _own_shards(graph: Graph, view: OutboundView) -> tuple[int, ...]:
+    return shards_of_namespace(graph, view.namespace)
+
+
+def _in_shard(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> ClientLocality:
+    return client.only(_use_of_shard(graph, view, shard))
+
+
+def _in_public(graph: Graph, view: OutboundView, client: ClientLocality) -> ClientLocality:
+    return client.only(locality_use(graph, view.public))
+
+
+@derived
+def clusters_of_shard(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> Mapping[str, Resource]:
-    """Runs again when a cluster of one of the shard's hosts comes, goes or changes."""
+    """The clusters of the shard's hosts for exactly this view and client.
+
+    Runs again when a cluster of one of the shard's hosts comes, goes or changes.
+    """
     made = (
         cluster(graph, destination, _locality_in_cluster(graph, destination, client))
         for destination in _of_shard(graph, view, shard)
@@ -80,19 +154,30 @@ def _clusters_of_shard(
 
 
 @derived
-def _assignments_of_shard(
+def endpoints_of_shard(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> Mapping[str, Resource]:
-    """Runs again when the endpoints of one of the shard's hosts change, or are ranked otherwise."""
+    """The endpoints of the shard's hosts for exactly this view and client.
+
+    Runs again when the endpoints of one of the shard's hosts change, or are ranked otherwise.
+    """
     made = (
-        assignment(graph, destination, locality_for(graph, destination, client))
+        assignment(graph, destination, client.only(locality_use_of(graph, destination)))
         for destination in _of_shard(graph, view, shard)
     )
     return {resource.name: resource for resource in made if resource is not None}
 
 
 @derived
-def _secrets_of_shard(
+def _use_of_shard(graph: Graph, view: OutboundView, shard: int) -> LocalityUse:
+    found = LocalityUse()
+    for destination in _of_shard(graph, view, shard):
+        found |= locality_use_of(graph, destination)
+    return found
+
+
+@derived
+def secrets_of_shard(
     graph: Graph, view: OutboundView, shard: int
 ) -> frozenset[tuple[SecretUse, SecretName]]:
     return frozenset(
@@ -119,4 +204,4 @@ def _locality_in_cluster(
     found = service_of(graph, destination.host, destination.namespace)
     if found is None or not found.resolution.is_looked_up:
         return ANYWHERE
-    return locality_for(graph, destination, client)
+    return client.only(locality_use_of(graph, destination))

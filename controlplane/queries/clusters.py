@@ -5,7 +5,6 @@ Source: Istio ``pilot/pkg/networking/core/cluster.go``, ``endpoint_builder.go``.
 
 from dataclasses import dataclass
 from dataclasses import field
-from typing import Final
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host
@@ -26,6 +25,7 @@ from controlplane.model.locality import Group
 from controlplane.model.locality import placed
 from controlplane.model.locality import ranks_by
 from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import LocalityUse
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.outbound_view import RuleKeys
 from controlplane.model.proxy import IpFamily
@@ -57,9 +57,6 @@ from controlplane.translate.backend import members
 from controlplane.translate.istio.client_tls import parameters
 from controlplane.translate.istio.locality import locality_policy as locality_of_settings
 from controlplane.translate.istio.traffic_policy import keepalive
-
-ANYWHERE: Final = ClientLocality()
-"""For endpoints that are placed without regard to where the client is."""
 
 
 @hashed_once
@@ -125,31 +122,15 @@ def _subset_names(graph: Graph, rules: RuleKeys) -> tuple[str, ...]:
     return tuple(subset.name for subset in rule.subsets) if rule is not None else ()
 
 
-def locality_for(graph: Graph, destination: Destination, client: ClientLocality) -> ClientLocality:
-    """What of where the client is matters to how this destination's endpoints are placed."""
-    seen = _heeds(graph, destination)
-    return ClientLocality(
-        locality=client.locality if seen.locality else ANYWHERE.locality,
-        labels=tuple(pair for pair in client.labels if pair[0] in seen.labels),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Heeds:
-    """What of a client a destination heeds: its locality, and labels of these names."""
-
-    locality: bool
-    labels: tuple[str, ...]
-
-
 @derived
-def _heeds(graph: Graph, destination: Destination) -> _Heeds:
+def locality_use_of(graph: Graph, destination: Destination) -> LocalityUse:
+    """What of a client's place bears on how the endpoints of ``destination`` are ranked."""
     part = _part(graph, destination)
     if part is None:
-        return _Heeds(False, ())
+        return LocalityUse()
     policy = locality_policy(part, mesh_defaults(graph))
     node = (HOSTNAME_LABEL,) if part.service.is_node_local else ()
-    return _Heeds(policy is not None, (*ranks_by(policy), *node))
+    return LocalityUse(policy is not None, frozenset({*ranks_by(policy), *node}))
 
 
 @guarded

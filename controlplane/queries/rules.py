@@ -8,8 +8,6 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
-from typing import Final
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import fqdn
@@ -20,21 +18,15 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import derived
-from controlplane.kinds.core.configuration import NAMESPACE
-from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
-from controlplane.model.endpoint import HOSTNAME_LABEL
-from controlplane.model.endpoint import TOPOLOGY_LABELS
 from controlplane.model.endpoint import selects
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.outbound_view import RuleKeys
 from controlplane.model.outbound_view import RuleScope
 from controlplane.model.proxy import Labels
 from controlplane.model.routing import HashPolicy
-from controlplane.model.service import Nearness
 from controlplane.model.traffic_policy import DestinationRule
 from controlplane.model.traffic_policy import TrafficPolicy
 from controlplane.model.traffic_policy import Tunnel
@@ -42,6 +34,7 @@ from controlplane.model.traffic_policy import effective_policy
 from controlplane.model.traffic_policy import hash_policies_of
 from controlplane.model.traffic_policy import hashes_source_address
 from controlplane.model.traffic_policy import merged_rules
+from controlplane.model.visibility import PUBLIC
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -49,10 +42,6 @@ from controlplane.queries.services import service_for
 from controlplane.translate.istio.destination_rule import destination_rule
 from controlplane.translate.istio.traffic_policy import connection_pool
 from controlplane.translate.istio.traffic_policy import outlier_detection
-from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
-from controlplane.translate.nearness import nearness
-
-_WHOLE_MESH: Final = "mesh"
 
 
 @index(DESTINATION_RULE)
@@ -73,49 +62,6 @@ def wildcard_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, tuple[Ho
 def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, ObjectKey]]:
     if declared.spec.workload_selector is not None:
         yield declared.namespace, declared.key
-
-
-@index(DESTINATION_RULE)
-def ranking_labels(declared: Object[Spec]) -> Iterator[tuple[str, str]]:
-    """The names of the client's labels that some rule of the mesh ranks endpoints by."""
-    top = declared.spec.traffic_policy
-    subsets = (subset.traffic_policy for subset in declared.spec.subsets)
-    for policy in (top, *subsets):
-        if policy is None:
-            continue
-        ports = (settings.load_balancer for settings in policy.port_level_settings)
-        for balancer in (policy.load_balancer, *ports):
-            if balancer is None:
-                continue
-            for setting in (balancer.locality_lb_setting, balancer.zone_aware_lb_setting):
-                for label in setting.failover_priority if setting is not None else ():
-                    if "=" not in label:
-                        yield _WHOLE_MESH, label
-
-
-@index(SERVICE, SERVICE_ENTRY, NAMESPACE)
-def node_labels(declared: Object[Any]) -> Iterator[tuple[str, str]]:
-    """The label of a client's node, where some service prefers or demands its own node."""
-    said = declared.annotations.get(TRAFFIC_DISTRIBUTION, "")
-    if declared.kind == SERVICE:
-        said = declared.spec.traffic_distribution or said
-        if declared.spec.internal_traffic_policy == "Local":
-            yield _WHOLE_MESH, HOSTNAME_LABEL
-    if nearness(said) is Nearness.NODE:
-        yield _WHOLE_MESH, HOSTNAME_LABEL
-
-
-@derived
-def ranking_label_names(graph: Graph) -> tuple[str, ...]:
-    """The names of the client's labels that may matter to where endpoints are placed."""
-    mesh = mesh_config(graph)
-    of_mesh = (
-        label
-        for setting in (mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
-        for label in (setting.failover_priority if setting is not None else ())
-    )
-    declared = (*ranking_labels(graph, _WHOLE_MESH), *node_labels(graph, _WHOLE_MESH))
-    return tuple(sorted({*TOPOLOGY_LABELS, *declared, *of_mesh}))
 
 
 @derived
@@ -150,12 +96,14 @@ def governing_rules(
 
     Looked for in the client's namespace, then the service's, then the root namespace: the first
     that has one for the host (by name or by the most specific wildcard) counts alone. For clients
-    in the root namespace only its private rules count at first. Runs again when a rule for the host
-    in one of the three changes.
+    in the root namespace only its private rules count at first; the public view has none of its
+    own. Runs again when a rule for the host in one of the three changes.
     """
     root = Namespace(mesh_config(graph).root_namespace)
     if client.namespace == root:
         own = _candidates(graph, root, host, _is_private)
+    elif client.namespace == PUBLIC:
+        own = []
     else:
         own = _candidates(graph, client.namespace, host, _is_for_its_own)
     if own:

@@ -116,13 +116,13 @@ def service_for(graph: Graph, host: Host, namespace: Namespace, role: Role) -> S
 def _seen(graph: Graph, host: Host, namespace: Namespace) -> list[Service]:
     return [
         found
-        for declaring in _declaring_namespaces(graph, host)
+        for declaring in declaring_namespaces(graph, host)
         if (found := service_of(graph, host, declaring)) is not None
         and found.visibility.admits(namespace)
     ]
 
 
-def _declaring_namespaces(graph: Graph, host: Host) -> tuple[Namespace, ...]:
+def declaring_namespaces(graph: Graph, host: Host) -> tuple[Namespace, ...]:
     return tuple(sorted({key.namespace for key in declarations_of_host(graph, host)}))
 
 

@@ -11,6 +11,7 @@ from controlplane.graph import derived
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.backends import clusters
 from controlplane.queries.backends import endpoints
+from controlplane.queries.backends import locality_use
 from controlplane.queries.listeners import listeners
 from controlplane.queries.plans import proxy_plan
 from controlplane.queries.routes import route_tables
@@ -39,10 +40,11 @@ class Resources:
 def resources(graph: Graph, view: ProxyView) -> Resources:
     """Runs again when any resource of this view comes, goes or changes."""
     for_clusters = view.outbound.for_clusters
+    client = view.locality.only(locality_use(graph, for_clusters))
     plan = proxy_plan(graph, view.gateway, view.outbound.for_listeners)
     return Resources(
-        clusters=clusters(graph, for_clusters, view.locality),
-        endpoints=endpoints(graph, for_clusters, view.locality),
+        clusters=clusters(graph, for_clusters, client),
+        endpoints=endpoints(graph, for_clusters, client),
         listeners=listeners(graph, plan.listeners),
         routes=route_tables(graph, plan.route_tables, view.outbound.for_routes),
         secrets=secrets(graph, plan.listeners, for_clusters),

@@ -24,9 +24,9 @@ from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.gateways import gateway_servers
 from controlplane.queries.gateways import selected_gateways
+from controlplane.queries.locality_use import mesh_locality_use
 from controlplane.queries.objects import index
 from controlplane.queries.proxies import resolved
-from controlplane.queries.rules import ranking_label_names
 from controlplane.queries.rules import selected_rules
 from controlplane.translate.server import AutoPassthrough
 
@@ -77,12 +77,9 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy) -> OutboundView:
 
 @derived
 def client_locality(graph: Graph, proxy: ResolvedProxy) -> ClientLocality:
-    """Runs again when the labels that endpoints are ranked by somewhere in the mesh change."""
-    ranking = ranking_label_names(graph)
-    return ClientLocality(
-        locality=proxy.locality,
-        labels=tuple(pair for pair in proxy.labels if pair[0] in ranking),
-    )
+    """Runs again when what endpoints are ranked by anywhere in the mesh changes."""
+    place = ClientLocality(locality=proxy.locality, labels=proxy.labels)
+    return place.only(mesh_locality_use(graph))
 
 
 @derived

@@ -10,6 +10,7 @@ from typing import Final
 
 from controlplane.base.codes import ROUTE_REFUSED
 from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_odd
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -40,7 +41,6 @@ from controlplane.translate.istio.http_action import RouteTarget
 from controlplane.translate.istio.located_rules import LocatedRule
 from controlplane.translate.istio.located_rules import located_rules
 from controlplane.translate.istio.server_hosts import ServerPort
-from controlplane.translate.istio.server_hosts import is_odd
 from controlplane.translate.istio.virtual_service import complete_rules
 from controlplane.translate.istio.virtual_service import http_routes
 from controlplane.translate.istio.virtual_service import virtual_service_gateways

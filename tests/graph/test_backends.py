@@ -126,8 +126,8 @@ def test_a_new_service_runs_nothing_of_the_others() -> None:
     declared.edit(service("new") + slice_of("new", "10.0.1.9"))
 
     assert ran(declared, "service_of", "destinations", *ENCODING) == [
-        "destinations",
         "service_of",
+        "destinations",
         "cluster",
         "assignment",
     ]

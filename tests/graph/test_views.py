@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from controlplane.base.names import Namespace
+from controlplane.base.shelf import SHARDS
+from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import shard_of
 from controlplane.engine import Engine
+from controlplane.envoy.resource import Resource
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
@@ -97,3 +103,82 @@ spec: {address: 10.0.0.1, labels: {istio: other}}
 
     assert plane.take_doubt().proxies == (proxy,)
     assert plane.view(proxy) != before
+
+
+def rule(namespace: str, export_to: str) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: shop, namespace: {namespace}}}
+spec: {{host: shop.default.svc.cluster.local, exportTo: ["{export_to}"]}}
+---
+"""
+
+
+def of_namespace(declared: Declared, namespace: str) -> Shelf[Resource]:
+    sidecar = ResolvedProxy(role=Role.SIDECAR, namespace=Namespace(namespace))
+    return declared.resources(sidecar).clusters
+
+
+def shards_of_its_own(declared: Declared, namespace: str) -> list[int]:
+    everybodys = of_namespace(declared, "elsewhere").shards
+    own = of_namespace(declared, namespace).shards
+    return [i for i in range(SHARDS) if own[i] is not everybodys[i]]
+
+
+def test_namespaces_that_see_what_everybody_sees_have_one_shelf() -> None:
+    declared = Declared(SERVICES + rule("default", "*"))
+
+    assert of_namespace(declared, "default") is of_namespace(declared, "elsewhere")
+
+
+def test_a_namespace_with_a_rule_of_its_own_has_one_shard_of_its_own() -> None:
+    declared = Declared(SERVICES + rule("default", "*") + rule("team", "."))
+
+    shard = shard_of("shop.default.svc.cluster.local")
+    assert shards_of_its_own(declared, "team") == [shard]
+    assert shards_of_its_own(declared, "default") == []
+
+
+def test_a_namespace_that_a_rule_is_exported_to_has_a_shard_of_its_own() -> None:
+    declared = Declared(SERVICES + rule("default", "team"))
+
+    shard = shard_of("shop.default.svc.cluster.local")
+    assert shards_of_its_own(declared, "team") == [shard]
+
+
+def test_an_edit_is_computed_once_however_many_namespaces_see_it() -> None:
+    declared = Declared(SERVICES + rule("default", "*"))
+    namespaces = [f"n{i}" for i in range(20)]
+    for namespace in namespaces:
+        of_namespace(declared, namespace)
+    declared.edit(rule("default", "*").replace("exportTo", "trafficPolicy: {tls: {}}, exportTo"))
+    declared.graph.trace = []
+
+    for namespace in namespaces:
+        of_namespace(declared, namespace)
+
+    ran = [call.partition("(")[0] for call in declared.graph.trace]
+    assert (ran.count("cluster"), ran.count("clusters_of_shard")) == (1, 1)
+
+
+def test_places_of_proxies_matter_where_endpoints_are_ranked_by_them() -> None:
+    ranked = rule("default", "*").replace(
+        "exportTo", "trafficPolicy: {outlierDetection: {interval: 1s}}, exportTo"
+    )
+    near, far = (replace(INGRESS, locality=Locality(region)) for region in ("r1", "r2"))
+
+    plain, placed = Declared(SERVICES + rule("default", "*")), Declared(SERVICES + ranked)
+
+    assert plain.view(near) == plain.view(far)
+    assert placed.view(near) != placed.view(far)
+
+
+def test_a_place_that_the_clusters_of_a_proxy_do_not_use_costs_nothing() -> None:
+    ranked = rule("default", ".").replace(
+        "exportTo", "trafficPolicy: {outlierDetection: {interval: 1s}}, exportTo"
+    )
+    declared = Declared(SERVICES + ranked)
+    near, far = (replace(INGRESS, locality=Locality(region)) for region in ("r1", "r2"))
+
+    assert declared.resources(near).endpoints is declared.resources(far).endpoints

@@ -167,12 +167,5 @@ def hosts_of_table(table: GatewayTable) -> ServerHosts:
     )
 
 
-def is_odd(host: Host) -> bool:
-    """Whether ``host`` is a wildcard within a label, as ``*-shop.example.com``; ``wider`` names
-    none.
-    """
-    return is_wildcard(host) and host != "*" and not host.startswith("*.")
-
-
 def _among(namespace: Namespace, namespaces: tuple[Namespace, ...]) -> bool:
     return ANY_NAMESPACE in namespaces or namespace in namespaces
