@@ -21,7 +21,6 @@ from controlplane.model.endpoint import Endpoint
 from controlplane.model.endpoint import selects
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import labels_text
-from controlplane.model.traffic_policy import DestinationRule
 from controlplane.queries.destination_faults import services_by_name
 from controlplane.queries.endpoints import endpoints_of
 from controlplane.queries.objects import OBJECT
@@ -30,6 +29,7 @@ from controlplane.queries.rules import rule_of
 from controlplane.queries.rules import rules_of_host
 from controlplane.queries.services import declarations_of_host
 from controlplane.queries.services import service_of
+from controlplane.translate.destination_rules import DestinationRule
 
 
 @derived

@@ -55,14 +55,14 @@ from controlplane.model.tls_upstream import TrustAnything
 from controlplane.model.tls_upstream import UpstreamTls
 from controlplane.model.tls_upstream import secrets_named
 from controlplane.model.traffic_policy import ConnectionPool
-from controlplane.model.traffic_policy import DestinationRule
 from controlplane.model.traffic_policy import HttpUpgrade
 from controlplane.model.traffic_policy import Keepalive
 from controlplane.model.traffic_policy import LoadBalancer
 from controlplane.model.traffic_policy import Passthrough
-from controlplane.model.traffic_policy import Subset
 from controlplane.model.traffic_policy import TrafficPolicy
-from controlplane.model.traffic_policy import effective_policy
+from controlplane.translate.destination_rules import DestinationRule
+from controlplane.translate.destination_rules import Subset
+from controlplane.translate.destination_rules import effective_policy
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)  # Istio, MeshConfig.connectTimeout, default
 DNS_REFRESH: Final = timedelta(seconds=5)  # Envoy, Cluster.dns_refresh_rate, default

@@ -10,10 +10,10 @@ from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
 from controlplane.kinds.istio.destination_rule import Subset as SubsetSpec
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import labels_of
-from controlplane.model.traffic_policy import DestinationRule
-from controlplane.model.traffic_policy import Subset
 from controlplane.model.visibility import Visibility
 from controlplane.model.visibility import visibility
+from controlplane.translate.destination_rules import DestinationRule
+from controlplane.translate.destination_rules import Subset
 from controlplane.translate.istio.traffic_policy import policy_by_port
 
 

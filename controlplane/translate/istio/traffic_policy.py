@@ -18,6 +18,7 @@ from controlplane.model.routing import HashPolicy
 from controlplane.model.routing import HeaderHash
 from controlplane.model.routing import QueryHash
 from controlplane.model.routing import SourceIpHash
+from controlplane.translate.destination_rules import PolicyByPort
 from controlplane.translate.istio.client_tls import client_tls
 from controlplane.translate.istio.durations import length
 from controlplane.translate.istio.locality import locality_policy
@@ -27,7 +28,7 @@ RING_LIMIT: Final = 8_388_608  # envoy/config/cluster/v3/cluster.proto, "maximum
 
 def policy_by_port(
     report: Report, at: FieldRef, policy: kinds.TrafficPolicy | None
-) -> model.PolicyByPort | None:
+) -> PolicyByPort | None:
     if policy is None:
         return None
     ports = {
@@ -35,7 +36,7 @@ def policy_by_port(
         for i, settings in reversed(tuple(enumerate(policy.port_level_settings)))
         if settings.port is not None
     }
-    return model.PolicyByPort(
+    return PolicyByPort(
         policy=_policy(report, at, policy), ports=tuple(sorted(ports.items(), key=lambda p: p[0]))
     )
 
