@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from enum import Enum
 from typing import Final
+from typing import assert_never
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace
@@ -14,6 +15,40 @@ class Role(Enum):
 
     GATEWAY = "gateway"
     SIDECAR = "sidecar"
+
+    @property
+    def prefers_own_namespace(self) -> bool:
+        """Whether, of the declarations of a host, those of the proxy's namespace come first."""
+        match self:
+            case Role.GATEWAY:
+                return False
+            case Role.SIDECAR:
+                return True
+        assert_never(self)
+
+    @property
+    def captures_connections(self) -> bool:
+        """Whether connections come to the proxy on their way to someone else: it knows where they
+        were going and, of a port whose protocol is not declared, what they speak.
+        """
+        match self:
+            case Role.GATEWAY:
+                return False
+            case Role.SIDECAR:
+                return True
+        assert_never(self)
+
+    @property
+    def may_use_every_secret(self) -> bool:
+        """Whether a rule for all proxies of a namespace may give the proxy that namespace's
+        secrets. A sidecar gets only those of a rule that selects it.
+        """
+        match self:
+            case Role.GATEWAY:
+                return True
+            case Role.SIDECAR:
+                return False
+        assert_never(self)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -52,6 +52,7 @@ from controlplane.translate.backend import Knowledge
 from controlplane.translate.backend import MeshDefaults
 from controlplane.translate.backend import Part
 from controlplane.translate.backend import backend
+from controlplane.translate.backend import is_discovered
 from controlplane.translate.backend import locality_policy
 from controlplane.translate.backend import members
 from controlplane.translate.istio.client_tls import parameters
@@ -152,7 +153,7 @@ def cluster(graph: Graph, destination: Destination, client: ClientLocality) -> R
 def assignment(graph: Graph, destination: Destination, client: ClientLocality) -> Resource | None:
     """The endpoints of one cluster that is told them by EDS; ``None`` for the others."""
     part = _part(graph, destination)
-    if part is None or not _is_discovered(part, destination.role):
+    if part is None or not is_discovered(part, destination.role):
         return None
     groups = _groups(graph, destination, part, client)
     return resource(TypeUrl.ENDPOINT, part.name, load_assignment(part.name, groups))
@@ -217,12 +218,3 @@ def _groups(
     policy = locality_policy(part, mesh_defaults(graph))
     node = dict(client.labels).get(HOSTNAME_LABEL, "")
     return placed(members(part, endpoints, node), policy, client)
-
-
-def _is_discovered(part: Part, role: Role) -> bool:
-    if part.passes_through:
-        return False
-    told = {Resolution.ENDPOINTS}
-    if role is Role.GATEWAY:
-        told |= {Resolution.HEADLESS, Resolution.NONE}
-    return part.service.resolution in told

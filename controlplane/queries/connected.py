@@ -14,7 +14,6 @@ from controlplane.graph import Graph
 from controlplane.graph import Input
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.proxies import resolved
 from controlplane.queries.snapshot import resources
@@ -79,7 +78,8 @@ class Connected:
     def settle(self) -> None:
         """Let the graph know who is connected; part of an edit."""
         self.is_unsettled = False
-        gateways = (resolved(self.graph, p) for p in self._proxies if p.role is Role.GATEWAY)
+        proxies = (p for p in self._proxies if view_of(self.graph, p).gateway is not None)
+        gateways = (resolved(self.graph, proxy) for proxy in proxies)
         found = {(proxy.namespace, proxy.labels) for proxy in gateways}
         self.graph.set(CONNECTED, "gateways", tuple(sorted(found)))
 

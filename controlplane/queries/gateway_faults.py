@@ -23,9 +23,7 @@ from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
 from controlplane.kinds.object import Object
-from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Role
 from controlplane.model.proxy import labels_of
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.connected import connected_gateways
@@ -41,6 +39,7 @@ from controlplane.queries.objects import index
 from controlplane.queries.secret_faults import Homes
 from controlplane.queries.secret_faults import found_credentials
 from controlplane.queries.streams import stream_services
+from controlplane.queries.views import gateway_view
 from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import is_served
 from controlplane.translate.istio.stream_routes import tcp_rule
@@ -79,7 +78,7 @@ def gateway_faults(graph: Graph, key: ObjectKey) -> None:
     if not homes.certain:
         # No proxy has these listeners, so nothing is said of them unless one is made up.
         root = Namespace(mesh_config(graph).root_namespace)
-        report_streams(graph, instance, OutboundView(role=Role.GATEWAY, namespace=root))
+        report_streams(graph, instance, gateway_view(root))
     for server in gateway_servers(graph, key):
         _check_routes(graph, report, server)
         _check_secrets(graph, report, homes, gateway, server)

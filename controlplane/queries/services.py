@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from typing import Final
-from typing import assert_never
 
 from controlplane.base.names import Host
 from controlplane.base.names import Kind
@@ -105,12 +104,9 @@ def sidecar_service(graph: Graph, host: Host, namespace: Namespace) -> Service |
 
 def service_for(graph: Graph, host: Host, namespace: Namespace, role: Role) -> Service | None:
     """The service that ``host`` is for proxies of a role in ``namespace``."""
-    match role:
-        case Role.GATEWAY:
-            return service(graph, host, namespace)
-        case Role.SIDECAR:
-            return sidecar_service(graph, host, namespace)
-    assert_never(role)
+    if role.prefers_own_namespace:
+        return sidecar_service(graph, host, namespace)
+    return service(graph, host, namespace)
 
 
 def _seen(graph: Graph, host: Host, namespace: Namespace) -> list[Service]:

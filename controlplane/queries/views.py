@@ -5,7 +5,10 @@ No other tracked function takes a proxy, so whatever of a proxy is in none of th
 
 from collections.abc import Iterator
 from typing import Final
+from typing import assert_never
 
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
@@ -15,7 +18,6 @@ from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
@@ -51,17 +53,35 @@ def view_of(graph: Graph, proxy: Proxy) -> ProxyView:
 
 
 def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
+    gateway = _gateway(graph, proxy)
     return ProxyView(
-        outbound=outbound_view(graph, proxy),
+        outbound=outbound_view(
+            graph, proxy, gateway is not None and has_sni_dnat(graph, gateway.gateways)
+        ),
         locality=client_locality(graph, proxy),
-        gateway=gateway_instance(graph, proxy) if proxy.role is Role.GATEWAY else None,
+        gateway=gateway,
     )
 
 
+def _gateway(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance | None:
+    """What the proxy listens for, by its role: all that is planned for it follows from this."""
+    match proxy.role:
+        case Role.GATEWAY:
+            return gateway_instance(graph, proxy)
+        case Role.SIDECAR:
+            return None
+    assert_never(proxy.role)
+
+
+def gateway_view(namespace: Namespace) -> OutboundView:
+    """The view of a gateway in ``namespace`` of which nothing else is known."""
+    return OutboundView(role=Role.GATEWAY, namespace=namespace)
+
+
 @derived
-def outbound_view(graph: Graph, proxy: ResolvedProxy) -> OutboundView:
-    """Runs again when a rule of the namespace that selects proxies comes, goes or changes, a
-    Gateway of the proxy's, or the pairs that ``sourceLabels`` ask for.
+def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> OutboundView:
+    """Runs again when a rule of the namespace that selects proxies comes, goes or changes, or the
+    pairs that ``sourceLabels`` ask for.
     """
     sources = named_sources(graph, _WHOLE_MESH)
     return OutboundView(
@@ -70,7 +90,7 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy) -> OutboundView:
         selected=selected_rules(graph, proxy.namespace, proxy.labels),
         source_labels=tuple(pair for pair in proxy.labels if pair in sources),
         families=proxy.families,
-        has_sni_dnat=proxy.role is Role.GATEWAY and _has_sni_dnat(graph, proxy.labels),
+        has_sni_dnat=has_sni_dnat,
         settings=tuple(pair for pair in proxy.metadata if pair[0] in _LISTENER_SETTINGS),
     )
 
@@ -93,11 +113,12 @@ def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
     )
 
 
-def _has_sni_dnat(graph: Graph, labels: Labels) -> bool:
-    """Whether a Gateway for proxies with ``labels`` has an AUTO_PASSTHROUGH server."""
+@derived
+def has_sni_dnat(graph: Graph, gateways: tuple[ObjectKey, ...]) -> bool:
+    """Whether one of these Gateways has an AUTO_PASSTHROUGH server."""
     return any(
         isinstance(server.protocol, AutoPassthrough)
-        for key in selected_gateways(graph, labels)
+        for key in gateways
         for server in gateway_servers(graph, key)
     )
 

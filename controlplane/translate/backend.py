@@ -178,19 +178,30 @@ def discovery(
         if part.subset is not None or port.protocol not in FORWARDED:
             return None
         return NameOfRequest(f"{service.host}_dfp_dns_cache", families)
-    if part.passes_through:
+    if is_discovered(part, role):
+        return Discovered()
+    if part.passes_through or service.resolution is Resolution.HEADLESS:
         return OriginalDestination()
     match service.resolution:
-        case Resolution.ENDPOINTS:
-            return Discovered()
-        case Resolution.HEADLESS:
-            return Discovered() if role is Role.GATEWAY else OriginalDestination()
         case Resolution.NONE:
-            return Discovered() if role is Role.GATEWAY else _original(port)
+            return _original(port)
         case Resolution.DNS | Resolution.DNS_ROUND_ROBIN:
             return _looked_up(service, mesh, known, families)
-        case Resolution.ALIAS:
+        case _:
             return None
+
+
+def is_discovered(part: Part, role: Role) -> bool:
+    """Whether the proxy is sent the endpoints apart from the cluster (EDS)."""
+    if part.passes_through:
+        return False
+    match part.service.resolution:
+        case Resolution.ENDPOINTS:
+            return True
+        case Resolution.HEADLESS | Resolution.NONE:
+            return not role.captures_connections
+        case _:
+            return False
 
 
 def members(part: Part, endpoints: tuple[Endpoint, ...], node: str) -> tuple[Endpoint, ...]:
@@ -239,7 +250,7 @@ def http_version(
         return HttpVersion.HTTP2
     if mesh.upgrades_http and protocol.is_http and upgrade is not HttpUpgrade.NEVER:
         return HttpVersion.HTTP2
-    if protocol is Protocol.AUTO and role is Role.SIDECAR:
+    if protocol is Protocol.AUTO and role.captures_connections:
         return HttpVersion.AS_CLIENT
     return HttpVersion.HTTP1
 
@@ -385,4 +396,4 @@ def _is_withheld(part: Part, tls: Originate, role: Role) -> bool:
     """
     asks = any(name.startswith("kubernetes:") for _, name in secrets_named(tls))
     selected = part.rule is not None and part.rule.selector is not None
-    return role is Role.SIDECAR and asks and not selected
+    return not role.may_use_every_secret and asks and not selected

@@ -1,4 +1,6 @@
-"""The model says what a mesh is in words of neither API that declares one."""
+"""The model says what a mesh is in words of neither API that declares one, and the role of a proxy
+is asked for once.
+"""
 
 import ast
 import re
@@ -86,3 +88,13 @@ def test_what_counts_as_naming_a_kind(code: str, named: bool, tmp_path: Path) ->
     module.write_text(code)
 
     assert bool(kinds_named(module)) is named
+
+
+def test_one_module_of_the_queries_asks_for_the_role_of_a_proxy() -> None:
+    asking = [
+        module.name
+        for module in sorted(Path("controlplane/queries").rglob("*.py"))
+        if re.search(r"\bRole\.", module.read_text())
+    ]
+
+    assert asking == ["views.py"]
