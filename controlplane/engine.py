@@ -8,14 +8,13 @@ whoever reads ``resources`` next recomputes what the edit touched.
 
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
@@ -33,11 +32,11 @@ from controlplane.file_reader import FileReader
 from controlplane.file_reader import Text
 from controlplane.graph import Fault
 from controlplane.graph import Graph
+from controlplane.in_force import Forms
+from controlplane.in_force import InForce
+from controlplane.in_force import Outcomes
 from controlplane.internal_errors import objects_of
-from controlplane.internal_errors import refused as refused_by
 from controlplane.internal_errors import reported
-from controlplane.kinds.core.configuration import SECRET
-from controlplane.kinds.decode import decode
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -50,11 +49,12 @@ from controlplane.queries.connected import Doubt
 from controlplane.queries.faults import faults_of
 from controlplane.queries.mesh import MESH_CONFIG
 from controlplane.queries.objects import OBJECT
-from controlplane.queries.objects import Objects
+from controlplane.queries.references import REFERRING
+from controlplane.queries.references import broken_references
 from controlplane.queries.snapshot import Resources
 from controlplane.queries.snapshot import resources
 from controlplane.queries.views import view_of
-from controlplane.translate.kubernetes.secret_replacement import would_break
+from controlplane.whole_changes import Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,20 @@ class Edit:
     refused: tuple[ObjectKey, ...] = ()
     """Declared anew and refused; the last accepted version of each, where there is one, stays."""
 
+    waiting: tuple[ObjectKey, ...] = ()
+    """What waits for the rest of its change, from this edit or from one before it."""
+
     def __bool__(self) -> bool:
         return bool(self.put or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """What changed files touch: the objects of which the claims may have changed."""
+
+    revision: int
+    paths: tuple[Path, ...]
+    keys: Mapping[ObjectKey, None]
 
 
 class Engine:
@@ -83,20 +95,27 @@ class Engine:
         """Internal errors that nobody has taken yet, newest last, each once while it lasts."""
         self.graph.on_fault = self.faults.append
         self._reader = FileReader(self.faults.append)
-        self._withheld: dict[ObjectKey, Fault] = {}
-        """Why an object is not as it is declared, where an internal error is the reason."""
         self.connected = Connected(self.graph)
-        self._objects = Objects(self.graph)
         self._claims = Claims()
         self._files: dict[Path, FileContent] = {}
-        self._raw: dict[ObjectKey, RawObject] = {}
         self._accepted: Accepted = accepted or NothingAccepted()
+        self._in_force = InForce(
+            self.graph,
+            self._claims,
+            self._accepted,
+            now=now,
+            on_put=self._watch,
+            on_removed=self._unwatch,
+            on_fault=self.faults.append,
+        )
+        self._objects = self._in_force.objects
         self._doubtful: dict[ObjectKey, None] = {}
+        self._waiting: dict[ObjectKey, None] = {}
+        """Objects that stay as they were until the rest of their change comes."""
+        self._referring: dict[ObjectKey, None] = {}
+        """Objects whose references came in doubt and were not looked at since."""
         self._analysed: set[ObjectKey] = set()
-        self._now = now
         self._mesh_told: tuple[Diagnostic, ...] = ()
-        self._held_back: dict[ObjectKey, tuple[Diagnostic, ...]] = {}
-        """Why the newest form of a Secret is not in force, and the one before still is."""
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self.graph.set(CLOCK, "clock", now)
@@ -120,31 +139,104 @@ class Engine:
 
     def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
         """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
+        touched = self._read(changes)
+        outcomes = self._bring(touched.keys)
+        self._waiting.clear()
+        return self._edit(touched, outcomes)
+
+    def apply_whole(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+        """As ``apply``, but objects of a change that makes things worse wait for the rest of it:
+        they stay as they were until a later edit brings their counterparts, or ``let_go``.
+        """
+        touched = self._read(changes)
+        keys = dict.fromkeys((*self._waiting, *touched.keys))
+        before = {key: self._in_force.form(key) for key in keys}
+        known = {
+            key: broken_references(self.graph, key)
+            for key, form in before.items()
+            if key.kind in REFERRING and form.object is not None
+        }
+        outcomes = self._bring(keys)
+        changed = [key for key, is_there in outcomes.items() if is_there is not None]
+        trial = Trial(
+            graph=self.graph,
+            before={key: before[key] for key in changed},
+            after={key: self._in_force.form(key) for key in changed},
+            put=self._put_forms,
+            known={key: known[key] for key in changed if key in known},
+        )
+        held = trial.held(self._take_referring()) if changed else frozenset()
+        self._waiting = dict.fromkeys(sorted(held))
+        return self._edit(
+            touched, {k: is_there for k, is_there in outcomes.items() if k not in held}
+        )
+
+    def let_go(self) -> Edit:
+        """Put in force what waits, but for objects of a file of which a part is refused: those wait
+        until the file is right. A new revision.
+        """
+        revision = self.graph.edit()
+        self.connected.settle()
+        due = [key for key in self._waiting if not self._is_in_broken_file(key)]
+        outcomes = self._bring(due)
+        for key in due:
+            del self._waiting[key]
+        return self._edit(_Touched(revision, (), dict.fromkeys(due)), outcomes)
+
+    @property
+    def waiting(self) -> tuple[ObjectKey, ...]:
+        """The objects that wait for the rest of their change, and that time lets go."""
+        return tuple(key for key in self._waiting if not self._is_in_broken_file(key))
+
+    def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> "_Touched":
         revision = self.graph.edit()
         self.connected.settle()
         changed = dict(changes)
-        touched = dict.fromkeys(self._withheld)
+        keys = dict.fromkeys(self._in_force.withheld)
         for path, text in (self._reader.unread() | changed).items():
-            touched.update(dict.fromkeys(sorted(self._take(path, text))))
-        put: list[ObjectKey] = []
-        removed: list[ObjectKey] = []
-        refused: list[ObjectKey] = []
-        for key in touched:
-            outcome = self._contained(key)
-            if outcome is not None:
-                (put if outcome else removed).append(key)
-            if self.is_refused(key) or key in self._withheld:
-                refused.append(key)
-        self._objects.settle()
+            keys.update(dict.fromkeys(sorted(self._take(path, text))))
+        return _Touched(revision, tuple(changed), keys)
+
+    def _bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
+        outcomes = self._in_force.bring(keys)
         self._collect_doubtful()
-        self._accepted.save([self._raw[key] for key in put], removed)
+        return outcomes
+
+    def _put_forms(self, forms: Forms) -> Iterable[ObjectKey]:
+        """Put objects back or forth, in a revision of its own."""
+        self.graph.edit()
+        self._in_force.put_forms(forms)
+        self._collect_doubtful()
+        return self._take_referring()
+
+    def _edit(self, touched: "_Touched", outcomes: Outcomes) -> Edit:
+        self._in_force.save(outcomes)
+        unusable = self._in_force.withheld
         return Edit(
-            revision=revision,
-            paths=tuple(changed),
-            put=tuple(put),
-            removed=tuple(removed),
-            refused=tuple(refused),
+            revision=self.revision,
+            paths=touched.paths,
+            put=tuple(key for key, is_there in outcomes.items() if is_there),
+            removed=tuple(key for key, is_there in outcomes.items() if is_there is False),
+            refused=tuple(k for k in touched.keys if self.is_refused(k) or k in unusable),
+            waiting=tuple(self._waiting),
         )
+
+    def _take_referring(self) -> tuple[ObjectKey, ...]:
+        taken = tuple(self._referring)
+        self._referring.clear()
+        return taken
+
+    def _is_in_broken_file(self, key: ObjectKey) -> bool:
+        """Whether a part of the file that declares an object, or declared it, is refused."""
+        winner = self._claims.winner(key)
+        raws = (winner.raw if winner is not None else None, self._in_force.raw(key))
+        return any(self._is_broken(raw.origin.path) for raw in raws if raw is not None)
+
+    def _is_broken(self, path: Path) -> bool:
+        content = self._files.get(path)
+        if content is None:
+            return False
+        return not content.complete or any(d.is_refused for d in self._claims.of_file(path))
 
     def set_mesh(self, mesh: MeshConfig, told: Iterable[Diagnostic] = ()) -> int:
         """Take another MeshConfig, and what is wrong with its file; a new revision."""
@@ -156,10 +248,10 @@ class Engine:
 
     def set_clock(self, now: datetime) -> int:
         """Let time go on, for certificates that come due; a new revision."""
-        self._now = now
+        self._in_force.now = now
         revision = self.graph.edit()
         self.graph.set(CLOCK, "clock", now)
-        self._try_again()
+        self._in_force.save(self._in_force.bring(self._in_force.due()))
         self.connected.settle()
         self._collect_doubtful()
         return revision
@@ -198,6 +290,8 @@ class Engine:
             del self._doubtful[key]
             if self._objects.get(key) is not None:
                 faults_of(self.graph, key)
+                if key.kind in REFERRING:
+                    broken_references(self.graph, key)  # from now on an edit puts it in doubt
         return bool(self._doubtful)
 
     def diagnostics(self) -> list[Diagnostic]:
@@ -206,15 +300,18 @@ class Engine:
         """
         found = dict.fromkeys(self._mesh_told)
         found.update(dict.fromkeys(declared_faults(self._claims, self._files)))
-        for told in self._held_back.values():
-            found.update(dict.fromkeys(told))
+        found.update(dict.fromkeys(self._in_force.diagnostics()))
         found.update(dict.fromkeys(self.graph.notes()))
         found.update(dict.fromkeys(self._internal_errors()))
-        return once_per_kind(found)
+        return once_per_kind(d for d in found if not self._is_about_to_go(d.place))
+
+    def _is_about_to_go(self, place: FieldRef | SourceLocation) -> bool:
+        """Whether no file declares the object of ``place`` any more, and it only waits to go."""
+        if isinstance(place, SourceLocation) or place.object not in self._waiting:
+            return False
+        return self._claims.winner(place.object) is None
 
     def _internal_errors(self) -> Iterator[Diagnostic]:
-        for key, fault in self._withheld.items():
-            yield refused_by(key, "taking this object", fault.error)
         for fault in self.graph.faults():
             keys = (k for k in objects_of(fault) if k == MESH_CONFIG_KEY or self._objects.get(k))
             yield reported(fault, next(keys, None))
@@ -246,10 +343,7 @@ class Engine:
 
     def held_back(self) -> Iterator[Object[Any]]:
         """The newest form of each Secret of which the form before stays in force."""
-        for key in self._held_back:
-            winner = self._claims.winner(key)
-            if winner is not None and winner.object is not None:
-                yield winner.object
+        return self._in_force.held_back()
 
     def objects(self, kind: Kind) -> Iterator[Object[Any]]:
         """The objects of ``kind`` that are in force; walks all kinds."""
@@ -267,7 +361,7 @@ class Engine:
 
     def accepted(self) -> tuple[RawObject, ...]:
         """The declaration of every object that is in force, as it is to be remembered."""
-        return tuple(self._raw.values())
+        return self._in_force.accepted()
 
     def claimed(self) -> frozenset[ObjectKey]:
         """Every object that some file declares, or declared before it became unreadable."""
@@ -293,97 +387,29 @@ class Engine:
             touched.update(r.key for r in remembered)
         return touched
 
-    def _contained(self, key: ObjectKey) -> bool | None:
-        """As ``_settle``; what raises leaves the object as it was, until the next edit."""
-        for bring in (self._settle, self._restore):
-            try:
-                outcome = bring(key)
-            except Exception as error:
-                self._withhold(key, Fault("taking", (key,), error))
-                if self._objects.get(key) is not None:
-                    return None
-            else:
-                if bring == self._settle:
-                    self._withheld.pop(key, None)
-                return outcome
-        return None
+    def _watch(self, key: ObjectKey) -> None:
+        """Look at an object that was put, and again whenever what it refers to changes."""
+        self._doubtful[key] = None
+        if key not in self._analysed:
+            self._analysed.add(key)
+            self.graph.pin(faults_of, key)
+            if key.kind in REFERRING:
+                self.graph.pin(broken_references, key)
 
-    def _withhold(self, key: ObjectKey, fault: Fault) -> None:
-        known = self._withheld.get(key)
-        if known is None or repr(known.error) != repr(fault.error):
-            self.faults.append(fault)
-        self._withheld[key] = fault
-
-    def _settle(self, key: ObjectKey) -> bool | None:
-        """Bring one object in step with its claims: put (true), removed (false) or as it was."""
-        winner = self._claims.winner(key)
-        held = self._objects.get(key)
-        self._held_back.pop(key, None)
-        if winner is None:
-            if self._claims.is_kept(key):
-                return self._restore(key) if held is None else None
-            return self._remove(key) if held is not None else None
-        object_ = winner.object
-        if object_ is None:
-            if winner.is_refused:
-                return self._restore(key) if held is None else None
-            return self._remove(key) if held is not None else None
-        if key.kind == SECRET and self._spoils(object_, held or self._remembered(key)):
-            return self._restore(key) if held is None else None
-        return self._put(object_, winner.raw)
-
-    def _spoils(self, new: Object[Any], before: Object[Any] | None) -> bool:
-        """Whether a Secret that works would be replaced by one that Envoy or its clients refuse."""
-        report = Report()
-        if before is None or not would_break(report, new, before, self._now):
-            return False
-        note = "the version before stays in force"
-        self._held_back[new.key] = tuple(replace(told, note=note) for told in report)
-        return True
-
-    def _try_again(self) -> None:
-        """Take the newest form of Secrets whose time has come, or whose form before has ended."""
-        tried = dict.fromkeys((*self._held_back, *self._withheld))
-        outcomes = {key: self._contained(key) for key in tried}
-        self._objects.settle()
-        put = [self._raw[key] for key, is_there in outcomes.items() if is_there]
-        self._accepted.save(put, [k for k, is_there in outcomes.items() if is_there is False])
-
-    def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
-        if self._objects.get(object_.key) == object_:
-            self._raw[object_.key] = raw
-            return None
-        self._objects.put(object_)
-        self._raw[object_.key] = raw
-        self._doubtful[object_.key] = None
-        if object_.key not in self._analysed:
-            self._analysed.add(object_.key)
-            self.graph.pin(faults_of, object_.key)
-        return True
-
-    def _remove(self, key: ObjectKey) -> bool:
-        self._objects.remove(key)
-        self._raw.pop(key, None)
+    def _unwatch(self, key: ObjectKey) -> None:
         self._doubtful.pop(key, None)
         if key in self._analysed:
             self._analysed.discard(key)
             self.graph.unpin(faults_of, key)
-        return False
-
-    def _restore(self, key: ObjectKey) -> bool | None:
-        """Put back the version that an earlier run accepted last."""
-        raw, object_ = self._accepted.of_key(key), self._remembered(key)
-        return self._put(object_, raw) if raw is not None and object_ is not None else None
-
-    def _remembered(self, key: ObjectKey) -> Object[Any] | None:
-        """The version that an earlier run accepted last, where it is known and still good."""
-        raw = self._accepted.of_key(key)
-        return decode(raw, Report()) if raw is not None else None
+            if key.kind in REFERRING:
+                self.graph.unpin(broken_references, key)
 
     def _collect_doubtful(self) -> None:
         for function, args in self.graph.take_dirty():
             match args:
                 case (ObjectKey() as key,) if function is faults_of:
                     self._doubtful[key] = None
+                case (ObjectKey() as key,) if function is broken_references:
+                    self._referring[key] = None
                 case _:
                     self.connected.doubt(args)

@@ -51,6 +51,7 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.model.proxy import Proxy
 from controlplane.overview import LiveOverview
+from controlplane.rest_of_change import RestOfChange
 from controlplane.snapshot_cache import SnapshotCache
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
@@ -110,8 +111,21 @@ class Reload:
     """From the changed files to what every proxy is to have."""
     acknowledged: timedelta | None
     """Until every proxy had answered; ``None`` when one did not in time."""
+    waited: timedelta | None
+    """How long a part of it had waited for the rest of the change; ``None``: not at all."""
     found: tuple[Diagnostic, ...]
     """What is wrong now and was not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An edit that was published: when it began (``perf_counter``), how long computing it took."""
+
+    edit: Edit
+    began: float
+    computed: timedelta
+    waited: timedelta | None = None
+    is_first: bool = False
 
 
 Told = Callable[[Reload], None]
@@ -151,6 +165,7 @@ class ControlPlane:
         )
         self._known: set[Diagnostic] = set()
         self._steps = Steps()
+        self._rest: RestOfChange | None = None
 
     async def start(self) -> None:
         """Open the xDS port; nothing is answered before the first load is complete."""
@@ -163,12 +178,14 @@ class ControlPlane:
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
+            self._rest = RestOfChange(partial(self._let_go, tasks))
             background = (
                 tasks.create_task(self._follow(tasks)),
                 tasks.create_task(self.follow_mesh(tasks)),
                 tasks.create_task(self._keep_house()),
             )
             await stop.wait()
+            self._rest.cancel()
             for task in background:
                 task.cancel()
 
@@ -194,16 +211,30 @@ class ControlPlane:
 
     def _take(self, tasks: asyncio.TaskGroup, batch: Batch) -> None:
         began = time.perf_counter()
-        edit = self.engine.apply((changed.path, changed.text) for changed in batch)
+        changed = [(changed.path, changed.text) for changed in batch]
         is_first = not self.snapshots.ready.is_set()
-        self._publish(edit)
-        computed = timedelta(seconds=time.perf_counter() - began)
-        self.metrics.changed(computed)
+        edit = self.engine.apply(changed) if is_first else self.engine.apply_whole(changed)
+        self._serve(tasks, edit, began, is_first=is_first)
         if is_first:
             gc.freeze()
             gc.set_threshold(50_000, 20, 50)  # streams make garbage that counts frees at once
             gc.enable()
-        tasks.create_task(self._after(edit, began, computed, is_first=is_first))
+
+    def _let_go(self, tasks: asyncio.TaskGroup) -> None:
+        began = time.perf_counter()
+        with self._steps.contained("ending a wait", "the objects wait for the next edit"):
+            self._serve(tasks, self.engine.let_go(), began, is_first=False)
+
+    def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float, *, is_first: bool) -> None:
+        """Publish an edit. What waits for the rest of its change is reported when that came."""
+        assert self._rest is not None, "edits come after the start"
+        waited = self._rest.edited(is_waiting=bool(self.engine.waiting))
+        self._publish(edit)
+        computed = timedelta(seconds=time.perf_counter() - began)
+        self.metrics.changed(computed)
+        if edit or edit.refused or not edit.waiting:
+            taken = _Taken(edit, began, computed, waited, is_first=is_first)
+            tasks.create_task(self._after(taken))
 
     async def follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
         """Take the MeshConfig anew when its file changes; trust domain and root namespace excepted,
@@ -230,7 +261,7 @@ class ControlPlane:
         edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
-        tasks.create_task(self._after(edit, began, computed, is_first=False))
+        tasks.create_task(self._after(_Taken(edit, began, computed)))
 
     def _publish(self, edit: Edit) -> None:
         if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
@@ -241,20 +272,18 @@ class ControlPlane:
             self.server.publish(edit.revision)
         log_faults(self.engine.take_faults())
 
-    async def _after(
-        self, edit: Edit, began: float, computed: timedelta, *, is_first: bool
-    ) -> None:
+    async def _after(self, taken: "_Taken") -> None:
         acknowledged: timedelta | None = None
         with self._steps.contained("waiting for proxies", "the edit is reported at once"):
-            acknowledged = await self._acknowledged(edit, began)
+            acknowledged = await self._acknowledged(taken.edit, taken.began)
         with self._steps.contained("reporting an edit", "it is not reported"):
             while self.engine.analyse(ANALYSED_AT_ONCE):
                 await asyncio.sleep(0)
-            self._report(edit, computed, acknowledged, is_first=is_first)
+            self._report(taken, acknowledged)
         log_faults(self.engine.take_faults())
         with self._steps.contained("keeping accepted objects", "a restart does not know them"):
             await self._accepted.keep(self.engine.accepted)
-            if is_first:
+            if taken.is_first:
                 await self._accepted.forget_others(self.engine.claimed())
 
     async def _acknowledged(self, edit: Edit, began: float) -> timedelta | None:
@@ -268,19 +297,18 @@ class ControlPlane:
         self.metrics.converged(took)
         return took
 
-    def _report(
-        self, edit: Edit, computed: timedelta, acknowledged: timedelta | None, *, is_first: bool
-    ) -> None:
+    def _report(self, taken: "_Taken", acknowledged: timedelta | None) -> None:
         known = dict.fromkeys(self.engine.diagnostics())
         found = tuple(d for d in known if d not in self._known)
         self._known = set(known)
         self._told(
             Reload(
-                edit=edit,
-                is_first=is_first,
+                edit=taken.edit,
+                is_first=taken.is_first,
                 proxies=len(self.server.connections),
-                computed=computed,
+                computed=taken.computed,
                 acknowledged=acknowledged,
+                waited=taken.waited,
                 found=found,
             )
         )

@@ -69,9 +69,12 @@ def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
     late = ""
     if reload.acknowledged is None:
         late = f", not acknowledged by every proxy within {ACKNOWLEDGED_WITHIN:g} s"
+    waited = ""
+    if reload.waited is not None:
+        waited = f" (waited {duration(reload.waited)} for the rest of the change)"
     return [
         (f"reloaded in {duration(took)}: ", Style.WARNING if late else Style.GOOD),
-        (f"{listed} → {_proxies(affected, reload.proxies)}{late}", Style.PLAIN),
+        (f"{listed} → {_proxies(affected, reload.proxies)}{late}{waited}", Style.PLAIN),
     ]
 
 

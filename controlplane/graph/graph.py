@@ -155,6 +155,16 @@ class Graph:
         dirty, self._dirty_pins = self._dirty_pins, {}
         return [(c.family, c.args) for c in dirty if c.pins]
 
+    def remembered(
+        self, function: "Derived[P, T]", *args: P.args, **keywords: P.kwargs
+    ) -> T | None:
+        """The value as it was computed last, in doubt or not; ``None`` where it never was."""
+        cell = self._cells.get((function, *function.bound(args, keywords)))
+        if cell is None or cell.value is UNSET or isinstance(cell.value, Raised):
+            return None
+        value: T = cell.value
+        return value
+
     def sources(
         self, function: "Derived[P, T]", *args: P.args, **keywords: P.kwargs
     ) -> list[tuple["Input[Any, Any]", Any]]:

@@ -11,7 +11,9 @@ LINES_OF_A_MODULE: Final = 400
 LINES_OF_A_FUNCTION: Final = 60
 
 EXCEPTIONS: Final[dict[str, str]] = {
-    # "controlplane/base/codes.py": "why this one may be longer",
+    "controlplane/engine.py": "a line for each imported name",
+    "controlplane/graph/graph.py": "a line for each imported name",
+    "controlplane/serve.py": "a line for each imported name",
 }
 """Path of a module, or ``path::function``, and the reason why it may be longer."""
 

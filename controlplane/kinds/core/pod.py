@@ -23,6 +23,7 @@ class ContainerPort(LenientSpec, frozen=True):
 
 
 class Container(LenientSpec, frozen=True):
+    name: str = ""
     ports: tuple[ContainerPort, ...] = ()
 
 
@@ -31,6 +32,7 @@ class PodBody(LenientSpec, frozen=True):
     init_containers: tuple[Container, ...] = ()
     service_account_name: str = ""
     node_name: str = ""
+    host_network: bool = False
 
 
 class PodIp(LenientSpec, frozen=True):

@@ -24,7 +24,12 @@ def text(line: list[Segment]) -> str:
     return "".join(part for part, _ in line)
 
 
-def reload(*, proxies: int = 1, acknowledged: timedelta | None = timedelta(0, 0, 2345)) -> Reload:
+def reload(
+    *,
+    proxies: int = 1,
+    acknowledged: timedelta | None = timedelta(0, 0, 2345),
+    waited: timedelta | None = None,
+) -> Reload:
     edit = Edit(revision=2, paths=(FILE,), put=(), removed=(), refused=())
     return Reload(
         edit=edit,
@@ -32,6 +37,7 @@ def reload(*, proxies: int = 1, acknowledged: timedelta | None = timedelta(0, 0,
         proxies=proxies,
         computed=timedelta(milliseconds=1),
         acknowledged=acknowledged,
+        waited=waited,
         found=(),
     )
 
@@ -40,6 +46,15 @@ def test_an_edit_names_what_it_changed_and_how_long_proxies_took() -> None:
     line = news.reloaded(news.Changes(changed=(REVIEWS,)), reload(), affected=1)
 
     assert text(line) == "reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy"
+
+
+def test_an_edit_says_how_long_it_waited_for_its_other_half() -> None:
+    whole = reload(waited=timedelta(milliseconds=84))
+
+    assert text(news.reloaded(news.Changes(changed=(REVIEWS,)), whole, affected=1)) == (
+        "reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy "
+        "(waited 84.0 ms for the rest of the change)"
+    )
 
 
 def test_an_edit_that_proxies_do_not_see_says_so() -> None:
