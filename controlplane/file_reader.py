@@ -9,8 +9,8 @@ from pathlib import Path
 from controlplane.base.codes import OUR_FAULT
 from controlplane.base.diagnostics import Report
 from controlplane.claims import Declaration
-from controlplane.documents.content import Entries
 from controlplane.documents.content import FileContent
+from controlplane.documents.content import SecretFolder
 from controlplane.documents.content import Unreadable
 from controlplane.documents.content import file_objects
 from controlplane.documents.document import RawObject
@@ -18,7 +18,7 @@ from controlplane.graph import Fault
 from controlplane.internal_errors import refused
 from controlplane.kinds.decode import decode
 
-Text = bytes | str | Unreadable | Entries
+Text = bytes | str | Unreadable | SecretFolder
 Heard = Callable[[Fault], None]
 
 

@@ -36,7 +36,7 @@ from controlplane.documents.content import file_objects
 from controlplane.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.sources.files import loaded
+from controlplane.sources.load import loaded
 from controlplane.sources.printable import printable
 
 ERRORS: Final = 1

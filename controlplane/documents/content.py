@@ -46,7 +46,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
+class SecretFolder:
     """Instead of bytes: the files of a folder ``NAMESPACE/NAME``, which are a Secret's entries.
 
     Sorted by name. They may hold private keys, so they are never printed.
@@ -55,7 +55,7 @@ class Entries:
     files: tuple[tuple[str, bytes | Unreadable], ...]
 
     def __repr__(self) -> str:
-        return f"Entries({', '.join(name for name, _ in self.files)})"
+        return f"SecretFolder({', '.join(name for name, _ in self.files)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class FileContent:
 
 def file_objects(
     path: Path,
-    text: bytes | str | Unreadable | Entries,
+    text: bytes | str | Unreadable | SecretFolder,
     previous: FileContent | None = None,
     failed: Failed | None = None,
 ) -> FileContent:
@@ -98,14 +98,14 @@ def file_objects(
 
 def _file_objects(
     path: Path,
-    text: bytes | str | Unreadable | Entries,
+    text: bytes | str | Unreadable | SecretFolder,
     previous: FileContent | None,
     failed: Failed | None,
 ) -> FileContent:
     if isinstance(text, Unreadable):
         message = f"the file cannot be read: {text.reason}"
         return _without_text(path, codes.UNREADABLE_FILE, SourceLocation(path), message)
-    if isinstance(text, Entries):
+    if isinstance(text, SecretFolder):
         return _secret(path, text)
     if len(text) > SIZE_LIMIT:
         message = f"the file is larger than {SIZE_LIMIT // 2**20} MiB"
@@ -164,7 +164,7 @@ def _content(path: Path, documents: tuple[Document, ...]) -> FileContent:
     )
 
 
-def _secret(folder: Path, entries: Entries) -> FileContent:
+def _secret(folder: Path, entries: SecretFolder) -> FileContent:
     """The Secret whose entries are the files of ``folder``; one that cannot be read leaves the
     Secret as it was.
     """
@@ -199,7 +199,7 @@ def _secret(folder: Path, entries: Entries) -> FileContent:
     )
 
 
-def _faults_of_entries(folder: Path, entries: Entries) -> Iterator[Diagnostic]:
+def _faults_of_entries(folder: Path, entries: SecretFolder) -> Iterator[Diagnostic]:
     for name, content in entries.files:
         at = SourceLocation(folder / name)
         if isinstance(content, Unreadable):

@@ -1,62 +1,60 @@
 """Configuration files as a stream: everything that is there at first, then each change within
 milliseconds.
 
-Events of the file system are hints at where to look; what is told is decided by content (``tree``).
-Folders are watched, never files, so renames, links that are swapped (a ConfigMap's ``..data``) and
-folders that come and go are seen; a scan of everything every two seconds finds what the events did
-not say (network file systems, lost events).
+Events of the file system are hints at where to look; what is reported is decided by content
+(``tree``). Folders are watched, never files, so renames, links that are swapped (a ConfigMap's
+``..data``) and folders that come and go are seen. A scan of everything finds what no event said:
+now and then where events are reliable, every two seconds where they are not (network file systems,
+folders beyond the kernel's limit), more often where there are none.
 Source: inotify(7), "Limitations and caveats".
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator
 from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event as Signal
+from types import TracebackType
 from typing import Final
+from typing import Self
 
 import structlog
-from watchfiles import Change
-from watchfiles._rust_notify import RustNotify
-from watchfiles._rust_notify import WatchfilesRustInternalError
 
-from controlplane.sources.inotify import Hints
-from controlplane.sources.printable import printable
+from controlplane.documents.content import Unreadable
+from controlplane.sources.fallback import Ticking
+from controlplane.sources.fallback import WatchFailed
+from controlplane.sources.fallback import Watchfiles
+from controlplane.sources.filesystems import tell_every_change
+from controlplane.sources.inotify import Inotify
+from controlplane.sources.load import shown
 from controlplane.sources.secret_folders import SecretFolders
 from controlplane.sources.tree import Changed
 from controlplane.sources.tree import Moment
+from controlplane.sources.tree import Steps
 from controlplane.sources.tree import Tree
-from controlplane.sources.watched import Kinds
-from controlplane.sources.watched import Watched
+from controlplane.sources.tree import next_step
+from controlplane.sources.watch_set import Hints
+from controlplane.sources.watch_set import WatchSet
+from controlplane.sources.watcher import Event
+from controlplane.sources.watcher import Watcher
 
-RESCAN: Final = timedelta(seconds=2)
-POLLING: Final = 0.3  # seconds between scans where there are no events; watchfiles' own default
-_SOON: Final = 2  # milliseconds to wait for watchfiles' batch after the kernel's hint
-_STEP: Final = 1  # milliseconds between watchfiles' looks at its queue; the latency of a change
-_BATCH: Final = 50  # milliseconds at most until events that keep coming are handed out
-
-_NOT_WATCHED: Final = (OSError, UnicodeError, WatchfilesRustInternalError)
+_RELIED_ON: Final = (20.0, 250)
+"""Between two scans where every change is an event: seconds at least, and how many times as long as
+a scan takes (so 0.4 % of a core)."""
+_DOUBTED: Final = (2.0, 100)
+"""Where there are events, but perhaps not of every change."""
+_ALONE: Final = (0.3, 20)
+"""Where there are no events."""
 
 log = structlog.get_logger(__name__)
 
-Tell = Callable[[tuple[Changed, ...]], None]
-
-
-def loaded(paths: Sequence[Path], secrets: Sequence[Path] = ()) -> tuple[Changed, ...]:
-    """All files below ``paths``, and Secrets of the folders below ``secrets``, once.
-
-    ``ConfigMissing`` when one of these does not exist.
-    """
-    return SecretFolders(secrets).gathered(_shown(Tree(paths, secrets).load(_now())))
+OnChange = Callable[[tuple[Changed, ...]], None]
 
 
 async def changes(
@@ -64,140 +62,186 @@ async def changes(
     *,
     environment: Mapping[str, str],
     secrets: Sequence[Path] = (),
-    rescan: timedelta = RESCAN,
+    rescan: timedelta | None = None,
+    watcher: Callable[[], Watcher] | None = None,
 ) -> AsyncGenerator[tuple[Changed, ...], None]:
     """Yield all files below ``paths`` as the first batch, even if it is empty, then what changes.
 
     Of ``secrets`` each folder NAMESPACE/NAME is one Secret (``secret_folders``).
     ``ConfigMissing`` when one of the paths does not exist at first. Later a missing path keeps what
     it held. ``WATCHFILES_FORCE_POLLING`` in ``environment`` switches to scans instead of events.
+    ``rescan`` and ``watcher`` are chosen by what the system offers unless given.
     """
     loop = asyncio.get_running_loop()
     batches: asyncio.Queue[tuple[Changed, ...] | None] = asyncio.Queue()
-    stop = Event()
 
-    def tell(batch: tuple[Changed, ...] | None) -> None:
+    def on_change(batch: tuple[Changed, ...] | None) -> None:
         loop.call_soon_threadsafe(batches.put_nowait, batch)
 
     folders = SecretFolders(secrets)
-    watch = _Watch(
-        Tree(paths, secrets), tell, stop, rescan.total_seconds(), polling=_polls(environment)
-    )
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="files") as executor:
-        watching = executor.submit(watch.run)
-        watching.add_done_callback(lambda _: tell(None))
+    tree = Tree(paths, secrets)
+    follower = _Follower(tree, on_change, watcher or _watcher_of(environment), rescan)
+    with follower, ThreadPoolExecutor(max_workers=1, thread_name_prefix="files") as executor:
+        following = executor.submit(follower.run)
+        following.add_done_callback(lambda _: on_change(None))
         try:
             while (batch := await batches.get()) is not None:
-                yield folders.gathered(_shown(batch))
-            watching.result()
+                yield folders.gathered(shown(batch))
+            following.result()
         finally:
-            stop.set()
+            follower.stop()
 
 
-def _shown(batch: Iterable[Changed]) -> Iterator[Changed]:
-    return (replace(changed, path=printable(changed.path)) for changed in batch)
-
-
-class _Watch:
-    """Runs in a thread of its own until ``stop`` is set."""
+class _Follower:
+    """Follows a tree on a thread of its own, so that a disk that hangs stops nothing else."""
 
     def __init__(
-        self, tree: Tree, tell: Tell, stop: Event, rescan: float, *, polling: bool
+        self,
+        tree: Tree,
+        on_change: OnChange,
+        watcher: Callable[[], Watcher],
+        rescan: timedelta | None,
     ) -> None:
         self._tree = tree
-        self._tell = tell
-        self._stop = stop
-        self._rescan = rescan
-        self._polling = polling
+        self._on_change = on_change
+        self._rescan = rescan.total_seconds() if rescan is not None else None
+        self._stopped = Signal()
         self._next_scan = 0.0
+        self._earliest_scan = 0.0
+        self._is_loaded = False
+        self._is_limited = False
+        self._use(_begun(watcher))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._watcher.close()
+
+    def stop(self) -> None:
+        """End ``run``; may be called from any thread."""
+        self._stopped.set()
+        self._watcher.wake()
 
     def run(self) -> None:
-        self._tell(self._tree.load(_now()))
-        while not self._stop.is_set():
-            watched = Watched(self._tree)
-            notify = None if self._polling else self._notify(watched)
-            self._scan()  # what changed before the folders were watched
-            if notify is None:
-                self._stop.wait(min(POLLING, self._timeout() / 1000))
-            else:
-                with notify, Hints(watched.all) as hints:
-                    self._follow_with(notify, hints, watched)
+        """Report all files, then every change, until ``stop``."""
+        self._scan(self._tree.loading(self._watched, _now))
+        while not self._stopped.is_set():
+            hints = self._hints(self._wait(self._timeout()))
+            self._recheck(hints)
+            if hints.everywhere:
+                self._next_scan = min(self._next_scan, self._earliest_scan)
+            if time.monotonic() >= self._next_scan:
+                self._scan(self._tree.scanning(self._watched, _now))
 
-    def _notify(self, watched: Watched) -> RustNotify | None:
+    def _use(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._watched = WatchSet(watcher, self._tree)
+
+    def _wait(self, seconds: float) -> list[Event]:
         try:
-            return RustNotify(sorted(watched.all), False, False, 0, False, True)
-        except FileNotFoundError:
-            return None  # a folder is gone already: scan, then try again
-        except _NOT_WATCHED as error:
-            self._poll_instead(error)
-            return None
+            return self._watcher.wait(seconds)
+        except WatchFailed as error:
+            _say_polled(str(error))
+            self._watcher.close()
+            self._use(Ticking())
+            self._next_scan = 0.0
+            return []
 
-    def _poll_instead(self, error: Exception) -> None:
-        log.warning("watching_failed", reason=str(error), effect="files are polled instead")
-        self._polling = True
+    def _hints(self, events: list[Event]) -> Hints:
+        hints = self._watched.hints(events)
+        for path in self._tree.waiting(_now()):
+            hints.recheck.setdefault(path, False)
+        return hints
 
-    def _follow_with(self, notify: RustNotify, hints: Hints, watched: Watched) -> None:
-        try:
-            self._follow(notify, hints, watched)
-        except _NOT_WATCHED as error:
-            self._poll_instead(error)
+    def _recheck(self, hints: Hints) -> None:
+        self._tree.writing = self._watched.writing
+        if not hints.recheck:
+            return
+        found = self._tree.recheck(hints.recheck, _now())
+        if found.changes:
+            self._report(found.changes)
+        hints.everywhere |= not found.enough
 
-    def _follow(self, notify: RustNotify, hints: Hints, watched: Watched) -> None:
-        """Look where events hint at, until other folders have to be watched."""
-        while not watched.is_outdated():
-            self._look_at(hints.wait(self._timeout()), hints.writing, watched)
-            timeout = _SOON if hints.work else self._timeout()
-            found = notify.watch(_BATCH, _STEP, timeout, self._stop)
-            if found in ("stop", "signal"):
-                self._stop.set()
+    def _report(self, changes: tuple[Changed, ...]) -> None:
+        for change in shown(c for c in changes if str(c.path) in self._tree.blind):
+            if isinstance(change.text, Unreadable):
+                path, why = str(change.path), change.text.reason
+                log.warning("config_unseen", path=path, reason=why, effect="what it held stays")
+        self._on_change(changes)
+
+    def _scan(self, steps: Steps) -> None:
+        """Do all ``steps``, and meanwhile look at what changes just then."""
+        began = time.monotonic()
+        is_due = False
+        self._watched.begin()
+        while (changes := next_step(steps)) is None:
+            if self._stopped.is_set():
                 return
-            events = _by_path(found) if isinstance(found, set) else {}
-            if time.monotonic() >= self._next_scan or watched.demand_scan(events):
-                self._scan()
-            else:
-                self._glance(events, watched)
-            if watched.are_lost(events):
-                return
+            if self._is_loaded:  # what is there is reported before what changes
+                hints = self._hints(self._wait(0))
+                self._recheck(hints)
+                is_due |= hints.everywhere
+        self._watched.end()
+        self._plan(began, time.monotonic(), is_due=is_due)
+        if changes or not self._is_loaded:
+            self._is_loaded = True
+            self._report(changes)
 
-    def _look_at(self, completed: Set[str], writing: Set[str], watched: Watched) -> None:
-        """Read known files that were closed or renamed into place just now."""
-        self._tree.writing = frozenset(watched.shown(path) for path in writing)
-        known = sorted(watched.shown(path) for path in completed if watched.knows(path))
-        if known:
-            now = _now()
-            looks = (self._tree.glance(path, now, replaced=True) for path in known)
-            if batch := tuple(change for change in looks if change is not None):
-                self._tell(batch)
+    def _plan(self, began: float, ended: float, *, is_due: bool) -> None:
+        """Say when the next scan is due; what takes long is not done again at once."""
+        least, times = self._pace()
+        took = ended - began
+        self._earliest_scan = ended + took if self._is_loaded else ended
+        self._next_scan = self._earliest_scan if is_due else ended + max(least, took * times)
 
-    def _scan(self) -> None:
-        if batch := self._tree.scan(_now()):
-            self._tell(batch)
-        self._next_scan = time.monotonic() + self._rescan
+    def _pace(self) -> tuple[float, int]:
+        if not self._watcher.follows_at_once:
+            return _ALONE
+        if self._rescan is not None:
+            return self._rescan, 0
+        self._is_limited = self._says_limited(self._watched.unwatched)
+        is_whole = not self._is_limited and tell_every_change(self._tree.devices)
+        return _RELIED_ON if is_whole else _DOUBTED
 
-    def _glance(self, events: Mapping[str, Kinds], watched: Watched) -> None:
-        """Look only at the files that the events name, and at those that are waited for."""
-        now = _now()
-        hints: dict[str, Kinds] = {path: frozenset() for path in self._tree.waiting(now)}
-        hints |= {
-            watched.shown(path): kinds for path, kinds in events.items() if watched.knows(path)
-        }
-        looks = (
-            self._tree.glance(path, now, replaced=kinds == {Change.added})
-            for path, kinds in sorted(hints.items())
-        )
-        if batch := tuple(change for change in looks if change is not None):
-            self._tell(batch)
+    def _says_limited(self, unwatched: int) -> bool:
+        """Whether folders could not be watched; it is logged when that begins."""
+        if unwatched and not self._is_limited:
+            log.warning(
+                "watching_limited",
+                reason=f"{unwatched} folders are beyond the limit (fs.inotify.max_user_watches)",
+                effect="changes there are found by a scan every few seconds",
+            )
+        return unwatched > 0
 
-    def _timeout(self) -> int:
-        """Milliseconds until something is due without an event."""
+    def _timeout(self) -> float:
+        """Seconds until something is due without an event."""
         due = self._tree.due()
         until = self._next_scan if due is None else min(due, self._next_scan)
-        return max(int((until - time.monotonic()) * 1000) + 1, 1)
+        return max(until - time.monotonic(), 0.0)
 
 
-def _by_path(found: set[tuple[int, str]]) -> dict[str, Kinds]:
-    paths = {path for _, path in found}
-    return {path: frozenset(Change(c) for c, p in found if p == path) for path in paths}
+def _begun(watcher: Callable[[], Watcher]) -> Watcher:
+    try:
+        return watcher()
+    except OSError as error:
+        _say_polled(str(error))
+        return Ticking()
+
+
+def _watcher_of(environment: Mapping[str, str]) -> Callable[[], Watcher]:
+    if _polls(environment):
+        return Ticking
+    return Inotify if sys.platform == "linux" else Watchfiles
+
+
+def _say_polled(reason: str) -> None:
+    log.warning("watching_failed", reason=reason, effect="changes are found by scans instead")
 
 
 def _now() -> Moment:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from controlplane.documents.content import Entries
+from controlplane.documents.content import SecretFolder
 from controlplane.documents.content import Unreadable
-from controlplane.sources.sight import is_configuration
+from controlplane.sources.scan import is_configuration
 from controlplane.sources.tree import Changed
 
 _LIKE_PEM: Final = (".crt", ".key", ".crl", ".pem", ".cer")
@@ -60,6 +60,6 @@ class SecretFolders:
     def _secret(self, folder: Path) -> Changed:
         entries = self._entries[folder]
         if entries:
-            return Changed(path=folder, text=Entries(tuple(sorted(entries.items()))))
+            return Changed(path=folder, text=SecretFolder(tuple(sorted(entries.items()))))
         del self._entries[folder]
         return Changed(path=folder, text=None)

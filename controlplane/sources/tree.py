@@ -9,7 +9,11 @@ nobody deletes a whole mesh by accident.
 """
 
 import os
+import stat
+from collections.abc import Callable
+from collections.abc import Generator
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from collections.abc import Set
 from dataclasses import dataclass
@@ -17,30 +21,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import structlog
 from xxhash import xxh3_128_digest
 
 from controlplane.base.errors import ConfigMissing
 from controlplane.documents.content import SIZE_LIMIT
-from controlplane.documents.content import Entries
+from controlplane.documents.content import SecretFolder
 from controlplane.documents.content import Unreadable
-from controlplane.sources.sight import Folder
-from controlplane.sources.sight import Seen
-from controlplane.sources.sight import Sight
-from controlplane.sources.sight import Stamp
-from controlplane.sources.sight import glimpse
-from controlplane.sources.sight import is_configuration
-from controlplane.sources.sight import reason
-from controlplane.sources.sight import sight
-from controlplane.sources.sight import stamp
+from controlplane.sources.scan import AT_ONCE
+from controlplane.sources.scan import Scan
+from controlplane.sources.scan import Seen
+from controlplane.sources.scan import Stamp
+from controlplane.sources.scan import Unnoticed
+from controlplane.sources.scan import Visitor
+from controlplane.sources.scan import glance
+from controlplane.sources.scan import is_configuration
+from controlplane.sources.scan import reason
+from controlplane.sources.scan import stamp
 
 SETTLED: Final = 0.010  # seconds without a change after which a written file counts as complete
 LONGEST_WAIT: Final = 1.0  # seconds; also for an emptied file, which is how most writing begins
 OPEN_WAIT: Final = 30.0  # seconds; a writer that has not closed its file by then never will
 ABSENCE: Final = 0.050  # seconds; editors that save by deleting are done long before
 _CLOCK_TICK: Final = 0.020  # seconds; two changes of a file within it may have the same time
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Changed:
     """
 
     path: Path
-    text: bytes | Unreadable | Entries | None
+    text: bytes | Unreadable | SecretFolder | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,21 @@ class Moment:
 
     steady: float
     wall: float
+
+
+Clock = Callable[[], Moment]
+Steps = Generator[None, None, tuple[Changed, ...]]
+"""Something that is done in steps of a few milliseconds, and the changes that it found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rechecked:
+    """What a recheck found. Only a scan tells the rest where it is not ``enough``: there is a new
+    link or folder now, or one of several names of a file.
+    """
+
+    changes: tuple[Changed, ...]
+    enough: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +106,10 @@ class _Waiting:
 
 
 class Tree:
-    """The files below ``roots`` as they were last told; paths begin as the roots were given."""
+    """The files below ``roots`` as they were last reported; paths begin as the roots were given.
+
+    Not for use by two threads at once.
+    """
 
     def __init__(self, roots: Sequence[Path], secrets: Sequence[Path] = ()) -> None:
         """Below ``secrets`` every file counts. ``ConfigMissing``: a root does not exist."""
@@ -101,61 +121,99 @@ class Tree:
                 raise ConfigMissing(f"{root}: {reason(error)}", hint=hint) from error
         self._configuration: Final = tuple(str(root) for root in roots)
         self._secrets: Final = tuple(str(root) for root in secrets)
-        self.roots: Final = (*self._configuration, *self._secrets)
+        self._roots: Final = frozenset((*self._configuration, *self._secrets))
         self._files: dict[str, _File] = {}
+        self._linked: dict[str, tuple[int, int]] = {}
+        """The links among the files, and which file each leads to."""
         self._waiting: dict[str, _Waiting] = {}
-        self._blind: frozenset[str] = frozenset()
+        self.blind: frozenset[str] = frozenset()
+        """Where the last scan could not look."""
+        self._shared: Set[tuple[int, int]] = frozenset()
+        self.devices: Set[int] = frozenset()
+        """The file systems that the last scan saw folders of."""
         self.writing: Set[str] = frozenset()
         """The files that somebody writes to, as far as is known; to be set before each look."""
-        self.folders: frozenset[Folder] = frozenset()
-        """Every folder that the last scan walked through."""
 
     def load(self, at: Moment) -> tuple[Changed, ...]:
         """All files as they are."""
-        found = self._walked()
-        read = (self._read(path, seen, at) for path, seen in sorted(found.files.items()))
-        return (*self._unseen(found), *(change for change in read if change is not None))
+        return completed(self.loading(Unnoticed(), lambda: at))
 
     def scan(self, at: Moment) -> tuple[Changed, ...]:
         """What is different."""
-        found = self._walked()
-        unseen = self._unseen(found)
-        files: dict[str, Seen | None] = {p: None for p in self._files if not _below(p, found.blind)}
-        files |= found.files
-        moved = {self._files[path].stamp for path, seen in files.items() if seen is None}
-        moved &= {seen.stamp for seen in found.files.values()}
-        looks = (self._look(path, seen, at, moved) for path, seen in sorted(files.items()))
-        return (*unseen, *(change for change in looks if change is not None))
+        return completed(self.scanning(Unnoticed(), lambda: at))
 
-    def glance(self, path: str, at: Moment, *, replaced: bool) -> Changed | None:
-        """Whether the one file at ``path``, which was seen before, is different.
+    def loading(self, visitor: Visitor, clock: Clock) -> Steps:
+        """Read all files as they are."""
+        found = yield from self._walking(visitor)
+        changes = self._unseen(found)
+        for number, (path, seen) in enumerate(sorted(found.files.items()), 1):
+            if number % AT_ONCE == 0:
+                yield
+            if change := self._read(path, seen, clock()):
+                changes.append(change)
+        return tuple(changes)
 
-        ``replaced``: another file was renamed to it, or it was closed, so it is complete; unless
-        it is empty, which is how writing in steps begins.
+    def scanning(self, visitor: Visitor, clock: Clock) -> Steps:
+        """Look for what is different; between the steps files may be rechecked."""
+        found = yield from self._walking(visitor)
+        changes = self._unseen(found)
+        sights = yield from self._differing(found)
+        moved = _moved(sights, self._files)
+        at = clock()
+        for number, (path, seen) in enumerate(sorted(sights.items()), 1):
+            if number % AT_ONCE == 0:
+                yield
+                at = clock()
+            # Where it was not seen, it may have come meanwhile; links are looked at together, as
+            # they may be swapped together. What a file holds is decided when it is read.
+            is_stale = (seen is None or seen.linked) and path not in found.spare
+            now = glance(path) if is_stale else seen
+            if change := self._look(path, now, at, moved):
+                changes.append(change)
+        return tuple(changes)
+
+    def _differing(self, found: Scan) -> Generator[None, None, dict[str, Seen | None]]:
+        """The files that are not as they were read, or may not be."""
+        sights: dict[str, Seen | None] = {}
+        for number, (path, seen) in enumerate(found.files.items(), 1):
+            if number % AT_ONCE == 0:
+                yield
+            known = self._files.get(path)
+            is_same = known and known.certain and known.stamp == seen.stamp and not known.linked
+            if not is_same or path in self._waiting:
+                sights[path] = seen
+        for number, path in enumerate(tuple(self._files), 1):
+            if number % AT_ONCE == 0:
+                yield
+            if path not in found.files and not _below(path, found.blind):
+                sights[path] = None
+        return sights
+
+    def recheck(self, paths: Mapping[str, bool], at: Moment) -> Rechecked:
+        """Whether the files at ``paths``, which count by their names, are different.
+
+        True where another file was renamed to it, or it was closed, so it is complete; unless it
+        is empty, which is how writing in steps begins.
         """
-        now = glimpse(path)
-        seen = Seen(now, Path(path).is_symlink()) if now else None
-        known = self._files.get(path)
-        is_whole = replaced and now is not None and now.size > 0
-        waiting = self._waiting.get(path)
-        is_new = waiting is None or waiting.opened is not None
-        if is_whole and is_new and known and seen and now != known.stamp:
-            return self._read(path, seen, at)
-        return self._look(path, seen, at)
+        sights = {path: glance(path) for path in sorted(paths)}
+        moved = _moved(sights, self._files)
+        changes: list[Changed] = []
+        enough = True
+        for path, seen in sights.items():
+            if self._is_one_of_several(path, seen):
+                enough = False
+                if path not in self._files:
+                    continue
+            if change := self._look(path, seen, at, moved, is_complete=paths[path]):
+                changes.append(change)
+        return Rechecked(tuple(changes), enough)
 
-    def knows(self, path: str) -> bool:
-        """Whether a glance at ``path`` suffices: a known file whose name is no link."""
-        known = self._files.get(path)
-        return known is not None and not known.linked
+    def is_root(self, path: str) -> bool:
+        return path in self._roots
 
     def wants(self, path: str) -> bool:
         """Whether a file at ``path`` counts, going by its name."""
-        return is_configuration(path) or _below(path, self._secrets)
-
-    def links(self) -> frozenset[str]:
-        """The folders that links to files lead to; unlike ``folders``, these are complete paths."""
-        linked = (path for path, known in self._files.items() if known.linked)
-        return frozenset(str(Path(path).resolve().parent) for path in linked)
+        return is_configuration(path) or path in self._roots or _below(path, self._secrets)
 
     def waiting(self, at: Moment) -> tuple[str, ...]:
         """Files that are waited for and may be read now."""
@@ -165,28 +223,63 @@ class Tree:
         """When to look again for files that are waited for, on the steady clock."""
         return min((waiting.until for waiting in self._waiting.values()), default=None)
 
-    def _look(
-        self, path: str, seen: Seen | None, at: Moment, moved: Set[Stamp] = frozenset()
-    ) -> Changed | None:
-        """``moved``: files that have got another name; both names are told in one batch."""
+    def _walking(self, visitor: Visitor) -> Generator[None, None, Scan]:
+        found = Scan(visitor)
+        yield from found.steps(self._configuration, self._secrets)
+        self.devices = {folder.device for folder in found.folders}
+        self._shared = found.shared
+        return found
+
+    def _is_one_of_several(self, path: str, seen: Seen | None) -> bool:
+        """Whether there is more to see than the file at ``path``: it is, or was, a link, a folder
+        or one of several names.
+        """
         known = self._files.get(path)
         if seen is None:
-            if known is None or path in self.roots:  # a root that is gone keeps what it had
+            was_shared = known is not None and known.stamp.identity in self._shared
+            return was_shared or os.path.isdir(path) or os.path.islink(path)
+        if known is None:
+            has_links = seen.stamp.identity in self._linked.values()
+            return seen.linked or seen.names > 1 or has_links
+        is_other = known.stamp.identity != seen.stamp.identity
+        was_shared = is_other and known.stamp.identity in self._shared
+        return known.linked != seen.linked or was_shared
+
+    def _look(
+        self,
+        path: str,
+        seen: Seen | None,
+        at: Moment,
+        moved: Set[tuple[int, ...]] = frozenset(),
+        *,
+        is_complete: bool = False,
+    ) -> Changed | None:
+        """``moved``: files that have got another name; both names are reported in one batch."""
+        known = self._files.get(path)
+        if seen is None:
+            if known is None or path in self._roots:  # a root that is gone keeps what it had
                 self._waiting.pop(path, None)
                 return None
-            gone = known.stamp in moved or self._is_settled(path, None, at)
+            gone = known.stamp.moved in moved or self._is_settled(path, None, at)
             return self._forget(path) if gone else None
         if known is not None and known.stamp == seen.stamp:
             self._waiting.pop(path, None)
             return None if known.certain else self._read(path, seen, at)
         # A link that leads elsewhere leads to what was complete before: a ConfigMap is swapped so.
         swapped = seen.linked and (known is None or known.stamp.inode != seen.stamp.inode)
-        is_complete = swapped or seen.stamp in moved or self._is_settled(path, seen.stamp, at)
-        return self._read(path, seen, at) if is_complete else None
+        is_whole = seen.stamp.size > 0 and (swapped or (is_complete and self._is_first_look(path)))
+        if is_whole or seen.stamp.moved in moved or self._is_settled(path, seen.stamp, at):
+            return self._read(path, seen, at)
+        return None
+
+    def _is_first_look(self, path: str) -> bool:
+        """Whether ``path`` is not waited for, or only because somebody had it open."""
+        waiting = self._waiting.get(path)
+        return waiting is None or waiting.opened is not None
 
     def _is_settled(self, path: str, now: Stamp | None, at: Moment) -> bool:
         waiting = self._waiting.get(path)
-        if now is not None and path in self.writing and path in self._files:
+        if now is not None and path in self.writing:
             return self._is_abandoned(path, now, at)
         if waiting is not None and waiting.opened is not None:
             waiting = None  # closed: how long its writer took says nothing any more
@@ -198,7 +291,7 @@ class Tree:
         elif now.size == 0:
             wait = LONGEST_WAIT
         else:
-            age = at.wall - now.changed / 1e9
+            age = at.wall - now.modified / 1e9
             wait = min(max(SETTLED - max(age, 0.0), 2 * gap, 0.0), LONGEST_WAIT)
         self._waiting[path] = _Waiting(now, at.steady, at.steady + wait)
         return wait == 0.0
@@ -214,8 +307,11 @@ class Tree:
         text: bytes | Unreadable
         before = seen.stamp
         try:
-            with Path(path).open("rb") as file:
-                before = stamp(os.fstat(file.fileno()))
+            with open(path, "rb", opener=_without_waiting) as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    return None
+                before = stamp(status)
                 text = file.read(SIZE_LIMIT + 1)
                 after = stamp(os.fstat(file.fileno()))
         except FileNotFoundError:
@@ -230,33 +326,60 @@ class Tree:
         known = self._files.get(path)
         certain = not 0 <= at.wall - after.changed / 1e9 < _CLOCK_TICK
         self._files[path] = _File(after, digest, certain, seen.linked)
+        if seen.linked:
+            self._linked[path] = after.identity
+        else:
+            self._linked.pop(path, None)
         if known is not None and known.digest == digest:
             return None
         return Changed(path=Path(path), text=text)
 
     def _forget(self, path: str) -> Changed:
         del self._files[path]
+        self._linked.pop(path, None)
         self._waiting.pop(path, None)
         return Changed(path=Path(path), text=None)
 
-    def _walked(self) -> Sight:
-        found = sight(self._configuration, self._secrets)
-        self.folders = frozenset(found.folders)
-        return found
-
-    def _unseen(self, found: Sight) -> list[Changed]:
+    def _unseen(self, found: Scan) -> list[Changed]:
         """What cannot be seen any more, as a file that cannot be read; what can be seen again."""
         changes: list[Changed] = []
         for path, why in sorted(found.blind.items()):
-            if path not in self._blind:
-                log.warning("config_unseen", path=path, reason=why, effect="what it held stays")
+            if path not in self.blind:
                 changes.append(Changed(path=Path(path), text=Unreadable(why)))
             if path in self._files:
                 self._files[path] = replace(self._files[path], digest=b"")  # to be told again
-        for path in sorted(self._blind - found.blind.keys() - found.files.keys()):
+        for path in sorted(self.blind - found.blind.keys() - found.files.keys()):
             changes.append(Changed(path=Path(path), text=None))
-        self._blind = frozenset(found.blind)
+        self.blind = frozenset(found.blind)
         return changes
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open ``path``; a pipe that has come in the place of a file does not wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _moved(sights: Mapping[str, Seen | None], known: Mapping[str, _File]) -> Set[tuple[int, ...]]:
+    """The files that are gone under one name and there under another."""
+    gone = {known[path].stamp.moved for path, seen in sights.items() if not seen and path in known}
+    return {seen.stamp.moved for seen in sights.values() if seen} & gone
+
+
+def next_step(steps: Steps) -> tuple[Changed, ...] | None:
+    """Do one of ``steps``: ``None`` where there are more, else what all of them found."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        changes: tuple[Changed, ...] = end.value
+        return changes
+    return None
+
+
+def completed(steps: Steps) -> tuple[Changed, ...]:
+    """Do all ``steps`` at once."""
+    while (changes := next_step(steps)) is None:
+        pass
+    return changes
 
 
 def _below(path: str, blind: Iterable[str]) -> bool:

@@ -82,9 +82,20 @@ class ControlPlane:
         self._options = options
 
     @contextmanager
-    def running(self) -> Iterator[Running]:
-        """Serve until the block ends; may be entered again, after a crash for example."""
-        command = [*CONTROLPLANE, "serve", "--config", str(self.config), "--xds", self.xds]
+    def running(self, *wrapper: str) -> Iterator[Running]:
+        """Serve until the block ends; may be entered again, after a crash for example.
+
+        ``wrapper``: a command that runs the one that follows it.
+        """
+        command = [
+            *wrapper,
+            *CONTROLPLANE,
+            "serve",
+            "--config",
+            str(self.config),
+            "--xds",
+            self.xds,
+        ]
         command += ["--admin", f"{LOOPBACK}:{self.admin_port}", "--state", str(self.state)]
         with Running([*command, *self._options], self.log) as child:
             child.eventually("the first load is complete", self.is_ready, within=20)

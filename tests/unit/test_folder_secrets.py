@@ -8,7 +8,7 @@ import pytest
 
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.documents.content import Entries
+from controlplane.documents.content import SecretFolder
 from controlplane.documents.content import Unreadable
 from controlplane.engine import Engine
 from controlplane.kinds.core.configuration import SECRET
@@ -26,8 +26,8 @@ OLD, NEW = ROOT.leaf("a.com"), ROOT.leaf("a.com")
 EXPIRED = ROOT.leaf("a.com", valid=(NOW - 9 * DAY, NOW - DAY))
 
 
-def folder(**files: str | Unreadable) -> Entries:
-    return Entries(
+def folder(**files: str | Unreadable) -> SecretFolder:
+    return SecretFolder(
         tuple(
             (name.replace("_", "."), text.encode() if isinstance(text, str) else text)
             for name, text in files.items()
@@ -35,7 +35,7 @@ def folder(**files: str | Unreadable) -> Entries:
     )
 
 
-def pair(leaf: Leaf, **more: str) -> Entries:
+def pair(leaf: Leaf, **more: str) -> SecretFolder:
     return folder(tls_crt=leaf.certificate, tls_key=leaf.key, **more)
 
 
@@ -86,7 +86,7 @@ def engine() -> Engine:
     ],
 )
 def test_the_last_good_pair_stays_until_the_new_one_fits(
-    engine: Engine, between: Entries, fault: str
+    engine: Engine, between: SecretFolder, fault: str
 ) -> None:
     engine.apply([(FOLDER, between)])
 

@@ -4,8 +4,13 @@ Every wait is for an event, never for a time.
 """
 
 import asyncio
+import errno
+import os
 import shutil
+import threading
 from collections.abc import AsyncGenerator
+from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import aclosing
 from contextlib import suppress
 from datetime import timedelta
@@ -13,15 +18,21 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from structlog.testing import capture_logs
 
 from controlplane.base.errors import ConfigMissing
 from controlplane.documents.content import Unreadable
+from controlplane.sources.fallback import WatchFailed
+from controlplane.sources.fallback import Watchfiles
 from controlplane.sources.files import changes
-from controlplane.sources.files import loaded
-from controlplane.sources.inotify import Hints
+from controlplane.sources.inotify import EVERYWHERE
+from controlplane.sources.inotify import Inotify
+from controlplane.sources.load import loaded
 from controlplane.sources.tree import Changed
 from controlplane.sources.tree import Moment
 from controlplane.sources.tree import Tree
+from controlplane.sources.watcher import Event
+from controlplane.sources.watcher import Watcher
 
 HOUR = timedelta(hours=1)
 """So long between scans that what a test sees comes from events."""
@@ -29,8 +40,17 @@ HOUR = timedelta(hours=1)
 Stream = AsyncGenerator[tuple[Changed, ...], None]
 
 
-def stream(*paths: Path, rescan: timedelta = HOUR) -> "aclosing[Stream]":
-    return aclosing(changes(paths, environment={}, rescan=rescan))
+Opened = Callable[..., "aclosing[Stream]"]
+
+
+@pytest.fixture(params=[Inotify, Watchfiles])
+def stream(request: pytest.FixtureRequest) -> Opened:
+    """Streams of the kernel's events, and of the library's that is used where there are none."""
+
+    def opened(*paths: Path, rescan: timedelta = HOUR) -> "aclosing[Stream]":
+        return aclosing(changes(paths, environment={}, rescan=rescan, watcher=request.param))
+
+    return opened
 
 
 async def batch(files: Stream) -> dict[str, bytes | Unreadable | None]:
@@ -80,12 +100,12 @@ def test_a_file_is_seen_once_however_many_ways_lead_to_it(tmp_path: Path) -> Non
     assert len(found) == 1
 
 
-async def test_the_first_batch_is_the_load_even_of_nothing(tmp_path: Path) -> None:
+async def test_the_first_batch_is_the_load_even_of_nothing(tmp_path: Path, stream: Opened) -> None:
     async with stream(tmp_path) as files:
         assert await batch(files) == {}
 
 
-async def test_a_written_file_is_told(tmp_path: Path) -> None:
+async def test_a_written_file_is_told(tmp_path: Path, stream: Opened) -> None:
     async with stream(tmp_path) as files:
         await batch(files)
 
@@ -96,7 +116,9 @@ async def test_a_written_file_is_told(tmp_path: Path) -> None:
         assert await batch(files) == {"a.yaml": b"two"}
 
 
-async def test_a_file_that_is_renamed_over_another_is_told_once(tmp_path: Path) -> None:
+async def test_a_file_that_is_renamed_over_another_is_told_once(
+    tmp_path: Path, stream: Opened
+) -> None:
     (tmp_path / "a.yaml").write_text("one")
     async with stream(tmp_path) as files:
         await batch(files)
@@ -106,7 +128,7 @@ async def test_a_file_that_is_renamed_over_another_is_told_once(tmp_path: Path) 
             assert await batch(files) == {"a.yaml": text.encode()}
 
 
-async def test_a_deleted_file_is_told(tmp_path: Path) -> None:
+async def test_a_deleted_file_is_told(tmp_path: Path, stream: Opened) -> None:
     (tmp_path / "a.yaml").write_text("one")
     async with stream(tmp_path) as files:
         await batch(files)
@@ -116,7 +138,7 @@ async def test_a_deleted_file_is_told(tmp_path: Path) -> None:
         assert await batch(files) == {"a.yaml": None}
 
 
-async def test_a_renamed_file_leaves_and_comes_in_one_batch(tmp_path: Path) -> None:
+async def test_a_renamed_file_leaves_and_comes_in_one_batch(tmp_path: Path, stream: Opened) -> None:
     (tmp_path / "a.yaml").write_text("one")
     async with stream(tmp_path) as files:
         await batch(files)
@@ -126,7 +148,7 @@ async def test_a_renamed_file_leaves_and_comes_in_one_batch(tmp_path: Path) -> N
         assert await batch(files) == {"a.yaml": None, "b.yaml": b"one"}
 
 
-async def test_saving_by_deleting_is_one_change(tmp_path: Path) -> None:
+async def test_saving_by_deleting_is_one_change(tmp_path: Path, stream: Opened) -> None:
     """As vim does: the old file becomes a backup, a new one of its name is written."""
     (tmp_path / "a.yaml").write_text("one")
     async with stream(tmp_path) as files:
@@ -139,7 +161,9 @@ async def test_saving_by_deleting_is_one_change(tmp_path: Path) -> None:
         assert await batch(files) == {"a.yaml": b"two"}
 
 
-async def test_a_file_that_was_touched_and_says_the_same_is_no_change(tmp_path: Path) -> None:
+async def test_a_file_that_was_touched_and_says_the_same_is_no_change(
+    tmp_path: Path, stream: Opened
+) -> None:
     (tmp_path / "a.yaml").write_text("one")
     async with stream(tmp_path) as files:
         await batch(files)
@@ -151,7 +175,7 @@ async def test_a_file_that_was_touched_and_says_the_same_is_no_change(tmp_path: 
         assert await batch(files) == {"b.yaml": b"two"}
 
 
-async def test_files_in_new_folders_are_told(tmp_path: Path) -> None:
+async def test_files_in_new_folders_are_told(tmp_path: Path, stream: Opened) -> None:
     async with stream(tmp_path) as files:
         await batch(files)
 
@@ -163,7 +187,9 @@ async def test_files_in_new_folders_are_told(tmp_path: Path) -> None:
         assert await batch(files) == {"a.yaml": b"two"}
 
 
-async def test_a_folder_that_is_moved_away_takes_its_files_along(tmp_path: Path) -> None:
+async def test_a_folder_that_is_moved_away_takes_its_files_along(
+    tmp_path: Path, stream: Opened
+) -> None:
     mesh = tmp_path / "mesh"
     (mesh / "x").mkdir(parents=True)
     (mesh / "x" / "a.yaml").write_text("one")
@@ -175,7 +201,9 @@ async def test_a_folder_that_is_moved_away_takes_its_files_along(tmp_path: Path)
         assert await batch(files) == {"a.yaml": None}
 
 
-async def test_a_missing_root_keeps_its_files_until_it_is_back(tmp_path: Path) -> None:
+async def test_a_missing_root_keeps_its_files_until_it_is_back(
+    tmp_path: Path, stream: Opened
+) -> None:
     mesh = tmp_path / "mesh"
     mesh.mkdir()
     (mesh / "a.yaml").write_text("one")
@@ -195,7 +223,9 @@ async def test_a_missing_root_keeps_its_files_until_it_is_back(tmp_path: Path) -
         assert await batch(files) == {"c.yaml": b"three"}
 
 
-async def test_a_root_that_is_gone_is_reported_and_loses_nothing(tmp_path: Path) -> None:
+async def test_a_root_that_is_gone_is_reported_and_loses_nothing(
+    tmp_path: Path, stream: Opened
+) -> None:
     mesh = tmp_path / "mesh"
     mesh.mkdir()
     (mesh / "a.yaml").write_text("one")
@@ -209,7 +239,9 @@ async def test_a_root_that_is_gone_is_reported_and_loses_nothing(tmp_path: Path)
         assert await batch(files) == {"mesh": None}
 
 
-async def test_a_root_that_is_a_file_is_told_again_when_it_is_back(tmp_path: Path) -> None:
+async def test_a_root_that_is_a_file_is_told_again_when_it_is_back(
+    tmp_path: Path, stream: Opened
+) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("one")
     async with stream(path) as files:
@@ -223,7 +255,9 @@ async def test_a_root_that_is_a_file_is_told_again_when_it_is_back(tmp_path: Pat
 
 
 @pytest.mark.parametrize("seed", range(10))
-async def test_whatever_happens_what_was_told_is_what_is_there(tmp_path: Path, seed: int) -> None:
+async def test_whatever_happens_what_was_told_is_what_is_there(
+    tmp_path: Path, stream: Opened, seed: int
+) -> None:
     chance = Random(seed)
     mesh = tmp_path / "mesh"
     mesh.mkdir()
@@ -261,7 +295,7 @@ def disturb(chance: Random, folder: Path, file: Path, text: str) -> None:
             file.symlink_to(chance.choice(["x.yaml", "../x.yaml"]))
 
 
-async def test_a_configmap_that_is_swapped_is_one_batch(tmp_path: Path) -> None:
+async def test_a_configmap_that_is_swapped_is_one_batch(tmp_path: Path, stream: Opened) -> None:
     for version in ("1", "2", "3"):
         (tmp_path / f"..v{version}").mkdir()
         (tmp_path / f"..v{version}" / "a.yaml").write_text(f"a{version}")
@@ -271,6 +305,8 @@ async def test_a_configmap_that_is_swapped_is_one_batch(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").symlink_to("..data/b.yaml")
     async with stream(tmp_path) as files:
         assert await batch(files) == {"a.yaml": b"a1", "b.yaml": b"b1"}
+        (tmp_path / "c.yaml").write_text("now everything is watched")
+        await batch(files)
 
         for version in ("2", "3"):
             (tmp_path / "..new").symlink_to(f"..v{version}")
@@ -281,7 +317,7 @@ async def test_a_configmap_that_is_swapped_is_one_batch(tmp_path: Path) -> None:
             }
 
 
-async def test_a_root_that_is_a_link_follows_it(tmp_path: Path) -> None:
+async def test_a_root_that_is_a_link_follows_it(tmp_path: Path, stream: Opened) -> None:
     for version in ("1", "2"):
         (tmp_path / version).mkdir()
         (tmp_path / version / "a.yaml").write_text(version)
@@ -295,7 +331,7 @@ async def test_a_root_that_is_a_link_follows_it(tmp_path: Path) -> None:
         assert await batch(files) == {"a.yaml": b"2"}
 
 
-async def test_what_a_link_leads_to_is_watched_too(tmp_path: Path) -> None:
+async def test_what_a_link_leads_to_is_watched_too(tmp_path: Path, stream: Opened) -> None:
     (tmp_path / "mesh").mkdir()
     (tmp_path / "a.yaml").write_text("one")
     (tmp_path / "mesh" / "a.yaml").symlink_to("../a.yaml")
@@ -307,7 +343,9 @@ async def test_what_a_link_leads_to_is_watched_too(tmp_path: Path) -> None:
         assert await batch(files) == {"a.yaml": b"two"}
 
 
-async def test_an_emptied_file_is_not_taken_for_an_empty_one_at_once(tmp_path: Path) -> None:
+async def test_an_emptied_file_is_not_taken_for_an_empty_one_at_once(
+    tmp_path: Path, stream: Opened
+) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("one")
     async with stream(tmp_path) as files:
@@ -337,9 +375,8 @@ def test_a_file_that_somebody_writes_is_read_when_it_is_closed(tmp_path: Path) -
     path.write_text("whole")
 
     assert [*while_it_is_empty, while_it_is_half] == [(), (), (), ()]
-    assert tree.glance(str(path), Moment(26, now + 26), replaced=True) == Changed(
-        path=path, text=b"whole"
-    )
+    found = tree.recheck({str(path): True}, Moment(26, now + 26))
+    assert found.changes == (Changed(path=path, text=b"whole"),)
 
 
 def test_a_writer_that_never_closes_its_file_is_not_waited_for_for_ever(tmp_path: Path) -> None:
@@ -356,17 +393,201 @@ def test_a_writer_that_never_closes_its_file_is_not_waited_for_for_ever(tmp_path
     assert tree.scan(Moment(31, now + 31)) == (Changed(path=path, text=b"two"),)
 
 
-def test_the_kernel_says_what_is_open_and_what_is_closed(tmp_path: Path) -> None:
+def test_a_file_of_which_content_changed_in_place_with_equal_size_and_time_is_read(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "a.yaml"
-    with Hints([str(tmp_path)]) as hints:
-        with path.open("w") as file:
-            file.write("half")
-            file.flush()
-            while_open = hints.wait(1000), set(hints.writing)
+    path.write_text("one")
+    os.utime(path, (1, 1))
+    tree = Tree([tmp_path])
+    tree.load(Moment(0, path.stat().st_ctime + 1))
 
-        assert while_open == (frozenset(), {str(path)})
-        assert hints.wait(1000) == {str(path)}
-        assert hints.writing == set()
+    path.write_text("two")
+    os.utime(path, (1, 1))
+
+    assert tree.scan(Moment(2, path.stat().st_ctime + 1)) == (Changed(path=path, text=b"two"),)
+
+
+async def test_a_link_that_is_swapped_on_the_way_to_a_file_or_folder_is_followed(
+    tmp_path: Path, stream: Opened
+) -> None:
+    for version in ("1", "2"):
+        (tmp_path / version / "more").mkdir(parents=True)
+        (tmp_path / version / "a.yaml").write_text(f"a{version}")
+        (tmp_path / version / "more" / "b.yaml").write_text(f"b{version}")
+    (tmp_path / "current").symlink_to("1")
+    mesh = tmp_path / "mesh"
+    mesh.mkdir()
+    (mesh / "a.yaml").symlink_to("../current/a.yaml")
+    (mesh / "more").symlink_to(tmp_path / "current" / "more")
+    async with stream(mesh) as files:
+        assert await batch(files) == {"a.yaml": b"a1", "b.yaml": b"b1"}
+
+        (tmp_path / "next").symlink_to("2")
+        (tmp_path / "next").rename(tmp_path / "current")
+
+        reported = await batch(files)
+        while len(reported) < 2:
+            reported |= await batch(files)
+        assert reported == {"a.yaml": b"a2", "b.yaml": b"b2"}
+
+
+async def test_a_link_to_nothing_is_followed_when_there_is_something(
+    tmp_path: Path, stream: Opened
+) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "a.yaml").symlink_to("../a.yaml")
+    async with stream(tmp_path / "mesh") as files:
+        assert await batch(files) == {}
+
+        (tmp_path / "a.yaml").write_text("one")
+
+        assert await batch(files) == {"a.yaml": b"one"}
+
+
+async def test_a_root_comes_back_with_all_the_folders_above_it(
+    tmp_path: Path, stream: Opened
+) -> None:
+    mesh = tmp_path / "x" / "y" / "mesh"
+    mesh.mkdir(parents=True)
+    (mesh / "a.yaml").write_text("one")
+    async with stream(mesh) as files:
+        await batch(files)
+
+        shutil.rmtree(tmp_path / "x")
+        assert await batch(files) == {"mesh": Unreadable("No such file or directory")}
+        mesh.mkdir(parents=True)
+        (mesh / "a.yaml").write_text("two")
+
+        reported = await batch(files)
+        while len(reported) < 2:
+            reported |= await batch(files)
+        assert reported == {"mesh": None, "a.yaml": b"two"}
+
+
+async def test_another_name_of_a_file_counts_when_the_first_is_gone(
+    tmp_path: Path, stream: Opened
+) -> None:
+    (tmp_path / "a.yaml").write_text("one")
+    (tmp_path / "b.yaml").hardlink_to(tmp_path / "a.yaml")
+    async with stream(tmp_path) as files:
+        assert await batch(files) == {"a.yaml": b"one"}
+
+        (tmp_path / "a.yaml").unlink()
+
+        assert await batch(files) == {"a.yaml": None, "b.yaml": b"one"}
+
+
+async def test_a_pipe_that_comes_in_the_place_of_a_file_stops_nothing(
+    tmp_path: Path, stream: Opened
+) -> None:
+    (tmp_path / "a.yaml").write_text("one")
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        os.mkfifo(tmp_path / ".pipe")
+        (tmp_path / ".pipe").rename(tmp_path / "a.yaml")
+        assert await batch(files) == {"a.yaml": None}
+
+        (tmp_path / "b.yaml").write_text("two")
+        assert await batch(files) == {"b.yaml": b"two"}
+
+
+def test_a_pipe_that_comes_while_a_file_is_read_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    tree = Tree([tmp_path / "a.yaml"])
+
+    assert tree.load(Moment(0, 0)) == ()
+
+
+async def test_what_changes_in_place_with_equal_size_and_time_is_reported(
+    tmp_path: Path, stream: Opened
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("one")
+    os.utime(path, (1, 1))
+    async with stream(tmp_path) as files:
+        await batch(files)
+
+        path.write_text("two")
+        os.utime(path, (1, 1))
+
+        assert await batch(files) == {"a.yaml": b"two"}
+
+
+class Silent:
+    """A watcher that has nothing to say until it is told to say that it lost events."""
+
+    follows_at_once = True
+
+    def __init__(self) -> None:
+        self._woken = threading.Event()
+        self._lost = threading.Event()
+
+    def lose(self) -> None:
+        self._lost.set()
+        self._woken.set()
+
+    def watch(self, folder: str, *, only_names: bool = False) -> bool:  # noqa: ARG002
+        return True
+
+    def watch_no_others(self, folders: Iterable[str]) -> None: ...
+
+    def wait(self, seconds: float) -> list[Event]:
+        self._woken.wait(seconds)
+        self._woken.clear()
+        was_lost = self._lost.is_set()
+        self._lost.clear()
+        return [EVERYWHERE] if was_lost else []
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def close(self) -> None: ...
+
+
+async def test_more_events_than_the_kernel_keeps_are_a_scan(tmp_path: Path) -> None:
+    watcher = Silent()
+    opened = changes([tmp_path], environment={}, rescan=HOUR, watcher=lambda: watcher)
+    async with aclosing(opened) as files:
+        await batch(files)
+
+        (tmp_path / "a.yaml").write_text("one")
+        watcher.lose()
+
+        assert await batch(files) == {"a.yaml": b"one"}
+
+
+async def test_a_watcher_that_fails_is_reported_once_and_scans_go_on(tmp_path: Path) -> None:
+    class Failing(Silent):
+        def wait(self, seconds: float) -> list[Event]:  # noqa: ARG002
+            raise WatchFailed("the disk is gone")
+
+    with capture_logs() as logs:
+        async with aclosing(changes([tmp_path], environment={}, watcher=Failing)) as files:
+            await batch(files)
+            for text in ("one", "two"):
+                (tmp_path / "a.yaml").write_text(text)
+                assert await batch(files) == {"a.yaml": text.encode()}
+
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [
+        ("watching_failed", "the disk is gone")
+    ]
+
+
+async def test_a_kernel_without_a_watcher_left_is_reported_once_and_scans_go_on(
+    tmp_path: Path,
+) -> None:
+    def none_left() -> Watcher:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with capture_logs() as logs:
+        async with aclosing(changes([tmp_path], environment={}, watcher=none_left)) as files:
+            await batch(files)
+            (tmp_path / "a.yaml").write_text("one")
+            assert await batch(files) == {"a.yaml": b"one"}
+
+    assert [entry["event"] for entry in logs] == ["watching_failed"]
 
 
 async def test_scans_find_what_no_event_says(
@@ -387,7 +608,7 @@ async def test_scans_find_what_no_event_says(
 
 
 async def test_relative_paths_stay_as_they_were_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, stream: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with stream(Path()) as files:

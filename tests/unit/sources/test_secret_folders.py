@@ -6,10 +6,10 @@ from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 
-from controlplane.documents.content import Entries
+from controlplane.documents.content import SecretFolder
 from controlplane.documents.content import Unreadable
 from controlplane.sources.files import changes
-from controlplane.sources.files import loaded
+from controlplane.sources.load import loaded
 from controlplane.sources.tree import Changed
 
 HOUR = timedelta(hours=1)
@@ -32,8 +32,8 @@ def write(folder: Path, **entries: str) -> Path:
     return folder
 
 
-def entries(**files: bytes) -> Entries:
-    return Entries(tuple((name.replace("_", "."), text) for name, text in files.items()))
+def entries(**files: bytes) -> SecretFolder:
+    return SecretFolder(tuple((name.replace("_", "."), text) for name, text in files.items()))
 
 
 def test_the_files_of_a_folder_are_the_entries_of_one_secret(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_two_secrets_may_share_the_file_of_an_authority(tmp_path: Path) -> None:
 
 
 def test_keys_are_not_printed() -> None:
-    assert repr(entries(tls_key=b"secret")) == "Entries(tls.key)"
+    assert repr(entries(tls_key=b"secret")) == "SecretFolder(tls.key)"
 
 
 async def test_a_new_folder_an_edit_and_a_deletion_are_told(tmp_path: Path) -> None:
