@@ -32,6 +32,7 @@ from controlplane.translate.server import Server
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
 _NO_LABEL: Final = ("", "")
+_WHOLE_MESH: Final = "mesh"
 
 
 @index(GATEWAY)
@@ -40,13 +41,28 @@ def gateways_by_label(gateway: Object[Gateway]) -> Iterator[tuple[tuple[str, str
     yield min(gateway.spec.selector.items(), default=_NO_LABEL), gateway.key
 
 
+@index(GATEWAY)
+def pairs_of_gateway_selectors(gateway: Object[Gateway]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for pair in gateway.spec.selector.items():
+        yield _WHOLE_MESH, pair
+
+
 @derived
+def _selecting_pairs(graph: Graph) -> frozenset[tuple[str, str]]:
+    return frozenset(pairs_of_gateway_selectors(graph, _WHOLE_MESH))
+
+
 def selected_gateways(graph: Graph, labels: Labels) -> tuple[ObjectKey, ...]:
     """The Gateways whose selector fits a proxy with ``labels``, oldest first (then by name,
     namespace).
-
-    Runs again when a Gateway that shares a label with the proxy comes, goes or changes.
     """
+    asked_for = _selecting_pairs(graph)
+    return _selected_by(graph, tuple(pair for pair in labels if pair in asked_for))
+
+
+@derived
+def _selected_by(graph: Graph, labels: Labels) -> tuple[ObjectKey, ...]:
+    """Runs again when a Gateway that shares a label with the proxy comes, goes or changes."""
     own = dict(labels)
     candidates = [
         gateway

@@ -5,6 +5,7 @@ Source: Istio ``model/context.go`` (``SetWorkloadLabels``, ``SetServiceTargets``
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Any
 
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
@@ -73,6 +74,19 @@ def entries_by_selector(
     if selector is not None:
         pairs = sorted(selector.labels.items())[:1] or [EVERY_WORKLOAD]
         yield (declared.namespace, pairs[0]), declared.key
+
+
+@index(SERVICE, SERVICE_ENTRY)
+def pairs_of_selectors(declared: Object[Any]) -> Iterator[tuple[Namespace, Pair]]:
+    """The pairs under which Services and ServiceEntries are found by selector."""
+    index_ = services_by_selector if declared.kind == SERVICE else entries_by_selector
+    for (namespace, pair), _ in index_.entries(declared):
+        yield namespace, pair
+
+
+@derived
+def _selecting_pairs(graph: Graph, namespace: Namespace) -> frozenset[Pair]:
+    return frozenset(pairs_of_selectors(graph, namespace))
 
 
 @index(SERVICE_ENTRY)
@@ -197,7 +211,10 @@ def _targets_of(graph: Graph, proxy: Proxy, declared: Service, labels: Labels) -
 def _services(graph: Graph, proxy: Proxy, labels: Labels) -> Iterator[Service]:
     hosts: dict[Host, None] = {}
     namespace = proxy.namespace
+    asked_for = _selecting_pairs(graph, namespace)
     for pair in (*labels, EVERY_WORKLOAD):
+        if pair not in asked_for:
+            continue
         for key in services_by_selector(graph, (namespace, pair)):
             declared = OBJECT(graph, key)
             if declared is not None and set(declared.spec.selector.items()) <= set(labels):

@@ -54,7 +54,7 @@ def by_proxy(declared: Declared, proxy: ResolvedProxy) -> Found:
     return clusters, endpoints, frozenset(secrets)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=120, deadline=None, derandomize=True)
 @given(
     mesh=meshes,
     declared=st.lists(documents, min_size=2, max_size=6),

@@ -7,6 +7,7 @@ exports name the namespaces that ask.
 import json
 from collections.abc import Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import Final
 
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ _RULE_HOSTS: Final = (
     "web.a.svc.cluster.local",
     "*.a.svc.cluster.local",
 )
-_EXPORTS: Final = ((), (), ("*",), (".",), ("a",), ("b", ELSEWHERE), (".", ELSEWHERE))
+_EXPORTS: Final = ((), ("*",), (".",), ("b", ELSEWHERE), (".", ELSEWHERE))
 _FAILOVERS: Final[tuple[Mapping[str, object], ...]] = (
     {},
     {"outlierDetection": {"interval": "1s"}},
@@ -50,25 +51,31 @@ _FAILOVERS: Final[tuple[Mapping[str, object], ...]] = (
 )
 
 
-def _object(api: str, kind: str, namespace: str, name: str, **body: object) -> Document:
-    metadata = {"name": name, "namespace": namespace}
+def _object(
+    api: str,
+    kind: str,
+    namespace: str,
+    name: str,
+    annotations: Mapping[str, str] = MappingProxyType({}),
+    **body: object,
+) -> Document:
+    metadata = {"name": name, "namespace": namespace, "annotations": dict(annotations)}
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **body}
 
 
-def _service(namespace: str, export: tuple[str, ...], distribution: str) -> Document:
-    annotations = {"networking.istio.io/exportTo": ",".join(export)} if export else {}
-    if distribution:
-        annotations["networking.istio.io/traffic-distribution"] = distribution
+def _service(namespace: str, export: tuple[str, ...]) -> Document:
     spec = {"clusterIP": "10.1.0.1", "ports": [{"name": "http", "port": 80}]}
-    found = _object("v1", "Service", namespace, "web", spec=spec)
-    return {
-        **found,
-        "metadata": {"name": "web", "namespace": namespace, "annotations": annotations},
-    }
+    annotations = {"networking.istio.io/exportTo": ",".join(export)} if export else {}
+    return _object("v1", "Service", namespace, "web", annotations, spec=spec)
 
 
 def _entry(
-    name: str, namespace: str, host: str, export: tuple[str, ...], port: int, resolution: str
+    name: str,
+    namespace: str,
+    host: str,
+    export: tuple[str, ...],
+    resolution: str,
+    distribution: str,
 ) -> Document:
     endpoints = [
         {"address": "10.2.0.1", "locality": "r1/z1", "labels": {"rack": "1"}},
@@ -78,11 +85,12 @@ def _entry(
         "hosts": [host],
         "exportTo": export,
         "resolution": resolution,
-        "ports": [{"number": port, "name": "http", "protocol": "HTTP"}],
+        "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
     }
     if resolution != "NONE":
         spec["endpoints"] = endpoints
-    return _object("networking.istio.io/v1", "ServiceEntry", namespace, name, spec=spec)
+    near = {"networking.istio.io/traffic-distribution": distribution} if distribution else {}
+    return _object("networking.istio.io/v1", "ServiceEntry", namespace, name, near, spec=spec)
 
 
 def _rule(
@@ -105,22 +113,21 @@ def _rule(
     return _object("networking.istio.io/v1", "DestinationRule", namespace, name, spec=spec)
 
 
-_in_some = st.sampled_from(NAMESPACES)
+_in_some = st.sampled_from(("a", *NAMESPACES))
 _exports = st.sampled_from(_EXPORTS)
 services: Final = st.builds(
     _service,
     st.sampled_from(("a", "b")),
     st.sampled_from(((), ("*",), (".",), ("~",), ("b", ELSEWHERE))),
-    st.sampled_from(("", "", "PreferClose", "PreferSameNode")),
 )
 entries: Final = st.builds(
     _entry,
     st.sampled_from("st"),
     _in_some,
     st.just(_EXACT),
-    st.sampled_from(((), ("*",), (".",), ("a",), ("b", ELSEWHERE), (".", ELSEWHERE))),
-    st.sampled_from((80, 81)),
-    st.sampled_from(("STATIC", "DNS")),
+    st.sampled_from(((), ("*",), (".",), ("a",), ("b", ELSEWHERE))),
+    st.sampled_from(("STATIC", "STATIC", "DNS")),
+    st.sampled_from(("", "", "PreferClose", "PreferSameNode")),
 )
 wildcards: Final = st.builds(
     _entry,
@@ -128,8 +135,8 @@ wildcards: Final = st.builds(
     _in_some,
     st.just(_WILD),
     st.sampled_from(((), (".",), ("b",))),
-    st.just(80),
     st.just("NONE"),
+    st.just(""),
 )
 rules: Final = st.builds(
     _rule,
