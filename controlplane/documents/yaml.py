@@ -6,11 +6,10 @@ Explicit keys win over ``<<``; keys become text as in JSON. The same object may 
 in the data (aliases), so nobody may change it.
 """
 
-import base64
-import binascii
 import math
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +29,7 @@ from yaml.events import StreamEndEvent
 from yaml.events import StreamStartEvent
 
 from controlplane.base import codes
+from controlplane.base.base64 import decoded
 from controlplane.base.diagnostics import Code
 from controlplane.documents.faults import Fault
 from controlplane.documents.faults import Faulty
@@ -256,10 +256,11 @@ def _tagged(event: ScalarEvent, tag: str) -> Scalar:
     """The value of a scalar with an explicit tag; tags that JSON has no word for leave text."""
     text = event.value
     if tag == f"{_TAG}binary":
-        try:
-            return base64.b64decode(text.encode()).decode()
-        except (binascii.Error, UnicodeError):
-            raise _fault(event, "!!binary is not the base64 of text") from None
+        content = decoded(text)
+        if content is not None:
+            with suppress(UnicodeError):
+                return content.decode()
+        raise _fault(event, "!!binary is not the base64 of text")
     wanted = _TYPES.get(tag)
     if wanted is None:
         return text

@@ -5,12 +5,11 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 ``pkg/config/validation``
 """
 
-import base64
-import binascii
 import re
 from http import HTTPStatus
 from typing import Final
 
+from controlplane.base.base64 import decoded
 from controlplane.base.codes import CANNOT_WORK
 from controlplane.base.codes import DEPRECATED
 from controlplane.base.codes import FIELDS_EXCLUDE
@@ -147,11 +146,11 @@ def _check_body(report: Report, at: FieldRef, body: HttpBody) -> None:
     field, size = "string", len((body.string or "").encode())
     if body.bytes is not None:
         field = "bytes"
-        try:
-            size = len(base64.b64decode(body.bytes.translate(_LINE_BREAKS), validate=True))
-        except binascii.Error:
+        content = decoded(body.bytes)
+        if content is None:
             report.add(VALUE_MALFORMED, at / "bytes", "the text is not base64")
             return
+        size = len(content)
     if size > BODY_LIMIT:
         report.add(WRONG_SIZE, at / field, f"the body is {size} bytes, {BODY_LIMIT} is the most")
     elif size > LARGE_BODY:
@@ -159,9 +158,6 @@ def _check_body(report: Report, at: FieldRef, body: HttpBody) -> None:
             f"the body is {size} bytes, which every proxy gets anew with each change of routes"
         )
         report.add(CANNOT_WORK, at / field, message, hint="serve it from a backend")
-
-
-_LINE_BREAKS: Final = {ord("\r"): None, ord("\n"): None}  # Go's decoder skips them
 
 
 def check_rewrite(report: Report, at: FieldRef, rewrite: HttpRewrite | None) -> None:

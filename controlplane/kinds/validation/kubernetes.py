@@ -3,8 +3,6 @@
 Source: Kubernetes ``pkg/apis/core/validation``, ``pkg/apis/discovery/validation``
 """
 
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from controlplane.base.base64 import decoded
 from controlplane.base.codes import CANNOT_WORK
 from controlplane.base.codes import MISSING_FIELD
 from controlplane.base.codes import NAME_TWICE
@@ -172,21 +171,20 @@ def secret(report: Report, at: FieldRef, spec: Secret, about: About) -> None:
     del about
     _check_keys(report, at / "data", spec.data)
     _check_keys(report, at / "stringData", spec.string_data)
-    for key, value in spec.data.items():
-        try:
-            base64.b64decode(value.translate(_LINE_BREAKS), validate=True)
-        except (binascii.Error, ValueError):
-            message = f'the value of "{key}" is not base64'
-            report.add(VALUE_MALFORMED, at / "data" / key, message, hint="or use stringData")
+    _check_base64(report, at / "data", spec.data, hint="or use stringData")
 
 
-_LINE_BREAKS: Final = {ord("\r"): None, ord("\n"): None}  # Go's decoder skips them
+def _check_base64(report: Report, at: FieldRef, data: Mapping[str, str], *, hint: str) -> None:
+    for key, value in data.items():
+        if decoded(value) is None:
+            report.add(VALUE_MALFORMED, at / key, f'the value of "{key}" is not base64', hint=hint)
 
 
 def config_map(report: Report, at: FieldRef, spec: ConfigMap, about: About) -> None:
     del about
     _check_keys(report, at / "data", spec.data)
     _check_keys(report, at / "binaryData", spec.binary_data)
+    _check_base64(report, at / "binaryData", spec.binary_data, hint="or use data")
     for key in spec.binary_data:
         if key in spec.data:
             message = f'the key "{key}" stands in data already'

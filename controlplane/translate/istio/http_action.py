@@ -3,13 +3,12 @@
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute
 """
 
-import base64
-import binascii
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from controlplane.base.base64 import decoded
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.virtual_service import Destination
@@ -116,10 +115,7 @@ def _body(body: HttpBody | None) -> bytes:
     if body is None:
         return b""
     if body.bytes is not None:
-        try:
-            return base64.b64decode(body.bytes)
-        except binascii.Error:
-            return b""
+        return decoded(body.bytes) or b""
     return (body.string or "").encode()
 
 

@@ -7,8 +7,6 @@ Source: istio ``pilot/pkg/credentials/kube``. What Envoy 1.40 refuses (keys unde
 but P-256, P-384, P-521, a broken PEM block anywhere) was tried with ``envoy --mode validate``.
 """
 
-import base64
-import binascii
 import codecs
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -28,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import PublicFormat
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import ocsp
 
+from controlplane.base.base64 import decoded
 from controlplane.base.codes import CERTIFICATE_EXPIRED
 from controlplane.base.codes import CERTIFICATE_EXPIRES
 from controlplane.base.codes import CERTIFICATE_NOT_YET_VALID
@@ -106,11 +105,10 @@ class _Reader:
     def bytes_of(self, entry: str) -> bytes | None:
         if entry in self.texts:
             return self.texts[entry].encode()
-        try:
-            return base64.b64decode("".join(self.encoded[entry].split()), validate=True)
-        except (binascii.Error, ValueError):
+        content = decoded(self.encoded[entry])
+        if content is None:
             self.fault(SECRET_UNREADABLE, entry, f'entry "{entry}" is not base64')
-            return None
+        return content
 
     def pem_of(self, entry: str) -> bytes | None:
         """As ``bytes_of``; without a byte order mark and without spaces around lines, which Envoy

@@ -2,11 +2,10 @@
 works for one that does not.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import datetime
 
+from controlplane.base.base64 import decoded
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
@@ -46,14 +45,9 @@ def _authorities_are_good(report: Report, secret: Object[Secret], now: datetime)
 
 def secret_files(secret: Secret) -> Mapping[str, bytes]:
     """The entries as bytes; what is not base64 is left out."""
-    files: dict[str, bytes] = {}
-    for name, encoded in secret.data.items():
-        try:
-            files[name] = base64.b64decode(encoded, validate=False)
-        except binascii.Error:
-            continue
-    files.update((name, text.encode()) for name, text in secret.string_data.items())
-    return files
+    read = {name: decoded(encoded) for name, encoded in secret.data.items()}
+    files = {name: content for name, content in read.items() if content is not None}
+    return files | {name: text.encode() for name, text in secret.string_data.items()}
 
 
 def _has_pair(secret: Secret) -> bool:
