@@ -14,7 +14,7 @@ def outbound(port: PortNumber, subset: SubsetName | str | None, host: Host) -> s
     return f"outbound|{port}|{subset or ''}|{host}"
 
 
-def indicated(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:
+def sni_dnat_name(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:
     """``outbound_.80_.v1_.reviews.default.svc.cluster.local``: the server name of mutual TLS in the
     mesh.
     """

@@ -38,14 +38,14 @@ from controlplane.queries.services import service_of
 
 
 @derived
-def mesh_tls_destinations(graph: Graph, view: OutboundView) -> tuple[Destination, ...]:
+def sni_dnat_destinations(graph: Graph, view: OutboundView) -> tuple[Destination, ...]:
     """The destinations that AUTO_PASSTHROUGH servers lead to, by SNI; runs again when one comes or
     goes.
     """
     return tuple(
         destination
         for shard in range(SHARDS)
-        for destination in _mesh_tls_of_shard(graph, view_for_shard(graph, view, shard), shard)
+        for destination in _sni_dnat_of_shard(graph, view_for_shard(graph, view, shard), shard)
     )
 
 
@@ -188,8 +188,8 @@ def secrets_of_shard(
 
 
 @derived
-def _mesh_tls_of_shard(graph: Graph, view: OutboundView, shard: int) -> tuple[Destination, ...]:
-    return tuple(d for d in _of_shard(graph, view, shard) if d.is_indicated)
+def _sni_dnat_of_shard(graph: Graph, view: OutboundView, shard: int) -> tuple[Destination, ...]:
+    return tuple(d for d in _of_shard(graph, view, shard) if d.is_sni_dnat)
 
 
 def _of_shard(graph: Graph, view: OutboundView, shard: int) -> Iterator[Destination]:

@@ -73,8 +73,8 @@ class Destination:
     subset: str | None
     role: Role
     families: tuple[IpFamily, ...]
-    is_indicated: bool = False
-    """Whether it takes the mesh's own TLS through, which names it by SNI (AUTO_PASSTHROUGH)."""
+    is_sni_dnat: bool = False
+    """Whether the mesh's own TLS, which names it by SNI, passes through it (AUTO_PASSTHROUGH)."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
@@ -107,13 +107,13 @@ def destinations(graph: Graph, host: Host, view: OutboundView) -> tuple[Destinat
         return ()
     rules = governing_rules(graph, host, found.namespace, view.rule_scope)
     names = (None, *_subset_names(graph, rules))
-    twins = (False, True) if view.has_sni_dnat and not found.is_external else (False,)
+    ways = (False, True) if view.has_sni_dnat and not found.is_external else (False,)
     return tuple(
-        Destination(host, found.namespace, rules, port.number, name, view.role, view.families, twin)
+        Destination(host, found.namespace, rules, port.number, name, view.role, view.families, sni)
         for port in found.ports
         if port.protocol is not Protocol.UDP
         for name in names
-        for twin in twins
+        for sni in ways
     )
 
 
@@ -207,7 +207,7 @@ def _part(graph: Graph, destination: Destination) -> Part | None:
         subset=subset,
         rule=rule,
         policy=policy,
-        is_indicated=destination.is_indicated,
+        is_sni_dnat=destination.is_sni_dnat,
     )
 
 

@@ -11,13 +11,13 @@ from controlplane.base.hosts import subset_of
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
-from controlplane.model.cluster_name import indicated
+from controlplane.model.cluster_name import sni_dnat_name
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import ListenerPlan
 from controlplane.model.plan.proxy import GatewayListener
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.queries.backends import mesh_tls_destinations
+from controlplane.queries.backends import sni_dnat_destinations
 from controlplane.queries.gateways import addresses
 from controlplane.queries.gateways import merged_servers
 from controlplane.queries.mesh import mesh_config
@@ -119,6 +119,6 @@ def _chains(
 
 def _sni_dnat_names(graph: Graph, view: OutboundView, server: Server) -> Iterator[str]:
     """The cluster of each destination of the mesh within the server's hosts."""
-    for destination in mesh_tls_destinations(graph, view):
+    for destination in sni_dnat_destinations(graph, view):
         if any(subset_of(destination.host, host.host) for host in server.hosts):
-            yield indicated(PortNumber(destination.port), destination.subset, destination.host)
+            yield sni_dnat_name(PortNumber(destination.port), destination.subset, destination.host)

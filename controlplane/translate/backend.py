@@ -22,8 +22,8 @@ from controlplane.model.backend import NameOfRequest
 from controlplane.model.backend import Origin
 from controlplane.model.backend import OriginalDestination
 from controlplane.model.backend import ZoneAwareness
-from controlplane.model.cluster_name import indicated
 from controlplane.model.cluster_name import outbound
+from controlplane.model.cluster_name import sni_dnat_name
 from controlplane.model.endpoint import Endpoint
 from controlplane.model.endpoint import selects
 from controlplane.model.locality import BY_DISTANCE
@@ -89,7 +89,7 @@ class MeshDefaults:
 class Part:
     """One cluster's share of a service: a port, perhaps a subset, and the policy for them.
 
-    ``is_indicated`` is the twin that takes the mesh's own TLS through as it is, chosen by its SNI.
+    ``is_sni_dnat``: it is chosen by SNI, and the mesh's own TLS passes through it as it is.
     """
 
     service: Service
@@ -97,13 +97,13 @@ class Part:
     subset: Subset | None
     rule: DestinationRule | None
     policy: TrafficPolicy
-    is_indicated: bool = False
+    is_sni_dnat: bool = False
 
     @property
     def name(self) -> str:
         """The name of the cluster."""
         subset = self.subset.name if self.subset is not None else None
-        spell = indicated if self.is_indicated else outbound
+        spell = sni_dnat_name if self.is_sni_dnat else outbound
         return spell(self.port.number, subset, self.service.host)
 
     @property
@@ -218,7 +218,7 @@ def members(part: Part, endpoints: tuple[Endpoint, ...], node: str) -> tuple[End
         for endpoint in endpoints
         if (not wanted or selects(wanted, endpoint.described))
         and (endpoint.is_ready or keeps_unready)
-        and (endpoint.takes_mutual_tls or not part.is_indicated)
+        and (endpoint.takes_mutual_tls or not part.is_sni_dnat)
         and (endpoint.node == node or not part.service.is_node_local)
     )
 
@@ -332,7 +332,7 @@ def _upstream_tls(
     """What the rule says; where it says nothing, mutual TLS with what takes it, if that is in the
     mesh.
     """
-    if part.is_indicated:
+    if part.is_sni_dnat:
         return None
     match part.policy.tls:
         case Plaintext():
@@ -363,7 +363,7 @@ def _automatic(
 
 def _mesh_mutual(part: Part, tls: MeshMutual, mesh: MeshDefaults, known: Knowledge) -> MeshMutual:
     subset = part.subset.name if part.subset is not None else None
-    sni = tls.sni or indicated(part.port.number, subset, part.service.host)
+    sni = tls.sni or sni_dnat_name(part.port.number, subset, part.service.host)
     return MeshMutual(
         sni=sni if len(sni.encode()) <= LONGEST_SNI else None,
         names=tls.names or _identities(part, mesh, known),
