@@ -88,7 +88,7 @@ ROUTE_REFUSED: Final = _dangling("CP0309", "Envoy would refuse the route")
 
 # Servers of Gateways
 SERVER_CONFLICT: Final = _dangling("CP0310", "an earlier server holds the port or host")
-PLAINTEXT_BESIDE_TLS: Final = _warning("CP0311", "a port of TLS servers answers plaintext too")
+PLAINTEXT_BESIDE_TLS: Final = _warning("CP0311", "a port of TLS servers also accepts plaintext")
 ODD_PROTOCOL: Final = _warning("CP0312", "the protocol is not spelled as documented")
 SNI_TAKEN: Final = _dangling("CP0313", "an earlier server or route of the port has the SNI")
 SERVER_WITHOUT_ROUTE: Final = _warning(

@@ -1,4 +1,4 @@
-"""TLS at the door of a proxy: which certificate it shows, whom it admits, in which versions and
+"""TLS that ends at a proxy: which certificate it shows, whom it admits, in which versions and
 ciphers.
 
 Keys and certificates are never here, only the names under which a proxy asks for them (Envoy:
@@ -36,7 +36,7 @@ def is_trust_name(name: str) -> bool:
 
 
 def never_served(name: str) -> SecretName:
-    """A name that no secret has: who asks for it waits in vain.
+    """A name that no secret has: who asks for it never gets it.
 
     For names of another use: authorities that are a certificate's secret would be no authorities at
     all, and Envoy would then take every client.

@@ -155,7 +155,7 @@ def _report(report: Report, found: MergedGateways) -> None:
         report.add(
             PLAINTEXT_BESIDE_TLS,
             beside.loser.place,
-            f"{beside.claim} answers plaintext too, beside TLS of {beside.winner.display_name}",
+            f"{beside.claim} also accepts plaintext, next to the TLS {beside.winner.display_name}",
             hint="give the plaintext server another port",
             related=_winner(beside),
         )

@@ -57,7 +57,7 @@ def stream_services(declared: Object[VirtualService]) -> Iterator[tuple[str, Obj
 def bound_stream_services(
     graph: Graph, gateway: str, namespace: Namespace
 ) -> tuple[ObjectKey, ...]:
-    """Those of a gateway that proxies in ``namespace`` see, in the order they are heeded.
+    """Those of a gateway that proxies in ``namespace`` see, in the order in which they apply.
 
     Runs again when one of them comes, goes, or changes who sees it.
     """

@@ -246,7 +246,8 @@ class _Chains:
         report.add(
             SNI_TAKEN,
             place,
-            f"{wanted} on port {self.port} goes elsewhere already, so it is left out here",
+            f"{wanted} on port {self.port} is already routed elsewhere; this route is ignored for "
+            "it",
             related=(Related(place=holder, message="comes first"),),
         )
 

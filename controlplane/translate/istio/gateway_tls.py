@@ -148,10 +148,10 @@ def _clients(
         required=not optional,
         subject_names=spec.subject_alt_names,
         public_keys=_pins(
-            report, at / "verifyCertificateSpki", spec.verify_certificate_spki, heeded=pins
+            report, at / "verifyCertificateSpki", spec.verify_certificate_spki, honoured=pins
         ),
         certificates=_hashes(
-            report, at / "verifyCertificateHash", spec.verify_certificate_hash, heeded=pins
+            report, at / "verifyCertificateHash", spec.verify_certificate_hash, honoured=pins
         ),
         accepts_any_authority=bool(spec.insecure_skip_verify),
     )
@@ -178,17 +178,19 @@ def _trust(
     return never_served(spec.ca_cert_credential_name)
 
 
-def _pins(report: Report, at: FieldRef, pins: tuple[str, ...], *, heeded: bool) -> tuple[str, ...]:
+def _pins(
+    report: Report, at: FieldRef, pins: tuple[str, ...], *, honoured: bool
+) -> tuple[str, ...]:
     return _usable_pins(
-        report, at, pins, [_is_key_pin(pin) for pin in pins], heeded=heeded, none="A" * 43 + "="
+        report, at, pins, [_is_key_pin(pin) for pin in pins], honoured=honoured, none="A" * 43 + "="
     )
 
 
 def _hashes(
-    report: Report, at: FieldRef, pins: tuple[str, ...], *, heeded: bool
+    report: Report, at: FieldRef, pins: tuple[str, ...], *, honoured: bool
 ) -> tuple[str, ...]:
     usable = [_HEX_PIN.fullmatch(pin) is not None for pin in pins]
-    return _usable_pins(report, at, pins, usable, heeded=heeded, none=_MATCHES_NOTHING)
+    return _usable_pins(report, at, pins, usable, honoured=honoured, none=_MATCHES_NOTHING)
 
 
 def _usable_pins(
@@ -197,20 +199,18 @@ def _usable_pins(
     pins: tuple[str, ...],
     usable: list[bool],
     *,
-    heeded: bool,
+    honoured: bool,
     none: str,
 ) -> tuple[str, ...]:
     """The pins Envoy can read; where none is left, one that no certificate has: pins never get
     looser.
     """
-    if pins and not heeded:
+    if pins and not honoured:
         report.add(NO_EFFECT, at, f"{at.path[-1]} has no effect where certificates come from files")
         return ()
     for i, (pin, fine) in enumerate(zip(pins, usable, strict=True)):
         if not fine:
-            report.add(
-                PIN_MALFORMED, at / i, f'"{pin}" is no SHA-256 that a certificate could have'
-            )
+            report.add(PIN_MALFORMED, at / i, f'"{pin}" is not a valid SHA-256 fingerprint')
     kept = tuple(pin for pin, fine in zip(pins, usable, strict=True) if fine)
     return kept or ((none,) if pins else ())
 
@@ -250,7 +250,7 @@ def _default_version(defaults: MeshTls) -> TlsVersion | None:
 def _ciphers(report: Report, at: FieldRef, words: tuple[str, ...]) -> tuple[str, ...]:
     for i, word in enumerate(words):
         if word and not is_cipher(word):
-            _tell_unknown(report, at / i, word, CIPHERS)
+            _report_unknown(report, at / i, word, CIPHERS)
     usable = usable_ciphers(words)
     if not usable and any(map(is_cipher, words)):
         report.add(
@@ -265,11 +265,11 @@ def _ciphers(report: Report, at: FieldRef, words: tuple[str, ...]) -> tuple[str,
 def _curves(report: Report, at: FieldRef, names: tuple[str, ...]) -> tuple[str, ...]:
     for i, name in enumerate(names):
         if name and name not in CURVES:
-            _tell_unknown(report, at / i, name, CURVES)
+            _report_unknown(report, at / i, name, CURVES)
     return tuple(dict.fromkeys(name for name in names if name in CURVES))
 
 
-def _tell_unknown(report: Report, at: FieldRef, name: str, known: frozenset[str]) -> None:
+def _report_unknown(report: Report, at: FieldRef, name: str, known: frozenset[str]) -> None:
     """Envoy would refuse the whole listener for a name that it does not know."""
     near = get_close_matches(name, sorted(known), n=1)
     report.add(
