@@ -29,7 +29,7 @@ from controlplane.model.outbound_view import LocalityUse
 from controlplane.model.service import Nearness
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import index
-from controlplane.queries.rules import mesh_policy
+from controlplane.queries.policies import mesh_policy
 from controlplane.translate.istio.locality import locality_policy
 from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
 from controlplane.translate.nearness import nearness

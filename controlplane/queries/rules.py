@@ -1,5 +1,4 @@
-"""Which DestinationRule governs a service for a client, and the policy that follows for a port and
-a subset.
+"""Which DestinationRule governs a service for a client.
 
 Source: https://istio.io/latest/docs/reference/config/networking/destination-rule/ and Istio
 ``model/push_context.go`` (``destinationRule``, ``mergeDestinationRule``).
@@ -7,7 +6,6 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 
 from collections.abc import Callable
 from collections.abc import Iterator
-from datetime import timedelta
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import fqdn
@@ -26,22 +24,14 @@ from controlplane.model.outbound_view import OutboundView
 from controlplane.model.outbound_view import RuleKeys
 from controlplane.model.outbound_view import RuleScope
 from controlplane.model.proxy import Labels
-from controlplane.model.routing import HashPolicy
-from controlplane.model.traffic_policy import TrafficPolicy
-from controlplane.model.traffic_policy import Tunnel
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.queries.services import service_for
 from controlplane.translate.destination_rules import DestinationRule
-from controlplane.translate.destination_rules import effective_policy
-from controlplane.translate.destination_rules import hash_policies_of
-from controlplane.translate.destination_rules import hashes_source_address
 from controlplane.translate.destination_rules import merged_rules
 from controlplane.translate.istio.destination_rule import destination_rule
-from controlplane.translate.istio.traffic_policy import connection_pool
-from controlplane.translate.istio.traffic_policy import outlier_detection
 
 
 @index(DESTINATION_RULE)
@@ -197,25 +187,6 @@ def _chosen(groups: list[_Group], client: RuleScope) -> RuleKeys:
     return tuple(rule.key for rule in plain[-1]) if plain else ()
 
 
-@derived
-def mesh_policy(graph: Graph) -> TrafficPolicy:
-    """The blocks that the mesh gives to every destination without its own."""
-    default = mesh_config(graph).default_traffic_policy
-    if default is None:
-        return TrafficPolicy()
-    return TrafficPolicy(
-        pool=connection_pool(default.connection_pool),
-        outlier=outlier_detection(default.outlier_detection),
-    )
-
-
-def policy_for(graph: Graph, keys: RuleKeys, port: int, subset_name: str | None) -> TrafficPolicy:
-    """The policy that merged rules give a port and a subset, filled from the mesh's."""
-    rule = merged_rule(graph, keys)
-    subset = rule.subset(subset_name) if rule is not None and subset_name else None
-    return effective_policy(rule, port, subset, mesh_policy(graph))
-
-
 def rule_for(graph: Graph, view: OutboundView, host: Host) -> DestinationRule | None:
     """The rule that governs a host for a client, merged; ``None`` where the client sees no such
     service.
@@ -224,67 +195,3 @@ def rule_for(graph: Graph, view: OutboundView, host: Host) -> DestinationRule | 
     if found is None:
         return None
     return merged_rule(graph, governing_rules(graph, host, found.namespace, view.rule_scope))
-
-
-def traffic_policy(
-    graph: Graph, view: OutboundView, host: Host, port: int, subset: str | None
-) -> TrafficPolicy:
-    """The policy of a destination for a client."""
-    rule = rule_for(graph, view, host)
-    named = rule.subset(subset) if rule is not None and subset else None
-    return effective_policy(rule, port, named, mesh_policy(graph))
-
-
-def hash_policies(
-    graph: Graph, view: OutboundView, host: Host, port: int | None, subset: str | None
-) -> tuple[HashPolicy, ...]:
-    """What requests to a destination are hashed by; none where its balancer does not hash."""
-    rule = rule_for(graph, view, host)
-    if rule is None:
-        return ()
-    return hash_policies_of(rule, port, rule.subset(subset) if subset else None)
-
-
-def hashes_source(graph: Graph, view: OutboundView, host: Host, subset: str | None) -> bool:
-    """Whether connections to a destination are hashed by where they come from."""
-    rule = rule_for(graph, view, host)
-    if rule is None:
-        return False
-    return hashes_source_address(rule, rule.subset(subset) if subset else None)
-
-
-def subsets(graph: Graph, view: OutboundView, host: Host) -> tuple[str, ...]:
-    """The names of the subsets that the client may name of a host, in the rule's order."""
-    rule = rule_for(graph, view, host)
-    return () if rule is None else tuple(subset.name for subset in rule.subsets)
-
-
-def tcp_idle_timeout(graph: Graph, view: OutboundView, host: Host) -> timedelta | None:
-    """How long a TCP connection may be idle; zero is for ever. Only the rule's top level counts, as
-    in Istio.
-    """
-    policy = _top_policy(graph, view, host)
-    return None if policy.pool is None else policy.pool.tcp_idle_timeout
-
-
-def max_connection_duration(graph: Graph, view: OutboundView, host: Host) -> timedelta | None:
-    policy = _top_policy(graph, view, host)
-    return None if policy.pool is None else policy.pool.max_connection_duration
-
-
-def tunnel(graph: Graph, view: OutboundView, host: Host, subset: str | None) -> Tunnel | None:
-    """The tunnel of the subset alone where one is named, else of the rule."""
-    rule = rule_for(graph, view, host)
-    if rule is None:
-        return None
-    if subset:
-        named = rule.subset(subset)
-        return named.policy.policy.tunnel if named is not None and named.policy else None
-    return rule.policy.policy.tunnel if rule.policy is not None else None
-
-
-def _top_policy(graph: Graph, view: OutboundView, host: Host) -> TrafficPolicy:
-    rule = rule_for(graph, view, host)
-    if rule is None or rule.policy is None:
-        return TrafficPolicy()
-    return rule.policy.policy

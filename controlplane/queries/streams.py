@@ -23,10 +23,10 @@ from controlplane.model.plan.network_filters import TcpProxy
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
-from controlplane.queries.rules import hashes_source
-from controlplane.queries.rules import max_connection_duration
-from controlplane.queries.rules import tcp_idle_timeout
-from controlplane.queries.rules import tunnel
+from controlplane.queries.policies import hashes_source
+from controlplane.queries.policies import max_connection_duration
+from controlplane.queries.policies import tcp_idle_timeout
+from controlplane.queries.policies import tunnel
 from controlplane.queries.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.listener_settings import ListenerSettings

@@ -33,7 +33,7 @@ from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
-from controlplane.queries.rules import hash_policies
+from controlplane.queries.policies import hash_policies
 from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.http_action import Defaults

@@ -6,8 +6,8 @@ from controlplane.model.backend import HttpVersion
 from controlplane.model.proxy import Role
 from controlplane.model.service import Protocol
 from controlplane.model.traffic_policy import HttpUpgrade
-from controlplane.translate.backend import MeshDefaults
-from controlplane.translate.backend import http_version
+from controlplane.translate.cluster import http_version
+from controlplane.translate.cluster_inputs import MeshDefaults
 from controlplane.translate.protocol import protocol_of_port
 from controlplane.translate.protocol import protocol_of_word
 

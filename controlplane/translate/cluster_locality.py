@@ -1,0 +1,58 @@
+"""By which policy the endpoints of a cluster are ranked by where they are.
+
+Source: Istio ``pilot/pkg/networking/core/cluster_traffic_policy.go``.
+"""
+
+from controlplane.model.backend import LocalityWeighting
+from controlplane.model.backend import ZoneAwareness
+from controlplane.model.locality import NEAR_NODE
+from controlplane.model.locality import NEAR_ZONE
+from controlplane.model.locality import Distribute
+from controlplane.model.locality import Failover
+from controlplane.model.locality import LocalityPolicy
+from controlplane.model.locality import NoPreference
+from controlplane.model.locality import ZoneAware
+from controlplane.model.service import Nearness
+from controlplane.translate.cluster_inputs import MeshDefaults
+from controlplane.translate.cluster_inputs import Part
+
+
+def locality_policy(part: Part, mesh: MeshDefaults) -> LocalityPolicy | None:
+    """The policy by which endpoints are ranked or weighted; ``None`` where localities mean nothing.
+
+    Without outlier detection Envoy would never turn to the next priority, so there are none.
+    """
+    said = _locality_said(part, mesh)
+    match said:
+        case None | NoPreference():
+            return None
+        case Distribute():
+            return said
+        case Failover(is_forced=True):
+            return said
+        case Failover() | ZoneAware():
+            return said if part.policy.outlier is not None else None
+
+
+def weighting(part: Part, mesh: MeshDefaults) -> LocalityWeighting | ZoneAwareness:
+    said = _locality_said(part, mesh)
+    if isinstance(said, ZoneAware):
+        return ZoneAwareness(said.is_enabled, said.min_cluster_size)
+    policy = locality_policy(part, mesh)
+    is_ranked = isinstance(policy, Failover) and bool(policy.regions or policy.labels)
+    if isinstance(policy, Distribute) or is_ranked:
+        return LocalityWeighting.BY_WEIGHT
+    return LocalityWeighting.NONE
+
+
+def _locality_said(part: Part, mesh: MeshDefaults) -> LocalityPolicy | None:
+    balancer = part.policy.load_balancer
+    if balancer is not None and balancer.locality is not None:
+        return balancer.locality
+    match part.service.nearness:
+        case Nearness.ZONE:
+            return NEAR_ZONE
+        case Nearness.NODE:
+            return NEAR_NODE
+        case None:
+            return mesh.locality
