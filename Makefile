@@ -2,6 +2,8 @@
 # make test     everything that is checked before a change lands
 # make oracle   our answers compared with istiod's, where its recordings are beside this folder
 #               (CASES="matching/ validation/gateway/": only those that begin so)
+# make fuzz     the properties among the tests, with random examples and five times as many; make
+#               test always tries the same ones
 # make bench    the figures in benchmarks/
 #
 # Each makes what it needs: a virtual environment in .venv, installed again when its inputs change.
@@ -16,7 +18,7 @@ INSTALLED := $(VENV)/.installed
 STUBS     := $(VENV)/.stubs
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test lint oracle bench install clean
+.PHONY: demo test lint fuzz oracle bench install clean
 
 demo: $(INSTALLED)
 	$(BIN)/python samples/demo.py
@@ -29,6 +31,9 @@ lint: $(STUBS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p controlplane -p tests.support
 	$(BIN)/lint-imports --no-logo
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -m pytest -q -n auto -m 'hypothesis and not envoy' --hypothesis-profile=fuzz
 
 oracle: $(INSTALLED)
 	$(BIN)/python -m tests.support.oracle ../shared/oracle tests/oracle-waiting.txt $(CASES)

@@ -1,12 +1,21 @@
-"""Fixtures for tests that start real processes."""
+"""How properties are tested, and fixtures for tests that start real processes."""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.mesh import Mesh
 from tests.support.mesh import running_mesh
 from tests.support.network import own_network
+
+# The gate tries the same examples each time, so that it never fails by luck. ``make fuzz`` tries
+# other ones, and more of them: tests.support.properties.
+settings.register_profile("gate", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "fuzz", derandomize=False, deadline=None, max_examples=500, print_blob=True
+)
+settings.load_profile("gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

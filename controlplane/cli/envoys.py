@@ -80,9 +80,14 @@ def envoy_binary() -> Path:
 
     ``EnvoyMissing`` where there is none.
     """
-    beside = Path(sys.executable).with_name("envoy")
-    found = _packaged() or (beside if beside.exists() else None)
-    on_path = shutil.which("envoy")
+    return found_envoy(_packaged(), Path(sys.executable), os.environ.get("PATH"))
+
+
+def found_envoy(packaged: Path | None, python: Path, path: str | None) -> Path:
+    """The first of these: ``packaged``, the one beside ``python``, one in a folder of ``path``."""
+    beside = python.with_name("envoy")
+    on_path = shutil.which("envoy", path=path)
+    found = packaged or (beside if beside.exists() else None)
     if found is None and on_path is not None:
         found = Path(on_path)
     if found is None:

@@ -86,13 +86,15 @@ class _FileUnreadable(Exception):
     """A certificate or key cannot be read or used here."""
 
 
-def handshake(endpoint: Endpoint, expected: Expectation) -> Presented | Failed:
-    """Shake hands with ``endpoint``; takes a few times ``PATIENCE`` at most. Blocks."""
+def handshake(
+    endpoint: Endpoint, expected: Expectation, *, patience: float = PATIENCE
+) -> Presented | Failed:
+    """Shake hands with ``endpoint``; takes a few times ``patience`` seconds at most. Blocks."""
     try:
-        presented = _look(endpoint, expected)
+        presented = _look(endpoint, expected, patience)
         if expected.trusted is None or presented.refusal is not None:
             return presented
-        return _verified(endpoint, expected, expected.trusted, presented)
+        return _verified(endpoint, expected, expected.trusted, presented, patience)
     except _FileUnreadable as error:
         return Failed(fault=Fault.UNREADABLE, words=str(error))
     except OSError as error:
@@ -101,9 +103,9 @@ def handshake(endpoint: Endpoint, expected: Expectation) -> Presented | Failed:
         return Failed(fault=Fault.UNREADABLE, words=f'SNI "{expected.sni}": {error}')
 
 
-def _look(endpoint: Endpoint, expected: Expectation) -> Presented:
+def _look(endpoint: Endpoint, expected: Expectation, patience: float) -> Presented:
     context = _context(expected)
-    with _connected(endpoint, expected, context) as connection:
+    with _connected(endpoint, expected, context, patience) as connection:
         return Presented(
             chain=_chain(connection),
             version=connection.version() or "?",
@@ -113,12 +115,16 @@ def _look(endpoint: Endpoint, expected: Expectation) -> Presented:
 
 
 def _verified(
-    endpoint: Endpoint, expected: Expectation, trusted: Trusted, presented: Presented
+    endpoint: Endpoint,
+    expected: Expectation,
+    trusted: Trusted,
+    presented: Presented,
+    patience: float,
 ) -> Presented:
     context = _context(expected)
     _trust(context, trusted)
     try:
-        with _connected(endpoint, expected, context):
+        with _connected(endpoint, expected, context, patience):
             return presented
     except ssl.SSLCertVerificationError as error:
         return Presented(
@@ -132,11 +138,11 @@ def _verified(
 
 @contextmanager
 def _connected(
-    endpoint: Endpoint, expected: Expectation, context: ssl.SSLContext
+    endpoint: Endpoint, expected: Expectation, context: ssl.SSLContext, patience: float
 ) -> Iterator[ssl.SSLSocket]:
     address = (endpoint.host, endpoint.port)
     with (
-        socket.create_connection(address, timeout=PATIENCE) as raw,
+        socket.create_connection(address, timeout=patience) as raw,
         context.wrap_socket(raw, server_hostname=expected.sni or None) as connection,
     ):
         yield connection
@@ -209,19 +215,26 @@ def _as_file(pem: bytes) -> Iterator[str]:
 
 
 def _chain(connection: ssl.SSLSocket) -> tuple[Certificate, ...]:
-    """What was presented, leaf first; before Python 3.13 only a private method tells more than the
-    leaf.
-    """
-    presented: list[bytes] = []
-    chain_of = getattr(getattr(connection, "_sslobj", None), "get_unverified_chain", None)
-    if chain_of is not None:
-        presented = [ssl.PEM_cert_to_DER_cert(c.public_bytes()) for c in chain_of() or ()]
-    leaf = connection.getpeercert(binary_form=True)
+    """What was presented, leaf first."""
     found: list[Certificate] = []
-    for der in presented or ([leaf] if leaf else []):
+    for der in _presented(connection):
         with suppress(ValueError):
             found.append(certificate(x509.load_der_x509_certificate(der)))
     return tuple(found)
+
+
+def _presented(connection: ssl.SSLSocket) -> list[bytes]:
+    """The chain as DER. Until Python 3.13 only a private method gives more than the leaf; pyOpenSSL
+    would give it as well, at the price of a loop of its own for each timeout of a socket.
+    """
+    public = getattr(connection, "get_unverified_chain", None)
+    if public is not None:
+        return list(public())
+    private = getattr(getattr(connection, "_sslobj", None), "get_unverified_chain", None)
+    if private is not None:
+        return [ssl.PEM_cert_to_DER_cert(found.public_bytes()) for found in private() or ()]
+    leaf = connection.getpeercert(binary_form=True)
+    return [leaf] if leaf else []
 
 
 def _refusal(connection: ssl.SSLSocket) -> str | None:

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.support.mesh import Mesh
+from tests.support.properties import examples
 from tests.support.simulator import Answer
 from tests.support.simulator import Request
 from tests.support.simulator import World
@@ -63,9 +64,7 @@ def gateway(mesh: Mesh) -> Gateway:
 
 @given(worlds, st.lists(requests, min_size=REQUESTS, max_size=REQUESTS))
 @settings(
-    max_examples=WORLDS,
-    deadline=None,
-    derandomize=True,
+    max_examples=examples(WORLDS),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 def test_envoy_takes_the_rule_that_the_simulator_takes(

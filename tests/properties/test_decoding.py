@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from controlplane.base.diagnostics import Effect
+from tests.support.properties import examples
 from tests.unit.kinds.given import body_of
 from tests.unit.kinds.given import decoded_body
 
@@ -135,7 +136,7 @@ def broken_objects(draw: st.DrawFn) -> dict[str, Any]:
     return body
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(broken_objects())
 def test_any_value_ends_in_an_object_or_in_diagnostics(body: dict[str, Any]) -> None:
     object_, diagnostics = decoded_body(body)

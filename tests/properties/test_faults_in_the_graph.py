@@ -15,6 +15,7 @@ from controlplane.graph import Graph
 from controlplane.graph import Input
 from controlplane.graph import derived
 from controlplane.graph import guarded
+from tests.support.properties import examples
 
 Ref = tuple[str, int]
 NODES = 6
@@ -108,7 +109,7 @@ class Mesh:
 
 
 @given(st.lists(steps, min_size=1, max_size=10))
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=examples(100))
 def test_faults_cost_what_depends_on_them_until_the_next_edit(history: list[Step]) -> None:
     mesh = Mesh()
     for step in history:

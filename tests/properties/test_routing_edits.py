@@ -5,6 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests.support.declared import Declared
+from tests.support.properties import examples
 from tests.support.routes import SERVICES
 from tests.support.routes import table
 
@@ -66,7 +67,7 @@ def identity(text: str) -> str:
 
 
 @given(edits)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_edits_give_the_table_of_a_fresh_start(steps: list[tuple[bool, str]]) -> None:
     first = gateway('["*"]', redirects=False)
     edited = Declared(first + SERVICES)
@@ -87,7 +88,7 @@ def test_edits_give_the_table_of_a_fresh_start(steps: list[tuple[bool, str]]) ->
 
 
 @given(edits)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_no_domain_stands_twice_in_a_table(steps: list[tuple[bool, str]]) -> None:
     declared = Declared(gateway('["*"]', redirects=False) + SERVICES)
     for _, text in steps:

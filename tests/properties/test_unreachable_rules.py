@@ -15,6 +15,7 @@ from controlplane.kinds.decode import decode
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.queries.virtual_service_faults import virtual_service_faults
 from tests.support.declared import Declared
+from tests.support.properties import examples
 from tests.support.simulator import Block
 from tests.support.simulator import Rule
 from tests.support.simulator import VirtualService
@@ -27,9 +28,7 @@ from tests.support.worlds import some_requests
 from tests.support.worlds import worlds
 
 REQUESTS: Final = some_requests(Random(1), 600)
-given_worlds = settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+given_worlds = settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 
 
 def told(world: World) -> set[str]:

@@ -17,6 +17,7 @@ from controlplane.queries.backends import clusters_of_shard
 from controlplane.queries.backends import endpoints_of_shard
 from controlplane.queries.backends import secrets_of_shard
 from tests.support.declared import Declared
+from tests.support.properties import examples
 from tests.support.service_meshes import HOSTS
 from tests.support.service_meshes import PROXIES
 from tests.support.service_meshes import Document
@@ -54,7 +55,7 @@ def by_proxy(declared: Declared, proxy: ResolvedProxy) -> Found:
     return clusters, endpoints, frozenset(secrets)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=examples(120))
 @given(
     mesh=meshes,
     declared=st.lists(documents, min_size=2, max_size=6),
@@ -68,7 +69,7 @@ def test_a_view_gives_what_the_proxy_itself_would_get(
         assert by_view(found, proxy) == by_proxy(found, proxy)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=examples(50))
 @given(
     first=st.lists(documents, min_size=1, max_size=6),
     edits=st.lists(documents, min_size=1, max_size=4),

@@ -13,6 +13,7 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.queries.references import broken_references
 from tests.support.cases import NOW
+from tests.support.properties import examples
 from tests.unit.test_whole_changes import gateway
 from tests.unit.test_whole_changes import route
 from tests.unit.test_whole_changes import rule
@@ -62,7 +63,7 @@ def broken(engine: Engine) -> list[object]:
     return [(key, references) for key, references in found if references]
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(max_examples=examples(150))
 @given(meshes(), meshes(), st.randoms(use_true_random=False))
 def test_a_change_in_pieces_breaks_nothing_on_its_way(
     before: Files, after: Files, random: object

@@ -28,6 +28,7 @@ from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot
 from controlplane.xds.sotw import SotwSession
 from tests.support.conversations import form
+from tests.support.properties import examples
 
 CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET = PUSH_ORDER
 NAMES = "abcd"
@@ -322,13 +323,13 @@ def _ends_well(client: Client, happened: list[Step]) -> None:
         assert len(refusals) == len(set(refusals)), "a refused form was sent again"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(steps, max_size=40), st.booleans())
 def test_a_delta_client_ends_with_the_snapshot(happened: list[Step], partial: bool) -> None:
     _ends_well(DeltaClient(partial), happened)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(steps, max_size=40), st.booleans())
 def test_a_sotw_client_ends_with_the_snapshot(happened: list[Step], partial: bool) -> None:
     _ends_well(SotwClient(partial), happened)

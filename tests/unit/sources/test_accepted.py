@@ -23,6 +23,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.documents.document import Origin
 from controlplane.documents.document import RawObject
 from controlplane.sources.accepted import AcceptedObjects
+from tests.support.properties import examples
 
 NOBODY = 65534
 
@@ -260,7 +261,7 @@ def test_a_folder_in_its_place_costs_the_memory(tmp_path: Path) -> None:
     assert events(logs) == ["accepted_unusable"]
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_whatever_bytes_a_memory_has_nothing_raises(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:

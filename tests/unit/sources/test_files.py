@@ -4,64 +4,23 @@ Every wait is for an event, never for a time.
 """
 
 import asyncio
-import errno
 import os
 import shutil
-import threading
-from collections.abc import AsyncGenerator
-from collections.abc import Callable
-from collections.abc import Iterable
-from contextlib import aclosing
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
-from structlog.testing import capture_logs
 
 from controlplane.base.errors import ConfigMissing
 from controlplane.documents.content import Unreadable
-from controlplane.sources.fallback import WatchFailed
-from controlplane.sources.fallback import Watchfiles
-from controlplane.sources.files import changes
-from controlplane.sources.inotify import EVERYWHERE
-from controlplane.sources.inotify import Inotify
 from controlplane.sources.load import loaded
 from controlplane.sources.tree import Changed
 from controlplane.sources.tree import Moment
 from controlplane.sources.tree import Tree
-from controlplane.sources.watcher import Event
-from controlplane.sources.watcher import Watcher
-
-HOUR = timedelta(hours=1)
-"""So long between scans that what a test sees comes from events."""
-
-Stream = AsyncGenerator[tuple[Changed, ...], None]
-
-
-Opened = Callable[..., "aclosing[Stream]"]
-
-
-@pytest.fixture(params=[Inotify, Watchfiles])
-def stream(request: pytest.FixtureRequest) -> Opened:
-    """Streams of the kernel's events, and of the library's that is used where there are none."""
-
-    def opened(*paths: Path, rescan: timedelta = HOUR) -> "aclosing[Stream]":
-        return aclosing(changes(paths, environment={}, rescan=rescan, watcher=request.param))
-
-    return opened
-
-
-async def batch(files: Stream) -> dict[str, bytes | Unreadable | None]:
-    changed = await asyncio.wait_for(anext(files), timeout=10)
-    return {change.path.name: change.text for change in changed}
-
-
-def replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text)
-    temporary.rename(path)
+from tests.unit.sources.streams import Opened
+from tests.unit.sources.streams import batch
+from tests.unit.sources.streams import replace
 
 
 def test_a_load_holds_every_configuration_file_sorted_by_path(tmp_path: Path) -> None:
@@ -295,54 +254,6 @@ def disturb(chance: Random, folder: Path, file: Path, text: str) -> None:
             file.symlink_to(chance.choice(["x.yaml", "../x.yaml"]))
 
 
-async def test_a_configmap_that_is_swapped_is_one_batch(tmp_path: Path, stream: Opened) -> None:
-    for version in ("1", "2", "3"):
-        (tmp_path / f"..v{version}").mkdir()
-        (tmp_path / f"..v{version}" / "a.yaml").write_text(f"a{version}")
-        (tmp_path / f"..v{version}" / "b.yaml").write_text(f"b{version}")
-    (tmp_path / "..data").symlink_to("..v1")
-    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
-    (tmp_path / "b.yaml").symlink_to("..data/b.yaml")
-    async with stream(tmp_path) as files:
-        assert await batch(files) == {"a.yaml": b"a1", "b.yaml": b"b1"}
-        (tmp_path / "c.yaml").write_text("now everything is watched")
-        await batch(files)
-
-        for version in ("2", "3"):
-            (tmp_path / "..new").symlink_to(f"..v{version}")
-            (tmp_path / "..new").rename(tmp_path / "..data")
-            assert await batch(files) == {
-                "a.yaml": f"a{version}".encode(),
-                "b.yaml": f"b{version}".encode(),
-            }
-
-
-async def test_a_root_that_is_a_link_follows_it(tmp_path: Path, stream: Opened) -> None:
-    for version in ("1", "2"):
-        (tmp_path / version).mkdir()
-        (tmp_path / version / "a.yaml").write_text(version)
-    (tmp_path / "mesh").symlink_to("1")
-    async with stream(tmp_path / "mesh") as files:
-        assert await batch(files) == {"a.yaml": b"1"}
-
-        (tmp_path / "next").symlink_to("2")
-        (tmp_path / "next").rename(tmp_path / "mesh")
-
-        assert await batch(files) == {"a.yaml": b"2"}
-
-
-async def test_what_a_link_leads_to_is_watched_too(tmp_path: Path, stream: Opened) -> None:
-    (tmp_path / "mesh").mkdir()
-    (tmp_path / "a.yaml").write_text("one")
-    (tmp_path / "mesh" / "a.yaml").symlink_to("../a.yaml")
-    async with stream(tmp_path / "mesh") as files:
-        await batch(files)
-
-        (tmp_path / "a.yaml").write_text("two")
-
-        assert await batch(files) == {"a.yaml": b"two"}
-
-
 async def test_an_emptied_file_is_not_taken_for_an_empty_one_at_once(
     tmp_path: Path, stream: Opened
 ) -> None:
@@ -408,76 +319,6 @@ def test_a_file_of_which_content_changed_in_place_with_equal_size_and_time_is_re
     assert tree.scan(Moment(2, path.stat().st_ctime + 1)) == (Changed(path=path, text=b"two"),)
 
 
-async def test_a_link_that_is_swapped_on_the_way_to_a_file_or_folder_is_followed(
-    tmp_path: Path, stream: Opened
-) -> None:
-    for version in ("1", "2"):
-        (tmp_path / version / "more").mkdir(parents=True)
-        (tmp_path / version / "a.yaml").write_text(f"a{version}")
-        (tmp_path / version / "more" / "b.yaml").write_text(f"b{version}")
-    (tmp_path / "current").symlink_to("1")
-    mesh = tmp_path / "mesh"
-    mesh.mkdir()
-    (mesh / "a.yaml").symlink_to("../current/a.yaml")
-    (mesh / "more").symlink_to(tmp_path / "current" / "more")
-    async with stream(mesh) as files:
-        assert await batch(files) == {"a.yaml": b"a1", "b.yaml": b"b1"}
-
-        (tmp_path / "next").symlink_to("2")
-        (tmp_path / "next").rename(tmp_path / "current")
-
-        reported = await batch(files)
-        while len(reported) < 2:
-            reported |= await batch(files)
-        assert reported == {"a.yaml": b"a2", "b.yaml": b"b2"}
-
-
-async def test_a_link_to_nothing_is_followed_when_there_is_something(
-    tmp_path: Path, stream: Opened
-) -> None:
-    (tmp_path / "mesh").mkdir()
-    (tmp_path / "mesh" / "a.yaml").symlink_to("../a.yaml")
-    async with stream(tmp_path / "mesh") as files:
-        assert await batch(files) == {}
-
-        (tmp_path / "a.yaml").write_text("one")
-
-        assert await batch(files) == {"a.yaml": b"one"}
-
-
-async def test_a_root_comes_back_with_all_the_folders_above_it(
-    tmp_path: Path, stream: Opened
-) -> None:
-    mesh = tmp_path / "x" / "y" / "mesh"
-    mesh.mkdir(parents=True)
-    (mesh / "a.yaml").write_text("one")
-    async with stream(mesh) as files:
-        await batch(files)
-
-        shutil.rmtree(tmp_path / "x")
-        assert await batch(files) == {"mesh": Unreadable("No such file or directory")}
-        mesh.mkdir(parents=True)
-        (mesh / "a.yaml").write_text("two")
-
-        reported = await batch(files)
-        while len(reported) < 2:
-            reported |= await batch(files)
-        assert reported == {"mesh": None, "a.yaml": b"two"}
-
-
-async def test_another_name_of_a_file_counts_when_the_first_is_gone(
-    tmp_path: Path, stream: Opened
-) -> None:
-    (tmp_path / "a.yaml").write_text("one")
-    (tmp_path / "b.yaml").hardlink_to(tmp_path / "a.yaml")
-    async with stream(tmp_path) as files:
-        assert await batch(files) == {"a.yaml": b"one"}
-
-        (tmp_path / "a.yaml").unlink()
-
-        assert await batch(files) == {"a.yaml": None, "b.yaml": b"one"}
-
-
 async def test_a_pipe_that_comes_in_the_place_of_a_file_stops_nothing(
     tmp_path: Path, stream: Opened
 ) -> None:
@@ -513,98 +354,6 @@ async def test_what_changes_in_place_with_equal_size_and_time_is_reported(
         os.utime(path, (1, 1))
 
         assert await batch(files) == {"a.yaml": b"two"}
-
-
-class Silent:
-    """A watcher that has nothing to say until it is told to say that it lost events."""
-
-    follows_at_once = True
-
-    def __init__(self) -> None:
-        self._woken = threading.Event()
-        self._lost = threading.Event()
-
-    def lose(self) -> None:
-        self._lost.set()
-        self._woken.set()
-
-    def watch(self, folder: str, *, only_names: bool = False) -> bool:  # noqa: ARG002
-        return True
-
-    def watch_no_others(self, folders: Iterable[str]) -> None: ...
-
-    def wait(self, seconds: float) -> list[Event]:
-        self._woken.wait(seconds)
-        self._woken.clear()
-        was_lost = self._lost.is_set()
-        self._lost.clear()
-        return [EVERYWHERE] if was_lost else []
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    def close(self) -> None: ...
-
-
-async def test_more_events_than_the_kernel_keeps_are_a_scan(tmp_path: Path) -> None:
-    watcher = Silent()
-    opened = changes([tmp_path], environment={}, rescan=HOUR, watcher=lambda: watcher)
-    async with aclosing(opened) as files:
-        await batch(files)
-
-        (tmp_path / "a.yaml").write_text("one")
-        watcher.lose()
-
-        assert await batch(files) == {"a.yaml": b"one"}
-
-
-async def test_a_watcher_that_fails_is_reported_once_and_scans_go_on(tmp_path: Path) -> None:
-    class Failing(Silent):
-        def wait(self, seconds: float) -> list[Event]:  # noqa: ARG002
-            raise WatchFailed("the disk is gone")
-
-    with capture_logs() as logs:
-        async with aclosing(changes([tmp_path], environment={}, watcher=Failing)) as files:
-            await batch(files)
-            for text in ("one", "two"):
-                (tmp_path / "a.yaml").write_text(text)
-                assert await batch(files) == {"a.yaml": text.encode()}
-
-    assert [(entry["event"], entry["reason"]) for entry in logs] == [
-        ("watching_failed", "the disk is gone")
-    ]
-
-
-async def test_a_kernel_without_a_watcher_left_is_reported_once_and_scans_go_on(
-    tmp_path: Path,
-) -> None:
-    def none_left() -> Watcher:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    with capture_logs() as logs:
-        async with aclosing(changes([tmp_path], environment={}, watcher=none_left)) as files:
-            await batch(files)
-            (tmp_path / "a.yaml").write_text("one")
-            assert await batch(files) == {"a.yaml": b"one"}
-
-    assert [entry["event"] for entry in logs] == ["watching_failed"]
-
-
-async def test_scans_find_what_no_event_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mesh").mkdir()
-    paths = [Path("mesh")]
-    forced = changes(paths, environment={"WATCHFILES_FORCE_POLLING": "1"}, rescan=HOUR)
-    async with aclosing(forced) as files:
-        await batch(files)
-
-        (tmp_path / "mesh" / "a.yaml").write_text("one")
-
-        assert await asyncio.wait_for(anext(files), timeout=10) == (
-            Changed(path=Path("mesh/a.yaml"), text=b"one"),
-        )
 
 
 async def test_relative_paths_stay_as_they_were_given(

@@ -228,14 +228,11 @@ def test_files_of_the_proxys_machine_are_read_where_they_are(
     assert servers.said("good", expected).startswith("good")
 
 
-def test_who_says_nothing_is_not_waited_for_long(
-    servers: Servers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("controlplane.tls.handshake.PATIENCE", 0.1)
-
+def test_who_says_nothing_is_not_waited_for_long(servers: Servers) -> None:
     at = Endpoint("127.0.0.1", servers.ports["silent"])
 
-    found = handshake(at, EXPECTED)
+    found = handshake(at, EXPECTED, patience=0.1)
+
     assert isinstance(found, Failed)
     assert found.fault is Fault.SILENT
 

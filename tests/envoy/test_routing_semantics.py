@@ -1,16 +1,9 @@
 """What is easily forgotten of routing at a gateway, each shown by a request through a real Envoy.
 
-The numbers are those of a list of forty such semantics, of which the rest is shown elsewhere:
-
-4, 13, 15  a prefix is one of text; a regex is the whole; a missing header; the port in the
-           authority: ``test_routing.test_the_first_rule_that_matches_is_taken``
-7          an exact host hides the wildcard:
-           ``test_routing.test_an_unlisted_host_of_the_wildcard_goes_to_the_wildcards_rules``
-27 to 40   destinations, TLS and servers: ``test_forgotten_destinations``
-
-Waiting for sidecars: 6 (two VirtualServices for one host do not merge), 8 (the half that a rule of
-a gateway is none of a sidecar), 10 (the port that the client called), 16 (spellings of a service's
-name), 25 (two clients with other labels), 31 (plaintext), 39 (TCP without addresses).
+Shown elsewhere: matches by text, regex, missing headers and the port in the authority
+(``test_routing.test_the_first_rule_that_matches_is_taken``); an exact host that hides the wildcard
+(``test_routing.test_an_unlisted_host_of_the_wildcard_goes_to_the_wildcards_rules``); destinations,
+TLS and servers (``test_destination_semantics``).
 """
 
 import threading
@@ -344,52 +337,52 @@ def statuses(mesh: Mesh, host: str, path: str, count: int = 20) -> set[int]:
     return {at(mesh, host, path).status for _ in range(count)}
 
 
-def test_2_a_dead_endpoint_is_retried_and_a_503_of_the_application_is_not(mesh: Mesh) -> None:
+def test_a_dead_endpoint_is_retried_and_a_503_of_the_application_is_not(mesh: Mesh) -> None:
     assert statuses(mesh, "retries", "/flaky") == {200}
 
     assert at(mesh, "retries", "/status/503").status == 503
     assert mesh.upstreams.by_name["shop"].hits["/status/503"] == 1
 
 
-def test_3_no_attempts_are_no_retries(mesh: Mesh) -> None:
+def test_no_attempts_are_no_retries(mesh: Mesh) -> None:
     assert statuses(mesh, "retries", "/never") == {200, 503}
 
 
-def test_5_what_catches_all_goes_behind_the_rules_of_other_virtual_services(mesh: Mesh) -> None:
+def test_what_catches_all_goes_behind_the_rules_of_other_virtual_services(mesh: Mesh) -> None:
     assert at(mesh, "merged", "/first").status == 201
     assert at(mesh, "merged", "/b").status == 206
     assert at(mesh, "merged", "/c", headers={"x-b": "1"}).status == 206
     assert at(mesh, "merged", "/dead").status == 202
 
 
-def test_8_a_virtual_service_without_gateways_is_none_of_a_gateway(mesh: Mesh) -> None:
+def test_a_virtual_service_without_gateways_is_none_of_a_gateway(mesh: Mesh) -> None:
     assert at(mesh, "unbound", "/").status == 404
 
 
-def test_9_a_short_name_is_one_of_the_virtual_services_namespace(mesh: Mesh) -> None:
+def test_a_short_name_is_one_of_the_virtual_services_namespace(mesh: Mesh) -> None:
     assert at(mesh, "team", "/").upstream == "other"
 
 
-def test_10_a_port_left_out_is_the_only_one_or_the_declared_one(mesh: Mesh) -> None:
+def test_a_port_left_out_is_the_only_one_or_the_declared_one(mesh: Mesh) -> None:
     assert at(mesh, "ports", "/single").status == 200
     assert at(mesh, "ports", "/several").status == 503
     assert at(mesh, "ports", "/declared").status == 200
 
 
-def test_11_an_unknown_or_unseen_subset_costs_its_own_route(mesh: Mesh) -> None:
+def test_an_unknown_or_unseen_subset_costs_its_own_route(mesh: Mesh) -> None:
     assert at(mesh, "subsets", "/undefined").status == 503
     assert at(mesh, "subsets", "/unseen").status == 503
     assert at(mesh, "subsets", "/").status == 200
 
 
-def test_12_a_single_destination_gets_all_even_at_weight_0_and_one_of_several_nothing(
+def test_a_single_destination_gets_all_even_at_weight_0_and_one_of_several_nothing(
     mesh: Mesh,
 ) -> None:
     assert statuses(mesh, "ports", "/weightless", 5) == {200}
     assert Counter(at(mesh, "ports", "/weights").upstream for _ in range(20)) == {"shop": 20}
 
 
-def test_14_an_empty_match_is_presence_and_an_empty_exact_one_is_a_key_without_value(
+def test_an_empty_match_is_presence_and_an_empty_exact_one_is_a_key_without_value(
     mesh: Mesh,
 ) -> None:
     assert at(mesh, "matching", "/", headers={"x": "anything"}).status == 201
@@ -398,13 +391,13 @@ def test_14_an_empty_match_is_presence_and_an_empty_exact_one_is_a_key_without_v
     assert at(mesh, "matching", "/?q=1").status == 404
 
 
-def test_17_a_rewritten_uri_takes_the_place_of_what_matched(mesh: Mesh) -> None:
+def test_a_rewritten_uri_takes_the_place_of_what_matched(mesh: Mesh) -> None:
     assert at(mesh, "rewriting", "/y").seen["path"] == "/xy"
     assert at(mesh, "rewriting", "/exact").seen["path"] == "/x"
     assert at(mesh, "rewriting", "/regex/a/b").seen["path"] == "/x"
 
 
-def test_19_a_mirror_sees_the_same_host_and_its_failure_is_not_seen(mesh: Mesh) -> None:
+def test_a_mirror_sees_the_same_host_and_its_failure_is_not_seen(mesh: Mesh) -> None:
     assert at(mesh, "mirrored", "/mirrored").upstream == "shop"
 
     other = mesh.upstreams.by_name["other"]
@@ -417,14 +410,14 @@ def delays(mesh: Mesh) -> int:
     return sum(mesh.gateway.stats("delays_injected").values())
 
 
-def test_20_a_fault_without_a_share_never_happens(mesh: Mesh) -> None:
+def test_a_fault_without_a_share_never_happens(mesh: Mesh) -> None:
     before = delays(mesh)
 
     assert at(mesh, "faulty", "/no-share").status == 200
     assert delays(mesh) == before
 
 
-def test_20_an_abort_is_not_retried_and_a_delay_heeds_no_timeout(mesh: Mesh) -> None:
+def test_an_abort_is_not_retried_and_a_delay_heeds_no_timeout(mesh: Mesh) -> None:
     assert at(mesh, "faulty", "/abort").text == "fault filter abort"
     assert mesh.upstreams.by_name["shop"].hits["/abort"] == 0
 
@@ -433,7 +426,7 @@ def test_20_an_abort_is_not_retried_and_a_delay_heeds_no_timeout(mesh: Mesh) -> 
     assert delays(mesh) == before + 1
 
 
-def test_21_preflights_of_other_origins_are_forwarded_unless_they_are_ignored(mesh: Mesh) -> None:
+def test_preflights_of_other_origins_are_forwarded_unless_they_are_ignored(mesh: Mesh) -> None:
     asked = {"origin": "https://b.example", "access-control-request-method": "PUT"}
 
     forwarded = at(mesh, "cors", "/forward", method="OPTIONS", headers=asked)
@@ -444,14 +437,14 @@ def test_21_preflights_of_other_origins_are_forwarded_unless_they_are_ignored(me
     assert "access-control-allow-origin" not in ignored.headers
 
 
-def test_21_a_rule_for_get_never_sees_a_preflight(mesh: Mesh) -> None:
+def test_a_rule_for_get_never_sees_a_preflight(mesh: Mesh) -> None:
     asked = {"origin": "https://a.example", "access-control-request-method": "GET"}
 
     assert at(mesh, "cors", "/get", method="OPTIONS", headers=asked).status == 404
     assert at(mesh, "cors", "/get", headers=asked).status == 200
 
 
-def test_22_a_redirect_may_take_the_declared_port_and_keeps_the_query(mesh: Mesh) -> None:
+def test_a_redirect_may_take_the_declared_port_and_keeps_the_query(mesh: Mesh) -> None:
     derived = mesh.send("http://answers.example.com/derived?a=b", port=8080)
     default = mesh.send("http://answers.example.com/default?a=b", port=8080)
 
@@ -459,7 +452,7 @@ def test_22_a_redirect_may_take_the_declared_port_and_keeps_the_query(mesh: Mesh
     assert default.headers["location"] == "http://answers.example.com/default?a=b"
 
 
-def test_23_an_answer_is_text_unless_its_headers_say_otherwise(mesh: Mesh) -> None:
+def test_an_answer_is_text_unless_its_headers_say_otherwise(mesh: Mesh) -> None:
     plain, typed = at(mesh, "answers", "/plain"), at(mesh, "answers", "/typed")
 
     assert (plain.text, plain.headers["content-type"]) == ("hello", "text/plain")
@@ -469,7 +462,7 @@ def test_23_an_answer_is_text_unless_its_headers_say_otherwise(mesh: Mesh) -> No
 @pytest.mark.parametrize(
     ("path", "patience"), [("/delay/3", "100m"), ("/capped", "9S")], ids=["client", "rule"]
 )
-def test_24_a_grpc_client_says_how_long_it_waits_up_to_the_rules_timeout(
+def test_a_grpc_client_says_how_long_it_waits_up_to_the_rules_timeout(
     mesh: Mesh, path: str, patience: str
 ) -> None:
     headers = {"content-type": "application/grpc", "te": "trailers", "grpc-timeout": patience}
@@ -479,18 +472,18 @@ def test_24_a_grpc_client_says_how_long_it_waits_up_to_the_rules_timeout(
     assert (answer.status, answer.headers["grpc-status"]) == (200, "14")
 
 
-def test_25_labels_of_the_source_are_those_of_the_gateway(mesh: Mesh) -> None:
+def test_labels_of_the_source_are_those_of_the_gateway(mesh: Mesh) -> None:
     assert at(mesh, "labels", "/").status == 202
 
 
-def test_26_what_a_delegate_leaves_out_comes_from_who_delegates(mesh: Mesh) -> None:
+def test_what_a_delegate_leaves_out_comes_from_who_delegates(mesh: Mesh) -> None:
     assert at(mesh, "delegating", "/api").status == 504
     assert at(mesh, "delegating", "/api/patient").status == 200
 
 
-def test_26_a_missing_delegate_costs_its_own_rule(mesh: Mesh) -> None:
+def test_a_missing_delegate_costs_its_own_rule(mesh: Mesh) -> None:
     assert at(mesh, "delegating", "/lost").status == 201
 
 
-def test_1_a_rule_without_a_timeout_waits_longer_than_envoy_would(slow: Waiting) -> None:
+def test_a_rule_without_a_timeout_waits_longer_than_envoy_would(slow: Waiting) -> None:
     assert slow.answer().upstream == "shop"

@@ -1,15 +1,9 @@
 """What is easily forgotten of destinations, TLS and servers at a gateway, each shown by a request
 through a real Envoy.
 
-The numbers are those of the list in ``test_forgotten_semantics``. Shown elsewhere:
-
-32  secrets are looked for where the gateway runs; one that is missing costs its own server, and
-    heals: ``test_gateway_tls`` (the Gateway is in another namespace),
-    ``test_a_secret_that_appears_opens_its_server``
-38  a hashed header stays with its endpoint:
-    ``test_destinations.test_a_value_of_the_hashed_header_stays_with_its_endpoint``
-
-Waiting for sidecars: 31 (they speak plaintext), 39, and of 40 the PeerAuthentication of a workload.
+Shown elsewhere: secrets are looked for where the gateway runs, and one that is missing costs its
+own server until it appears (``test_gateway_tls``); a hashed header stays with its endpoint
+(``test_destinations.test_a_value_of_the_hashed_header_stays_with_its_endpoint``).
 """
 
 from collections.abc import Iterator
@@ -283,13 +277,13 @@ def gateway(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Gateway(mesh=mesh, clients=clients)
 
 
-def test_18_a_rewritten_host_is_the_name_that_is_asked_for_and_proven(gateway: Gateway) -> None:
+def test_a_rewritten_host_is_the_name_that_is_asked_for_and_proven(gateway: Gateway) -> None:
     seen = gateway.at("outer", "/inner").seen["tls"]
 
     assert seen == {"sni": "inner.example.com", "alpn": "http/1.1", "client": None}
 
 
-def test_27_settings_of_a_port_inherit_nothing(gateway: Gateway) -> None:
+def test_settings_of_a_port_inherit_nothing(gateway: Gateway) -> None:
     assert gateway.at("ports").seen["tls"] is not None
     assert gateway.at("ports", "/81").seen["tls"] is None
 
@@ -303,17 +297,17 @@ def test_27_settings_of_a_port_inherit_nothing(gateway: Gateway) -> None:
         "and never the VirtualService's",
     ],
 )
-def test_28_rules_are_looked_for_by_namespace(gateway: Gateway, host: str, status: int) -> None:
+def test_rules_are_looked_for_by_namespace(gateway: Gateway, host: str, status: int) -> None:
     assert gateway.at(host).status == status
 
 
-def test_29_tls_without_a_mode_is_none(gateway: Gateway) -> None:
+def test_tls_without_a_mode_is_none(gateway: Gateway) -> None:
     answer = gateway.at("plain")
 
     assert (answer.status, answer.seen["tls"]) == (200, None)
 
 
-def test_30_a_name_is_proven_unless_the_sni_is_written_and_roots_are_the_systems(
+def test_a_name_is_proven_unless_the_sni_is_written_and_roots_are_the_systems(
     gateway: Gateway,
 ) -> None:
     assert gateway.at("outer").status == 503
@@ -321,29 +315,29 @@ def test_30_a_name_is_proven_unless_the_sni_is_written_and_roots_are_the_systems
     assert gateway.at("system").status == 503
 
 
-def test_31_a_credential_without_an_authority_reaches_nobody(gateway: Gateway) -> None:
+def test_a_credential_without_an_authority_reaches_nobody(gateway: Gateway) -> None:
     assert gateway.at("no-authority").status == 503
 
 
-def test_33_secrets_may_be_opaque_and_an_authority_of_its_own_goes_first(gateway: Gateway) -> None:
+def test_secrets_may_be_opaque_and_an_authority_of_its_own_goes_first(gateway: Gateway) -> None:
     assert gateway.secure("opaque") == 200
     assert gateway.secure("mutual", "alice") == 200
     assert gateway.secure("mutual", "mallory") == 0
 
 
-def test_34_a_mapped_port_is_listened_on_and_the_declared_one_matched(gateway: Gateway) -> None:
+def test_a_mapped_port_is_listened_on_and_the_declared_one_matched(gateway: Gateway) -> None:
     assert gateway.mesh.send("http://mapped.example.com/", port=8090).status == 201
     assert gateway.mesh.send("http://mapped.example.com/", port=80).error == "refused"
 
 
-def test_35_a_server_with_a_host_that_is_taken_is_none_and_the_first_protocol_wins(
+def test_a_server_with_a_host_that_is_taken_is_none_and_the_first_protocol_wins(
     gateway: Gateway,
 ) -> None:
     assert gateway.secure("later") == 0
     assert gateway.at("plain").status == 200
 
 
-def test_36_a_namespace_before_a_host_admits_its_virtual_services_that_the_gateway_sees(
+def test_a_namespace_before_a_host_admits_its_virtual_services_that_the_gateway_sees(
     gateway: Gateway,
 ) -> None:
     assert gateway.at("theirs", port=8082).status == 200
@@ -351,11 +345,11 @@ def test_36_a_namespace_before_a_host_admits_its_virtual_services_that_the_gatew
     assert gateway.at("private", port=8082).status == 404
 
 
-def test_37_without_outlier_detection_localities_do_not_matter(gateway: Gateway) -> None:
+def test_without_outlier_detection_localities_do_not_matter(gateway: Gateway) -> None:
     assert {gateway.at("near").upstream for _ in range(40)} == {"one", "two"}
 
 
-def test_37_when_all_are_ejected_nobody_is_asked(gateway: Gateway) -> None:
+def test_when_all_are_ejected_nobody_is_asked(gateway: Gateway) -> None:
     assert gateway.at("ejected", "/status/503").upstream == "one"
 
     gateway.mesh.until(
@@ -364,5 +358,5 @@ def test_37_when_all_are_ejected_nobody_is_asked(gateway: Gateway) -> None:
     )
 
 
-def test_40_each_endpoint_gets_mutual_tls_or_not_as_it_can(gateway: Gateway) -> None:
+def test_each_endpoint_gets_mutual_tls_or_not_as_it_can(gateway: Gateway) -> None:
     assert {gateway.at("mixed").upstream for _ in range(20)} == {"one", "two"}
