@@ -30,6 +30,7 @@ from controlplane.documents.document import RawObject
 from controlplane.envoy.resource import Resource
 from controlplane.file_reader import FileReader
 from controlplane.file_reader import Text
+from controlplane.findings import Findings
 from controlplane.graph import Fault
 from controlplane.graph import Graph
 from controlplane.in_force import Forms
@@ -46,7 +47,6 @@ from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clock import CLOCK
 from controlplane.queries.connected import Connected
 from controlplane.queries.connected import Doubt
-from controlplane.queries.faults import faults_of
 from controlplane.queries.mesh import MESH_CONFIG
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.references import REFERRING
@@ -99,22 +99,20 @@ class Engine:
         self._claims = Claims()
         self._files: dict[Path, FileContent] = {}
         self._accepted: Accepted = accepted or NothingAccepted()
+        self._findings = Findings(self.graph)
+        self._findings.watch(MESH_CONFIG_KEY)
         self._in_force = InForce(
             self.graph,
             self._claims,
             self._accepted,
             now=now,
-            on_put=self._watch,
-            on_removed=self._unwatch,
+            on_put=self._findings.watch,
+            on_removed=self._findings.unwatch,
             on_fault=self.faults.append,
         )
         self._objects = self._in_force.objects
-        self._doubtful: dict[ObjectKey, None] = {}
         self._waiting: dict[ObjectKey, None] = {}
         """Objects that stay as they were until the rest of their change comes."""
-        self._referring: dict[ObjectKey, None] = {}
-        """Objects whose references came in doubt and were not looked at since."""
-        self._analysed: set[ObjectKey] = set()
         self._mesh_told: tuple[Diagnostic, ...] = ()
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
@@ -123,11 +121,6 @@ class Engine:
     @property
     def revision(self) -> int:
         return self.graph.revision
-
-    @property
-    def met_others(self) -> bool:
-        """Whether proxies came or went that the graph does not know of before the next edit."""
-        return self.connected.is_unsettled
 
     @property
     def object_count(self) -> int:
@@ -165,7 +158,7 @@ class Engine:
             put=self._put_forms,
             known={key: known[key] for key in changed if key in known},
         )
-        held = trial.held(self._take_referring()) if changed else frozenset()
+        held = trial.held(self._findings.take_referring()) if changed else frozenset()
         self._waiting = dict.fromkeys(sorted(held))
         return self._edit(
             touched, {k: is_there for k, is_there in outcomes.items() if k not in held}
@@ -176,7 +169,6 @@ class Engine:
         until the file is right. A new revision.
         """
         revision = self.graph.edit()
-        self.connected.settle()
         due = [key for key in self._waiting if not self._is_in_broken_file(key)]
         outcomes = self._bring(due)
         for key in due:
@@ -190,7 +182,6 @@ class Engine:
 
     def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> "_Touched":
         revision = self.graph.edit()
-        self.connected.settle()
         changed = dict(changes)
         keys = dict.fromkeys(self._in_force.withheld)
         for path, text in (self._reader.unread() | changed).items():
@@ -207,10 +198,11 @@ class Engine:
         self.graph.edit()
         self._in_force.put_forms(forms)
         self._collect_doubtful()
-        return self._take_referring()
+        return self._findings.take_referring()
 
     def _edit(self, touched: "_Touched", outcomes: Outcomes) -> Edit:
         self._in_force.save(outcomes)
+        self._settle_connected()
         unusable = self._in_force.withheld
         return Edit(
             revision=self.revision,
@@ -220,11 +212,6 @@ class Engine:
             refused=tuple(k for k in touched.keys if self.is_refused(k) or k in unusable),
             waiting=tuple(self._waiting),
         )
-
-    def _take_referring(self) -> tuple[ObjectKey, ...]:
-        taken = tuple(self._referring)
-        self._referring.clear()
-        return taken
 
     def _is_in_broken_file(self, key: ObjectKey) -> bool:
         """Whether a part of the file that declares an object, or declared it, is refused."""
@@ -241,20 +228,25 @@ class Engine:
     def set_mesh(self, mesh: MeshConfig, told: Iterable[Diagnostic] = ()) -> int:
         """Take another MeshConfig, and what is wrong with its file; a new revision."""
         self._mesh_told = tuple(told)
-        revision = self.graph.edit()
+        self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self._collect_doubtful()
-        return revision
+        self._settle_connected()
+        return self.revision
 
     def set_clock(self, now: datetime) -> int:
         """Let time go on, for certificates that come due; a new revision."""
         self._in_force.now = now
-        revision = self.graph.edit()
+        self.graph.edit()
         self.graph.set(CLOCK, "clock", now)
         self._in_force.save(self._in_force.bring(self._in_force.due()))
-        self.connected.settle()
         self._collect_doubtful()
-        return revision
+        self._settle_connected()
+        return self.revision
+
+    def note_connected(self) -> None:
+        """Look again at what depends on which proxies are connected, now that others are."""
+        self._settle_connected()
 
     # What proxies get
 
@@ -285,14 +277,7 @@ class Engine:
         left.
         """
         self._collect_doubtful()
-        for _ in range(len(self._doubtful) if limit is None else min(limit, len(self._doubtful))):
-            key = next(iter(self._doubtful))
-            del self._doubtful[key]
-            if self._objects.get(key) is not None:
-                faults_of(self.graph, key)
-                if key.kind in REFERRING:
-                    broken_references(self.graph, key)  # from now on an edit puts it in doubt
-        return bool(self._doubtful)
+        return self._findings.analyse(limit)
 
     def diagnostics(self) -> list[Diagnostic]:
         """Every diagnostic that is known now, without repeats; call ``analyse`` before for a whole
@@ -301,7 +286,7 @@ class Engine:
         found = dict.fromkeys(self._mesh_told)
         found.update(dict.fromkeys(declared_faults(self._claims, self._files)))
         found.update(dict.fromkeys(self._in_force.diagnostics()))
-        found.update(dict.fromkeys(self.graph.notes()))
+        found.update(dict.fromkeys(self._findings))
         found.update(dict.fromkeys(self._internal_errors()))
         return once_per_kind(d for d in found if not self._is_about_to_go(d.place))
 
@@ -387,29 +372,15 @@ class Engine:
             touched.update(r.key for r in remembered)
         return touched
 
-    def _watch(self, key: ObjectKey) -> None:
-        """Look at an object that was put, and again whenever what it refers to changes."""
-        self._doubtful[key] = None
-        if key not in self._analysed:
-            self._analysed.add(key)
-            self.graph.pin(faults_of, key)
-            if key.kind in REFERRING:
-                self.graph.pin(broken_references, key)
-
-    def _unwatch(self, key: ObjectKey) -> None:
-        self._doubtful.pop(key, None)
-        if key in self._analysed:
-            self._analysed.discard(key)
-            self.graph.unpin(faults_of, key)
-            if key.kind in REFERRING:
-                self.graph.unpin(broken_references, key)
-
     def _collect_doubtful(self) -> None:
         for function, args in self.graph.take_dirty():
             match args:
-                case (ObjectKey() as key,) if function is faults_of:
-                    self._doubtful[key] = None
-                case (ObjectKey() as key,) if function is broken_references:
-                    self._referring[key] = None
+                case (ObjectKey() as key,):
+                    self._findings.doubt(function, key)
                 case _:
                     self.connected.doubt(args)
+
+    def _settle_connected(self) -> None:
+        """Let the graph know which gateways are connected after an edit."""
+        self.connected.settle()
+        self._collect_doubtful()

@@ -128,7 +128,14 @@ class _Taken:
     is_first: bool = False
 
 
-Told = Callable[[Reload], None]
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What is wrong now, and was not before other proxies were connected."""
+
+    found: tuple[Diagnostic, ...]
+
+
+Told = Callable[[Reload | Noticed], None]
 
 
 class ControlPlane:
@@ -183,6 +190,7 @@ class ControlPlane:
                 tasks.create_task(self._follow(tasks)),
                 tasks.create_task(self.follow_mesh(tasks)),
                 tasks.create_task(self._keep_house()),
+                tasks.create_task(self._watch_proxies()),
             )
             await stop.wait()
             self._rest.cancel()
@@ -277,8 +285,7 @@ class ControlPlane:
         with self._steps.contained("waiting for proxies", "the edit is reported at once"):
             acknowledged = await self._acknowledged(taken.edit, taken.began)
         with self._steps.contained("reporting an edit", "it is not reported"):
-            while self.engine.analyse(ANALYSED_AT_ONCE):
-                await asyncio.sleep(0)
+            await self._analysed()
             self._report(taken, acknowledged)
         log_faults(self.engine.take_faults())
         with self._steps.contained("keeping accepted objects", "a restart does not know them"):
@@ -298,9 +305,6 @@ class ControlPlane:
         return took
 
     def _report(self, taken: "_Taken", acknowledged: timedelta | None) -> None:
-        known = dict.fromkeys(self.engine.diagnostics())
-        found = tuple(d for d in known if d not in self._known)
-        self._known = set(known)
         self._told(
             Reload(
                 edit=taken.edit,
@@ -309,9 +313,35 @@ class ControlPlane:
                 computed=taken.computed,
                 acknowledged=acknowledged,
                 waited=taken.waited,
-                found=found,
+                found=self._take_found(),
             )
         )
+
+    async def _watch_proxies(self) -> None:
+        """Look again at what depends on who is connected, as soon as others are."""
+        changed = self.server.proxies_changed
+        while True:
+            await changed.wait()
+            changed.clear()
+            with self._steps.contained("looking at connected proxies", "the next edit does it"):
+                self.snapshots.retain(self.server.connections.proxies)
+                self.engine.note_connected()
+                await self._analysed()
+                found = self._take_found()
+                if found:
+                    self._told(Noticed(found))
+            log_faults(self.engine.take_faults())
+
+    async def _analysed(self) -> None:
+        while self.engine.analyse(ANALYSED_AT_ONCE):
+            await asyncio.sleep(0)
+
+    def _take_found(self) -> tuple[Diagnostic, ...]:
+        """What is wrong now and was not at the last call."""
+        known = dict.fromkeys(self.engine.diagnostics())
+        found = tuple(d for d in known if d not in self._known)
+        self._known = set(known)
+        return found
 
     async def _keep_house(self) -> None:
         """Time passes: certificates come due, and what nobody needs is forgotten.
@@ -333,7 +363,7 @@ class ControlPlane:
                     change = self._inventory.next_change(stepped)
                     latest = stepped + CLOCK_STEP
                     due = (self.engine.revision, min(change or latest, latest))
-                if now >= due[1] or self.engine.met_others:
+                if now >= due[1]:
                     stepped = now
                     self.server.publish(self.engine.set_clock(now))
             log_faults(self.engine.take_faults())

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from enum import Enum
+from typing import Generic
+from typing import TypeVar
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
+
+T = TypeVar("T")
 
 
 class Severity(Enum):
@@ -66,6 +70,17 @@ class Diagnostic:
     @property
     def severity(self) -> Severity:
         return self.code.severity
+
+
+Diagnostics = tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reported(Generic[T]):
+    """A value, and what there is to report of how it was made."""
+
+    value: T
+    diagnostics: Diagnostics = ()
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from controlplane.cli.serving import serving_options
 from controlplane.cli.serving import settings_of
 from controlplane.diagnosis import finding
 from controlplane.serve import ControlPlane
+from controlplane.serve import Noticed
 from controlplane.serve import Reload
 
 
@@ -43,12 +44,14 @@ def serve(
         running.append(plane)
         log.info("serving", xds=str(settings.xds), admin=str(settings.admin))
 
-    def told(reload: Reload) -> None:
+    def told(reload: Reload | Noticed) -> None:
         engine = running[0].engine
         for found in (finding(engine, d) for d in reload.found):
             where = f"{found.path}:{found.line}:{found.column}" if found.line else found.path
             tell = log.error if found.severity == "error" else log.warning
             tell("diagnostic", code=found.code, at=where, message=found.message)
+        if isinstance(reload, Noticed):
+            return
         log.info(
             "loaded" if reload.is_first else "reloaded",
             revision=reload.edit.revision,

@@ -38,6 +38,7 @@ from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
 from controlplane.serve import ANALYSED_AT_ONCE
 from controlplane.serve import ControlPlane
+from controlplane.serve import Noticed
 from controlplane.serve import Reload
 from controlplane.xds.snapshot import Snapshot
 
@@ -52,7 +53,7 @@ class Session:
     def __init__(self, gateways: GatewayEnvoys, clock: Callable[[], datetime]) -> None:
         self._gateways = gateways
         self._clock = clock
-        self._reloads: asyncio.Queue[Reload] = asyncio.Queue()
+        self._reloads: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
         self._planes: list[ControlPlane] = []
         self._snapshots: dict[Proxy, Snapshot] = {}
         self._objects: set[ObjectKey] = set()
@@ -63,7 +64,7 @@ class Session:
     def started(self, plane: ControlPlane) -> None:
         self._planes.append(plane)
 
-    def told(self, reload: Reload) -> None:
+    def told(self, reload: Reload | Noticed) -> None:
         self._reloads.put_nowait(reload)
 
     async def follow(self) -> None:
@@ -74,7 +75,10 @@ class Session:
             except TimeoutError:
                 show(self._rejections())
             else:
-                await self._after(reload)
+                if isinstance(reload, Noticed):
+                    show(await self._diagnosed())
+                else:
+                    await self._after(reload)
 
     async def _after(self, reload: Reload) -> None:
         show([self._news(reload)])
@@ -118,9 +122,8 @@ class Session:
 
     async def _diagnosed(self) -> list[Line]:
         """What is wrong now and was not when last told of, and what is no more."""
-        plane, engine = self._plane, self._plane.engine
-        if engine.met_others:  # what is wrong depends on which gateways there are
-            plane.server.publish(engine.set_clock(self._clock()))
+        engine = self._plane.engine
+        engine.note_connected()  # what is wrong depends on which gateways there are
         while engine.analyse(ANALYSED_AT_ONCE):
             await asyncio.sleep(0)
         before, self._diagnostics = self._diagnostics, tuple(engine.diagnostics())

@@ -100,11 +100,10 @@ class Cell:
 
 @dataclass(slots=True)
 class Frame:
-    """A function that is running now: its cell, and what it has read and noted so far."""
+    """A function that is running now: its cell, and what it has read so far."""
 
     cell: Cell
     reads: dict[Cell, None]
-    notes: list[Any]
 
 
 def below(start: Cell) -> Iterator[Cell]:

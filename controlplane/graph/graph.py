@@ -69,7 +69,6 @@ class Graph:
         """Called once for each new fault. ``None``: guarded functions raise like all others."""
         self._cells: dict[tuple[Any, ...], Cell] = {}
         self._running: list[Frame] = []
-        self._noted: dict[Cell, tuple[Any, ...]] = {}
         self._unread: list[Cell] = []
         self._dirty_pins: dict[Cell, None] = {}
         self._failures = Failures()
@@ -120,16 +119,6 @@ class Graph:
             raise found.error.with_traceback(found.traceback)
         value: T = found
         return value
-
-    def note(self, *items: object) -> None:
-        """Attach what is worth telling (diagnostics) to the value that is being computed."""
-        assert self._running, "a note belongs to a running function"
-        self._running[-1].notes.extend(items)
-
-    def notes(self) -> Iterator[Any]:
-        """The notes of every remembered value; walks only the values that have some."""
-        for notes in self._noted.values():
-            yield from notes
 
     def faults(self) -> Iterator[Fault]:
         """The functions that raised by themselves and have not recovered."""
@@ -238,7 +227,7 @@ class Graph:
     def _run(self, cell: Cell, function: "Derived[..., Any]") -> None:
         if self.trace is not None:
             self.trace.append(repr(cell))
-        frame = Frame(cell, {}, [])
+        frame = Frame(cell, {})
         self._running.append(frame)
         value: Any = None
         failed: Failure | None = None
@@ -288,10 +277,6 @@ class Graph:
         self, cell: Cell, frame: Frame, before: Failure | None, failed: Failure | None
     ) -> None:
         reads = frame.reads
-        if frame.notes:
-            self._noted[cell] = tuple(frame.notes)
-        elif self._noted:
-            self._noted.pop(cell, None)
         deps = tuple(reads)
         if deps == cell.deps and before is None and failed is None:
             return
@@ -318,7 +303,6 @@ class Graph:
             if cell.family.is_input and cell.value is not cell.family.default:
                 continue
             self._cells.pop(cell.key, None)
-            self._noted.pop(cell, None)
             for dep in (*cell.deps, *self._failures.forget(cell)):
                 dep.drop_dependent(cell)
                 if dep.dependents is None:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from controlplane.base.hashing import hashed_once
+from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
 from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.outbound_view import OutboundView
+from controlplane.model.proxy import Labels
 
 
 @hashed_once
@@ -35,3 +37,13 @@ class ProxyView:
     locality: ClientLocality
     gateway: GatewayInstance | None
     _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectedGateway:
+    """What of a connected gateway bears on what is reported of objects."""
+
+    namespace: Namespace
+    labels: Labels
+    instance: GatewayInstance
+    view: OutboundView

@@ -1,32 +1,19 @@
-"""Which proxies are connected, and what is kept for them.
-
-What is said of an object may depend on which gateways are connected, and on nothing else of a
-proxy.
-"""
+"""What is kept for connected proxies, and what the graph knows of them."""
 
 from collections.abc import Hashable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
-from typing import Final
 
-from controlplane.base.names import Namespace
 from controlplane.graph import Graph
-from controlplane.graph import Input
-from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Proxy
+from controlplane.model.proxy_view import ConnectedGateway
 from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.connected_gateways import CONNECTED
+from controlplane.queries.connected_gateways import connected_gateways
 from controlplane.queries.proxies import resolved
 from controlplane.queries.snapshot import resources
 from controlplane.queries.views import view_of
-
-CONNECTED: Final[Input[str, tuple[tuple[Namespace, Labels], ...]]] = Input("connected", ())
-"""Namespace and labels of connected gateways, each once, sorted. ``Connected`` sets it under
-``gateways``.
-"""
-
-
-def connected_gateways(graph: Graph) -> tuple[tuple[Namespace, Labels], ...]:
-    return CONNECTED(graph, "gateways")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +30,7 @@ class Connected:
 
     graph: Graph
     is_unsettled: bool = False
-    """Whether proxies came or went since ``settle``."""
+    """Whether proxies came or went, or their views came into doubt, since ``settle``."""
     _proxies: dict[Proxy, int] = field(default_factory=dict)
     _views: dict[ProxyView, int] = field(default_factory=dict)
     _doubted_proxies: dict[Proxy, None] = field(default_factory=dict)
@@ -76,18 +63,34 @@ class Connected:
             self.graph.unpin(resources, view)
 
     def settle(self) -> None:
-        """Let the graph know who is connected; part of an edit."""
+        """Let the graph know which gateways are connected, in a revision of its own where others
+        are than it knew.
+        """
+        if not self.is_unsettled:
+            return
         self.is_unsettled = False
-        proxies = (p for p in self._proxies if view_of(self.graph, p).gateway is not None)
-        gateways = (resolved(self.graph, proxy) for proxy in proxies)
-        found = {(proxy.namespace, proxy.labels) for proxy in gateways}
-        self.graph.set(CONNECTED, "gateways", tuple(sorted(found)))
+        found = tuple(dict.fromkeys(self._gateways()))
+        if found != connected_gateways(self.graph):
+            self.graph.edit()
+            self.graph.set(CONNECTED, "gateways", found)
+
+    def _gateways(self) -> Iterator[ConnectedGateway]:
+        for proxy in sorted(self._proxies, key=lambda proxy: (proxy.namespace, proxy.name)):
+            view = view_of(self.graph, proxy)
+            if view.gateway is not None:
+                yield ConnectedGateway(
+                    namespace=proxy.namespace,
+                    labels=resolved(self.graph, proxy).labels,
+                    instance=view.gateway,
+                    view=view.outbound,
+                )
 
     def doubt(self, args: tuple[Hashable, ...]) -> None:
         """Take note of a pinned value that came into doubt, by its arguments."""
         match args:
             case (Proxy() as proxy,):
                 self._doubted_proxies[proxy] = None
+                self.is_unsettled = True
             case (ProxyView() as view,):
                 self._doubted_views[view] = None
 

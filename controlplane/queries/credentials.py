@@ -6,8 +6,10 @@ Source: istio ``pilot/pkg/model/credentials``, ``pilot/pkg/credentials/kube``.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Reported
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import Step
 from controlplane.base.names import Namespace
@@ -99,20 +101,24 @@ def credential_rules(rule: Object[DestinationRule]) -> Iterator[tuple[str, Objec
 
 @derived
 def reading(graph: Graph, credential: Credential) -> ReadKeyPair | ReadTrust | None:
-    """What the object holds; runs again when it changes, or who names it. Notes what is wrong with
-    it.
-    """
+    """What the object holds; runs again when it changes, or who names it."""
+    return _reported_reading(graph, credential).value
+
+
+@derived
+def _reported_reading(
+    graph: Graph, credential: Credential
+) -> Reported[ReadKeyPair | ReadTrust | None]:
     source = holder(graph, credential)
     if source is None:
-        return None
+        return Reported(None)
     report = Report()
     users = users_of(graph, source.key.name)
     if credential.use is SecretUse.CERTIFICATE and isinstance(source.spec, Secret):
         found: ReadKeyPair | ReadTrust | None = key_pair(report, source, users=users)
     else:
         found = trust(report, source, users=users)
-    graph.note(*report)
-    return found
+    return Reported(found, tuple(report))
 
 
 def holder(graph: Graph, credential: Credential) -> Object[Secret] | None:
@@ -128,18 +134,27 @@ def holder(graph: Graph, credential: Credential) -> Object[Secret] | None:
 
 @derived
 def servable(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
-    """The credential when it can be served now. Runs again every hour, and when the object
-    changes.
-    """
+    """The credential when it can be served now."""
+    return _reported_servable(graph, credential).value
+
+
+def credential_faults(graph: Graph, credential: Credential) -> Diagnostics:
+    """Why a credential cannot be served, or only for a short time."""
+    read, served = _reported_reading(graph, credential), _reported_servable(graph, credential)
+    return (*read.diagnostics, *served.diagnostics)
+
+
+@derived
+def _reported_servable(graph: Graph, credential: Credential) -> Reported[KeyPair | Trust | None]:
+    """Runs again every hour, and when the object changes."""
     found, time, source = reading(graph, credential), now(graph), holder(graph, credential)
     if found is None or source is None:
-        return None
+        return Reported(None)
     report = Report()
     users = users_of(graph, source.key.name)
     spans = (found.span,) if isinstance(found, ReadKeyPair) else found.spans
     valid = [is_valid_at(report, found.place, s, time, users) for s in spans] if time else [True]
-    graph.note(*report)
-    return found.credential if any(valid) else None
+    return Reported(found.credential if any(valid) else None, tuple(report))
 
 
 def users_of(graph: Graph, name: str) -> tuple[Related, ...]:

@@ -11,6 +11,8 @@ from typing import Final
 from controlplane.base.codes import CERTIFICATE_OF_OTHERS
 from controlplane.base.codes import SERVER_WITHOUT_ROUTE
 from controlplane.base.codes import SNI_UNUSABLE
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
@@ -26,13 +28,14 @@ from controlplane.kinds.object import Object
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import labels_of
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.queries.connected import connected_gateways
+from controlplane.queries.connected_gateways import connected_gateways
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import reading
-from controlplane.queries.gateway_listeners import report_streams
+from controlplane.queries.gateway_listeners import sni_conflicts
 from controlplane.queries.gateways import gateway_servers
-from controlplane.queries.gateways import report_conflicts
+from controlplane.queries.gateways import reported_servers
 from controlplane.queries.gateways import selected_gateways
+from controlplane.queries.gateways import server_conflicts
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
@@ -61,33 +64,52 @@ def service_namespaces(service: Object[Service]) -> Iterator[tuple[tuple[str, st
 
 
 @derived
-def gateway_faults(graph: Graph, key: ObjectKey) -> None:
-    """Notes what is wrong with one Gateway.
+def gateway_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What is wrong with one Gateway at proxies that have just the labels of its selector.
 
-    Runs again when it changes, one that shares its proxies, a secret it names, or a stream route
-    of it.
+    Runs again when it changes, one that shares its proxies, or a stream route of it.
     """
     gateway = OBJECT(graph, key)
     if gateway is None:
-        return
-    report = Report()
+        return ()
     selector = labels_of(dict(gateway.spec.selector))
     instance = GatewayInstance(gateways=selected_gateways(graph, selector))
-    report_conflicts(graph, instance)
-    homes = _homes(graph, key.namespace, selector)
-    if not homes.certain:
-        # No proxy has these listeners, so nothing is said of them unless one is made up.
-        root = Namespace(mesh_config(graph).root_namespace)
-        report_streams(graph, instance, gateway_view(root))
+    view = gateway_view(Namespace(mesh_config(graph).root_namespace))
+    report = Report()
     for server in gateway_servers(graph, key):
         _check_routes(graph, report, server)
+    return (
+        *reported_servers(graph, key).diagnostics,
+        *server_conflicts(graph, instance),
+        *sni_conflicts(graph, instance, view.for_listeners),
+        *report,
+    )
+
+
+@derived
+def gateway_faults_where_connected(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What is wrong with one Gateway at the proxies that are connected, and with the secrets that
+    they need. Runs again when gateways come or go, or a secret that it names changes.
+    """
+    gateway = OBJECT(graph, key)
+    if gateway is None:
+        return ()
+    selector = labels_of(dict(gateway.spec.selector))
+    found: dict[Diagnostic, None] = {}
+    for proxy in connected_gateways(graph):
+        if key in proxy.instance.gateways:
+            found.update(dict.fromkeys(server_conflicts(graph, proxy.instance)))
+            view = proxy.view.for_listeners
+            found.update(dict.fromkeys(sni_conflicts(graph, proxy.instance, view)))
+    report, homes = Report(), _homes(graph, key.namespace, selector)
+    for server in gateway_servers(graph, key):
         _check_secrets(graph, report, homes, gateway, server)
-    graph.note(*report)
+    return (*found, *report)
 
 
 def _homes(graph: Graph, own: Namespace, selector: Labels) -> Homes:
     wanted = set(selector)
-    connected = {ns for ns, labels in connected_gateways(graph) if wanted <= set(labels)}
+    connected = {p.namespace for p in connected_gateways(graph) if wanted <= set(p.labels)}
     if connected:
         return Homes(namespaces=tuple(sorted(connected)), certain=True, every=True)
     behind = {namespace for label in selector for namespace in service_namespaces(graph, label)}

@@ -6,7 +6,10 @@ Source: istio ``pilot/pkg/networking/core/gateway.go``.
 from collections.abc import Iterator
 from typing import assert_never
 
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Reported
 from controlplane.base.hosts import subset_of
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
@@ -47,38 +50,44 @@ def gateway_listener_plan(graph: Graph, key: GatewayListener) -> ListenerPlan | 
 
     Runs again when the servers there, a stream route of theirs or the mesh's settings change.
     """
+    return reported_listener(graph, key).value
+
+
+@derived
+def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPlan | None]:
+    """The listener at one address, with the routes that lose their SNI to others."""
     merged = merged_servers(graph, key.instance, key.address)
     if merged is None:
-        return None
-    settings = settings_of_gateways(graph, key.view.settings)
+        return Reported(None)
+    settings = settings_of_gateways(graph, key.view.settings).value
     report = Report()
     wanted = tuple(_wanted(graph, key.view.for_clusters, merged, settings))
     plan = listener_plan(report, key.address, wanted, settings)
-    graph.note(*report)
-    return plan
+    return Reported(plan, tuple(report))
 
 
 @derived
-def settings_of_gateways(graph: Graph, metadata: Labels) -> ListenerSettings:
-    """Runs again when the mesh configuration changes."""
+def settings_of_gateways(graph: Graph, metadata: Labels) -> Reported[ListenerSettings]:
+    """What the mesh and the node's metadata say of a gateway's listeners, with what is wrong there.
+
+    Runs again when the mesh configuration changes.
+    """
     report = Report()
     found = gateway_settings(report, mesh_config(graph), metadata)
-    graph.note(*report)
-    return found
+    return Reported(found, tuple(report))
 
 
 @derived
-def report_streams(graph: Graph, instance: GatewayInstance, view: OutboundView) -> None:
-    """Reports which routes lose their SNI to others, where TLS passes through. Separate from the
-    plans, so that reading the report never recomputes what reads it.
-    """
+def sni_conflicts(graph: Graph, instance: GatewayInstance, view: OutboundView) -> Diagnostics:
+    """Which routes lose their SNI to others, where TLS passes through."""
+    found: list[Diagnostic] = []
     for address in addresses(graph, instance):
         merged = merged_servers(graph, instance, address)
         servers = merged.servers if merged is not None else ()
         if any(isinstance(server.protocol, TlsPassthrough) for server in servers):
-            gateway_listener_plan(
-                graph, GatewayListener(instance=instance, view=view, address=address)
-            )
+            key = GatewayListener(instance=instance, view=view, address=address)
+            found.extend(reported_listener(graph, key).diagnostics)
+    return tuple(found)
 
 
 def _wanted(

@@ -8,8 +8,10 @@ from typing import Final
 
 from controlplane.base.codes import PLAINTEXT_BESIDE_TLS
 from controlplane.base.codes import SERVER_CONFLICT
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Reported
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import derived
@@ -80,15 +82,20 @@ def _selected_by(graph: Graph, labels: Labels) -> tuple[ObjectKey, ...]:
 @derived
 def gateway_servers(graph: Graph, key: ObjectKey) -> tuple[Server, ...]:
     """The servers of one Gateway; runs again when it changes, or the mesh's TLS defaults."""
+    return reported_servers(graph, key).value
+
+
+@derived
+def reported_servers(graph: Graph, key: ObjectKey) -> Reported[tuple[Server, ...]]:
+    """The servers of one Gateway, with what is odd in them."""
     gateway = OBJECT(graph, key)
     if gateway is None:
-        return ()
+        return Reported(())
     report = Report()
     servers = translate.gateway_servers(
         report, gateway, tls_defaults=mesh_config(graph).tls_defaults
     )
-    graph.note(*report)
-    return servers
+    return Reported(servers, tuple(report))
 
 
 @derived
@@ -104,13 +111,11 @@ def merged_gateways(graph: Graph, instance: GatewayInstance) -> MergedGateways:
 
 
 @derived
-def report_conflicts(graph: Graph, instance: GatewayInstance) -> None:
-    """Reports which servers lose to which. Separate from ``merged_gateways``, so that reading the
-    report never recomputes what reads it.
-    """
+def server_conflicts(graph: Graph, instance: GatewayInstance) -> Diagnostics:
+    """Which servers of an instance lose to which."""
     report = Report()
     _report(report, merged_gateways(graph, instance))
-    graph.note(*report)
+    return tuple(report)
 
 
 @derived
@@ -125,7 +130,6 @@ def merged_servers(
 @derived
 def addresses(graph: Graph, instance: GatewayInstance) -> tuple[Address, ...]:
     """Where a gateway listens."""
-    report_conflicts(graph, instance)
     return tuple(
         listener.address
         for listener in merged_gateways(graph, instance).listeners

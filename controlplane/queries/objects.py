@@ -129,6 +129,9 @@ class Objects:
     def __len__(self) -> int:
         return len(self._held)
 
+    def keys(self) -> Iterable[ObjectKey]:
+        return self._held.keys()
+
     def count(self, kind: Kind) -> int:
         """How many objects of ``kind`` there are; walks them all."""
         return sum(key.kind == kind for key in self._held)

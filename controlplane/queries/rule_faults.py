@@ -7,6 +7,7 @@ Such a rule harms nobody else, so all of these are warnings; a route to one of i
 from controlplane.base.codes import RULE_POLICY_HIDDEN
 from controlplane.base.codes import SUBSET_WITHOUT_ENDPOINTS
 from controlplane.base.codes import UNKNOWN_RULE_HOST
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_wildcard
@@ -24,7 +25,7 @@ from controlplane.model.proxy import labels_text
 from controlplane.queries.destination_faults import services_by_name
 from controlplane.queries.endpoints import endpoints_of
 from controlplane.queries.objects import OBJECT
-from controlplane.queries.rule_secret_faults import rule_secret_faults
+from controlplane.queries.rules import reported_rule
 from controlplane.queries.rules import rule_of
 from controlplane.queries.rules import rules_of_host
 from controlplane.queries.services import declarations_of_host
@@ -33,21 +34,21 @@ from controlplane.translate.destination_rules import DestinationRule
 
 
 @derived
-def destination_rule_faults(graph: Graph, key: ObjectKey) -> None:
+def destination_rule_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
     """Runs again when the rule, its host's declarations or endpoints, or another rule for the host
     changes.
     """
-    rule_secret_faults(graph, key)
-    rule = rule_of(graph, key)
+    made = reported_rule(graph, key)
+    rule = made.value
     if rule is None or is_wildcard(rule.host):
-        return
+        return made.diagnostics
     report = Report()
     if declarations_of_host(graph, rule.host):
         _report_subsets(report, graph, rule)
     else:
         _report_host(report, graph, rule)
     _report_hidden(report, graph, rule)
-    graph.note(*report)
+    return (*made.diagnostics, *report)
 
 
 def _report_host(report: Report, graph: Graph, rule: DestinationRule) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
@@ -15,7 +16,7 @@ from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.model.tls import secret_name
-from controlplane.queries.connected import connected_gateways
+from controlplane.queries.connected_gateways import connected_gateways
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.secret_faults import Homes
@@ -25,19 +26,19 @@ _ORIGINATES = (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL)
 
 
 @derived
-def rule_secret_faults(graph: Graph, key: ObjectKey) -> None:
-    """Notes the secrets that no gateway would find.
+def rule_secret_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """The secrets that no gateway would find, or that cannot be served.
 
     Runs again when the rule changes, a secret that it names, or where gateways are connected.
     """
     rule = OBJECT(graph, key)
     if rule is None:
-        return
+        return ()
     report = Report()
     for place, tls in _settings(rule):
         if tls.credential_name and tls.mode in _ORIGINATES:
             _check(graph, report, _homes(graph, key.namespace), place / "credentialName", tls, rule)
-    graph.note(*report)
+    return tuple(report)
 
 
 def _check(
@@ -62,7 +63,7 @@ def _check(
 
 def _homes(graph: Graph, own: Namespace) -> Homes:
     """Any gateway may be meant, so one that has the secret is enough."""
-    connected = {namespace for namespace, _ in connected_gateways(graph)}
+    connected = {proxy.namespace for proxy in connected_gateways(graph)}
     if connected:
         return Homes(namespaces=tuple(sorted(connected)), certain=True)
     root = Namespace(mesh_config(graph).root_namespace)

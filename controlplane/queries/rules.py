@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Reported
 from controlplane.base.hosts import fqdn
 from controlplane.base.hosts import is_wildcard
 from controlplane.base.hosts import most_specific
@@ -56,15 +57,20 @@ def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, ObjectK
 
 @derived
 def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
-    """The rule that one object is. Runs again when it changes; notes what is odd in it."""
+    """The rule that one object is; runs again when it changes."""
+    return reported_rule(graph, key).value
+
+
+@derived
+def reported_rule(graph: Graph, key: ObjectKey) -> Reported[DestinationRule | None]:
+    """The rule that one object is, with what is odd in it."""
     declared = OBJECT(graph, key)
     if declared is None:
-        return None
+        return Reported(None)
     report = Report()
     default = mesh_config(graph).default_destination_rule_export_to
     rule = destination_rule(report, declared, default_export_to=default)
-    graph.note(*report)
-    return rule
+    return Reported(rule, tuple(report))
 
 
 def selected_rules(graph: Graph, namespace: Namespace, labels: Labels) -> RuleKeys:

@@ -21,9 +21,9 @@ from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.queries.credentials import Credential
+from controlplane.queries.credentials import credential_faults
 from controlplane.queries.credentials import credential_of
 from controlplane.queries.credentials import holder
-from controlplane.queries.credentials import servable
 from controlplane.queries.objects import index
 
 
@@ -58,7 +58,7 @@ def found_credentials(
     held = [(ns, c) for ns, c in meant if c is not None and holder(graph, c) is not None]
     credentials = [c for _, c in held if c is not None]
     for credential in credentials:
-        servable(graph, credential)
+        report.diagnostics.extend(credential_faults(graph, credential))
     if not held or (homes.every and len(held) < len(meant)):
         without = [ns for ns, _ in meant if ns not in dict(held)]
         _report_missing(graph, report, homes, place, name, without, consequence)

@@ -10,6 +10,7 @@ from controlplane.base.codes import HOST_DECLARED_TWICE
 from controlplane.base.codes import NOTHING_SELECTED
 from controlplane.base.codes import SERVICE_WITHOUT_ENDPOINTS
 from controlplane.base.codes import UNKNOWN_TARGET_PORT
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_unscoped_ip
@@ -40,18 +41,18 @@ from controlplane.translate.kubernetes.service import service_host
 
 
 @derived
-def service_faults(graph: Graph, key: ObjectKey) -> None:
+def service_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
     """Runs again when the Service, or what it selects, changes."""
     declared = OBJECT(graph, key)
     found = (
         service_of(graph, service_host(declared), key.namespace) if declared is not None else None
     )
     if found is None or found.selector is None or found.resolution is Resolution.ALIAS:
-        return
+        return ()
     if slices_of_service(graph, (key.namespace, key.name)):
-        return
+        return ()
     if OBJECT(graph, ObjectKey(ENDPOINTS, key.namespace, key.name)) is not None:
-        return
+        return ()
     report = Report()
     workloads = selected_workloads(graph, key.namespace, found.selector)
     if workloads:
@@ -63,22 +64,22 @@ def service_faults(graph: Graph, key: ObjectKey) -> None:
             f"the selector ({labels_text(found.selector)}) selects no Pod and no WorkloadEntry of "
             f"{key.namespace}, and no EndpointSlice is for {key.name}: requests get 503",
         )
-    graph.note(*report)
+    return tuple(report)
 
 
 @derived
-def service_entry_faults(graph: Graph, key: ObjectKey) -> None:
+def service_entry_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
     """Runs again when the ServiceEntry, another declaration of its hosts, or what it selects
     changes.
     """
     declared = OBJECT(graph, key)
     if declared is None:
-        return
+        return ()
     report = Report()
     _report_shared_hosts(report, graph, declared)
     if declared.spec.workload_selector is not None:
         _report_selection(report, graph, declared)
-    graph.note(*report)
+    return tuple(report)
 
 
 def _report_target_ports(

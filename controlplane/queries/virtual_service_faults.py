@@ -7,12 +7,16 @@ from typing import Final
 
 from controlplane.base.codes import DELEGATE_CONFLICT
 from controlplane.base.codes import HOST_NOT_SERVED
+from controlplane.base.codes import ROUTE_REFUSED
 from controlplane.base.codes import UNKNOWN_DELEGATE
 from controlplane.base.codes import UNKNOWN_GATEWAY
 from controlplane.base.codes import UNUSED_DELEGATE
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -26,18 +30,23 @@ from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.model.plan.route_table import ServerHost
+from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.visibility import visibility
 from controlplane.queries.destination_faults import Asker
 from controlplane.queries.destination_faults import check_destination
+from controlplane.queries.gateways import gateway_tables
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
 from controlplane.queries.shadows import check_shadows
+from controlplane.queries.views import gateway_view
 from controlplane.queries.virtual_services import delegate_key
+from controlplane.queries.virtual_services import encoded_routes
 from controlplane.translate.istio.delegate import contradict
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.server_hosts import meets
+from controlplane.translate.istio.server_hosts import server_port_of
 from controlplane.translate.istio.virtual_service import complete_rules
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
 from controlplane.translate.istio.virtual_service import virtual_service_hosts
@@ -62,15 +71,15 @@ def roots_of_delegate(declared: Declared) -> Iterator[tuple[ObjectKey, ObjectKey
 
 
 @derived
-def virtual_service_faults(graph: Graph, key: ObjectKey) -> None:
-    """Notes what leads nowhere in one VirtualService.
+def virtual_service_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What leads nowhere in one VirtualService.
 
     Runs again when it changes, or a Gateway, service, DestinationRule or VirtualService that it
     refers to or shares a host with.
     """
     declared = OBJECT(graph, key)
     if declared is None:
-        return
+        return ()
     report = Report()
     gateways = _gateways(report, graph, declared)
     check_alone(report, declared)
@@ -81,7 +90,31 @@ def virtual_service_faults(graph: Graph, key: ObjectKey) -> None:
     _check_delegates(report, graph, declared)
     _check_delegated(report, graph, declared)
     check_shadows(report, graph, declared)
-    graph.note(*report)
+    known = [d.place for d in report if d.code is ROUTE_REFUSED]
+    refused = _refused_routes(graph, declared, gateways)
+    return (*report, *(d for d in refused if not any(_is_within(at, d.place) for at in known)))
+
+
+def _is_within(place: FieldRef | SourceLocation, wider: FieldRef | SourceLocation) -> bool:
+    """Whether a field, whose mistake is named, is a part of the other."""
+    if isinstance(place, SourceLocation) or isinstance(wider, SourceLocation):
+        return False
+    return place.object == wider.object and place.path[: len(wider.path)] == wider.path
+
+
+def _refused_routes(
+    graph: Graph, declared: Declared, gateways: tuple[Object[Gateway], ...]
+) -> Iterator[Diagnostic]:
+    """The routes that Envoy would refuse, at each server of its Gateways: looked for where the
+    proxies of a Gateway most likely are, so that the routes of those are not encoded twice.
+    """
+    for gateway in gateways:
+        view = gateway_view(gateway.namespace).for_routes
+        tables = gateway_tables(graph, GatewayInstance(gateways=(gateway.key,)))
+        ports = (server_port_of(server) for table in tables for server in table.servers)
+        for port in dict.fromkeys(ports):
+            encoded = encoded_routes(graph, declared.key, port, view)
+            yield from encoded.refused if encoded is not None else ()
 
 
 def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[Gateway], ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.codes import ROUTE_REFUSED
+from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_odd
 from controlplane.base.names import Host
@@ -143,6 +144,8 @@ class EncodedRoutes:
 
     specific: bytes
     catch_all: bytes
+    refused: Diagnostics = ()
+    """Those that are left out, because Envoy would refuse them."""
 
 
 NO_ROUTES: Final = EncodedRoutes(b"", b"")
@@ -177,8 +180,8 @@ def encoded_routes(
     encoded = EncodedRoutes(
         _framed(report, (r for r in routes if not r.route.match.catches_all)),
         _framed(report, (r for r in routes if r.route.match.catches_all)),
+        tuple(report),
     )
-    graph.note(*report)
     return encoded if routes else None
 
 

@@ -121,6 +121,8 @@ class XdsServer:
     ) -> None:
         """``wait_limit``: seconds that a stream waits for its client, see ``Deadlines``."""
         self.connections = Connections(clock)
+        self.proxies_changed = asyncio.Event()
+        """Set when a proxy came or went; whoever waits for it clears it."""
         self._traffic = traffic
         self._engine = engine
         self._authenticate = authenticate
@@ -230,6 +232,7 @@ class XdsServer:
         stream = Stream(context, connection, self._traffic)
         self._streams[stream] = identity
         self.connections.joined(connection)
+        self.proxies_changed.set()
         log.info(
             "proxy_connected", proxy=proxy.name, namespace=proxy.namespace, peer=context.peer()
         )
@@ -240,6 +243,7 @@ class XdsServer:
             if stream.timer is not None:
                 stream.timer.cancel()
             self.connections.left(connection)
+            self.proxies_changed.set()
             log.info("proxy_disconnected", proxy=proxy.name, namespace=proxy.namespace)
 
     async def _live(self, variant: Variant, stream: Stream, first: bytes) -> None:

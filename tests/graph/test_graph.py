@@ -17,10 +17,7 @@ def doubled(graph: Graph, name: str) -> int:
 
 @derived
 def is_large(graph: Graph, name: str) -> bool:
-    if doubled(graph, name) > 10:
-        graph.note(f"{name} is large")
-        return True
-    return False
+    return doubled(graph, name) > 10
 
 
 @derived
@@ -114,18 +111,6 @@ def test_what_is_no_longer_read_is_forgotten_and_does_not_run(graph: Graph) -> N
 
     assert chosen(graph) == 1
     assert ran(graph) == []
-
-
-def test_notes_follow_the_value_that_made_them(graph: Graph) -> None:
-    graph.set(NUMBER, "a", 6)
-    large_of(graph, ("a",))
-    assert list(graph.notes()) == ["a is large"]
-
-    graph.edit()
-    graph.set(NUMBER, "a", 1)
-    large_of(graph, ("a",))
-
-    assert list(graph.notes()) == []
 
 
 def test_a_guarded_value_that_raises_keeps_its_last_good_form(graph: Graph) -> None:

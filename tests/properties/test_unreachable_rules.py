@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from controlplane.base.diagnostics import Report
 from controlplane.documents.content import file_objects
 from controlplane.kinds.decode import decode
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.queries.virtual_service_faults import virtual_service_faults
 from tests.support.declared import Declared
 from tests.support.properties import examples
 from tests.support.simulator import Block
@@ -36,11 +34,9 @@ def told(world: World) -> set[str]:
     declared, report = Declared(documents(world)), Report()
     for raw in file_objects(Path("input.yaml"), documents(world)).objects:
         decode(raw, report)
-        if raw.key.kind == VIRTUAL_SERVICE:
-            virtual_service_faults(declared.graph, raw.key)
     return {
         f"{note.place.object.namespace}/{note.place.object.name}/{note.place.path[2]}"
-        for note in (*report, *declared.graph.notes())
+        for note in (*report, *declared.diagnostics())
         if note.code.id in ("CP0216", "CP0307") and len(note.place.path) == 3
     }
 

@@ -7,18 +7,21 @@ from typing import Any
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 from google.protobuf.json_format import MessageToDict
 
+from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import Namespace
 from controlplane.documents.content import file_objects
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph
 from controlplane.kinds.decode import decode
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clock import CLOCK
+from controlplane.queries.faults import roots
 from controlplane.queries.mesh import MESH_CONFIG
 from controlplane.queries.objects import Objects
 from controlplane.queries.snapshot import Resources
@@ -89,9 +92,15 @@ class Declared:
         assignments = {name: _plain(found[name]) for name in sorted(found)}
         return {name: message.get("endpoints", []) for name, message in assignments.items()}
 
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What the analyses of all objects, and of MeshConfig, find, each once."""
+        keys = (*sorted(self._objects.keys()), MESH_CONFIG_KEY)
+        found = (d for key in keys for root in roots(key.kind) for d in root(self.graph, key))
+        return tuple(dict.fromkeys(found))
+
     def told(self) -> set[str]:
-        """Code and place of everything that was noted so far."""
-        return {f"{note.code} {note.place}" for note in self.graph.notes()}
+        """Code and place of everything that the analyses find."""
+        return {f"{found.code} {found.place}" for found in self.diagnostics()}
 
 
 def _plain(resource: Resource) -> dict[str, Any]:

@@ -168,12 +168,12 @@ def test_an_object_that_an_index_fails_on_stays_when_its_file_goes_until_the_nex
 def test_a_function_that_fails_on_an_object_is_reported_there_until_it_does_not(
     engine: Engine,
 ) -> None:
-    engine.graph.around = failing("rule_of")
+    engine.graph.around = failing("reported_rule")
     engine.apply([(FILE, rule("reviews") + rule("ratings"))])
 
     assert internal(engine) == [
         f"{FieldRef(KEY)}: internal error while using this object (please report it): "
-        "ValueError: boom in rule_of"
+        "ValueError: boom in reported_rule"
     ]
 
     engine.graph.around = None

@@ -12,15 +12,12 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 
 from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.model.proxy_view import ConnectedGateway
+from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.tls import KeyPair
 from controlplane.queries.clock import CLOCK
-from controlplane.queries.connected import CONNECTED
-from controlplane.queries.gateway_faults import gateway_faults
-from controlplane.queries.gateways import selected_gateways
-from controlplane.queries.rule_secret_faults import rule_secret_faults
-from tests.support.declared import INGRESS
+from controlplane.queries.connected_gateways import CONNECTED
+from controlplane.queries.views import gateway_view
 from tests.support.declared import Declared
 from tests.support.pki import DAY
 from tests.support.pki import Authority
@@ -61,8 +58,6 @@ def pair(leaf: Leaf) -> dict[str, str]:
 
 def served(declared: Declared) -> dict[str, Secret]:
     found = declared.resources().secrets
-    for key in selected_gateways(declared.graph, INGRESS.labels):
-        gateway_faults(declared.graph, key)
     messages = {}
     for name in sorted(found):
         message = Secret()
@@ -203,7 +198,7 @@ def test_a_secret_that_envoy_or_clients_would_refuse_is_held_back(
 
     assert list(served(declared)) == ["kubernetes://good"]
     assert told(declared) == [code]
-    users = {r.message for note in declared.graph.notes() for r in note.related}
+    users = {r.message for note in declared.diagnostics() for r in note.related}
     assert users == {"Gateway istio-system/gw uses it"}
 
 
@@ -233,7 +228,7 @@ def test_a_certificate_that_ends_soon_is_warned_of_in_steps(
     declared = Declared(gateway(SIMPLE) + secret("c", pair(leaf)), now=NOW)
     served(declared)
 
-    notes = [n for n in declared.graph.notes() if n.code.id == "CP0407"]
+    notes = [n for n in declared.diagnostics() if n.code.id == "CP0407"]
     if warned is None:
         assert notes == []
     else:
@@ -325,8 +320,6 @@ def test_without_a_proxy_secrets_are_looked_for_where_one_may_be(
     objects: str, code: str | None
 ) -> None:
     declared = Declared(gateway(SIMPLE, namespace="apps") + objects, now=NOW)
-    for key in selected_gateways(declared.graph, INGRESS.labels):
-        gateway_faults(declared.graph, key)
 
     assert told(declared) == ([code] if code else [])
 
@@ -364,18 +357,23 @@ def test_secrets_of_a_destination_rule_are_looked_for_where_gateways_are(
     tls: str, objects: str, codes: list[str]
 ) -> None:
     declared = Declared(RULE % tls + objects, now=NOW)
-    rule_secret_faults(declared.graph, ObjectKey(DESTINATION_RULE, Namespace("apps"), "x"))
 
-    assert told(declared) == codes
+    assert [code for code in told(declared) if code.startswith("CP04")] == codes
+
+
+EDGE = ConnectedGateway(
+    namespace=Namespace("edge"),
+    labels=(("istio", "edge"),),
+    instance=GatewayInstance(),
+    view=gateway_view(Namespace("edge")),
+)
 
 
 def test_connected_proxies_say_where_secrets_must_be() -> None:
     declared = Declared(gateway(SIMPLE, namespace="apps") + secret("c", pair(SHOP)), now=NOW)
     declared.graph.edit()
-    declared.graph.set(CONNECTED, "gateways", ((Namespace("edge"), (("istio", "edge"),)),))
-    for key in selected_gateways(declared.graph, ()):
-        gateway_faults(declared.graph, key)
+    declared.graph.set(CONNECTED, "gateways", (EDGE,))
 
-    (note,) = declared.graph.notes()
+    (note,) = declared.diagnostics()
     assert note.code.id == "CP0401"
     assert "does not exist in edge where its proxies are" in note.message

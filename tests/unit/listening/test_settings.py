@@ -177,7 +177,7 @@ def logs(config: MeshConfig) -> tuple[dict[str, Any], set[str]]:
     (listener,) = declared.listeners().values()
     (log,) = listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"]
     assert listener["access_log"][0]["filter"] == {"response_flag_filter": {"flags": ["NR"]}}
-    return log["typed_config"], {note.code.id for note in declared.graph.notes()}
+    return log["typed_config"], {note.code.id for note in declared.diagnostics()}
 
 
 def test_a_log_has_the_format_that_is_given_or_that_of_istio() -> None:

@@ -3,10 +3,6 @@
 import pytest
 
 from controlplane.base.locations import path_text
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.queries.virtual_service_faults import virtual_service_faults
 from tests.support.declared import Declared
 from tests.support.routes import GATEWAY
 from tests.support.routes import SERVICES
@@ -44,10 +40,9 @@ spec:
 def said(text: str, name: str = "shop") -> list[tuple[str, str, str, str | None, str | None]]:
     """Code, place, message, note and hint of what is said of one VirtualService."""
     declared = Declared(text)
-    virtual_service_faults(declared.graph, ObjectKey(VIRTUAL_SERVICE, Namespace("default"), name))
     return [
         (note.code.id, path_text(note.place.path), note.message, note.note, note.hint)
-        for note in declared.graph.notes()
+        for note in declared.diagnostics()
         if note.place.object.name == name
     ]
 

@@ -1,0 +1,17 @@
+"""Which gateways are connected: the only thing about proxies that what is reported of an object may
+depend on.
+"""
+
+from typing import Final
+
+from controlplane.graph import Graph
+from controlplane.graph import Input
+from controlplane.model.proxy_view import ConnectedGateway
+
+CONNECTED: Final[Input[str, tuple[ConnectedGateway, ...]]] = Input("connected", ())
+"""Set under ``gateways`` by ``Connected``; each once, in a stable order."""
+
+
+def connected_gateways(graph: Graph) -> tuple[ConnectedGateway, ...]:
+    """None where nobody connects, as for ``check``."""
+    return CONNECTED(graph, "gateways")
