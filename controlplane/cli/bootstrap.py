@@ -22,6 +22,7 @@ from controlplane.cli.options import example
 from controlplane.cli.options import opened_state
 from controlplane.cli.options import state_option
 from controlplane.cli.output import say
+from controlplane.envoy.bootstrap import ENVOY_FLAGS
 from controlplane.envoy.bootstrap import Node
 from controlplane.envoy.bootstrap import SocketAddress
 from controlplane.envoy.bootstrap import Trust
@@ -80,7 +81,7 @@ def _locality(text: str) -> Locality:
     epilog=example(
         "controlplane bootstrap gateway ingressgateway --namespace istio-system \\",
         "    --label istio=ingressgateway > gateway.json",
-        "envoy -c gateway.json",
+        f"envoy -c gateway.json {' '.join(ENVOY_FLAGS)}",
     )
 )
 @click.argument("role", type=click.Choice([role.value for role in Role]))

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Container
 from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
@@ -26,6 +27,7 @@ from typing import Final
 
 from controlplane.base.errors import EnvoyMissing
 from controlplane.base.errors import ListenFailed
+from controlplane.envoy.bootstrap import ENVOY_FLAGS
 
 ADMIN_PORT: Final = 15000  # Istio's, of every proxy
 GRACE: Final = 1.0  # seconds from SIGTERM to SIGKILL
@@ -173,7 +175,7 @@ class Envoys:
     async def _run(self, launch: Launch) -> int:
         with launch.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *self._command(launch),
+                *_tied(command(self._binary, launch)),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -186,16 +188,22 @@ class Envoys:
             await _ended(process)
             del self._pids[launch.name]
 
-    def _command(self, launch: Launch) -> tuple[str, ...]:
-        command = (
-            *(str(self._binary), "-c", str(launch.bootstrap)),
-            *("--disable-hot-restart", "--use-dynamic-base-id"),
-            *("--concurrency", str(launch.concurrency), "--log-level", "warning"),
-            *("--file-flush-interval-msec", str(_FLUSHED_EVERY)),
-        )
-        if sys.platform != "linux":
-            return command
-        return (sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *command)
+
+def command(binary: Path, launch: Launch) -> tuple[str, ...]:
+    """What starts an Envoy."""
+    return (
+        *(str(binary), "-c", str(launch.bootstrap), *ENVOY_FLAGS),
+        *("--disable-hot-restart", "--use-dynamic-base-id"),
+        *("--concurrency", str(launch.concurrency), "--log-level", "warning"),
+        *("--file-flush-interval-msec", str(_FLUSHED_EVERY)),
+    )
+
+
+def _tied(command: Sequence[str]) -> Sequence[str]:
+    """``command``, so that what it starts ends with this process."""
+    if sys.platform != "linux":
+        return command
+    return (sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *command)
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

@@ -12,6 +12,7 @@ from controlplane.cli.serving import serve_until_stopped
 from controlplane.cli.serving import serving_options
 from controlplane.cli.serving import settings_of
 from controlplane.diagnosis import finding
+from controlplane.envoy.bootstrap import ENVOY_FLAGS
 from controlplane.serve import ControlPlane
 from controlplane.serve import Noticed
 from controlplane.serve import Reload
@@ -21,7 +22,8 @@ from controlplane.serve import Reload
     epilog=example(
         "controlplane serve --config samples/mesh",
         "controlplane bootstrap gateway ingressgateway --namespace istio-system \\",
-        "    --label istio=ingressgateway > gateway.json && envoy -c gateway.json",
+        "    --label istio=ingressgateway > gateway.json",
+        f"envoy -c gateway.json {' '.join(ENVOY_FLAGS)}",
     )
 )
 @serving_options

@@ -33,6 +33,13 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 ISTIO_VERSION: Final = "1.31.0"
 """The Istio whose API is served; EnvoyFilters select proxies by it (``match.proxy.proxyVersion``).
 """
+ENVOY_FLAGS: Final = ("--ignore-unknown-dynamic-fields", "--drain-time-s", "45")
+"""What an Envoy is to be started with besides its bootstrap.
+
+It does not look for unknown or deprecated fields in all that it gets, which costs a quarter of its
+CPU and a line of its log for each route and update (``max_grpc_timeout``, as istiod sends it). A
+listener that was replaced keeps its connections for Istio's 45 s, instead of 600 s.
+"""
 _HERE: Final = Path(__file__).resolve()
 _TEMPLATES: Final = (_HERE.with_name("bootstrap.json"), _HERE.parents[2] / "envoy/bootstrap.json")
 """In an installed package, then in a checkout."""

@@ -174,6 +174,15 @@ def test_an_edit_is_told_of_in_one_line(up: Up, commands: list[str]) -> None:
     assert shop() == "green"
 
 
+def test_the_log_of_the_envoy_says_nothing_about_a_good_edit(up: Up, commands: list[str]) -> None:
+    log = up.config.parent / "state" / "envoys" / "ingressgateway.istio-system.log"
+
+    up.write("routes.yaml", ROUTES.replace("blue", "green") + "    timeout: 3s\n")
+    up.prints(r"^reloaded in .*$")
+
+    assert log.read_text() == ""
+
+
 def test_an_edit_that_proxies_do_not_see_is_told_of_as_such(up: Up, commands: list[str]) -> None:
     up.write("services.yaml", f"# a comment\n{(up.config / 'services.yaml').read_text()}")
 

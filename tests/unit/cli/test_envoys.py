@@ -5,12 +5,19 @@ import socket
 from pathlib import Path
 
 import pytest
+import yaml
+from click.testing import CliRunner
 
 from controlplane.base.errors import EnvoyMissing
+from controlplane.cli.bootstrap import bootstrap
+from controlplane.cli.envoys import Launch
+from controlplane.cli.envoys import command
 from controlplane.cli.envoys import found_envoy
 from controlplane.cli.envoys import free_admin_port
 from controlplane.cli.envoys import last_words
 from controlplane.cli.ports import holders
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_last_words_are_the_last_critical_line(tmp_path: Path) -> None:
@@ -64,3 +71,15 @@ def test_an_envoy_of_the_package_comes_before_one_beside_python_and_one_on_path(
     assert found_envoy(None, python, path) == beside
     beside.unlink()
     assert found_envoy(None, python, path) == on_path
+
+
+def test_up_compose_and_the_help_of_bootstrap_start_an_envoy_with_the_same_flags() -> None:
+    launch = Launch(name="a", bootstrap=Path("a.json"), log=Path("a.log"), concurrency=1)
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    shown = CliRunner().invoke(bootstrap, ["--help"]).output
+
+    flags = "--ignore-unknown-dynamic-fields --drain-time-s 45"
+    assert flags in " ".join(command(Path("envoy"), launch))
+    assert flags in shown
+    gateways = [s for s in compose["services"].values() if s.get("entrypoint") == ["envoy"]]
+    assert [flags in " ".join(gateway["command"]) for gateway in gateways] == [True, True]
