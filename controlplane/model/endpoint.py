@@ -82,13 +82,13 @@ def topology(locality: Locality) -> dict[str, str]:
 
 
 def locality_of_text(text: str) -> Locality:
-    """``region/zone/subzone``; missing parts are not said, and more than three not heeded."""
+    """``region/zone/subzone``; missing parts are empty, and a fourth is ignored."""
     region, zone, sub_zone = (*text.split("/"), "", "")[:3]
     return Locality(region, zone, sub_zone)
 
 
 def locality_of_labels(labels: Labels) -> Locality:
-    """The locality that a workload's labels say; dots stand for slashes where there are none."""
+    """The locality that a workload's labels say; dots are read as slashes where there are none."""
     values = dict(labels)
     for name in LOCALITY_LABELS:
         if name in values:

@@ -1,4 +1,4 @@
-"""Where endpoints stand relative to a client: which localities get how much, and who comes after
+"""Where endpoints are relative to a client: which localities get how much, and who comes after
 whom.
 
 Source: https://istio.io/latest/docs/reference/config/networking/destination-
@@ -41,7 +41,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Distribute:
-    """The first entry whose source is the client's locality counts."""
+    """The first entry whose source is the client's locality decides."""
 
     entries: tuple[Distribution, ...]
 

@@ -11,7 +11,7 @@ from controlplane.base.names import Namespace
 
 
 class Role(Enum):
-    """A gateway serves what Gateways select it for; a sidecar stands beside one workload."""
+    """A gateway serves what Gateways select it for; a sidecar serves one workload."""
 
     GATEWAY = "gateway"
     SIDECAR = "sidecar"
@@ -93,7 +93,7 @@ class Proxy:
     addresses: tuple[str, ...] = ()
     locality: Locality = NOWHERE
     metadata: Labels = ()
-    """What else its node says and the configuration heeds (``IDLE_TIMEOUT``, ``HTTP10``),
+    """What else its node says and the configuration honours (``IDLE_TIMEOUT``, ``HTTP10``),
     sorted.
     """
 
@@ -120,7 +120,7 @@ class ResolvedProxy:
     """A proxy with what is declared for it. Only its views may be keys of what is computed.
 
     ``labels`` are the workload's (a WorkloadEntry at the proxy's address replaces the node's).
-    ``targets`` stand in the order that decides: by service creation, then host name.
+    ``targets`` are in the order that decides: by service creation, then host name.
     """
 
     role: Role

@@ -63,11 +63,11 @@ class Resolution(Enum):
     DYNAMIC_DNS = auto()
     """The name in each request is looked up."""
     ALIAS = auto()
-    """Another host stands for it (ExternalName)."""
+    """An alias of another host (ExternalName)."""
 
     @property
-    def is_looked_up(self) -> bool:
-        """Whether Envoy looks names up, so that endpoints stand in the cluster itself."""
+    def uses_dns(self) -> bool:
+        """Whether Envoy looks names up, so that endpoints are in the cluster itself."""
         return self in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
 
 
@@ -76,7 +76,7 @@ class Origin(Enum):
     ENTRY = auto()
 
 
-class Nearness(Enum):
+class TrafficDistribution(Enum):
     """``trafficDistribution``: endpoints near the client come first, however healthy the others
     are.
     """
@@ -117,8 +117,8 @@ class Service:
     alias: Host | None = None
     selector: Labels | None = None
     subject_alt_names: tuple[str, ...] = ()
-    nearness: Nearness | None = None
-    races_connections: bool = False
+    traffic_distribution: TrafficDistribution | None = None
+    first_connect_wins: bool = False
     """The first of a name's addresses that answers is used (``istio.io/connect-strategy``)."""
     publishes_unready: bool = False
     is_node_local: bool = False

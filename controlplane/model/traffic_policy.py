@@ -149,7 +149,7 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficPolicy:
-    """A policy; each block stands alone and none is merged with another's fields."""
+    """A policy; each block is whole and none is merged with another's fields."""
 
     load_balancer: LoadBalancer | None = None
     pool: ConnectionPool | None = None

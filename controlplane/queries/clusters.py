@@ -9,7 +9,7 @@ from dataclasses import field
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
-from controlplane.envoy.clusters.cluster import cluster as cluster_message
+from controlplane.envoy.clusters.cluster import cluster_message
 from controlplane.envoy.endpoints import load_assignment
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
@@ -18,7 +18,7 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
-from controlplane.model.backend import Backend
+from controlplane.model.cluster import Cluster
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.locality import BY_DISTANCE
 from controlplane.model.locality import Group
@@ -46,14 +46,14 @@ from controlplane.queries.rules import governing_rules
 from controlplane.queries.rules import merged_rule
 from controlplane.queries.services import service_for
 from controlplane.queries.services import service_of
-from controlplane.translate.cluster import backend
+from controlplane.translate.cluster import cluster as translated
 from controlplane.translate.cluster_discovery import is_discovered
 from controlplane.translate.cluster_discovery import members
 from controlplane.translate.cluster_inputs import CONNECT_TIMEOUT
 from controlplane.translate.cluster_inputs import DNS_REFRESH
-from controlplane.translate.cluster_inputs import Knowledge
+from controlplane.translate.cluster_inputs import ClusterInputs
+from controlplane.translate.cluster_inputs import EndpointFacts
 from controlplane.translate.cluster_inputs import MeshDefaults
-from controlplane.translate.cluster_inputs import Part
 from controlplane.translate.cluster_locality import locality_policy
 from controlplane.translate.istio.client_tls import parameters
 from controlplane.translate.istio.locality import locality_policy as locality_of_settings
@@ -62,7 +62,7 @@ from controlplane.translate.istio.traffic_policy import keepalive
 
 @hashed_once
 @dataclass(frozen=True, slots=True)
-class Destination:
+class ClusterKey:
     """A part of a service, and for whom: clients that agree in these share the cluster's bytes."""
 
     host: Host
@@ -97,7 +97,7 @@ def mesh_defaults(graph: Graph) -> MeshDefaults:
 
 
 @derived
-def destinations(graph: Graph, host: Host, view: OutboundView) -> tuple[Destination, ...]:
+def cluster_keys(graph: Graph, host: Host, view: OutboundView) -> tuple[ClusterKey, ...]:
     """What a client reaches of ``host``: each port, and each subset of it.
 
     Runs again when the declarations of the host, or which rules govern it, change.
@@ -109,7 +109,7 @@ def destinations(graph: Graph, host: Host, view: OutboundView) -> tuple[Destinat
     names = (None, *_subset_names(graph, rules))
     ways = (False, True) if view.has_sni_dnat and not found.is_external else (False,)
     return tuple(
-        Destination(host, found.namespace, rules, port.number, name, view.role, view.families, sni)
+        ClusterKey(host, found.namespace, rules, port.number, name, view.role, view.families, sni)
         for port in found.ports
         if port.protocol is not Protocol.UDP
         for name in names
@@ -124,97 +124,97 @@ def _subset_names(graph: Graph, rules: RuleKeys) -> tuple[str, ...]:
 
 
 @derived
-def locality_use_of(graph: Graph, destination: Destination) -> LocalityUse:
+def locality_use_of(graph: Graph, key: ClusterKey) -> LocalityUse:
     """What of a client's place bears on how the endpoints of ``destination`` are ranked."""
-    part = _part(graph, destination)
-    if part is None:
+    inputs = _inputs(graph, key)
+    if inputs is None:
         return LocalityUse()
-    policy = locality_policy(part, mesh_defaults(graph))
-    node = (HOSTNAME_LABEL,) if part.service.is_node_local else ()
+    policy = locality_policy(inputs, mesh_defaults(graph))
+    node = (HOSTNAME_LABEL,) if inputs.service.is_node_local else ()
     return LocalityUse(policy is not None, frozenset({*ranks_by(policy), *node}))
 
 
 @guarded
-def cluster(graph: Graph, destination: Destination, client: ClientLocality) -> Resource | None:
+def cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resource | None:
     """The cluster of one destination; ``None`` where Envoy could not take it (a name without
     endpoints).
 
     Runs again when the service, the rules that govern it or the mesh's defaults change; when
-    endpoints change only where they stand in the cluster itself (DNS), or the identities they prove
+    endpoints change only where they are in the cluster itself (DNS), or the identities they prove
     are others.
     """
-    made = _backend(graph, destination, client)
+    made = _cluster(graph, key, client)
     if made is None:
         return None
     return resource(TypeUrl.CLUSTER, made.name, cluster_message(made))
 
 
 @guarded
-def assignment(graph: Graph, destination: Destination, client: ClientLocality) -> Resource | None:
-    """The endpoints of one cluster that is told them by EDS; ``None`` for the others."""
-    part = _part(graph, destination)
-    if part is None or not is_discovered(part, destination.role):
+def assignment(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resource | None:
+    """The endpoints of one EDS cluster; ``None`` for the others."""
+    inputs = _inputs(graph, key)
+    if inputs is None or not is_discovered(inputs, key.role):
         return None
-    groups = _groups(graph, destination, part, client)
-    return resource(TypeUrl.ENDPOINT, part.name, load_assignment(part.name, groups))
+    groups = _groups(graph, key, inputs, client)
+    return resource(TypeUrl.ENDPOINT, inputs.name, load_assignment(inputs.name, groups))
 
 
 @derived
-def secrets_of(graph: Graph, destination: Destination) -> tuple[tuple[SecretUse, SecretName], ...]:
+def secrets_of(graph: Graph, key: ClusterKey) -> tuple[tuple[SecretUse, SecretName], ...]:
     """The secrets of the user's that the cluster of ``destination`` names."""
-    if not destination.rules:
+    if not key.rules:
         return ()
-    policy = policy_for(graph, destination.rules, destination.port, destination.subset)
+    policy = policy_for(graph, key.rules, key.port, key.subset)
     return secrets_named(policy.tls)
 
 
-def _backend(graph: Graph, destination: Destination, client: ClientLocality) -> Backend | None:
-    part = _part(graph, destination)
-    if part is None:
+def _cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Cluster | None:
+    inputs = _inputs(graph, key)
+    if inputs is None:
         return None
-    where = (destination.host, destination.namespace)
-    known = Knowledge(
-        groups=lambda: _groups(graph, destination, part, client),
+    where = (key.host, key.namespace)
+    facts = EndpointFacts(
+        groups=lambda: _groups(graph, key, inputs, client),
         accounts=lambda: accounts_of(graph, *where),
-        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where, part.port.number),
+        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where, inputs.port.number),
     )
-    return backend(
-        part,
+    return translated(
+        inputs,
         mesh_defaults(graph),
-        known,
-        role=destination.role,
-        families=destination.families,
+        facts,
+        role=key.role,
+        families=key.families,
     )
 
 
-def _part(graph: Graph, destination: Destination) -> Part | None:
-    found: Service | None = service_of(graph, destination.host, destination.namespace)
-    port = found.port(destination.port) if found is not None else None
+def _inputs(graph: Graph, key: ClusterKey) -> ClusterInputs | None:
+    found: Service | None = service_of(graph, key.host, key.namespace)
+    port = found.port(key.port) if found is not None else None
     if found is None or port is None:
         return None
-    rule = merged_rule(graph, destination.rules) if destination.rules else None
-    subset = rule.subset(destination.subset) if rule is not None and destination.subset else None
-    if destination.subset is not None and subset is None:
+    rule = merged_rule(graph, key.rules) if key.rules else None
+    subset = rule.subset(key.subset) if rule is not None and key.subset else None
+    if key.subset is not None and subset is None:
         return None
     policy = (
-        policy_for(graph, destination.rules, destination.port, destination.subset)
+        policy_for(graph, key.rules, key.port, key.subset)
         if rule is not None
         else mesh_policy(graph)
     )
-    return Part(
+    return ClusterInputs(
         service=found,
         port=port,
         subset=subset,
         rule=rule,
         policy=policy,
-        is_sni_dnat=destination.is_sni_dnat,
+        is_sni_dnat=key.is_sni_dnat,
     )
 
 
 def _groups(
-    graph: Graph, destination: Destination, part: Part, client: ClientLocality
+    graph: Graph, key: ClusterKey, inputs: ClusterInputs, client: ClientLocality
 ) -> tuple[Group, ...]:
-    endpoints = endpoints_of(graph, destination.host, destination.namespace, part.port.number)
-    policy = locality_policy(part, mesh_defaults(graph))
+    endpoints = endpoints_of(graph, key.host, key.namespace, inputs.port.number)
+    policy = locality_policy(inputs, mesh_defaults(graph))
     node = dict(client.labels).get(HOSTNAME_LABEL, "")
-    return placed(members(part, endpoints, node), policy, client)
+    return placed(members(inputs, endpoints, node), policy, client)

@@ -18,7 +18,7 @@ from controlplane.queries.services import service_of
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What of a service a destination depends on: the host that stands behind an alias, and the
+    """What of a service a destination depends on: the host behind an alias, and the
     port where it has but one.
     """
 
@@ -31,7 +31,7 @@ def reached(graph: Graph, host: Host, client: Namespace, owner: Namespace | None
     """What ``host`` is to a client, in an object of the namespace ``owner``.
 
     The service of that namespace comes first, if the client sees it; without an ``owner`` none
-    does. A host that is declared nowhere stands for itself. Runs again when a declaration of the
+    does. A host that is declared nowhere is taken as it is. Runs again when a declaration of the
     host changes.
     """
     found = service_of(graph, host, owner) if owner is not None else None

@@ -39,7 +39,7 @@ from controlplane.translate.kubernetes import endpoints as kubernetes
 
 Pair = tuple[str, str]
 EVERY_WORKLOAD: Final[Pair] = ("", "")
-"""Stands for the label that every workload of a namespace has."""
+"""For what selects every workload of a namespace: a pair that each of them has."""
 Workload = Object[Any]
 """A Pod or a WorkloadEntry; its kind tells which."""
 
@@ -106,7 +106,7 @@ def endpoints_of(
         for key in sorted(found.declared_by, key=lambda key: key.kind == SERVICE)
         for endpoint in _endpoints_of_declaration(graph, key, found, port)
     )
-    if not found.resolution.is_looked_up:
+    if not found.resolution.uses_dns:
         return tuple(endpoint for endpoint in endpoints if endpoint.is_numeric)
     named = tuple(endpoint for endpoint in endpoints if not endpoint.is_pipe)
     return named[:1] if found.resolution is Resolution.DNS_ROUND_ROBIN else named
@@ -139,7 +139,7 @@ def _counterpart(
     """The port of a ServiceEntry whose endpoints are those of ``port``: the one of its name, but
     with DNS, as in Istio, the one of its number.
     """
-    if found.resolution.is_looked_up:
+    if found.resolution.uses_dns:
         return next((own for own in declared.spec.ports if own.number == port.number), None)
     return next((own for own in declared.spec.ports if own.name == port.name), None)
 

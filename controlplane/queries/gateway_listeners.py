@@ -20,7 +20,7 @@ from controlplane.model.plan.listener import ListenerPlan
 from controlplane.model.plan.proxy import GatewayListener
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.queries.backends import sni_dnat_destinations
+from controlplane.queries.cluster_shelves import sni_dnat_destinations
 from controlplane.queries.gateways import addresses
 from controlplane.queries.gateways import merged_servers
 from controlplane.queries.mesh import mesh_config

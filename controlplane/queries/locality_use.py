@@ -26,13 +26,13 @@ from controlplane.model.locality import NEAR_ZONE
 from controlplane.model.locality import Distribute
 from controlplane.model.locality import ranks_by
 from controlplane.model.outbound_view import LocalityUse
-from controlplane.model.service import Nearness
+from controlplane.model.service import TrafficDistribution
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import index
 from controlplane.queries.policies import mesh_policy
 from controlplane.translate.istio.locality import locality_policy
-from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
-from controlplane.translate.nearness import nearness
+from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
+from controlplane.translate.traffic_distribution import traffic_distribution
 
 _WHOLE_MESH: Final = "mesh"
 _LOCALITY: Final = ""  # stands for the locality itself among the names of labels
@@ -73,10 +73,10 @@ def uses_of_service(declared: Object[Any]) -> Iterator[tuple[str, str]]:
         said = declared.spec.traffic_distribution or said
         if declared.spec.internal_traffic_policy == "Local":
             yield _WHOLE_MESH, HOSTNAME_LABEL
-    match nearness(said):
-        case Nearness.ZONE:
+    match traffic_distribution(said):
+        case TrafficDistribution.ZONE:
             labels: tuple[str, ...] = (_LOCALITY, *ranks_by(NEAR_ZONE))
-        case Nearness.NODE:
+        case TrafficDistribution.NODE:
             labels = (_LOCALITY, *ranks_by(NEAR_NODE))
         case None:
             labels = ()

@@ -61,7 +61,7 @@ def hashes_source(graph: Graph, view: OutboundView, host: Host, subset: str | No
 
 
 def tcp_idle_timeout(graph: Graph, view: OutboundView, host: Host) -> timedelta | None:
-    """How long a TCP connection may be idle; zero is for ever. Only the rule's top level counts, as
+    """How long a TCP connection may be idle; zero is forever. Only the rule's top level is used, as
     in Istio.
     """
     policy = _top_policy(graph, view, host)

@@ -119,7 +119,7 @@ def workload_entries_by_address(
 @derived
 def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy:
     """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
-    labels, locality = _stance(graph, proxy)
+    labels, locality = _labels_and_locality(graph, proxy)
     return ResolvedProxy(
         role=proxy.role,
         namespace=proxy.namespace,
@@ -137,17 +137,17 @@ def _families(addresses: tuple[str, ...]) -> tuple[IpFamily, ...]:
     return tuple(family for family in IpFamily if family.value in versions) or (IpFamily.IPV4,)
 
 
-def _stance(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
-    """The labels of the proxy, those among them that say where it stands, and where that is.
+def _labels_and_locality(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
+    """The labels of the proxy, with those that say where it is, and its locality.
 
     What the labels say wins over what the node says. Source: Istio ``pilot/pkg/xds/ads.go``
     (``setTopologyLabels``).
     """
     labels, declared = _workload(graph, proxy)
-    told = dict(labels) | topology(declared)
-    parts = [told.get(name, "") for name in LOCALITY_PARTS]
+    known = dict(labels) | topology(declared)
+    parts = [known.get(name, "") for name in LOCALITY_PARTS]
     locality = Locality(*parts) if any(parts) else proxy.locality
-    return labels_of(told | topology(locality)), locality
+    return labels_of(known | topology(locality)), locality
 
 
 def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
@@ -196,7 +196,7 @@ def _targets(graph: Graph, proxy: Proxy, labels: Labels) -> tuple[Target, ...]:
 
 def _targets_of(graph: Graph, proxy: Proxy, declared: Service, labels: Labels) -> Iterator[Target]:
     """Of several ports of a Kubernetes Service with one protocol that arrive at one port only the
-    first counts, as in Istio.
+    first is used, as in Istio.
     """
     arrived: set[tuple[int, Protocol]] = set()
     for port in declared.ports:

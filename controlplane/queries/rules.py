@@ -91,8 +91,8 @@ def governing_rules(
     """The rules, to be merged, that govern ``host`` for a client.
 
     Looked for in the client's namespace, then the service's, then the root namespace: the first
-    that has one for the host (by name or by the most specific wildcard) counts alone. For clients
-    in the root namespace only its private rules count at first; the public view has none of its
+    that has one for the host (by name or by the most specific wildcard) decides alone. For clients
+    in the root namespace only its private rules come first; the public view has none of its
     own. Runs again when a rule for the host in one of the three changes.
     """
     root = Namespace(mesh_config(graph).root_namespace)

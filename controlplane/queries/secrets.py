@@ -19,7 +19,7 @@ from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.tls import SecretName
 from controlplane.model.tls import files_of
 from controlplane.model.tls_upstream import SecretUse
-from controlplane.queries.backends import cluster_secrets
+from controlplane.queries.cluster_shelves import cluster_secrets
 from controlplane.queries.credentials import Credential
 from controlplane.queries.credentials import credential_of
 from controlplane.queries.credentials import servable

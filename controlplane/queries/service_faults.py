@@ -133,7 +133,7 @@ def _report_shared_hosts(report: Report, graph: Graph, declared: Object[Any]) ->
 
 def _adds_all_ports(declared: Object[Any], own: Service) -> bool:
     """Whether each port of an entry is one of the host's, and its endpoints are that port's."""
-    by_number = own.resolution.is_looked_up
+    by_number = own.resolution.uses_dns
     there = {port.number if by_number else (port.number, port.name) for port in own.ports}
     wanted = {p.number if by_number else (p.number, p.name) for p in declared.spec.ports}
     return own.declared_by[0].kind != SERVICE and wanted <= there
@@ -172,7 +172,7 @@ def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> No
             f"no WorkloadEntry and no Pod of {declared.namespace} has {labels_text(selector)}",
         )
     found = service_of(graph, hosts_of(declared)[0], declared.namespace)
-    if found is None or found.resolution.is_looked_up:
+    if found is None or found.resolution.uses_dns:
         return
     for key in workloads:
         workload = OBJECT(graph, key)

@@ -31,7 +31,7 @@ from controlplane.queries.objects import index
 from controlplane.translate.istio import service_entry as entries
 from controlplane.translate.istio.entry_visibility import capped
 from controlplane.translate.kubernetes import service as kubernetes
-from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
+from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
 
 Declaration = Object[Any]
 """A Service or a ServiceEntry; its kind tells which."""

@@ -9,9 +9,9 @@ from controlplane.envoy.resource import TypeUrl
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.backends import clusters
-from controlplane.queries.backends import endpoints
-from controlplane.queries.backends import locality_use
+from controlplane.queries.cluster_shelves import clusters
+from controlplane.queries.cluster_shelves import endpoints
+from controlplane.queries.cluster_shelves import locality_use
 from controlplane.queries.listeners import listeners
 from controlplane.queries.plans import proxy_plan
 from controlplane.queries.routes import route_tables

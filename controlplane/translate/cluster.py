@@ -6,9 +6,9 @@ Source: Istio ``pilot/pkg/networking/core/cluster_builder.go``, ``cluster_traffi
 
 from dataclasses import replace
 
-from controlplane.model.backend import Backend
-from controlplane.model.backend import HttpVersion
-from controlplane.model.backend import Origin
+from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import HttpVersion
+from controlplane.model.cluster import Origin
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Role
 from controlplane.model.service import Protocol
@@ -17,32 +17,32 @@ from controlplane.model.traffic_policy import HttpUpgrade
 from controlplane.model.traffic_policy import Keepalive
 from controlplane.model.traffic_policy import LoadBalancer
 from controlplane.translate.cluster_discovery import discovery
-from controlplane.translate.cluster_inputs import Knowledge
+from controlplane.translate.cluster_inputs import ClusterInputs
+from controlplane.translate.cluster_inputs import EndpointFacts
 from controlplane.translate.cluster_inputs import MeshDefaults
-from controlplane.translate.cluster_inputs import Part
 from controlplane.translate.cluster_locality import weighting
 from controlplane.translate.cluster_tls import upstream_tls
 
 
-def backend(
-    part: Part,
+def cluster(
+    inputs: ClusterInputs,
     mesh: MeshDefaults,
-    known: Knowledge,
+    facts: EndpointFacts,
     *,
     role: Role,
     families: tuple[IpFamily, ...],
-) -> Backend | None:
-    """The backend; ``None`` where there is none: a name for DNS without endpoints, a subset of
+) -> Cluster | None:
+    """The cluster; ``None`` where there is none: a name for DNS without endpoints, a subset of
     DYNAMIC_DNS.
     """
-    port, policy = part.port, part.policy
-    where = discovery(part, mesh, known, role=role, families=families)
+    port, policy = inputs.port, inputs.policy
+    where = discovery(inputs, mesh, facts, role=role, families=families)
     if where is None:
         return None
     pool = policy.pool or ConnectionPool()
-    return Backend(
-        name=part.name,
-        origin=_origin(part),
+    return Cluster(
+        name=inputs.name,
+        origin=_origin(inputs),
         discovery=where,
         balancer=(policy.load_balancer or LoadBalancer()).balancer,
         pool=replace(pool, keepalive=_keepalive(pool.keepalive, mesh.keepalive)),
@@ -53,8 +53,8 @@ def backend(
         outlier=policy.outlier,
         retry_budget=policy.retry_budget,
         proxy_protocol=policy.proxy_protocol,
-        tls=upstream_tls(part, where, mesh, known, role),
-        weighting=weighting(part, mesh),
+        tls=upstream_tls(inputs, where, mesh, facts, role),
+        weighting=weighting(inputs, mesh),
         tls_parameters=mesh.tls_parameters,
     )
 
@@ -85,12 +85,12 @@ def _keepalive(own: Keepalive | None, of_mesh: Keepalive | None) -> Keepalive | 
     )
 
 
-def _origin(part: Part) -> Origin:
+def _origin(inputs: ClusterInputs) -> Origin:
     return Origin(
-        host=part.service.host,
-        name=part.service.name,
-        namespace=part.service.namespace,
-        subset=part.subset.name if part.subset is not None else None,
-        rule=part.rule.key if part.rule is not None else None,
-        is_external=part.service.is_external,
+        host=inputs.service.host,
+        name=inputs.service.name,
+        namespace=inputs.service.namespace,
+        subset=inputs.subset.name if inputs.subset is not None else None,
+        rule=inputs.rule.key if inputs.rule is not None else None,
+        is_external=inputs.service.is_external,
     )

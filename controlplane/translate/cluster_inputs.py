@@ -43,7 +43,7 @@ class MeshDefaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ClusterInputs:
     """One cluster's share of a service: a port, perhaps a subset, and the policy for them.
 
     ``is_sni_dnat``: it is chosen by SNI, and the mesh's own TLS passes through it as it is.
@@ -77,7 +77,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Knowledge:
+class EndpointFacts:
     """What is asked of the endpoints, and only where it matters: reading it costs a new cluster for
     each change.
     """

@@ -3,8 +3,8 @@
 Source: Istio ``pilot/pkg/networking/core/cluster_traffic_policy.go``.
 """
 
-from controlplane.model.backend import LocalityWeighting
-from controlplane.model.backend import ZoneAwareness
+from controlplane.model.cluster import LocalityWeighting
+from controlplane.model.cluster import ZoneAwareness
 from controlplane.model.locality import NEAR_NODE
 from controlplane.model.locality import NEAR_ZONE
 from controlplane.model.locality import Distribute
@@ -12,17 +12,17 @@ from controlplane.model.locality import Failover
 from controlplane.model.locality import LocalityPolicy
 from controlplane.model.locality import NoPreference
 from controlplane.model.locality import ZoneAware
-from controlplane.model.service import Nearness
+from controlplane.model.service import TrafficDistribution
+from controlplane.translate.cluster_inputs import ClusterInputs
 from controlplane.translate.cluster_inputs import MeshDefaults
-from controlplane.translate.cluster_inputs import Part
 
 
-def locality_policy(part: Part, mesh: MeshDefaults) -> LocalityPolicy | None:
+def locality_policy(inputs: ClusterInputs, mesh: MeshDefaults) -> LocalityPolicy | None:
     """The policy by which endpoints are ranked or weighted; ``None`` where localities mean nothing.
 
     Without outlier detection Envoy would never turn to the next priority, so there are none.
     """
-    said = _locality_said(part, mesh)
+    said = _locality_said(inputs, mesh)
     match said:
         case None | NoPreference():
             return None
@@ -31,28 +31,28 @@ def locality_policy(part: Part, mesh: MeshDefaults) -> LocalityPolicy | None:
         case Failover(is_forced=True):
             return said
         case Failover() | ZoneAware():
-            return said if part.policy.outlier is not None else None
+            return said if inputs.policy.outlier is not None else None
 
 
-def weighting(part: Part, mesh: MeshDefaults) -> LocalityWeighting | ZoneAwareness:
-    said = _locality_said(part, mesh)
+def weighting(inputs: ClusterInputs, mesh: MeshDefaults) -> LocalityWeighting | ZoneAwareness:
+    said = _locality_said(inputs, mesh)
     if isinstance(said, ZoneAware):
         return ZoneAwareness(said.is_enabled, said.min_cluster_size)
-    policy = locality_policy(part, mesh)
+    policy = locality_policy(inputs, mesh)
     is_ranked = isinstance(policy, Failover) and bool(policy.regions or policy.labels)
     if isinstance(policy, Distribute) or is_ranked:
         return LocalityWeighting.BY_WEIGHT
     return LocalityWeighting.NONE
 
 
-def _locality_said(part: Part, mesh: MeshDefaults) -> LocalityPolicy | None:
-    balancer = part.policy.load_balancer
+def _locality_said(inputs: ClusterInputs, mesh: MeshDefaults) -> LocalityPolicy | None:
+    balancer = inputs.policy.load_balancer
     if balancer is not None and balancer.locality is not None:
         return balancer.locality
-    match part.service.nearness:
-        case Nearness.ZONE:
+    match inputs.service.traffic_distribution:
+        case TrafficDistribution.ZONE:
             return NEAR_ZONE
-        case Nearness.NODE:
+        case TrafficDistribution.NODE:
             return NEAR_NODE
         case None:
             return mesh.locality

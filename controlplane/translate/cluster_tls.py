@@ -5,9 +5,9 @@ Source: Istio ``pilot/pkg/networking/core/cluster_tls.go``.
 
 from dataclasses import replace
 
-from controlplane.model.backend import Discovery
-from controlplane.model.backend import NameOfRequest
-from controlplane.model.backend import OriginalDestination
+from controlplane.model.cluster import Discovery
+from controlplane.model.cluster import DynamicForwardProxy
+from controlplane.model.cluster import OriginalDestination
 from controlplane.model.cluster_name import sni_dnat_name
 from controlplane.model.proxy import Role
 from controlplane.model.service import Origin as Declared
@@ -21,79 +21,87 @@ from controlplane.model.tls_upstream import Plaintext
 from controlplane.model.tls_upstream import TrustAnything
 from controlplane.model.tls_upstream import UpstreamTls
 from controlplane.model.tls_upstream import secrets_named
-from controlplane.translate.cluster_inputs import Knowledge
+from controlplane.translate.cluster_inputs import ClusterInputs
+from controlplane.translate.cluster_inputs import EndpointFacts
 from controlplane.translate.cluster_inputs import MeshDefaults
-from controlplane.translate.cluster_inputs import Part
 
 
 def upstream_tls(
-    part: Part, where: Discovery, mesh: MeshDefaults, known: Knowledge, role: Role
+    inputs: ClusterInputs, where: Discovery, mesh: MeshDefaults, facts: EndpointFacts, role: Role
 ) -> UpstreamTls | None:
     """What the rule says; where it says nothing, mutual TLS with what takes it, if that is in the
     mesh.
     """
-    if part.is_sni_dnat:
+    if inputs.is_sni_dnat:
         return None
-    match part.policy.tls:
+    match inputs.policy.tls:
         case Plaintext():
             return None
         case MeshMutual() as tls:
-            return OnEveryEndpoint(_mesh_mutual(part, tls, mesh, known))
+            return OnEveryEndpoint(_mesh_mutual(inputs, tls, mesh, facts))
         case Originate() as tls:
-            if _is_withheld(part, tls, role):
+            if _is_withheld(inputs, tls, role):
                 return None
-            return OnEveryEndpoint(_named(part, tls, mesh, known))
+            return OnEveryEndpoint(_named(inputs, tls, mesh, facts))
         case None:
-            return _automatic(part, where, mesh, known)
+            return _automatic(inputs, where, mesh, facts)
 
 
 def _automatic(
-    part: Part, where: Discovery, mesh: MeshDefaults, known: Knowledge
+    inputs: ClusterInputs, where: Discovery, mesh: MeshDefaults, facts: EndpointFacts
 ) -> UpstreamTls | None:
-    if not mesh.uses_mutual_tls or part.service.is_external or isinstance(where, NameOfRequest):
+    if (
+        not mesh.uses_mutual_tls
+        or inputs.service.is_external
+        or isinstance(where, DynamicForwardProxy)
+    ):
         return None
-    is_direct = part.service.resolution is Resolution.HEADLESS or part.passes_through
-    if is_direct and not known.all_take_mutual_tls():
+    is_direct = inputs.service.resolution is Resolution.HEADLESS or inputs.passes_through
+    if is_direct and not facts.all_take_mutual_tls():
         return None
-    mutual = _mesh_mutual(part, MeshMutual(), mesh, known)
+    mutual = _mesh_mutual(inputs, MeshMutual(), mesh, facts)
     if isinstance(where, OriginalDestination):
         return OnEveryEndpoint(mutual)
     return OnCapableEndpoints(mutual)
 
 
-def _mesh_mutual(part: Part, tls: MeshMutual, mesh: MeshDefaults, known: Knowledge) -> MeshMutual:
-    subset = part.subset.name if part.subset is not None else None
-    sni = tls.sni or sni_dnat_name(part.port.number, subset, part.service.host)
+def _mesh_mutual(
+    inputs: ClusterInputs, tls: MeshMutual, mesh: MeshDefaults, facts: EndpointFacts
+) -> MeshMutual:
+    subset = inputs.subset.name if inputs.subset is not None else None
+    sni = tls.sni or sni_dnat_name(inputs.port.number, subset, inputs.service.host)
     return MeshMutual(
         sni=sni if len(sni.encode()) <= LONGEST_SNI else None,
-        names=tls.names or _identities(part, mesh, known),
+        names=tls.names or _identities(inputs, mesh, facts),
     )
 
 
-def _identities(part: Part, mesh: MeshDefaults, known: Knowledge) -> tuple[str, ...]:
+def _identities(inputs: ClusterInputs, mesh: MeshDefaults, facts: EndpointFacts) -> tuple[str, ...]:
     """What the endpoints may prove to be: their service accounts, and the names of the service."""
     accounts = (
         f"spiffe://{domain}/ns/{namespace}/sa/{account}"
-        for namespace, _, account in (found.partition("/") for found in known.accounts())
+        for namespace, _, account in (found.partition("/") for found in facts.accounts())
         for domain in mesh.trust_domains
     )
-    return tuple(sorted({*accounts, *part.service.subject_alt_names}))
+    return tuple(sorted({*accounts, *inputs.service.subject_alt_names}))
 
 
-def _named(part: Part, tls: Originate, mesh: MeshDefaults, known: Knowledge) -> Originate:
+def _named(
+    inputs: ClusterInputs, tls: Originate, mesh: MeshDefaults, facts: EndpointFacts
+) -> Originate:
     """The names of a ServiceEntry, and the accounts of its endpoints, are demanded where the rule
     names none.
     """
     verifies = not isinstance(tls.trust, TrustAnything)
-    if tls.names or not verifies or part.service.origin is not Declared.ENTRY:
+    if tls.names or not verifies or inputs.service.origin is not Declared.ENTRY:
         return tls
-    return replace(tls, names=_identities(part, mesh, known))
+    return replace(tls, names=_identities(inputs, mesh, facts))
 
 
-def _is_withheld(part: Part, tls: Originate, role: Role) -> bool:
+def _is_withheld(inputs: ClusterInputs, tls: Originate, role: Role) -> bool:
     """Secrets of a sidecar's namespace are not given to each of its workloads: Istio sends
     plaintext then.
     """
     asks = any(name.startswith("kubernetes:") for _, name in secrets_named(tls))
-    selected = part.rule is not None and part.rule.selector is not None
+    selected = inputs.rule is not None and inputs.rule.selector is not None
     return not role.may_use_every_secret and asks and not selected

@@ -1,1 +1,1 @@
-"""Backends become Envoy clusters: one module per concept."""
+"""Clusters of the model become Envoy's: one module per concept."""

@@ -5,18 +5,18 @@ Source: envoy/config/cluster/v3/cluster.proto (``LbPolicy``, ``CommonLbConfig``)
 
 from typing import Final
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage
 from envoy.config.core.v3.base_pb2 import RuntimeDouble
 from envoy.type.v3.percent_pb2 import Percent
 
 from controlplane.envoy.optional import opt
 from controlplane.envoy.optional import uint64
-from controlplane.model.backend import Backend
-from controlplane.model.backend import Discovered
-from controlplane.model.backend import Discovery
-from controlplane.model.backend import LocalityWeighting
-from controlplane.model.backend import LookedUp
-from controlplane.model.backend import ZoneAwareness
+from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import Discovery
+from controlplane.model.cluster import Dns
+from controlplane.model.cluster import Eds
+from controlplane.model.cluster import LocalityWeighting
+from controlplane.model.cluster import ZoneAwareness
 from controlplane.model.traffic_policy import Balancer
 from controlplane.model.traffic_policy import LeastRequest
 from controlplane.model.traffic_policy import Maglev
@@ -30,74 +30,74 @@ FIRST_PERCENT: Final = 10.0  # Istio, WarmupConfiguration.minimumPercent, defaul
 AGGRESSION: Final = 1.0  # Istio, WarmupConfiguration.aggression, default
 
 
-def lb_policy(where: Discovery, balancer: Balancer) -> "Cluster.LbPolicy":
-    if not isinstance(where, Discovered | LookedUp):
-        return Cluster.CLUSTER_PROVIDED
+def lb_policy(where: Discovery, balancer: Balancer) -> "ClusterMessage.LbPolicy":
+    if not isinstance(where, Eds | Dns):
+        return ClusterMessage.CLUSTER_PROVIDED
     match balancer:
         case LeastRequest() | Passthrough():
-            return Cluster.LEAST_REQUEST
+            return ClusterMessage.LEAST_REQUEST
         case RoundRobin():
-            return Cluster.ROUND_ROBIN
+            return ClusterMessage.ROUND_ROBIN
         case Random():
-            return Cluster.RANDOM
+            return ClusterMessage.RANDOM
         case RingHash():
-            return Cluster.RING_HASH
+            return ClusterMessage.RING_HASH
         case Maglev():
-            return Cluster.MAGLEV
+            return ClusterMessage.MAGLEV
 
 
-def ring_hash(balancer: Balancer) -> Cluster.RingHashLbConfig | None:
+def ring_hash(balancer: Balancer) -> ClusterMessage.RingHashLbConfig | None:
     if not isinstance(balancer, RingHash) or balancer.minimum_size is None:
         return None
-    return Cluster.RingHashLbConfig(minimum_ring_size=uint64(balancer.minimum_size))
+    return ClusterMessage.RingHashLbConfig(minimum_ring_size=uint64(balancer.minimum_size))
 
 
-def maglev(balancer: Balancer) -> Cluster.MaglevLbConfig | None:
+def maglev(balancer: Balancer) -> ClusterMessage.MaglevLbConfig | None:
     if not isinstance(balancer, Maglev) or balancer.table_size is None:
         return None
-    return Cluster.MaglevLbConfig(table_size=uint64(balancer.table_size))
+    return ClusterMessage.MaglevLbConfig(table_size=uint64(balancer.table_size))
 
 
-def least_request(balancer: Balancer) -> Cluster.LeastRequestLbConfig | None:
+def least_request(balancer: Balancer) -> ClusterMessage.LeastRequestLbConfig | None:
     if not isinstance(balancer, LeastRequest) or balancer.warmup is None:
         return None
-    return Cluster.LeastRequestLbConfig(slow_start_config=_slow_start(balancer.warmup))
+    return ClusterMessage.LeastRequestLbConfig(slow_start_config=_slow_start(balancer.warmup))
 
 
-def round_robin(balancer: Balancer) -> Cluster.RoundRobinLbConfig | None:
+def round_robin(balancer: Balancer) -> ClusterMessage.RoundRobinLbConfig | None:
     if not isinstance(balancer, RoundRobin) or balancer.warmup is None:
         return None
-    return Cluster.RoundRobinLbConfig(slow_start_config=_slow_start(balancer.warmup))
+    return ClusterMessage.RoundRobinLbConfig(slow_start_config=_slow_start(balancer.warmup))
 
 
-def common(backend: Backend) -> Cluster.CommonLbConfig:
+def common(cluster: Cluster) -> ClusterMessage.CommonLbConfig:
     """Unready endpoints are sent, so Envoy must never panic and use them, unless the user set a
     threshold.
     """
-    healthy = backend.outlier.min_health_percent if backend.outlier is not None else 0
-    weighting = backend.weighting
-    return Cluster.CommonLbConfig(
+    healthy = cluster.outlier.min_health_percent if cluster.outlier is not None else 0
+    weighting = cluster.weighting
+    return ClusterMessage.CommonLbConfig(
         healthy_panic_threshold=Percent(value=healthy),
         zone_aware_lb_config=(
             _zone_aware(weighting) if isinstance(weighting, ZoneAwareness) else None
         ),
         locality_weighted_lb_config=(
-            Cluster.CommonLbConfig.LocalityWeightedLbConfig()
+            ClusterMessage.CommonLbConfig.LocalityWeightedLbConfig()
             if weighting is LocalityWeighting.BY_WEIGHT
             else None
         ),
     )
 
 
-def _zone_aware(zones: ZoneAwareness) -> Cluster.CommonLbConfig.ZoneAwareLbConfig:
-    return Cluster.CommonLbConfig.ZoneAwareLbConfig(
+def _zone_aware(zones: ZoneAwareness) -> ClusterMessage.CommonLbConfig.ZoneAwareLbConfig:
+    return ClusterMessage.CommonLbConfig.ZoneAwareLbConfig(
         routing_enabled=None if zones.is_enabled else Percent(value=0),
         min_cluster_size=opt(uint64, zones.min_cluster_size),
     )
 
 
-def _slow_start(warmup: Warmup) -> Cluster.SlowStartConfig:
-    return Cluster.SlowStartConfig(
+def _slow_start(warmup: Warmup) -> ClusterMessage.SlowStartConfig:
+    return ClusterMessage.SlowStartConfig(
         slow_start_window=warmup.window,
         aggression=RuntimeDouble(
             default_value=AGGRESSION if warmup.aggression is None else warmup.aggression,

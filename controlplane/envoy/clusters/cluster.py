@@ -1,4 +1,4 @@
-"""A backend becomes an Envoy cluster.
+"""The model's cluster becomes Envoy's.
 
 Source: envoy/config/cluster/v3/cluster.proto, and Istio
 ``pilot/pkg/networking/core/cluster_builder.go``.
@@ -7,7 +7,7 @@ Source: envoy/config/cluster/v3/cluster.proto, and Istio
 from datetime import timedelta
 from typing import Final
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage
 from envoy.config.cluster.v3.cluster_pb2 import UpstreamConnectionOptions
 from envoy.config.core.v3.address_pb2 import TcpKeepalive
 from envoy.config.core.v3.base_pb2 import Metadata
@@ -26,8 +26,8 @@ from controlplane.envoy.clusters.tls import transport_socket_matches
 from controlplane.envoy.object_path import object_path
 from controlplane.envoy.optional import opt
 from controlplane.envoy.optional import uint32
-from controlplane.model.backend import Backend
-from controlplane.model.backend import Origin
+from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import Origin
 from controlplane.model.cluster_name import BLACK_HOLE
 from controlplane.model.tls_upstream import OnEveryEndpoint
 from controlplane.model.tls_upstream import Originate
@@ -36,44 +36,44 @@ from controlplane.model.traffic_policy import Keepalive
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)  # Istio, MeshConfig.connectTimeout, default
 
 
-def cluster(backend: Backend) -> Cluster:
-    """The cluster of ``backend``; its endpoints come by EDS unless Envoy finds them itself."""
-    where, balancer = backend.discovery, backend.balancer
-    return Cluster(
-        transport_socket_matches=transport_socket_matches(backend),
-        name=backend.name,
-        alt_stat_name=f"{backend.name};",
+def cluster_message(cluster: Cluster) -> ClusterMessage:
+    """The cluster of ``cluster``; its endpoints come by EDS unless Envoy finds them itself."""
+    where, balancer = cluster.discovery, cluster.balancer
+    return ClusterMessage(
+        transport_socket_matches=transport_socket_matches(cluster),
+        name=cluster.name,
+        alt_stat_name=f"{cluster.name};",
         type=discovery.discovery_type(where),
-        cluster_type=discovery.cluster_type(backend),
+        cluster_type=discovery.cluster_type(cluster),
         eds_cluster_config=discovery.eds_cluster_config(where),
-        connect_timeout=backend.connect_timeout,
+        connect_timeout=cluster.connect_timeout,
         lb_policy=balancing.lb_policy(where, balancer),
-        load_assignment=discovery.load_assignment(backend.name, where),
-        circuit_breakers=circuit_breakers(backend.pool, backend.retry_budget),
-        typed_extension_protocol_options=extension_options(backend),
+        load_assignment=discovery.load_assignment(cluster.name, where),
+        circuit_breakers=circuit_breakers(cluster.pool, cluster.retry_budget),
+        typed_extension_protocol_options=extension_options(cluster),
         dns_refresh_rate=discovery.refresh_rate(where),
         dns_jitter=discovery.jitter(where),
         dns_failure_refresh_rate=discovery.failure_refresh_rate(where),
         dns_lookup_family=discovery.lookup_family(where),
         typed_dns_resolver_config=discovery.resolver(where),
-        outlier_detection=opt(outlier_detection, backend.outlier),
+        outlier_detection=opt(outlier_detection, cluster.outlier),
         ring_hash_lb_config=balancing.ring_hash(balancer),
         maglev_lb_config=balancing.maglev(balancer),
         original_dst_lb_config=discovery.original_destination(where),
         least_request_lb_config=balancing.least_request(balancer),
         round_robin_lb_config=balancing.round_robin(balancer),
-        common_lb_config=balancing.common(backend),
-        transport_socket=transport_socket(backend),
-        metadata=_metadata(backend.origin, backend),
-        upstream_connection_options=opt(_connection_options, backend.pool.keepalive),
+        common_lb_config=balancing.common(cluster),
+        transport_socket=transport_socket(cluster),
+        metadata=_metadata(cluster.origin, cluster),
+        upstream_connection_options=opt(_connection_options, cluster.pool.keepalive),
     )
 
 
-def black_hole() -> Cluster:
+def black_hole() -> ClusterMessage:
     """The cluster without endpoints, which answers 503 to whatever is sent to it."""
-    return Cluster(
+    return ClusterMessage(
         name=BLACK_HOLE,
-        type=Cluster.STATIC,
+        type=ClusterMessage.STATIC,
         connect_timeout=CONNECT_TIMEOUT,
     )
 
@@ -93,7 +93,7 @@ def _whole_seconds(length: timedelta) -> UInt32Value:
     return uint32(max(1, round(length.total_seconds())))
 
 
-def _metadata(origin: Origin, backend: Backend) -> Metadata:
+def _metadata(origin: Origin, cluster: Cluster) -> Metadata:
     """What the cluster is of, as istiod says it: service, subset, rule."""
     service = {"host": origin.host, "name": origin.name, "namespace": origin.namespace}
     said = {"subset": origin.subset, "config": opt(object_path, origin.rule)}
@@ -101,7 +101,7 @@ def _metadata(origin: Origin, backend: Backend) -> Metadata:
     fields["services"] = Value(list_value=ListValue(values=[Value(struct_value=_struct(service))]))
     if origin.is_external:
         fields["external"] = Value(bool_value=True)
-    if isinstance(backend.tls, OnEveryEndpoint) and isinstance(backend.tls.tls, Originate):
+    if isinstance(cluster.tls, OnEveryEndpoint) and isinstance(cluster.tls.tls, Originate):
         fields["alpn_override"] = Value(string_value="false")
     return Metadata(filter_metadata={"istio": Struct(fields=fields)})
 

@@ -9,7 +9,7 @@ envoy/config/cluster/v3/cluster.proto.
 from datetime import timedelta
 from typing import Final
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig
@@ -22,12 +22,12 @@ from controlplane.envoy.config_source import ads
 from controlplane.envoy.endpoints import load_assignment as assignment
 from controlplane.envoy.optional import uint32
 from controlplane.envoy.packing import packed
-from controlplane.model.backend import Backend
-from controlplane.model.backend import Discovered
-from controlplane.model.backend import Discovery
-from controlplane.model.backend import LookedUp
-from controlplane.model.backend import NameOfRequest
-from controlplane.model.backend import OriginalDestination
+from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import Discovery
+from controlplane.model.cluster import Dns
+from controlplane.model.cluster import DynamicForwardProxy
+from controlplane.model.cluster import Eds
+from controlplane.model.cluster import OriginalDestination
 from controlplane.model.proxy import IpFamily
 from controlplane.model.tls_upstream import OnEveryEndpoint
 from controlplane.model.tls_upstream import Originate
@@ -40,71 +40,71 @@ JITTER: Final = timedelta(milliseconds=100)  # Istio, PILOT_DNS_JITTER_DURATION
 QUERIES_PER_SOCKET: Final = 100  # Istio, PILOT_DNS_CARES_UDP_MAX_QUERIES: avoids stuck UDP channels
 
 
-def discovery_type(where: Discovery) -> "Cluster.DiscoveryType | None":
+def discovery_type(where: Discovery) -> "ClusterMessage.DiscoveryType | None":
     match where:
-        case Discovered():
-            return Cluster.EDS
-        case LookedUp():
-            return Cluster.LOGICAL_DNS if where.is_logical else Cluster.STRICT_DNS
+        case Eds():
+            return ClusterMessage.EDS
+        case Dns():
+            return ClusterMessage.LOGICAL_DNS if where.is_logical else ClusterMessage.STRICT_DNS
         case OriginalDestination():
-            return Cluster.ORIGINAL_DST
-        case NameOfRequest():
+            return ClusterMessage.ORIGINAL_DST
+        case DynamicForwardProxy():
             return None
 
 
-def cluster_type(backend: Backend) -> Cluster.CustomClusterType | None:
-    where = backend.discovery
-    if not isinstance(where, NameOfRequest):
+def cluster_type(cluster: Cluster) -> ClusterMessage.CustomClusterType | None:
+    where = cluster.discovery
+    if not isinstance(where, DynamicForwardProxy):
         return None
-    return Cluster.CustomClusterType(
+    return ClusterMessage.CustomClusterType(
         name="envoy.clusters.dynamic_forward_proxy",
         typed_config=packed(
             ClusterConfig(
                 dns_cache_config=dns_cache(where),
-                allow_insecure_cluster_options=_has_fixed_names(backend),
+                allow_insecure_cluster_options=_has_fixed_names(cluster),
             )
         ),
     )
 
 
-def dns_cache(where: NameOfRequest) -> DnsCacheConfig:
+def dns_cache(where: DynamicForwardProxy) -> DnsCacheConfig:
     """The cache that cluster and filter share; Envoy refuses two of one name that differ."""
     return DnsCacheConfig(name=where.cache, dns_lookup_family=_family(where.families))
 
 
-def eds_cluster_config(where: Discovery) -> Cluster.EdsClusterConfig | None:
+def eds_cluster_config(where: Discovery) -> ClusterMessage.EdsClusterConfig | None:
     """The endpoints are named as the cluster is."""
-    return Cluster.EdsClusterConfig(eds_config=ads()) if isinstance(where, Discovered) else None
+    return ClusterMessage.EdsClusterConfig(eds_config=ads()) if isinstance(where, Eds) else None
 
 
 def load_assignment(name: str, where: Discovery) -> ClusterLoadAssignment | None:
-    return assignment(name, where.groups) if isinstance(where, LookedUp) else None
+    return assignment(name, where.groups) if isinstance(where, Dns) else None
 
 
 def refresh_rate(where: Discovery) -> timedelta | None:
-    return where.refresh if isinstance(where, LookedUp) else None
+    return where.refresh if isinstance(where, Dns) else None
 
 
 def jitter(where: Discovery) -> timedelta | None:
-    return JITTER if isinstance(where, LookedUp) else None
+    return JITTER if isinstance(where, Dns) else None
 
 
-def failure_refresh_rate(where: Discovery) -> Cluster.RefreshRate | None:
-    if not isinstance(where, LookedUp):
+def failure_refresh_rate(where: Discovery) -> ClusterMessage.RefreshRate | None:
+    if not isinstance(where, Dns):
         return None
-    return Cluster.RefreshRate(
+    return ClusterMessage.RefreshRate(
         base_interval=min(FAILURE_REFRESH, where.refresh), max_interval=where.refresh
     )
 
 
-def lookup_family(where: Discovery) -> "Cluster.DnsLookupFamily | None":
-    if not isinstance(where, LookedUp):
+def lookup_family(where: Discovery) -> "ClusterMessage.DnsLookupFamily | None":
+    if not isinstance(where, Dns):
         return None
-    return Cluster.ALL if where.races_connections else _family(where.families)
+    return ClusterMessage.ALL if where.first_connect_wins else _family(where.families)
 
 
 def resolver(where: Discovery) -> TypedExtensionConfig | None:
-    if not isinstance(where, LookedUp):
+    if not isinstance(where, Dns):
         return None
     return TypedExtensionConfig(
         name="envoy.network.dns_resolver.cares",
@@ -112,23 +112,23 @@ def resolver(where: Discovery) -> TypedExtensionConfig | None:
     )
 
 
-def original_destination(where: Discovery) -> Cluster.OriginalDstLbConfig | None:
+def original_destination(where: Discovery) -> ClusterMessage.OriginalDstLbConfig | None:
     if not isinstance(where, OriginalDestination) or where.port is None:
         return None
-    return Cluster.OriginalDstLbConfig(upstream_port_override=uint32(where.port))
+    return ClusterMessage.OriginalDstLbConfig(upstream_port_override=uint32(where.port))
 
 
-def _family(families: tuple[IpFamily, ...]) -> "Cluster.DnsLookupFamily":
+def _family(families: tuple[IpFamily, ...]) -> "ClusterMessage.DnsLookupFamily":
     if families == (IpFamily.IPV4,):
-        return Cluster.V4_ONLY
+        return ClusterMessage.V4_ONLY
     if families == (IpFamily.IPV6,):
-        return Cluster.V6_ONLY
-    return Cluster.ALL
+        return ClusterMessage.V6_ONLY
+    return ClusterMessage.ALL
 
 
-def _has_fixed_names(backend: Backend) -> bool:
+def _has_fixed_names(cluster: Cluster) -> bool:
     """Whether TLS does not follow the name in the request, which Envoy wants confirmed."""
-    tls = backend.tls
+    tls = cluster.tls
     if not isinstance(tls, OnEveryEndpoint):
         return False
     return not isinstance(tls.tls, Originate) or not tls.tls.proves_host

@@ -22,8 +22,8 @@ from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.optional import opt
 from controlplane.envoy.optional import uint32
 from controlplane.envoy.packing import packed
-from controlplane.model.backend import Backend
-from controlplane.model.backend import HttpVersion
+from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import HttpVersion
 from controlplane.model.tls_upstream import OnEveryEndpoint
 from controlplane.model.tls_upstream import Originate
 from controlplane.model.traffic_policy import ConnectionPool
@@ -32,24 +32,24 @@ from controlplane.model.traffic_policy import Http2Keepalive
 EXTENSION: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def extension_options(backend: Backend) -> Mapping[str, Packed]:
+def extension_options(cluster: Cluster) -> Mapping[str, Packed]:
     """The options under their name; none where everything is as Envoy has it."""
-    common = _common(backend.pool)
-    upstream = _names_from_request(backend)
-    statuses = backend.outlier.error_statuses if backend.outlier is not None else ()
+    common = _common(cluster.pool)
+    upstream = _names_from_request(cluster)
+    statuses = cluster.outlier.error_statuses if cluster.outlier is not None else ()
     if (
-        backend.http_version is HttpVersion.HTTP1
+        cluster.http_version is HttpVersion.HTTP1
         and common is None
         and upstream is None
         and not statuses
-        and not backend.keeps_header_case
+        and not cluster.keeps_header_case
     ):
         return {}
     options = HttpProtocolOptions(
         common_http_protocol_options=common,
         upstream_http_protocol_options=upstream,
-        explicit_http_config=_explicit(backend),
-        use_downstream_protocol_config=_as_client(backend),
+        explicit_http_config=_explicit(cluster),
+        use_downstream_protocol_config=_as_client(cluster),
         outlier_detection=_errors(statuses) if statuses else None,
     )
     return {EXTENSION: packed(options)}
@@ -67,40 +67,40 @@ def _common(pool: ConnectionPool) -> CommonOptions | None:
     )
 
 
-def _names_from_request(backend: Backend) -> UpstreamHttpProtocolOptions | None:
+def _names_from_request(cluster: Cluster) -> UpstreamHttpProtocolOptions | None:
     """Without ``sni`` the request's host is sent, and may have to be proven."""
-    tls = backend.tls
+    tls = cluster.tls
     if not isinstance(tls, OnEveryEndpoint) or not isinstance(tls.tls, Originate) or tls.tls.sni:
         return None
     return UpstreamHttpProtocolOptions(auto_sni=True, auto_san_validation=tls.tls.proves_host)
 
 
-def _explicit(backend: Backend) -> HttpProtocolOptions.ExplicitHttpConfig | None:
-    match backend.http_version:
+def _explicit(cluster: Cluster) -> HttpProtocolOptions.ExplicitHttpConfig | None:
+    match cluster.http_version:
         case HttpVersion.HTTP1:
-            return HttpProtocolOptions.ExplicitHttpConfig(http_protocol_options=_http1(backend))
+            return HttpProtocolOptions.ExplicitHttpConfig(http_protocol_options=_http1(cluster))
         case HttpVersion.HTTP2:
             return HttpProtocolOptions.ExplicitHttpConfig(
                 http2_protocol_options=Http2ProtocolOptions(
-                    max_concurrent_streams=opt(uint32, backend.pool.max_concurrent_streams),
-                    connection_keepalive=opt(_keepalive, backend.pool.http2_keepalive),
+                    max_concurrent_streams=opt(uint32, cluster.pool.max_concurrent_streams),
+                    connection_keepalive=opt(_keepalive, cluster.pool.http2_keepalive),
                 )
             )
         case HttpVersion.AS_CLIENT:
             return None
 
 
-def _as_client(backend: Backend) -> HttpProtocolOptions.UseDownstreamHttpConfig | None:
-    if backend.http_version is not HttpVersion.AS_CLIENT:
+def _as_client(cluster: Cluster) -> HttpProtocolOptions.UseDownstreamHttpConfig | None:
+    if cluster.http_version is not HttpVersion.AS_CLIENT:
         return None
     return HttpProtocolOptions.UseDownstreamHttpConfig(
-        http_protocol_options=_http1(backend), http2_protocol_options=Http2ProtocolOptions()
+        http_protocol_options=_http1(cluster), http2_protocol_options=Http2ProtocolOptions()
     )
 
 
-def _http1(backend: Backend) -> Http1ProtocolOptions:
+def _http1(cluster: Cluster) -> Http1ProtocolOptions:
     return Http1ProtocolOptions(
-        header_key_format=preserved_case() if backend.keeps_header_case else None
+        header_key_format=preserved_case() if cluster.keeps_header_case else None
     )
 
 

@@ -3,7 +3,7 @@
 Source: envoy/extensions/transport_sockets/tls/v3/tls.proto, and Istio ``cluster_tls.go``.
 """
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
@@ -25,8 +25,8 @@ from controlplane.envoy.endpoints import MUTUAL
 from controlplane.envoy.endpoints import TLS_MODE
 from controlplane.envoy.optional import opt
 from controlplane.envoy.packing import packed
-from controlplane.model.backend import Backend
-from controlplane.model.backend import HttpVersion
+from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import HttpVersion
 from controlplane.model.tls import TRUST_BUNDLE
 from controlplane.model.tls import USUAL_PARAMETERS
 from controlplane.model.tls import WORKLOAD_CERTIFICATE
@@ -39,35 +39,35 @@ from controlplane.model.tls_upstream import TrustAnything
 from controlplane.model.traffic_policy import ProxyProtocol
 
 
-def transport_socket(backend: Backend) -> TransportSocket | None:
+def transport_socket(cluster: Cluster) -> TransportSocket | None:
     """The one way in which every endpoint is spoken to, where that is not plaintext alone."""
-    if isinstance(backend.tls, OnCapableEndpoints):
+    if isinstance(cluster.tls, OnCapableEndpoints):
         return None
-    if backend.tls is None:
-        return opt(lambda version: _announced(_raw(), version), backend.proxy_protocol)
-    return _wrapped(_socket(backend, backend.tls.tls), backend.proxy_protocol)
+    if cluster.tls is None:
+        return opt(lambda version: _announced(_raw(), version), cluster.proxy_protocol)
+    return _wrapped(_socket(cluster, cluster.tls.tls), cluster.proxy_protocol)
 
 
-def transport_socket_matches(backend: Backend) -> list[Cluster.TransportSocketMatch]:
+def transport_socket_matches(cluster: Cluster) -> list[ClusterMessage.TransportSocketMatch]:
     """Endpoints that say so get the mesh's mutual TLS, the others plaintext."""
-    if not isinstance(backend.tls, OnCapableEndpoints):
+    if not isinstance(cluster.tls, OnCapableEndpoints):
         return []
     return [
-        Cluster.TransportSocketMatch(
+        ClusterMessage.TransportSocketMatch(
             name="tlsMode-istio",
             match=Struct(fields={TLS_MODE: Value(string_value=MUTUAL)}),
-            transport_socket=_wrapped(_socket(backend, backend.tls.tls), backend.proxy_protocol),
+            transport_socket=_wrapped(_socket(cluster, cluster.tls.tls), cluster.proxy_protocol),
         ),
-        Cluster.TransportSocketMatch(
+        ClusterMessage.TransportSocketMatch(
             name="tlsMode-disabled",
             match=Struct(),
-            transport_socket=_wrapped(_raw(), backend.proxy_protocol),
+            transport_socket=_wrapped(_raw(), cluster.proxy_protocol),
         ),
     ]
 
 
-def _socket(backend: Backend, tls: MeshMutual | Originate) -> TransportSocket:
-    context = _mesh_context(backend, tls) if isinstance(tls, MeshMutual) else _own(backend, tls)
+def _socket(cluster: Cluster, tls: MeshMutual | Originate) -> TransportSocket:
+    context = _mesh_context(cluster, tls) if isinstance(tls, MeshMutual) else _own(cluster, tls)
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=packed(context))
 
 
@@ -94,7 +94,7 @@ def _announced(socket: TransportSocket, version: ProxyProtocol) -> TransportSock
     )
 
 
-def _mesh_context(backend: Backend, tls: MeshMutual) -> UpstreamTlsContext:
+def _mesh_context(cluster: Cluster, tls: MeshMutual) -> UpstreamTlsContext:
     return UpstreamTlsContext(
         common_tls_context=CommonTlsContext(
             tls_params=_versions(USUAL_PARAMETERS),
@@ -103,31 +103,31 @@ def _mesh_context(backend: Backend, tls: MeshMutual) -> UpstreamTlsContext:
                 default_validation_context=_demanded(tls.names),
                 validation_context_sds_secret_config=_of_the_mesh(TRUST_BUNDLE),
             ),
-            alpn_protocols=mesh_alpn(backend),
+            alpn_protocols=mesh_alpn(cluster),
         ),
         sni=tls.sni,
     )
 
 
-def mesh_alpn(backend: Backend) -> tuple[str, ...]:
+def mesh_alpn(cluster: Cluster) -> tuple[str, ...]:
     """What is offered within the mesh: from it a sidecar tells HTTP and TCP apart.
 
     Istio's own Envoy has a filter that sets these for each request; here they are what the cluster
     speaks. "http/1.1" is not among them: where nothing else fits, none is chosen, as with istiod.
     """
-    match backend.http_version:
+    match cluster.http_version:
         case HttpVersion.HTTP2:
             return ("istio-h2", "istio", "h2")
-        case HttpVersion.HTTP1 if backend.speaks_http:
+        case HttpVersion.HTTP1 if cluster.speaks_http:
             return ("istio-http/1.1", "istio")
         case HttpVersion.HTTP1 | HttpVersion.AS_CLIENT:
             return ("istio",)
 
 
-def _own(backend: Backend, tls: Originate) -> UpstreamTlsContext:
+def _own(cluster: Cluster, tls: Originate) -> UpstreamTlsContext:
     return UpstreamTlsContext(
         common_tls_context=CommonTlsContext(
-            tls_params=_versions(backend.tls_parameters),
+            tls_params=_versions(cluster.tls_parameters),
             tls_certificate_sds_secret_configs=(
                 [_credential(tls.certificate)] if tls.certificate is not None else []
             ),
@@ -135,7 +135,7 @@ def _own(backend: Backend, tls: Originate) -> UpstreamTlsContext:
                 CertificateValidationContext() if isinstance(tls.trust, TrustAnything) else None
             ),
             combined_validation_context=_verified(tls),
-            alpn_protocols=("h2",) if backend.http_version is HttpVersion.HTTP2 else (),
+            alpn_protocols=("h2",) if cluster.http_version is HttpVersion.HTTP2 else (),
         ),
         sni=tls.sni,
     )

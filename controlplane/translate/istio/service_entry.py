@@ -21,9 +21,9 @@ from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.model.service import ServicePort
 from controlplane.model.visibility import visibility
-from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
-from controlplane.translate.nearness import nearness
 from controlplane.translate.protocol import protocol_of_word
+from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
+from controlplane.translate.traffic_distribution import traffic_distribution
 from controlplane.translate.workload import endpoint
 
 CONNECT_STRATEGY: Final = "istio.io/connect-strategy"
@@ -63,8 +63,10 @@ def service(
             else labels_of(dict(spec.workload_selector.labels))
         ),
         subject_alt_names=spec.subject_alt_names,
-        nearness=nearness(declared.annotations.get(TRAFFIC_DISTRIBUTION), namespace_distribution),
-        races_connections=declared.annotations.get(CONNECT_STRATEGY) == RACE,
+        traffic_distribution=traffic_distribution(
+            declared.annotations.get(TRAFFIC_DISTRIBUTION), namespace_distribution
+        ),
+        first_connect_wins=declared.annotations.get(CONNECT_STRATEGY) == RACE,
         labels=labels_of(dict(declared.labels)),
         created=declared.created,
     )
@@ -83,7 +85,7 @@ def listed_endpoints(
         return tuple(
             endpoint(entry, declared.namespace, port.name, target) for entry in spec.endpoints
         )
-    if _RESOLUTIONS[spec.resolution].is_looked_up and spec.workload_selector is None:
+    if _RESOLUTIONS[spec.resolution].uses_dns and spec.workload_selector is None:
         return (Endpoint(address=host, port=target),)
     return ()
 

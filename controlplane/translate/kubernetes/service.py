@@ -18,9 +18,9 @@ from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.model.service import ServicePort
 from controlplane.model.visibility import visibility
-from controlplane.translate.nearness import TRAFFIC_DISTRIBUTION
-from controlplane.translate.nearness import nearness
 from controlplane.translate.protocol import protocol_of_port
+from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
+from controlplane.translate.traffic_distribution import traffic_distribution
 
 EXPORT_TO: Final = "networking.istio.io/exportTo"
 ACCOUNT_ANNOTATIONS: Final = (
@@ -57,7 +57,7 @@ def service(
         alias=Host(spec.external_name.rstrip(".")) if is_alias else None,
         selector=labels_of(dict(spec.selector)) or None,
         subject_alt_names=_accounts(declared, trust_domain),
-        nearness=nearness(
+        traffic_distribution=traffic_distribution(
             spec.traffic_distribution or None,
             declared.annotations.get(TRAFFIC_DISTRIBUTION),
             namespace_distribution,

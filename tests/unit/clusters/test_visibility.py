@@ -18,9 +18,9 @@ from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from controlplane.queries.services import service
 from tests.support.declared import Declared
-from tests.unit.backends.entries import EDGE
-from tests.unit.backends.entries import WEB_TOO
-from tests.unit.backends.entries import entry
+from tests.unit.clusters.entries import EDGE
+from tests.unit.clusters.entries import WEB_TOO
+from tests.unit.clusters.entries import entry
 
 CAPPED = partial(ServiceEntryVisibility, apply_to_sidecars=True)
 

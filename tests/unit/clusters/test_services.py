@@ -3,12 +3,12 @@
 import pytest
 
 from controlplane.base.names import Host
-from controlplane.model.service import Nearness
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
+from controlplane.model.service import TrafficDistribution
 from controlplane.queries.services import service
 from tests.support.declared import Declared
-from tests.unit.backends.entries import EDGE
+from tests.unit.clusters.entries import EDGE
 
 REVIEWS = "reviews.default.svc.cluster.local"
 
@@ -76,15 +76,15 @@ NEAR_ZONE = "networking.istio.io/traffic-distribution: PreferClose"
 @pytest.mark.parametrize(
     ("spec", "annotation", "namespace", "expected"),
     [
-        (", trafficDistribution: PreferClose", NEAR_NODE, NEAR_NODE, Nearness.ZONE),
-        (", trafficDistribution: PreferSameZone", "", "", Nearness.ZONE),
-        ("", NEAR_NODE, NEAR_ZONE, Nearness.NODE),
-        ("", "", NEAR_NODE, Nearness.NODE),
+        (", trafficDistribution: PreferClose", NEAR_NODE, NEAR_NODE, TrafficDistribution.ZONE),
+        (", trafficDistribution: PreferSameZone", "", "", TrafficDistribution.ZONE),
+        ("", NEAR_NODE, NEAR_ZONE, TrafficDistribution.NODE),
+        ("", "", NEAR_NODE, TrafficDistribution.NODE),
         ("", "", "", None),
     ],
     ids=["the spec first", "its other word", "then its annotation", "then its namespace", "no one"],
 )
 def test_who_says_how_near_traffic_stays(
-    spec: str, annotation: str, namespace: str, expected: Nearness | None
+    spec: str, annotation: str, namespace: str, expected: TrafficDistribution | None
 ) -> None:
-    assert of_kubernetes(spec, annotation, namespace).nearness is expected
+    assert of_kubernetes(spec, annotation, namespace).traffic_distribution is expected

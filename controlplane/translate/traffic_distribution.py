@@ -6,17 +6,17 @@ Source: https://kubernetes.io/docs/concepts/services-networking/service/#traffic
 from collections.abc import Mapping
 from typing import Final
 
-from controlplane.model.service import Nearness
+from controlplane.model.service import TrafficDistribution
 
 TRAFFIC_DISTRIBUTION: Final = "networking.istio.io/traffic-distribution"
-_DISTRIBUTIONS: Final[Mapping[str, Nearness]] = {
-    "preferclose": Nearness.ZONE,
-    "prefersamezone": Nearness.ZONE,
-    "prefersamenode": Nearness.NODE,
+_DISTRIBUTIONS: Final[Mapping[str, TrafficDistribution]] = {
+    "preferclose": TrafficDistribution.ZONE,
+    "prefersamezone": TrafficDistribution.ZONE,
+    "prefersamenode": TrafficDistribution.NODE,
 }
 
 
-def nearness(*said: str | None) -> Nearness | None:
+def traffic_distribution(*said: str | None) -> TrafficDistribution | None:
     """The first that is said decides, and a word that is unknown asks for nothing."""
     word = next((word for word in said if word is not None), "")
     return _DISTRIBUTIONS.get(word.lower())

@@ -6,9 +6,9 @@ from controlplane.envoy.resource import Resource
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
-from controlplane.queries.backends import cluster_secrets
-from controlplane.queries.backends import clusters
-from controlplane.queries.backends import endpoints
+from controlplane.queries.cluster_shelves import cluster_secrets
+from controlplane.queries.cluster_shelves import clusters
+from controlplane.queries.cluster_shelves import endpoints
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 
@@ -125,9 +125,9 @@ def test_a_new_service_runs_nothing_of_the_others() -> None:
 
     declared.edit(service("new") + slice_of("new", "10.0.1.9"))
 
-    assert ran(declared, "service_of", "destinations", *ENCODING) == [
+    assert ran(declared, "service_of", "cluster_keys", *ENCODING) == [
         "service_of",
-        "destinations",
+        "cluster_keys",
         "cluster",
         "assignment",
     ]

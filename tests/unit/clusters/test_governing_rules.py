@@ -9,9 +9,9 @@ from controlplane.model.outbound_view import RuleScope
 from controlplane.queries.rules import governing_rules
 from controlplane.queries.rules import selected_rules
 from tests.support.declared import Declared
-from tests.unit.backends.entries import EDGE
-from tests.unit.backends.entries import ROOT
-from tests.unit.backends.entries import entry
+from tests.unit.clusters.entries import EDGE
+from tests.unit.clusters.entries import ROOT
+from tests.unit.clusters.entries import entry
 
 
 def rule(name: str, namespace: str = "default", host: str = "api.partner.com", **more: str) -> str:

@@ -1,4 +1,4 @@
-"""A backend: what one Envoy cluster is made of, with every decision taken."""
+"""What one Envoy cluster is made of, with every decision taken."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,12 +22,12 @@ from controlplane.model.traffic_policy import RetryBudget
 
 
 @dataclass(frozen=True, slots=True)
-class Discovered:
+class Eds:
     """Endpoints come by EDS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookedUp:
+class Dns:
     """Endpoints are names (and addresses among them) that Envoy looks up every ``refresh``.
 
     ``is_logical`` uses one address of one name, and keeps connections when it changes.
@@ -37,7 +37,7 @@ class LookedUp:
     families: tuple[IpFamily, ...]
     refresh: timedelta
     is_logical: bool = False
-    races_connections: bool = False
+    first_connect_wins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class OriginalDestination:
 
 
 @dataclass(frozen=True, slots=True)
-class NameOfRequest:
+class DynamicForwardProxy:
     """The host of each request is looked up. ``cache`` names the addresses found."""
 
     cache: str
     families: tuple[IpFamily, ...]
 
 
-Discovery = Discovered | LookedUp | OriginalDestination | NameOfRequest
+Discovery = Eds | Dns | OriginalDestination | DynamicForwardProxy
 
 
 class HttpVersion(Enum):
@@ -65,7 +65,7 @@ class HttpVersion(Enum):
 
 
 class LocalityWeighting(Enum):
-    """Whether Envoy heeds the weights of localities."""
+    """Whether Envoy uses the weights of localities."""
 
     NONE = auto()
     BY_WEIGHT = auto()
@@ -79,7 +79,7 @@ class ZoneAwareness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a backend comes from, for whoever reads a configuration dump."""
+    """Where a cluster comes from, for whoever reads a configuration dump."""
 
     host: Host
     name: str
@@ -91,9 +91,9 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """``balancer`` counts only where endpoints are chosen among; ``speaks_http`` says that the port
-    does. ``keeps_header_case``: HTTP/1.1 headers go out as the client spelled them.
+class Cluster:
+    """``balancer`` is used only where there are endpoints to choose from; ``speaks_http`` says that
+    the port does. ``keeps_header_case``: HTTP/1.1 headers go out as the client spelled them.
     """
 
     name: str

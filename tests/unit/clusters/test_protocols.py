@@ -2,7 +2,7 @@
 
 import pytest
 
-from controlplane.model.backend import HttpVersion
+from controlplane.model.cluster import HttpVersion
 from controlplane.model.proxy import Role
 from controlplane.model.service import Protocol
 from controlplane.model.traffic_policy import HttpUpgrade

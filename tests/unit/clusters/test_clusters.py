@@ -10,15 +10,15 @@ from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from tests.support.declared import Declared
-from tests.unit.backends.given import HTTP_OPTIONS
-from tests.unit.backends.given import NAME
-from tests.unit.backends.given import PARTNER
-from tests.unit.backends.given import SERVICE
-from tests.unit.backends.given import SIDECAR
-from tests.unit.backends.given import cluster
-from tests.unit.backends.given import entry
-from tests.unit.backends.given import mesh_of
-from tests.unit.backends.given import rule
+from tests.unit.clusters.given import HTTP_OPTIONS
+from tests.unit.clusters.given import NAME
+from tests.unit.clusters.given import PARTNER
+from tests.unit.clusters.given import SERVICE
+from tests.unit.clusters.given import SIDECAR
+from tests.unit.clusters.given import cluster
+from tests.unit.clusters.given import entry
+from tests.unit.clusters.given import mesh_of
+from tests.unit.clusters.given import rule
 
 
 def test_a_service_gets_a_cluster_for_each_port_and_subset() -> None:

@@ -9,15 +9,15 @@ from controlplane.model.proxy import Locality
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from tests.support.declared import Declared
-from tests.unit.backends.given import HTTP_OPTIONS
-from tests.unit.backends.given import PARTNER
-from tests.unit.backends.given import SERVICE
-from tests.unit.backends.given import cluster
-from tests.unit.backends.given import entry
-from tests.unit.backends.given import mesh_of
-from tests.unit.backends.given import part
-from tests.unit.backends.given import rule
-from tests.unit.backends.given import unlimited
+from tests.unit.clusters.given import HTTP_OPTIONS
+from tests.unit.clusters.given import PARTNER
+from tests.unit.clusters.given import SERVICE
+from tests.unit.clusters.given import cluster
+from tests.unit.clusters.given import entry
+from tests.unit.clusters.given import mesh_of
+from tests.unit.clusters.given import part
+from tests.unit.clusters.given import rule
+from tests.unit.clusters.given import unlimited
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from controlplane.model.proxy import Role
 from controlplane.model.proxy import Target
 from controlplane.queries.proxies import resolved
 from tests.support.declared import Declared
-from tests.unit.backends.entries import entry
+from tests.unit.clusters.entries import entry
 
 
 def proxy(address: str, **labels: str) -> Proxy:

@@ -25,10 +25,10 @@ from controlplane.model.outbound_view import LocalityUse
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import SecretUse
-from controlplane.queries.clusters import Destination
+from controlplane.queries.clusters import ClusterKey
 from controlplane.queries.clusters import assignment
 from controlplane.queries.clusters import cluster
-from controlplane.queries.clusters import destinations
+from controlplane.queries.clusters import cluster_keys
 from controlplane.queries.clusters import locality_use_of
 from controlplane.queries.clusters import secrets_of
 from controlplane.queries.public_view import shards_of_namespace
@@ -38,7 +38,7 @@ from controlplane.queries.services import service_of
 
 
 @derived
-def sni_dnat_destinations(graph: Graph, view: OutboundView) -> tuple[Destination, ...]:
+def sni_dnat_destinations(graph: Graph, view: OutboundView) -> tuple[ClusterKey, ...]:
     """The destinations that AUTO_PASSTHROUGH servers lead to, by SNI; runs again when one comes or
     goes.
     """
@@ -69,7 +69,7 @@ def _clusters_in(
 
 @derived
 def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
-    """The endpoints of every cluster that is told them by EDS, by the name of the cluster."""
+    """The endpoints of every EDS cluster, by the name of the cluster."""
     if view.is_public:
         return Shelf(tuple(_endpoints_in(graph, view, client, shard) for shard in range(SHARDS)))
     own = {shard: _endpoints_in(graph, view, client, shard) for shard in _own_shards(graph, view)}
@@ -188,20 +188,20 @@ def secrets_of_shard(
 
 
 @derived
-def _sni_dnat_of_shard(graph: Graph, view: OutboundView, shard: int) -> tuple[Destination, ...]:
+def _sni_dnat_of_shard(graph: Graph, view: OutboundView, shard: int) -> tuple[ClusterKey, ...]:
     return tuple(d for d in _of_shard(graph, view, shard) if d.is_sni_dnat)
 
 
-def _of_shard(graph: Graph, view: OutboundView, shard: int) -> Iterator[Destination]:
+def _of_shard(graph: Graph, view: OutboundView, shard: int) -> Iterator[ClusterKey]:
     for host in hosts_of_shard(graph, shard):
-        yield from destinations(graph, host, view)
+        yield from cluster_keys(graph, host, view)
 
 
 def _locality_in_cluster(
-    graph: Graph, destination: Destination, client: ClientLocality
+    graph: Graph, destination: ClusterKey, client: ClientLocality
 ) -> ClientLocality:
     """Only a cluster that holds its endpoints itself differs by where the client is."""
     found = service_of(graph, destination.host, destination.namespace)
-    if found is None or not found.resolution.is_looked_up:
+    if found is None or not found.resolution.uses_dns:
         return ANYWHERE
     return client.only(locality_use_of(graph, destination))
