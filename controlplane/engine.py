@@ -6,15 +6,18 @@ are decoded (remembered by document), what counts of them is put into the graph 
 whoever reads ``resources`` next recomputes what the edit touched.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
@@ -25,6 +28,7 @@ from controlplane.claims import Declaration
 from controlplane.claims import NothingAccepted
 from controlplane.claims import declared_faults
 from controlplane.documents.content import FileContent
+from controlplane.documents.content import file_objects
 from controlplane.documents.content import location_in
 from controlplane.documents.document import RawObject
 from controlplane.envoy.resource import Resource
@@ -41,6 +45,8 @@ from controlplane.internal_errors import reported
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.mesh import decode_mesh_config
+from controlplane.kinds.mesh import mesh_location
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
@@ -114,6 +120,8 @@ class Engine:
         self._waiting: dict[ObjectKey, None] = {}
         """Objects that stay as they were until the rest of their change comes."""
         self._mesh_told: tuple[Diagnostic, ...] = ()
+        self._mesh_file: FileContent | None = None
+        self._mesh_locate: Callable[[FieldRef], SourceLocation] | None = None
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self.graph.set(CLOCK, "clock", now)
@@ -225,6 +233,14 @@ class Engine:
             return False
         return not content.complete or any(d.is_refused for d in self._claims.of_file(path))
 
+    def read_mesh(self, path: Path, text: str) -> int:
+        """Take the MeshConfig of a file, with what is wrong in it; a new revision."""
+        report = Report()
+        mesh = decode_mesh_config(text, path, report)
+        self._mesh_file = file_objects(path, text)
+        self._mesh_locate = partial(mesh_location, text, path)
+        return self.set_mesh(mesh, report)
+
     def set_mesh(self, mesh: MeshConfig, told: Iterable[Diagnostic] = ()) -> int:
         """Take another MeshConfig, and what is wrong with its file; a new revision."""
         self._mesh_told = tuple(told)
@@ -305,6 +321,8 @@ class Engine:
         """The file, line and column of a place; ``None`` when no file declares its object."""
         if isinstance(place, SourceLocation):
             return place
+        if place.object == MESH_CONFIG_KEY and self._mesh_locate is not None:
+            return self._mesh_locate(place)
         winner = self._claims.winner(place.object)
         if winner is None:
             return None
@@ -320,7 +338,8 @@ class Engine:
         return None
 
     def contents(self) -> tuple[FileContent, ...]:
-        return tuple(self._files.values())
+        mesh = (self._mesh_file,) if self._mesh_file is not None else ()
+        return (*mesh, *self._files.values())
 
     def object(self, key: ObjectKey) -> Object[Any] | None:
         """The object that is in force."""

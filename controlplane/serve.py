@@ -28,7 +28,6 @@ from controlplane.background import Steps
 from controlplane.background import followed
 from controlplane.background import log_faults
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
 from controlplane.base.errors import ControlPlaneError
 from controlplane.base.errors import KeyUnusable
 from controlplane.base.errors import TokenRefused
@@ -48,13 +47,13 @@ from controlplane.identity.workload import WorkloadSecrets
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.model.proxy import Proxy
 from controlplane.overview import LiveOverview
 from controlplane.rest_of_change import RestOfChange
 from controlplane.snapshot_cache import SnapshotCache
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
+from controlplane.sources.printable import printable
 from controlplane.sources.state import StateDirectory
 from controlplane.tls.state import LiveTls
 from controlplane.translate.kubernetes.secret_replacement import secret_files
@@ -94,8 +93,8 @@ class Settings:
     mesh: MeshConfig
     mesh_file: Path | None = None
     """Where ``mesh`` was read from, and is read from again when it changes."""
-    mesh_told: tuple[Diagnostic, ...] = ()
-    """What is wrong in that file."""
+    mesh_text: str = ""
+    """What that file said."""
     is_insecure: bool = False
     environment: Mapping[str, str]
 
@@ -153,7 +152,8 @@ class ControlPlane:
         )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
         self.engine = Engine(settings.mesh, now=now, accepted=self._accepted)
-        self.engine.set_mesh(settings.mesh, settings.mesh_told)
+        if settings.mesh_file is not None:
+            self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
         self.metrics.root_expires(self._authority.certificate.not_valid_after_utc)
@@ -263,9 +263,7 @@ class ControlPlane:
 
     def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
         began = time.perf_counter()
-        report = Report()
-        mesh = decode_mesh_config(text.decode(errors="replace"), file, report)
-        revision = self.engine.set_mesh(mesh, report)
+        revision = self.engine.read_mesh(file, text.decode(errors="replace"))
         edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)

@@ -11,12 +11,11 @@ from typing import Final
 import click
 
 from controlplane.base.diagnostics import Effect
-from controlplane.base.diagnostics import Report
 from controlplane.base.diagnostics import Severity
 from controlplane.base.errors import ConfigMissing
 from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
 from controlplane.base.wording import counted
+from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.formats import as_github
 from controlplane.cli.formats import as_json
 from controlplane.cli.formats import as_sarif
@@ -30,12 +29,8 @@ from controlplane.cli.output import show
 from controlplane.cli.shown import Shown
 from controlplane.cli.shown import as_text
 from controlplane.cli.shown import shown
-from controlplane.documents.content import FileContent
-from controlplane.documents.content import Sources
-from controlplane.documents.content import file_objects
 from controlplane.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.sources.load import loaded
 from controlplane.sources.printable import printable
 
@@ -99,9 +94,9 @@ def findings_in(
     """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist, or none
     of them holds a file.
     """
-    report = Report()
-    mesh, mesh_text = _mesh(mesh_config, report)
-    engine = Engine(mesh, now=datetime.now(UTC))
+    engine = Engine(MeshConfig(), now=datetime.now(UTC))
+    if mesh_config is not None:
+        engine.read_mesh(printable(mesh_config), mesh_config_text(mesh_config))
     files = loaded(paths, secrets)
     if not files:
         where = ", ".join(map(str, paths))
@@ -110,40 +105,18 @@ def findings_in(
         )
     engine.apply((changed.path, changed.text) for changed in files)
     engine.analyse()
-    found = [*report, *engine.diagnostics()]
-    contents = engine.contents()
-    objects = {declared.key for content in contents for declared in content.objects}
+    found = engine.diagnostics()
+    objects = {declared.key for content in engine.contents() for declared in content.objects}
     refused = {
         d.place.object
         for d in found
         if isinstance(d.place, FieldRef) and d.code.effect is Effect.REFUSED
     }
     return Findings(
-        diagnostics=shown(found, _Files(engine, Sources((*mesh_text, *contents)))),
+        diagnostics=shown(found, EngineFiles(engine)),
         objects=len(objects),
         refused=len(refused & objects),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """Spots as the engine knows them, lines as they were read."""
-
-    engine: Engine
-    sources: Sources
-
-    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
-        return self.engine.location(place)
-
-    def line(self, location: SourceLocation) -> str | None:
-        return self.sources.line(location)
-
-
-def _mesh(file: Path | None, report: Report) -> tuple[MeshConfig, tuple[FileContent, ...]]:
-    if file is None:
-        return MeshConfig(), ()
-    text, shown_file = mesh_config_text(file), printable(file)
-    return decode_mesh_config(text, shown_file, report), (file_objects(shown_file, text),)
 
 
 def _print(findings: Findings, output: str) -> None:

@@ -1,6 +1,6 @@
 """The files of an engine, as diagnostics are shown with them."""
 
-from dataclasses import dataclass
+from functools import cached_property
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
@@ -8,15 +8,18 @@ from controlplane.documents.content import Sources
 from controlplane.engine import Engine
 
 
-@dataclass(frozen=True, slots=True)
 class EngineFiles:
-    """Spots as the engine knows them, lines as they were read."""
+    """Locations as the engine knows them, lines as they were read; for one showing."""
 
-    engine: Engine
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
-        return self.engine.location(place)
+        return self._engine.location(place)
 
     def line(self, location: SourceLocation) -> str | None:
-        contents = (c for c in self.engine.contents() if c.path == location.path)
-        return next((Sources([c]).line(location) for c in contents), None)
+        return self._sources.line(location)
+
+    @cached_property
+    def _sources(self) -> Sources:
+        return Sources(self._engine.contents())

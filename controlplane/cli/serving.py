@@ -104,27 +104,27 @@ def settings_of(
     """What the options say; ``UsageError`` where they contradict each other."""
     if insecure_xds and not xds.loopback:
         raise click.UsageError(f"--insecure-xds serves on loopback addresses only, not on {xds}")
-    report = Report()
+    mesh, text = mesh_of(mesh_config)
     return Settings(
         config=config,
         secrets=secrets,
         xds=Endpoint(host=xds.host, port=xds.port),
         admin=Endpoint(host=admin.host, port=admin.port),
         state=opened_state(state),
-        mesh=mesh_of(report, mesh_config),
+        mesh=mesh,
         mesh_file=mesh_config,
-        mesh_told=tuple(report),
+        mesh_text=text,
         is_insecure=insecure_xds,
         environment=os.environ,
     )
 
 
-def mesh_of(report: Report, file: Path | None) -> MeshConfig:
-    """The MeshConfig of a file; what is good of it counts."""
+def mesh_of(file: Path | None) -> tuple[MeshConfig, str]:
+    """The MeshConfig of a file, as far as it is good, and its text."""
     if file is None:
-        return MeshConfig()
+        return MeshConfig(), ""
     text = mesh_config_text(file)
-    return decode_mesh_config(text, printable(file), report)
+    return decode_mesh_config(text, printable(file), Report()), text
 
 
 def serve_until_stopped(

@@ -175,6 +175,12 @@ def decode_mesh_config(
     return mesh
 
 
+def mesh_location(text: str, path: Path, place: FieldRef) -> SourceLocation:
+    """Where a field of the MeshConfig stands in the text of ``path``."""
+    source = _source(Report(), text, path)
+    return source.location(place) if source is not None else SourceLocation(path)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
     """The text that holds MeshConfig, and where in the file it begins (in a ConfigMap it is

@@ -6,7 +6,6 @@ Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -17,7 +16,6 @@ from msgspec.structs import replace
 from controlplane.base.codes import LOG_FORMAT_REFUSED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
 from controlplane.base.units import duration
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import AccessLogEncoding
@@ -265,7 +263,7 @@ def _access_log(report: Report, mesh: MeshConfig) -> AccessLog | None:
     if fault is not None:
         report.add(
             LOG_FORMAT_REFUSED,
-            SourceLocation(Path("MeshConfig")),
+            FieldRef(MESH_CONFIG_KEY, ("accessLogFormat",)),
             f"Istio's format is used, because Envoy would refuse accessLogFormat: {fault}",
         )
         text = ""

@@ -104,6 +104,17 @@ def test_a_path_that_does_not_exist_exits_with_2(here: Path) -> None:
     assert "nowhere: No such file or directory" in result.output
 
 
+def test_what_listeners_cannot_have_of_a_mesh_config_is_shown_at_its_line(here: Path) -> None:
+    (here / "a.yaml").write_text(GOOD)
+    text = "accessLogFile: /dev/stdout\naccessLogFormat: '%DURATION:5%'\n"
+    (here.parent / "mesh.yaml").write_text(text)
+
+    result = check("mesh", "--mesh-config", "mesh.yaml")
+
+    assert "mesh.yaml:2:18: warning CP0316" in result.output
+    assert "    2 | accessLogFormat: '%DURATION:5%'" in result.output
+
+
 def test_a_mesh_config_is_checked_as_well(here: Path) -> None:
     (here / "a.yaml").write_text(GOOD)
     (here.parent / "mesh.yaml").write_text("connectTimeout: soon\n")
