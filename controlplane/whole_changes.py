@@ -20,6 +20,7 @@ from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import object_of
 from controlplane.queries.references import Reference
 from controlplane.queries.references import broken_references
 from controlplane.queries.references import has_gateway
@@ -90,7 +91,7 @@ class Trial:
         found = {
             key
             for key, known in self.known.items()
-            if OBJECT(self.graph, key) is not None and broken_references(self.graph, key) - known
+            if object_of(self.graph, key) is not None and broken_references(self.graph, key) - known
         }
         for key in self.after.keys() - held:
             before, after = self.before[key].object, self.after[key].object
@@ -114,7 +115,7 @@ class Trial:
     def _was_in_force(self, key: ObjectKey) -> bool:
         if key in self.before:
             return self.before[key].object is not None
-        return OBJECT(self.graph, key) is not None
+        return object_of(self.graph, key) is not None
 
     def _set(self, held: frozenset[ObjectKey]) -> None:
         """Put the edit in force but for ``held``."""

@@ -8,6 +8,7 @@ from typing import Final
 from typing import Generic
 from typing import NewType
 
+from typing_extensions import TypeIs
 from typing_extensions import TypeVar
 
 Namespace = NewType("Namespace", str)
@@ -20,6 +21,7 @@ CLUSTER_DOMAIN: Final = "cluster.local"
 ROOT_NAMESPACE: Final = Namespace("istio-system")  # MeshConfig.rootNamespace, default
 
 
+S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True, default=object)
 """The struct that objects of a kind have for a spec; ``object`` where any kind may be meant."""
 
@@ -61,3 +63,7 @@ class ObjectKey(Generic[S_co]):
         """``DestinationRule default/reviews``: how messages name an object."""
         place = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.kind.name} {place}"
+
+
+def key_is_of(key: ObjectKey, kind: Kind[S]) -> TypeIs[ObjectKey[S]]:
+    return key.kind == kind

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Generic
 
+from typing_extensions import TypeIs
+
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
+from controlplane.base.names import S
 from controlplane.base.names import S_co
 
 
@@ -44,3 +47,7 @@ class Object(Generic[S_co]):
     def age(self) -> tuple[str, str, Namespace]:
         """Sort key, oldest first; Istio breaks ties by name before namespace."""
         return (self.created, self.key.name, self.key.namespace)
+
+
+def is_of(declared: Object[object], kind: Kind[S]) -> TypeIs[Object[S]]:
+    return declared.key.kind == kind

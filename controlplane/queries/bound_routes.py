@@ -12,10 +12,10 @@ from controlplane.base.hosts import subset_of
 from controlplane.base.hosts import wider
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.model.outbound_view import OutboundView
 from controlplane.queries.virtual_services import NO_ROUTES
 from controlplane.queries.virtual_services import EncodedRoutes
@@ -37,7 +37,7 @@ MERGE_CHUNK: Final = 32  # VirtualServices at one host that are looked at togeth
 class BoundVirtualService:
     """A VirtualService that meets a server at ``host``, and the binding by which it does."""
 
-    key: ObjectKey
+    key: VirtualServiceKey
     host: Host
     binding: HostBinding
 
@@ -51,7 +51,7 @@ class BoundRoutes:
     """
 
     gateway: str
-    virtual_service: ObjectKey | None
+    virtual_service: VirtualServiceKey | None
     host: Host
     port: PortNumber
     redirects: bool
@@ -149,7 +149,7 @@ def _routes_of(
 
 def _admitted(
     graph: Graph, host: Host, binding: HostBinding, client: Namespace
-) -> list[tuple[MergeOrder, ObjectKey]]:
+) -> list[tuple[MergeOrder, VirtualServiceKey]]:
     """The VirtualServices that come in at a host, with their places among others."""
     gateway = binding.server_port.gateway
     keys = {key for key in bound_at(graph, (gateway, host)) if binding.admits_same(key.namespace)}

@@ -18,20 +18,23 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.core.configuration import ConfigMap
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.destination_rule import DestinationRule
+from controlplane.kinds.istio.destination_rule import DestinationRuleKey
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.model.tls import KeyPair
 from controlplane.model.tls import Trust
 from controlplane.model.tls import is_trust_name
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clock import now
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.translate.kubernetes.secret import ReadKeyPair
 from controlplane.translate.kubernetes.secret import ReadTrust
 from controlplane.translate.kubernetes.secret import is_valid_at
@@ -45,7 +48,7 @@ class Credential:
     ``x-cacert``.
     """
 
-    object: ObjectKey
+    object: ObjectKey[Secret | ConfigMap]
     use: SecretUse
 
 
@@ -88,7 +91,9 @@ def credential_users(
 
 
 @index(DESTINATION_RULE)
-def credential_rules(rule: Object[DestinationRule]) -> Iterator[tuple[str, ObjectKey]]:
+def credential_rules(
+    rule: Object[DestinationRule],
+) -> Iterator[tuple[str, DestinationRuleKey]]:
     """DestinationRules that name a credential, under its plain name."""
     policies = (rule.spec.traffic_policy, *(s.traffic_policy for s in rule.spec.subsets))
     for policy in policies:
@@ -114,21 +119,21 @@ def _reported_reading(
         return Reported(None)
     report = Report()
     users = users_of(graph, source.key.name)
-    if credential.use is SecretUse.CERTIFICATE and isinstance(source.spec, Secret):
+    if credential.use is SecretUse.CERTIFICATE and is_of(source, SECRET):
         found: ReadKeyPair | ReadTrust | None = key_pair(report, source, users=users)
     else:
         found = trust(report, source, users=users)
     return Reported(found, tuple(report))
 
 
-def holder(graph: Graph, credential: Credential) -> Object[Secret] | None:
+def holder(graph: Graph, credential: Credential) -> Object[Secret | ConfigMap] | None:
     """The object that holds a credential: for authorities ``x-cacert``, or ``x`` where there is
     none.
     """
-    found: Object[Secret] | None = OBJECT(graph, credential.object)
+    found = object_of(graph, credential.object)
     key = credential.object
     if found is None and credential.use is SecretUse.TRUST and key.kind == SECRET:
-        found = OBJECT(graph, ObjectKey(SECRET, key.namespace, key.name.removesuffix(CA_SUFFIX)))
+        found = object_of(graph, ObjectKey(SECRET, key.namespace, key.name.removesuffix(CA_SUFFIX)))
     return found
 
 

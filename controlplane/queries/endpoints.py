@@ -5,12 +5,12 @@ https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 """
 
 from collections.abc import Iterator
-from typing import Any
 from typing import Final
 
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
+from controlplane.base.names import key_is_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
@@ -20,18 +20,22 @@ from controlplane.kinds.core.endpoints import EndpointSlice
 from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.istio.service_entry import ServicePort as EntryPort
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
 from controlplane.model.endpoint import Endpoint
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import labels_of
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.model.service import ServicePort
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.queries.services import service_of
 from controlplane.translate import workload as workloads
 from controlplane.translate.istio import service_entry as entries
@@ -40,14 +44,14 @@ from controlplane.translate.kubernetes import endpoints as kubernetes
 Pair = tuple[str, str]
 EVERY_WORKLOAD: Final[Pair] = ("", "")
 """For what selects every workload of a namespace: a pair that each of them has."""
-Workload = Object[Any]
-"""A Pod or a WorkloadEntry; its kind tells which."""
+Workload = Object[Pod | WorkloadEntry]
+WorkloadKey = ObjectKey[Pod | WorkloadEntry]
 
 
 @index(ENDPOINT_SLICE)
 def slices_of_service(
     declared: Object[EndpointSlice],
-) -> Iterator[tuple[tuple[Namespace, str], ObjectKey]]:
+) -> Iterator[tuple[tuple[Namespace, str], ObjectKey[EndpointSlice]]]:
     name = declared.labels.get(SERVICE_NAME_LABEL)
     if name is not None:
         yield (declared.namespace, name), declared.key
@@ -56,29 +60,31 @@ def slices_of_service(
 @index(POD, WORKLOAD_ENTRY)
 def workloads_by_label(
     declared: Workload,
-) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey]]:
+) -> Iterator[tuple[tuple[Namespace, Pair], WorkloadKey]]:
     for pair in (*labels_of_workload(declared), EVERY_WORKLOAD):
         yield (declared.namespace, pair), declared.key
 
 
 @index(POD)
-def pods_by_address(declared: Object[Pod]) -> Iterator[tuple[tuple[Namespace, str], ObjectKey]]:
+def pods_by_address(
+    declared: Object[Pod],
+) -> Iterator[tuple[tuple[Namespace, str], ObjectKey[Pod]]]:
     address = kubernetes.pod_address(declared)
     if address is not None:
         yield (declared.namespace, address), declared.key
 
 
 def labels_of_workload(declared: Workload) -> Labels:
-    if declared.kind == WORKLOAD_ENTRY:
+    if is_of(declared, WORKLOAD_ENTRY):
         return workloads.workload_labels(declared)
     return labels_of(dict(declared.labels))
 
 
 def selected_workloads(
     graph: Graph, namespace: Namespace, selector: Labels
-) -> tuple[ObjectKey, ...]:
+) -> tuple[WorkloadKey, ...]:
     """The Pods and WorkloadEntries of a namespace that have every label of ``selector``."""
-    found: set[ObjectKey] | None = None
+    found: set[WorkloadKey] | None = None
     for pair in selector or (EVERY_WORKLOAD,):
         keys = workloads_by_label(graph, (namespace, pair))
         found = set(keys) if found is None else found & set(keys)
@@ -115,14 +121,14 @@ def endpoints_of(
 def _endpoints_of_declaration(
     graph: Graph, key: ObjectKey, found: Service, port: ServicePort
 ) -> Iterator[Endpoint]:
-    declared = OBJECT(graph, key)
-    if declared is None:
+    if key_is_of(key, SERVICE):
+        if object_of(graph, key) is not None:
+            yield from _service_endpoints(graph, key, found, port)
         return
-    if key.kind == SERVICE:
-        yield from _service_endpoints(graph, key, found, port)
-        return
-    own = _counterpart(declared, found, port)
-    if own is None:
+    assert key_is_of(key, SERVICE_ENTRY), "only these two declare services"
+    declared = object_of(graph, key)
+    own = _counterpart(declared, found, port) if declared is not None else None
+    if declared is None or own is None:
         return
     yield from entries.listed_endpoints(declared, found.host, own)
     selector = declared.spec.workload_selector
@@ -145,23 +151,24 @@ def _counterpart(
 
 
 def _entry_workload(
-    graph: Graph, key: ObjectKey, port_name: str, target: int
+    graph: Graph, key: WorkloadKey, port_name: str, target: int
 ) -> Iterator[Endpoint]:
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None:
         return
-    if key.kind == WORKLOAD_ENTRY:
+    if is_of(declared, WORKLOAD_ENTRY):
         labels = workloads.workload_labels(declared)
         if declared.spec.address and workloads.is_usable(declared):
             yield workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
         return
+    assert is_of(declared, POD), "a workload is one of the two"
     endpoint = kubernetes.pod_endpoint(declared, target, name=port_name)
     if endpoint is not None:
         yield endpoint
 
 
 def _service_endpoints(
-    graph: Graph, key: ObjectKey, found: Service, port: ServicePort
+    graph: Graph, key: ObjectKey[KubernetesService], found: Service, port: ServicePort
 ) -> Iterator[Endpoint]:
     """EndpointSlices; where there are none, the Endpoints object; where there is none, selected
     Pods.
@@ -175,14 +182,13 @@ def _service_endpoints(
             if name
             else pods_by_address(graph, (key.namespace, address))
         )
-        pod: Object[Any] | None = OBJECT(graph, keys[0]) if keys else None
-        return pod
+        return object_of(graph, keys[0]) if keys else None
 
     unready = found.publishes_unready
     slices = slices_of_service(graph, (key.namespace, key.name))
-    listed = OBJECT(graph, ObjectKey(ENDPOINTS, key.namespace, key.name))
+    listed = object_of(graph, ObjectKey(ENDPOINTS, key.namespace, key.name))
     for slice_key in slices:
-        declared = OBJECT(graph, slice_key)
+        declared = object_of(graph, slice_key)
         if declared is not None:
             yield from kubernetes.slice_endpoints(declared, port, pod_at)
     if listed is not None and not slices:
@@ -190,16 +196,17 @@ def _service_endpoints(
     if found.selector is None:
         return
     for workload in selected_workloads(graph, key.namespace, found.selector):
-        selected = OBJECT(graph, workload)
+        selected = object_of(graph, workload)
         if selected is None:
             continue
-        if workload.kind == WORKLOAD_ENTRY:
+        if is_of(selected, WORKLOAD_ENTRY):
             if found.resolution is Resolution.HEADLESS or not workloads.is_usable(selected):
                 continue
             endpoint = kubernetes.workload_endpoint(selected, port)
         elif slices or listed is not None:
             continue
         else:
+            assert is_of(selected, POD), "a workload is one of the two"
             endpoint = kubernetes.pod_endpoint(selected, port.target, publishes_unready=unready)
         if endpoint is not None:
             yield endpoint

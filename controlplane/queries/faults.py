@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Mapping
+from typing import Any
 from typing import Final
 
 from controlplane.base.diagnostics import Diagnostics
@@ -30,7 +31,8 @@ from controlplane.queries.service_faults import service_entry_faults
 from controlplane.queries.service_faults import service_faults
 from controlplane.queries.virtual_service_faults import virtual_service_faults
 
-Analysis = Derived[[ObjectKey], Diagnostics]
+Analysis = Derived[[Any], Diagnostics]
+"""Any: each takes the keys of the kind that it is of."""
 NOTHING_FOUND: Final[Diagnostics] = ()
 
 

@@ -17,12 +17,12 @@ from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.gateway import GatewayKey
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Labels
@@ -37,8 +37,8 @@ from controlplane.queries.gateways import reported_servers
 from controlplane.queries.gateways import selected_gateways
 from controlplane.queries.gateways import server_conflicts
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.queries.secret_faults import Homes
 from controlplane.queries.secret_faults import found_credentials
 from controlplane.queries.streams import stream_services
@@ -64,12 +64,12 @@ def service_namespaces(service: Object[Service]) -> Iterator[tuple[tuple[str, st
 
 
 @derived
-def gateway_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+def gateway_faults(graph: Graph, key: GatewayKey) -> Diagnostics:
     """What is wrong with one Gateway at proxies that have just the labels of its selector.
 
     Runs again when it changes, one that shares its proxies, or a stream route of it.
     """
-    gateway = OBJECT(graph, key)
+    gateway = object_of(graph, key)
     if gateway is None:
         return ()
     selector = labels_of(dict(gateway.spec.selector))
@@ -87,11 +87,11 @@ def gateway_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
 
 
 @derived
-def gateway_faults_where_connected(graph: Graph, key: ObjectKey) -> Diagnostics:
+def gateway_faults_where_connected(graph: Graph, key: GatewayKey) -> Diagnostics:
     """What is wrong with one Gateway at the proxies that are connected, and with the secrets that
     they need. Runs again when gateways come or go, or a secret that it names changes.
     """
-    gateway = OBJECT(graph, key)
+    gateway = object_of(graph, key)
     if gateway is None:
         return ()
     selector = labels_of(dict(gateway.spec.selector))
@@ -137,7 +137,7 @@ def _check_routes(graph: Graph, report: Report, server: Server) -> None:
 
 def _rules(graph: Graph, server: Server) -> Iterator[StreamRule]:
     for key in stream_services(graph, server.gateway):
-        declared = OBJECT(graph, key)
+        declared = object_of(graph, key)
         if declared is None or not is_served(declared, server):
             continue
         if isinstance(server.protocol, TlsPassthrough):

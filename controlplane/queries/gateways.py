@@ -13,18 +13,20 @@ from controlplane.base.diagnostics import Related
 from controlplane.base.diagnostics import Report
 from controlplane.base.diagnostics import Reported
 from controlplane.base.names import ObjectKey
+from controlplane.base.names import key_is_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.gateway import GatewayKey
 from controlplane.kinds.object import Object
 from controlplane.model.plan.listener import Address
 from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.translate.istio import gateway as translate
 from controlplane.translate.istio import gateway_merge
 from controlplane.translate.istio.gateway_merge import MergedGateways
@@ -38,7 +40,7 @@ _WHOLE_MESH: Final = "mesh"
 
 
 @index(GATEWAY)
-def gateways_by_label(gateway: Object[Gateway]) -> Iterator[tuple[tuple[str, str], ObjectKey]]:
+def gateways_by_label(gateway: Object[Gateway]) -> Iterator[tuple[tuple[str, str], GatewayKey]]:
     """Each Gateway under one label of its selector, or under none when it selects every proxy."""
     yield min(gateway.spec.selector.items(), default=_NO_LABEL), gateway.key
 
@@ -54,7 +56,7 @@ def _selecting_pairs(graph: Graph) -> frozenset[tuple[str, str]]:
     return frozenset(pairs_of_gateway_selectors(graph, _WHOLE_MESH))
 
 
-def selected_gateways(graph: Graph, labels: Labels) -> tuple[ObjectKey, ...]:
+def selected_gateways(graph: Graph, labels: Labels) -> tuple[GatewayKey, ...]:
     """The Gateways whose selector fits a proxy with ``labels``, oldest first (then by name,
     namespace).
     """
@@ -63,14 +65,14 @@ def selected_gateways(graph: Graph, labels: Labels) -> tuple[ObjectKey, ...]:
 
 
 @derived
-def _selected_by(graph: Graph, labels: Labels) -> tuple[ObjectKey, ...]:
+def _selected_by(graph: Graph, labels: Labels) -> tuple[GatewayKey, ...]:
     """Runs again when a Gateway that shares a label with the proxy comes, goes or changes."""
     own = dict(labels)
     candidates = [
         gateway
         for label in (_NO_LABEL, *labels)
         for key in gateways_by_label(graph, label)
-        if (gateway := OBJECT(graph, key)) is not None
+        if (gateway := object_of(graph, key)) is not None
     ]
     return tuple(
         gateway.key
@@ -82,13 +84,14 @@ def _selected_by(graph: Graph, labels: Labels) -> tuple[ObjectKey, ...]:
 @derived
 def gateway_servers(graph: Graph, key: ObjectKey) -> tuple[Server, ...]:
     """The servers of one Gateway; runs again when it changes, or the mesh's TLS defaults."""
+    assert key_is_of(key, GATEWAY), "servers are looked for by the keys of Gateways"
     return reported_servers(graph, key).value
 
 
 @derived
-def reported_servers(graph: Graph, key: ObjectKey) -> Reported[tuple[Server, ...]]:
+def reported_servers(graph: Graph, key: GatewayKey) -> Reported[tuple[Server, ...]]:
     """The servers of one Gateway, with what is odd in them."""
-    gateway = OBJECT(graph, key)
+    gateway = object_of(graph, key)
     if gateway is None:
         return Reported(())
     report = Report()

@@ -6,19 +6,22 @@ which destinations really use it is found out shard by shard.
 """
 
 from collections.abc import Iterator
-from typing import Any
 from typing import Final
 
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.configuration import NAMESPACE
+from controlplane.kinds.core.configuration import NamespaceBody
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.istio.traffic_policy import PortTrafficPolicy
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.locality import BY_DISTANCE
 from controlplane.model.locality import NEAR_NODE
@@ -66,10 +69,12 @@ def uses_of_rule(declared: Object[Spec]) -> Iterator[tuple[str, str]]:
 
 
 @index(SERVICE, SERVICE_ENTRY, NAMESPACE)
-def uses_of_service(declared: Object[Any]) -> Iterator[tuple[str, str]]:
+def uses_of_service(
+    declared: Object[Service | ServiceEntry | NamespaceBody],
+) -> Iterator[tuple[str, str]]:
     """Labels, and the locality, by which a service keeps its traffic near."""
     said = declared.annotations.get(TRAFFIC_DISTRIBUTION)
-    if declared.kind == SERVICE:
+    if is_of(declared, SERVICE):
         said = declared.spec.traffic_distribution or said
         if declared.spec.internal_traffic_policy == "Local":
             yield _WHOLE_MESH, HOSTNAME_LABEL

@@ -23,6 +23,7 @@ from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.endpoint import LOCALITY_PARTS
 from controlplane.model.endpoint import Endpoint
@@ -44,10 +45,11 @@ from controlplane.model.service import ServicePort
 from controlplane.queries.endpoints import EVERY_WORKLOAD
 from controlplane.queries.endpoints import Pair
 from controlplane.queries.endpoints import Workload
+from controlplane.queries.endpoints import WorkloadKey
 from controlplane.queries.endpoints import endpoints_of
 from controlplane.queries.endpoints import pods_by_address
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.queries.services import hosts_of
 from controlplane.queries.services import service_of
 from controlplane.translate.kubernetes.endpoints import container_port
@@ -60,7 +62,7 @@ Where = tuple[Namespace, str]
 @index(SERVICE)
 def services_by_selector(
     declared: Object[KubernetesService],
-) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey]]:
+) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey[KubernetesService]]]:
     """Each Service under one pair of its selector: whoever has all pairs has that one."""
     for pair in sorted(declared.spec.selector.items())[:1]:
         yield (declared.namespace, pair), declared.key
@@ -69,7 +71,7 @@ def services_by_selector(
 @index(SERVICE_ENTRY)
 def entries_by_selector(
     declared: Object[ServiceEntry],
-) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey]]:
+) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey[ServiceEntry]]]:
     selector = declared.spec.workload_selector
     if selector is not None:
         pairs = sorted(selector.labels.items())[:1] or [EVERY_WORKLOAD]
@@ -92,7 +94,7 @@ def _selecting_pairs(graph: Graph, namespace: Namespace) -> frozenset[Pair]:
 @index(SERVICE_ENTRY)
 def entries_by_address(
     declared: Object[ServiceEntry],
-) -> Iterator[tuple[Where, ObjectKey]]:
+) -> Iterator[tuple[Where, ObjectKey[ServiceEntry]]]:
     for entry in declared.spec.endpoints or ():
         yield (declared.namespace, entry.address), declared.key
 
@@ -111,7 +113,7 @@ def slices_by_address(
 @index(WORKLOAD_ENTRY)
 def workload_entries_by_address(
     declared: Object[WorkloadEntry],
-) -> Iterator[tuple[Where, ObjectKey]]:
+) -> Iterator[tuple[Where, ObjectKey[WorkloadEntry]]]:
     if declared.spec.address:
         yield (declared.namespace, declared.spec.address), declared.key
 
@@ -158,12 +160,13 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
     """
     for address in proxy.addresses:
         where = (proxy.namespace, address)
-        for key in (*pods_by_address(graph, where), *workload_entries_by_address(graph, where)):
-            declared = OBJECT(graph, key)
+        found: tuple[WorkloadKey, ...] = pods_by_address(graph, where)
+        for key in (*found, *workload_entries_by_address(graph, where)):
+            declared = object_of(graph, key)
             if declared is not None:
                 return _declared(declared)
-        for key in entries_by_address(graph, where):
-            entry = OBJECT(graph, key)
+        for entry_key in entries_by_address(graph, where):
+            entry = object_of(graph, entry_key)
             for listed in (entry.spec.endpoints or ()) if entry is not None else ():
                 if listed.address == address:
                     labels = labels_of(dict(listed.labels))
@@ -173,10 +176,11 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
 
 
 def _declared(declared: Workload) -> tuple[Labels, Locality]:
-    if declared.kind == POD:
+    if is_of(declared, POD):
         node = declared.spec.spec.node_name
         labels = labels_of(dict(declared.labels) | ({HOSTNAME_LABEL: node} if node else {}))
         return labels, locality_of_labels(labels)
+    assert is_of(declared, WORKLOAD_ENTRY), "a workload is one of the two"
     labels = workload_labels(declared)
     text = declared.spec.locality
     return labels, locality_of_text(text) if text else locality_of_labels(labels)
@@ -216,21 +220,22 @@ def _services(graph: Graph, proxy: Proxy, labels: Labels) -> Iterator[Service]:
         if pair not in asked_for:
             continue
         for key in services_by_selector(graph, (namespace, pair)):
-            declared = OBJECT(graph, key)
+            declared = object_of(graph, key)
             if declared is not None and set(declared.spec.selector.items()) <= set(labels):
                 hosts[service_host(declared)] = None
-        for key in entries_by_selector(graph, (namespace, pair)):
-            entry = OBJECT(graph, key)
-            if entry is not None and set(entry.spec.workload_selector.labels.items()) <= set(
-                labels
-            ):
+        for entry_key in entries_by_selector(graph, (namespace, pair)):
+            entry = object_of(graph, entry_key)
+            selector = entry.spec.workload_selector if entry is not None else None
+            if entry is None or selector is None:
+                continue
+            if set(selector.labels.items()) <= set(labels):
                 hosts |= dict.fromkeys(hosts_of(entry))
     for address in proxy.addresses:
-        for key in entries_by_address(graph, (namespace, address)):
-            entry = OBJECT(graph, key)
+        for entry_key in entries_by_address(graph, (namespace, address)):
+            entry = object_of(graph, entry_key)
             hosts |= dict.fromkeys(hosts_of(entry) if entry is not None else ())
         for name in slices_by_address(graph, (namespace, address)):
-            service = OBJECT(graph, ObjectKey(SERVICE, namespace, name))
+            service = object_of(graph, ObjectKey(SERVICE, namespace, name))
             if service is not None:
                 hosts[service_host(service)] = None
     for host in hosts:
@@ -260,7 +265,7 @@ def _arrivals(
         return
     for address in proxy.addresses:
         for key in pods_by_address(graph, (proxy.namespace, address)):
-            pod = OBJECT(graph, key)
+            pod = object_of(graph, key)
             number = container_port(pod, port.target) if pod is not None else None
             if number is not None:
                 yield number

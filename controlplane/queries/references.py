@@ -18,12 +18,14 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule
+from controlplane.kinds.istio.destination_rule import DestinationRuleKey
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.gateway import GatewayKey
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import RuleScope
 from controlplane.model.service import Resolution
@@ -82,9 +84,7 @@ def takes_requests(graph: Graph, declared: Object[VirtualService]) -> bool:
     return False
 
 
-def has_gateway(
-    declared: Object[VirtualService], exists: Callable[[ObjectKey[Gateway]], bool]
-) -> bool:
+def has_gateway(declared: Object[VirtualService], exists: Callable[[GatewayKey], bool]) -> bool:
     """Whether a Gateway that a VirtualService is bound to is there."""
     return any(
         reference != MESH and exists(_gateway_key(reference))
@@ -92,7 +92,7 @@ def has_gateway(
     )
 
 
-def _of_virtual_service(graph: Graph, key: ObjectKey[VirtualService]) -> Iterator[Reference]:
+def _of_virtual_service(graph: Graph, key: VirtualServiceKey) -> Iterator[Reference]:
     declared = object_of(graph, key)
     if declared is None:
         return
@@ -192,7 +192,7 @@ def _seen(graph: Graph, host: Host, owner: Namespace, viewer: Namespace) -> Serv
     return service(graph, host, viewer)
 
 
-def _of_gateway(graph: Graph, key: ObjectKey[Gateway]) -> Iterator[Reference]:
+def _of_gateway(graph: Graph, key: GatewayKey) -> Iterator[Reference]:
     declared = object_of(graph, key)
     for server in declared.spec.servers if declared is not None else ():
         tls = server.tls
@@ -201,7 +201,7 @@ def _of_gateway(graph: Graph, key: ObjectKey[Gateway]) -> Iterator[Reference]:
             yield from _missing_secrets(graph, names)
 
 
-def _of_rule(graph: Graph, key: ObjectKey[DestinationRule]) -> Iterator[Reference]:
+def _of_rule(graph: Graph, key: DestinationRuleKey) -> Iterator[Reference]:
     declared = object_of(graph, key)
     if declared is None:
         return
@@ -223,6 +223,6 @@ def _missing_secrets(graph: Graph, names: Iterable[str]) -> Iterator[Reference]:
             yield "secret", name
 
 
-def _gateway_key(reference: str) -> ObjectKey[Gateway]:
+def _gateway_key(reference: str) -> GatewayKey:
     namespace, _, name = reference.partition("/")
     return ObjectKey(GATEWAY, Namespace(namespace), name)

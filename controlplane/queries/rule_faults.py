@@ -15,16 +15,18 @@ from controlplane.base.hosts import short_name
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.names import Host
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import key_is_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.destination_rule import DestinationRuleKey
 from controlplane.model.endpoint import Endpoint
 from controlplane.model.endpoint import selects
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import labels_text
 from controlplane.queries.destination_faults import services_by_name
 from controlplane.queries.endpoints import endpoints_of
-from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import object_of
 from controlplane.queries.rules import reported_rule
 from controlplane.queries.rules import rule_of
 from controlplane.queries.rules import rules_of_host
@@ -34,7 +36,7 @@ from controlplane.translate.destination_rules import DestinationRule
 
 
 @derived
-def destination_rule_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+def destination_rule_faults(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
     """Runs again when the rule, its host's declarations or endpoints, or another rule for the host
     changes.
     """
@@ -52,7 +54,8 @@ def destination_rule_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
 
 
 def _report_host(report: Report, graph: Graph, rule: DestinationRule) -> None:
-    declared = OBJECT(graph, rule.key)
+    assert key_is_of(rule.key, DESTINATION_RULE), "a rule is of a DestinationRule"
+    declared = object_of(graph, rule.key)
     written = declared.spec.host if declared is not None else rule.host
     meant = "" if written == rule.host else f" ({rule.host})"
     report.add(

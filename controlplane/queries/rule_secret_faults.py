@@ -6,10 +6,10 @@ from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.destination_rule import DestinationRule
+from controlplane.kinds.istio.destination_rule import DestinationRuleKey
 from controlplane.kinds.istio.traffic_policy import ClientTls
 from controlplane.kinds.istio.traffic_policy import ClientTlsMode
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
@@ -18,7 +18,7 @@ from controlplane.model.tls import CA_SUFFIX
 from controlplane.model.tls import secret_name
 from controlplane.queries.connected_gateways import connected_gateways
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import object_of
 from controlplane.queries.secret_faults import Homes
 from controlplane.queries.secret_faults import found_credentials
 
@@ -26,12 +26,12 @@ _ORIGINATES = (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL)
 
 
 @derived
-def rule_secret_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+def rule_secret_faults(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
     """The secrets that no gateway would find, or that cannot be served.
 
     Runs again when the rule changes, a secret that it names, or where gateways are connected.
     """
-    rule = OBJECT(graph, key)
+    rule = object_of(graph, key)
     if rule is None:
         return ()
     report = Report()

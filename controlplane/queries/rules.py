@@ -15,10 +15,12 @@ from controlplane.base.hosts import most_specific
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
+from controlplane.base.names import key_is_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
+from controlplane.kinds.istio.destination_rule import DestinationRuleKey
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import selects
 from controlplane.model.outbound_view import OutboundView
@@ -27,8 +29,8 @@ from controlplane.model.outbound_view import RuleScope
 from controlplane.model.proxy import Labels
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.queries.services import service_for
 from controlplane.translate.destination_rules import DestinationRule
 from controlplane.translate.destination_rules import merged_rules
@@ -36,21 +38,25 @@ from controlplane.translate.istio.destination_rule import destination_rule
 
 
 @index(DESTINATION_RULE)
-def rules_of_host(declared: Object[Spec]) -> Iterator[tuple[tuple[Namespace, Host], ObjectKey]]:
+def rules_of_host(
+    declared: Object[Spec],
+) -> Iterator[tuple[tuple[Namespace, Host], DestinationRuleKey]]:
     host = fqdn(declared.spec.host, declared.namespace)
     if not is_wildcard(host):
         yield (declared.namespace, host), declared.key
 
 
 @index(DESTINATION_RULE)
-def wildcard_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, tuple[Host, ObjectKey]]]:
+def wildcard_rules(
+    declared: Object[Spec],
+) -> Iterator[tuple[Namespace, tuple[Host, DestinationRuleKey]]]:
     host = fqdn(declared.spec.host, declared.namespace)
     if is_wildcard(host):
         yield declared.namespace, (host, declared.key)
 
 
 @index(DESTINATION_RULE)
-def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, ObjectKey]]:
+def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, DestinationRuleKey]]:
     if declared.spec.workload_selector is not None:
         yield declared.namespace, declared.key
 
@@ -58,13 +64,14 @@ def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, ObjectK
 @derived
 def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
     """The rule that one object is; runs again when it changes."""
+    assert key_is_of(key, DESTINATION_RULE), "rules are looked for by the keys of DestinationRules"
     return reported_rule(graph, key).value
 
 
 @derived
-def reported_rule(graph: Graph, key: ObjectKey) -> Reported[DestinationRule | None]:
+def reported_rule(graph: Graph, key: DestinationRuleKey) -> Reported[DestinationRule | None]:
     """The rule that one object is, with what is odd in it."""
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None:
         return Reported(None)
     report = Report()
@@ -154,7 +161,7 @@ def _candidates(
 
 
 def _belonging(
-    graph: Graph, keys: tuple[ObjectKey, ...], belongs: _Belongs
+    graph: Graph, keys: tuple[DestinationRuleKey, ...], belongs: _Belongs
 ) -> list[DestinationRule]:
     rules = (rule_of(graph, key) for key in keys)
     return [rule for rule in rules if rule is not None and belongs(rule)]

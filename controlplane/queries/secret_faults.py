@@ -6,7 +6,6 @@ namespaces are looked in, and a secret that is in none of them but elsewhere is 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from controlplane.base.codes import SECRET_ELSEWHERE
 from controlplane.base.codes import UNKNOWN_SECRET
@@ -18,6 +17,8 @@ from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.core.configuration import ConfigMap
+from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.queries.credentials import Credential
@@ -41,7 +42,7 @@ class Homes:
 
 
 @index(SECRET, CONFIG_MAP)
-def secrets_of_name(secret: Object[Any]) -> Iterator[tuple[str, ObjectKey]]:
+def secrets_of_name(secret: Object[Secret | ConfigMap]) -> Iterator[tuple[str, ObjectKey]]:
     yield secret.name, secret.key
 
 

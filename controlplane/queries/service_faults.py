@@ -3,7 +3,7 @@ selects nothing, a port that no workload has, an address that nobody looks up.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
 
 from controlplane.base.codes import ADDRESS_NOT_NUMERIC
 from controlplane.base.codes import HOST_DECLARED_TWICE
@@ -21,18 +21,26 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.endpoints import ENDPOINTS
 from controlplane.kinds.core.pod import POD
+from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.istio.selection import WorkloadSelector
+from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
 from controlplane.model.endpoint import UNIX
 from controlplane.model.proxy import labels_of
 from controlplane.model.proxy import labels_text
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
+from controlplane.queries.endpoints import Workload
+from controlplane.queries.endpoints import WorkloadKey
 from controlplane.queries.endpoints import selected_workloads
 from controlplane.queries.endpoints import slices_of_service
 from controlplane.queries.gateways import gateways_by_label
-from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import object_of
 from controlplane.queries.services import declarations_of_host
 from controlplane.queries.services import hosts_of
 from controlplane.queries.services import service_of
@@ -41,9 +49,9 @@ from controlplane.translate.kubernetes.service import service_host
 
 
 @derived
-def service_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+def service_faults(graph: Graph, key: ObjectKey[KubernetesService]) -> Diagnostics:
     """Runs again when the Service, or what it selects, changes."""
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     found = (
         service_of(graph, service_host(declared), key.namespace) if declared is not None else None
     )
@@ -51,7 +59,7 @@ def service_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
         return ()
     if slices_of_service(graph, (key.namespace, key.name)):
         return ()
-    if OBJECT(graph, ObjectKey(ENDPOINTS, key.namespace, key.name)) is not None:
+    if object_of(graph, ObjectKey(ENDPOINTS, key.namespace, key.name)) is not None:
         return ()
     report = Report()
     workloads = selected_workloads(graph, key.namespace, found.selector)
@@ -68,24 +76,24 @@ def service_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
 
 
 @derived
-def service_entry_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+def service_entry_faults(graph: Graph, key: ObjectKey[ServiceEntry]) -> Diagnostics:
     """Runs again when the ServiceEntry, another declaration of its hosts, or what it selects
     changes.
     """
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None:
         return ()
     report = Report()
     _report_shared_hosts(report, graph, declared)
     if declared.spec.workload_selector is not None:
-        _report_selection(report, graph, declared)
+        _report_selection(report, graph, declared, declared.spec.workload_selector)
     return tuple(report)
 
 
 def _report_target_ports(
-    report: Report, graph: Graph, key: ObjectKey, found: Service, workloads: tuple[ObjectKey, ...]
+    report: Report, graph: Graph, key: ObjectKey, found: Service, workloads: tuple[WorkloadKey, ...]
 ) -> None:
-    declared = [o for workload in workloads if (o := OBJECT(graph, workload)) is not None]
+    declared = [o for workload in workloads if (o := object_of(graph, workload)) is not None]
     for i, port in enumerate(found.ports):
         if isinstance(port.target, int) or any(_has_port(o, port.target) for o in declared):
             continue
@@ -99,21 +107,22 @@ def _report_target_ports(
         )
 
 
-def _has_port(workload: Object[Any], name: str) -> bool:
-    if workload.kind == POD:
+def _has_port(workload: Workload, name: str) -> bool:
+    if is_of(workload, POD):
         return container_port(workload, name) is not None
-    return name in workload.spec.ports
+    return name in _port_names(workload)
 
 
-def _port_names(workload: Object[Any]) -> Iterator[str]:
-    if workload.kind == WORKLOAD_ENTRY:
-        yield from workload.spec.ports
-        return
-    for container in workload.spec.spec.containers:
-        yield from (port.name for port in container.ports if port.name)
+def _port_names(workload: Workload) -> Iterator[str]:
+    match workload.spec:
+        case WorkloadEntry(ports=ports):
+            yield from ports
+        case Pod(spec=body):
+            for container in body.containers:
+                yield from (port.name for port in container.ports if port.name)
 
 
-def _report_shared_hosts(report: Report, graph: Graph, declared: Object[Any]) -> None:
+def _report_shared_hosts(report: Report, graph: Graph, declared: Object[ServiceEntry]) -> None:
     """Hosts that another object declares before this one, whose ports or clients differ by that."""
     for i, host in enumerate(hosts_of(declared)):
         others = [key for key in declarations_of_host(graph, host) if key != declared.key]
@@ -131,7 +140,7 @@ def _report_shared_hosts(report: Report, graph: Graph, declared: Object[Any]) ->
             _report_elsewhere(report, at, declared.namespace, others)
 
 
-def _adds_all_ports(declared: Object[Any], own: Service) -> bool:
+def _adds_all_ports(declared: Object[ServiceEntry], own: Service) -> bool:
     """Whether each port of an entry is one of the host's, and its endpoints are that port's."""
     by_number = own.resolution.uses_dns
     there = {port.number if by_number else (port.number, port.name) for port in own.ports}
@@ -149,7 +158,7 @@ def _report_first(report: Report, at: FieldRef, first: ObjectKey, what: str) -> 
 
 
 def _report_elsewhere(
-    report: Report, at: FieldRef, namespace: Namespace, others: list[ObjectKey]
+    report: Report, at: FieldRef, namespace: Namespace, others: Sequence[ObjectKey]
 ) -> None:
     other = next(key for key in others if key.namespace != namespace)
     report.add(
@@ -162,8 +171,10 @@ def _report_elsewhere(
     )
 
 
-def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> None:
-    selector = labels_of(dict(declared.spec.workload_selector.labels))
+def _report_selection(
+    report: Report, graph: Graph, declared: Object[ServiceEntry], wanted: WorkloadSelector
+) -> None:
+    selector = labels_of(dict(wanted.labels))
     workloads = selected_workloads(graph, declared.namespace, selector)
     if not workloads:
         report.add(
@@ -175,8 +186,8 @@ def _report_selection(report: Report, graph: Graph, declared: Object[Any]) -> No
     if found is None or found.resolution.uses_dns:
         return
     for key in workloads:
-        workload = OBJECT(graph, key)
-        if workload is None or key.kind != WORKLOAD_ENTRY:
+        workload = object_of(graph, key)
+        if workload is None or not is_of(workload, WORKLOAD_ENTRY):
             continue
         address = workload.spec.address
         if address and not is_unscoped_ip(address) and not address.startswith(UNIX):

@@ -6,7 +6,6 @@ Source: https://istio.io/latest/docs/reference/config/networking/service-entry/ 
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 from typing import Final
 
 from controlplane.base.names import Host
@@ -18,35 +17,40 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.core.configuration import NAMESPACE
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service as KubernetesService
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import labels_of
 from controlplane.model.service import Origin
 from controlplane.model.service import Service
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.translate.istio import service_entry as entries
 from controlplane.translate.istio.entry_visibility import capped
 from controlplane.translate.kubernetes import service as kubernetes
 from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
 
-Declaration = Object[Any]
+Declaration = Object[KubernetesService | ServiceEntry]
+DeclarationKey = ObjectKey[KubernetesService | ServiceEntry]
 """A Service or a ServiceEntry; its kind tells which."""
 _KINDS: Final[tuple[Kind, ...]] = (SERVICE, SERVICE_ENTRY)
 
 
 def hosts_of(declared: Declaration) -> tuple[Host, ...]:
     """The hosts that an object declares, each once."""
-    if declared.kind == SERVICE:
+    if is_of(declared, SERVICE):
         return (kubernetes.service_host(declared),)
+    assert is_of(declared, SERVICE_ENTRY), "only these two declare hosts"
     return tuple(dict.fromkeys(Host(host) for host in declared.spec.hosts))
 
 
 @index(SERVICE, SERVICE_ENTRY)
-def declarations_of_host(declared: Declaration) -> Iterator[tuple[Host, ObjectKey]]:
+def declarations_of_host(declared: Declaration) -> Iterator[tuple[Host, DeclarationKey]]:
     for host in hosts_of(declared):
         yield host, declared.key
 
@@ -68,7 +72,7 @@ def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None
     declared = [
         found
         for key in declarations_of_host(graph, host)
-        if key.namespace == namespace and (found := OBJECT(graph, key)) is not None
+        if key.namespace == namespace and (found := object_of(graph, key)) is not None
     ]
     if not declared:
         return None
@@ -135,13 +139,14 @@ def _order(found: Service, client: Namespace) -> tuple[bool, bool, bool, str, Na
 def _service(graph: Graph, declared: Declaration, host: Host) -> Service:
     mesh = mesh_config(graph)
     distribution = _namespace_distribution(graph, declared.namespace)
-    if declared.kind == SERVICE:
+    if is_of(declared, SERVICE):
         return kubernetes.service(
             declared,
             default_export_to=mesh.default_service_export_to,
             namespace_distribution=distribution,
             trust_domain=mesh.trust_domain,
         )
+    assert is_of(declared, SERVICE_ENTRY), "only these two declare services"
     found = entries.service(
         declared,
         host,
@@ -161,13 +166,13 @@ def _service(graph: Graph, declared: Declaration, host: Host) -> Service:
 
 @derived
 def _namespace_distribution(graph: Graph, namespace: Namespace) -> str | None:
-    found = OBJECT(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
+    found = object_of(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
     return None if found is None else found.annotations.get(TRAFFIC_DISTRIBUTION)
 
 
 @derived
 def _namespace_labels(graph: Graph, namespace: Namespace) -> Labels:
-    found = OBJECT(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
+    found = object_of(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
     return () if found is None else labels_of(dict(found.labels))
 
 

@@ -24,6 +24,7 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.kinds.object import Object
 from controlplane.kinds.validation.match_conditions import Match
 from controlplane.kinds.validation.match_conditions import applies_wherever
@@ -33,7 +34,7 @@ from controlplane.kinds.validation.reachability import asked_matches
 from controlplane.model.visibility import Visibility
 from controlplane.model.visibility import visibility
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
+from controlplane.queries.objects import object_of
 from controlplane.queries.virtual_services import bound_at
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
@@ -66,7 +67,7 @@ class Asked:
 class Rules:
     """The rules of a VirtualService as far as others at its hosts are concerned."""
 
-    key: ObjectKey
+    key: VirtualServiceKey
     age: Age
     seen: Visibility
     asked: tuple[Asked, ...] = field(repr=False)
@@ -116,9 +117,9 @@ class Merged:
 
 
 @derived
-def rules_of(graph: Graph, key: ObjectKey) -> Rules | None:
+def rules_of(graph: Graph, key: VirtualServiceKey) -> Rules | None:
     """Runs again when the object changes; what does not bear on its rules' matches stops here."""
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None:
         return None
     default = mesh_config(graph).default_virtual_service_export_to
@@ -158,7 +159,9 @@ def merged_at(graph: Graph, gateway: str, host: Host) -> Merged:
 
 
 @derived
-def shadowed_at(graph: Graph, key: ObjectKey, gateway: str, host: Host) -> tuple[Shadowed, ...]:
+def shadowed_at(
+    graph: Graph, key: VirtualServiceKey, gateway: str, host: Host
+) -> tuple[Shadowed, ...]:
     """The rules of a VirtualService that nobody reaches at one host of a Gateway.
 
     Runs again when a VirtualService there changes; stops what does not change this.
@@ -216,7 +219,7 @@ def _goes_before(taker: Taker, taken: Taker) -> bool:
 def _is_restricted(graph: Graph, gateway: str, host: Host, namespace: Namespace) -> bool:
     """Whether a server admits ``namespace`` to the host by name, and so perhaps no other."""
     at, _, name = gateway.partition("/")
-    found = OBJECT(graph, ObjectKey(GATEWAY, Namespace(at), name))
+    found = object_of(graph, ObjectKey(GATEWAY, Namespace(at), name))
     return found is None or any(
         served.namespace == namespace and overlap(served.host, host)
         for server in found.spec.servers
@@ -243,11 +246,15 @@ def check_shadows(report: Report, graph: Graph, declared: Object[VirtualService]
 
 def _exists(graph: Graph, gateway: str) -> bool:
     namespace, _, name = gateway.partition("/")
-    return OBJECT(graph, ObjectKey(GATEWAY, Namespace(namespace), name)) is not None
+    return object_of(graph, ObjectKey(GATEWAY, Namespace(namespace), name)) is not None
 
 
 def _tell(
-    report: Report, key: ObjectKey, rule: int, where: str, takers: tuple[FieldRef, ...]
+    report: Report,
+    key: VirtualServiceKey,
+    rule: int,
+    where: str,
+    takers: tuple[FieldRef, ...],
 ) -> None:
     names = list(dict.fromkeys(place.object.display_name for place in takers))
     spoken = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
 from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
@@ -16,13 +15,14 @@ from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import RouteDestination
 from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.network_filters import ClusterWeight
 from controlplane.model.plan.network_filters import TcpProxy
 from controlplane.queries.destinations import destination_cluster
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.queries.policies import hashes_source
 from controlplane.queries.policies import max_connection_duration
 from controlplane.queries.policies import tcp_idle_timeout
@@ -46,7 +46,7 @@ class RoutedStream:
 
 
 @index(VIRTUAL_SERVICE)
-def stream_services(declared: Object[VirtualService]) -> Iterator[tuple[str, ObjectKey]]:
+def stream_services(declared: Object[VirtualService]) -> Iterator[tuple[str, VirtualServiceKey]]:
     """VirtualServices with ``tcp`` or ``tls`` rules, under the gateways they name."""
     if declared.spec.tcp or declared.spec.tls:
         for gateway in dict.fromkeys(declared.spec.gateways):
@@ -56,7 +56,7 @@ def stream_services(declared: Object[VirtualService]) -> Iterator[tuple[str, Obj
 @derived
 def bound_stream_services(
     graph: Graph, gateway: str, namespace: Namespace
-) -> tuple[ObjectKey, ...]:
+) -> tuple[VirtualServiceKey, ...]:
     """Those of a gateway that proxies in ``namespace`` see, in the order in which they apply.
 
     Runs again when one of them comes, goes, or changes who sees it.
@@ -91,7 +91,7 @@ def named_streams(
 
 def _services(graph: Graph, view: OutboundView, server: Server) -> Iterator[Object[VirtualService]]:
     for key in bound_stream_services(graph, server.gateway, view.namespace):
-        declared = OBJECT(graph, key)
+        declared = object_of(graph, key)
         if declared is not None and is_served(declared, server):
             yield declared
 

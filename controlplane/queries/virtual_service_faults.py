@@ -26,8 +26,10 @@ from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.gateway import GatewayKey
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.kinds.object import Object
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.model.proxy_view import GatewayInstance
@@ -36,8 +38,8 @@ from controlplane.queries.destination_faults import Asker
 from controlplane.queries.destination_faults import check_destination
 from controlplane.queries.gateways import gateway_tables
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.queries.shadows import check_shadows
 from controlplane.queries.views import gateway_view
 from controlplane.queries.virtual_services import delegate_key
@@ -58,12 +60,12 @@ HOSTS_IN_A_NOTE: Final = 8
 
 
 @index(GATEWAY)
-def gateways_by_name(gateway: Object[Gateway]) -> Iterator[tuple[str, ObjectKey]]:
+def gateways_by_name(gateway: Object[Gateway]) -> Iterator[tuple[str, GatewayKey]]:
     yield gateway.name, gateway.key
 
 
 @index(VIRTUAL_SERVICE)
-def roots_of_delegate(declared: Declared) -> Iterator[tuple[ObjectKey, ObjectKey]]:
+def roots_of_delegate(declared: Declared) -> Iterator[tuple[VirtualServiceKey, VirtualServiceKey]]:
     """The VirtualServices that delegate to one."""
     for rule in declared.spec.http:
         if rule.delegate is not None:
@@ -71,13 +73,13 @@ def roots_of_delegate(declared: Declared) -> Iterator[tuple[ObjectKey, ObjectKey
 
 
 @derived
-def virtual_service_faults(graph: Graph, key: ObjectKey) -> Diagnostics:
+def virtual_service_faults(graph: Graph, key: VirtualServiceKey) -> Diagnostics:
     """What leads nowhere in one VirtualService.
 
     Runs again when it changes, or a Gateway, service, DestinationRule or VirtualService that it
     refers to or shares a host with.
     """
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None:
         return ()
     report = Report()
@@ -125,7 +127,7 @@ def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[
         if reference == MESH:
             continue
         namespace, _, name = reference.partition("/")
-        gateway = OBJECT(graph, ObjectKey(GATEWAY, Namespace(namespace), name))
+        gateway = object_of(graph, ObjectKey(GATEWAY, Namespace(namespace), name))
         if gateway is not None:
             found.append(gateway)
             continue
@@ -145,7 +147,7 @@ def _asker(graph: Graph, declared: Declared, gateways: tuple[Object[Gateway], ..
         roots = roots_of_delegate(graph, declared.key)
         viewers = {declared.namespace, *(root.namespace for root in roots)}
         for root in roots:
-            found = OBJECT(graph, root)
+            found = object_of(graph, root)
             if found is not None:
                 viewers |= {gateway.namespace for gateway in _existing(graph, found)}
         return Asker(owner=declared.namespace, viewers=_first(declared, viewers), ports=())
@@ -220,9 +222,9 @@ def _check_delegates(report: Report, graph: Graph, declared: Declared) -> None:
 
 
 def _check_delegate(
-    report: Report, at: FieldRef, graph: Graph, root: Namespace, key: ObjectKey
+    report: Report, at: FieldRef, graph: Graph, root: Namespace, key: VirtualServiceKey
 ) -> None:
-    found = OBJECT(graph, key)
+    found = object_of(graph, key)
     related = (Related(place=FieldRef(key), message="is what the rule delegates to"),)
     if found is None:
         message = f"the rule has no effect: there is no {key.display_name} to delegate to"
@@ -248,7 +250,7 @@ def _check_delegated(report: Report, graph: Graph, declared: Declared) -> None:
     roots = [
         rule
         for key in roots_of_delegate(graph, declared.key)
-        if (root := OBJECT(graph, key)) is not None
+        if (root := object_of(graph, key)) is not None
         for rule in complete_rules(root)
         if rule.delegate is not None and delegate_key(rule.delegate, root.namespace) == declared.key
     ]

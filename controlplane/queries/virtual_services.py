@@ -26,14 +26,15 @@ from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import Delegate
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.routing import Routed
 from controlplane.model.visibility import visibility
 from controlplane.queries.destinations import destination_cluster
 from controlplane.queries.mesh import mesh_config
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.objects import index
+from controlplane.queries.objects import object_of
 from controlplane.queries.policies import hash_policies
 from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.gateway_reference import MESH
@@ -62,7 +63,7 @@ def _bindings(declared: Declared) -> Iterator[tuple[str, Host]]:
 
 
 @index(VIRTUAL_SERVICE)
-def bound_at(declared: Declared) -> Iterator[tuple[tuple[str, Host], ObjectKey]]:
+def bound_at(declared: Declared) -> Iterator[tuple[tuple[str, Host], VirtualServiceKey]]:
     """VirtualServices by gateway and host."""
     for binding in _bindings(declared):
         yield binding, declared.key
@@ -84,12 +85,12 @@ def odd_wildcards(declared: Declared) -> Iterator[tuple[str, Host]]:
 
 
 @derived
-def merge_order(graph: Graph, key: ObjectKey, client: Namespace) -> MergeOrder | None:
+def merge_order(graph: Graph, key: VirtualServiceKey, client: Namespace) -> MergeOrder | None:
     """The place of a VirtualService among others; ``None`` where the client must not see it.
 
     Runs again when the object changes; its rules stop here.
     """
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None:
         return None
     default = mesh_config(graph).default_virtual_service_export_to
@@ -101,9 +102,9 @@ def merge_order(graph: Graph, key: ObjectKey, client: Namespace) -> MergeOrder |
 
 
 @derived
-def hosts_of_virtual_service(graph: Graph, key: ObjectKey) -> tuple[Host, ...]:
+def hosts_of_virtual_service(graph: Graph, key: VirtualServiceKey) -> tuple[Host, ...]:
     """Runs again when the object changes; all but its hosts stops here."""
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     return () if declared is None else virtual_service_hosts(declared)
 
 
@@ -121,13 +122,15 @@ def route_defaults(graph: Graph) -> Defaults:
     )
 
 
-def delegate_key(delegate: Delegate, root: Namespace) -> ObjectKey:
+def delegate_key(delegate: Delegate, root: Namespace) -> VirtualServiceKey:
     return ObjectKey(VIRTUAL_SERVICE, Namespace(delegate.namespace or root), delegate.name)
 
 
-def delegated_rules(graph: Graph, key: ObjectKey, root: Namespace) -> tuple[LocatedRule, ...]:
+def delegated_rules(
+    graph: Graph, key: VirtualServiceKey, root: Namespace
+) -> tuple[LocatedRule, ...]:
     """The rules of a delegate; none where there is no such delegate or ``root`` must not see it."""
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None or declared.spec.hosts:
         return ()
     default = mesh_config(graph).default_virtual_service_export_to
@@ -153,14 +156,14 @@ NO_ROUTES: Final = EncodedRoutes(b"", b"")
 
 @guarded
 def encoded_routes(
-    graph: Graph, key: ObjectKey, server_port: ServerPort, view: OutboundView
+    graph: Graph, key: VirtualServiceKey, server_port: ServerPort, view: OutboundView
 ) -> EncodedRoutes | None:
     """The routes that a VirtualService gives at a server; ``None`` where it gives none.
 
     Shared by all its hosts. Runs again when it or a delegate of it changes, a service or
     DestinationRule that it leads to, or what MeshConfig says of routes.
     """
-    declared = OBJECT(graph, key)
+    declared = object_of(graph, key)
     if declared is None:
         return None
     routes = http_routes(

@@ -10,6 +10,7 @@ from msgspec import UnsetType
 from msgspec import field
 
 from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
 from controlplane.kinds.spec import Spec
 
 
@@ -51,3 +52,4 @@ class Service(Spec, frozen=True):
 
 
 SERVICE: Final[Kind[Service]] = Kind("", "Service")
+ServiceKey = ObjectKey[Service]

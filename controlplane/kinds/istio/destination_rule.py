@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
 from controlplane.kinds.istio.selection import LabelSelector
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.spec import Spec
@@ -24,3 +25,4 @@ class DestinationRule(Spec, frozen=True):
 
 
 DESTINATION_RULE: Final[Kind[DestinationRule]] = Kind("networking.istio.io", "DestinationRule")
+DestinationRuleKey = ObjectKey[DestinationRule]

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Final
 
 from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.spec import UInt32
 
@@ -75,3 +76,4 @@ class Gateway(Spec, frozen=True):
 
 
 GATEWAY: Final[Kind[Gateway]] = Kind("networking.istio.io", "Gateway")
+GatewayKey = ObjectKey[Gateway]

@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Final
 
 from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
 from controlplane.kinds.istio.selection import WorkloadSelector
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.spec import Spec
@@ -44,3 +45,4 @@ class ServiceEntry(Spec, frozen=True):
 
 
 SERVICE_ENTRY: Final[Kind[ServiceEntry]] = Kind("networking.istio.io", "ServiceEntry")
+ServiceEntryKey = ObjectKey[ServiceEntry]

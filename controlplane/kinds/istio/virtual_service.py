@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Final
 
 from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
 from controlplane.kinds.istio.selection import PortSelector
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.spec import Duration
@@ -210,3 +211,4 @@ class VirtualService(Spec, frozen=True):
 
 
 VIRTUAL_SERVICE: Final[Kind[VirtualService]] = Kind("networking.istio.io", "VirtualService")
+VirtualServiceKey = ObjectKey[VirtualService]

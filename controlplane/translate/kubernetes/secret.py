@@ -147,7 +147,7 @@ def key_pair(
 
 
 def trust(
-    report: Report, source: Object[Secret] | Object[ConfigMap], *, users: tuple[Related, ...] = ()
+    report: Report, source: Object[Secret | ConfigMap], *, users: tuple[Related, ...] = ()
 ) -> ReadTrust | None:
     """The authorities in a Secret or ConfigMap; ``None``, and a diagnostic, for none."""
     reader = _reader(report, source, users)
@@ -202,7 +202,7 @@ def is_valid_at(
 
 
 def _reader(
-    report: Report, source: Object[Secret] | Object[ConfigMap], users: tuple[Related, ...]
+    report: Report, source: Object[Secret | ConfigMap], users: tuple[Related, ...]
 ) -> _Reader:
     spec = source.spec
     if isinstance(spec, Secret):
@@ -214,7 +214,7 @@ def _reader(
     )
 
 
-def _listed(source: Object[Secret] | Object[ConfigMap]) -> str:
+def _listed(source: Object[Secret | ConfigMap]) -> str:
     spec = source.spec
     names = (
         {*spec.data, *spec.string_data}
