@@ -27,6 +27,7 @@ SUITES = {
     "cold_start": "From the start of the process to ready",
     "xds_load": "Simulated delta proxies on one server",
     "gateway_edits": "Edits of a large gateway",
+    "views": "A fleet of sidecars in many namespaces, without its streams",
 }
 GOALS = {
     r"100 services: rename to new answer, median": 3.0,
@@ -36,6 +37,10 @@ GOALS = {
     r"connect until all acknowledged": 2.0,
     r"one endpoint change until all acknowledged": 80.0,
     r"1,000 proxies.*peak RSS": 350.0,
+    r"1,000 sidecars, s of CPU": 2.0,
+    r"1,000 sidecars, MiB above the base": 150.0,
+    r"a further proxy, cells": 12,
+    r"an endpoint, ms of CPU": 10.0,
 }
 
 

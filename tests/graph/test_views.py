@@ -147,6 +147,20 @@ def test_a_namespace_that_a_rule_is_exported_to_has_a_shard_of_its_own() -> None
     assert shards_of_its_own(declared, "team") == [shard]
 
 
+def test_a_namespace_that_a_rule_of_the_root_is_exported_to_has_a_shard_of_its_own() -> None:
+    declared = Declared(SERVICES + rule("infra", "team"), mesh=MeshConfig(root_namespace="infra"))
+
+    shard = shard_of("shop.default.svc.cluster.local")
+    assert shards_of_its_own(declared, "team") == [shard]
+
+
+def test_a_rule_that_a_third_namespace_exports_concerns_that_namespace_alone() -> None:
+    declared = Declared(SERVICES + rule("other", "team"))
+
+    assert shards_of_its_own(declared, "team") == []
+    assert shards_of_its_own(declared, "other") == [shard_of("shop.default.svc.cluster.local")]
+
+
 def test_an_edit_is_computed_once_however_many_namespaces_see_it() -> None:
     declared = Declared(SERVICES + rule("default", "*"))
     namespaces = [f"n{i}" for i in range(20)]
