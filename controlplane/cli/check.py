@@ -15,10 +15,13 @@ from controlplane.base.diagnostics import Severity
 from controlplane.base.errors import ConfigMissing
 from controlplane.base.locations import FieldRef
 from controlplane.base.wording import counted
+from controlplane.cli.check_formats import as_github
+from controlplane.cli.check_formats import as_json
+from controlplane.cli.check_formats import as_sarif
+from controlplane.cli.diagnostic_text import DiagnosticText
+from controlplane.cli.diagnostic_text import as_text
+from controlplane.cli.diagnostic_text import diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
-from controlplane.cli.formats import as_github
-from controlplane.cli.formats import as_json
-from controlplane.cli.formats import as_sarif
 from controlplane.cli.options import example
 from controlplane.cli.options import mesh_config_text
 from controlplane.cli.options import secrets_option
@@ -26,9 +29,6 @@ from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import say
 from controlplane.cli.output import show
-from controlplane.cli.shown import Shown
-from controlplane.cli.shown import as_text
-from controlplane.cli.shown import shown
 from controlplane.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.load import loaded
@@ -42,7 +42,7 @@ ERRORS: Final = 1
 class Findings:
     """What is wrong, in order; ``objects`` are declared, ``refused`` of these are not taken."""
 
-    diagnostics: tuple[Shown, ...]
+    diagnostics: tuple[DiagnosticText, ...]
     objects: int
     refused: int
 
@@ -113,7 +113,7 @@ def findings_in(
         if isinstance(d.place, FieldRef) and d.code.effect is Effect.REFUSED
     }
     return Findings(
-        diagnostics=shown(found, EngineFiles(engine)),
+        diagnostics=diagnostic_texts(found, EngineFiles(engine)),
         objects=len(objects),
         refused=len(refused & objects),
     )

@@ -12,7 +12,7 @@ import yaml
 from controlplane.admin.view import ProxyConfig
 from controlplane.admin.view import json_text
 from controlplane.base.errors import ProxyUnknown
-from controlplane.cli import admin as questions
+from controlplane.cli import admin_client
 from controlplane.cli.address import Address
 from controlplane.cli.address import address_parameter
 from controlplane.cli.options import admin_to_ask
@@ -61,7 +61,7 @@ def config(
 
     PROXY is NAME or NAME.NAMESPACE, as controlplane status shows it. Private keys are never shown.
     """
-    found = questions.config(admin, proxy, part)
+    found = admin_client.config(admin, proxy, part)
     if found is None:
         raise _unknown(proxy, admin)
     if from_xds is not None:
@@ -84,6 +84,6 @@ def _read_back(found: ProxyConfig, part: str, xds: Address, state: Path | None) 
 
 
 def _unknown(proxy: str, admin: Address) -> ProxyUnknown:
-    connected = sorted(shown.proxy.full_name for shown in questions.status(admin).proxies)
+    connected = sorted(shown.proxy.full_name for shown in admin_client.status(admin).proxies)
     listed = f"connected are {', '.join(connected)}" if connected else "none is"
     return ProxyUnknown(f'no proxy "{proxy}" is connected; {listed}')

@@ -12,9 +12,9 @@ from typing import Final
 
 from controlplane.cli.address import Address
 from controlplane.cli.bootstrap import issued_trust
-from controlplane.cli.envoys import Envoys
-from controlplane.cli.envoys import Launch
-from controlplane.cli.envoys import free_admin_port
+from controlplane.cli.envoy_processes import Envoys
+from controlplane.cli.envoy_processes import Launch
+from controlplane.cli.envoy_processes import free_admin_port
 from controlplane.cli.gateway_proxies import GatewayProxy
 from controlplane.cli.gateway_proxies import gateway_proxies
 from controlplane.envoy.bootstrap import Node

@@ -13,7 +13,7 @@ from controlplane.admin.view import Finding
 from controlplane.admin.view import Status
 from controlplane.admin.view import json_text
 from controlplane.base import codes
-from controlplane.cli import admin as questions
+from controlplane.cli import admin_client
 from controlplane.cli.address import Address
 from controlplane.cli.options import admin_to_ask
 from controlplane.cli.options import example
@@ -26,7 +26,7 @@ from controlplane.cli.status_view import display_name
 from controlplane.cli.status_view import overdue
 from controlplane.cli.status_view import rejection
 from controlplane.cli.status_view import table
-from controlplane.cli.tls import lines as lines_of_tls
+from controlplane.cli.tls_view import lines as lines_of_tls
 
 NOT_IN_SYNC: Final = 1
 OF_SECRETS: Final = frozenset(
@@ -79,7 +79,7 @@ def status(context: click.Context, admin: Address, output: str, of_tls: bool) ->
     if of_tls:
         _show_tls(context, admin, output)
         return
-    state, findings = questions.status(admin), questions.diagnostics(admin).diagnostics
+    state, findings = admin_client.status(admin), admin_client.diagnostics(admin).diagnostics
     refused = [f for f in findings if f.refused]
     secrets = [f for f in findings if f.code in OF_SECRETS]
     if output == "json":
@@ -92,7 +92,7 @@ def status(context: click.Context, admin: Address, output: str, of_tls: bool) ->
 
 
 def _show_tls(context: click.Context, admin: Address, output: str) -> None:
-    found = questions.tls(admin)
+    found = admin_client.tls(admin)
     if output == "json":
         say(json_text(found))
     else:

@@ -189,7 +189,7 @@ def _secrets(part: envoy_json.Part, now: datetime) -> Iterator[Line]:
 def _held(secret: Secret, now: datetime) -> Line:
     certificate = leaf(secret)
     if certificate is not None:
-        return [(f"  {_shown(certificate)}", Style.PLAIN), _expiry(certificate, now)]
+        return [(f"  {_names(certificate)}", Style.PLAIN), _expiry(certificate, now)]
     if secret.HasField("tls_certificate"):
         return [(f"  file {secret.tls_certificate.certificate_chain.filename}", Style.PLAIN)]
     if secret.HasField("validation_context"):
@@ -197,7 +197,7 @@ def _held(secret: Secret, now: datetime) -> Line:
     return []
 
 
-def _shown(certificate: x509.Certificate) -> str:
+def _names(certificate: x509.Certificate) -> str:
     names = names_of(certificate)
     return ", ".join(names) or certificate.subject.rfc4514_string() or "an identity of the mesh"
 

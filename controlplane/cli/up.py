@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from controlplane.cli import news
+from controlplane.cli import up_messages
 from controlplane.cli.address import Address
-from controlplane.cli.envoys import Death
-from controlplane.cli.envoys import Envoys
-from controlplane.cli.envoys import envoy_binary
+from controlplane.cli.envoy_processes import Death
+from controlplane.cli.envoy_processes import Envoys
+from controlplane.cli.envoy_processes import envoy_binary
 from controlplane.cli.gateway_envoys import GatewayEnvoys
 from controlplane.cli.options import example
 from controlplane.cli.output import show
@@ -20,7 +20,7 @@ from controlplane.cli.serving import log_to_stderr
 from controlplane.cli.serving import serving_options
 from controlplane.cli.serving import settings_of
 from controlplane.cli.serving import told_to_stop
-from controlplane.cli.session import Session
+from controlplane.cli.up_session import Session
 from controlplane.serve import Settings
 from controlplane.serve import fault_of_the_world
 from controlplane.serve import run
@@ -63,7 +63,7 @@ def up(
 
 
 def told_of_death(death: Death) -> None:
-    show([news.died(death)])
+    show([up_messages.died(death)])
 
 
 async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> None:

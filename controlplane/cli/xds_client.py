@@ -78,7 +78,7 @@ def read_back(asked: ProxyConfig, part: str, xds: Address, state: Path | None) -
         found = _received(channel, node, token, xds)
     parts = {
         name: tuple(
-            _shown(known, key, _document(name, resources[key])) for key in sorted(resources)
+            _resource(known, key, _document(name, resources[key])) for key in sorted(resources)
         )
         for name, resources in found.items()
         if part in (name, "all")
@@ -198,7 +198,7 @@ def _by_name(asked: ProxyConfig, part: str) -> Mapping[str, ConfigResource]:
     return {resource.name: resource for resource in known or ()}
 
 
-def _shown(
+def _resource(
     known: Mapping[str, ConfigResource], name: str, document: dict[str, object]
 ) -> ConfigResource:
     """A resource; ``known`` are those of its part that the admin interface has."""

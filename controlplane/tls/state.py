@@ -30,9 +30,9 @@ from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.queries.mesh import mesh_config
 from controlplane.tls.certificate import certificates
-from controlplane.tls.door import Door
-from controlplane.tls.door import doors
-from controlplane.tls.door import seen
+from controlplane.tls.certificate_probe import CertificateProbe
+from controlplane.tls.certificate_probe import certificate_probes
+from controlplane.tls.certificate_probe import probe_result
 from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import expectations
@@ -46,7 +46,7 @@ from controlplane.tls.verdict import unsent
 from controlplane.tls.verdict import verdict
 
 PROBED_ENDPOINTS: Final = 3  # of one destination; the others are mostly copies of these
-PROBED_DOORS: Final = 3  # of gateways, for one Secret
+PROBED_PROXIES: Final = 3  # of gateways, for one Secret
 PROBED_AT_ONCE: Final = 16
 PROBED_WITHIN: Final = 20.0  # seconds for all of them
 
@@ -78,24 +78,24 @@ class LiveTls:
         async with self._probing:  # one at a time, so that asking often is no load on upstreams
             connected = tuple(proxies)
             asked = self._asked(connected or (self._imagined(),))
-            doors = tuple(self._doors(connected))
-            expected = [*(one.expected for one in asked), *(door.expectation for door in doors)]
+            probes = tuple(self._probes(connected))
+            expected = [*(one.expected for one in asked), *(probe.expectation for probe in probes)]
             found = await _probed(expected)
             return TlsState(
                 destinations=tuple(_destination(one, found) for one in asked),
-                secrets=tuple(_with_doors(self.inventory.in_use(), doors, found)),
+                secrets=tuple(_with_probes(self.inventory.in_use(), probes, found)),
                 troubles=self.inventory.troubles(),
             )
 
-    def _doors(self, proxies: tuple[Proxy, ...]) -> Iterator[Door]:
-        """Up to ``PROBED_DOORS`` for each Secret."""
+    def _probes(self, proxies: tuple[Proxy, ...]) -> Iterator[CertificateProbe]:
+        """Up to ``PROBED_PROXIES`` for each Secret."""
         counted: Counter[str] = Counter()
         for proxy in proxies:
             view = self._engine.view(proxy)
-            for door in doors(proxy, dict(self._engine.resources(view))):
-                if any(counted[object_] < PROBED_DOORS for object_ in door.objects):
-                    counted.update(door.objects)
-                    yield door
+            for probe in certificate_probes(proxy, dict(self._engine.resources(view))):
+                if any(counted[object_] < PROBED_PROXIES for object_ in probe.objects):
+                    counted.update(probe.objects)
+                    yield probe
 
     def _imagined(self) -> Proxy:
         root = Namespace(mesh_config(self._engine.graph).root_namespace)
@@ -143,21 +143,21 @@ def _probed_endpoints(expected: Expectation) -> tuple[Endpoint, ...]:
     return () if expected.missing else expected.endpoints[:PROBED_ENDPOINTS]
 
 
-def _with_doors(
-    secrets: Iterable[SecretInUse], doors: tuple[Door, ...], found: Handshakes
+def _with_probes(
+    secrets: Iterable[SecretInUse], probes: tuple[CertificateProbe, ...], found: Handshakes
 ) -> Iterator[SecretInUse]:
     leaves = {s.declared.object: s.certificate for s in secrets}
     for secret in secrets:
         yield replace(
             secret,
             seen=tuple(
-                seen(
-                    door,
-                    tuple(leaf for o in door.objects if (leaf := leaves.get(o)) is not None),
-                    found.get((door.expectation, door.at)),
+                probe_result(
+                    probe,
+                    tuple(leaf for o in probe.objects if (leaf := leaves.get(o)) is not None),
+                    found.get((probe.expectation, probe.at)),
                 )
-                for door in doors
-                if secret.declared.object in door.objects
+                for probe in probes
+                if secret.declared.object in probe.objects
             ),
         )
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.cli.envoys import Death
-from controlplane.cli.envoys import Envoys
-from controlplane.cli.envoys import Launch
-from controlplane.cli.envoys import envoy_binary
+from controlplane.cli.envoy_processes import Death
+from controlplane.cli.envoy_processes import Envoys
+from controlplane.cli.envoy_processes import Launch
+from controlplane.cli.envoy_processes import envoy_binary
 
 pytestmark = pytest.mark.envoy
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from controlplane.cli.envoys import envoy_binary
+from controlplane.cli.envoy_processes import envoy_binary
 from controlplane.model.format_string import SYNTAXES
 from controlplane.model.format_string import syntax_fault
 from tests.support.envoy import envoy_version

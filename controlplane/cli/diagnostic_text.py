@@ -53,7 +53,7 @@ class Pointer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class DiagnosticText:
     """One diagnostic with all that is shown of it.
 
     ``location`` is ``None`` for an object in no file.
@@ -78,12 +78,12 @@ class Shown:
         return self.code.effect is Effect.REFUSED
 
 
-def shown(diagnostics: Iterable[Diagnostic], files: Files) -> tuple[Shown, ...]:
+def diagnostic_texts(diagnostics: Iterable[Diagnostic], files: Files) -> tuple[DiagnosticText, ...]:
     """Sorted by file, line, column and code; what is in no file comes first."""
-    return tuple(sorted((_shown(d, files) for d in diagnostics), key=_order))
+    return tuple(sorted((_text(d, files) for d in diagnostics), key=_order))
 
 
-def as_text(diagnostics: Iterable[Shown]) -> Iterator[list[Segment]]:
+def as_text(diagnostics: Iterable[DiagnosticText]) -> Iterator[list[Segment]]:
     """The lines to show, each in parts."""
     for one in diagnostics:
         style = _STYLES[one.severity]
@@ -104,10 +104,10 @@ def as_text(diagnostics: Iterable[Shown]) -> Iterator[list[Segment]]:
             yield [("   hint: ", Style.GOOD), (printable(one.hint), Style.PLAIN)]
 
 
-def _shown(diagnostic: Diagnostic, files: Files) -> Shown:
+def _text(diagnostic: Diagnostic, files: Files) -> DiagnosticText:
     place = diagnostic.place
     location = files.location(place)
-    return Shown(
+    return DiagnosticText(
         code=diagnostic.code,
         message=diagnostic.message,
         hint=diagnostic.hint,
@@ -134,7 +134,7 @@ def _where(place: FieldRef | SourceLocation, location: SourceLocation | None) ->
     )
 
 
-def _order(one: Shown) -> tuple[str, int, int, str, str, str]:
+def _order(one: DiagnosticText) -> tuple[str, int, int, str, str, str]:
     location = one.location
     at = (
         (str(location.path), location.line, location.column) if location is not None else ("", 0, 0)

@@ -17,13 +17,13 @@ from controlplane.base.names import ObjectKey
 from controlplane.base.wording import counted
 from controlplane.base.wording import first_of
 from controlplane.cli.curl import Trial
-from controlplane.cli.envoys import Death
+from controlplane.cli.diagnostic_text import DiagnosticText
+from controlplane.cli.diagnostic_text import as_text
+from controlplane.cli.envoy_processes import Death
 from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
 from controlplane.cli.ports import Process
-from controlplane.cli.shown import Shown
-from controlplane.cli.shown import as_text
 from controlplane.cli.status_view import rejection
 from controlplane.serve import ACKNOWLEDGED_WITHIN
 from controlplane.serve import Reload
@@ -84,7 +84,7 @@ def _proxies(affected: int, connected: int) -> str:
     return counted(affected, "proxy") if affected else "nothing changes for any proxy"
 
 
-def diagnostics(found: Iterable[Shown]) -> Iterator[Line]:
+def diagnostics(found: Iterable[DiagnosticText]) -> Iterator[Line]:
     yield from as_text(found)
 
 

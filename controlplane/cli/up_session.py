@@ -15,10 +15,11 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from controlplane.admin.view import RejectedResource
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
-from controlplane.cli import news
+from controlplane.cli import up_messages
 from controlplane.cli.curl import Resources
 from controlplane.cli.curl import Roots
 from controlplane.cli.curl import trials
+from controlplane.cli.diagnostic_text import diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.gateway_envoys import NOTHING_TENDED
 from controlplane.cli.gateway_envoys import GatewayEnvoys
@@ -27,7 +28,6 @@ from controlplane.cli.output import Segment
 from controlplane.cli.output import show
 from controlplane.cli.ports import Process
 from controlplane.cli.ports import holders
-from controlplane.cli.shown import shown
 from controlplane.cli.status_view import taken_port
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
@@ -90,12 +90,12 @@ class Session:
             tended = await self._gateways.tend(self._plane)
             show(await self._diagnosed())
         self._snapshots = self._current()
-        show(news.gone(str(proxy)) for proxy in tended.stopped)
+        show(up_messages.gone(str(proxy)) for proxy in tended.stopped)
         if not tended.wanted and (tended.stopped or reload.is_first):
-            show([news.no_gateway()])
+            show([up_messages.no_gateway()])
         rejections = list(self._rejections())
         for running in tended.started:
-            show([news.gateway(str(running.proxy), running.admin_port, running.log)])
+            show([up_messages.gateway(str(running.proxy), running.admin_port, running.log)])
             show(await self._to_try(running))
         show(rejections)
         show(self._shared_ports())
@@ -107,7 +107,7 @@ class Session:
 
     def _news(self, reload: Reload) -> Line:
         engine, edit = self._plane.engine, reload.edit
-        changes = news.Changes(
+        changes = up_messages.Changes(
             added=tuple(key for key in edit.put if key not in self._objects),
             changed=tuple(key for key in edit.put if key in self._objects),
             removed=edit.removed,
@@ -117,8 +117,10 @@ class Session:
         self._objects.update(edit.put)
         self._objects.difference_update(edit.removed)
         if reload.is_first:
-            return news.loaded(engine.object_count, self._plane.settings.config, reload.computed)
-        return news.reloaded(changes, reload, affected=self._affected())
+            return up_messages.loaded(
+                engine.object_count, self._plane.settings.config, reload.computed
+            )
+        return up_messages.reloaded(changes, reload, affected=self._affected())
 
     async def _diagnosed(self) -> list[Line]:
         """What is wrong now and was not when last told of, and what is no more."""
@@ -130,8 +132,8 @@ class Session:
         known = set(before)
         found = [diagnostic for diagnostic in self._diagnostics if diagnostic not in known]
         return [
-            *news.diagnostics(shown(found, EngineFiles(engine))),
-            *news.fixed(before, self._diagnostics),
+            *up_messages.diagnostics(diagnostic_texts(found, EngineFiles(engine))),
+            *up_messages.fixed(before, self._diagnostics),
         ]
 
     def _affected(self) -> int:
@@ -152,12 +154,12 @@ class Session:
         before, self._rejected = self._rejected, frozenset(now)
         for proxy, rejected in now:
             if (proxy, rejected) not in before:
-                yield from news.rejected(proxy, rejected, self._holders(rejected))
+                yield from up_messages.rejected(proxy, rejected, self._holders(rejected))
         connected = {p.proxy.full_name for p in proxies}
         still = {(proxy, rejected.type, rejected.name) for proxy, rejected in now}
         for proxy, rejected in sorted(before, key=str):
             if proxy in connected and (proxy, rejected.type, rejected.name) not in still:
-                yield news.taken(proxy, rejected)
+                yield up_messages.taken(proxy, rejected)
 
     def _holders(self, rejected: RejectedResource) -> tuple[Process, ...]:
         """Who has the port that a listener cannot bind to."""
@@ -183,7 +185,7 @@ class Session:
             port: (*ports[port], *(str(p) for p in others if p.pid not in own))
             for port, others in holders(set(ports)).items()
         }
-        yield from news.shared_ports({p: who for p, who in everyone.items() if len(who) > 1})
+        yield from up_messages.shared_ports({p: who for p, who in everyone.items() if len(who) > 1})
 
     async def _to_try(self, running: Running) -> list[Line]:
         """Commands to try; they are found on another thread, because a mesh may be large."""
@@ -192,7 +194,7 @@ class Session:
             (s for p, s in self._snapshots.items() if f"{p.name}.{p.namespace}" == name), None
         )
         if snapshot is None:
-            return [news.not_connected(name, running.log)]
+            return [up_messages.not_connected(name, running.log)]
         rejected = frozenset(r.name for of, r in self._rejected if of == name)
         roots = self._roots()
         return await asyncio.to_thread(_to_try, snapshot, roots, rejected)
@@ -219,7 +221,7 @@ def _to_try(snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:
     )
     found = trials(resources, roots, without=rejected)
     first = list(islice(found, TRIALS_SHOWN))
-    return list(news.to_try(first, more=sum(1 for _ in found)))
+    return list(up_messages.to_try(first, more=sum(1 for _ in found)))
 
 
 def _port(resource: Resource) -> int:

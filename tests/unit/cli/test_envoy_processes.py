@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from controlplane.base.errors import EnvoyMissing
 from controlplane.cli.bootstrap import bootstrap
-from controlplane.cli.envoys import Launch
-from controlplane.cli.envoys import command
-from controlplane.cli.envoys import found_envoy
-from controlplane.cli.envoys import free_admin_port
-from controlplane.cli.envoys import last_words
+from controlplane.cli.envoy_processes import Launch
+from controlplane.cli.envoy_processes import command
+from controlplane.cli.envoy_processes import found_envoy
+from controlplane.cli.envoy_processes import free_admin_port
+from controlplane.cli.envoy_processes import last_words
 from controlplane.cli.ports import holders
 
 ROOT = Path(__file__).parents[3]

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from controlplane.admin.view import TlsState
-from controlplane.cli.tls import lines
+from controlplane.cli.tls_view import lines
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEAF = {

@@ -14,13 +14,13 @@ from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.cli.formats import as_github
-from controlplane.cli.formats import as_json
-from controlplane.cli.formats import as_sarif
+from controlplane.cli.check_formats import as_github
+from controlplane.cli.check_formats import as_json
+from controlplane.cli.check_formats import as_sarif
+from controlplane.cli.diagnostic_text import DiagnosticText
+from controlplane.cli.diagnostic_text import as_text
+from controlplane.cli.diagnostic_text import diagnostic_texts
 from controlplane.cli.output import printable
-from controlplane.cli.shown import Shown
-from controlplane.cli.shown import as_text
-from controlplane.cli.shown import shown
 from controlplane.documents.content import Sources
 from controlplane.documents.content import file_objects
 
@@ -60,12 +60,12 @@ class OneLine:
         return self.text
 
 
-def text_of(diagnostics: tuple[Shown, ...]) -> list[str]:
+def text_of(diagnostics: tuple[DiagnosticText, ...]) -> list[str]:
     return ["".join(text for text, _ in line) for line in as_text(diagnostics)]
 
 
-def in_mesh(*diagnostics: Diagnostic) -> tuple[Shown, ...]:
-    return shown(diagnostics, Sources([file_objects(FILE, MESH)]))
+def in_mesh(*diagnostics: Diagnostic) -> tuple[DiagnosticText, ...]:
+    return diagnostic_texts(diagnostics, Sources([file_objects(FILE, MESH)]))
 
 
 def test_a_diagnostic_shows_its_line_with_a_caret_a_note_and_a_hint() -> None:
@@ -137,7 +137,7 @@ def test_the_caret_stands_below_what_it_means(
         code=codes.NO_EFFECT, place=SourceLocation(FILE, 1, column, width), message="m"
     )
 
-    _, first, second = text_of(shown([diagnostic], OneLine(line)))
+    _, first, second = text_of(diagnostic_texts([diagnostic], OneLine(line)))
 
     assert first == f"    1 | {excerpt}"
     assert second == f"      | {caret}"

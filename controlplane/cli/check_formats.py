@@ -16,9 +16,9 @@ from controlplane.admin.view import Finding
 from controlplane.admin.view import json_text
 from controlplane.base.diagnostics import Severity
 from controlplane.base.locations import SourceLocation
+from controlplane.cli.diagnostic_text import DiagnosticText
+from controlplane.cli.diagnostic_text import Pointer
 from controlplane.cli.output import printable
-from controlplane.cli.shown import Pointer
-from controlplane.cli.shown import Shown
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | None
 
@@ -35,13 +35,13 @@ _SARIF: Final = {
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def as_json(diagnostics: Sequence[Shown], *, objects: int, refused: int) -> str:
+def as_json(diagnostics: Sequence[DiagnosticText], *, objects: int, refused: int) -> str:
     """One JSON object; ``path``, ``line`` and ``column`` are null for an object in no file."""
     found = tuple(map(_finding, diagnostics))
     return json_text(Diagnosis(diagnostics=found, objects=objects, refused=refused))
 
 
-def as_github(diagnostics: Sequence[Shown]) -> Iterator[str]:
+def as_github(diagnostics: Sequence[DiagnosticText]) -> Iterator[str]:
     """One workflow command for each diagnostic."""
     for one in diagnostics:
         at = ""
@@ -54,7 +54,7 @@ def as_github(diagnostics: Sequence[Shown]) -> Iterator[str]:
         yield f"::{_GITHUB[one.severity]} {at}title={one.code}::{text.replace('%', '%25')}"
 
 
-def as_sarif(diagnostics: Sequence[Shown]) -> str:
+def as_sarif(diagnostics: Sequence[DiagnosticText]) -> str:
     """One run of the tool ``controlplane``, with a rule for each code that occurs."""
     codes = sorted({one.code for one in diagnostics}, key=lambda code: code.id)
     rules: Json = [
@@ -75,7 +75,7 @@ def as_sarif(diagnostics: Sequence[Shown]) -> str:
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _finding(one: Shown) -> Finding:
+def _finding(one: DiagnosticText) -> Finding:
     location = one.location
     return Finding(
         code=one.code.id,
@@ -96,7 +96,7 @@ def _property(text: str) -> str:
     return text
 
 
-def _result(one: Shown, rule: int) -> Json:
+def _result(one: DiagnosticText, rule: int) -> Json:
     text = ". ".join(part for part in (one.message, one.note, one.hint) if part)
     result: dict[str, Json] = {
         "ruleId": one.code.id,

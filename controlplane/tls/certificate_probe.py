@@ -32,7 +32,7 @@ _ANYWHERE: Final = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class CertificateProbe:
     """A filter chain of ``proxy`` that shows one of the ``objects``, ``Secret/namespace/name``."""
 
     proxy: str
@@ -57,8 +57,8 @@ class Door:
         )
 
 
-def doors(proxy: Proxy, shelves: Shelves) -> Iterator[Door]:
-    """One door for each chain that shows certificates of Secrets."""
+def certificate_probes(proxy: Proxy, shelves: Shelves) -> Iterator[CertificateProbe]:
+    """One probe for each chain that shows certificates of Secrets."""
     listeners = shelves.get(TypeUrl.LISTENER)
     for _, resource in sorted(listeners.items()) if listeners is not None else ():
         if _SPEAKS_TLS not in resource.any:
@@ -69,7 +69,7 @@ def doors(proxy: Proxy, shelves: Shelves) -> Iterator[Door]:
         for chain in listener.filter_chains:
             objects = tuple(_objects(chain, proxy.namespace))
             if objects and host:
-                yield Door(
+                yield CertificateProbe(
                     proxy=f"{proxy.name}.{proxy.namespace}",
                     objects=objects,
                     at=Endpoint(host, address.port_value),
@@ -77,14 +77,14 @@ def doors(proxy: Proxy, shelves: Shelves) -> Iterator[Door]:
                 )
 
 
-def seen(
-    door: Door, expected: tuple[Certificate, ...], found: Presented | Failed | None
+def probe_result(
+    probe: CertificateProbe, expected: tuple[Certificate, ...], found: Presented | Failed | None
 ) -> ProbeResult:
     good, message = _judged(expected, found)
     return ProbeResult(
-        proxy=door.proxy,
-        address=str(door.at),
-        server_name=door.server_name,
+        proxy=probe.proxy,
+        address=str(probe.at),
+        server_name=probe.server_name,
         good=good,
         message=message,
     )

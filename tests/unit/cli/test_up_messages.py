@@ -10,8 +10,8 @@ from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Kind
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.cli import news
-from controlplane.cli.envoys import Death
+from controlplane.cli import up_messages
+from controlplane.cli.envoy_processes import Death
 from controlplane.cli.output import Segment
 from controlplane.engine import Edit
 from controlplane.serve import Reload
@@ -43,7 +43,7 @@ def reload(
 
 
 def test_an_edit_names_what_it_changed_and_how_long_proxies_took() -> None:
-    line = news.reloaded(news.Changes(changed=(REVIEWS,)), reload(), affected=1)
+    line = up_messages.reloaded(up_messages.Changes(changed=(REVIEWS,)), reload(), affected=1)
 
     assert text(line) == "reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy"
 
@@ -51,41 +51,43 @@ def test_an_edit_names_what_it_changed_and_how_long_proxies_took() -> None:
 def test_an_edit_says_how_long_it_waited_for_its_other_half() -> None:
     whole = reload(waited=timedelta(milliseconds=84))
 
-    assert text(news.reloaded(news.Changes(changed=(REVIEWS,)), whole, affected=1)) == (
+    assert text(
+        up_messages.reloaded(up_messages.Changes(changed=(REVIEWS,)), whole, affected=1)
+    ) == (
         "reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy "
         "(waited 84.0 ms for the rest of the change)"
     )
 
 
 def test_an_edit_that_proxies_do_not_see_says_so() -> None:
-    added = news.Changes(added=(REVIEWS,))
+    added = up_messages.Changes(added=(REVIEWS,))
 
-    assert text(news.reloaded(added, reload(), affected=0)) == (
+    assert text(up_messages.reloaded(added, reload(), affected=0)) == (
         "reloaded in 2.3 ms: + VirtualService default/reviews → nothing changes for any proxy"
     )
-    assert text(news.reloaded(added, reload(proxies=0), affected=0)) == (
+    assert text(up_messages.reloaded(added, reload(proxies=0), affected=0)) == (
         "reloaded in 2.3 ms: + VirtualService default/reviews → no proxy is connected"
     )
 
 
 def test_an_edit_without_any_change_names_its_file() -> None:
-    line = news.reloaded(news.Changes(paths=(FILE,)), reload(), affected=0)
+    line = up_messages.reloaded(up_messages.Changes(paths=(FILE,)), reload(), affected=0)
 
     assert text(line) == "reloaded in 2.3 ms: mesh/reviews.yaml, no object changed"
 
 
 def test_a_refused_edit_leaves_its_objects_as_they_were() -> None:
-    changes = news.Changes(refused=(REVIEWS,), paths=(FILE,))
+    changes = up_messages.Changes(refused=(REVIEWS,), paths=(FILE,))
 
-    line = news.reloaded(changes, reload(), affected=0)
+    line = up_messages.reloaded(changes, reload(), affected=0)
 
     assert text(line) == "reloaded in 2.3 ms: mesh/reviews.yaml, its objects stay as they were"
 
 
 def test_a_proxy_that_does_not_answer_is_told_of() -> None:
-    changes = news.Changes(removed=(REVIEWS,))
+    changes = up_messages.Changes(removed=(REVIEWS,))
 
-    line = news.reloaded(changes, reload(acknowledged=None), affected=2)
+    line = up_messages.reloaded(changes, reload(acknowledged=None), affected=2)
 
     assert text(line) == (
         "reloaded in 1.0 ms: - VirtualService default/reviews → 2 proxies, "
@@ -96,7 +98,7 @@ def test_a_proxy_that_does_not_answer_is_told_of() -> None:
 def test_many_objects_are_counted() -> None:
     keys = tuple(ObjectKey(REVIEWS.kind, REVIEWS.namespace, f"r{i}") for i in range(6))
 
-    line = text(news.reloaded(news.Changes(changed=keys), reload(), affected=1))
+    line = text(up_messages.reloaded(up_messages.Changes(changed=keys), reload(), affected=1))
 
     assert line.endswith("~ VirtualService default/r3 and 2 more → 1 proxy")
 
@@ -108,7 +110,7 @@ def test_a_fault_that_is_gone_is_said_to_be_fixed_and_one_that_moved_is_not() ->
         for line in (3, 4)
     ]
 
-    assert [text(line) for line in news.fixed([gone, moved[0]], [moved[1]])] == [
+    assert [text(line) for line in up_messages.fixed([gone, moved[0]], [moved[1]])] == [
         'fixed CP0302: no subset "v3" (VirtualService default/reviews)'
     ]
 
@@ -117,14 +119,19 @@ def test_an_envoy_that_ended_says_why() -> None:
     crash = Death(name="edge.shop", status=1, reason="cannot open the file", again_in=0.5)
     killed = Death(name="edge.shop", status=-9, reason=None, again_in=0.5)
 
-    assert text(news.died(crash)) == (
+    assert text(up_messages.died(crash)) == (
         "Envoy edge.shop ended with status 1: cannot open the file; starts again in 0.5 s"
     )
-    assert text(news.died(killed)) == "Envoy edge.shop ended with SIGKILL; starts again in 0.5 s"
+    assert (
+        text(up_messages.died(killed))
+        == "Envoy edge.shop ended with SIGKILL; starts again in 0.5 s"
+    )
 
 
 def test_a_shared_port_names_who_shares_it() -> None:
-    shown = [text(line) for line in news.shared_ports({80: ["gateway a.x", "envoy (pid 7)"]})]
+    shown = [
+        text(line) for line in up_messages.shared_ports({80: ["gateway a.x", "envoy (pid 7)"]})
+    ]
 
     assert shown == [
         "port 80 is shared: gateway a.x and envoy (pid 7) listen there, "
