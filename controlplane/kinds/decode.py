@@ -27,10 +27,11 @@ from controlplane.kinds.nulls import pruned
 from controlplane.kinds.object import Object
 from controlplane.kinds.registry import KNOWN
 from controlplane.kinds.registry import SERVED
-from controlplane.kinds.registry import Served
 from controlplane.kinds.registry import is_known
+from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported
+from controlplane.kinds.support import unsupported
 from controlplane.kinds.validation.checks import About
 from controlplane.kinds.walk import DROPPED
 from controlplane.kinds.walk import Null
@@ -119,7 +120,7 @@ def _report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
 
 
 def _body(
-    report: Report, at: FieldRef, raw: RawObject, served: Served
+    report: Report, at: FieldRef, raw: RawObject, served: ServedKind[Any]
 ) -> Mapping[str, object] | None:
     """What the struct is made of: the object's ``spec``, or the object without its head."""
     if served.whole:
@@ -141,7 +142,7 @@ def _body(
 def _spec(
     report: Report,
     at: FieldRef,
-    served: Served,
+    served: ServedKind[Any],
     body: Mapping[str, object],
     raw: RawObject,
     metadata: Metadata,
@@ -168,15 +169,15 @@ def _spec(
     return spec
 
 
-def _ruled(served: Served, at: FieldRef, spec: Spec, about: About) -> Report:
+def _ruled(served: ServedKind[Any], at: FieldRef, spec: Spec, about: About) -> Report:
     """What the rules say.
 
     Places cost more than the rules, so they are made only where there is a fault.
     """
     for place in (Nowhere(at.object), at):
         report = Report()
-        served.rules(report, place, spec, about)
-        report_unsupported(report, place, served.kind, spec)
+        served.validate(report, place, spec, about)
+        report_unsupported(report, place, spec, unsupported(served))
         if not report:
             break
     return report
@@ -195,10 +196,10 @@ class Nowhere(FieldRef):
         return self
 
 
-def _fast(served: Served, body: Mapping[str, object]) -> Spec | None:
+def _fast(served: ServedKind[Any], body: Mapping[str, object]) -> Spec | None:
     """The struct, if msgspec has nothing against the body and no null of it must be pruned."""
     try:
-        spec = msgspec.convert(body, served.spec, dec_hook=value_of)
+        spec: Spec = msgspec.convert(body, served.spec, dec_hook=value_of)
     except (msgspec.ValidationError, ValueError):
         return None
     # msgspec lets optional fields be null, which the rules must not see in the body.

@@ -1,9 +1,8 @@
 """MeshConfig, read from a file of its own: plain, or as the ``mesh`` key of Istio's ConfigMap.
 
-MeshConfig is large. What bears on traffic is in its struct; what we leave aside on purpose is
-listed here;
-everything else is probably a slip of the pen and gets a warning. A setting with a fault keeps its
-default.
+MeshConfig is large. What bears on traffic is in its struct, and its declaration says which fields
+of that are translated; what we leave aside on purpose is listed here; everything else is probably a
+slip of the pen and gets a warning. A setting with a fault keeps its default.
 Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/, Istio ValidateMeshConfig
 """
 
@@ -27,11 +26,15 @@ from controlplane.base.locations import SourceLocation
 from controlplane.documents.locate import location
 from controlplane.documents.locate import span_of
 from controlplane.documents.yaml import parsed
+from controlplane.kinds.declared.mesh_config import FIELDS
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.mesh_config import ProxyConfig
+from controlplane.kinds.istio.proxy_config import Tracing
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.support import report_unsupported
+from controlplane.kinds.support import unsupported_fields
 from controlplane.kinds.validation import names
 from controlplane.kinds.validation.checks import check_duration
 from controlplane.kinds.validation.checks import check_duration_or_zero
@@ -92,19 +95,21 @@ NOT_YET: Final = frozenset(
     ]
 )
 """They change traffic, and are not translated yet."""
-FOR_SIDECARS: Final = frozenset(
+TRACERS: Final = frozenset(
     [
-        "defaultInboundHttpRetryPolicy",
-        "inboundTrafficPolicy",
-        "meshMTLS",
-        "outboundTrafficPolicy",
-        "protocolDetectionTimeout",
-        "proxyHttpPort",
-        "proxyInboundListenPort",
-        "proxyListenPort",
+        "customTags",
+        "datadog",
+        "disableContextPropagation",
+        "enableIstioTags",
+        "lightstep",
+        "maxPathTagLength",
+        "openCensusAgent",
+        "stackdriver",
+        "tlsSettings",
+        "zipkin",
     ]
 )
-"""They change the traffic of sidecars, which are not served yet."""
+"""Of ``defaultConfig.tracing``: they say where spans go and what they hold; none are sent yet."""
 PROXY_IGNORED: Final = frozenset(
     [
         "availabilityZone",
@@ -245,13 +250,18 @@ def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:
 
 
 def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshConfig:
-    _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET | FOR_SIDECARS)
+    _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET)
     proxy = data.get("defaultConfig", None)
     if isinstance(proxy, Mapping):
         _check_settings(report, at / "defaultConfig", proxy, ProxyConfig, PROXY_IGNORED)
+        tracing = proxy.get("tracing", None)
+        if isinstance(tracing, Mapping):
+            place = at / "defaultConfig" / "tracing"
+            _check_settings(report, place, tracing, Tracing, frozenset(), TRACERS)
     fitting = Walk(report, Null.FAULT).struct(at, MeshConfig, data)
     assert fitting is not DROPPED, "the data is a mapping"
     mesh = msgspec.convert(fitting, MeshConfig, dec_hook=value_of)
+    report_unsupported(report, at, mesh, unsupported_fields(MeshConfig, FIELDS))
     _check(report, at, mesh)
     return mesh
 
@@ -267,8 +277,7 @@ def _check_settings(
     fields = struct.__struct_encode_fields__
     for name in data:
         if name in not_yet:
-            why = ": sidecars are not served" if name in FOR_SIDECARS else ""
-            message = f"{name} is not supported yet and has no effect{why}"
+            message = f"{name} is not supported yet and has no effect"
             report.add(NOT_SUPPORTED_YET, (at / name).key, message)
         elif name not in fields and name not in ignored:
             near = nearest(name, [*fields, *ignored, *not_yet])

@@ -1,108 +1,31 @@
-"""The kinds that are served: their versions, structs and rules; and those that are only known by
-name.
+"""The kinds that are served, each declared in a module of ``declared``, and those that are only
+known by name.
 """
 
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Iterator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from typing import Final
 
-from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
 from controlplane.base.names import Kind
-from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.core.configuration import NAMESPACE
-from controlplane.kinds.core.configuration import SECRET
-from controlplane.kinds.core.configuration import ConfigMap
-from controlplane.kinds.core.configuration import NamespaceBody
-from controlplane.kinds.core.configuration import Secret
-from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
-from controlplane.kinds.core.endpoints import ENDPOINTS
-from controlplane.kinds.core.endpoints import Endpoints
-from controlplane.kinds.core.endpoints import EndpointSlice
-from controlplane.kinds.core.pod import POD
-from controlplane.kinds.core.pod import Pod
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
-from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
-from controlplane.kinds.istio.workload_group import WorkloadGroup
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.validation import kubernetes
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.destination_rule import destination_rule
-from controlplane.kinds.validation.gateway import gateway
-from controlplane.kinds.validation.service_entry import service_entry
-from controlplane.kinds.validation.virtual_service import virtual_service
-from controlplane.kinds.validation.workload_entry import workload_entry
-from controlplane.kinds.validation.workload_group import workload_group
-
-Rules = Callable[[Report, FieldRef, Any, About], None]
-"""Any: each takes the struct that stands beside it in the registry."""
-
-NETWORKING: Final = "networking.istio.io"
+from controlplane.kinds import declared
+from controlplane.kinds.served import ServedKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """A kind that has an effect here.
-
-    ``api_versions``: what ``apiVersion`` may say, the preferred one first. ``whole``: the struct is
-    the body without its head, not the body's ``spec``. ``custom``: a custom resource, whose
-    ``null`` values its schema mostly refuses; in the built-in kinds they are absent fields.
-    """
-
-    kind: Kind
-    api_versions: tuple[str, ...]
-    spec: type[Spec]
-    rules: Rules
-    whole: bool = False
-    custom: bool = False
+def _declarations() -> Iterator[ServedKind[Any]]:
+    """Any: the struct of each kind is its declaration's."""
+    for found in pkgutil.iter_modules(declared.__path__):
+        kind = getattr(import_module(f"{declared.__name__}.{found.name}"), "KIND", None)
+        if isinstance(kind, ServedKind):
+            yield kind
 
 
-def _istio(kind: Kind, spec: type[Spec], rules: Rules) -> Served:
-    versions = tuple(f"{NETWORKING}/{version}" for version in ("v1", "v1beta1", "v1alpha3"))
-    return Served(kind=kind, api_versions=versions, spec=spec, rules=rules, custom=True)
-
-
-def _whole(kind: Kind, spec: type[Spec], rules: Rules, versions: tuple[str, ...]) -> Served:
-    return Served(kind=kind, api_versions=versions, spec=spec, rules=rules, whole=True)
-
-
-_SLICE_VERSIONS: Final = ("discovery.k8s.io/v1", "discovery.k8s.io/v1beta1")
-_CORE: Final = ("v1",)
-
-SERVED: Final[Mapping[Kind, Served]] = {
-    served.kind: served
-    for served in (
-        _istio(GATEWAY, Gateway, gateway),
-        _istio(VIRTUAL_SERVICE, VirtualService, virtual_service),
-        _istio(DESTINATION_RULE, DestinationRule, destination_rule),
-        _istio(SERVICE_ENTRY, ServiceEntry, service_entry),
-        _istio(WORKLOAD_ENTRY, WorkloadEntry, workload_entry),
-        _istio(WORKLOAD_GROUP, WorkloadGroup, workload_group),
-        Served(kind=SERVICE, api_versions=_CORE, spec=Service, rules=kubernetes.service),
-        _whole(ENDPOINT_SLICE, EndpointSlice, kubernetes.endpoint_slice, _SLICE_VERSIONS),
-        _whole(ENDPOINTS, Endpoints, kubernetes.endpoints, _CORE),
-        _whole(POD, Pod, kubernetes.pod, _CORE),
-        _whole(SECRET, Secret, kubernetes.secret, _CORE),
-        _whole(CONFIG_MAP, ConfigMap, kubernetes.config_map, _CORE),
-        _whole(NAMESPACE, NamespaceBody, kubernetes.namespace, _CORE),
-    )
-}
+SERVED: Final[Mapping[Kind, ServedKind[Any]]] = {served.kind: served for served in _declarations()}
 
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
-    NETWORKING: frozenset({"Sidecar", "EnvoyFilter", "ProxyConfig"}),
+    "networking.istio.io": frozenset({"Sidecar", "EnvoyFilter", "ProxyConfig"}),
     "security.istio.io": frozenset(
         {"PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"}
     ),

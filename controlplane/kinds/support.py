@@ -1,14 +1,14 @@
-"""Fields that are understood and checked, but not translated yet: each use of one is reported as
-CP0203.
+"""Fields that are understood and checked, but translated by nothing: each use of one is reported
+as CP0203.
 
-The table is the whole truth about them: the README's table of supported fields is made from it.
+Which they are follows from the table that each kind's declaration has of the fields that are
+translated; so does the README's table of supported fields.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
-from enum import Enum
 from functools import cache
-from typing import Final
+from typing import Any
 
 import msgspec
 from msgspec import inspect
@@ -17,42 +17,54 @@ from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import path_text
-from controlplane.base.names import Kind
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
+from controlplane.kinds.served import By
+from controlplane.kinds.served import Fields
+from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
 
-UNSUPPORTED: Final[Mapping[Kind, tuple[str, ...]]] = {
-    DESTINATION_RULE: (
-        "trafficPolicy.loadBalancer.backendUtilization",
-        "trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
-        "subsets.trafficPolicy.loadBalancer.backendUtilization",
-        "subsets.trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
-    ),
-    GATEWAY: ("servers.defaultEndpoint",),
-    VIRTUAL_SERVICE: (
-        "tls.match.destinationSubnets",
-        "tcp.match.destinationSubnets",
-    ),
-    WORKLOAD_GROUP: ("template", "probe"),
-}
-"""Paths of fields by kind, in their JSON names, lists and mappings passed through."""
 
-TOLD_BY_TRANSLATION: Final[Mapping[Kind, tuple[str, ...]]] = {
-    DESTINATION_RULE: (
-        "trafficPolicy.retryBudget.budgetInterval",
-        "subsets.trafficPolicy.retryBudget.budgetInterval",
-    ),
-}
-"""More of them, which are reported where they would be translated."""
+@cache
+def unsupported(served: ServedKind[Any]) -> tuple[str, ...]:
+    """The paths of all fields of a kind that have no effect yet, without what is within them."""
+    return unsupported_fields(served.spec, served.fields)
 
 
-def report_unsupported(report: Report, at: FieldRef, kind: Kind, spec: Spec) -> None:
-    if kind not in UNSUPPORTED:
-        return
-    for path in UNSUPPORTED[kind]:
+def unsupported_fields(spec: type[Spec], fields: Fields) -> tuple[str, ...]:
+    """The paths of those fields of ``spec`` that ``fields`` does not name.
+
+    In their JSON names, lists and mappings passed through.
+    """
+    return tuple(_unnamed(inspect.type_info(spec), fields))
+
+
+def _unnamed(info: inspect.Type, fields: Fields) -> Iterator[str]:
+    for struct in structs_in(info):
+        assert issubclass(struct.cls, Spec), "a kind is made of Specs"
+        entries = {name: entry for entry in fields.get(struct.cls, ()) for name in entry.fields}
+        for field in struct.fields:
+            entry = entries.get(field.name)
+            if entry is None:
+                yield field.encode_name
+            elif isinstance(entry, By):
+                for path in _unnamed(field.type, fields):
+                    yield f"{field.encode_name}.{path}"
+
+
+def structs_in(info: inspect.Type) -> Iterator[inspect.StructType]:
+    """The structs that a value of this type is, or holds in lists and mappings."""
+    match info:
+        case inspect.StructType():
+            yield info
+        case inspect.VarTupleType(item_type=item) | inspect.DictType(value_type=item):
+            yield from structs_in(item)
+        case inspect.UnionType(types=types):
+            for each in types:
+                yield from structs_in(each)
+
+
+def report_unsupported(report: Report, at: FieldRef, spec: Spec, paths: Iterable[str]) -> None:
+    """Report every field of ``paths`` that ``spec`` sets to something else than its default."""
+    for path in paths:
         for place in _uses(at, spec, path.split(".")):
             message = f"{path_text(place.path)[1:]} is not supported yet and has no effect"
             report.add(NOT_SUPPORTED_YET, place.key, message)
@@ -63,6 +75,9 @@ def _uses(at: FieldRef, value: object, path: list[str]) -> Iterator[FieldRef]:
     if isinstance(value, tuple):
         for i, item in enumerate(value):
             yield from _uses(at / i, item, path)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _uses(at / key, item, path)
     elif isinstance(value, msgspec.Struct):
         name = _attributes(type(value))[path[0]]
         default = getattr(_empty(type(value)), name)
@@ -85,61 +100,15 @@ def _empty(struct: type[msgspec.Struct]) -> msgspec.Struct:
     return struct()
 
 
-def unsupported(kind: Kind) -> tuple[str, ...]:
-    """The paths of all fields of a kind that have no effect yet."""
-    return (*UNSUPPORTED.get(kind, ()), *TOLD_BY_TRANSLATION.get(kind, ()))
-
-
-def fields_of(spec: type[Spec]) -> Iterator[str]:
-    """The paths of all fields of a struct, depth first, in the order of their declaration."""
-    yield from _fields(inspect.type_info(spec), ())
-
-
-def _fields(info: inspect.Type, seen: tuple[type, ...]) -> Iterator[str]:
-    match info:
-        case inspect.StructType(cls=cls) if cls not in seen:
-            for each in info.fields:
-                inner = list(_fields(each.type, (*seen, cls)))
-                yield each.encode_name
-                yield from (f"{each.encode_name}.{path}" for path in inner)
-        case inspect.VarTupleType(item_type=item):
-            yield from _fields(item, seen)
-        case inspect.DictType(value_type=item):
-            yield from _fields(item, seen)
-        case inspect.UnionType(types=types):
-            for each_type in types:
-                yield from _fields(each_type, seen)
-
-
-class Support(Enum):
-    """What becomes of a field that a user sets."""
-
-    YES = "yes"
-    PARTLY = "partly"
-    NOT_YET = "not yet"
-
-
-def support_of(kind: Kind, spec: type[Spec]) -> dict[str, Support]:
-    """How far each field of a kind is supported."""
-    missing = unsupported(kind)
-    found: dict[str, Support] = {}
-    for path in fields_of(spec):
-        if any(path == m or path.startswith(m + ".") for m in missing):
-            found[path] = Support.NOT_YET
-        elif any(m.startswith(path + ".") for m in missing):
-            found[path] = Support.PARTLY
-        else:
-            found[path] = Support.YES
-    return found
-
-
-def markdown_table(kinds: Mapping[Kind, type[Spec]]) -> str:
+def markdown_table(kinds: Iterable[ServedKind[Any]]) -> str:
     """The README's table: one row for each kind, with the fields that have no effect yet."""
     rows = ["| Kind | Supported | Not yet |", "| --- | --- | --- |"]
-    for kind, spec in kinds.items():
-        support = support_of(kind, spec)
-        top = {path: s for path, s in support.items() if "." not in path}
-        supported = ", ".join(f"`{path}`" for path, s in top.items() if s is not Support.NOT_YET)
-        missing = ", ".join(f"`{path}`" for path in unsupported(kind)) or "none"
-        rows.append(f"| {kind} | {supported} | {missing} |")
+    for served in kinds:
+        missing = unsupported(served)
+        top = [name for name in served.spec.__struct_encode_fields__ if name not in missing]
+        rows.append(f"| {served.kind} | {_listed(top)} | {_listed(missing)} |")
     return "\n".join(rows) + "\n"
+
+
+def _listed(paths: Iterable[str]) -> str:
+    return ", ".join(f"`{path}`" for path in paths) or "none"

@@ -23,7 +23,6 @@ class ContainerPort(LenientSpec, frozen=True):
 
 
 class Container(LenientSpec, frozen=True):
-    name: str = ""
     ports: tuple[ContainerPort, ...] = ()
 
 
@@ -32,7 +31,6 @@ class PodBody(LenientSpec, frozen=True):
     init_containers: tuple[Container, ...] = ()
     service_account_name: str = ""
     node_name: str = ""
-    host_network: bool = False
 
 
 class PodIp(LenientSpec, frozen=True):

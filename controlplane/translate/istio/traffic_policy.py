@@ -7,7 +7,6 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 from typing import Final
 
 from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.codes import RING_TOO_LARGE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
@@ -49,7 +48,7 @@ def _policy(report: Report, at: FieldRef, policy: kinds.TrafficPolicy) -> model.
         tls=client_tls(report, at / "tls", policy.tls),
         tunnel=_tunnel(policy.tunnel),
         proxy_protocol=_proxy_protocol(policy.proxy_protocol),
-        retry_budget=_retry_budget(report, at / "retryBudget", policy.retry_budget),
+        retry_budget=_retry_budget(policy.retry_budget),
     )
 
 
@@ -239,17 +238,9 @@ def _proxy_protocol(settings: kinds.ProxyProtocol | None) -> model.ProxyProtocol
             return model.ProxyProtocol.V2
 
 
-def _retry_budget(
-    report: Report, at: FieldRef, budget: kinds.RetryBudget | None
-) -> model.RetryBudget | None:
+def _retry_budget(budget: kinds.RetryBudget | None) -> model.RetryBudget | None:
     if budget is None:
         return None
-    if budget.budget_interval is not None:
-        report.add(
-            NOT_SUPPORTED_YET,
-            at / "budgetInterval",
-            '"budgetInterval" is not supported yet and has no effect',
-        )
     return model.RetryBudget(
         percent=budget.percent, min_concurrency=budget.min_retry_concurrency or None
     )

@@ -73,6 +73,17 @@ def test_it_may_stand_in_istios_config_map() -> None:
             [("CP0203", 1, 1), ("CP0205", 1, 18)],
             id="a port out of range",
         ),
+        pytest.param("proxyHttpPort: 0", [], id="one for sidecars that is as by default"),
+        pytest.param(
+            "defaultConfig: {proxyHeaders: {setCurrentClientCertDetails: {uri: true}}}",
+            [("CP0203", 1, 32)],
+            id="a setting within another",
+        ),
+        pytest.param(
+            "defaultConfig: {tracing: {sampling: 1, zipkin: {}, zipkni: {}}}",
+            [("CP0203", 1, 40), ("CP0220", 1, 52)],
+            id="where spans go",
+        ),
         pytest.param("trustDomain: a_b", [("CP0206", 1, 14)], id="no trust domain"),
         pytest.param("trustDomainAliases: [a, b c]", [("CP0206", 1, 25)], id="no alias"),
         pytest.param("accessLogEncoding: XML", [("CP0213", 1, 20)], id="an unknown value"),

@@ -1,36 +1,170 @@
-"""The table of fields that are not translated yet, and what is made of it."""
+"""Every field of every kind: translated by a function that reads it, or reported where it is used.
+
+What is not supported is listed here as well, so that a field that was forgotten is seen.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from msgspec import inspect
 
-from controlplane.base.names import Kind
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import path_text
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.kinds.declared import mesh_config
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule
+from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.registry import SERVED
-from controlplane.kinds.support import UNSUPPORTED
-from controlplane.kinds.support import Support
-from controlplane.kinds.support import fields_of
+from controlplane.kinds.served import By
+from controlplane.kinds.served import Fields
+from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import markdown_table
-from controlplane.kinds.support import support_of
+from controlplane.kinds.support import report_unsupported
+from controlplane.kinds.support import structs_in
+from controlplane.kinds.support import unsupported
+from controlplane.kinds.support import unsupported_fields
+from tests.support.reads import NoSuchFunction
+from tests.support.reads import attributes_read
+from tests.support.samples import sample
+
+NOT_SUPPORTED = {
+    "DestinationRule": (
+        "trafficPolicy.loadBalancer.backendUtilization",
+        "trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
+        "trafficPolicy.retryBudget.budgetInterval",
+        "subsets.trafficPolicy.loadBalancer.backendUtilization",
+        "subsets.trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
+        "subsets.trafficPolicy.retryBudget.budgetInterval",
+    ),
+    "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
+    "VirtualService": ("tls.match.destinationSubnets", "tcp.match.destinationSubnets"),
+    "WorkloadGroup": ("metadata", "template", "probe"),
+    "MeshConfig": (
+        "proxyListenPort",
+        "proxyInboundListenPort",
+        "proxyHttpPort",
+        "outboundTrafficPolicy",
+        "inboundTrafficPolicy",
+        "protocolDetectionTimeout",
+        "defaultInboundHttpRetryPolicy",
+        "meshMTLS",
+        "defaultConfig.proxyHeaders.forwardedClientCert",
+        "defaultConfig.proxyHeaders.metadataExchangeHeaders",
+        "defaultConfig.proxyHeaders.setCurrentClientCertDetails",
+    ),
+}
+DECLARED: dict[str, tuple[type[Spec], Fields]] = {
+    **{str(kind): (served.spec, served.fields) for kind, served in SERVED.items()},
+    "MeshConfig": (MeshConfig, mesh_config.FIELDS),
+}
 
 
-@pytest.mark.parametrize("kind", UNSUPPORTED, ids=str)
-def test_every_path_of_the_table_is_a_field(kind: Kind) -> None:
-    fields = set(fields_of(SERVED[kind].spec))
+def translations() -> Iterator[Any]:
+    seen: set[tuple[type[Spec], str]] = set()
+    for _, fields in DECLARED.values():
+        for struct, entries in fields.items():
+            for entry in entries:
+                for name in entry.fields if isinstance(entry, By) else ():
+                    if (struct, name) not in seen:
+                        seen.add((struct, name))
+                        id_ = f"{struct.__name__}.{name}"
+                        yield pytest.param(struct, name, entry.function, id=id_)
 
-    assert [path for path in UNSUPPORTED[kind] if path not in fields] == []
+
+def structs_of(spec: type[Spec]) -> Iterator[type[Spec]]:
+    """A struct and all within it, each once."""
+    waiting, seen = [spec], set[type[Spec]]()
+    while waiting:
+        struct = waiting.pop()
+        if struct in seen:
+            continue
+        seen.add(struct)
+        yield struct
+        info = inspect.type_info(struct)
+        assert isinstance(info, inspect.StructType)
+        for field in info.fields:
+            waiting += [s.cls for s in structs_in(field.type) if issubclass(s.cls, Spec)]
 
 
-def test_a_field_is_supported_wholly_partly_or_not_yet() -> None:
-    support = support_of(DESTINATION_RULE, DestinationRule)
+@pytest.mark.parametrize("kind", DECLARED)
+def test_what_is_not_translated_is_known(kind: str) -> None:
+    spec, fields = DECLARED[kind]
 
-    assert support["host"] is Support.YES
-    assert support["trafficPolicy"] is Support.PARTLY
-    assert support["trafficPolicy.loadBalancer.backendUtilization"] is Support.NOT_YET
+    found = unsupported_fields(spec, fields)
+
+    assert found == NOT_SUPPORTED.get(kind, ()), (
+        "a field has no effect: name the function that translates it in kinds/declared,"
+        " or list it here"
+    )
+
+
+@pytest.mark.parametrize("kind", DECLARED)
+def test_a_declaration_names_fields_that_are_there_each_once(kind: str) -> None:
+    spec, fields = DECLARED[kind]
+    structs = set(structs_of(spec))
+
+    for struct, entries in fields.items():
+        names = [name for entry in entries for name in entry.fields]
+        assert struct in structs, f"{kind} holds no {struct.__name__}"
+        assert sorted(names) == sorted(set(names))
+        assert set(names) <= set(struct.__struct_fields__)
+
+
+@pytest.mark.parametrize(("struct", "name", "function"), list(translations()))
+def test_a_field_is_translated_by_a_function_that_reads_it(
+    struct: type[Spec], name: str, function: str
+) -> None:
+    try:
+        read = attributes_read(function)
+    except NoSuchFunction:
+        pytest.fail(
+            f"{function} no longer exists: say in kinds/declared who reads {struct.__name__}"
+        )
+
+    assert name in read, f"{function} does not read {struct.__name__}.{name}"
+
+
+@pytest.mark.parametrize("kind", NOT_SUPPORTED)
+def test_each_use_of_a_field_that_is_not_supported_is_reported(kind: str) -> None:
+    spec, fields = DECLARED[kind]
+    at = FieldRef(ObjectKey(next(iter(SERVED)), Namespace("default"), "a"))
+    for path in NOT_SUPPORTED[kind]:
+        report = Report()
+
+        report_unsupported(
+            report, at, using(spec, path.split(".")), unsupported_fields(spec, fields)
+        )
+
+        (diagnostic,) = report
+        assert str(diagnostic.code) == "CP0203"
+        assert isinstance(diagnostic.place, FieldRef)
+        assert re.sub(r"\[\d+\]", "", path_text(diagnostic.place.path)).strip(".") == path
+
+
+def using(spec: type[Spec], path: list[str]) -> Spec:
+    """A struct in which the field at a path is set and nothing else is."""
+    names = dict(zip(spec.__struct_encode_fields__, spec.__struct_fields__, strict=True))
+    name = names[path[0]]
+    if len(path) == 1:
+        return spec(**{name: sample(spec, name)})
+    info = inspect.type_info(spec)
+    assert isinstance(info, inspect.StructType)
+    (field,) = (field for field in info.fields if field.name == name)
+    (inner,) = structs_in(field.type)
+    assert issubclass(inner.cls, Spec)
+    value: object = using(inner.cls, path[1:])
+    in_list = isinstance(field.type, inspect.VarTupleType)
+    return spec(**{name: (value,) if in_list else value})
 
 
 def test_the_table_names_what_is_missing() -> None:
-    lines = markdown_table({DESTINATION_RULE: DestinationRule}).splitlines()
+    lines = markdown_table([SERVED[DESTINATION_RULE]]).splitlines()
 
     assert lines[0] == "| Kind | Supported | Not yet |"
     assert lines[2].startswith("| DestinationRule | `host`, `trafficPolicy`, `subsets`")
     assert "`trafficPolicy.loadBalancer.backendUtilization`" in lines[2]
+    assert "trafficPolicy.loadBalancer.backendUtilization" in unsupported(SERVED[DESTINATION_RULE])

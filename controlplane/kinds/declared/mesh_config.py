@@ -1,0 +1,130 @@
+"""MeshConfig, which is no kind of object but has fields that may be forgotten as well."""
+
+from typing import Final
+
+from controlplane.kinds.declared import destination_rule
+from controlplane.kinds.declared import virtual_service
+from controlplane.kinds.istio import mesh_config as specs
+from controlplane.kinds.istio.proxy_config import ConnectionSettings
+from controlplane.kinds.istio.proxy_config import Tracing
+from controlplane.kinds.served import Fields
+from controlplane.kinds.served import by
+from controlplane.kinds.served import no_effect
+
+_LISTENERS: Final = "translate.istio.listener_settings"
+_DEFAULTS: Final = "queries.clusters:mesh_defaults"
+_VISIBILITY: Final = "translate.istio.entry_visibility"
+
+PROXY_CONFIG: Final[Fields] = {
+    specs.ProxyConfig: (
+        by(
+            f"{_LISTENERS}:gateway_settings",
+            "gateway_topology",
+            "connection_settings",
+            "proxy_headers",
+            "tracing",
+        ),
+        no_effect("it starts a proxy", "proxy_metadata"),
+    ),
+    specs.GatewayTopology: (
+        by(
+            f"{_LISTENERS}:gateway_settings",
+            "num_trusted_proxies",
+            "forward_client_cert_details",
+            "proxy_protocol",
+        ),
+    ),
+    specs.ProxyHeaders: (
+        by(
+            f"{_LISTENERS}:gateway_settings",
+            "request_id",
+            "server",
+            "envoy_debug_headers",
+            "preserve_http1_header_case",
+            "x_forwarded_port",
+        ),
+        by("queries.virtual_services:route_defaults", "attempt_count", "x_forwarded_host"),
+    ),
+    specs.HeaderSwitch: (by(f"{_LISTENERS}:gateway_settings", "disabled", "value"),),
+    specs.Enabling: (by(f"{_LISTENERS}:gateway_settings", "enabled"),),
+    ConnectionSettings: (
+        by(
+            f"{_LISTENERS}:gateway_settings",
+            "profile",
+            "http_idle_timeout",
+            "http_max_connection_duration",
+            "http_max_stream_duration",
+            "http_stream_idle_timeout",
+            "http_request_timeout",
+            "http_request_headers_timeout",
+            "http_drain_timeout",
+            "http_max_concurrent_streams",
+            "http2_initial_stream_window_size",
+            "http2_initial_connection_window_size",
+            "http_headers_with_underscores_action",
+            "http_merge_slashes",
+            "http_path_with_escaped_slashes_action",
+            "listener_per_connection_buffer_limit_bytes",
+        ),
+    ),
+    Tracing: (by(f"{_LISTENERS}:gateway_settings", "sampling"),),
+}
+VISIBILITY: Final[Fields] = {
+    specs.ServiceEntryVisibility: (
+        by(f"{_VISIBILITY}:capped", "default_visibility", "policies", "apply_to_sidecars"),
+    ),
+    specs.VisibilityPolicy: (by(f"{_VISIBILITY}:capped", "visibility", "matching_rules"),),
+    specs.VisibilityRule: (by(f"{_VISIBILITY}:capped", "namespace_selector"),),
+    specs.NamespaceSelector: (by(f"{_VISIBILITY}:capped", "match_labels", "match_expressions"),),
+    specs.Requirement: (by(f"{_VISIBILITY}:capped", "key", "operator", "values"),),
+}
+MESH_CONFIG: Final[Fields] = {
+    specs.MeshConfig: (
+        by(
+            _DEFAULTS,
+            "trust_domain",
+            "trust_domain_aliases",
+            "enable_auto_mtls",
+            "connect_timeout",
+            "tcp_keepalive",
+            "dns_refresh_rate",
+            "h2_upgrade_policy",
+            "locality_lb_setting",
+            "zone_aware_lb_setting",
+            "tls_defaults",
+            "default_config",
+        ),
+        by("queries.rules:governing_rules", "root_namespace"),
+        by("queries.policies:mesh_policy", "default_traffic_policy"),
+        by("queries.rules:rule_of", "default_destination_rule_export_to"),
+        by("queries.services:service_of", "default_service_export_to", "service_entry_visibility"),
+        by("queries.virtual_services:merge_order", "default_virtual_service_export_to"),
+        by("queries.virtual_services:route_defaults", "default_http_retry_policy"),
+        by(
+            f"{_LISTENERS}:gateway_settings",
+            "path_normalization",
+            "enable_tracing",
+            "access_log_file",
+            "access_log_format",
+            "access_log_encoding",
+            "disable_envoy_listener_log",
+        ),
+    ),
+    specs.DefaultTrafficPolicy: (
+        by("queries.policies:mesh_policy", "connection_pool", "outlier_detection"),
+    ),
+    specs.MeshTls: (
+        by("translate.istio.client_tls:parameters", "ecdh_curves", "cipher_suites"),
+        by("translate.istio.gateway_tls:server_tls", "min_protocol_version"),
+    ),
+    specs.PathNormalization: (by(f"{_LISTENERS}:gateway_settings", "normalization"),),
+}
+FIELDS: Final[Fields] = {
+    **virtual_service.RETRIES,
+    **destination_rule.LOCALITY,
+    **destination_rule.CONNECTION_POOL,
+    **destination_rule.OUTLIER_DETECTION,
+    **PROXY_CONFIG,
+    **VISIBILITY,
+    **MESH_CONFIG,
+}

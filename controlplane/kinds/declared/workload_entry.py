@@ -1,0 +1,35 @@
+"""WorkloadEntry."""
+
+from typing import Final
+
+from controlplane.kinds.istio.versions import NETWORKING_VERSIONS
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.istio.workload_entry import WorkloadEntry
+from controlplane.kinds.served import Fields
+from controlplane.kinds.served import ServedKind
+from controlplane.kinds.served import by
+from controlplane.kinds.validation.workload_entry import workload_entry
+
+FIELDS: Final[Fields] = {
+    WorkloadEntry: (
+        by(
+            "translate.workload:endpoint",
+            "address",
+            "ports",
+            "labels",
+            "network",
+            "locality",
+            "weight",
+            "service_account",
+        ),
+    ),
+}
+
+KIND: Final = ServedKind(
+    kind=WORKLOAD_ENTRY,
+    api_versions=NETWORKING_VERSIONS,
+    spec=WorkloadEntry,
+    validate=workload_entry,
+    fields=FIELDS,
+    custom=True,
+)

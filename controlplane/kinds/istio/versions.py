@@ -1,0 +1,10 @@
+"""The API versions of Istio's kinds."""
+
+from typing import Final
+
+NETWORKING: Final = "networking.istio.io"
+NETWORKING_VERSIONS: Final = (
+    f"{NETWORKING}/v1",
+    f"{NETWORKING}/v1beta1",
+    f"{NETWORKING}/v1alpha3",
+)
