@@ -27,6 +27,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.kinds.istio.selection import PortSelector
 from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.spec import Duration
 from controlplane.kinds.validation import names
 
@@ -107,6 +108,20 @@ def check_port(report: Report, at: FieldRef, number: int) -> None:
 def check_selected_port(report: Report, at: FieldRef, port: PortSelector | None) -> None:
     if port is not None:
         check_port(report, at / "port" / "number", port.number)
+
+
+def check_destination(report: Report, at: FieldRef, destination: Destination | None) -> None:
+    """Where a rule or a mirror sends requests; a missing one is reported at what should have it."""
+    if destination is None:
+        report.add(MISSING_FIELD, FieldRef(at.object, at.path[:-1]), "there is no destination")
+        return
+    if destination.host == "*":
+        report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
+    else:
+        check_host(report, at / "host", destination.host)
+    if destination.subset:
+        check_label(report, at / "subset", destination.subset)
+    check_selected_port(report, at, destination.port)
 
 
 def check_duration(report: Report, at: FieldRef, value: Duration | None) -> None:

@@ -15,20 +15,17 @@ from controlplane.base.codes import VALUE_OUT_OF_RANGE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.selection import StringMatch
-from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.istio.virtual_service import HttpRoute
 from controlplane.kinds.istio.virtual_service import Percent
 from controlplane.kinds.validation import names
+from controlplane.kinds.validation.checks import check_destination
 from controlplane.kinds.validation.checks import check_duration
 from controlplane.kinds.validation.checks import check_gateway_names
-from controlplane.kinds.validation.checks import check_host
-from controlplane.kinds.validation.checks import check_label
 from controlplane.kinds.validation.checks import check_labels
 from controlplane.kinds.validation.checks import check_match
 from controlplane.kinds.validation.checks import check_path_match
 from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.checks import check_selected_port
 from controlplane.kinds.validation.headers import check_authority_once
 from controlplane.kinds.validation.headers import check_headers
 from controlplane.kinds.validation.http_actions import check_cors
@@ -145,7 +142,7 @@ def _check_mirrors(report: Report, at: FieldRef, rule: HttpRoute) -> None:
     if rule.mirror is not None and rule.mirrors and rule.delegate is None:
         _exclude(report, at, "mirrors", "mirror")
     if rule.mirror is not None:
-        _check_mirror(report, at / "mirror", rule.mirror)
+        check_destination(report, at / "mirror", rule.mirror)
     if rule.mirror_percent is not None:
         place = at / "mirrorPercent"
         report.add(
@@ -156,21 +153,8 @@ def _check_mirrors(report: Report, at: FieldRef, rule: HttpRoute) -> None:
     _check_share(report, at / "mirrorPercentage", rule.mirror_percentage)
     for i, mirror in enumerate(rule.mirrors):
         place = at / "mirrors" / i
-        if mirror.destination is None:
-            report.add(MISSING_FIELD, place, "there is no destination")
-            continue
-        _check_mirror(report, place / "destination", mirror.destination)
+        check_destination(report, place / "destination", mirror.destination)
         _check_share(report, place / "percentage", mirror.percentage)
-
-
-def _check_mirror(report: Report, at: FieldRef, destination: Destination) -> None:
-    if destination.host == "*":
-        report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
-    else:
-        check_host(report, at / "host", destination.host)
-    if destination.subset:
-        check_label(report, at / "subset", destination.subset)
-    check_selected_port(report, at, destination.port)
 
 
 def _check_share(report: Report, at: FieldRef, share: Percent | None) -> None:

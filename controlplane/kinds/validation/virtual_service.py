@@ -18,7 +18,6 @@ from controlplane.base.codes import WRONG_SUM
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import HttpRouteDestination
 from controlplane.kinds.istio.virtual_service import RouteDestination
 from controlplane.kinds.istio.virtual_service import TcpMatch
@@ -27,13 +26,11 @@ from controlplane.kinds.istio.virtual_service import TlsRoute
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.validation import names
 from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.checks import check_destination
 from controlplane.kinds.validation.checks import check_export_to
 from controlplane.kinds.validation.checks import check_gateway_names
-from controlplane.kinds.validation.checks import check_host
-from controlplane.kinds.validation.checks import check_label
 from controlplane.kinds.validation.checks import check_labels
 from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.checks import check_selected_port
 from controlplane.kinds.validation.checks import check_subnet
 from controlplane.kinds.validation.http_route import check_http_route
 from controlplane.kinds.validation.reachability import check_reachability
@@ -79,19 +76,6 @@ def virtual_service(report: Report, at: FieldRef, spec: VirtualService, about: A
         _check_destinations(report, place, tcp.route)
     check_export_to(report, at / "exportTo", spec.export_to, about.namespace, hideable=False)
     check_reachability(report, at, spec)
-
-
-def check_destination(report: Report, at: FieldRef, destination: Destination | None) -> None:
-    if destination is None:
-        report.add(MISSING_FIELD, FieldRef(at.object, at.path[:-1]), "there is no destination")
-        return
-    if destination.host == "*":
-        report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
-    else:
-        check_host(report, at / "host", destination.host)
-    if destination.subset:
-        check_label(report, at / "subset", destination.subset)
-    check_selected_port(report, at, destination.port)
 
 
 def check_weights(
