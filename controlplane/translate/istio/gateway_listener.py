@@ -224,11 +224,12 @@ class _Chains:
             chain = self._without_ended(report, place, chain)
             if wanted.chain.match.server_names and not chain.match.server_names:
                 return
-        taken = next((key for key in _taken(chain.match) if key in self._holders), None)
+        keys = _keys(chain.match)
+        taken = next((key for key in keys if key in self._holders), None)
         if taken is not None:
             self._report(report, place, taken[0], self._holders[taken])
             return
-        self._holders.update(dict.fromkeys(_taken(chain.match), place))
+        self._holders.update(dict.fromkeys(keys, place))
         self._named.update(dict.fromkeys(wanted.named, place))
         self.chains.append(PlannedChain(chain=chain, origins=wanted.origins))
 
@@ -261,7 +262,7 @@ def _hosts_whose_tls_ends(wanted: Iterable[Wanted]) -> dict[str, FieldRef]:
     }
 
 
-def _taken(match: ChainMatch) -> tuple[tuple[str, str], ...]:
+def _keys(match: ChainMatch) -> tuple[tuple[str, str], ...]:
     """What Envoy compares chains by: each SNI with each application protocol, ``""`` for any."""
     return tuple(
         (name, protocol)
