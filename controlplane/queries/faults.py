@@ -52,7 +52,7 @@ def mesh_faults_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
     return tuple(dict.fromkeys(found))
 
 
-_ANALYSES: Final[Mapping[Kind, Analysis]] = {
+ANALYSES: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_faults,
     DESTINATION_RULE: destination_rule_faults,
     SERVICE: service_faults,
@@ -73,7 +73,7 @@ def analyse(graph: Graph, key: ObjectKey) -> Diagnostics:
 
     Runs again when something that the object refers to changes.
     """
-    return _ANALYSES[key.kind](graph, key)
+    return ANALYSES[key.kind](graph, key)
 
 
 @guarded(first=NOTHING_FOUND)
@@ -84,5 +84,5 @@ def analyse_where_connected(graph: Graph, key: ObjectKey) -> Diagnostics:
 
 def roots(kind: Kind) -> tuple[Analysis, ...]:
     """The analyses that have something to say of objects of a kind."""
-    found = ((_ANALYSES, analyse), (_WHERE_CONNECTED, analyse_where_connected))
+    found = ((ANALYSES, analyse), (_WHERE_CONNECTED, analyse_where_connected))
     return tuple(root for kinds, root in found if kind in kinds)

@@ -19,7 +19,19 @@ from controlplane.kinds.registry import KNOWN
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.registry import is_known
 from controlplane.kinds.spec import Spec
+from controlplane.queries.faults import ANALYSES
 
+REFERS_TO_NOTHING = {
+    "ConfigMap",
+    "EndpointSlice",
+    "Endpoints",
+    "Namespace",
+    "Pod",
+    "Secret",
+    "WorkloadEntry",
+    "WorkloadGroup",
+}
+"""What leads nowhere is found from the objects that refer to these."""
 VALIDATION = Path(__file__).parent / "validation"
 
 
@@ -66,3 +78,8 @@ def test_a_kind_that_is_served_is_not_called_known_alone() -> None:
 
 def snake(kind: Kind) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.name).lower()
+
+
+@pytest.mark.parametrize("kind", SERVED, ids=str)
+def test_a_kind_is_analysed_or_known_to_refer_to_nothing(kind: Kind) -> None:
+    assert (kind in ANALYSES) is (kind.name not in REFERS_TO_NOTHING)
