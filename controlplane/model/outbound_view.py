@@ -74,11 +74,15 @@ class OutboundView:
     @property
     def for_clusters(self) -> "OutboundView":
         """What bears on clusters and endpoints."""
+        if not self.source_labels and not self.settings:
+            return self
         return replace(self, source_labels=(), settings=())
 
     @property
     def for_listeners(self) -> "OutboundView":
         """What bears on listeners."""
+        if not self.source_labels:
+            return self
         return replace(self, source_labels=())
 
     @property

@@ -57,8 +57,17 @@ def clusters(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[
     """
     if view.is_public:
         return Shelf(tuple(_clusters_in(graph, view, client, shard) for shard in range(SHARDS)))
-    own = {shard: _clusters_in(graph, view, client, shard) for shard in _own_shards(graph, view)}
-    return clusters(graph, view.public, _in_public(graph, view, client)).over(own)
+    public = clusters(graph, view.public, _in_public(graph, view, client))
+    return public.over(_own_clusters(graph, view, client))
+
+
+@derived
+def _own_clusters(
+    graph: Graph, view: OutboundView, client: ClientLocality
+) -> Mapping[int, Mapping[str, Resource]]:
+    """Apart from ``clusters``, so that an edit of what everybody has reads none of these."""
+    own = shards_of_namespace(graph, view.namespace)
+    return {shard: _clusters_in(graph, view, client, shard) for shard in own}
 
 
 def _clusters_in(
@@ -72,8 +81,16 @@ def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf
     """The endpoints of every EDS cluster, by the name of the cluster."""
     if view.is_public:
         return Shelf(tuple(_endpoints_in(graph, view, client, shard) for shard in range(SHARDS)))
-    own = {shard: _endpoints_in(graph, view, client, shard) for shard in _own_shards(graph, view)}
-    return endpoints(graph, view.public, _in_public(graph, view, client)).over(own)
+    public = endpoints(graph, view.public, _in_public(graph, view, client))
+    return public.over(_own_endpoints(graph, view, client))
+
+
+@derived
+def _own_endpoints(
+    graph: Graph, view: OutboundView, client: ClientLocality
+) -> Mapping[int, Mapping[str, Resource]]:
+    own = shards_of_namespace(graph, view.namespace)
+    return {shard: _endpoints_in(graph, view, client, shard) for shard in own}
 
 
 def _endpoints_in(
@@ -92,7 +109,7 @@ def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
         shards: Iterable[int] = range(SHARDS)
         found = LocalityUse()
     else:
-        shards = _own_shards(graph, view)
+        shards = shards_of_namespace(graph, view.namespace)
         found = locality_use(graph, view.public)
     for shard in shards:
         found |= _use_of_shard(graph, view, shard)
@@ -116,23 +133,20 @@ def _secrets_by_shard(
     if view.is_public:
         found = {shard: secrets_of_shard(graph, view, shard) for shard in range(SHARDS)}
     else:
-        own = {shard: secrets_of_shard(graph, view, shard) for shard in _own_shards(graph, view)}
-        found = {**_secrets_by_shard(graph, view.public), **own}
+        own = shards_of_namespace(graph, view.namespace)
+        found = dict(_secrets_by_shard(graph, view.public))
+        found |= {shard: secrets_of_shard(graph, view, shard) for shard in own}
     return {shard: named for shard, named in found.items() if named}
-
-
-def _own_shards(graph: Graph, view: OutboundView) -> tuple[int, ...]:
-    return shards_of_namespace(graph, view.namespace)
 
 
 def _in_shard(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> ClientLocality:
-    return client.only(_use_of_shard(graph, view, shard))
+    return client if client == ANYWHERE else client.only(_use_of_shard(graph, view, shard))
 
 
 def _in_public(graph: Graph, view: OutboundView, client: ClientLocality) -> ClientLocality:
-    return client.only(locality_use(graph, view.public))
+    return client if client == ANYWHERE else client.only(locality_use(graph, view.public))
 
 
 @derived

@@ -6,6 +6,7 @@ from dataclasses import fields
 from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
+from inspect import get_annotations
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +14,11 @@ import pytest
 
 from controlplane.base.names import Namespace
 from controlplane.engine import Engine
+from controlplane.graph import tracked_functions
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from controlplane.queries.snapshot import Resources
 from tests.support.routes import GATEWAY
@@ -162,3 +165,22 @@ def test_what_was_kept_for_a_proxy_goes_with_it(role: Role) -> None:
         plane.connected.leave(proxy)
 
     assert len(plane.graph) == before
+
+
+def test_only_the_views_of_a_proxy_are_computed_from_the_proxy() -> None:
+    engine()  # which loads every module of the queries
+
+    taking = {
+        function.name
+        for function in tracked_functions()
+        for annotation in get_annotations(function.function, eval_str=True).values()
+        if annotation in (Proxy, ResolvedProxy)
+    }
+
+    assert taking == {
+        "client_locality",
+        "gateway_instance",
+        "outbound_view",
+        "resolved",
+        "view_of",
+    }
