@@ -27,6 +27,7 @@ from controlplane.background import Batch
 from controlplane.background import Steps
 from controlplane.background import followed
 from controlplane.background import log_faults
+from controlplane.base.addresses import Address
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.errors import ControlPlaneError
 from controlplane.base.errors import KeyUnusable
@@ -70,25 +71,14 @@ log = structlog.stdlib.get_logger("serve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where a server of ours listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What ``serve`` and ``up`` are told."""
 
     config: tuple[Path, ...]
     secrets: tuple[Path, ...] = ()
     """Folders of Secrets as PEM files."""
-    xds: Endpoint
-    admin: Endpoint
+    xds: Address
+    admin: Address
     state: StateDirectory
     mesh: MeshConfig
     mesh_file: Path | None = None

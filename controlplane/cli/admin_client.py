@@ -14,8 +14,8 @@ from controlplane.admin.view import ProxyConfig
 from controlplane.admin.view import Status
 from controlplane.admin.view import TlsState
 from controlplane.admin.view import View
+from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
-from controlplane.cli.address import Address
 
 V = TypeVar("V", bound=View)
 PATIENCE: Final = 10.0  # seconds

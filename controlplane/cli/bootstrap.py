@@ -15,26 +15,20 @@ from typing import Final
 
 import click
 
+from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
-from controlplane.cli.address import Address
 from controlplane.cli.address import address_parameter
 from controlplane.cli.options import example
-from controlplane.cli.options import opened_state
 from controlplane.cli.options import state_option
 from controlplane.cli.output import say
 from controlplane.envoy.bootstrap import ENVOY_FLAGS
 from controlplane.envoy.bootstrap import Node
-from controlplane.envoy.bootstrap import SocketAddress
 from controlplane.envoy.bootstrap import Trust
 from controlplane.envoy.bootstrap import bootstrap as envoy_bootstrap
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.authority import kept_token_key
-from controlplane.identity.certificates import XDS_NAME
-from controlplane.identity.tokens import DEFAULT_LIFE
-from controlplane.identity.tokens import Tokens
+from controlplane.identity.identity import TOKEN_LIFE
+from controlplane.identity.identity import XDS_NAME
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Role
-from controlplane.sources.state import StateDirectory
 
 _PART: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"{_PART}(\.{_PART})*")
@@ -160,7 +154,7 @@ def _locality(text: str) -> Locality:
 )
 @click.option(
     "--days",
-    default=DEFAULT_LIFE.days,
+    default=TOKEN_LIFE.days,
     show_default=True,
     type=click.IntRange(1, 3650),
     metavar="N",
@@ -215,26 +209,15 @@ def bootstrap(
     if token_file is not None and root_file is not None:
         trust = _trust_of_files(token_file, root_file)
     elif not insecure_xds:
+        from controlplane.cli.inputs import opened_state  # late: --help needs no keys
+        from controlplane.cli.issued_trust import issued_trust
+
         trust = issued_trust(opened_state(state), node, timedelta(days=days), datetime.now(UTC))
     if only_token and trust is not None:
         say(trust.token)
         return
-    document = envoy_bootstrap(
-        node, xds=_socket_address(xds), admin=_socket_address(admin), trust=trust
-    )
+    document = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust)
     say(json.dumps(document, indent=2))
-
-
-def issued_trust(state: StateDirectory, node: Node, life: timedelta, now: datetime) -> Trust:
-    """A new token for ``node`` and the authority that the xDS server's certificate is signed by."""
-    token = Tokens(key=kept_token_key(state.authority)).issue(
-        node.namespace, node.service_account, node.role, now=now, life=life
-    )
-    return Trust(
-        token=token,
-        root_certificate=kept_authority(state.authority, now).trust_bundle.decode(),
-        server_name=XDS_NAME,
-    )
 
 
 def _trust_of_files(token_file: Path, root_file: Path) -> Trust:
@@ -244,7 +227,3 @@ def _trust_of_files(token_file: Path, root_file: Path) -> Trust:
     if "BEGIN CERTIFICATE" not in root_certificate:
         raise click.UsageError(f"{root_file} holds no PEM certificate (controlplane cert --trust)")
     return Trust(token=token, root_certificate=root_certificate, server_name=XDS_NAME)
-
-
-def _socket_address(address: Address) -> SocketAddress:
-    return SocketAddress(host=address.host, port=address.port, numeric=address.numeric)

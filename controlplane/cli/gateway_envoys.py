@@ -10,17 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from controlplane.cli.address import Address
-from controlplane.cli.bootstrap import issued_trust
+from controlplane.base.addresses import Address
 from controlplane.cli.envoy_processes import Envoys
 from controlplane.cli.envoy_processes import Launch
 from controlplane.cli.envoy_processes import free_admin_port
 from controlplane.cli.gateway_proxies import GatewayProxy
 from controlplane.cli.gateway_proxies import gateway_proxies
+from controlplane.cli.issued_trust import issued_trust
 from controlplane.envoy.bootstrap import Node
-from controlplane.envoy.bootstrap import SocketAddress
 from controlplane.envoy.bootstrap import bootstrap
-from controlplane.identity.tokens import DEFAULT_LIFE
+from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Locality
@@ -111,11 +110,10 @@ class GatewayEnvoys:
         )
         trust = None
         if not settings.is_insecure:
-            trust = issued_trust(settings.state, node, DEFAULT_LIFE, self._clock())
+            trust = issued_trust(settings.state, node, TOKEN_LIFE, self._clock())
         host = _REACHABLE.get(settings.xds.host, settings.xds.host)
-        server = Address(host, settings.xds.port)
-        xds = SocketAddress(host=server.host, port=server.port, numeric=server.numeric)
-        admin = SocketAddress(host="127.0.0.1", port=admin_port, numeric=True)
+        xds = Address(host, settings.xds.port)
+        admin = Address("127.0.0.1", admin_port)
         return json.dumps(bootstrap(node, xds=xds, admin=admin, trust=trust))
 
 

@@ -1,16 +1,19 @@
-"""Parts that commands share: the state directory, and how ``--help`` ends."""
+"""The options that commands share, and how ``--help`` ends.
 
-import os
+A command's own module declares its options and nothing else. What it does is imported when it is
+called, so that ``--help`` and a wrong call are answered at once.
+"""
+
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from controlplane.base.errors import ConfigMissing
+from controlplane.base.addresses import Address
 from controlplane.cli.address import address_parameter
-from controlplane.sources.state import StateDirectory
-from controlplane.sources.state import default_path
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -54,14 +57,101 @@ def admin_to_ask(command: F) -> F:
     )(command)
 
 
-def opened_state(path: Path | None) -> StateDirectory:
-    """The state directory that ``--state`` names, or the default one; made if it is new."""
-    return StateDirectory.opened(default_path(os.environ) if path is None else path)
+def xds_option(command: F) -> F:
+    return click.option(
+        "--xds",
+        default="127.0.0.1:15010",
+        show_default=True,
+        type=address_parameter,
+        metavar="HOST:PORT",
+        help="Where Envoys ask for their configuration.",
+    )(command)
 
 
-def mesh_config_text(file: Path) -> str:
-    """What ``--mesh-config`` names; ``ConfigMissing`` when it cannot be read."""
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigMissing(f"{file} cannot be read: {error}") from error
+def admin_option(command: F) -> F:
+    return click.option(
+        "--admin",
+        default="127.0.0.1:15014",
+        show_default=True,
+        type=address_parameter,
+        metavar="HOST:PORT",
+        help="Where health, metrics and state are served.",
+    )(command)
+
+
+def mesh_config_option(command: F) -> F:
+    return click.option(
+        "--mesh-config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Istio's MeshConfig.",
+    )(command)
+
+
+def config_option(command: F) -> F:
+    return click.option(
+        "--config",
+        "-c",
+        multiple=True,
+        default=["."],
+        show_default=True,
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="A file or folder of Istio YAML; edits count at once. May be repeated.",
+    )(command)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingOptions:
+    """What ``serve`` and ``up`` are given."""
+
+    config: tuple[Path, ...]
+    secrets: tuple[Path, ...]
+    xds: Address
+    admin: Address
+    state: Path | None
+    mesh_config: Path | None
+    insecure_xds: bool
+
+
+def serving_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that serves, in the order of ``--help``; it gets ``options``, a
+    ``ServingOptions``.
+    """
+
+    @wraps(command)
+    def collected(
+        *,
+        config: tuple[Path, ...],
+        secrets: tuple[Path, ...],
+        xds: Address,
+        admin: Address,
+        state: Path | None,
+        mesh_config: Path | None,
+        insecure_xds: bool,
+        **others: object,
+    ) -> None:
+        if insecure_xds and not xds.loopback:
+            raise click.UsageError(
+                f"--insecure-xds serves on loopback addresses only, not on {xds}"
+            )
+        options = ServingOptions(
+            config=config,
+            secrets=secrets,
+            xds=xds,
+            admin=admin,
+            state=state,
+            mesh_config=mesh_config,
+            insecure_xds=insecure_xds,
+        )
+        command(options=options, **others)
+
+    insecure = click.option(
+        "--insecure-xds",
+        is_flag=True,
+        help="Plaintext xDS without tokens, on loopback only (load tests, learning).",
+    )
+    where = (config_option, secrets_option, xds_option, admin_option, state_option)
+    for option in reversed((*where, mesh_config_option, insecure)):
+        collected = option(collected)
+    return collected

@@ -1,6 +1,4 @@
-"""What ``serve`` and ``up`` share: their options, and a control plane that runs until it is told to
-stop.
-"""
+"""What ``serve`` and ``up`` share: a control plane that runs until it is told to stop."""
 
 import asyncio
 import logging
@@ -11,110 +9,35 @@ from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
-import click
 import structlog
 
 from controlplane.base.diagnostics import Report
-from controlplane.cli.address import Address
-from controlplane.cli.address import address_parameter
-from controlplane.cli.options import mesh_config_text
-from controlplane.cli.options import opened_state
-from controlplane.cli.options import secrets_option
-from controlplane.cli.options import state_option
+from controlplane.cli.inputs import mesh_config_text
+from controlplane.cli.inputs import opened_state
+from controlplane.cli.options import ServingOptions
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.serve import ControlPlane
-from controlplane.serve import Endpoint
 from controlplane.serve import Settings
 from controlplane.serve import Told
 from controlplane.serve import run
 from controlplane.sources.printable import printable
 
-F = TypeVar("F", bound=Callable[..., object])
 
-
-def xds_option(command: F) -> F:
-    return click.option(
-        "--xds",
-        default="127.0.0.1:15010",
-        show_default=True,
-        type=address_parameter,
-        metavar="HOST:PORT",
-        help="Where Envoys ask for their configuration.",
-    )(command)
-
-
-def admin_option(command: F) -> F:
-    return click.option(
-        "--admin",
-        default="127.0.0.1:15014",
-        show_default=True,
-        type=address_parameter,
-        metavar="HOST:PORT",
-        help="Where health, metrics and state are served.",
-    )(command)
-
-
-def mesh_config_option(command: F) -> F:
-    return click.option(
-        "--mesh-config",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Istio's MeshConfig.",
-    )(command)
-
-
-def config_option(command: F) -> F:
-    return click.option(
-        "--config",
-        "-c",
-        multiple=True,
-        default=["."],
-        show_default=True,
-        type=click.Path(path_type=Path),
-        metavar="PATH",
-        help="A file or folder of Istio YAML; edits count at once. May be repeated.",
-    )(command)
-
-
-def serving_options(command: F) -> F:
-    """The options of a command that serves, in the order of ``--help``."""
-    insecure = click.option(
-        "--insecure-xds",
-        is_flag=True,
-        help="Plaintext xDS without tokens, on loopback only (load tests, learning).",
-    )
-    where = (config_option, secrets_option, xds_option, admin_option, state_option)
-    for option in reversed((*where, mesh_config_option, insecure)):
-        command = option(command)
-    return command
-
-
-def settings_of(
-    config: tuple[Path, ...],
-    secrets: tuple[Path, ...],
-    xds: Address,
-    admin: Address,
-    state: Path | None,
-    mesh_config: Path | None,
-    insecure_xds: bool,
-) -> Settings:
-    """What the options say; ``UsageError`` where they contradict each other."""
-    if insecure_xds and not xds.loopback:
-        raise click.UsageError(f"--insecure-xds serves on loopback addresses only, not on {xds}")
-    mesh, text = mesh_of(mesh_config)
+def settings_of(options: ServingOptions) -> Settings:
+    """What the options say."""
+    mesh, text = mesh_of(options.mesh_config)
     return Settings(
-        config=config,
-        secrets=secrets,
-        xds=Endpoint(host=xds.host, port=xds.port),
-        admin=Endpoint(host=admin.host, port=admin.port),
-        state=opened_state(state),
+        config=options.config,
+        secrets=options.secrets,
+        xds=options.xds,
+        admin=options.admin,
+        state=opened_state(options.state),
         mesh=mesh,
-        mesh_file=mesh_config,
+        mesh_file=options.mesh_config,
         mesh_text=text,
-        is_insecure=insecure_xds,
+        is_insecure=options.insecure_xds,
         environment=os.environ,
     )
 

@@ -13,8 +13,8 @@ from controlplane.admin.view import Finding
 from controlplane.admin.view import Status
 from controlplane.admin.view import json_text
 from controlplane.base import codes
+from controlplane.base.addresses import Address
 from controlplane.cli import admin_client
-from controlplane.cli.address import Address
 from controlplane.cli.options import admin_to_ask
 from controlplane.cli.options import example
 from controlplane.cli.output import Segment

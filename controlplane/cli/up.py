@@ -1,29 +1,10 @@
 """``controlplane up``: serve, and run a real Envoy for each gateway of the configuration."""
 
-import asyncio
-import logging
-from datetime import UTC
-from datetime import datetime
-from pathlib import Path
-
 import click
 
-from controlplane.cli import up_messages
-from controlplane.cli.address import Address
-from controlplane.cli.envoy_processes import Death
-from controlplane.cli.envoy_processes import Envoys
-from controlplane.cli.envoy_processes import envoy_binary
-from controlplane.cli.gateway_envoys import GatewayEnvoys
+from controlplane.cli.options import ServingOptions
 from controlplane.cli.options import example
-from controlplane.cli.output import show
-from controlplane.cli.serving import log_to_stderr
-from controlplane.cli.serving import serving_options
-from controlplane.cli.serving import settings_of
-from controlplane.cli.serving import told_to_stop
-from controlplane.cli.up_session import Session
-from controlplane.serve import Settings
-from controlplane.serve import fault_of_the_world
-from controlplane.serve import run
+from controlplane.cli.options import serving_options
 
 
 @click.command(epilog=example("controlplane up --config samples/mesh"))
@@ -36,46 +17,12 @@ from controlplane.serve import run
     metavar="N",
     help="Worker threads of each Envoy.",
 )
-def up(
-    config: tuple[Path, ...],
-    secrets: tuple[Path, ...],
-    xds: Address,
-    admin: Address,
-    state: Path | None,
-    mesh_config: Path | None,
-    insecure_xds: bool,
-    concurrency: int,
-) -> None:
+def up(options: ServingOptions, concurrency: int) -> None:
     """Serve, and run a real Envoy for each gateway that the configuration declares.
 
     Prints commands to try, and for every edit what it changed and how long it took until the
     Envoys had it. Ctrl-C stops everything.
     """
-    log_to_stderr(logging.ERROR)
-    settings = settings_of(config, secrets, xds, admin, state, mesh_config, insecure_xds)
-    try:
-        asyncio.run(_until_stopped(settings, envoy_binary(), concurrency))
-    except BaseExceptionGroup as group:
-        fault = fault_of_the_world(group)
-        if fault is None:
-            raise
-        raise fault from None
+    from controlplane.cli.up_run import serve_with_envoys  # late: --help needs no server
 
-
-def told_of_death(death: Death) -> None:
-    show([up_messages.died(death)])
-
-
-async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> None:
-    stop = told_to_stop()
-
-    def clock() -> datetime:
-        return datetime.now(UTC)
-
-    async with Envoys(binary, told_of_death) as envoys, asyncio.TaskGroup() as tasks:
-        session = Session(GatewayEnvoys(envoys, concurrency, clock), clock)
-        following = tasks.create_task(session.follow())
-        try:
-            await run(settings, clock=clock, told=session.told, started=session.started, stop=stop)
-        finally:
-            following.cancel()
+    serve_with_envoys(options, concurrency)

@@ -33,19 +33,18 @@ from msgspec.structs import replace
 
 from controlplane.admin.view import ConfigResource
 from controlplane.admin.view import ProxyConfig
+from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
 from controlplane.base.names import Namespace
 from controlplane.cli import envoy_json
-from controlplane.cli.address import Address
-from controlplane.cli.bootstrap import issued_trust
-from controlplane.cli.options import opened_state
+from controlplane.cli.inputs import opened_state
+from controlplane.cli.issued_trust import issued_trust
 from controlplane.envoy.bootstrap import Node
-from controlplane.envoy.bootstrap import SocketAddress
 from controlplane.envoy.bootstrap import bootstrap
 from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import redacted
-from controlplane.identity.certificates import XDS_NAME
-from controlplane.identity.tokens import DEFAULT_LIFE
+from controlplane.identity.identity import TOKEN_LIFE
+from controlplane.identity.identity import XDS_NAME
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Role
 
@@ -134,9 +133,8 @@ def _identity(
         locality=Locality(),
         metadata={},
     )
-    trust = issued_trust(opened_state(state), node, DEFAULT_LIFE, datetime.now(UTC))
-    where = SocketAddress(host=xds.host, port=xds.port, numeric=xds.numeric)
-    document = bootstrap(node, xds=where, admin=where, trust=trust)
+    trust = issued_trust(opened_state(state), node, TOKEN_LIFE, datetime.now(UTC))
+    document = bootstrap(node, xds=xds, admin=xds, trust=trust)
     return NodeMessage.from_dict(document["node"]), trust.token, trust.root_certificate
 
 

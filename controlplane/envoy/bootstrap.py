@@ -23,6 +23,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from controlplane.base.addresses import Address
 from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.names import Namespace
 from controlplane.model.proxy import Locality
@@ -69,17 +70,8 @@ class Trust:
     server_name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketAddress:
-    """Where to connect or listen; ``numeric`` when ``host`` is an IP address."""
-
-    host: str
-    port: int
-    numeric: bool
-
-
 def bootstrap(
-    node: Node, *, xds: SocketAddress, admin: SocketAddress, trust: Trust | None
+    node: Node, *, xds: Address, admin: Address, trust: Trust | None
 ) -> Mapping[str, Json]:
     """The bootstrap of ``node``; without ``trust`` it speaks plaintext and proves nothing."""
     values: dict[str, Json] = {
@@ -127,7 +119,7 @@ def _node(node: Node) -> Json:
     return said
 
 
-def _socket_address(address: SocketAddress) -> Json:
+def _socket_address(address: Address) -> Json:
     return {"socket_address": {"address": address.host, "port_value": address.port}}
 
 

@@ -29,11 +29,10 @@ from controlplane.identity.authority import Authority
 from controlplane.identity.authority import Key
 from controlplane.identity.authority import key_pem
 from controlplane.identity.authority import new_key
+from controlplane.identity.identity import XDS_NAME
 from controlplane.identity.identity import Identity
 
 WORKLOAD_LIFE: Final = timedelta(hours=24)  # Istio's default, DEFAULT_WORKLOAD_CERT_TTL
-XDS_NAME: Final = "xds.controlplane.internal"
-"""The name that every bootstrap demands of the xDS server, whatever address leads to it."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _LONGEST_COMMON_NAME: Final = 64  # characters; RFC 5280, ub-common-name
 _DNS_NAME: Final = re.compile(

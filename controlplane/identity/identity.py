@@ -4,6 +4,7 @@ Source: SPIFFE-ID specification; Istio ``pkg/spiffe``.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from controlplane.base.names import CLUSTER_DOMAIN
@@ -11,6 +12,9 @@ from controlplane.base.names import Namespace
 from controlplane.model.proxy import Role
 
 DEFAULT_TRUST_DOMAIN: Final = CLUSTER_DOMAIN  # MeshConfig.trustDomain, default
+TOKEN_LIFE: Final = timedelta(days=365)  # unless the user says another
+XDS_NAME: Final = "xds.controlplane.internal"
+"""The name that every bootstrap demands of the xDS server, whatever address leads to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

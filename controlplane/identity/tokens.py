@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
 from controlplane.identity.identity import DEFAULT_TRUST_DOMAIN
+from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Role
 
 XDS_AUDIENCE: Final = "xds"
-DEFAULT_LIFE: Final = timedelta(days=365)
 SKEW: Final = timedelta(minutes=2)  # what clocks may differ by, as for certificates
 _ALGORITHM: Final = "ES256"
 _LONGEST: Final = 8 * 1024  # characters; ours have about 400
@@ -46,7 +46,7 @@ class Tokens:
         role: Role,
         *,
         now: datetime,
-        life: timedelta = DEFAULT_LIFE,
+        life: timedelta = TOKEN_LIFE,
         audience: str = XDS_AUDIENCE,
         trust_domain: str | None = None,
     ) -> str:

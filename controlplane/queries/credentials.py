@@ -35,11 +35,11 @@ from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clock import now
 from controlplane.queries.objects import index
 from controlplane.queries.objects import object_of
-from controlplane.translate.kubernetes.secret import ReadKeyPair
-from controlplane.translate.kubernetes.secret import ReadTrust
 from controlplane.translate.kubernetes.secret import is_valid_at
 from controlplane.translate.kubernetes.secret import key_pair
 from controlplane.translate.kubernetes.secret import trust
+from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
+from controlplane.translate.kubernetes.secret_entries import ReadTrust
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.istio.stream_routes import is_served
 from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
-from controlplane.translate.kubernetes.secret import ReadKeyPair
+from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
 from controlplane.translate.server import Server
 from controlplane.translate.server import TcpServer
 from controlplane.translate.server import TlsPassthrough

@@ -14,12 +14,12 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsConte
 
 from controlplane.admin.view import Certificate
 from controlplane.admin.view import ProbeResult
+from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
 from controlplane.model.proxy import Proxy
 from controlplane.queries.credentials import credential_of
-from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import Mode
 from controlplane.tls.expectation import Shelves
@@ -37,7 +37,7 @@ class CertificateProbe:
 
     proxy: str
     objects: tuple[str, ...]
-    at: Endpoint
+    at: Address
     server_name: str
 
     @property
@@ -72,7 +72,7 @@ def certificate_probes(proxy: Proxy, shelves: Shelves) -> Iterator[CertificatePr
                 yield CertificateProbe(
                     proxy=f"{proxy.name}.{proxy.namespace}",
                     objects=objects,
-                    at=Endpoint(host, address.port_value),
+                    at=Address(host, address.port_value),
                     server_name=_server_name(chain),
                 )
 

@@ -23,6 +23,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 
+from controlplane.base.addresses import Address
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
@@ -73,17 +74,6 @@ class Shown:
         return f"Shown({self.name})"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Endpoint:
-    """An address, or a name that DNS knows."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """What one cluster expects.
@@ -101,7 +91,7 @@ class Expectation:
     trusted: Trusted | None
     shown: Shown | None
     protocols: tuple[str, ...]
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[Address, ...]
     missing: tuple[str, ...]
 
 
@@ -200,7 +190,7 @@ def _pem(source: DataSource) -> Pem:
     return InFile(source.filename) if source.filename else source.inline_bytes
 
 
-def _endpoints(cluster: Cluster, shelves: Shelves) -> Iterator[Endpoint]:
+def _endpoints(cluster: Cluster, shelves: Shelves) -> Iterator[Address]:
     assignment = cluster.load_assignment
     if cluster.type == Cluster.EDS:
         name = cluster.eds_cluster_config.service_name or cluster.name
@@ -212,4 +202,4 @@ def _endpoints(cluster: Cluster, shelves: Shelves) -> Iterator[Endpoint]:
         for found in locality.lb_endpoints:
             address = found.endpoint.address.socket_address
             if address.address:
-                yield Endpoint(address.address, address.port_value)
+                yield Address(address.address, address.port_value)

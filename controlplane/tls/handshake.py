@@ -20,8 +20,8 @@ from typing import Final
 from cryptography import x509
 
 from controlplane.admin.view import Certificate
+from controlplane.base.addresses import Address
 from controlplane.tls.certificate import certificate
-from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import Pem
 from controlplane.tls.expectation import Shown
@@ -87,7 +87,7 @@ class _FileUnreadable(Exception):
 
 
 def handshake(
-    endpoint: Endpoint, expected: Expectation, *, patience: float = PATIENCE
+    endpoint: Address, expected: Expectation, *, patience: float = PATIENCE
 ) -> Presented | Failed:
     """Shake hands with ``endpoint``; takes a few times ``patience`` seconds at most. Blocks."""
     try:
@@ -103,7 +103,7 @@ def handshake(
         return Failed(fault=Fault.UNREADABLE, words=f'SNI "{expected.sni}": {error}')
 
 
-def _look(endpoint: Endpoint, expected: Expectation, patience: float) -> Presented:
+def _look(endpoint: Address, expected: Expectation, patience: float) -> Presented:
     context = _context(expected)
     with _connected(endpoint, expected, context, patience) as connection:
         return Presented(
@@ -115,7 +115,7 @@ def _look(endpoint: Endpoint, expected: Expectation, patience: float) -> Present
 
 
 def _verified(
-    endpoint: Endpoint,
+    endpoint: Address,
     expected: Expectation,
     trusted: Trusted,
     presented: Presented,
@@ -138,7 +138,7 @@ def _verified(
 
 @contextmanager
 def _connected(
-    endpoint: Endpoint, expected: Expectation, context: ssl.SSLContext, patience: float
+    endpoint: Address, expected: Expectation, context: ssl.SSLContext, patience: float
 ) -> Iterator[ssl.SSLSocket]:
     address = (endpoint.host, endpoint.port)
     with (

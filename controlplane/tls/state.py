@@ -22,6 +22,7 @@ from controlplane.admin.view import SecretInUse
 from controlplane.admin.view import TlsDestination
 from controlplane.admin.view import TlsExpectation
 from controlplane.admin.view import TlsState
+from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
 from controlplane.engine import Engine
 from controlplane.envoy.resource import Resource
@@ -33,7 +34,6 @@ from controlplane.tls.certificate import certificates
 from controlplane.tls.certificate_probe import CertificateProbe
 from controlplane.tls.certificate_probe import certificate_probes
 from controlplane.tls.certificate_probe import probe_result
-from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import expectations
 from controlplane.tls.handshake import Failed
@@ -120,7 +120,7 @@ class LiveTls:
         ]
 
 
-Handshakes = Mapping[tuple[Expectation, Endpoint], Presented | Failed]
+Handshakes = Mapping[tuple[Expectation, Address], Presented | Failed]
 
 
 async def _probed(expected: Iterable[Expectation]) -> Handshakes:
@@ -139,7 +139,7 @@ async def _probed(expected: Iterable[Expectation]) -> Handshakes:
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _probed_endpoints(expected: Expectation) -> tuple[Endpoint, ...]:
+def _probed_endpoints(expected: Expectation) -> tuple[Address, ...]:
     return () if expected.missing else expected.endpoints[:PROBED_ENDPOINTS]
 
 

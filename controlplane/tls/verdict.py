@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from controlplane.base.addresses import Address
 from controlplane.base.wording import first_of
 from controlplane.tls.certificate import certificates
 from controlplane.tls.certificate import proves
-from controlplane.tls.expectation import Endpoint
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import Trusted
 from controlplane.tls.handshake import Distrust
@@ -31,7 +31,7 @@ class Verdict:
     message: str
 
 
-def verdict(expected: Expectation, at: Endpoint, found: Presented | Failed) -> Verdict:
+def verdict(expected: Expectation, at: Address, found: Presented | Failed) -> Verdict:
     match found:
         case Failed():
             return Verdict(good=False, message=_of_failure(expected, at, found))
@@ -57,7 +57,7 @@ def _what_was_verified(expected: Expectation) -> str:
     return "the authority and the name are verified"
 
 
-def _of_failure(expected: Expectation, at: Endpoint, failed: Failed) -> str:
+def _of_failure(expected: Expectation, at: Address, failed: Failed) -> str:
     match failed.fault:
         case Fault.UNKNOWN_NAME:
             return f'no address is known for "{at.host}": {failed.words}'

@@ -19,7 +19,7 @@ from controlplane.identity.authority import kept_token_key
 from controlplane.identity.certificates import Credential
 from controlplane.identity.certificates import server_credential
 from controlplane.identity.certificates import xds_credential
-from controlplane.identity.tokens import DEFAULT_LIFE
+from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.identity.tokens import Tokens
 from controlplane.sources.state import StateDirectory
 from tests.support.envoy import envoy_binary
@@ -110,7 +110,7 @@ async def test_an_envoy_shows_its_token_to_nobody_else(tmp_path: Path, impostor:
         credential = xds_credential(other, [], now)
     else:
         own = kept_authority(StateDirectory.opened(tmp_path / "state").authority, now)
-        credential = server_credential(own, ["127.0.0.1", "localhost"], now, DEFAULT_LIFE)
+        credential = server_credential(own, ["127.0.0.1", "localhost"], now, TOKEN_LIFE)
 
     async with reception(credential) as (server, port):
         with envoy(tmp_path, port, tmp_path / "state") as log:

@@ -13,6 +13,7 @@ from controlplane.background import Batch
 from controlplane.background import Steps
 from controlplane.background import followed
 from controlplane.background import log_faults
+from controlplane.base.addresses import Address
 from controlplane.base.errors import ConfigMissing
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -20,7 +21,6 @@ from controlplane.graph import Fault
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.serve import ControlPlane
-from controlplane.serve import Endpoint
 from controlplane.serve import Reload
 from controlplane.serve import Settings
 from controlplane.sources.state import StateDirectory
@@ -95,7 +95,7 @@ async def test_a_report_that_fails_does_not_keep_the_next_edit_from_being_served
         edits.put_nowait(reload.edit.paths)
         raise BrokenPipeError("nobody reads any more")
 
-    loopback = Endpoint(host="127.0.0.1", port=0)
+    loopback = Address(host="127.0.0.1", port=0)
     settings = Settings(
         config=(config,),
         xds=loopback,

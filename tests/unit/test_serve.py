@@ -6,9 +6,9 @@ from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 
+from controlplane.base.addresses import Address
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.serve import ControlPlane
-from controlplane.serve import Endpoint
 from controlplane.serve import Settings
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
@@ -17,7 +17,7 @@ from controlplane.sources.state import StateDirectory
 async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Path) -> None:
     mesh_file = tmp_path / "mesh.yaml"
     mesh_file.write_text("connectTimeout: 1s\n")
-    loopback = Endpoint(host="127.0.0.1", port=0)
+    loopback = Address(host="127.0.0.1", port=0)
     settings = Settings(
         config=(tmp_path,),
         xds=loopback,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controlplane.cli.address import Address
+from controlplane.base.addresses import Address
 from controlplane.cli.address import address
 
 

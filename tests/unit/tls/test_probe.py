@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.tls.expectation import Endpoint
+from controlplane.base.addresses import Address
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import InFile
 from controlplane.tls.expectation import Mode
@@ -70,7 +70,7 @@ class Servers:
 
     def said(self, name: str, expected: Expectation = EXPECTED) -> str:
         """``good: …`` or ``bad: …``; the port of the server is shown as PORT."""
-        at = Endpoint("127.0.0.1", self.ports[name])
+        at = Address("127.0.0.1", self.ports[name])
         told = verdict(expected, at, handshake(at, expected))
         message = told.message.replace(str(at.port), "PORT")
         return f"{'good' if told.good else 'bad'}: {message}"
@@ -229,7 +229,7 @@ def test_files_of_the_proxys_machine_are_read_where_they_are(
 
 
 def test_who_says_nothing_is_not_waited_for_long(servers: Servers) -> None:
-    at = Endpoint("127.0.0.1", servers.ports["silent"])
+    at = Address("127.0.0.1", servers.ports["silent"])
 
     found = handshake(at, EXPECTED, patience=0.1)
 

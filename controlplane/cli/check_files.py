@@ -1,0 +1,109 @@
+"""What ``check`` finds in files, and how it prints it."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+
+from controlplane.base.diagnostics import Effect
+from controlplane.base.diagnostics import Severity
+from controlplane.base.errors import ConfigMissing
+from controlplane.base.locations import FieldRef
+from controlplane.base.wording import counted
+from controlplane.cli.check_formats import as_github
+from controlplane.cli.check_formats import as_json
+from controlplane.cli.check_formats import as_sarif
+from controlplane.cli.diagnostic_text import DiagnosticText
+from controlplane.cli.diagnostic_text import as_text
+from controlplane.cli.diagnostic_text import diagnostic_texts
+from controlplane.cli.engine_files import EngineFiles
+from controlplane.cli.inputs import mesh_config_text
+from controlplane.cli.output import Segment
+from controlplane.cli.output import Style
+from controlplane.cli.output import say
+from controlplane.cli.output import show
+from controlplane.engine import Engine
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.sources.load import loaded
+from controlplane.sources.printable import printable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What is wrong, in order; ``objects`` are declared, ``refused`` of these are not taken."""
+
+    diagnostics: tuple[DiagnosticText, ...]
+    objects: int
+    refused: int
+
+    @property
+    def has_errors(self) -> bool:
+        return any(one.severity is Severity.ERROR for one in self.diagnostics)
+
+
+def findings_in(
+    paths: Sequence[Path], mesh_config: Path | None = None, secrets: Sequence[Path] = ()
+) -> Findings:
+    """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist, or none
+    of them holds a file.
+    """
+    engine = Engine(MeshConfig(), now=datetime.now(UTC))
+    if mesh_config is not None:
+        engine.read_mesh(printable(mesh_config), mesh_config_text(mesh_config))
+    files = loaded(paths, secrets)
+    if not files:
+        where = ", ".join(map(str, paths))
+        raise ConfigMissing(
+            f"{where}: no .yaml, .yml or .json file", hint="name the folder of them"
+        )
+    engine.apply((changed.path, changed.text) for changed in files)
+    engine.analyse()
+    found = engine.diagnostics()
+    objects = {declared.key for content in engine.contents() for declared in content.objects}
+    refused = {
+        d.place.object
+        for d in found
+        if isinstance(d.place, FieldRef) and d.code.effect is Effect.REFUSED
+    }
+    return Findings(
+        diagnostics=diagnostic_texts(found, EngineFiles(engine)),
+        objects=len(objects),
+        refused=len(refused & objects),
+    )
+
+
+def print_findings(findings: Findings, output: str) -> None:
+    match output:
+        case "json":
+            counts = {"objects": findings.objects, "refused": findings.refused}
+            say(as_json(findings.diagnostics, **counts))
+        case "sarif":
+            say(as_sarif(findings.diagnostics))
+        case "github":
+            for line in as_github(findings.diagnostics):
+                say(line)
+            say(summary(findings))
+        case _:
+            show(_lines(findings))
+
+
+def _lines(findings: Findings) -> Iterator[list[Segment]]:
+    yield from as_text(findings.diagnostics)
+    severities = {one.severity for one in findings.diagnostics}
+    style = Style.GOOD
+    if Severity.ERROR in severities:
+        style = Style.ERROR
+    elif Severity.WARNING in severities:
+        style = Style.WARNING
+    yield [(summary(findings), style)]
+
+
+def summary(findings: Findings) -> str:
+    """``3 errors, 1 warning in 12 objects (2 refused)``."""
+    severities = [one.severity for one in findings.diagnostics]
+    errors = counted(severities.count(Severity.ERROR), "error")
+    warnings = counted(severities.count(Severity.WARNING), "warning")
+    refused = f" ({findings.refused} refused)" if findings.refused else ""
+    return f"{errors}, {warnings} in {counted(findings.objects, 'object')}{refused}"

@@ -1,0 +1,24 @@
+"""What a proxy trusts and proves, of the local authority."""
+
+from datetime import datetime
+from datetime import timedelta
+
+from controlplane.envoy.bootstrap import Node
+from controlplane.envoy.bootstrap import Trust
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import kept_token_key
+from controlplane.identity.identity import XDS_NAME
+from controlplane.identity.tokens import Tokens
+from controlplane.sources.state import StateDirectory
+
+
+def issued_trust(state: StateDirectory, node: Node, life: timedelta, now: datetime) -> Trust:
+    """A new token for ``node`` and the authority that the xDS server's certificate is signed by."""
+    token = Tokens(key=kept_token_key(state.authority)).issue(
+        node.namespace, node.service_account, node.role, now=now, life=life
+    )
+    return Trust(
+        token=token,
+        root_certificate=kept_authority(state.authority, now).trust_bundle.decode(),
+        server_name=XDS_NAME,
+    )

@@ -1,0 +1,47 @@
+"""``serve`` as its log tells it: what is served, every edit, and what is wrong."""
+
+import structlog
+
+from controlplane.cli.options import ServingOptions
+from controlplane.cli.serving import log_to_stderr
+from controlplane.cli.serving import serve_until_stopped
+from controlplane.cli.serving import settings_of
+from controlplane.diagnosis import finding
+from controlplane.serve import ControlPlane
+from controlplane.serve import Noticed
+from controlplane.serve import Reload
+
+
+def serve_and_log(options: ServingOptions) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    log_to_stderr()
+    log = structlog.get_logger("serve")
+    settings = settings_of(options)
+    running: list[ControlPlane] = []
+
+    def started(plane: ControlPlane) -> None:
+        running.append(plane)
+        log.info("serving", xds=str(settings.xds), admin=str(settings.admin))
+
+    def told(reload: Reload | Noticed) -> None:
+        engine = running[0].engine
+        for found in (finding(engine, d) for d in reload.found):
+            where = f"{found.path}:{found.line}:{found.column}" if found.line else found.path
+            tell = log.error if found.severity == "error" else log.warning
+            tell("diagnostic", code=found.code, at=where, message=found.message)
+        if isinstance(reload, Noticed):
+            return
+        log.info(
+            "loaded" if reload.is_first else "reloaded",
+            revision=reload.edit.revision,
+            put=len(reload.edit.put),
+            removed=len(reload.edit.removed),
+            refused=len(reload.edit.refused),
+            proxies=reload.proxies,
+            computed_ms=round(reload.computed.total_seconds() * 1e3, 2),
+            acknowledged_ms=None
+            if reload.acknowledged is None
+            else round(reload.acknowledged.total_seconds() * 1e3, 2),
+        )
+
+    serve_until_stopped(settings, told, started)

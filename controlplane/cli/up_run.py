@@ -1,0 +1,54 @@
+"""One run of ``up``: a control plane and its Envoys, until Ctrl-C."""
+
+import asyncio
+import logging
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+
+from controlplane.cli import up_messages
+from controlplane.cli.envoy_processes import Death
+from controlplane.cli.envoy_processes import Envoys
+from controlplane.cli.envoy_processes import envoy_binary
+from controlplane.cli.gateway_envoys import GatewayEnvoys
+from controlplane.cli.options import ServingOptions
+from controlplane.cli.output import show
+from controlplane.cli.serving import log_to_stderr
+from controlplane.cli.serving import settings_of
+from controlplane.cli.serving import told_to_stop
+from controlplane.cli.up_session import Session
+from controlplane.serve import Settings
+from controlplane.serve import fault_of_the_world
+from controlplane.serve import run
+
+
+def serve_with_envoys(options: ServingOptions, concurrency: int) -> None:
+    """Serve until SIGINT or SIGTERM; each Envoy has ``concurrency`` worker threads."""
+    log_to_stderr(logging.ERROR)
+    settings = settings_of(options)
+    try:
+        asyncio.run(_until_stopped(settings, envoy_binary(), concurrency))
+    except BaseExceptionGroup as group:
+        fault = fault_of_the_world(group)
+        if fault is None:
+            raise
+        raise fault from None
+
+
+def told_of_death(death: Death) -> None:
+    show([up_messages.died(death)])
+
+
+async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> None:
+    stop = told_to_stop()
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
+    async with Envoys(binary, told_of_death) as envoys, asyncio.TaskGroup() as tasks:
+        session = Session(GatewayEnvoys(envoys, concurrency, clock), clock)
+        following = tasks.create_task(session.follow())
+        try:
+            await run(settings, clock=clock, told=session.told, started=session.started, stop=stop)
+        finally:
+            following.cancel()
