@@ -31,7 +31,6 @@ from controlplane.documents.content import FileContent
 from controlplane.documents.content import file_objects
 from controlplane.documents.content import location_in
 from controlplane.documents.document import RawObject
-from controlplane.envoy.resource import Resource
 from controlplane.file_reader import FileReader
 from controlplane.file_reader import Text
 from controlplane.findings import Findings
@@ -54,7 +53,6 @@ from controlplane.queries.clock import CLOCK
 from controlplane.queries.connected import Connected
 from controlplane.queries.connected import Doubt
 from controlplane.queries.mesh import MESH_CONFIG
-from controlplane.queries.objects import OBJECT
 from controlplane.queries.references import REFERRING
 from controlplane.queries.references import broken_references
 from controlplane.queries.snapshot import Resources
@@ -279,12 +277,6 @@ class Engine:
         """
         self._collect_doubtful()
         return self.connected.take_doubt()
-
-    def sources(self, view: ProxyView) -> Iterator[tuple[Resource, tuple[ObjectKey, ...]]]:
-        """Each resource of a view with the objects that it was computed from."""
-        for resource, inputs in self.graph.makers(resources, (view,), Resource):
-            keys = (key for input_, key in inputs if input_ is OBJECT)
-            yield resource, tuple(key for key in keys if self._objects.get(key) is not None)
 
     # What is wrong, and where
 

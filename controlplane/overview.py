@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Final
 
-from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
@@ -12,16 +11,16 @@ from controlplane.admin.metrics import Metrics
 from controlplane.admin.view import ConfigResource
 from controlplane.admin.view import DeclaredObject
 from controlplane.admin.view import Diagnosis
+from controlplane.admin.view import Origin
 from controlplane.admin.view import ProxyConfig
 from controlplane.admin.view import ProxyStatus
 from controlplane.admin.view import RejectedResource
-from controlplane.admin.view import Rejection
-from controlplane.admin.view import RuleOrigin
 from controlplane.admin.view import ShownProxy
 from controlplane.admin.view import Status
 from controlplane.admin.view import TlsState
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
+from controlplane.base.provenance import Provenance
 from controlplane.diagnosis import diagnosis
 from controlplane.engine import Engine
 from controlplane.envoy.descriptors import message_type
@@ -34,7 +33,9 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
-from controlplane.provenance import rule_spots
+from controlplane.origin_view import config_part
+from controlplane.origin_view import origin_by_object
+from controlplane.queries.origins import origins_by_name
 from controlplane.snapshot_cache import SnapshotCache
 from controlplane.tls.state import LiveTls
 from controlplane.xds.connections import Connections
@@ -46,6 +47,7 @@ PARTS: Final = {
     TypeUrl.ENDPOINT: "endpoints",
     TypeUrl.SECRET: "secrets",
 }
+_TYPES: Final = {type_url.name.lower(): type_url for type_url in TypeUrl}
 
 
 class LiveOverview:
@@ -96,15 +98,10 @@ class LiveOverview:
         if found is None:
             return None
         view = self._engine.view(found)
-        sources = self._sources(view)
-        shelves = dict(self._engine.resources(view))
         parts = {
-            name: tuple(
-                self._shown(shelves[type_url][resource], sources)
-                for resource in sorted(shelves[type_url])
-            )
-            for type_url, name in PARTS.items()
-            if part in (name, "all")
+            name: tuple(self._shown(view, type_url, shelf))
+            for type_url, shelf in self._engine.resources(view)
+            if part in ((name := PARTS[type_url]), "all")
         }
         return ProxyConfig(
             proxy=f"{found.name}.{found.namespace}",
@@ -130,44 +127,48 @@ class LiveOverview:
         return self._metrics.exposition()
 
     def _shown(
-        self, resource: Resource, sources: Mapping[Resource, tuple[DeclaredObject, ...]]
-    ) -> ConfigResource:
-        message = _unpacked(resource)
-        rules: tuple[RuleOrigin, ...] = ()
-        if isinstance(message, RouteConfiguration):
-            rules = tuple(rule_spots(self._engine, message))
-        return ConfigResource(
-            name=resource.name,
-            version=resource.version,
-            resource=shown_json(message),
-            sources=sources.get(resource, ()),
-            rules=rules,
-        )
+        self, view: ProxyView, type_url: TypeUrl, shelf: Mapping[str, Resource]
+    ) -> Iterator[ConfigResource]:
+        origins = origins_by_name(self._engine.graph, view, type_url)
+        for name in sorted(shelf):
+            found = origins.get(name, Provenance(name=name, origins=()))
+            shown = config_part(self._engine, found)
+            yield ConfigResource(
+                name=name,
+                version=shelf[name].version,
+                resource=shown_json(_unpacked(shelf[name])),
+                origins=shown.origins,
+                parts=shown.parts,
+            )
 
     def _rejected(self, status: ProxyStatus, proxy: Proxy | None) -> tuple[RejectedResource, ...]:
         refused = [(t.type, r) for t in status.types for r in t.rejections]
         if not refused:
             return ()
-        sources = self._sources(self._engine.view(proxy)) if proxy is not None else {}
-        return tuple(_rejected(type_, r, sources) for type_, r in refused)
+        view = self._engine.view(proxy) if proxy is not None else None
+        return tuple(
+            RejectedResource(
+                type=type_,
+                name=rejection.name,
+                error=rejection.error,
+                origins=self._origins(view, type_, rejection.name),
+            )
+            for type_, rejection in refused
+        )
 
-    def _sources(self, view: ProxyView) -> dict[Resource, tuple[DeclaredObject, ...]]:
-        return {
-            resource: tuple(s for key in keys for s in self._source(key))
-            for resource, keys in self._engine.sources(view)
-        }
+    def _origins(self, view: ProxyView | None, type_: str, name: str) -> tuple[Origin, ...]:
+        """A field of each object that a resource came from."""
+        found = (
+            origins_by_name(self._engine.graph, view, _TYPES[type_]).get(name)
+            if view is not None
+            else None
+        )
+        return origin_by_object(self._engine, found) if found is not None else ()
 
     def _source(self, key: ObjectKey) -> Iterator[DeclaredObject]:
         location = self._engine.location(FieldRef(key))
         if location is not None:
             yield DeclaredObject(object=str(key), path=str(location.path), line=location.line)
-
-
-def _rejected(
-    type_: str, rejection: Rejection, sources: Mapping[Resource, tuple[DeclaredObject, ...]]
-) -> RejectedResource:
-    found = next((s for r, s in sources.items() if r.name == rejection.name), ())
-    return RejectedResource(type=type_, name=rejection.name, error=rejection.error, sources=found)
 
 
 def _unpacked(resource: Resource) -> Message:

@@ -81,13 +81,28 @@ class ProxyStatus(View, frozen=True):
         return f"{self.name}.{self.namespace}"
 
 
+class Origin(View, frozen=True):
+    """A field of the user's text that made something: its object, its path there
+    (``spec.http[0]``), and file and line; without those it is in no file. ``built_in`` alone is
+    set for what is there without anybody asking for it, and says what that is.
+    """
+
+    object: str | msgspec.UnsetType = msgspec.UNSET
+    field: str | msgspec.UnsetType = msgspec.UNSET
+    path: str | msgspec.UnsetType = msgspec.UNSET
+    line: int | msgspec.UnsetType = msgspec.UNSET
+    built_in: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class RejectedResource(View, frozen=True):
-    """A resource that a proxy rejects, in Envoy's words, with the objects it came from."""
+    """A resource that a proxy rejects, in Envoy's words, with a field of each object that it came
+    from.
+    """
 
     type: str
     name: str
     error: str
-    sources: tuple[DeclaredObject, ...] = ()
+    origins: tuple[Origin, ...] = ()
 
 
 class ShownProxy(View, frozen=True):
@@ -144,26 +159,27 @@ class Diagnosis(View, frozen=True):
 # /api/v1/config/PROXY
 
 
-class RuleOrigin(View, frozen=True):
-    """Where the rule of one route is declared; ``route`` counts within its virtual host."""
+class ConfigPart(View, frozen=True):
+    """A part of a resource: a virtual host and its routes, a filter chain, an endpoint."""
 
-    virtual_host: str
-    route: int
-    path: str
-    line: int
+    name: str
+    origins: tuple[Origin, ...]
+    parts: tuple["ConfigPart", ...] = ()
 
 
 class ConfigResource(View, frozen=True):
-    """A resource of a proxy as protobuf's JSON, fields named as in the proto files, without keys;
-    ``sources`` in the order they were read.
+    """A resource of a proxy as protobuf's JSON, fields named as in the proto files, without keys.
+
+    ``origins`` made it, the nearest first. ``parts`` are in the order of the resource: the virtual
+    hosts of a route table, with their routes; the chains of a listener; endpoints. They are empty
+    where they are not known, which is so after an internal error alone.
     """
 
     name: str
     version: str
     resource: Mapping[str, object]
-    sources: tuple[DeclaredObject, ...] = ()
-    rules: tuple[RuleOrigin, ...] = ()
-    """Of a route table: where the rule of each route is declared."""
+    origins: tuple[Origin, ...] = ()
+    parts: tuple[ConfigPart, ...] = ()
 
 
 class ProxyConfig(View, frozen=True):

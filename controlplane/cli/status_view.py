@@ -7,6 +7,7 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Final
 
+from controlplane.admin.view import Origin
 from controlplane.admin.view import ProxyStatus
 from controlplane.admin.view import RejectedResource
 from controlplane.admin.view import ShownProxy
@@ -25,6 +26,7 @@ _STYLES: Final = {
     SyncState.UNASKED: Style.QUIET,
 }
 _ADDRESS_IN_USE: Final = re.compile(r"cannot bind '[^']*:(?P<port>\d+)': Address already in use")
+_ORIGINS_SHOWN: Final = 8
 _NOT_ASKED: Final = "-"
 
 
@@ -85,12 +87,19 @@ def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:
         (f"{rejected.type} {printable(rejected.name)}", Style.NAME),
         (f": {one_line(rejected.error)}", Style.PLAIN),
     ]
-    for source in rejected.sources:
-        yield [
-            (f"   from {source.path}:{source.line} ({display_name(source.object)})", Style.PLAIN)
-        ]
+    for origin in rejected.origins[:_ORIGINS_SHOWN]:
+        yield [(f"   from {_where(origin)}", Style.PLAIN)]
+    if len(rejected.origins) > _ORIGINS_SHOWN:
+        yield [(f"   and {len(rejected.origins) - _ORIGINS_SHOWN} more", Style.PLAIN)]
     if hint is not None:
         yield [("   hint: ", Style.GOOD), (hint, Style.PLAIN)]
+
+
+def _where(origin: Origin) -> str:
+    if origin.built_in:
+        return f"what is built in: {origin.built_in}"
+    name = display_name(origin.object or "")
+    return f"{origin.path}:{origin.line} ({name})" if origin.path else name
 
 
 def one_line(error: str) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Final
+from typing import TypeVar
 
 import msgspec
 from cryptography import x509
@@ -21,9 +23,9 @@ from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
-from controlplane.admin.view import DeclaredObject
+from controlplane.admin.view import ConfigPart
+from controlplane.admin.view import Origin
 from controlplane.admin.view import ProxyConfig
-from controlplane.admin.view import RuleOrigin
 from controlplane.base.wording import counted
 from controlplane.base.wording import first_of
 from controlplane.cli import envoy_json
@@ -41,9 +43,10 @@ from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import printable
 
+T = TypeVar("T")
 Line = list[Segment]
-_SOURCES_SHOWN: Final = 3
-_OBJECT_OF_PATH: Final = 3  # parts from the end of /apis/GROUP/VERSION/namespaces/NS/KIND/NAME
+_ORIGINS_SHOWN: Final = 3
+_UNKNOWN: Final = ConfigPart(name="", origins=())
 
 
 def summary(config: ProxyConfig, now: datetime) -> Iterator[Line]:
@@ -71,9 +74,10 @@ def _part(heading: str, lines: Iterable[Line]) -> Iterator[Line]:
 
 def _listeners(part: envoy_json.Part) -> Iterator[Line]:
     for resource, listener in messages(part, Listener):
-        yield [(_address(listener.address), Style.NAME), *_from(resource.sources)]
-        for chain in chains(listener):
-            yield [(f"  {_who(chain)} → {_handled(chain)}", Style.PLAIN)]
+        yield [(_address(listener.address), Style.NAME), *_from(resource.origins)]
+        for chain, made in _with_parts(chains(listener), resource.parts):
+            said = f"  {_who(chain)} → {_handled(chain)}"
+            yield [(said, Style.PLAIN), *_from(made.origins)]
 
 
 def _address(address: Address) -> str:
@@ -109,39 +113,24 @@ def _handled(chain: FilterChain) -> str:
 
 def _route_tables(part: envoy_json.Part) -> Iterator[Line]:
     for resource, table in messages(part, RouteConfiguration):
-        yield [(resource.name, Style.NAME)]
-        rules = {(rule.virtual_host, rule.route): rule for rule in resource.rules}
-        places = {source.object: source for source in resource.sources}
+        yield [(resource.name, Style.NAME), *_from(resource.origins)]
+        parts = {part.name: part for part in resource.parts}
         for virtual_host in by_domain(table):
+            found = parts.get(virtual_host.name, _UNKNOWN)
             domains = ", ".join(virtual_host.domains)
             tls = " (redirected to https)" if redirects_to_https(virtual_host) else ""
-            yield [(f"  {domains}{tls}", Style.INFO)]
-            for number, route in enumerate(virtual_host.routes):
-                yield _route(route, rules.get((virtual_host.name, number)), places)
+            yield [(f"  {domains}{tls}", Style.INFO), *_from(found.origins)]
+            for route, made in _with_parts(virtual_host.routes, found.parts):
+                yield _route(route, made)
 
 
-def _route(route: Route, rule: RuleOrigin | None, places: Mapping[str, DeclaredObject]) -> Line:
+def _route(route: Route, made: ConfigPart) -> Line:
     return [
         (f"    {printable(condition(route.match))}", Style.PLAIN),
         (f" → {printable(leads_to(route))}", Style.PLAIN),
-        (f"  {_origin(route, rule, places)}".rstrip(), Style.QUIET),
+        *_from(made.origins),
+        *([(f" {printable(route.name)}", Style.QUIET)] if route.name else []),
     ]
-
-
-def _origin(route: Route, rule: RuleOrigin | None, places: Mapping[str, DeclaredObject]) -> str:
-    """The rule's file and line and name, or else what is known of its object."""
-    named = f" {route.name}" if route.name else ""
-    if rule is not None:
-        return f"{rule.path}:{rule.line}{named}"
-    said = dict(route.metadata.filter_metadata["istio"].items()).get("config")
-    parts = str(said).split("/")
-    if len(parts) <= _OBJECT_OF_PATH:
-        return named.strip()
-    namespace, _, name = parts[-_OBJECT_OF_PATH:]
-    source = f"VirtualService/{namespace}/{name}"
-    if source in places:
-        return f"{places[source].path}:{places[source].line}{named}"
-    return f"VirtualService {namespace}/{name}{named}"
 
 
 def _clusters(part: envoy_json.Part) -> Iterator[Line]:
@@ -152,19 +141,19 @@ def _clusters(part: envoy_json.Part) -> Iterator[Line]:
         yield [
             (destination(resource.name), Style.NAME),
             (f"  {kind} {policy}{tls}", Style.PLAIN),
-            *_from(resource.sources),
+            *_from(resource.origins),
         ]
 
 
 def _assignments(part: envoy_json.Part) -> Iterator[Line]:
     for resource, assignment in messages(part, ClusterLoadAssignment):
-        yield [(destination(resource.name), Style.NAME), *_from(resource.sources)]
-        for group in assignment.endpoints:
-            for endpoint in group.lb_endpoints:
-                yield _endpoint(endpoint, group)
+        yield [(destination(resource.name), Style.NAME), *_from(resource.origins)]
+        found = [(e, group) for group in assignment.endpoints for e in group.lb_endpoints]
+        for (endpoint, group), made in _with_parts(found, resource.parts):
+            yield _endpoint(endpoint, group, made)
 
 
-def _endpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints) -> Line:
+def _endpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints, made: ConfigPart) -> Line:
     parts = (group.locality.region, group.locality.zone, group.locality.sub_zone)
     locality = "/".join(parts).rstrip("/")
     where = f" in {locality}" if locality else ""
@@ -178,12 +167,13 @@ def _endpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints) -> Line:
             Style.GOOD if is_healthy else Style.WARNING,
         ),
         (f"  weight {weight}{where}{priority}", Style.PLAIN),
+        *_from(made.origins),
     ]
 
 
 def _secrets(part: envoy_json.Part, now: datetime) -> Iterator[Line]:
     for resource, secret in messages(part, Secret):
-        yield [(resource.name, Style.NAME), *_held(secret, now), *_from(resource.sources)]
+        yield [(resource.name, Style.NAME), *_held(secret, now), *_from(resource.origins)]
 
 
 def _held(secret: Secret, now: datetime) -> Line:
@@ -219,7 +209,25 @@ def _authorities(source: DataSource) -> str:
     return f"trusts {counted(count, 'authority')}"
 
 
-def _from(sources: tuple[DeclaredObject, ...]) -> Line:
-    """Where the objects are declared that a resource came from."""
-    places = list(dict.fromkeys(f"{s.path}:{s.line}" for s in sources))
-    return [(f"  {first_of(places, _SOURCES_SHOWN)}", Style.QUIET)] if places else []
+def _with_parts(things: Iterable[T], parts: Sequence[ConfigPart]) -> Iterator[tuple[T, ConfigPart]]:
+    """What a resource has, each with the part that says where it comes from; ``--from-xds`` may
+    know more or less of them than the admin interface.
+    """
+    listed = list(things)
+    return zip(listed, parts if len(parts) == len(listed) else repeat(_UNKNOWN), strict=False)
+
+
+def _from(origins: tuple[Origin, ...]) -> Line:
+    """Where the objects are declared that something came from, a line for each."""
+    by_object: dict[object, str] = {}
+    for origin in origins:
+        by_object.setdefault(origin.object, _place(origin))
+    places = list(dict.fromkeys(by_object.values()))
+    return [(f"  {first_of(places, _ORIGINS_SHOWN)}", Style.QUIET)] if places else []
+
+
+def _place(origin: Origin) -> str:
+    """File and line; for what is in no file its object."""
+    if origin.built_in:
+        return "built in"
+    return f"{origin.path}:{origin.line}" if origin.path else f"{origin.object} (in no file)"

@@ -32,7 +32,6 @@ from controlplane.graph.cell import Cell
 from controlplane.graph.cell import Family
 from controlplane.graph.cell import Frame
 from controlplane.graph.cell import State
-from controlplane.graph.cell import below
 from controlplane.graph.cell import cycle
 from controlplane.graph.cell import inputs_below
 from controlplane.graph.failures import Failure
@@ -162,18 +161,6 @@ class Graph:
         """
         start = self._cells.get((function, *function.bound(args, keywords)))
         return [] if start is None else inputs_below(start)
-
-    def makers(
-        self, function: "Derived[..., Any]", args: tuple[Hashable, ...], kind: type[T]
-    ) -> Iterator[tuple[T, list[tuple["Input[Any, Any]", Any]]]]:
-        """The values of type ``kind`` that the value was put together from, each with the inputs
-        of the function that made it. Walks all that the value depends on: for showing, not for
-        computing.
-        """
-        start = self._cells.get((function, *args))
-        for cell in below(start) if start is not None else ():
-            if isinstance(cell.value, kind) and all(d.value is not cell.value for d in cell.deps):
-                yield cell.value, inputs_below(cell)
 
     def _cell(self, key: tuple[Any, ...]) -> Cell:
         cell = self._cells.get(key)

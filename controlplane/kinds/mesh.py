@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -182,8 +183,14 @@ def decode_mesh_config(
 
 def mesh_location(text: str, path: Path, place: FieldRef) -> SourceLocation:
     """Where a field of the MeshConfig stands in the text of ``path``."""
-    source = _source(Report(), text, path)
+    source = _source_of(text, path)
     return source.location(place) if source is not None else SourceLocation(path)
+
+
+@lru_cache(maxsize=2)
+def _source_of(text: str, path: Path) -> "_Source | None":
+    """Many fields are looked for in one text, one after the other."""
+    return _source(Report(), text, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,11 +161,17 @@ def assignment(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resourc
 
 @derived
 def secrets_of(graph: Graph, key: ClusterKey) -> tuple[tuple[SecretUse, SecretName], ...]:
-    """The secrets of the user's that the cluster of ``destination`` names."""
+    """The secrets of the user's that the cluster of ``key`` names."""
     if not key.rules:
         return ()
     policy = policy_for(graph, key.rules, key.port, key.subset)
     return secrets_named(policy.tls)
+
+
+def endpoint_groups(graph: Graph, key: ClusterKey, client: ClientLocality) -> tuple[Group, ...]:
+    """The endpoints of ``assignment``, or of a cluster that holds its own, in their order."""
+    inputs = _inputs(graph, key)
+    return () if inputs is None else _groups(graph, key, inputs, client)
 
 
 def _cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Cluster | None:

@@ -7,6 +7,7 @@ https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 from collections.abc import Iterator
 from typing import Final
 
+from controlplane.base.locations import Step
 from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
@@ -46,6 +47,12 @@ EVERY_WORKLOAD: Final[Pair] = ("", "")
 """For what selects every workload of a namespace: a pair that each of them has."""
 Workload = Object[Pod | WorkloadEntry]
 WorkloadKey = ObjectKey[Pod | WorkloadEntry]
+_OF_ENTRY: Final = ("spec", "address")
+_OF_POD: Final = ("status", "podIP")
+LocatedEndpoint = tuple[Endpoint, ObjectKey, tuple[Step, ...], Object[Pod] | None]
+"""An endpoint, the object and the field that declare it, and the pod behind an address that is
+listed.
+"""
 
 
 @index(ENDPOINT_SLICE)
@@ -103,24 +110,31 @@ def endpoints_of(
     Runs again when the service, one of its endpoints, or the set of workloads that it selects
     changes.
     """
+    return tuple(found[0] for found in located_endpoints(graph, host, namespace, number))
+
+
+def located_endpoints(
+    graph: Graph, host: Host, namespace: Namespace, number: int
+) -> tuple[LocatedEndpoint, ...]:
+    """Each of ``endpoints_of``, with what declares it."""
     found = service_of(graph, host, namespace)
     port = found.port(number) if found is not None else None
     if found is None or port is None:
         return ()
-    endpoints = tuple(
+    located = (
         endpoint
         for key in sorted(found.declared_by, key=lambda key: key.kind == SERVICE)
         for endpoint in _endpoints_of_declaration(graph, key, found, port)
     )
     if not found.resolution.uses_dns:
-        return tuple(endpoint for endpoint in endpoints if endpoint.is_numeric)
-    named = tuple(endpoint for endpoint in endpoints if not endpoint.is_pipe)
+        return tuple(endpoint for endpoint in located if endpoint[0].is_numeric)
+    named = tuple(endpoint for endpoint in located if not endpoint[0].is_pipe)
     return named[:1] if found.resolution is Resolution.DNS_ROUND_ROBIN else named
 
 
 def _endpoints_of_declaration(
     graph: Graph, key: ObjectKey, found: Service, port: ServicePort
-) -> Iterator[Endpoint]:
+) -> Iterator[LocatedEndpoint]:
     if key_is_of(key, SERVICE):
         if object_of(graph, key) is not None:
             yield from _service_endpoints(graph, key, found, port)
@@ -130,7 +144,9 @@ def _endpoints_of_declaration(
     own = _counterpart(declared, found, port) if declared is not None else None
     if declared is None or own is None:
         return
-    yield from entries.listed_endpoints(declared, found.host, own)
+    for i, endpoint in enumerate(entries.listed_endpoints(declared, found.host, own)):
+        field = ("endpoints", i) if declared.spec.endpoints else ("hosts",)
+        yield endpoint, key, ("spec", *field), None
     selector = declared.spec.workload_selector
     if selector is not None:
         target = own.target_port or own.number
@@ -152,24 +168,25 @@ def _counterpart(
 
 def _entry_workload(
     graph: Graph, key: WorkloadKey, port_name: str, target: int
-) -> Iterator[Endpoint]:
+) -> Iterator[LocatedEndpoint]:
     declared = object_of(graph, key)
     if declared is None:
         return
     if is_of(declared, WORKLOAD_ENTRY):
         labels = workloads.workload_labels(declared)
         if declared.spec.address and workloads.is_usable(declared):
-            yield workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
+            endpoint = workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
+            yield endpoint, key, _OF_ENTRY, None
         return
     assert is_of(declared, POD), "a workload is one of the two"
-    endpoint = kubernetes.pod_endpoint(declared, target, name=port_name)
-    if endpoint is not None:
-        yield endpoint
+    pod = kubernetes.pod_endpoint(declared, target, name=port_name)
+    if pod is not None:
+        yield pod, key, _OF_POD, None
 
 
 def _service_endpoints(
     graph: Graph, key: ObjectKey[KubernetesService], found: Service, port: ServicePort
-) -> Iterator[Endpoint]:
+) -> Iterator[LocatedEndpoint]:
     """EndpointSlices; where there are none, the Endpoints object; where there is none, selected
     Pods.
 
@@ -190,9 +207,13 @@ def _service_endpoints(
     for slice_key in slices:
         declared = object_of(graph, slice_key)
         if declared is not None:
-            yield from kubernetes.slice_endpoints(declared, port, pod_at)
+            for endpoint, at, pod in kubernetes.slice_endpoints(declared, port, pod_at):
+                yield endpoint, slice_key, at, pod
     if listed is not None and not slices:
-        yield from kubernetes.listed_endpoints(listed, port, pod_at, publishes_unready=unready)
+        for endpoint, at, pod in kubernetes.listed_endpoints(
+            listed, port, pod_at, publishes_unready=unready
+        ):
+            yield endpoint, listed.key, at, pod
     if found.selector is None:
         return
     for workload in selected_workloads(graph, key.namespace, found.selector):
@@ -202,14 +223,14 @@ def _service_endpoints(
         if is_of(selected, WORKLOAD_ENTRY):
             if found.resolution is Resolution.HEADLESS or not workloads.is_usable(selected):
                 continue
-            endpoint = kubernetes.workload_endpoint(selected, port)
-        elif slices or listed is not None:
-            continue
-        else:
+            of_entry = kubernetes.workload_endpoint(selected, port)
+            if of_entry is not None:
+                yield of_entry, workload, _OF_ENTRY, None
+        elif not slices and listed is None:
             assert is_of(selected, POD), "a workload is one of the two"
-            endpoint = kubernetes.pod_endpoint(selected, port.target, publishes_unready=unready)
-        if endpoint is not None:
-            yield endpoint
+            of_pod = kubernetes.pod_endpoint(selected, port.target, publishes_unready=unready)
+            if of_pod is not None:
+                yield of_pod, workload, _OF_POD, None
 
 
 @derived

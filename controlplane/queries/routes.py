@@ -33,6 +33,7 @@ from controlplane.translate.istio.server_hosts import ServerHosts
 from controlplane.translate.istio.server_hosts import hosts_of_table
 
 GROUP: Final = 16  # shards that are joined before all are; the square root of their number
+EMPTY_TABLE: Final = "blackhole"  # istiod's name of the virtual host of a table without any
 
 
 @derived
@@ -47,12 +48,12 @@ def route_tables(
 def _route_table(graph: Graph, plan: RouteTablePlan, view: OutboundView) -> Resource | None:
     match plan:
         case GatewayTable():
-            return table(graph, _server_hosts(graph, plan), view)
+            return table(graph, server_hosts(graph, plan), view)
     assert_never(plan)
 
 
 @derived
-def _server_hosts(_: Graph, plan: GatewayTable) -> ServerHosts:
+def server_hosts(_: Graph, plan: GatewayTable) -> ServerHosts:
     return hosts_of_table(plan)
 
 
@@ -68,7 +69,7 @@ def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | 
         port = servers.table.servers[0].port if servers.table.servers else 0
         groups = [
             framed_virtual_host(
-                f"blackhole:{port}", "*", (), demands_tls=False, tells_attempt=False
+                f"{EMPTY_TABLE}:{port}", "*", (), demands_tls=False, tells_attempt=False
             )
         ]
     return route_table(servers.table.name, groups)

@@ -1,7 +1,5 @@
 """Whether the secrets that a DestinationRule names for upstream TLS exist where gateways are."""
 
-from collections.abc import Iterator
-
 from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
@@ -12,7 +10,6 @@ from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.destination_rule import DestinationRuleKey
 from controlplane.kinds.istio.traffic_policy import ClientTls
 from controlplane.kinds.istio.traffic_policy import ClientTlsMode
-from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.model.tls import secret_name
@@ -21,6 +18,7 @@ from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import object_of
 from controlplane.queries.secret_faults import Homes
 from controlplane.queries.secret_faults import found_credentials
+from controlplane.translate.istio.client_tls import tls_settings
 
 _ORIGINATES = (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL)
 
@@ -35,7 +33,7 @@ def rule_secret_faults(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
     if rule is None:
         return ()
     report = Report()
-    for place, tls in _settings(rule):
+    for place, tls in tls_settings(rule):
         if tls.credential_name and tls.mode in _ORIGINATES:
             _check(graph, report, _homes(graph, key.namespace), place / "credentialName", tls, rule)
     return tuple(report)
@@ -68,20 +66,3 @@ def _homes(graph: Graph, own: Namespace) -> Homes:
         return Homes(namespaces=tuple(sorted(connected)), certain=True)
     root = Namespace(mesh_config(graph).root_namespace)
     return Homes(namespaces=tuple(dict.fromkeys((own, root))), certain=False)
-
-
-def _settings(rule: Object[DestinationRule]) -> Iterator[tuple[FieldRef, ClientTls]]:
-    at = FieldRef(rule.key) / "spec"
-    yield from _of_policy(at / "trafficPolicy", rule.spec.traffic_policy)
-    for i, subset in enumerate(rule.spec.subsets):
-        yield from _of_policy(at / "subsets" / i / "trafficPolicy", subset.traffic_policy)
-
-
-def _of_policy(at: FieldRef, policy: TrafficPolicy | None) -> Iterator[tuple[FieldRef, ClientTls]]:
-    if policy is None:
-        return
-    if policy.tls is not None:
-        yield at / "tls", policy.tls
-    for i, settings in enumerate(policy.port_level_settings):
-        if settings.tls is not None:
-            yield at / "portLevelSettings" / i / "tls", settings.tls

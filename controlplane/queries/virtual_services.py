@@ -4,8 +4,12 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 Istio ``pilot/pkg/model/push_context.go`` (``VirtualServicesForGateway``).
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from controlplane.base.codes import ROUTE_REFUSED
@@ -40,6 +44,7 @@ from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.http_action import Defaults
 from controlplane.translate.istio.http_action import RouteTarget
+from controlplane.translate.istio.http_action import Targets
 from controlplane.translate.istio.located_rules import LocatedRule
 from controlplane.translate.istio.located_rules import located_rules
 from controlplane.translate.istio.server_hosts import ServerPort
@@ -163,10 +168,25 @@ def encoded_routes(
     Shared by all its hosts. Runs again when it or a delegate of it changes, a service or
     DestinationRule that it leads to, or what MeshConfig says of routes.
     """
+    report = Report()
+    targets = partial(destination_target, graph, key, server_port, view)
+    routes = routes_at(graph, key, server_port, view, targets)
+    encoded = joined(encodable(report, routes))
+    return replace(encoded, refused=tuple(report)) if routes else None
+
+
+def routes_at(
+    graph: Graph,
+    key: ObjectKey[VirtualService],
+    server_port: ServerPort,
+    view: OutboundView,
+    targets: Targets,
+) -> tuple[Routed, ...]:
+    """The routes of ``encoded_routes`` as values, with those that Envoy would refuse."""
     declared = object_of(graph, key)
     if declared is None:
-        return None
-    routes = http_routes(
+        return ()
+    return http_routes(
         key,
         expanded(
             located_rules(key, complete_rules(declared)),
@@ -174,25 +194,54 @@ def encoded_routes(
         ),
         server_port=server_port,
         client=view,
-        targets=lambda to: _route_target(
-            graph, view.for_clusters, key.namespace, to, server_port.port
-        ),
+        targets=targets,
         defaults=route_defaults(graph),
     )
-    report = Report()
-    encoded = EncodedRoutes(
-        _framed(report, (r for r in routes if not r.route.match.catches_all)),
-        _framed(report, (r for r in routes if r.route.match.catches_all)),
-        tuple(report),
+
+
+def encodable(report: Report, routes: Iterable[Routed]) -> list[tuple[Routed, bytes]]:
+    """The routes that Envoy will take, encoded; one that it would refuse is left out and
+    reported.
+    """
+    taken: list[tuple[Routed, bytes]] = []
+    for routed in routes:
+        try:
+            taken.append((routed, framed_route(routed.route)))
+        except RuleBroken as broken:
+            name = routed.route.operation
+            report.add(
+                ROUTE_REFUSED,
+                routed.origins[0],
+                f'route "{name}" is left out, because Envoy would refuse it: {broken}',
+            )
+    return taken
+
+
+def joined(routes: Sequence[tuple[Routed, bytes]]) -> EncodedRoutes:
+    return EncodedRoutes(
+        b"".join(encoded for r, encoded in routes if not r.route.match.catches_all),
+        b"".join(encoded for r, encoded in routes if r.route.match.catches_all),
     )
-    return encoded if routes else None
 
 
-def _route_target(
-    graph: Graph, view: OutboundView, owner: Namespace, to: Destination, listened: PortNumber
+def destination_target(
+    graph: Graph,
+    key: ObjectKey[VirtualService],
+    server_port: ServerPort,
+    view: OutboundView,
+    to: Destination,
 ) -> RouteTarget:
+    """Where a destination of the VirtualService ``key`` leads."""
     port = PortNumber(to.port.number) if to.port is not None else None
-    return route_target(graph, view, owner, Host(to.host), port, to.subset or None, listened)
+    return route_target(
+        graph,
+        view.for_clusters,
+        key.namespace,
+        Host(to.host),
+        port,
+        to.subset or None,
+        server_port.port,
+    )
 
 
 @derived
@@ -222,19 +271,3 @@ def route_target(
         described=f"{cluster.host}:{cluster.port}",
         hash_policies=hash_policies(graph, view, host, port, subset),
     )
-
-
-def _framed(report: Report, routes: Iterator[Routed]) -> bytes:
-    """The routes that Envoy will take; one that it would refuse is left out and reported."""
-    parts: list[bytes] = []
-    for routed in routes:
-        try:
-            parts.append(framed_route(routed.route))
-        except RuleBroken as broken:
-            name = routed.route.operation
-            report.add(
-                ROUTE_REFUSED,
-                routed.origins[0],
-                f'route "{name}" is left out, because Envoy would refuse it: {broken}',
-            )
-    return b"".join(parts)

@@ -23,13 +23,18 @@ from controlplane.admin.view import TlsDestination
 from controlplane.admin.view import TlsExpectation
 from controlplane.admin.view import TlsState
 from controlplane.base.addresses import Address
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.provenance import Provenance
 from controlplane.engine import Engine
 from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.queries.mesh import mesh_config
+from controlplane.queries.origins import origins_by_name
 from controlplane.tls.certificate import certificates
 from controlplane.tls.certificate_probe import CertificateProbe
 from controlplane.tls.certificate_probe import certificate_probes
@@ -109,15 +114,22 @@ class LiveTls:
             view = self._engine.view(proxy)
             found = dict(self._engine.resources(view))
             made = list(expectations(found, self._own_secrets(proxy)))
-            sources = dict(self._engine.sources(view)) if made else {}
+            origins = origins_by_name(self._engine.graph, view, TypeUrl.CLUSTER) if made else {}
             for cluster, expected in made:
                 of.setdefault(expected, []).append(f"{proxy.name}.{proxy.namespace}")
-                keys = (k for k in sources.get(cluster, ()) if k.kind == DESTINATION_RULE)
+                keys = _rules(origins.get(cluster.name))
                 rules[expected] = tuple(declared(self._engine, key) for key in keys)
         return [
             _Asked(expected=one, proxies=tuple(of[one]), rules=rules[one])
             for one in sorted(of, key=lambda e: (e.host, e.cluster, e.sni, e.names))
         ]
+
+
+def _rules(found: Provenance | None) -> Iterable[ObjectKey]:
+    """The DestinationRules that a cluster came from, each once."""
+    origins = found.origins if found is not None else ()
+    keys = (origin.object for origin in origins if isinstance(origin, FieldRef))
+    return dict.fromkeys(key for key in keys if key.kind == DESTINATION_RULE)
 
 
 Handshakes = Mapping[tuple[Expectation, Address], Presented | Failed]

@@ -14,6 +14,7 @@ from tests.support.cases import engine_of
 from tests.support.cases import found_faults
 from tests.support.cases import resources_of
 from tests.support.cases import unanswered
+from tests.support.origins import untraced
 
 FOLDER = Path(__file__).parent
 
@@ -49,6 +50,13 @@ def test_what_a_proxy_asks_for_by_name_is_sent(case: Case) -> None:
 
     for proxy in case.proxies:
         assert unanswered(resources_of(engine, proxy)) == []
+
+
+def test_everything_that_is_sent_leads_back_to_a_line(case: Case) -> None:
+    engine = engine_of(case, [case.text])
+
+    for proxy in case.proxies:
+        assert untraced(engine, proxy) == []
 
 
 def test_the_order_of_documents_changes_nothing(case: Case) -> None:

@@ -217,7 +217,8 @@ def test_status_and_config_tell_what_the_gateway_has(up: Up, commands: list[str]
     _, second_opinion = shown("config", "ingressgateway.istio-system", "routes", *xds)
 
     assert (status, "5 objects in force" in table) == (0, True)
-    assert f"shop.example\n      /* → green.shop:80  {up.config}/routes.yaml:8\n" in routes
+    host = f"shop.example  {up.config}/routes.yaml:5, {up.config}/gateway.yaml:8\n"
+    assert f"{host}      /* → green.shop:80  {up.config}/routes.yaml:8\n" in routes
     assert second_opinion == routes
 
 
@@ -249,7 +250,7 @@ def test_a_port_that_somebody_else_has_is_told_of(up: Up, commands: list[str]) -
 
     assert "ingressgateway.istio-system rejects listener 0.0.0.0_8083: " in shown
     assert "cannot bind '0.0.0.0:8083': Address already in use\n" in shown
-    assert f"   from {up.config}/gateway.yaml:1 (Gateway shop/front)\n" in shown
+    assert f"   from {up.config}/gateway.yaml:7 (Gateway shop/front)\n" in shown
     assert f"(pid {os.getpid()})" in shown
     eventually("8080 is served again", lambda: shop() is not None)
 

@@ -6,15 +6,19 @@ one that is missing costs the destination its connections and not the cluster.
 Source: https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings
 """
 
+from collections.abc import Iterator
 from typing import Final
 from typing import assert_never
 
 from controlplane.base.codes import NO_EFFECT
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
+from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.kinds.istio.traffic_policy import ClientTls
 from controlplane.kinds.istio.traffic_policy import ClientTlsMode
+from controlplane.kinds.istio.traffic_policy import TrafficPolicy
+from controlplane.kinds.object import Object
 from controlplane.model import tls_upstream as model
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.model.tls import SecretName
@@ -44,6 +48,24 @@ def client_tls(report: Report, at: FieldRef, settings: ClientTls | None) -> mode
         case ClientTlsMode.MUTUAL:
             return _originate(settings, sni, certificate=_certificate(settings))
     assert_never(settings.mode)
+
+
+def tls_settings(rule: Object[DestinationRule]) -> Iterator[tuple[FieldRef, ClientTls]]:
+    """Every ``tls`` of a rule, of subsets and ports too, and where it is."""
+    at = FieldRef(rule.key) / "spec"
+    yield from _of_policy(at / "trafficPolicy", rule.spec.traffic_policy)
+    for i, subset in enumerate(rule.spec.subsets):
+        yield from _of_policy(at / "subsets" / i / "trafficPolicy", subset.traffic_policy)
+
+
+def _of_policy(at: FieldRef, policy: TrafficPolicy | None) -> Iterator[tuple[FieldRef, ClientTls]]:
+    if policy is None:
+        return
+    if policy.tls is not None:
+        yield at / "tls", policy.tls
+    for i, settings in enumerate(policy.port_level_settings):
+        if settings.tls is not None:
+            yield at / "portLevelSettings" / i / "tls", settings.tls
 
 
 def parameters(defaults: MeshTls | None) -> TlsParameters:

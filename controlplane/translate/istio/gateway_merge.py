@@ -152,6 +152,23 @@ def gateway_tables(listeners: Iterable[MergedServers]) -> tuple[GatewayTable, ..
     """The route tables of listeners: one for all plain HTTP servers of a listener, one for each
     HTTPS server.
     """
+    return tuple(
+        GatewayTable(
+            name=name, port=address.port, servers=tuple(_routed_server(s) for s in servers)
+        )
+        for name, (address, servers) in _servers_by_table(listeners).items()
+    )
+
+
+def servers_of_table(listeners: Iterable[MergedServers], name: str) -> tuple[Server, ...]:
+    """The servers of the route table ``name``, in the order in which the table has them."""
+    _, servers = _servers_by_table(listeners)[name]
+    return tuple(servers)
+
+
+def _servers_by_table(
+    listeners: Iterable[MergedServers],
+) -> dict[str, tuple[Address, list[Server]]]:
     tables: dict[str, tuple[Address, list[Server]]] = {}
     for listener in listeners:
         plain = [server for server in listener.servers if server.routes_plain_requests]
@@ -160,12 +177,7 @@ def gateway_tables(listeners: Iterable[MergedServers]) -> tuple[GatewayTable, ..
             name = route_table_name(first, listener.address)
             if name is not None:
                 tables.setdefault(name, (listener.address, []))[1].append(server)
-    return tuple(
-        GatewayTable(
-            name=name, port=address.port, servers=tuple(_routed_server(s) for s in servers)
-        )
-        for name, (address, servers) in tables.items()
-    )
+    return tables
 
 
 def _routed_server(server: Server) -> RoutedServer:

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from controlplane.base.hosts import is_unscoped_ip
+from controlplane.base.locations import Step
 from controlplane.base.names import Namespace
+from controlplane.kinds.core.endpoints import EndpointAddress
 from controlplane.kinds.core.endpoints import Endpoints
 from controlplane.kinds.core.endpoints import EndpointSlice
 from controlplane.kinds.core.endpoints import ObjectReference
@@ -26,11 +28,13 @@ from controlplane.translate.workload import workload_labels
 
 PodAt = Callable[[str, str], Object[Pod] | None]
 """Finds the pod behind an address: by the name that the endpoint refers to, else by the address."""
+ListedEndpoint = tuple[Endpoint, tuple[Step, ...], Object[Pod] | None]
+"""An endpoint, the field that lists it, and the pod behind its address."""
 
 
 def slice_endpoints(
     declared: Object[EndpointSlice], port: ServicePort, pod_at: PodAt
-) -> Iterator[Endpoint]:
+) -> Iterator[ListedEndpoint]:
     """Every address of an endpoint is one; those not ready, or terminating, are kept as such.
 
     Whether unready ones are published is for whoever writes slices: there they are ready.
@@ -39,29 +43,29 @@ def slice_endpoints(
     if spec.address_type not in ("IPv4", "IPv6"):
         return
     for number in [p.port for p in spec.ports if p.name == port.name and p.port]:
-        for listed in spec.endpoints:
+        for i, listed in enumerate(spec.endpoints):
+            at, node = ("endpoints", i), listed.node_name
             is_ready = listed.conditions.ready is not False
             for address in filter(is_unscoped_ip, listed.addresses):
                 pod = pod_at(_pod_name(listed.target_ref), address)
-                yield _endpoint(address, number, pod, is_ready=is_ready, node=listed.node_name)
+                yield _endpoint(address, number, pod, is_ready=is_ready, node=node), at, pod
 
 
 def listed_endpoints(
     declared: Object[Endpoints], port: ServicePort, pod_at: PodAt, *, publishes_unready: bool
-) -> Iterator[Endpoint]:
+) -> Iterator[ListedEndpoint]:
     """The endpoints of an Endpoints object, whose subsets pair addresses with ports."""
-    for subset in declared.spec.subsets:
+    for i, subset in enumerate(declared.spec.subsets):
         for number in [p.port for p in subset.ports if p.name == port.name and p.port]:
-            for is_ready, addresses in (
-                (True, subset.addresses),
-                (publishes_unready, subset.not_ready_addresses),
+            for name, is_ready, addresses in (
+                ("addresses", True, subset.addresses),
+                ("notReadyAddresses", publishes_unready, subset.not_ready_addresses),
             ):
-                for address in addresses:
+                for j, address in enumerate(addresses):
                     if is_unscoped_ip(address.ip):
-                        pod = pod_at(_pod_name(address.target_ref), address.ip)
-                        yield _endpoint(
-                            address.ip, number, pod, is_ready=is_ready, node=address.node_name
-                        )
+                        pod, node = _pod_of(address, pod_at), address.node_name
+                        found = _endpoint(address.ip, number, pod, is_ready=is_ready, node=node)
+                        yield found, ("subsets", i, name, j), pod
 
 
 def pod_endpoint(
@@ -151,6 +155,10 @@ def _account(namespace: Namespace, pod: Pod) -> str:
 def _is_ready(pod: Pod) -> bool:
     """Ready unless a condition says otherwise: files rarely hold conditions."""
     return all(c.status == "True" for c in pod.status.conditions if c.type == "Ready")
+
+
+def _pod_of(address: EndpointAddress, pod_at: PodAt) -> Object[Pod] | None:
+    return pod_at(_pod_name(address.target_ref), address.ip)
 
 
 def _pod_name(reference: ObjectReference | None) -> str:

@@ -139,7 +139,7 @@ def config(part: str) -> dict[str, object]:
         "labels": {"app": "edge"},
         "addresses": ["10.0.0.1"],
         "revision": 7,
-        "routes": [{**resource, "sources": [], "rules": []}],
+        "routes": [{**resource, "origins": [], "parts": []}],
     }
 
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from msgspec import structs
 
-from controlplane.admin.view import DeclaredObject
 from controlplane.admin.view import Finding
+from controlplane.admin.view import Origin
 from controlplane.admin.view import ProxyStatus
 from controlplane.admin.view import RejectedResource
 from controlplane.admin.view import ShownProxy
@@ -30,7 +30,11 @@ REJECTED = RejectedResource(
     type="listener",
     name="0.0.0.0_80",
     error="cannot bind '0.0.0.0:80': Permission denied\n",
-    sources=(DeclaredObject(object="Gateway/shop/front", path="mesh/gateway.yaml", line=3),),
+    origins=(
+        Origin(
+            object="Gateway/shop/front", field="spec.servers[0]", path="mesh/gateway.yaml", line=3
+        ),
+    ),
 )
 
 
@@ -76,6 +80,19 @@ def test_a_proxy_is_a_row_and_what_it_rejects_stands_below() -> None:
         "\n"
         "4 objects in force"
     )
+
+
+def test_of_many_objects_behind_a_rejected_resource_some_are_shown() -> None:
+    many = tuple(
+        Origin(object=f"VirtualService/shop/s{i}", field="spec", path="mesh.yaml", line=i + 1)
+        for i in range(11)
+    )
+    rejected = RejectedResource(type="route", name="http.80", error="no", origins=many)
+
+    shown = text(status(ShownProxy(proxy=proxy(route="rejected"), rejected=(rejected,))))
+
+    assert "   from mesh.yaml:8 (VirtualService shop/s7)\n   and 3 more" in shown
+    assert "shop/s8" not in shown
 
 
 def test_what_a_proxy_does_not_answer_is_shown_with_the_time() -> None:

@@ -10,14 +10,7 @@ from controlplane.cli.summary import summary
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
-ORIGIN = "/apis/networking.istio.io/v1/namespaces/default/virtual-service/reviews"
-SOURCES = [{"object": "Gateway/shop/front", "path": "gateway.yaml", "line": 2}]
-ROUTE = {
-    "name": "all",
-    "match": {"prefix": "/"},
-    "route": {"cluster": CLUSTER},
-    "metadata": {"filter_metadata": {"istio": {"config": ORIGIN}}},
-}
+ROUTE = {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": CLUSTER}}
 TABLE = {
     "name": "http.8080",
     "virtual_hosts": [{"name": "v", "domains": ["a.example"], "routes": [ROUTE]}],
@@ -34,6 +27,19 @@ PROXY = {
 }
 TYPE = "type.googleapis.com/envoy.extensions."
 FILTERS = f"{TYPE}filters.network."
+
+
+def origin(object_: str, path: str, line: int) -> dict[str, object]:
+    return {"object": object_, "field": "spec", "path": path, "line": line}
+
+
+def part(
+    name: str, *origins: dict[str, object], parts: tuple[dict[str, object], ...] = ()
+) -> dict[str, object]:
+    return {"name": name, "origins": origins, "parts": parts}
+
+
+FRONT = origin("Gateway/shop/front", "gateway.yaml", 2)
 
 
 def text(**parts: list[dict[str, object]]) -> str:
@@ -72,30 +78,51 @@ def test_a_listener_shows_who_takes_which_chain() -> None:
         ],
     }
 
-    shown = text(listeners=[{"name": "l", "resource": listener, "sources": SOURCES}])
+    chains = (part("", FRONT), part("", origin("VirtualService/shop/db", "db.yaml", 9), FRONT))
+    shown = text(
+        listeners=[{"name": "l", "resource": listener, "origins": [FRONT], "parts": chains}]
+    )
 
     assert shown == (
         "listeners\n"
         "  0.0.0.0:8443  gateway.yaml:2\n"
-        "    TLS for a.example (shows cert) → routes https.8443\n"
-        "    TLS for db.example, passed through → reviews.default:9080"
+        "    TLS for a.example (shows cert) → routes https.8443  gateway.yaml:2\n"
+        "    TLS for db.example, passed through → reviews.default:9080  db.yaml:9, gateway.yaml:2"
     )
 
 
-def test_a_route_shows_the_line_of_its_rule() -> None:
-    rules = [{"virtual_host": "v", "route": 0, "path": "routes.yaml", "line": 14}]
+def test_a_route_shows_a_line_of_each_object_that_it_came_from() -> None:
+    leaf, root = "VirtualService/shop/leaf", "VirtualService/shop/root"
+    route = part(
+        "all",
+        origin(leaf, "leaf.yaml", 14),
+        origin(leaf, "leaf.yaml", 13),
+        origin(root, "root.yaml", 8),
+        {"object": "MeshConfig", "field": "defaultHttpRetryPolicy"},
+    )
+    host = part("v", origin(root, "root.yaml", 5), FRONT, parts=(route,))
 
-    shown = text(routes=[{"name": "http.8080", "resource": TABLE, "rules": rules}])
+    table = {"name": "http.8080", "resource": TABLE, "origins": [FRONT], "parts": [host]}
+    shown = text(routes=[table])
 
     assert shown == (
-        "routes\n  http.8080\n    a.example\n      /* → reviews.default:9080  routes.yaml:14 all"
+        "routes\n"
+        "  http.8080  gateway.yaml:2\n"
+        "    a.example  root.yaml:5, gateway.yaml:2\n"
+        "      /* → reviews.default:9080  leaf.yaml:14, root.yaml:8, MeshConfig (in no file) all"
     )
 
 
-def test_a_route_whose_rule_is_not_found_shows_its_object() -> None:
-    shown = text(routes=[{"name": "http.8080", "resource": TABLE}])
+def test_a_route_whose_rule_is_not_known_shows_none() -> None:
+    shown = text(routes=[{"name": "http.8080", "resource": TABLE, "parts": [part("v", FRONT)]}])
 
-    assert shown.endswith("/* → reviews.default:9080  VirtualService default/reviews all")
+    assert shown.endswith("    a.example  gateway.yaml:2\n      /* → reviews.default:9080 all")
+
+
+def test_what_nobody_asked_for_is_built_in() -> None:
+    cluster = {"name": "BlackHoleCluster", "resource": {}, "origins": [{"built_in": "why"}]}
+
+    assert text(clusters=[cluster]).endswith("  STATIC ROUND_ROBIN  built in")
 
 
 def test_endpoints_show_health_and_weight() -> None:
@@ -107,10 +134,14 @@ def test_endpoints_show_health_and_weight() -> None:
     }
     group = {"locality": {"region": "eu", "zone": "a"}, "lb_endpoints": [endpoint], "priority": 1}
 
-    shown = text(endpoints=[{"name": CLUSTER, "resource": {"endpoints": [group]}}])
+    found = part("10.0.0.1:80", origin("Pod/default/reviews", "pods.yaml", 7))
+    assignment = {"name": CLUSTER, "resource": {"endpoints": [group]}, "parts": [found]}
+    shown = text(endpoints=[assignment])
 
     assert shown == (
-        "endpoints\n  reviews.default:9080\n    10.0.0.1:80  healthy  weight 3 in eu/a priority 1"
+        "endpoints\n"
+        "  reviews.default:9080\n"
+        "    10.0.0.1:80  healthy  weight 3 in eu/a priority 1  pods.yaml:7"
     )
 
 

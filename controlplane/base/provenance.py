@@ -1,0 +1,29 @@
+"""What made a resource: the fields of the user's text that it came from, part by part."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from controlplane.base.locations import FieldRef
+
+
+class BuiltIn(Enum):
+    """What is there without anybody asking for it; everything else has fields that made it."""
+
+    BLACK_HOLE = "the cluster for requests that lead nowhere"
+
+
+Origin = FieldRef | BuiltIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """The origins of a resource or of a part of it, the nearest first.
+
+    ``parts`` are in the order of the message: the virtual hosts of a route table and the routes of
+    each, the chains of a listener, the endpoints of an assignment. Parts are empty where they are
+    not known, which is so after an internal error alone.
+    """
+
+    name: str
+    origins: tuple[Origin, ...]
+    parts: tuple["Provenance", ...] = ()
