@@ -117,7 +117,7 @@ class Engine:
         self._objects = self._in_force.objects
         self._waiting: dict[ObjectKey, None] = {}
         """Objects that stay as they were until the rest of their change comes."""
-        self._mesh_told: tuple[Diagnostic, ...] = ()
+        self._mesh_diagnostics: tuple[Diagnostic, ...] = ()
         self._mesh_file: FileContent | None = None
         self._mesh_locate: Callable[[FieldRef], SourceLocation] | None = None
         self.graph.edit()
@@ -239,9 +239,9 @@ class Engine:
         self._mesh_locate = partial(mesh_location, text, path)
         return self.set_mesh(mesh, report)
 
-    def set_mesh(self, mesh: MeshConfig, told: Iterable[Diagnostic] = ()) -> int:
+    def set_mesh(self, mesh: MeshConfig, diagnostics: Iterable[Diagnostic] = ()) -> int:
         """Take another MeshConfig, and what is wrong with its file; a new revision."""
-        self._mesh_told = tuple(told)
+        self._mesh_diagnostics = tuple(diagnostics)
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self._collect_doubtful()
@@ -291,7 +291,7 @@ class Engine:
         """Every diagnostic that is known now, without repeats; call ``analyse`` before for a whole
         answer.
         """
-        found = dict.fromkeys(self._mesh_told)
+        found = dict.fromkeys(self._mesh_diagnostics)
         found.update(dict.fromkeys(declared_faults(self._claims, self._files)))
         found.update(dict.fromkeys(self._in_force.diagnostics()))
         found.update(dict.fromkeys(self._findings))

@@ -104,6 +104,8 @@ def governing_rules(
     """
     root = Namespace(mesh_config(graph).root_namespace)
     if client.namespace == root:
+        # Exported rules of the root namespace are the mesh's defaults: for clients there, too, the
+        # service's own namespace comes before them. A private one is meant for these clients alone.
         own = _candidates(graph, root, host, _is_private)
     elif client.namespace == PUBLIC:
         own = []
@@ -151,6 +153,7 @@ def _candidates(
     """The rules of a namespace for ``host`` that belong, those that merge put together."""
     exact = _belonging(graph, rules_of_host(graph, (namespace, host)), belongs)
     if exact:
+        # A rule for the very host hides all wildcards, also from clients that do not see it.
         return _merged_groups(exact)
     wild = wildcard_rules(graph, namespace)
     found = [
@@ -196,6 +199,7 @@ def _chosen(groups: list[_Group], client: RuleScope) -> RuleKeys:
     for group in groups:
         if group[0].selector is not None and group[0].key in client.selected:
             return tuple(rule.key for rule in group)
+    # Groups that do not merge (their exports differ) override each other; Istio keeps the last.
     plain = [group for group in groups if group[0].selector is None]
     return tuple(rule.key for rule in plain[-1]) if plain else ()
 
