@@ -55,7 +55,7 @@ def by_proxy(declared: Declared, proxy: ResolvedProxy) -> Found:
     return clusters, endpoints, frozenset(secrets)
 
 
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(25))
 @given(
     mesh=meshes,
     declared=st.lists(documents, min_size=2, max_size=6),
@@ -69,7 +69,7 @@ def test_a_view_gives_what_the_proxy_itself_would_get(
         assert by_view(found, proxy) == by_proxy(found, proxy)
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(12))
 @given(
     first=st.lists(documents, min_size=1, max_size=6),
     edits=st.lists(documents, min_size=1, max_size=4),
