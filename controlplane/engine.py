@@ -147,6 +147,8 @@ class Engine:
         """As ``apply``, but objects of a change that makes things worse wait for the rest of it:
         they stay as they were until a later edit brings their counterparts, or ``let_go``.
         """
+        self._collect_doubtful()
+        self._findings.look_at_referring()
         touched = self._read(changes)
         keys = dict.fromkeys((*self._waiting, *touched.keys))
         before = {key: self._in_force.form(key) for key in keys}

@@ -81,6 +81,12 @@ class Findings:
         self._referring.clear()
         return taken
 
+    def look_at_referring(self) -> None:
+        """Look now at references that came in doubt, so that it is known what leads nowhere."""
+        for key in self.take_referring():
+            if self._graph.remembered(broken_references, key) is not None:
+                broken_references(self._graph, key)
+
     def __iter__(self) -> Iterator[Diagnostic]:
         for found in self._found.values():
             yield from found

@@ -53,10 +53,19 @@ class Trial:
         held: frozenset[ObjectKey] = frozenset()
         worse = self._worse(held)
         while worse:
-            held |= self._concerned(worse, held)
+            if len(held) == len(self.after):
+                self._note(worse)
+                held = frozenset()
+            else:
+                held |= self._concerned(worse, held)
             self._set(held)
             worse = self._worse(held)
         return self._let_go(held)
+
+    def _note(self, worse: Iterable[ObjectKey]) -> None:
+        """Learn what was broken before the edit from the mesh without it, as it is put now."""
+        for key in worse:
+            self.known[key] = self.known[key] | broken_references(self.graph, key)
 
     def _concerned(
         self, worse: frozenset[ObjectKey], held: frozenset[ObjectKey]

@@ -204,6 +204,36 @@ def test_what_waits_is_let_go_when_nothing_comes() -> None:
     assert engine.waiting == ()
 
 
+def test_an_edit_right_after_a_wait_that_ended_in_vain_waits_for_nothing() -> None:
+    engine = engine_with(g=gateway(), s=service(), d=rule("blue"), v=route("blue"))
+    edited(engine, d=rule("green"))
+    engine.let_go()
+
+    edit = edited(engine, n=service("new"))
+
+    assert names(edit.put) == ["ServiceEntry new"]
+    assert edit.waiting == ()
+
+
+def test_what_heals_while_nobody_looks_is_held_when_it_would_break_again() -> None:
+    engine = engine_with(g=gateway(), s=service(), d=rule("green"), v=route("blue"))
+    engine.apply([(Path("d.yaml"), rule("blue"))])
+
+    edit = edited(engine, d=rule("green"))
+
+    assert names(edit.waiting) == ["DestinationRule rev"]
+
+
+def test_of_many_objects_only_what_makes_things_worse_waits() -> None:
+    engine = engine_with(g=gateway(), s=service(), v=route())
+    others = {f"n{number}": service(f"new-{number}") for number in range(20)}
+
+    edit = edited(engine, s=None, **others)
+
+    assert len(edit.put) == 20
+    assert names(edit.waiting) == ["ServiceEntry rev"]
+
+
 def test_an_object_that_nothing_uses_is_removed_at_once() -> None:
     engine = engine_with(g=gateway(), s=service(), v=route(), n=service("new"))
 
