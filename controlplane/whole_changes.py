@@ -76,14 +76,20 @@ class Trial:
         free = frozenset(self.after) - held
         if worse & free:
             return worse & free
+        led_to = self._led_to(worse)
         self._set(frozenset(self.after))
-        led_to = {
-            key
-            for one in worse
-            for input_, key in self.graph.sources(broken_references, one)
+        return (free & (led_to | self._led_to(worse))) or free
+
+    def _led_to(self, worse: Iterable[ObjectKey]) -> frozenset[ObjectKey]:
+        """The objects that references lead to as it is put now."""
+        for key in worse:
+            broken_references(self.graph, key)
+        return frozenset(
+            found
+            for key in worse
+            for input_, found in self.graph.sources(broken_references, key)
             if input_ is OBJECT
-        }
-        return (free & led_to) or free
+        )
 
     def _let_go(self, held: frozenset[ObjectKey]) -> frozenset[ObjectKey]:
         """Hold no more than is needed: what an object leads to may be held instead of it."""
