@@ -52,6 +52,7 @@ from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clock import CLOCK
 from controlplane.queries.connected import Connected
 from controlplane.queries.connected import Doubt
+from controlplane.queries.mesh import LEAN
 from controlplane.queries.mesh import MESH_CONFIG
 from controlplane.queries.references import REFERRING
 from controlplane.queries.references import broken_references
@@ -92,7 +93,12 @@ class Engine:
     """Owns the graph. Not for use by two tasks at once."""
 
     def __init__(
-        self, mesh: MeshConfig, *, now: datetime, accepted: Accepted | None = None
+        self,
+        mesh: MeshConfig,
+        *,
+        now: datetime,
+        accepted: Accepted | None = None,
+        lean: bool = False,
     ) -> None:
         self.graph = Graph()
         self.faults: list[Fault] = []
@@ -123,6 +129,7 @@ class Engine:
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self.graph.set(CLOCK, "clock", now)
+        self.graph.set(LEAN, "routes", lean)
 
     @property
     def revision(self) -> int:

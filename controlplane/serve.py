@@ -86,6 +86,8 @@ class Settings:
     mesh_text: str = ""
     """What that file said."""
     is_insecure: bool = False
+    lean: bool = False
+    """Whether routes leave out the metadata that names their VirtualService."""
     environment: Mapping[str, str]
 
 
@@ -141,7 +143,7 @@ class ControlPlane:
             key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
         )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
-        self.engine = Engine(settings.mesh, now=now, accepted=self._accepted)
+        self.engine = Engine(settings.mesh, now=now, accepted=self._accepted, lean=settings.lean)
         if settings.mesh_file is not None:
             self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
         self.snapshots = SnapshotCache(self.engine)

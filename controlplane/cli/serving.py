@@ -38,6 +38,7 @@ def settings_of(options: ServingOptions) -> Settings:
         mesh_file=options.mesh_config,
         mesh_text=text,
         is_insecure=options.insecure_xds,
+        lean=options.lean,
         environment=os.environ,
     )
 

@@ -158,13 +158,14 @@ class Route:
     """The first route whose match holds is taken.
 
     ``operation`` names it in traces and tells the upstream (x-envoy-decorator-operation);
-    ``declared_by`` is the object that its virtual host got it from, which metadata names.
+    ``declared_by`` is the object that its virtual host got it from, which metadata names; ``None``
+    leaves the metadata out.
     """
 
     match: RouteMatch
     action: Action
     operation: str
-    declared_by: ObjectKey
+    declared_by: ObjectKey | None
     name: str = ""
     stat_prefix: str = ""
     request_headers: HeaderChanges = NO_CHANGES

@@ -7,6 +7,12 @@ from controlplane.graph import Input
 from controlplane.kinds.istio.mesh_config import MeshConfig
 
 MESH_CONFIG: Final[Input[str, MeshConfig]] = Input("mesh_config", MeshConfig())
+LEAN: Final[Input[str, bool]] = Input("lean", False)
+"""Whether routes leave out the metadata that names their VirtualService (``--lean``)."""
+
+
+def is_lean(graph: Graph) -> bool:
+    return LEAN(graph, "routes")
 
 
 def mesh_config(graph: Graph) -> MeshConfig:

@@ -36,6 +36,7 @@ from controlplane.model.outbound_view import OutboundView
 from controlplane.model.routing import Routed
 from controlplane.model.visibility import visibility
 from controlplane.queries.destinations import destination_cluster
+from controlplane.queries.mesh import is_lean
 from controlplane.queries.mesh import mesh_config
 from controlplane.queries.objects import index
 from controlplane.queries.objects import object_of
@@ -124,6 +125,7 @@ def route_defaults(graph: Graph) -> Defaults:
         retries=mesh.default_http_retry_policy,
         appends_forwarded_host=forwarded_host is not None and forwarded_host.enabled is True,
         tells_attempt=attempt_count is None or attempt_count.disabled is not True,
+        names_objects=not is_lean(graph),
     )
 
 

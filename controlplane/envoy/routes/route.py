@@ -11,6 +11,7 @@ from google.protobuf.any_pb2 import Any as Packed
 
 from controlplane.envoy.http_filters import cors
 from controlplane.envoy.http_filters import fault
+from controlplane.envoy.optional import opt
 from controlplane.envoy.packing import object_metadata
 from controlplane.envoy.packing import packed
 from controlplane.envoy.routes.forward import route_action
@@ -31,7 +32,7 @@ def route_message(route: Route) -> RouteMessage:
         route=route_action(action) if isinstance(action, ForwardTo) else None,
         redirect=redirect_action(action) if isinstance(action, RedirectTo) else None,
         direct_response=direct_response(action) if isinstance(action, Respond) else None,
-        metadata=object_metadata(route.declared_by),
+        metadata=opt(object_metadata, route.declared_by),
         decorator=Decorator(operation=route.operation),
         typed_per_filter_config=per_filter_config(route),
         request_headers_to_add=header_options(route.request_headers.put),

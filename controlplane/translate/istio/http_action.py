@@ -71,11 +71,15 @@ Targets = Callable[[Destination], RouteTarget]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What MeshConfig says for every route. ``retries`` of ``None`` is Istio's own policy."""
+    """What holds for every route. ``retries`` of ``None`` is Istio's own policy.
+
+    ``names_objects``: each route names its VirtualService in its metadata.
+    """
 
     retries: HttpRetry | None = None
     appends_forwarded_host: bool = False
     tells_attempt: bool = True
+    names_objects: bool = True
 
 
 def redirect(spec: HttpRedirect, *, port: int, https: bool) -> RedirectTo | Respond:

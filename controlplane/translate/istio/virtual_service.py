@@ -139,7 +139,7 @@ def _route_of(
     body = partial(
         Route,
         action=done.action,
-        declared_by=key,
+        declared_by=key if defaults.names_objects else None,
         request_headers=header_changes(headers.request).then(done.request_headers),
         response_headers=header_changes(headers.response).then(done.response_headers),
         fault=http_fault(rule.fault) if rule.fault else None,
