@@ -134,7 +134,7 @@ def _bounded(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except Exception:
             _log.exception("request_failed", path=request.url.path)
-            return _fault(500, "the control plane has a fault of its own; its log says which")
+            return _fault(500, "internal error: see the control plane's log")
 
     return answered
 
@@ -152,7 +152,7 @@ class LocalNames:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_local(_host(scope)):
-            await _fault(421, "this name is not one of ours")(scope, receive, send)
+            await _fault(421, "this host name is not served here")(scope, receive, send)
             return
         await self._inner(scope, receive, send)
 

@@ -70,7 +70,7 @@ def _secret_name(text: str) -> tuple[str, str]:
     type=click.Choice(["ecdsa", "rsa"]),
     help="P-256, or RSA with 2048 bits for old clients.",
 )
-@click.option("--client", is_flag=True, help="For a client to show, not for a server.")
+@click.option("--client", is_flag=True, help="For a client, not for a server.")
 @click.option(
     "--trust", is_flag=True, help="Print the authority's certificate and how to trust it."
 )

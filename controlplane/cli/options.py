@@ -97,7 +97,7 @@ def config_option(command: F) -> F:
         show_default=True,
         type=click.Path(path_type=Path),
         metavar="PATH",
-        help="A file or folder of Istio YAML; edits count at once. May be repeated.",
+        help="A file or folder of Istio YAML; edits are used at once. May be repeated.",
     )(command)
 
 

@@ -65,7 +65,7 @@ OF_SECRETS: Final = frozenset(
     "--tls",
     "of_tls",
     is_flag=True,
-    help="Shake hands with every upstream that is spoken to by TLS; show what it presents and what "
+    help="Shake hands with every upstream that is reached by TLS; show what it presents and what "
     "is expected, and the Secrets in use.",
 )
 @click.pass_context
@@ -73,8 +73,8 @@ def status(context: click.Context, admin: Address, output: str, of_tls: bool) ->
     """Show which proxies have what they should have.
 
     Exits with 0 when all are synced, with 1 when something is rejected, refused or still on its
-    way, with 3 when no control plane answers. With --tls, 1 when a handshake fails or a Secret is
-    in trouble; nothing but handshakes is sent.
+    way, with 3 when no control plane answers. With --tls, 1 when a handshake fails or a Secret has
+    problems; nothing but handshakes is sent.
     """
     if of_tls:
         _show_tls(context, admin, output)

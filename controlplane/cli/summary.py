@@ -98,7 +98,7 @@ def _who(chain: FilterChain) -> str:
         shown = ", ".join(envoy_json.secret_names(context))
         mutual = context.require_client_certificate.value
         both = ", asks for a client certificate" if mutual else ""
-        return f"TLS for {names} (shows {shown}{both})"
+        return f"TLS for {names} (presents {shown}{both})"
     if match.server_names or match.transport_protocol == "tls":
         return f"TLS for {names}, passed through"
     return "plaintext"

@@ -1,4 +1,4 @@
-"""What ``status --tls`` shows: each upstream that is spoken to by TLS, and each Secret in use."""
+"""What ``status --tls`` shows: each upstream that is reached by TLS, and each Secret in use."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,7 +28,7 @@ _PLAIN: Final = Style.PLAIN
 def lines(state: TlsState, now: datetime) -> Iterator[Line]:
     """The upstreams, each endpoint with its verdict, then the Secrets."""
     if not state.destinations:
-        yield [("no upstream is spoken to by TLS of a DestinationRule", _PLAIN)]
+        yield [("no DestinationRule asks for TLS to an upstream", _PLAIN)]
     for destination in state.destinations:
         yield from _destination(destination, now)
         yield []
@@ -44,7 +44,7 @@ def lines(state: TlsState, now: datetime) -> Iterator[Line]:
     yield [
         (_count(len(state.destinations), "upstream", bad, "fails", "fail"), _PLAIN),
         (", ", _PLAIN),
-        (_count(len(state.secrets), "Secret", troubled, "is in trouble", "are in trouble"), _PLAIN),
+        (_count(len(state.secrets), "Secret", troubled, "has problems", "have problems"), _PLAIN),
     ]
 
 
@@ -96,7 +96,7 @@ def _expected(wanted: TlsExpectation) -> str:
         by = f" ({first_of(wanted.authorities, _NAMES_SHOWN)})" if wanted.authorities else ""
         parts.append(f"by an authority of {wanted.trust}{by}")
     if wanted.certificate is not None:
-        parts.append(f"shows {wanted.certificate}")
+        parts.append(f"presents {wanted.certificate}")
     return printable(", ".join(parts))
 
 
@@ -127,7 +127,7 @@ def _seen(seen: ProbeResult) -> Line:
 
 
 def _trouble(problem: str) -> Line:
-    return [("   trouble    ", Style.ERROR), (printable(problem), Style.NAME)]
+    return [("   problem    ", Style.ERROR), (printable(problem), Style.NAME)]
 
 
 def _certificate(certificate: Certificate, now: datetime) -> str:

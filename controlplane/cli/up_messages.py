@@ -89,7 +89,7 @@ def diagnostics(found: Iterable[DiagnosticText]) -> Iterator[Line]:
 
 
 def fixed(before: Iterable[Diagnostic], now: Iterable[Diagnostic]) -> Iterator[Line]:
-    """What was wrong before and is no more. A fault that only moved to another line is the same."""
+    """What is no longer wrong. A fault that only moved to another line is the same."""
     still = {(d.code, d.message) for d in now}
     gone = (d for d in before if (d.code, d.message) not in still)
     for diagnostic in dict.fromkeys(gone):
@@ -112,7 +112,7 @@ def rejected(
 def taken(proxy: str, resource: RejectedResource) -> Line:
     return [
         ("fixed: ", Style.GOOD),
-        (f"{proxy} rejects {resource.type} {printable(resource.name)} no more", Style.PLAIN),
+        (f"{proxy} no longer rejects {resource.type} {printable(resource.name)}", Style.PLAIN),
     ]
 
 

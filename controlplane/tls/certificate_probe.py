@@ -101,11 +101,14 @@ def _judged(
         case Failed(words=words):
             return False, f"closes the connection: {words}"
         case Presented(chain=()):
-            return False, "shows no certificate"
+            return False, "presents no certificate"
         case Presented(chain=chain) if chain[0] in expected:
-            return True, "shows it"
+            return True, "presents it"
         case Presented(chain=chain):
-            return False, f"shows another: {chain[0].subject}, until {chain[0].ends:%Y-%m-%d %H:%M}"
+            return (
+                False,
+                f"presents another: {chain[0].subject}, until {chain[0].ends:%Y-%m-%d %H:%M}",
+            )
 
 
 def _objects(chain: FilterChain, namespace: Namespace) -> Iterator[str]:

@@ -191,7 +191,7 @@ def _read(pem: Pem) -> bytes:
         return Path(pem.path).read_bytes()
     except OSError as error:
         raise _FileUnreadable(
-            f"{pem.path} is a file of the proxy's machine and not to be read here: {_words(error)}"
+            f"{pem.path} is a file of the proxy's machine and cannot be read here: {_words(error)}"
         ) from error
 
 

@@ -86,7 +86,7 @@ def test_a_listener_shows_who_takes_which_chain() -> None:
     assert shown == (
         "listeners\n"
         "  0.0.0.0:8443  gateway.yaml:2\n"
-        "    TLS for a.example (shows cert) → routes https.8443  gateway.yaml:2\n"
+        "    TLS for a.example (presents cert) → routes https.8443  gateway.yaml:2\n"
         "    TLS for db.example, passed through → reviews.default:9080  db.yaml:9, gateway.yaml:2"
     )
 

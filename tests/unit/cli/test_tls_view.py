@@ -68,7 +68,7 @@ def test_a_failing_upstream_is_shown_with_what_was_expected_and_presented() -> N
         "api.example.com:443  MUTUAL\n"
         "   from DestinationRule default/api (mesh/egress.yaml:3)\n"
         "   expected   SNI api.example.com, a certificate for api.example.com, by an authority of "
-        "kubernetes://api-cacert (CN=root), shows kubernetes://api\n"
+        "kubernetes://api-cacert (CN=root), presents kubernetes://api\n"
         "   fails      10.0.0.1:443  certificate of api.example.com is for other.example.com\n"
         "   presented  CN=other for other.example.com, by CN=root, until 2026-01-11 12:00 UTC "
         "(10 days left)\n"
@@ -83,26 +83,26 @@ def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
     problem = "CP0404: the key does not belong to it (the version before stays in force)"
     at = {"proxy": "edge.shop", "address": "10.0.0.1:443", "server_name": "a.com"}
     seen = [
-        {**at, "good": True, "message": "shows it"},
-        {**at, "good": False, "message": "shows another: CN=x, until 2026-01-01 00:00"},
+        {**at, "good": True, "message": "presents it"},
+        {**at, "good": False, "message": "presents another: CN=x, until 2026-01-01 00:00"},
         {**at, "good": None, "message": "not reached from here: Connection refused"},
     ]
     api = secret(certificate=LEAF, users=[RULE], problems=[problem], seen=seen)
 
     assert text(secrets=[api]) == (
-        "no upstream is spoken to by TLS of a DestinationRule\n"
+        "no DestinationRule asks for TLS to an upstream\n"
         "Secret istio-system/api (secrets/istio-system/api)\n"
         "   holds      CN=other for other.example.com, by CN=root, until 2026-01-11 12:00 UTC "
         "(10 days left)\n"
         "   used by    DestinationRule default/api (mesh/egress.yaml:3)\n"
-        "   seen       edge.shop at 10.0.0.1:443 as a.com shows it\n"
-        "   fails      edge.shop at 10.0.0.1:443 as a.com shows another: CN=x, until "
+        "   seen       edge.shop at 10.0.0.1:443 as a.com presents it\n"
+        "   fails      edge.shop at 10.0.0.1:443 as a.com presents another: CN=x, until "
         "2026-01-01 00:00\n"
         "   not seen   edge.shop at 10.0.0.1:443 as a.com not reached from here: "
         "Connection refused\n"
-        "   trouble    CP0404: the key does not belong to it (the version before stays in force)\n"
+        "   problem    CP0404: the key does not belong to it (the version before stays in force)\n"
         "\n"
-        "0 upstreams, 1 Secret (1 is in trouble)"
+        "0 upstreams, 1 Secret (1 has problems)"
     )
 
 
@@ -111,7 +111,7 @@ def test_a_secret_that_is_not_there_is_shown_where_it_is_named() -> None:
 
     shown = text(troubles=[trouble])
 
-    assert "DestinationRule default/api (mesh/egress.yaml:3)\n   trouble    CP0401: secret" in shown
+    assert "DestinationRule default/api (mesh/egress.yaml:3)\n   problem    CP0401: secret" in shown
 
 
 def test_it_is_good_when_every_handshake_is_and_no_secret_is_in_trouble() -> None:

@@ -221,7 +221,7 @@ def test_files_of_the_proxys_machine_are_read_where_they_are(
     expected = replace(EXPECTED, trusted=trusted)
 
     assert servers.said("good", expected) == (
-        f"bad: not probed: {root} is a file of the proxy's machine and not to be read here: "
+        f"bad: not probed: {root} is a file of the proxy's machine and cannot be read here: "
         "No such file or directory"
     )
     root.write_text(ROOT.pem)
