@@ -33,7 +33,7 @@ FILE_TOO_LARGE: Final = _refused("CP0105", "the file is larger than 16 MiB")
 NOT_AN_OBJECT: Final = _refused(
     "CP0106", "the document is not an object with apiVersion, kind and metadata.name"
 )
-UNKNOWN_KIND: Final = _warning("CP0107", "nobody knows this kind")
+UNKNOWN_KIND: Final = _warning("CP0107", "the kind is unknown")
 KIND_NOT_SERVED: Final = _warning("CP0108", "the kind is known but not served yet")
 DUPLICATE_OBJECT: Final = _refused("CP0109", "the same object is declared twice")
 UNREADABLE_FILE: Final = _refused("CP0110", "the file cannot be read as text")
@@ -58,7 +58,7 @@ REGEX_REFUSED: Final = _refused(
 
 UNKNOWN_VALUE: Final = _refused("CP0213", "the value is not one of those that the field takes")
 VERSION_NOT_SERVED: Final = _refused("CP0214", "the kind has no such apiVersion")
-NULL_VALUE: Final = _refused("CP0215", "null is no item of a list")
+NULL_VALUE: Final = _refused("CP0215", "null is not allowed in a list")
 NEVER_REACHED: Final = _warning("CP0216", "a rule before it takes all that the rule asks for")
 CANNOT_WORK: Final = _warning("CP0217", "the value is accepted, but what it asks for cannot happen")
 WRONG_SIZE: Final = _refused("CP0218", "the text or list is longer or shorter than it may be")

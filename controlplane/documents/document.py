@@ -56,7 +56,7 @@ DEFAULT_NAMESPACE: Final = Namespace("default")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an object stands.
+    """Where an object is.
 
     Its file, the document in it, and its place in a ``List``, all from 0.
     """
@@ -80,7 +80,7 @@ class RawObject:
     body: Mapping[str, Data]
     origin: Origin = field(compare=False)
     is_refused: bool = False
-    """Its text is ambiguous (a key stands twice); the diagnostic is its document's."""
+    """Its text is ambiguous (a key is written twice); the diagnostic is its document's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,14 +177,11 @@ class _Reading:
         for duplicate in locate.duplicate_keys(self._chunk.text):
             *earlier, last = duplicate.places
             related = tuple(
-                Related(
-                    place=self._location(span), message=f'"{duplicate.key}" stands here already'
-                )
+                Related(place=self._location(span), message=f'"{duplicate.key}" is here already')
                 for span in earlier
             )
-            message = (
-                f'the key "{duplicate.key}" stands {_times(len(duplicate.places))} in one mapping'
-            )
+            times = _times(len(duplicate.places))
+            message = f'the key "{duplicate.key}" is written {times} in one mapping'
             place = self._refused((*duplicate.path, duplicate.key)) or self._location(last)
             hint = "keep one of them"
             self._add(codes.DUPLICATE_KEY, place, message, hint=hint, related=related)
@@ -201,7 +198,7 @@ class _Reading:
     def _read_object(self, data: Data, item: int | None) -> None:
         origin = Origin(path=self._path, document=self._index, item=item)
         if not isinstance(data, dict):
-            self._no_object(origin, (), f"{_what(data)} stands where an object was expected")
+            self._no_object(origin, (), f"expected an object, found {_what(data)}")
             return
         key = identity(data)
         if key is None:

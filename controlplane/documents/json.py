@@ -22,9 +22,9 @@ _MESSAGES: Final = {
     "Expecting property name enclosed in double quotes": "a key in double quotes is missing here",
     "Extra data": "text follows the value; a .json file holds one value, such as a List",
     "Unterminated string starting at": "the quote that opens here is not closed",
-    "Invalid control character at": "a line break, tab or other control character stands in a text",
-    "Illegal trailing comma before end of object": "a comma stands before the closing bracket",
-    "Illegal trailing comma before end of array": "a comma stands before the closing bracket",
+    "Invalid control character at": "a text holds a line break, tab or other control character",
+    "Illegal trailing comma before end of object": "there is a comma before the closing bracket",
+    "Illegal trailing comma before end of array": "there is a comma before the closing bracket",
 }
 
 

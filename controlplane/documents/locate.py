@@ -60,8 +60,8 @@ def location(path: Path, text: str, first_line: int, span: Span) -> SourceLocati
 def span_of(text: str, path: tuple[Step, ...], *, on_key: bool) -> Span:
     """The value at ``path``, or its key: with ``on_key``, and where the value is no scalar.
 
-    A step that does not exist ends the way at the nearest parent. Of a key that stands twice the
-    last one counts, as in the data. Explicit keys win over merged ones.
+    A step that does not exist ends the way at the nearest parent. Of a key that is written twice
+    the last one is used, as in the data. Explicit keys win over merged ones.
     """
     node = _composed(text)
     if node is None:
@@ -80,7 +80,7 @@ def span_of(text: str, path: tuple[Step, ...], *, on_key: bool) -> Span:
 
 
 def duplicate_keys(text: str) -> tuple[DuplicateKey, ...]:
-    """Every key that stands more than once in its mapping, in the order of the text."""
+    """Every key that is written more than once in its mapping, in the order of the text."""
     node = _composed(text)
     return tuple(_duplicates(text, node, (), set())) if node is not None else ()
 
@@ -140,7 +140,7 @@ def _key_of(key: Node) -> str | None:
 def _duplicates(
     text: str, node: Node, path: tuple[Step, ...], seen: set[int]
 ) -> Iterator[DuplicateKey]:
-    """An anchored node is looked at once, where it stands."""
+    """An anchored node is looked at once, where it is."""
     if id(node) in seen or isinstance(node, ScalarNode):
         return
     seen.add(id(node))

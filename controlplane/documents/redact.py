@@ -1,6 +1,6 @@
 """A line that is shown of a document, without what may be key material.
 
-Only of Secrets, which are told by their text: a document that does not parse is shown as well.
+Only of Secrets, which are known by their text: a document that does not parse is shown as well.
 """
 
 import re
@@ -12,7 +12,7 @@ _MASK: Final = "*"
 
 
 def redacted(line: str, document: str) -> str:
-    """``line`` of ``document``, as long as it was, so that a caret still stands below its value."""
+    """``line`` of ``document``, as long as it was, so that a caret is still below its value."""
     if not _SECRET.search(document):
         return line
     return _BASE64.sub(lambda found: _MASK * len(found[0]), line)

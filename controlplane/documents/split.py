@@ -1,7 +1,7 @@
 """A file's text becomes chunks, one for each YAML document.
 
 A chunk is the unit that stays when unchanged and that fails alone. A line that starts with ``---``
-or ``...`` and goes on with white space ends a document wherever it stands, in block scalars and
+or ``...`` and continues with white space ends a document wherever it is, in block scalars and
 quotes too, so no parser is needed to find the borders. Only line feeds end lines here.
 Source: YAML 1.1, production ``c-forbidden``.
 """

@@ -18,7 +18,7 @@ from controlplane.documents.faults import Fault
 
 _PAIR: Final = re.compile(r"\s*(?:- +)*(?P<key>[^\s:#'\"][^:#]*?):(?:\s+(?P<value>\S.*))?")
 _UNSPACED: Final = re.compile(r"\s*(?:- +)*(?P<key>[A-Za-z_][\w./-]*):(?P<value>[^\s:/].*)")
-_COLONLESS: Final = 'this line is no "key: value" pair: it has no colon'
+_COLONLESS: Final = 'this line is not a "key: value" pair: it has no colon'
 _TAB: Final = "a tab indents this line; YAML indents with spaces"
 
 
@@ -134,7 +134,7 @@ def _second_colon(complaint: _Complaint) -> Fault:
         return complaint.fault(message, hint=hint, start=key)
     if above.strip():
         return complaint.fault(_COLONLESS, start=above_start + _indentation(above))
-    return complaint.fault("a colon stands where no key can be")
+    return complaint.fault("there is a colon where no key can be")
 
 
 def _no_colon(complaint: _Complaint) -> Fault:
@@ -145,7 +145,7 @@ def _no_colon(complaint: _Complaint) -> Fault:
 
 
 def _no_key(complaint: _Complaint) -> Fault:
-    """The mapping that began at ``since`` goes on with something that is no key of it."""
+    """The mapping that began at ``since`` continues with something that is not a key of it."""
     if complaint.before.strip():
         return complaint.fault(
             "the value ended before this text", hint="put the whole value in quotes"
@@ -158,7 +158,7 @@ def _no_key(complaint: _Complaint) -> Fault:
     if indentation == since and not dash:
         return _in_its_own_words(complaint)
     if indentation == since:
-        return complaint.fault("a list item stands where a key of the mapping was expected")
+        return complaint.fault("expected a key of the mapping, found a list item")
     return complaint.fault(
         f"this line is indented by {indentation}, the mapping that it continues by {since}",
         hint="indent the keys of one mapping alike",
@@ -169,7 +169,8 @@ def _no_key(complaint: _Complaint) -> Fault:
 def _no_dash(complaint: _Complaint) -> Fault:
     since = _column(complaint.text, complaint.since)
     return complaint.fault(
-        f"this line is no item of the list above, whose items begin with - in column {since + 1}",
+        "this line is not an item of the list above, whose items begin with - "
+        f"in column {since + 1}",
         hint="indent it below its item, or begin it with a dash",
     )
 
@@ -220,13 +221,13 @@ def _too_deep(complaint: _Complaint) -> Fault:
 
 
 def _second_document(complaint: _Complaint) -> Fault:
-    return complaint.fault("the document goes on after its end", hint="begin a new one with ---")
+    return complaint.fault("the document continues after its end", hint="begin a new one with ---")
 
 
 def _escape(complaint: _Complaint) -> Fault:
     character = complaint.text[complaint.at + 1 : complaint.at + 2]
     return complaint.fault(
-        f'"\\{character}" is no escape sequence in double quotes',
+        f'"\\{character}" is not an escape sequence in double quotes',
         hint="use single quotes, or write the backslash twice",
     )
 

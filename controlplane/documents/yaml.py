@@ -60,7 +60,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 class Parsed:
     """``data`` is ``None`` for an empty document, and where ``fault`` ended the parsing.
 
-    ``duplicates``: some mapping has a key twice (the last one counts); ``locate.duplicate_keys``
+    ``duplicates``: some mapping has a key twice (the last one is used); ``locate.duplicate_keys``
     finds where.
     """
 
@@ -194,7 +194,7 @@ class _Builder:
         elif not event.style and tag is None and text[:1] in _FIRST_OF_OTHER:
             value = WORDS[text] if text in WORDS else plain(text)
         if type(value) is float and not math.isfinite(value):
-            raise _fault(event, f"{text} is no number of JSON; quote it if it is text")
+            raise _fault(event, f"{text} is not a JSON number; quote it if it is text")
         if event.anchor is not None:
             self._anchors[event.anchor] = value
         return value
@@ -203,7 +203,7 @@ class _Builder:
         name = event.anchor
         assert name is not None, "an alias names an anchor"
         if name in self._open:
-            raise _fault(event, f'the alias "*{name}" stands inside of what it repeats')
+            raise _fault(event, f'the alias "*{name}" is inside what it repeats')
         if name not in self._anchors:
             raise _fault(event, f'the alias "*{name}" has no anchor "&{name}" before it')
         value = self._anchors[name]

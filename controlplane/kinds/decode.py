@@ -36,8 +36,8 @@ from controlplane.kinds.validation.checks import About
 from controlplane.kinds.walk import DROPPED
 from controlplane.kinds.walk import Null
 from controlplane.kinds.walk import Walk
+from controlplane.kinds.walk import described
 from controlplane.kinds.walk import nearest
-from controlplane.kinds.walk import spoken
 
 HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
 _SPEC_BODY: Final = HEAD | {"spec", "status"}
@@ -78,15 +78,15 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
 
 
 def once_per_kind(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Leaves of the diagnostics about kinds that nobody knows the first of each kind."""
-    told: set[object] = set()
+    """Of the diagnostics about unknown kinds only the first of each kind."""
+    seen: set[object] = set()
     kept: list[Diagnostic] = []
     for diagnostic in diagnostics:
         if diagnostic.code is UNKNOWN_KIND and isinstance(diagnostic.place, FieldRef):
             kind = diagnostic.place.object.kind
-            if kind in told:
+            if kind in seen:
                 continue
-            told.add(kind)
+            seen.add(kind)
         kept.append(diagnostic)
     return kept
 
@@ -115,8 +115,8 @@ def _report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
     hint = f"did you mean the kind {near}?" if near else None
     if groups:
         hint = f"{kind} is a kind of {' and of '.join(group or 'core' for group in sorted(groups))}"
-    said = f'"{kind.group}"' if kind.group else "Kubernetes' core"
-    report.add(UNKNOWN_KIND, at / "kind", f"nobody knows the kind {kind} of {said}", hint=hint)
+    group = f'API group "{kind.group}"' if kind.group else "the core API group"
+    report.add(UNKNOWN_KIND, at / "kind", f'unknown kind "{kind}" in {group}', hint=hint)
 
 
 def _body(
@@ -129,7 +129,7 @@ def _body(
         Walk(report, Null.FAULT).only(at, raw.body, _SPEC_BODY)
     status = raw.body.get("status", {})
     if not isinstance(status, Mapping | None):
-        report.add(WRONG_TYPE, at / "status", f"{spoken(status)} stands where a mapping was wanted")
+        report.add(WRONG_TYPE, at / "status", f"expected a mapping, found {described(status)}")
     spec = raw.body.get("spec", None)
     if spec is None:
         return {}

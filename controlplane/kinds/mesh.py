@@ -50,8 +50,8 @@ from controlplane.kinds.validation.traffic_policy import check_outlier_detection
 from controlplane.kinds.walk import DROPPED
 from controlplane.kinds.walk import Null
 from controlplane.kinds.walk import Walk
+from controlplane.kinds.walk import described
 from controlplane.kinds.walk import nearest
-from controlplane.kinds.walk import spoken
 
 IGNORED: Final = frozenset(
     [
@@ -182,7 +182,7 @@ def decode_mesh_config(
 
 
 def mesh_location(text: str, path: Path, place: FieldRef) -> SourceLocation:
-    """Where a field of the MeshConfig stands in the text of ``path``."""
+    """Where a field of the MeshConfig is in the text of ``path``."""
     source = _source_of(text, path)
     return source.location(place) if source is not None else SourceLocation(path)
 
@@ -227,7 +227,7 @@ def _source(report: Report, text: str, path: Path) -> _Source | None:
         report.add(
             WRONG_TYPE,
             SourceLocation(path, 1, 1),
-            f"{spoken(data)} stands where MeshConfig was wanted",
+            f"expected MeshConfig, found {described(data)}",
         )
         return None
     if "data" not in data:

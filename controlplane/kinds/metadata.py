@@ -75,12 +75,12 @@ def metadata_of(
 def _check_names(report: Report, at: FieldRef, metadata: Metadata) -> None:
     if not _is_name(metadata.name):
         hint = "use lower case letters, digits, - and ., 253 characters at most"
-        message = f'no object can be called "{metadata.name}"'
+        message = f'"{metadata.name}" is not a valid name of an object'
         report.add(BAD_NAME, at / "name", message, hint=hint)
     namespace = metadata.namespace
     if namespace and not _is_namespace(namespace):
         hint = "use lower case letters, digits and -, 63 characters at most"
-        message = f'no namespace can be called "{namespace}"'
+        message = f'"{namespace}" is not a valid namespace'
         report.add(BAD_NAME, at / "namespace", message, hint=hint)
 
 
@@ -104,7 +104,7 @@ def _check_labels(report: Report, at: FieldRef, labels: Mapping[str, str]) -> No
             report.add(VALUE_MALFORMED, at / key, f'"{value}" {fault}')
         if len(value) > names.LABEL_LIMIT:
             size, limit = len(value), names.LABEL_LIMIT
-            message = f"the label's value is {size} characters long, {limit} is the most"
+            message = f"the label's value is {size} characters long (at most {limit})"
             report.add(WRONG_SIZE, at / key, message)
 
 
@@ -119,7 +119,7 @@ def _check_annotations(
             message = f'"{key}" is not the key of an annotation: it {fault}'
             report.add(VALUE_MALFORMED, (at / key).key, message)
     if size > ANNOTATIONS_LIMIT:
-        message = f"the annotations are {size} bytes together, {ANNOTATIONS_LIMIT} is the most"
+        message = f"the annotations are {size} bytes together (at most {ANNOTATIONS_LIMIT})"
         report.add(WRONG_SIZE, at, message)
     if custom and ALWAYS_REJECT in annotations:
         message = f"Istio refuses every object with the annotation {ALWAYS_REJECT}"

@@ -113,7 +113,7 @@ class Walk:
     def _null(self, at: FieldRef, wanted: inspect.Type) -> object:
         if self.null is Null.ZERO:
             return _zero(wanted)
-        message = f"null stands where {_wanted(wanted)} was wanted"
+        message = f"expected {_wanted(wanted)}, found null"
         self.report.add(NULL_VALUE, at, message, hint="give it a value, or remove it")
         return DROPPED
 
@@ -199,7 +199,7 @@ class Walk:
     def _wrong_type(
         self, at: FieldRef, wanted: str, value: object, *, hint: str | None = None
     ) -> Dropped:
-        message = f"{spoken(value)} stands where {wanted} was wanted"
+        message = f"expected {wanted}, found {described(value)}"
         self.report.add(WRONG_TYPE, at, message, hint=hint or _type_hint(wanted, value))
         return DROPPED
 
@@ -222,7 +222,7 @@ def nearest(name: str, known: list[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def spoken(value: object) -> str:
+def described(value: object) -> str:
     """What a value is, in words of YAML: ``the text "80"``, ``a list``."""
     match value:
         case None:

@@ -2,7 +2,7 @@
 they ask for.
 
 VirtualServices for one host merge at a gateway: one after another, and what catches all goes behind
-everything else. Only what holds for every proxy is told: where the order depends on the proxy's
+everything else. Only what holds for every proxy is reported: where the order depends on the proxy's
 namespace, where a server admits one of them and not the other, and what depends on the port or on a
 delegate, counts as getting by.
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``SortVHostRoutes``).
@@ -241,7 +241,7 @@ def check_shadows(report: Report, graph: Graph, declared: Object[VirtualService]
     found = [dict(shadowed_at(graph, declared.key, *place)) for place in where]
     for rule in sorted(set.intersection(*map(set, found)) if found else ()):
         gateway, host = where[0]
-        _tell(report, declared.key, rule, f"{host} at {gateway}", found[0][rule])
+        _report_shadowed(report, declared.key, rule, f"{host} at {gateway}", found[0][rule])
 
 
 def _exists(graph: Graph, gateway: str) -> bool:
@@ -249,7 +249,7 @@ def _exists(graph: Graph, gateway: str) -> bool:
     return object_of(graph, ObjectKey(GATEWAY, Namespace(namespace), name)) is not None
 
 
-def _tell(
+def _report_shadowed(
     report: Report,
     key: VirtualServiceKey,
     rule: int,
@@ -257,12 +257,12 @@ def _tell(
     takers: tuple[FieldRef, ...],
 ) -> None:
     names = list(dict.fromkeys(place.object.display_name for place in takers))
-    spoken = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
-    goes = "go before, and take" if names[1:] else "goes before, and takes"
+    earlier = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    come = "come first and match" if names[1:] else "comes first and matches"
     report.add(
         SHADOWED_RULE,
         FieldRef(key) / "spec" / "http" / rule,
-        f"no request for {where} gets to this rule: {spoken} {goes} all that it matches",
+        f"this rule is unreachable for {where}: {earlier} {come} every request it would",
         hint="put the rules for one host into one VirtualService, in the order they are meant",
-        related=tuple(Related(place=place, message="takes them") for place in takers[:RELATED]),
+        related=tuple(Related(place=place, message="matches them") for place in takers[:RELATED]),
     )

@@ -38,7 +38,7 @@ class ServiceEntry(Spec, frozen=True):
     location: Location = Location.MESH_EXTERNAL
     resolution: EntryResolution = EntryResolution.NONE
     endpoints: tuple[WorkloadEntry, ...] | None = None
-    """``None``: not said; an empty list counts as said."""
+    """``None``: not written; an empty list is not the same."""
     workload_selector: WorkloadSelector | None = None
     export_to: tuple[str, ...] = ()
     subject_alt_names: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from controlplane.kinds.spec import UInt32
 
 
 class WorkloadEntry(Spec, frozen=True):
-    """Also stands inline, as an endpoint of a ServiceEntry."""
+    """Also inline, as an endpoint of a ServiceEntry."""
 
     address: str = ""
     ports: Mapping[str, UInt32] = {}

@@ -60,40 +60,40 @@ def check_host(report: Report, at: FieldRef, host: str) -> bool:
     if not host:
         report.add(MISSING_FIELD, at, "there is no host")
         return False
-    return _told(report, at, host, names.wildcard_fault(host))
+    return _is_sound(report, at, host, names.wildcard_fault(host))
 
 
 def check_domain(report: Report, at: FieldRef, host: str) -> bool:
     """A host name without asterisk."""
-    return _told(report, at, host, names.domain_fault(host))
+    return _is_sound(report, at, host, names.domain_fault(host))
 
 
 def check_subnet(report: Report, at: FieldRef, subnet: str) -> bool:
-    return _told(report, at, subnet, names.subnet_fault(subnet))
+    return _is_sound(report, at, subnet, names.subnet_fault(subnet))
 
 
 def check_label(report: Report, at: FieldRef, name: str) -> bool:
     """A name that must be one DNS label."""
     fault = None if names.is_label(name) else f"is not a DNS label ({names.A_LABEL})"
-    return _told(report, at, name, fault)
+    return _is_sound(report, at, name, fault)
 
 
 def check_labels(report: Report, at: FieldRef, labels: Mapping[str, str]) -> None:
     """Labels of workloads; Istio does not look at the length of their values."""
     for key, value in labels.items():
-        _told(report, (at / key).key, key, names.label_key_fault(key))
-        _told(report, at / key, value, names.label_value_fault(value))
+        _is_sound(report, (at / key).key, key, names.label_key_fault(key))
+        _is_sound(report, at / key, value, names.label_value_fault(value))
 
 
 def check_selector(report: Report, at: FieldRef, labels: Mapping[str, str], limit: int) -> None:
     """Labels that select workloads: no wildcards, no empty keys."""
     for key, value in labels.items():
         if not key:
-            _told(report, (at / key).key, key, "is no label's key")
+            _is_sound(report, (at / key).key, key, "is not a label's key")
         if "*" in key:
-            _told(report, (at / key).key, key, "has a wildcard, which selectors do not know")
+            _is_sound(report, (at / key).key, key, "has a wildcard, which selectors do not support")
         if "*" in value:
-            _told(report, at / key, value, "has a wildcard, which selectors do not know")
+            _is_sound(report, at / key, value, "has a wildcard, which selectors do not support")
         check_length(report, at / key, value, SELECTOR_VALUE_LIMIT)
     check_count(report, at, labels, limit, "labels")
 
@@ -192,7 +192,7 @@ def check_one_of(report: Report, at: FieldRef, **fields: object) -> None:
 def check_length(report: Report, at: FieldRef, text: str, limit: int) -> None:
     """``maxLength`` of a CRD, which counts characters, not bytes."""
     if len(text) > limit:
-        message = f"the text is {len(text)} characters long, {limit} is the most"
+        message = f"the text is {len(text)} characters long (at most {limit})"
         report.add(WRONG_SIZE, at, message)
 
 
@@ -200,7 +200,7 @@ def check_count(
     report: Report, at: FieldRef, items: Collection[object], limit: int, noun: str
 ) -> None:
     if len(items) > limit:
-        report.add(WRONG_SIZE, at, f"there are {len(items)} {noun}, {limit} is the most")
+        report.add(WRONG_SIZE, at, f"there are {len(items)} {noun} (at most {limit})")
 
 
 def check_export_to(
@@ -221,7 +221,7 @@ def check_export_to(
             seen.add(meant)
         else:
             hint = 'write "*", "." or the name of one namespace'
-            report.add(VALUE_MALFORMED, at / i, f'"{entry}" is no namespace', hint=hint)
+            report.add(VALUE_MALFORMED, at / i, f'"{entry}" is not a namespace', hint=hint)
     if len(export_to) > 1:
         for alone, meaning in (("*", "all namespaces"), ("~", "nobody")):
             if alone in seen:
@@ -265,7 +265,7 @@ def _check_whole(report: Report, at: FieldRef, value: Duration) -> None:
         report.add(VALUE_MALFORMED, at, f"{spelled(value)} has parts of a millisecond")
 
 
-def _told(report: Report, at: FieldRef, text: str, fault: str | None) -> bool:
+def _is_sound(report: Report, at: FieldRef, text: str, fault: str | None) -> bool:
     if fault is None:
         return True
     report.add(VALUE_MALFORMED, at, f'"{text}" {fault}')

@@ -91,7 +91,7 @@ def _check_policy(
     report: Report, at: FieldRef, policy: TrafficPolicy, namespace: Namespace
 ) -> None:
     if _is_empty(policy):
-        report.add(MISSING_FIELD, at, "the traffic policy says nothing")
+        report.add(MISSING_FIELD, at, "the traffic policy is empty")
         return
     if policy.tunnel is not None and policy.proxy_protocol is not None:
         message = "tunnel and proxyProtocol exclude each other"
@@ -124,7 +124,7 @@ def _check_port_policy(
     if setting.port is None:
         report.add(MISSING_FIELD, at, "the settings have no port")
     elif not 1 <= setting.port.number <= 65_535:
-        message = f"no service has a port {setting.port.number}, so the settings are for none"
+        message = f"no service has a port {setting.port.number}, so the settings have no effect"
         report.add(NO_EFFECT, at / "port" / "number", message)
     fields = (
         setting.load_balancer,
@@ -133,7 +133,7 @@ def _check_port_policy(
         setting.tls,
     )
     if all(field is None for field in fields):
-        report.add(MISSING_FIELD, at, "the settings of the port say nothing")
+        report.add(MISSING_FIELD, at, "the settings of the port are empty")
     else:
         _check_common(report, at, setting, namespace)
 

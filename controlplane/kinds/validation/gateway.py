@@ -108,7 +108,7 @@ def _check_port(report: Report, at: FieldRef, port: Port | None, *, unix: bool) 
         message = f"port {port.number} does not go with a Unix socket: its number must be 0"
         report.add(NOT_ALLOWED_HERE, at / "port" / "number", message)
     if port.target_port:
-        message = "targetPort means nothing at a Gateway"
+        message = "targetPort has no meaning at a Gateway"
         report.add(NOT_ALLOWED_HERE, (at / "port" / "targetPort").key, message)
     if not port.name:
         report.add(MISSING_FIELD, at / "port", "the port has no name")

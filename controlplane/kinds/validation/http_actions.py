@@ -152,10 +152,10 @@ def _check_body(report: Report, at: FieldRef, body: HttpBody) -> None:
             return
         size = len(content)
     if size > BODY_LIMIT:
-        report.add(WRONG_SIZE, at / field, f"the body is {size} bytes, {BODY_LIMIT} is the most")
+        report.add(WRONG_SIZE, at / field, f"the body is {size} bytes (at most {BODY_LIMIT})")
     elif size > LARGE_BODY:
         message = (
-            f"the body is {size} bytes, which every proxy gets anew with each change of routes"
+            f"the body is {size} bytes, which every proxy is sent again with each change of routes"
         )
         report.add(CANNOT_WORK, at / field, message, hint="serve it from a backend")
 
@@ -170,7 +170,9 @@ def check_rewrite(report: Report, at: FieldRef, rewrite: HttpRewrite | None) -> 
     if not rewrite.uri and regex is None and not rewrite.authority:
         report.add(MISSING_FIELD, at, "the rewrite has no uri, no uriRegexRewrite and no authority")
     if rewrite.uri and not rewrite.uri.startswith("/"):
-        message = f'"{rewrite.uri}" has no slash at its start, and so will the path that is sent'
+        message = (
+            f'"{rewrite.uri}" does not start with a slash, so neither does the path that is sent'
+        )
         report.add(CANNOT_WORK, at / "uri", message, hint=f'write "/{rewrite.uri}"')
     if regex is not None:
         for name, value in (("match", regex.match), ("rewrite", regex.rewrite)):
@@ -275,7 +277,7 @@ def _check_delay(report: Report, at: FieldRef, delay: Delay) -> None:
 
 
 def _report_never(report: Report, at: FieldRef) -> None:
-    message = "without a percentage the fault happens to no request"
+    message = "without a percentage the fault applies to no request"
     report.add(NO_EFFECT, at, message, hint="add percentage: {value: 100}")
 
 

@@ -37,7 +37,7 @@ from controlplane.kinds.validation.http_actions import check_rewrite
 
 
 def check_http_route(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bool) -> None:
-    """``delegate``: the rule stands in a VirtualService without hosts."""
+    """``delegate``: the rule is in a VirtualService without hosts."""
     _check_action(report, at, rule, delegate=delegate)
     for i, match in enumerate(rule.match):
         _check_match(report, at / "match" / i, match)
@@ -118,7 +118,7 @@ def _check_match(report: Report, at: FieldRef, match: HttpMatch) -> None:
     check_gateway_names(report, at / "gateways", match.gateways)
     namespace = match.source_namespace
     if namespace and not names.is_label(namespace):
-        message = f'"{namespace}" is no namespace ({names.A_LABEL})'
+        message = f'"{namespace}" is not a namespace ({names.A_LABEL})'
         report.add(VALUE_MALFORMED, at / "sourceNamespace", message)
 
 
@@ -134,7 +134,7 @@ def _check_header_name(report: Report, at: FieldRef, name: str) -> None:
 
 def _warn_of_empty_match(report: Report, at: FieldRef, name: str, match: StringMatch) -> None:
     if match.exact == "":
-        message = f'requests without "{name}" count as ones with an empty "{name}" and do not match'
+        message = f'requests without "{name}" are treated as if it were empty, and do not match'
         report.add(NO_EFFECT, at, message, hint=f"to match requests without it write {name}: {{}}")
 
 

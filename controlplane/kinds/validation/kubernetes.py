@@ -187,7 +187,7 @@ def config_map(report: Report, at: FieldRef, spec: ConfigMap, about: About) -> N
     _check_base64(report, at / "binaryData", spec.binary_data, hint="or use data")
     for key in spec.binary_data:
         if key in spec.data:
-            message = f'the key "{key}" stands in data already'
+            message = f'the key "{key}" is in data already'
             report.add(NAME_TWICE, (at / "binaryData" / key).key, message)
 
 

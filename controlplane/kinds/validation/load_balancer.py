@@ -47,7 +47,7 @@ _WARMING: Final = (
     SimpleBalancer.LEAST_CONN,
     SimpleBalancer.RANDOM,
 )
-"""Those that warm up, and RANDOM, of which its translation tells."""
+"""Those that warm up, and RANDOM, which its translation reports."""
 
 
 def check_load_balancer(
@@ -125,7 +125,7 @@ def _check_cookie(report: Report, at: FieldRef, cookie: HttpCookie) -> None:
             report.add(NAME_TWICE, place, f'the attribute "{attribute.name}" is named twice')
         seen.add(attribute.name)
     if cookie.ttl is not None and cookie.ttl.nanoseconds < 0:
-        report.add(NO_EFFECT, at / "ttl", "a ttl below 0 is none")
+        report.add(NO_EFFECT, at / "ttl", "a ttl below 0 is ignored")
 
 
 def _check_warmup(report: Report, at: FieldRef, balancer: LoadBalancer) -> None:
@@ -178,7 +178,7 @@ def check_zone_aware(
         return
     for i, label in enumerate(setting.failover_priority):
         if label in TOPOLOGY_LABELS:
-            message = f'"{label}" is no priority here: zones and regions are taken care of'
+            message = f'"{label}" cannot be a priority here: zones and regions are handled already'
             report.add(NOT_ALLOWED_HERE, at / "failoverPriority" / i, message)
     _check_failover(report, at, setting.failover)
     _warn_without_ejection(report, at, setting, ejects=ejects)
@@ -189,7 +189,7 @@ def _warn_without_ejection(
 ) -> None:
     if (setting.failover or setting.failover_priority) and not ejects:
         message = (
-            "without outlierDetection endpoints are never taken for unhealthy, so none fail over"
+            "without outlierDetection no endpoint is found unhealthy, so traffic never fails over"
         )
         report.add(NO_EFFECT, at, message, hint="add outlierDetection to the same policy")
 
@@ -221,11 +221,11 @@ def _check_distribution(report: Report, at: FieldRef, distributions: Sequence[Di
                 report.add(VALUE_OUT_OF_RANGE, place / name, message)
         total = sum(each.to.values())
         if total != 100:
-            report.add(WRONG_SUM, place, f"the weights add up to {total}, 100 is wanted")
+            report.add(WRONG_SUM, place, f"the weights add up to {total}, not 100")
 
 
 def check_localities(report: Report, localities: Sequence[tuple[FieldRef, str]]) -> None:
-    """``REGION/ZONE/SUBZONE``, an asterisk at the end at most; none may hold another that stands
+    """``REGION/ZONE/SUBZONE``, an asterisk at the end at most; none may hold another that comes
     before it.
     """
     taken: list[tuple[str, ...]] = []

@@ -38,8 +38,8 @@ class Condition:
         """Of a part that has these values; Envoy looks for any of them that matches."""
         if self.negated and not values and not self.pattern.is_universal:
             values = ("",)
-        told = [self.pattern.holds(value) for value in values]
-        matched = True if True in told else None if None in told else False
+        found = [self.pattern.holds(value) for value in values]
+        matched = True if True in found else None if None in found else False
         return matched if not self.negated or matched is None else not matched
 
 
@@ -77,7 +77,7 @@ def without(spec: HttpMatch, unwanted: Callable[["Field"], bool]) -> HttpMatch:
 
 
 def _header(name: str, text: StringMatch, negation: str) -> Part:
-    """A claim of a token has its own rules: each condition on one stands for itself alone."""
+    """A claim of a token has its own rules: no condition on one covers another."""
     if names.is_claim(name):
         return ("claim", f"{negation}{name} {text}")
     return ("header", name.lower())

@@ -3,7 +3,7 @@
 A search, not a comparison of texts: a request is made up that meets the match; where a match before
 it takes that request, one of that match's conditions is to fail as well, and another request is
 made up, and so on. None left: nothing gets by. Conditions on different parts of a request are
-independent, so each part is made up alone. Where something cannot be told, a request gets by.
+independent, so each part is made up alone. Where something is not known, a request gets by.
 """
 
 from collections.abc import Callable

@@ -89,7 +89,7 @@ def generated_sni_fault(name: str) -> str | None:
 
 
 def is_partial_wildcard(name: str) -> bool:
-    """Whether an asterisk stands anywhere but alone or as the whole first label."""
+    """Whether an asterisk is anywhere but alone or as the whole first label."""
     return "*" in name and name != "*" and not name.startswith("*.")
 
 

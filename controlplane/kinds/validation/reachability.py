@@ -2,7 +2,7 @@
 ask for.
 
 For ``http`` every request is thought of: see ``match_coverage``. Of ``tls`` and ``tcp`` only what
-says the same as one before, or stands behind a rule that takes everything.
+says the same as one before, or comes after a rule that takes everything.
 Only warnings: Istio accepts such rules too.
 Source: Istio ``analyzeUnreachableHTTPRules``, which sees a part of these.
 """
@@ -53,7 +53,7 @@ def _check_http(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> Non
             covers.append(earlier.cover(one, partial(applies_wherever, one)))
             if rule.delegate is None and covers[-1] is None:
                 earlier.add(one, place)
-        _tell(report, at / i, covers)
+        _report_covers(report, at / i, covers)
 
 
 def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> None:
@@ -72,7 +72,7 @@ def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) ->
             covers.append(same or (catch_all if narrows else ()) or None)
             if len(rule.match) == 1:
                 earlier.setdefault(text, at / i)
-        _tell(report, at / i, covers)
+        _report_covers(report, at / i, covers)
         if not rule.match:
             catch_all = catch_all or (at / i,)
 
@@ -87,22 +87,24 @@ def asked_matches(rule: HttpRoute) -> tuple[Match, ...]:
     return tuple(match_of(match) for match in matches)
 
 
-def _tell(report: Report, at: FieldRef, covers: Sequence[tuple[FieldRef, ...] | None]) -> None:
+def _report_covers(
+    report: Report, at: FieldRef, covers: Sequence[tuple[FieldRef, ...] | None]
+) -> None:
     """``covers``: for each match of the rule, what takes all that it asks for."""
     if all(covers):
         places = [place for cover in covers for place in cover or ()]
-        message = "no request gets to this rule: rules before it take all that it matches"
+        message = "this rule is unreachable: earlier rules match every request it would"
         _report(report, at, message, places)
         return
     for n, cover in enumerate(covers):
         if cover is not None:
-            message = "no request gets to this match: ones before it take all of these"
+            message = "this match is unreachable: earlier ones match every request it would"
             _report(report, at / "match" / n, message, cover)
 
 
 def _report(report: Report, at: FieldRef, message: str, cover: Sequence[FieldRef]) -> None:
     places = list(dict.fromkeys(cover))[:RELATED]
-    related = tuple(Related(place=place, message="takes them") for place in places)
+    related = tuple(Related(place=place, message="matches them") for place in places)
     report.add(NEVER_REACHED, at, message, hint="move it up, or remove it", related=related)
 
 
@@ -111,7 +113,7 @@ def _check_streams(report: Report, at: FieldRef, rules: Sequence[TlsRoute | TcpR
     catch_all: FieldRef | None = None
     for i, rule in enumerate(rules):
         if catch_all is not None:
-            message = "no connection gets to this rule: one before it takes all"
+            message = "this rule is unreachable: an earlier one matches every connection"
             _report(report, at / i, message, (catch_all,))
             continue
         matches: Sequence[TlsMatch | TcpMatch] = rule.match
@@ -121,6 +123,6 @@ def _check_streams(report: Report, at: FieldRef, rules: Sequence[TlsRoute | TcpR
             covers.append((earlier[text],) if text in earlier else None)
             earlier.setdefault(text, at / i / "match" / n)
         if covers:
-            _tell(report, at / i, covers)
+            _report_covers(report, at / i, covers)
         else:
             catch_all = at / i

@@ -242,9 +242,12 @@ def _check_several_hosts(report: Report, at: FieldRef, spec: ServiceEntry) -> No
                 report.add(CANNOT_WORK, at / "ports" / i, message, hint=hint)
                 break
     for i, port in enumerate(spec.ports):
-        told = protocols.is_http(port.protocol) or protocols.is_tls(port.protocol)
-        if not told and spec.resolution is not EntryResolution.NONE:
-            message = f"port {port.number} does not tell which of {len(spec.hosts)} hosts is meant"
+        names_host = protocols.is_http(port.protocol) or protocols.is_tls(port.protocol)
+        if not names_host and spec.resolution is not EntryResolution.NONE:
+            message = (
+                f"connections to port {port.number} do not say "
+                f"which of the {len(spec.hosts)} hosts they are for"
+            )
             hint = "set its protocol to HTTP or TLS, or make an entry for each host"
             report.add(NOT_ALLOWED_HERE, at / "ports" / i, message, hint=hint)
             return

@@ -2,7 +2,7 @@
 
 Between the texts that conditions name no condition tells values apart, so a few values stand for
 all. A regular expression is asked where a value is known; of a value that only it describes, little
-is known, and the answer is ``None``: it cannot be told.
+is known, and the answer is ``None``: unknown.
 """
 
 from collections.abc import Iterator
@@ -86,7 +86,7 @@ class Pattern:
         return self.exact if self.exact is not None else self.prefix or ""
 
     def spellings(self) -> Iterator[str]:
-        """The text, in every case where case does not count (up to a number of them)."""
+        """The text, in every case where case does not matter (up to a number of them)."""
         if not self.folds:
             yield self.text
             return
@@ -178,7 +178,7 @@ def _takes(regex: str, text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(regex: str) -> Any:
-    """``None`` for one that RE2 does not take; that is told elsewhere."""
+    """``None`` for one that RE2 does not take; that is reported elsewhere."""
     options = re2.Options()
     options.log_errors = False
     try:

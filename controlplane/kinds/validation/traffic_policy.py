@@ -110,4 +110,4 @@ def check_retry_budget(report: Report, at: FieldRef, budget: RetryBudget | None)
         message = f"{budget.percent:g} is not between 0 and 100 percent"
         report.add(VALUE_OUT_OF_RANGE, at / "percent", message)
     if budget.budget_interval is not None and budget.budget_interval.nanoseconds < 0:
-        report.add(NO_EFFECT, at / "budgetInterval", "an interval below 0 is none")
+        report.add(NO_EFFECT, at / "budgetInterval", "an interval below 0 is ignored")

@@ -193,7 +193,7 @@ def _check_static_match(report: Report, at: FieldRef, match: TlsMatch | TcpMatch
     check_labels(report, at / "sourceLabels", match.source_labels)
     check_gateway_names(report, at / "gateways", match.gateways)
     if match.source_namespace and not names.is_label(match.source_namespace):
-        message = f'no namespace can be called "{match.source_namespace}"'
+        message = f'"{match.source_namespace}" is not a valid namespace'
         report.add(CANNOT_WORK, at / "sourceNamespace", message)
 
 

@@ -93,9 +93,9 @@ def test_a_list_becomes_its_items() -> None:
         ("apiVersion: v1\nkind: Service\nmetadata: x\n", '3:11: CP0106 metadata is the text "x", not a mapping'),  # noqa: E501  # a row of a table
         ("apiVersion: v1\nkind: Service\nmetadata:\n  name: 5\n", "4:9: CP0106 metadata.name is the number 5, not text"),  # noqa: E501  # a row of a table
         ("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: no}\n", "3:32: CP0106 metadata.namespace is the boolean false, not text"),  # noqa: E501  # a row of a table
-        ("- a\n", "1:3: CP0106 a list stands where an object was expected"),
-        ("a\n", '1:1: CP0106 the text "a" stands where an object was expected'),
-        ("kind: List\nitems:\n- 4\n", "3:3: CP0106 the number 4 stands where an object was expected"),  # noqa: E501  # a row of a table
+        ("- a\n", "1:3: CP0106 expected an object, found a list"),
+        ("a\n", '1:1: CP0106 expected an object, found the text "a"'),
+        ("kind: List\nitems:\n- 4\n", "3:3: CP0106 expected an object, found the number 4"),
         ("a: [\n", "1:4: CP0101 the document ends where a value or a closing bracket is missing"),
     ],
 )  # fmt: skip
@@ -110,7 +110,7 @@ def test_a_key_that_stands_twice_refuses_its_object() -> None:
     content = read(service("a", "spec:\n  x: 1\n  z: 2\n  x: 3\n"))
 
     [diagnostic] = content.diagnostics
-    assert faults(content) == ['8:3: CP0102 the key "x" stands twice in one mapping']
+    assert faults(content) == ['8:3: CP0102 the key "x" is written twice in one mapping']
     assert diagnostic.place == FieldRef(key("a"), ("spec", "x"), on_key=True)
     assert [related.place for related in diagnostic.related] == [SourceLocation(FILE, 6, 3, 1)]
     assert content.objects[0].body["spec"] == {"x": 3, "z": 2}

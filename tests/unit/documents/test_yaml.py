@@ -114,8 +114,8 @@ def test_a_document_becomes_plain_data(text: str, data: Data) -> None:
         ("key:value\nb: 1\n", "CP0101", 3, 'a space is missing after the colon of "key:"'),
         ("a: b: c\n", "CP0101", 4, 'the value of "a" has a second ": " in it'),
         ("a: b\n  c: d\n", "CP0101", 7, 'this line nests under "a", which has a value already'),
-        ("a\nb: 1\n", "CP0101", 0, 'this line is no "key: value" pair: it has no colon'),
-        ("x: 1\nspec\na: 1\n", "CP0101", 5, 'this line is no "key: value" pair: it has no colon'),
+        ("a\nb: 1\n", "CP0101", 0, 'this line is not a "key: value" pair: it has no colon'),
+        ("x: 1\nspec\na: 1", "CP0101", 5, 'this line is not a "key: value" pair: it has no colon'),
         ("x: 1\n: a\n", "CP0101", 5, "a key is missing before this colon"),
         ('a: "\\u12"\n', "CP0101", 6, "\\x takes 2 hexadecimal digits, \\u 4 and \\U 8"),
         ("a: 'x\nb: 1\n", "CP0101", 3, "the quote that opens here is not closed"),
@@ -124,15 +124,15 @@ def test_a_document_becomes_plain_data(text: str, data: Data) -> None:
         ("a: @x\n", "CP0101", 3, 'a value cannot begin with "@" unless it is quoted'),
         ("a: *\n", "CP0101", 3, 'a value cannot begin with "*" unless it is quoted: that begins the name of an alias'),  # noqa: E501  # a row of a table
         ("a:\n  b: 1\n c: 2\n", "CP0101", 11, "this line is indented by 1, the mapping that it continues by 0"),  # noqa: E501  # a row of a table
-        ("- a\nb: 1\n", "CP0101", 4, "this line is no item of the list above, whose items begin with - in column 1"),  # noqa: E501  # a row of a table
-        ("a: 1\n- b\n", "CP0101", 5, "a list item stands where a key of the mapping was expected"),
+        ("- a\nb: 1\n", "CP0101", 4, "this line is not an item of the list above, whose items begin with - in column 1"),  # noqa: E501  # a row of a table
+        ("a: 1\n- b\n", "CP0101", 5, "expected a key of the mapping, found a list item"),
         ("a: - b\n", "CP0101", 3, "a list begins on the line of its key"),
         ("a: 'it's'\n", "CP0101", 7, "the value ended before this text"),
-        ('a: "\\q"\n', "CP0101", 4, '"\\q" is no escape sequence in double quotes'),
+        ('a: "\\q"\n', "CP0101", 4, '"\\q" is not an escape sequence in double quotes'),
         ("\u6f22: \x00\n", "CP0101", 3, "the character U+0000 is not allowed in YAML"),
-        ("a: .nan\n", "CP0101", 3, ".nan is no number of JSON; quote it if it is text"),
+        ("a: .nan\n", "CP0101", 3, ".nan is not a JSON number; quote it if it is text"),
         ("a: *x\n", "CP0101", 3, 'the alias "*x" has no anchor "&x" before it'),
-        ("a: &x [*x]\n", "CP0101", 7, 'the alias "*x" stands inside of what it repeats'),
+        ("a: &x [*x]\n", "CP0101", 7, 'the alias "*x" is inside what it repeats'),
         ("~: 1\n", "CP0101", 0, "a key is empty or null; a key is text"),
         ("? [a]\n: b\n", "CP0101", 2, "a key is a list; a key is text"),
         ("<<: 3\n", "CP0101", 4, '"<<" takes a mapping or a list of mappings'),

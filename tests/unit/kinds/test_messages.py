@@ -27,7 +27,7 @@ def virtual_service(**rule: object) -> dict[str, object]:
         ),
         (
             {"timeout": 5},
-            "the number 5 stands where a duration such as 1.5s or 100ms was wanted",
+            "expected a duration such as 1.5s or 100ms, found the number 5",
             "write 5s",
         ),
         ({"timeout": "5"}, '"5" is not a duration (it has no unit)', "write 5s"),
@@ -39,37 +39,37 @@ def virtual_service(**rule: object) -> dict[str, object]:
         ({"timeout": "0s"}, "0s is shorter than 1ms", "leave the field out"),
         (
             {"retries": {"attempts": "3"}},
-            'the text "3" stands where a whole number was wanted',
+            'expected a whole number, found the text "3"',
             "leave out the quotes",
         ),
         (
             {"retries": {"attempts": "three"}},
-            'the text "three" stands where a whole number was wanted',
+            'expected a whole number, found the text "three"',
             None,
         ),
         (
             {"retries": {"attempts": 1.5}},
-            "the number 1.5 stands where a whole number was wanted",
+            "expected a whole number, found the number 1.5",
             None,
         ),
         (
             {"match": [{"headers": {"x": {"exact": True}}}]},
-            "true stands where text was wanted",
+            "expected text, found true",
             "YAML reads y, n, yes, no, on and off as true or false: put the text in quotes",
         ),
         (
             {"match": [{"headers": {"x": {"exact": 1}}}]},
-            "the number 1 stands where text was wanted",
+            "expected text, found the number 1",
             "put it in quotes",
         ),
         (
             {"match": {"uri": {"prefix": "/"}}},
-            "a mapping stands where a list was wanted",
+            "expected a list, found a mapping",
             "write each item on a line of its own that begins with a dash",
         ),
         (
             {"match": [None]},
-            "null stands where a mapping was wanted",
+            "expected a mapping, found null",
             "give it a value, or remove it",
         ),
         (

@@ -142,7 +142,7 @@ def test_the_rules_that_take_the_requests_are_named() -> None:
     _, (diagnostic,) = decoded(VIRTUAL_SERVICE.format(rules=", ".join(rules)))
 
     assert diagnostic.message == (
-        "no request gets to this rule: rules before it take all that it matches"
+        "this rule is unreachable: earlier rules match every request it would"
     )
     assert [str(related.place.path) for related in diagnostic.related] == [
         "('spec', 'http', 2, 'match', 0)",

@@ -277,8 +277,8 @@ def test_a_rule_that_another_virtual_service_hides() -> None:
 
     assert (code, at) == ("CP0307", ".spec.http[0]")
     assert message == (
-        "no request for shop.example.com at istio-system/gw gets to this rule: VirtualService "
-        "default/a goes before, and takes all that it matches"
+        "this rule is unreachable for shop.example.com at istio-system/gw: VirtualService "
+        "default/a comes first and matches every request it would"
     )
     assert said(GATEWAY + SERVICES + first + second, "a") == []
 
