@@ -19,6 +19,7 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.model.cluster_name import BLACK_HOLE
 from controlplane.model.cluster_name import outbound
 from controlplane.model.cluster_name import sni_dnat_name
+from controlplane.model.locality import Group
 from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.outbound_view import OutboundView
 from controlplane.queries.cluster_shelves import clusters
@@ -26,6 +27,7 @@ from controlplane.queries.cluster_shelves import endpoints
 from controlplane.queries.clusters import ClusterKey
 from controlplane.queries.clusters import cluster_keys
 from controlplane.queries.clusters import endpoint_groups
+from controlplane.queries.clusters import held_groups
 from controlplane.queries.endpoints import LocatedEndpoint
 from controlplane.queries.endpoints import located_endpoints
 from controlplane.queries.objects import object_of
@@ -40,12 +42,12 @@ def cluster_origins(
     graph: Graph, view: OutboundView, client: ClientLocality
 ) -> Iterator[Provenance]:
     """Each cluster of a view. Those that hold their endpoints themselves have them as parts."""
-    made, assigned = clusters(graph, view, client), endpoints(graph, view, client)
+    made = clusters(graph, view, client)
     yield Provenance(name=BLACK_HOLE, origins=(BuiltIn.BLACK_HOLE,))
     for key in _cluster_keys(graph, view):
         name = _cluster_name(key)
         if name in made:
-            held = () if name in assigned else _endpoints(graph, key, client)
+            held = _endpoints(graph, key, held_groups(graph, key, client))
             rules = rule_origins(graph, key.rules, key.subset)
             origins = (*_service_origins(graph, key), *rules)
             yield Provenance(name=name, origins=origins, parts=tuple(held))
@@ -62,7 +64,7 @@ def endpoint_origins(
             yield Provenance(
                 name=name,
                 origins=_service_origins(graph, key),
-                parts=tuple(_endpoints(graph, key, client)),
+                parts=tuple(_endpoints(graph, key, endpoint_groups(graph, key, client))),
             )
 
 
@@ -111,7 +113,7 @@ def _host_field(graph: Graph, key: ObjectKey, host: Host) -> FieldRef:
     return FieldRef(key, ("metadata", "name"))
 
 
-def _endpoints(graph: Graph, key: ClusterKey, client: ClientLocality) -> Iterator[Provenance]:
+def _endpoints(graph: Graph, key: ClusterKey, groups: tuple[Group, ...]) -> Iterator[Provenance]:
     """The endpoints in the order of the message. What has the same address and port more than once
     comes from all that say so.
     """
@@ -120,7 +122,7 @@ def _endpoints(graph: Graph, key: ClusterKey, client: ClientLocality) -> Iterato
     for located in located_endpoints(graph, *where):
         at = declared.setdefault((located[0].address, located[0].port), {})
         at.update(dict.fromkeys(_origins_of(located)))
-    for group in endpoint_groups(graph, key, client):
+    for group in groups:
         for endpoint in group.endpoints:
             name = endpoint.address if endpoint.is_pipe else f"{endpoint.address}:{endpoint.port}"
             yield Provenance(name=name, origins=tuple(declared[(endpoint.address, endpoint.port)]))

@@ -19,6 +19,7 @@ from controlplane.graph import derived
 from controlplane.graph import guarded
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
 from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import Dns
 from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.locality import BY_DISTANCE
 from controlplane.model.locality import Group
@@ -169,9 +170,16 @@ def secrets_of(graph: Graph, key: ClusterKey) -> tuple[tuple[SecretUse, SecretNa
 
 
 def endpoint_groups(graph: Graph, key: ClusterKey, client: ClientLocality) -> tuple[Group, ...]:
-    """The endpoints of ``assignment``, or of a cluster that holds its own, in their order."""
+    """The endpoints of ``assignment``, in their order."""
     inputs = _inputs(graph, key)
     return () if inputs is None else _groups(graph, key, inputs, client)
+
+
+def held_groups(graph: Graph, key: ClusterKey, client: ClientLocality) -> tuple[Group, ...]:
+    """The endpoints that the cluster itself holds, in their order."""
+    found = _cluster(graph, key, client)
+    where = found.discovery if found is not None else None
+    return where.groups if isinstance(where, Dns) else ()
 
 
 def _cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Cluster | None:

@@ -25,6 +25,8 @@ from typing import Final
 
 import yaml
 
+from tests.support.oracle_origins import untraced_cases
+
 JOBS: Final = 2
 TRIES: Final = 3
 VALIDATION: Final = "validation"
@@ -163,6 +165,14 @@ def compared(folder: Path, listed: dict[str, str], prefixes: tuple[str, ...]) ->
     return wrong
 
 
+def without_origins(folder: Path, prefixes: tuple[str, ...]) -> int:
+    """Print what is sent and leads to no line of the case; return how many cases need a hand."""
+    broken = [(case, found) for case, found in untraced_cases(folder, prefixes) if found]
+    for case, found in broken:
+        say(f"WITHOUT ORIGIN {case}", *found)
+    return len(broken)
+
+
 def say(headline: str, *details: str) -> None:
     sys.stdout.write("\n     ".join((headline, *details)) + "\n")
     sys.stdout.flush()
@@ -176,7 +186,8 @@ def main(folder: Path, list_of_waiting: Path, *prefixes: str) -> int:
         say("oracle: must run as root, each case runs in a network namespace of its own")
         return 1
     began = time.monotonic()
-    wrong = compared(folder, waiting(list_of_waiting), prefixes or ("",))
+    wrong = without_origins(folder, prefixes or ("",))
+    wrong += compared(folder, waiting(list_of_waiting), prefixes or ("",))
     say(f"took {time.monotonic() - began:.0f} s")
     return 1 if wrong else 0
 

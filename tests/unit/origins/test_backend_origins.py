@@ -244,3 +244,22 @@ spec:
     (secret,) = found(Declared(gateway), TypeUrl.SECRET).values()
 
     assert spoken(secret) == ["Gateway/istio-system/gw.spec.servers[0].tls"]
+
+
+def test_a_cluster_to_where_the_client_was_going_has_no_endpoints() -> None:
+    passing = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: passing, namespace: default}
+spec: {host: shop, trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: shop-a, namespace: default, labels: {app: shop}}
+spec: {containers: [{name: shop}]}
+status: {podIP: 10.0.0.1}
+"""
+
+    cluster = found(Declared(SERVICE + passing), TypeUrl.CLUSTER)[SHOP]
+
+    assert cluster.parts == ()
