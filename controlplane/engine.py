@@ -84,7 +84,6 @@ class Edit:
 class _Touched:
     """What changed files touch: the objects of which the claims may have changed."""
 
-    revision: int
     paths: tuple[Path, ...]
     keys: Mapping[ObjectKey, None]
 
@@ -183,12 +182,11 @@ class Engine:
         """Put in force what waits, but for objects of a file of which a part is refused: those wait
         until the file is right. A new revision.
         """
-        revision = self.graph.edit()
         due = [key for key in self._waiting if not self._is_in_broken_file(key)]
         outcomes = self._bring(due)
         for key in due:
             del self._waiting[key]
-        return self._edit(_Touched(revision, (), dict.fromkeys(due)), outcomes)
+        return self._edit(_Touched((), dict.fromkeys(due)), outcomes)
 
     @property
     def waiting(self) -> tuple[ObjectKey, ...]:
@@ -196,14 +194,15 @@ class Engine:
         return tuple(key for key in self._waiting if not self._is_in_broken_file(key))
 
     def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> "_Touched":
-        revision = self.graph.edit()
         changed = dict(changes)
         keys = dict.fromkeys(self._in_force.withheld)
         for path, text in (self._reader.unread() | changed).items():
             keys.update(dict.fromkeys(sorted(self._take(path, text))))
-        return _Touched(revision, tuple(changed), keys)
+        return _Touched(tuple(changed), keys)
 
     def _bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
+        """Bring objects in step with their claims, in a revision of its own."""
+        self.graph.edit()
         outcomes = self._in_force.bring(keys)
         self._collect_doubtful()
         return outcomes

@@ -67,6 +67,8 @@ class Graph:
         self.on_fault: Callable[[Fault], None] | None = None
         """Called once for each new fault. ``None``: guarded functions raise like all others."""
         self._cells: dict[tuple[Any, ...], Cell] = {}
+        self._looked_at = -1
+        """The newest revision in which a function was run or verified."""
         self._running: list[Frame] = []
         self._unread: list[Cell] = []
         self._dirty_pins: dict[Cell, None] = {}
@@ -76,13 +78,18 @@ class Graph:
         return len(self._cells)
 
     def set(self, input_: "Input[K, V]", key: K, value: V) -> bool:
-        """Give an input a value, in the revision that ``edit`` began; says whether it is new."""
+        """Give an input a value, in the revision that ``edit`` began; says whether it is new.
+
+        What was looked at in this revision already knows it without the value, so a new one begins.
+        """
         cell = self._cell((input_, key))
         try:
             if cell.value is value or cell.value == value:
                 return False
         except Exception:  # two values that cannot be compared are not known to be equal
             pass
+        if self._looked_at == self.revision:
+            self.revision += 1
         cell.value = value
         cell.changed_at = self.revision
         self._doubt(cell)
@@ -110,6 +117,7 @@ class Graph:
             # Before it is known what comes of it: what raises is read as well.
             running[-1].reads[cell] = None
         if cell.state is not State.CLEAN:
+            self._looked_at = self.revision
             self._refresh(cell)
         found = cell.value
         if not running and self._unread:

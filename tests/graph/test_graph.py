@@ -50,6 +50,16 @@ def ran(graph: Graph) -> list[str]:
     return trace
 
 
+def test_a_value_that_was_read_in_the_revision_that_changes_it_is_computed_again(
+    graph: Graph,
+) -> None:
+    assert doubled(graph, "a") == 0
+
+    graph.set(NUMBER, "a", 4)
+
+    assert doubled(graph, "a") == 8
+
+
 def test_a_value_that_was_read_before_is_not_computed_again(graph: Graph) -> None:
     NUMBER(graph, "a")
     graph.set(NUMBER, "a", 4)
