@@ -171,7 +171,10 @@ class InForce:
 
     def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
         if self.objects.get(object_.key) == object_:
+            before = self._raw[object_.key]
             self._raw[object_.key] = raw
+            if before.origin.path != raw.origin.path:
+                self._accepted.save([raw], [])
             return None
         self.objects.put(object_)
         self._raw[object_.key] = raw

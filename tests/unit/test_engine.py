@@ -196,6 +196,22 @@ def test_a_file_that_does_not_parse_keeps_its_objects_over_a_restart(tmp_path: P
     accepted.close()
 
 
+def test_an_object_that_moved_to_a_file_is_kept_when_that_breaks_over_a_restart(
+    tmp_path: Path,
+) -> None:
+    other = Path("mesh/other.yaml")
+    engine, accepted = started(tmp_path)
+    engine.apply([(other, rule("reviews"))])
+    engine.apply([(other, None), (FILE, rule("reviews"))])
+    accepted.close()
+
+    engine, accepted = started(tmp_path)
+    engine.apply([(FILE, b"apiVersion: [networking")])
+
+    assert balancer(engine, REVIEWS) == "RANDOM"
+    accepted.close()
+
+
 def test_an_object_that_was_deleted_while_nothing_ran_does_not_come_back(tmp_path: Path) -> None:
     engine, accepted = started(tmp_path)
     engine.apply([(FILE, both(rule("reviews"), rule("ratings")))])
