@@ -101,8 +101,14 @@ class FixedEngine:
         self.ready = asyncio.Event()
         self.ready.set()
 
-    def snapshot(self, proxy: Proxy) -> Snapshot:  # noqa: ARG002
+        self.asked: dict[Proxy, None] = {}
+
+    def snapshot(self, proxy: Proxy) -> Snapshot:
+        self.asked[proxy] = None
         return self.now
+
+    def changed(self) -> tuple[Proxy, ...]:
+        return tuple(self.asked)
 
 
 # The clients: HTTP/2 by hand, as light as can be

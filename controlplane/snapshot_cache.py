@@ -28,30 +28,55 @@ class SnapshotCache:
         self.ready = asyncio.Event()
         self._engine = engine
         self._made: dict[ProxyView, _Made] = {}
-        self._of_proxy: dict[Proxy, tuple[int, Snapshot]] = {}
+        self._view_of: dict[Proxy, ProxyView] = {}
+        self._proxies_of: dict[ProxyView, dict[Proxy, None]] = {}
 
     def snapshot(self, proxy: Proxy) -> Snapshot:
         """What ``proxy`` is to have now; what it needs is kept until ``retain`` drops it."""
-        revision = self._engine.revision
-        known = self._of_proxy.get(proxy)
-        if known is not None and known[0] == revision:
-            return known[1]
-        if known is None:
+        if proxy not in self._view_of:
             self._engine.connected.join(proxy)
-        found = self._snapshot(self._engine.view(proxy))
-        self._of_proxy[proxy] = (revision, found)
-        return found
+            self._move(proxy, self._engine.view(proxy))
+        return self._snapshot(self._view_of[proxy])
+
+    def changed(self) -> tuple[Proxy, ...]:
+        """The proxies that are to have another snapshot than at the last call. What an edit means
+        nothing for is not looked at.
+        """
+        doubt = self._engine.take_doubt()
+        changed: dict[Proxy, None] = {}
+        for proxy in doubt.proxies:
+            view = self._engine.view(proxy)
+            if view != self._view_of.get(proxy):
+                self._move(proxy, view)
+                changed[proxy] = None
+        for view in doubt.views:
+            made = self._made.get(view)
+            if made is not None and self._snapshot(view) is not made.snapshot:
+                changed.update(self._proxies_of.get(view, {}))
+        return tuple(changed)
 
     def retain(self, proxies: Iterable[Proxy]) -> None:
         """Forget what none of ``proxies``, the connected ones, needs any more."""
         connected = set(proxies)
-        for proxy in [p for p in self._of_proxy if p not in connected]:
-            del self._of_proxy[proxy]
+        for proxy in [p for p in self._view_of if p not in connected]:
+            self._forget(proxy)
             self._engine.connected.leave(proxy)
-        needed = {self._engine.view(proxy) for proxy in self._of_proxy}
-        for view in [v for v in self._made if v not in needed]:
+        for view in [v for v in self._made if v not in self._proxies_of]:
             del self._made[view]
             self._engine.connected.release(view)
+
+    def _move(self, proxy: Proxy, view: ProxyView) -> None:
+        """Note that ``view`` is the proxy's from now on."""
+        if proxy in self._view_of:
+            self._forget(proxy)
+        self._view_of[proxy] = view
+        self._proxies_of.setdefault(view, {})[proxy] = None
+
+    def _forget(self, proxy: Proxy) -> None:
+        view = self._view_of.pop(proxy)
+        del self._proxies_of[view][proxy]
+        if not self._proxies_of[view]:
+            del self._proxies_of[view]
 
     def _snapshot(self, view: ProxyView) -> Snapshot:
         made = self._made.get(view)

@@ -6,6 +6,7 @@ Plain values for ``status``, made for JSON. Nothing here changes what is compute
 import asyncio
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
@@ -38,8 +39,13 @@ class Connection:
     revision: int | None = None
     acked: dict[TypeUrl, int] = field(default_factory=dict)
 
-    def status(self, now: datetime, clock: float) -> ProxyStatus:
-        """What is known of the proxy at ``now``, when the monotonic clock says ``clock``."""
+    def status(self, now: datetime, clock: float, published: int | None) -> ProxyStatus:
+        """What is known of the proxy at ``now``, when the monotonic clock says ``clock``.
+
+        ``published`` is the newest revision, where the proxy has answered all that it means for it.
+        """
+        if published is not None:
+            self.revision = published
         started = now - timedelta(seconds=clock)
         return ProxyStatus(
             name=self.proxy.name,
@@ -112,7 +118,7 @@ class Connections:
     def states(self) -> tuple[ProxyStatus, ...]:
         """What is known of every connected proxy, by namespace and name."""
         now, clock = self._clock(), self._monotonic()
-        return tuple(connection.status(now, clock) for connection in self._in_order())
+        return tuple(c.status(now, clock, self._answered(c)) for c in self._in_order())
 
     async def acknowledged(self, revision: int) -> None:
         """Return once every connected proxy has answered everything up to ``revision``.
@@ -135,11 +141,16 @@ class Connections:
         self._behind.discard(connection)
         self._wake()
 
-    def published(self, revision: int) -> None:
-        """``revision`` is what every session has been given from now on."""
+    def published(self, revision: int, concerned: Iterable[Connection]) -> None:
+        """``revision`` is what every session has been given from now on; it means something for
+        those that are ``concerned`` only.
+        """
         self._published = revision
-        self._behind |= self._connections
+        self._behind |= self._connections.intersection(concerned)
         self._wake()
+
+    def _answered(self, connection: Connection) -> int | None:
+        return None if connection in self._behind else self._published
 
     def noted(self, connection: Connection, outputs: tuple[Output, ...]) -> None:
         """An event of ``connection`` had these outputs."""

@@ -7,6 +7,7 @@ with a status that says why, and nothing else.
 import asyncio
 import itertools
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -98,6 +99,10 @@ class Engine(Protocol):
         """What ``proxy`` is to have now; the same object for proxies that get the same."""
         ...
 
+    def changed(self) -> Iterable[Proxy]:
+        """The proxies that are to have another snapshot than at the last call."""
+        ...
+
 
 Authenticate = Callable[[Mapping[str, str]], Identity | None]
 """Metadata of a stream to who it is; raises ``TokenRefused``. ``None`` believes the node."""
@@ -133,6 +138,7 @@ class XdsServer:
         self._requests = Requests()
         self._log_throttle = LogThrottle()
         self._streams: dict[Stream, Identity | None] = {}
+        self._of_proxy: dict[Proxy, dict[Stream, None]] = {}
         self._server: grpc.aio.Server | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -176,8 +182,9 @@ class XdsServer:
     def publish(self, revision: int) -> None:
         """Bring every connected proxy to what the engine now says, which is ``revision``."""
         self._cache.forget()
-        self.connections.published(revision)
-        for stream in tuple(self._streams):
+        concerned = [s for proxy in self._engine.changed() for s in self._of_proxy.get(proxy, ())]
+        self.connections.published(revision, (stream.connection for stream in concerned))
+        for stream in concerned:
             with _contained(stream):
                 connection = stream.connection
                 snapshot = self._engine.snapshot(connection.proxy)
@@ -231,6 +238,7 @@ class XdsServer:
         connection = self._connection(variant, proxy, node.id, context.peer(), identity)
         stream = Stream(context, connection, self._traffic)
         self._streams[stream] = identity
+        self._of_proxy.setdefault(proxy, {})[stream] = None
         self.connections.joined(connection)
         self.proxies_changed.set()
         log.info(
@@ -240,6 +248,9 @@ class XdsServer:
             await self._live(variant, stream, first)
         finally:
             del self._streams[stream]
+            del self._of_proxy[proxy][stream]
+            if not self._of_proxy[proxy]:
+                del self._of_proxy[proxy]
             if stream.timer is not None:
                 stream.timer.cancel()
             self.connections.left(connection)

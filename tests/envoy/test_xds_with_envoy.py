@@ -141,8 +141,14 @@ class FixedEngine:
     now: Snapshot
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def snapshot(self, proxy: Proxy) -> Snapshot:  # noqa: ARG002  # every proxy gets the same
+    asked: list[Proxy] = field(default_factory=list)
+
+    def snapshot(self, proxy: Proxy) -> Snapshot:
+        self.asked.append(proxy)
         return self.now
+
+    def changed(self) -> list[Proxy]:
+        return list(dict.fromkeys(self.asked))
 
 
 class Rig:

@@ -71,6 +71,9 @@ class FixedEngine:
         self.asked.append(proxy)
         return self.now
 
+    def changed(self) -> list[Proxy]:
+        return list(dict.fromkeys(self.asked))
+
 
 @dataclass
 class Rig:
