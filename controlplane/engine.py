@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
@@ -302,9 +303,22 @@ class Engine:
         found = dict.fromkeys(self._mesh_diagnostics)
         found.update(dict.fromkeys(declared_faults(self._claims, self._files)))
         found.update(dict.fromkeys(self._in_force.diagnostics()))
+        found.update(dict.fromkeys(self._waiting_for_their_files()))
         found.update(dict.fromkeys(self._findings))
         found.update(dict.fromkeys(self._internal_errors()))
         return once_per_kind(d for d in found if not self._is_about_to_go(d.place))
+
+    def _waiting_for_their_files(self) -> Iterator[Diagnostic]:
+        for key in self._waiting:
+            winner = self._claims.winner(key)
+            if winner is not None and self._is_in_broken_file(key):
+                yield Diagnostic(
+                    code=codes.CHANGE_WAITS,
+                    place=FieldRef(key),
+                    message=f"this change of {key.display_name} is not in force yet: it would "
+                    f"break what uses it, and a part of {winner.raw.origin.path} is refused",
+                    hint="correct the rest of the file",
+                )
 
     def _is_about_to_go(self, place: FieldRef | SourceLocation) -> bool:
         """Whether no file declares the object of ``place`` any more, and it only waits to go."""

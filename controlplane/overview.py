@@ -84,6 +84,7 @@ class LiveOverview:
             revision=self._engine.revision,
             objects=self._engine.object_count,
             refused=sum(d.is_refused for d in self._engine.declarations()),
+            waiting=len(self._engine.waiting),
             proxies=tuple(
                 ShownProxy(proxy=s, rejected=self._rejected(s, proxies.get((s.namespace, s.name))))
                 for s in self._connections.states()

@@ -315,7 +315,10 @@ class ControlPlane:
             changed.clear()
             with self._steps.contained("looking at connected proxies", "the next edit does it"):
                 self.snapshots.retain(self.server.connections.proxies)
+                before = self.engine.revision
                 self.engine.note_connected()
+                if self.engine.revision != before:
+                    self.server.publish(self.engine.revision)
                 await self._analysed()
                 found = self._take_found()
                 if found:

@@ -113,12 +113,15 @@ class ShownProxy(View, frozen=True):
 
 
 class Status(View, frozen=True):
-    """``revision`` counts the edits since the start."""
+    """``revision`` counts the edits since the start; ``waiting`` the objects that are held as they
+    were, for at most a second, until the rest of their change comes.
+    """
 
     ready: bool
     revision: int
     objects: int
     refused: int
+    waiting: int = 0
     proxies: tuple[ShownProxy, ...] = ()
 
     @property

@@ -36,6 +36,9 @@ NOT_AN_OBJECT: Final = _refused(
 UNKNOWN_KIND: Final = _warning("CP0107", "the kind is unknown")
 KIND_NOT_SERVED: Final = _warning("CP0108", "the kind is known but not served yet")
 DUPLICATE_OBJECT: Final = _refused("CP0109", "the same object is declared twice")
+CHANGE_WAITS: Final = _warning(
+    "CP0111", "the change would break something, and a part of its file is refused, so it waits"
+)
 UNREADABLE_FILE: Final = _refused("CP0110", "the file cannot be read as text")
 
 # Fields of objects

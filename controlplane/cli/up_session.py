@@ -125,7 +125,6 @@ class Session:
     async def _diagnosed(self) -> list[Line]:
         """What is wrong now and was not when last told of, and what is no more."""
         engine = self._plane.engine
-        engine.note_connected()  # what is wrong depends on which gateways there are
         while engine.analyse(ANALYSED_AT_ONCE):
             await asyncio.sleep(0)
         before, self._diagnostics = self._diagnostics, tuple(engine.diagnostics())

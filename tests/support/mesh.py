@@ -58,14 +58,21 @@ class Status:
     """What the control plane says of itself and its proxies."""
 
     revision: int
+    waiting: int
     proxies: list[dict[str, Any]]
 
     def answered(self, before: int) -> bool:
-        """Whether a revision after ``before`` is in force, and every proxy has answered it."""
-        return self.revision > before and all(
-            proxy["revision"] == self.revision
-            and not any(kind["state"] in ("waiting", "overdue") for kind in proxy["types"])
-            for proxy in self.proxies
+        """Whether a revision after ``before`` is in force, nothing of it waits for the rest of its
+        change, and every proxy has answered it.
+        """
+        return (
+            self.revision > before
+            and not self.waiting
+            and all(
+                proxy["revision"] == self.revision
+                and not any(kind["state"] in ("waiting", "overdue") for kind in proxy["types"])
+                for proxy in self.proxies
+            )
         )
 
 
@@ -110,7 +117,7 @@ class ControlPlane:
     def status(self) -> Status:
         said = json.loads(self.admin("/api/v1/status").body)
         proxies = [proxy["proxy"] | {"rejected": proxy["rejected"]} for proxy in said["proxies"]]
-        return Status(revision=said["revision"], proxies=proxies)
+        return Status(revision=said["revision"], waiting=said["waiting"], proxies=proxies)
 
     def command(self, *arguments: str) -> str:
         """What a command prints; ``AssertionError`` with its complaint where it fails."""

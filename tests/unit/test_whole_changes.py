@@ -259,12 +259,15 @@ def test_a_file_with_a_refused_part_waits_as_a_whole_until_it_is_right() -> None
     engine = engine_with(g=gateway(), s=service(), m=file("blue", "3s"))
 
     broken = edited(engine, m=file("green", "3 seconds"))
+    reported = {diagnostic.code.id for diagnostic in engine.diagnostics()}
     after_a_while = engine.let_go()
     mended = edited(engine, m=file("green", "4s"))
 
     assert names(broken.waiting) == ["DestinationRule rev"]
+    assert reported == {"CP0111", "CP0206"}
     assert engine.waiting == ()
     assert after_a_while.put == ()
+    assert "CP0111" not in {diagnostic.code.id for diagnostic in engine.diagnostics()}
     assert names(mended.put) == ["DestinationRule rev", "VirtualService rev"]
 
 
