@@ -232,7 +232,7 @@ class ControlPlane:
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
         self.metrics.changed(computed)
-        if edit or edit.refused or not edit.waiting:
+        if edit or edit.refused or not self.engine.waiting:
             taken = _Taken(edit, began, computed, waited, is_first=is_first)
             tasks.create_task(self._after(taken))
 

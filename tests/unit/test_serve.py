@@ -1,6 +1,7 @@
 """Nothing is answered before the first load is complete, whatever changes meanwhile."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC
 from datetime import datetime
@@ -9,9 +10,16 @@ from pathlib import Path
 from controlplane.base.addresses import Address
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.serve import ControlPlane
+from controlplane.serve import Noticed
+from controlplane.serve import Reload
 from controlplane.serve import Settings
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
+from tests.unit.test_whole_changes import gateway
+from tests.unit.test_whole_changes import names
+from tests.unit.test_whole_changes import route
+from tests.unit.test_whole_changes import rule
+from tests.unit.test_whole_changes import service
 
 
 async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Path) -> None:
@@ -48,3 +56,44 @@ async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Pat
             await asyncio.sleep(0)
         following.cancel()
     await plane.stop()
+
+
+async def test_a_file_that_does_not_parse_is_reported_though_a_part_of_it_waits(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(f"{gateway()}---{service()}---{rule('blue')}---{route('blue')}")
+    plane, told = _plane(tmp_path)
+    stop = asyncio.Event()
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        await plane.start()
+        tasks.create_task(plane.serve_until(stop))
+        await _until(told, lambda reload: reload.is_first)
+        file.write_text(f"{gateway()}---{service()}---{rule('green')}---\nkind: [Virtual")
+        broken = await _until(told, lambda reload: bool(reload.found))
+        stop.set()
+    await plane.stop()
+
+    assert names(broken.edit.waiting) == ["DestinationRule rev"]
+
+
+def _plane(folder: Path) -> tuple[ControlPlane, asyncio.Queue[Reload | Noticed]]:
+    told: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
+    loopback = Address(host="127.0.0.1", port=0)
+    settings = Settings(
+        config=(folder,),
+        xds=loopback,
+        admin=loopback,
+        state=StateDirectory.opened(folder.with_name(f"{folder.name}-state")),
+        mesh=MeshConfig(),
+        environment={},
+    )
+    return ControlPlane(settings, lambda: datetime.now(UTC), told.put_nowait), told
+
+
+async def _until(told: asyncio.Queue[Reload | Noticed], holds: Callable[[Reload], bool]) -> Reload:
+    while True:
+        one = await told.get()
+        if isinstance(one, Reload) and holds(one):
+            return one
