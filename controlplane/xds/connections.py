@@ -20,8 +20,8 @@ from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.deadlines import Deadlines
 from controlplane.xds.events import Output
+from controlplane.xds.order import PUSH_ORDER
 from controlplane.xds.response import Variant
-from controlplane.xds.session import PUSH_ORDER
 from controlplane.xds.session import Session
 
 

@@ -58,17 +58,29 @@ class DeltaSession(Session):
         elif not explicit:
             state.owe_no_endpoints()
         if request.initial:
-            state.reconnect()
-        if is_warming or not request.initial:
+            self._is_reconnect = True
+        if not request.initial:
             # Sent nothing: a wildcard gets the difference from that, which all new proxies share.
             state.must_answer(state.names)
         else:
-            self._compare(state, request)
+            self._compare(state, request, is_warming=is_warming)
         if not wildcard:
             state.assume_sent()
 
-    def _compare(self, state: SubscriptionState, request: DeltaRequest) -> None:
-        """Answer what differs from what the client holds; note what it holds and is gone.
+    def _is_warming(self, state: SubscriptionState) -> bool:
+        """Envoy asks for endpoints before clusters only while a cluster of it warms.
+
+        Such a cluster needs its endpoints again although Envoy says that it has them, and at once:
+        until it is warm Envoy asks for no clusters.
+        """
+        clusters = self._states[TypeUrl.CLUSTER]
+        return state.type_url is TypeUrl.ENDPOINT and not clusters.asked
+
+    def _compare(
+        self, state: SubscriptionState, request: DeltaRequest, *, is_warming: bool
+    ) -> None:
+        """Answer what differs from what the client holds, or all of it while a cluster is warming,
+        and note what it holds and is gone.
 
         What is gone may still be in use, and this stream does not know its form: the answer is its
         removal, in its turn.
@@ -78,14 +90,13 @@ class DeltaSession(Session):
         changed = set[str]()
         for name in scope:
             form = self._form(state, name, target) or _absence(state.type_url, name)
-            if (form.version if form is not None else None) == request.initial.get(name):
-                continue
-            if name in target or name not in request.initial:
+            is_held = form is not None and form.version == request.initial.get(name)
+            if not is_held or is_warming:
                 changed.add(name)
-        state.must_answer(frozenset(changed))
         for name in request.initial:
-            if name not in target and state.covers(name):
+            if name not in target and name not in state.pending_removal and state.covers(name):
                 state.leave(name, None)
+        state.must_answer(frozenset(changed))
         if state.wildcard:
             state.assume_sent()
 

@@ -24,6 +24,7 @@ import structlog
 from controlplane.base.errors import ListenFailed
 from controlplane.base.errors import TokenRefused
 from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.connections import Connection
 from controlplane.xds.connections import Connections
@@ -56,7 +57,7 @@ SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 WATCH_INTERVAL: Final = 0.5  # seconds
 RETRY_EVERY: Final = 10  # looks
 """How often what a proxy could not bind to is offered again; the port may be free by then."""
-ARRIVAL_TIME: Final = 0.1  # seconds in which a reconnected Envoy has asked for all its types
+ARRIVAL_TIME: Final = 0.1  # seconds in which Envoy has asked for what it needs, see ``arrived``
 STOP_TIME: Final = 2.0  # seconds in which thousands of streams have ended
 MEBIBYTE: Final = 1 << 20
 
@@ -261,7 +262,7 @@ class XdsServer:
         async with asyncio.TaskGroup() as tasks:
             writing = tasks.create_task(stream.write())
             self._heard(variant, stream, first)
-            asyncio.get_running_loop().call_later(ARRIVAL_TIME, self._arrived, stream)
+            self._give_time(stream)
             await stream.read(partial(self._heard, variant, stream))
             writing.cancel()
 
@@ -318,6 +319,8 @@ class XdsServer:
                     self._refused(stream, output, resource=name, error=error)
                 case Refused(error=error):
                     self._refused(stream, output, resource=None, error=error)
+                case Acked(type_url=TypeUrl.LISTENER):
+                    self._give_time(stream)
                 case Send() | Acked():
                     pass
 
@@ -334,6 +337,11 @@ class XdsServer:
             resource=resource,
             error=error,
         )
+
+    def _give_time(self, stream: Stream) -> None:
+        """Let the client ask for more, if it may be about to."""
+        if stream.connection.session.may_ask_more:
+            asyncio.get_running_loop().call_later(ARRIVAL_TIME, self._arrived, stream)
 
     def _arrived(self, stream: Stream) -> None:
         if stream in self._streams:

@@ -65,15 +65,13 @@ class SotwSession(Session):
         What the client holds from an earlier stream cannot be known, so all is said again; but what
         is gone may be in use by it, so that is said in the turn of its removal.
         """
-        is_warming = self._is_warming(state)
         self._subscribe(state, request)
         state.must_answer(state.names)
-        state.removed()
         if request.is_reconnect:
-            state.reconnect()
-        if request.is_reconnect and not is_warming and state.type_url not in WHOLE:
+            self._is_reconnect = True
+        if request.is_reconnect and state.type_url not in WHOLE:
             for name in state.names:
-                if name not in state.target:
+                if name not in state.target and name not in state.pending_removal:
                     state.leave(name, None)
         if state.type_url in WHOLE:
             if state.names or state.wildcard:

@@ -31,12 +31,13 @@ Source: xDS protocol, "How the client specifies what resources to return".
 @dataclass(slots=True, kw_only=True)
 class PendingResponse:
     """A response that the client has not answered. While it is ``awaited``, the next generation of
-    its type is not sent.
+    its type is not sent; while it ``warms``, nothing that leads to its clusters.
     """
 
     response: Response
     is_awaited: bool
     is_bisection: bool
+    warms: bool
 
 
 class SubscriptionState:
@@ -64,7 +65,6 @@ class SubscriptionState:
         "_asked",
         "_bisection",
         "_last",
-        "_may_be_in_use",
         "_must_answer",
         "_names",
         "_owed_endpoints",
@@ -85,8 +85,7 @@ class SubscriptionState:
         self.rejections = Rejections(type_url)
         self._target = target
         self._sent = self._acked = NOTHING
-        self._asked = self._wildcard = self._may_be_in_use = False
-        self._owes_empty_response = False
+        self._asked = self._wildcard = self._owes_empty_response = False
         self._names = self._must_answer = self._owed_endpoints = NO_NAMES
         self._pending_removal: dict[str, Resource | None] = {}
         self._suspended: dict[str, Resource | None] = {}
@@ -124,12 +123,8 @@ class SubscriptionState:
 
     @property
     def may_be_in_use(self) -> bool:
-        """Whether the client may have anything of the type, from this stream or an earlier one."""
-        return self._may_be_in_use
-
-    def reconnect(self) -> None:
-        """The client has something of an earlier stream."""
-        self._may_be_in_use = True
+        """Whether the client may have anything of the type from this stream."""
+        return self._last != NO_NONCE
 
     # What it is to have
 
@@ -151,7 +146,8 @@ class SubscriptionState:
         if self._must_answer and self._owed_endpoints:
             names = self._must_answer | self._owed_endpoints
         if names and self._pending_removal:
-            names = names.difference(n for n, form in self._pending_removal.items() if form is None)
+            unknown = (n for n, form in self._pending_removal.items() if form is None)
+            names = names.difference(n for n in unknown if n not in self._target)
         return names
 
     @property
@@ -238,7 +234,7 @@ class SubscriptionState:
         self.rejections.leave(name)
 
     def forget_returned(self) -> None:
-        """What is in the target again is not removed."""
+        """What is in the target again, which is being sent, is not removed."""
         for name in [name for name in self._pending_removal if name in self._target]:
             del self._pending_removal[name]
 
@@ -279,15 +275,22 @@ class SubscriptionState:
         """What was new in the responses that are not answered yet."""
         return frozenset(name for p in self._unanswered.values() for name in p.response.fresh)
 
-    def depart(self, nonce: Nonce, response: Response, *, is_bisection: bool) -> None:
+    @property
+    def is_warming(self) -> bool:
+        """Whether the client may be warming clusters of which it will say when they are warm."""
+        return bool(self._unanswered) and any(p.warms for p in self._unanswered.values())
+
+    def depart(
+        self, nonce: Nonce, response: Response, *, is_bisection: bool, warms: bool = False
+    ) -> None:
         """``response`` is sent."""
-        self._may_be_in_use = True
         if len(self._unanswered) >= UNANSWERED_LIMIT:
             self._unanswered.pop(next(iter(self._unanswered)))
         self._unanswered[nonce] = PendingResponse(
             response=response,
             is_awaited=self._waits_for_ack or is_bisection,
             is_bisection=is_bisection,
+            warms=warms,
         )
         self._last = nonce
 
@@ -316,6 +319,8 @@ class SubscriptionState:
         bisection: they go on waiting, but nothing else waits for them.
         """
         self._waits_for_ack = False
+        for pending in self._unanswered.values():
+            pending.warms = False
         if skips_bisection or not self.is_bisecting:
             for pending in self._unanswered.values():
                 pending.is_awaited = False

@@ -109,6 +109,7 @@ def synced(snapshot: Snapshot, **subscriptions: str) -> DeltaSession:
         wildcard = "" if names == "*" else names
         for line in said(session.receive(delta(short, wildcard))):
             session.receive(delta(short, nonce=line.split()[0]))
+    session.arrived()
     assert session.settled
     return session
 
@@ -127,5 +128,6 @@ def synced_sotw(snapshot: Snapshot, **subscriptions: str) -> SotwSession:
         names = "" if names == "*" else names
         for line in said(session.receive(sotw(short, names))):
             session.receive(sotw(short, names, nonce=line.split()[0]))
+    session.arrived()
     assert session.settled
     return session

@@ -22,8 +22,8 @@ from controlplane.xds.events import Output
 from controlplane.xds.events import Rejected
 from controlplane.xds.events import Send
 from controlplane.xds.events import SotwRequest
+from controlplane.xds.order import PUSH_ORDER
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.session import PUSH_ORDER
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.snapshot import snapshot
 from controlplane.xds.sotw import SotwSession
@@ -244,8 +244,11 @@ class Talk:
     def drain(self) -> None:
         self.take(self.session.arrived())
         for _ in range(2000):
-            if not self.client.said and not self.sent and not self.let_go():
-                return
+            if not self.client.said and not self.sent:
+                if self.session.may_ask_more:
+                    self.take(self.session.arrived())
+                elif not self.let_go():
+                    return
             self.server_hears()
             self.client_hears()
         raise AssertionError("the conversation does not end")
@@ -305,8 +308,11 @@ def _differences(talk: Talk) -> Iterator[str]:
 
 
 def _is_kept(talk: Talk) -> bool:
-    """Clusters are not removed while an old listener or route may refer to them."""
-    return any(talk.session.rejections(kind) for kind in (LISTENER, ROUTE))
+    """Clusters are not removed while an old listener or route may refer to them.
+
+    A listener whose secret is rejected may still be warming, and the one before it in use.
+    """
+    return any(talk.session.rejections(kind) for kind in (LISTENER, ROUTE, SECRET))
 
 
 def _ends_well(client: Client, happened: list[Step]) -> None:

@@ -277,17 +277,6 @@ def test_a_withheld_acknowledgement_of_clusters_holds_up_neither_endpoints_nor_r
     assert lines == ["5 EDS +a2", "6 LDS +l2", "7 RDS +r2"]
 
 
-def test_routes_wait_for_clusters_that_wait_and_go_on_when_these_are_overdue() -> None:
-    session = synced(world(1, CDS="a1 b1", RDS="r1"), RDS="r")
-    session.receive(delta("CDS"))
-
-    waiting = said(session.update(world(2, CDS="a1 b1 c1", RDS="r2")))
-    overdue = said(session.stop_waiting(type_url("CDS")))
-
-    assert waiting == []
-    assert overdue == ["3 CDS +c1", "4 RDS +r2"]
-
-
 def test_an_overdue_type_waits_again_once_it_has_caught_up() -> None:
     session = fresh(world(1, LDS="l1"))
     session.receive(delta("LDS"))

@@ -163,12 +163,21 @@ def test_routes_of_a_client_that_reconnects_while_it_warms_come_after_its_cluste
     assert said(session.receive(delta("EDS", nonce="1"))) == ["ack 1 EDS", "3 EDS +b1", "4 RDS +r2"]
 
 
-def test_routes_of_a_client_that_never_asks_for_clusters_come_when_it_has_arrived() -> None:
-    session = DeltaSession(ResponseCache(), MOVED_TO_B)
+def test_routes_of_a_client_that_never_asks_for_clusters_come_in_the_end() -> None:
+    session = fresh(MOVED_TO_B)
     session.receive(delta("EDS", "a", held="a1"))
     session.receive(delta("RDS", "r", held="r1"))
 
-    assert said(session.arrived()) == ["2 RDS +r2"]
+    assert session.held_back == (type_url("RDS"),)
+    assert said(session.send_anyway(type_url("RDS"))) == ["2 RDS +r2"]
+
+
+def test_a_new_client_gets_routes_though_it_asks_for_clusters_later() -> None:
+    session = fresh(MOVED_TO_B)
+
+    assert said(session.receive(delta("LDS"))) == ["1 LDS +l1"]
+    assert said(session.receive(delta("RDS", "r"))) == ["2 RDS +r2"]
+    assert said(session.receive(delta("CDS"))) == ["3 CDS +a1 +b1"]
 
 
 def test_what_a_reconnected_client_may_still_use_is_removed_after_its_routes() -> None:
@@ -183,6 +192,12 @@ def test_what_a_reconnected_client_may_still_use_is_removed_after_its_routes() -
 
     assert (endpoints, routes, again) == ([], ["1 RDS +r1"], [])
     assert removed == ["ack 1 RDS", "2 EDS -old", "3 CDS -old"]
+
+
+def test_a_name_that_nobody_knows_is_answered_after_a_reconnect_too() -> None:
+    session = fresh(world(1, SDS="t1"))
+
+    assert said(session.receive(delta("SDS", "s t", held="t1"))) == ["1 SDS -s"]
 
 
 def test_the_state_of_the_world_says_that_there_are_no_endpoints_after_the_routes() -> None:
@@ -216,12 +231,27 @@ def test_routes_are_kept_until_the_listeners_that_name_them_are_gone() -> None:
     changed = said(session.update(world(2, LDS="l2", RDS="s1")))
 
     asked = said(session.receive(delta("RDS", "r")))
-    removed = said(session.receive(delta("LDS", nonce="3")))
+    acknowledged = said(session.receive(delta("LDS", nonce="3")))
+    session.receive(delta("RDS", nonce="4"))
 
     assert changed == ["3 LDS +l2"]
     assert asked == ["4 RDS +r1"]
-    assert removed == ["ack 3 LDS"]
-    assert said(session.receive(delta("RDS", nonce="4"))) == ["ack 4 RDS", "5 RDS -r"]
+    assert acknowledged == ["ack 3 LDS"]
+    assert said(session.arrived()) == ["5 RDS -r"]
+
+
+def test_clusters_of_a_listener_stay_until_the_one_that_replaces_it_has_its_routes() -> None:
+    session = synced(world(1, CDS="a1 b1", LDS="l1", RDS="r1"), CDS="*", LDS="*")
+    session.update(world(2, CDS="a1", LDS="l2", RDS="r1"))
+
+    acknowledged = said(session.receive(delta("LDS", nonce="3")))
+    asked = said(session.receive(delta("RDS", "r")))
+    arrived = said(session.arrived())
+    warm = said(session.receive(delta("RDS", nonce="4")))
+
+    assert acknowledged == ["ack 3 LDS"]
+    assert (asked, arrived) == (["4 RDS +r1"], [])
+    assert warm == ["ack 4 RDS", "5 CDS -b"]
 
 
 def test_a_secret_is_removed_after_the_clusters_that_named_it_are_warm() -> None:

@@ -90,12 +90,13 @@ def test_an_unknown_secret_is_sent_once_it_exists() -> None:
 def test_a_cluster_goes_after_the_routes_that_named_it() -> None:
     session = synced(SHOP, CDS="*", EDS="a b", RDS="r", LDS="*")
 
-    lines = said(session.update(world(2, CDS="b1 c1", EDS="b1", LDS="l1", RDS="r2")))
+    lines = said(session.update(world(2, CDS="b1 c1", EDS="b1 c1", LDS="l1", RDS="r2")))
     session.receive(sotw("CDS", nonce="5"))
-    removal = said(session.receive(sotw("RDS", "r", nonce="6")))
+    session.receive(sotw("EDS", "a b", nonce="6"))
+    removal = said(session.receive(sotw("RDS", "r", nonce="7")))
 
-    assert lines == ["5 CDS +a1 +b1 +c1", "6 RDS +r2"]
-    assert removal == ["ack 6 RDS", "7 CDS +b1 +c1"]
+    assert lines == ["5 CDS +a1 +b1 +c1", "6 EDS +c1", "7 RDS +r2"]
+    assert removal == ["ack 7 RDS", "8 CDS +b1 +c1"]
 
 
 def test_a_listener_goes_at_once() -> None:

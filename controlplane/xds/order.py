@@ -1,0 +1,56 @@
+"""What is sent before what, what waits for what, and what is removed after what: make before break.
+
+Source: Envoy, "xDS REST and gRPC protocol", "Eventual consistency considerations".
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from controlplane.envoy.resource import TypeUrl
+
+PUSH_ORDER: Final = (
+    TypeUrl.CLUSTER,
+    TypeUrl.ENDPOINT,  # a changed cluster warms until its endpoints come again
+    TypeUrl.LISTENER,
+    TypeUrl.ROUTE,
+    TypeUrl.SECRET,  # whatever names one warms until it comes, so its turn does not matter
+)
+"""Make before break: what is referred to before what refers to it (xDS, "Eventual consistency").
+
+Envoy takes the responses of a stream in their order, so what was sent first is there first.
+"""
+
+REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
+"""These lead requests to clusters. They wait while any of ``LED_TO`` waits its turn."""
+
+LED_TO: Final = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT)
+"""A route to a cluster that is not there, or has no endpoints yet, answers 503."""
+
+ASKED_FOR_LATER: Final = frozenset({TypeUrl.ENDPOINT, TypeUrl.ROUTE, TypeUrl.SECRET})
+"""Clusters and listeners name these, and a client that got one asks for them."""
+
+REMOVAL_ORDER: Final = (
+    TypeUrl.LISTENER,
+    TypeUrl.ROUTE,
+    TypeUrl.ENDPOINT,
+    TypeUrl.CLUSTER,
+    TypeUrl.SECRET,
+)
+"""What refers goes before what it refers to."""
+
+REFERRERS: Final[Mapping[TypeUrl, tuple[TypeUrl, ...]]] = MappingProxyType(
+    {
+        TypeUrl.LISTENER: (),
+        TypeUrl.ROUTE: (TypeUrl.LISTENER,),
+        TypeUrl.ENDPOINT: (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
+        TypeUrl.CLUSTER: (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
+        TypeUrl.SECRET: (TypeUrl.LISTENER, TypeUrl.CLUSTER),
+    }
+)
+"""Whose newest form the client must have taken before something of a type is removed.
+
+That it was sent is not enough: Envoy may reject it, and then uses the old one. And until a listener
+or cluster that replaces another is warm the old one works, with all that it names: a listener warms
+until its routes and secrets are there.
+"""
