@@ -1,10 +1,14 @@
 """Which fields a virtual host and a route come from."""
 
 from pathlib import Path
+from typing import Any
 
 from controlplane.base.names import Namespace
 from controlplane.engine import Engine
 from controlplane.envoy.resource import TypeUrl
+from controlplane.graph import Derived
+from controlplane.graph import Fault
+from controlplane.graph import Graph
 from controlplane.kinds.istio.mesh_config import Enabling
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.mesh_config import ProxyConfig
@@ -14,6 +18,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
 from controlplane.queries.origins import origins
 from controlplane.queries.origins import origins_by_name
+from controlplane.queries.virtual_services import encoded_routes
 from tests.support.cases import NOW
 from tests.support.declared import Declared
 from tests.support.routes import GATEWAY
@@ -182,3 +187,32 @@ def test_asking_for_origins_leaves_nothing_behind_and_makes_nothing_anew() -> No
 
     assert len(engine.graph) == cells
     assert all(shelf is before[type_url] for type_url, shelf in engine.resources(view))
+
+
+def test_a_route_that_envoy_would_refuse_shifts_the_origins_of_no_other() -> None:
+    refused = (
+        '{match: [{headers: {"@request.auth.claims.a..b": {exact: x}}}],'
+        " directResponse: {status: 200}}"
+    )
+    declared = Declared(GATEWAY + SERVICES + virtual_service(f"[{refused}, {{{TO_SHOP}}}]"))
+
+    assert routes(declared) == [["VirtualService/default/shop.spec.http[1]"]]
+
+
+def test_after_an_internal_error_no_route_is_given_the_lines_of_another() -> None:
+    declared = Declared(GATEWAY + SERVICES + virtual_service(f"[{{{TO_SHOP}}}]"))
+    graph, faults = declared.graph, list[Fault]()
+    graph.on_fault = faults.append
+    declared.resources()
+
+    def failing(function: Derived[..., Any], graph: Graph, *args: object) -> Any:
+        if function is encoded_routes:
+            raise ValueError("injected")
+        return function.function(graph, *args)
+
+    graph.around = failing
+    declared.edit(virtual_service(f"[{{name: other, {TO_SHOP}}}]"))
+    declared.resources()
+
+    assert routes(declared) == []
+    assert [fault.function for fault in faults] == ["encoded_routes"]
