@@ -32,6 +32,7 @@ from controlplane.documents.content import FileContent
 from controlplane.documents.content import file_objects
 from controlplane.documents.content import location_in
 from controlplane.documents.document import RawObject
+from controlplane.edit import Edit
 from controlplane.file_reader import FileReader
 from controlplane.file_reader import Text
 from controlplane.findings import Findings
@@ -40,7 +41,7 @@ from controlplane.graph import Graph
 from controlplane.in_force import Forms
 from controlplane.in_force import InForce
 from controlplane.in_force import Outcomes
-from controlplane.internal_errors import objects_of
+from controlplane.internal_errors import computed
 from controlplane.internal_errors import reported
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
@@ -61,24 +62,6 @@ from controlplane.queries.snapshot import Resources
 from controlplane.queries.snapshot import resources
 from controlplane.queries.views import view_of
 from controlplane.whole_changes import Trial
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """What one batch of changed files did."""
-
-    revision: int
-    paths: tuple[Path, ...]
-    put: tuple[ObjectKey, ...] = ()
-    removed: tuple[ObjectKey, ...] = ()
-    refused: tuple[ObjectKey, ...] = ()
-    """Declared anew and refused; the last accepted version of each, where there is one, stays."""
-
-    waiting: tuple[ObjectKey, ...] = ()
-    """What waits for the rest of its change, from this edit or from one before it."""
-
-    def __bool__(self) -> bool:
-        return bool(self.put or self.removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,11 +257,15 @@ class Engine:
     # What proxies get
 
     def view(self, proxy: Proxy) -> ProxyView:
-        """What the proxy's resources depend on; proxies with equal views have the same ones."""
-        return view_of(self.graph, proxy)
+        """What the proxy's resources depend on; proxies with equal views have the same ones.
+
+        Raises ``NotComputed``.
+        """
+        return computed(view_of(self.graph, proxy))
 
     def resources(self, view: ProxyView) -> Resources:
-        return resources(self.graph, view)
+        """Everything that proxies of a view are to have; raises ``NotComputed``."""
+        return computed(resources(self.graph, view))
 
     def take_doubt(self) -> Doubt:
         """The connected proxies whose view, and the held views whose resources, may have changed
@@ -305,7 +292,7 @@ class Engine:
         found.update(dict.fromkeys(self._in_force.diagnostics()))
         found.update(dict.fromkeys(self._waiting_for_their_files()))
         found.update(dict.fromkeys(self._findings))
-        found.update(dict.fromkeys(self._internal_errors()))
+        found.update(dict.fromkeys(reported(self.graph.faults(), self._objects.get)))
         return once_per_kind(d for d in found if not self._is_about_to_go(d.place))
 
     def _waiting_for_their_files(self) -> Iterator[Diagnostic]:
@@ -325,11 +312,6 @@ class Engine:
         if isinstance(place, SourceLocation) or place.object not in self._waiting:
             return False
         return self._claims.winner(place.object) is None
-
-    def _internal_errors(self) -> Iterator[Diagnostic]:
-        for fault in self.graph.faults():
-            keys = (k for k in objects_of(fault) if k == MESH_CONFIG_KEY or self._objects.get(k))
-            yield reported(fault, next(keys, None))
 
     def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
         """The file, line and column of a place; ``None`` when no file declares its object."""

@@ -58,6 +58,7 @@ class Findings:
         """Take note that a pinned function of an object came into doubt."""
         if function is broken_references:
             self._referring[key] = None
+            self._doubtful.update(dict.fromkeys((root, key) for root in roots(key.kind)))
         else:
             self._doubtful[function, key] = None
 

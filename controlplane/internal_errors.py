@@ -3,12 +3,15 @@
 What it costs is decided where it happens: one object, one resource, one step of a task.
 """
 
+from collections.abc import Callable
 from collections.abc import Hashable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import fields
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Final
+from typing import TypeVar
 
 from controlplane.base.codes import OUR_FAULT
 from controlplane.base.diagnostics import Diagnostic
@@ -27,8 +30,22 @@ _DEPTH: Final = 3
 """How deep arguments are looked into for an object's key."""
 
 
+T = TypeVar("T")
+
+
+class NotComputed(Exception):
+    """An internal error, reported elsewhere, keeps what a proxy gets from being known at all."""
+
+
 class Hidden(Exception):
     """Stands for an error whose text may hold a part of a Secret; its text is the type's name."""
+
+
+def computed(found: T | None) -> T:
+    """What a guarded function gave; raises ``NotComputed`` where it never had a value."""
+    if found is None:
+        raise NotComputed
+    return found
 
 
 def objects_of(fault: Fault) -> Iterator[ObjectKey]:
@@ -44,8 +61,18 @@ def objects_of(fault: Fault) -> Iterator[ObjectKey]:
         yield MESH_CONFIG_KEY
 
 
-def reported(fault: Fault, key: ObjectKey | None) -> Diagnostic:
-    """What is said of a fault in a function, at the object that it is about."""
+def reported(
+    faults: Iterable[Fault], in_force: Callable[[ObjectKey], object]
+) -> Iterator[Diagnostic]:
+    """What is said of faults in functions, each at the object that it is likeliest about, of those
+    that are ``in_force``.
+    """
+    for fault in faults:
+        keys = (k for k in objects_of(fault) if k == MESH_CONFIG_KEY or in_force(k) is not None)
+        yield _reported(fault, next(keys, None))
+
+
+def _reported(fault: Fault, key: ObjectKey | None) -> Diagnostic:
     doing = "using this object" if key is not None else "computing configuration"
     place = FieldRef(key) if key is not None else SourceLocation(Path())
     return Diagnostic(

@@ -28,6 +28,7 @@ from controlplane.envoy.redact import shown_json
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
+from controlplane.internal_errors import NotComputed
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
@@ -146,7 +147,10 @@ class LiveOverview:
         refused = [(t.type, r) for t in status.types for r in t.rejections]
         if not refused:
             return ()
-        view = self._engine.view(proxy) if proxy is not None else None
+        try:
+            view = self._engine.view(proxy) if proxy is not None else None
+        except NotComputed:
+            view = None
         return tuple(
             RejectedResource(
                 type=type_,

@@ -34,7 +34,7 @@ from controlplane.base.errors import KeyUnusable
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.engine import Edit
+from controlplane.edit import Edit
 from controlplane.engine import Engine
 from controlplane.envoy.resource import Resource
 from controlplane.identity.authority import Authority

@@ -25,7 +25,6 @@ from typing import Final
 from typing import Generic
 from typing import ParamSpec
 from typing import TypeVar
-from typing import overload
 
 from controlplane.graph.cell import UNSET
 from controlplane.graph.cell import Cell
@@ -349,37 +348,3 @@ class Derived(Family, Generic[P, T]):
 
     def __repr__(self) -> str:
         return f"derived {self.name}"
-
-
-_TRACKED: Final[list[Derived[..., Any]]] = []
-
-
-def tracked_functions() -> tuple[Derived[..., Any], ...]:
-    """Every tracked function of the modules that are loaded, in the order declared."""
-    return tuple(_TRACKED)
-
-
-def derived(function: Callable[Concatenate[Graph, P], T]) -> Derived[P, T]:
-    """Make a function tracked: ``f(graph, *args)`` is remembered by its arguments."""
-    made = Derived(function, is_guarded=False)
-    _TRACKED.append(made)
-    return made
-
-
-@overload
-def guarded(function: Callable[Concatenate[Graph, P], T | None]) -> Derived[P, T | None]: ...
-@overload
-def guarded(*, first: T) -> Callable[[Callable[Concatenate[Graph, P], T]], Derived[P, T]]: ...
-def guarded(
-    function: Callable[Concatenate[Graph, P], Any] | None = None, *, first: Any = None
-) -> Any:
-    """As ``derived``, but when the function or what it reads raises, the value stays what it was:
-    ``first`` where it never had one.
-    """
-
-    def declare(function: Callable[Concatenate[Graph, P], Any]) -> Derived[P, Any]:
-        made = Derived(function, is_guarded=True, first=first)
-        _TRACKED.append(made)
-        return made
-
-    return declare if function is None else declare(function)

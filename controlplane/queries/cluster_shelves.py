@@ -8,6 +8,7 @@ routed to or not.
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from controlplane.base.shelf import SHARDS
 from controlplane.base.shelf import Shelf
@@ -18,6 +19,7 @@ from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import resource
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.model.cluster_name import BLACK_HOLE
 from controlplane.model.outbound_view import ANYWHERE
 from controlplane.model.outbound_view import ClientLocality
@@ -37,7 +39,7 @@ from controlplane.queries.services import hosts_of_shard
 from controlplane.queries.services import service_of
 
 
-@derived
+@guarded(first=())
 def sni_dnat_destinations(graph: Graph, view: OutboundView) -> tuple[ClusterKey, ...]:
     """The destinations that AUTO_PASSTHROUGH servers lead to, by SNI; runs again when one comes or
     goes.
@@ -89,6 +91,7 @@ def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf
 def _own_endpoints(
     graph: Graph, view: OutboundView, client: ClientLocality
 ) -> Mapping[int, Mapping[str, Resource]]:
+    """Apart from ``endpoints``, so that an edit of what everybody has reads none of these."""
     own = shards_of_namespace(graph, view.namespace)
     return {shard: _endpoints_in(graph, view, client, shard) for shard in own}
 
@@ -99,7 +102,7 @@ def _endpoints_in(
     return endpoints_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
 
 
-@derived
+@guarded(first=LocalityUse())
 def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
     """What of a client's place some cluster of a view uses; mostly nothing.
 
@@ -116,7 +119,7 @@ def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
     return found
 
 
-@derived
+@guarded(first=frozenset())
 def cluster_secrets(graph: Graph, view: OutboundView) -> frozenset[tuple[SecretUse, SecretName]]:
     """The secrets that the clusters of a view name: for what, and ``kubernetes://name``.
 
@@ -149,7 +152,7 @@ def _in_public(graph: Graph, view: OutboundView, client: ClientLocality) -> Clie
     return client if client == ANYWHERE else client.only(locality_use(graph, view.public))
 
 
-@derived
+@guarded(first=MappingProxyType({}))
 def clusters_of_shard(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> Mapping[str, Resource]:
@@ -167,7 +170,7 @@ def clusters_of_shard(
     return found
 
 
-@derived
+@guarded(first=MappingProxyType({}))
 def endpoints_of_shard(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> Mapping[str, Resource]:
@@ -182,7 +185,7 @@ def endpoints_of_shard(
     return {resource.name: resource for resource in made if resource is not None}
 
 
-@derived
+@guarded(first=LocalityUse())
 def _use_of_shard(graph: Graph, view: OutboundView, shard: int) -> LocalityUse:
     found = LocalityUse()
     for destination in _of_shard(graph, view, shard):
@@ -190,7 +193,7 @@ def _use_of_shard(graph: Graph, view: OutboundView, shard: int) -> LocalityUse:
     return found
 
 
-@derived
+@guarded(first=frozenset())
 def secrets_of_shard(
     graph: Graph, view: OutboundView, shard: int
 ) -> frozenset[tuple[SecretUse, SecretName]]:
@@ -201,7 +204,7 @@ def secrets_of_shard(
     )
 
 
-@derived
+@guarded(first=())
 def _sni_dnat_of_shard(graph: Graph, view: OutboundView, shard: int) -> tuple[ClusterKey, ...]:
     return tuple(d for d in _of_shard(graph, view, shard) if d.is_sni_dnat)
 

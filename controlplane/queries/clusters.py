@@ -17,6 +17,7 @@ from controlplane.envoy.resource import resource
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
+from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
 from controlplane.model.cluster import Cluster
 from controlplane.model.cluster import Dns
@@ -79,9 +80,7 @@ class ClusterKey:
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
-@derived
-def mesh_defaults(graph: Graph) -> MeshDefaults:
-    mesh = mesh_config(graph)
+def _mesh_defaults(mesh: MeshConfig) -> MeshDefaults:
     localities = locality_of_settings(mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
     headers = mesh.default_config.proxy_headers
     return MeshDefaults(
@@ -97,7 +96,13 @@ def mesh_defaults(graph: Graph) -> MeshDefaults:
     )
 
 
-@derived
+@guarded(first=_mesh_defaults(MeshConfig()))
+def mesh_defaults(graph: Graph) -> MeshDefaults:
+    """What of MeshConfig every cluster takes over."""
+    return _mesh_defaults(mesh_config(graph))
+
+
+@guarded(first=())
 def cluster_keys(graph: Graph, host: Host, view: OutboundView) -> tuple[ClusterKey, ...]:
     """What a client reaches of ``host``: each port, and each subset of it.
 
@@ -124,7 +129,7 @@ def _subset_names(graph: Graph, rules: RuleKeys) -> tuple[str, ...]:
     return tuple(subset.name for subset in rule.subsets) if rule is not None else ()
 
 
-@derived
+@guarded(first=LocalityUse())
 def locality_use_of(graph: Graph, key: ClusterKey) -> LocalityUse:
     """What of a client's place bears on how the endpoints of ``destination`` are ranked."""
     inputs = _inputs(graph, key)
@@ -160,7 +165,7 @@ def assignment(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resourc
     return resource(TypeUrl.ENDPOINT, inputs.name, load_assignment(inputs.name, groups))
 
 
-@derived
+@guarded(first=())
 def secrets_of(graph: Graph, key: ClusterKey) -> tuple[tuple[SecretUse, SecretName], ...]:
     """The secrets of the user's that the cluster of ``key`` names."""
     if not key.rules:

@@ -11,7 +11,7 @@ from controlplane.model.proxy_view import ConnectedGateway
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.connected_gateways import CONNECTED
 from controlplane.queries.connected_gateways import connected_gateways
-from controlplane.queries.proxies import resolved
+from controlplane.queries.proxies import resolved_or_as_it_says
 from controlplane.queries.snapshot import resources
 from controlplane.queries.views import view_of
 
@@ -77,10 +77,10 @@ class Connected:
     def _gateways(self) -> Iterator[ConnectedGateway]:
         for proxy in sorted(self._proxies, key=lambda proxy: (proxy.namespace, proxy.name)):
             view = view_of(self.graph, proxy)
-            if view.gateway is not None:
+            if view is not None and view.gateway is not None:
                 yield ConnectedGateway(
                     namespace=proxy.namespace,
-                    labels=resolved(self.graph, proxy).labels,
+                    labels=resolved_or_as_it_says(self.graph, proxy).labels,
                     instance=view.gateway,
                     view=view.outbound,
                 )

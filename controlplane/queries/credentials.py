@@ -16,6 +16,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.core.configuration import ConfigMap
@@ -104,7 +105,7 @@ def credential_rules(
                 yield _plain(tls.credential_name), rule.key
 
 
-@derived
+@guarded
 def reading(graph: Graph, credential: Credential) -> ReadKeyPair | ReadTrust | None:
     """What the object holds; runs again when it changes, or who names it."""
     return _reported_reading(graph, credential).value
@@ -137,7 +138,7 @@ def holder(graph: Graph, credential: Credential) -> Object[Secret | ConfigMap] |
     return found
 
 
-@derived
+@guarded
 def servable(graph: Graph, credential: Credential) -> KeyPair | Trust | None:
     """The credential when it can be served now."""
     return _reported_servable(graph, credential).value

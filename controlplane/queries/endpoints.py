@@ -4,6 +4,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/service-entry/,
 https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,9 +15,11 @@ from controlplane.base.names import ObjectKey
 from controlplane.base.names import key_is_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.endpoints import ENDPOINTS
 from controlplane.kinds.core.endpoints import SERVICE_NAME_LABEL
+from controlplane.kinds.core.endpoints import Endpoints
 from controlplane.kinds.core.endpoints import EndpointSlice
 from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.pod import Pod
@@ -152,7 +155,7 @@ def _endpoints_of_declaration(
         target = own.target_port or own.number
         labels = labels_of(dict(selector.labels))
         for workload in selected_workloads(graph, key.namespace, labels):
-            yield from _entry_workload(graph, workload, own.name, target)
+            yield from endpoints_of_entry_workload(graph, workload, own.name, target)
 
 
 def _counterpart(
@@ -166,22 +169,23 @@ def _counterpart(
     return next((own for own in declared.spec.ports if own.name == port.name), None)
 
 
-def _entry_workload(
+@guarded(first=())
+def endpoints_of_entry_workload(
     graph: Graph, key: WorkloadKey, port_name: str, target: int
-) -> Iterator[LocatedEndpoint]:
+) -> tuple[LocatedEndpoint, ...]:
+    """What a Pod or WorkloadEntry adds to a ServiceEntry that selects it."""
     declared = object_of(graph, key)
     if declared is None:
-        return
+        return ()
     if is_of(declared, WORKLOAD_ENTRY):
         labels = workloads.workload_labels(declared)
-        if declared.spec.address and workloads.is_usable(declared):
-            endpoint = workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
-            yield endpoint, key, _OF_ENTRY, None
-        return
+        if not declared.spec.address or not workloads.is_usable(declared):
+            return ()
+        endpoint = workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
+        return ((endpoint, key, _OF_ENTRY, None),)
     assert is_of(declared, POD), "a workload is one of the two"
     pod = kubernetes.pod_endpoint(declared, target, name=port_name)
-    if pod is not None:
-        yield pod, key, _OF_POD, None
+    return () if pod is None else ((pod, key, _OF_POD, None),)
 
 
 def _service_endpoints(
@@ -192,45 +196,80 @@ def _service_endpoints(
 
     WorkloadEntries that the Service selects are endpoints besides, unless it is headless.
     """
-
-    def pod_at(name: str, address: str) -> Object[Pod] | None:
-        keys = (
-            (ObjectKey(POD, key.namespace, name),)
-            if name
-            else pods_by_address(graph, (key.namespace, address))
-        )
-        return object_of(graph, keys[0]) if keys else None
-
     unready = found.publishes_unready
     slices = slices_of_service(graph, (key.namespace, key.name))
-    listed = object_of(graph, ObjectKey(ENDPOINTS, key.namespace, key.name))
+    listed = ObjectKey(ENDPOINTS, key.namespace, key.name)
+    is_listed = object_of(graph, listed) is not None
     for slice_key in slices:
-        declared = object_of(graph, slice_key)
-        if declared is not None:
-            for endpoint, at, pod in kubernetes.slice_endpoints(declared, port, pod_at):
-                yield endpoint, slice_key, at, pod
-    if listed is not None and not slices:
-        for endpoint, at, pod in kubernetes.listed_endpoints(
-            listed, port, pod_at, publishes_unready=unready
-        ):
-            yield endpoint, listed.key, at, pod
+        yield from endpoints_of_slice(graph, slice_key, port)
+    if is_listed and not slices:
+        yield from endpoints_of_list(graph, listed, port, unready)
     if found.selector is None:
         return
     for workload in selected_workloads(graph, key.namespace, found.selector):
-        selected = object_of(graph, workload)
-        if selected is None:
-            continue
-        if is_of(selected, WORKLOAD_ENTRY):
-            if found.resolution is Resolution.HEADLESS or not workloads.is_usable(selected):
-                continue
-            of_entry = kubernetes.workload_endpoint(selected, port)
-            if of_entry is not None:
-                yield of_entry, workload, _OF_ENTRY, None
-        elif not slices and listed is None:
-            assert is_of(selected, POD), "a workload is one of the two"
-            of_pod = kubernetes.pod_endpoint(selected, port.target, publishes_unready=unready)
-            if of_pod is not None:
-                yield of_pod, workload, _OF_POD, None
+        if key_is_of(workload, WORKLOAD_ENTRY):
+            counts = found.resolution is not Resolution.HEADLESS
+        else:
+            counts = not slices and not is_listed
+        if counts:
+            yield from endpoints_of_workload(graph, workload, port, unready)
+
+
+@guarded(first=())
+def endpoints_of_slice(
+    graph: Graph, key: ObjectKey[EndpointSlice], port: ServicePort
+) -> tuple[LocatedEndpoint, ...]:
+    """What one EndpointSlice lists; runs again when it changes, or a Pod that it names."""
+    declared = object_of(graph, key)
+    if declared is None:
+        return ()
+    found = kubernetes.slice_endpoints(declared, port, _pods(graph, key.namespace))
+    return tuple((endpoint, key, at, pod) for endpoint, at, pod in found)
+
+
+@guarded(first=())
+def endpoints_of_list(
+    graph: Graph, key: ObjectKey[Endpoints], port: ServicePort, publishes_unready: bool
+) -> tuple[LocatedEndpoint, ...]:
+    """What an Endpoints object lists; runs again when it changes, or a Pod that it names."""
+    declared = object_of(graph, key)
+    if declared is None:
+        return ()
+    found = kubernetes.listed_endpoints(
+        declared, port, _pods(graph, key.namespace), publishes_unready=publishes_unready
+    )
+    return tuple((endpoint, key, at, pod) for endpoint, at, pod in found)
+
+
+@guarded(first=())
+def endpoints_of_workload(
+    graph: Graph, key: WorkloadKey, port: ServicePort, publishes_unready: bool
+) -> tuple[LocatedEndpoint, ...]:
+    """What a Pod or WorkloadEntry adds to a Service that selects it."""
+    selected = object_of(graph, key)
+    if selected is None:
+        return ()
+    if is_of(selected, WORKLOAD_ENTRY):
+        usable = workloads.is_usable(selected)
+        of_entry = kubernetes.workload_endpoint(selected, port) if usable else None
+        return () if of_entry is None else ((of_entry, key, _OF_ENTRY, None),)
+    assert is_of(selected, POD), "a workload is one of the two"
+    of_pod = kubernetes.pod_endpoint(selected, port.target, publishes_unready=publishes_unready)
+    return () if of_pod is None else ((of_pod, key, _OF_POD, None),)
+
+
+def _pods(graph: Graph, namespace: Namespace) -> Callable[[str, str], Object[Pod] | None]:
+    """Finds a Pod by its name, or by its address where no name is given."""
+
+    def pod_at(name: str, address: str) -> Object[Pod] | None:
+        keys = (
+            (ObjectKey(POD, namespace, name),)
+            if name
+            else pods_by_address(graph, (namespace, address))
+        )
+        return object_of(graph, keys[0]) if keys else None
+
+    return pod_at
 
 
 @derived

@@ -41,12 +41,10 @@ from controlplane.queries.objects import index
 from controlplane.queries.objects import object_of
 from controlplane.queries.secret_faults import Homes
 from controlplane.queries.secret_faults import found_credentials
+from controlplane.queries.streams import stream_rules
 from controlplane.queries.streams import stream_services
 from controlplane.queries.views import gateway_view
 from controlplane.translate.istio.stream_routes import StreamRule
-from controlplane.translate.istio.stream_routes import is_served
-from controlplane.translate.istio.stream_routes import tcp_rule
-from controlplane.translate.istio.stream_routes import tls_rules
 from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
 from controlplane.translate.server import Server
 from controlplane.translate.server import TcpServer
@@ -137,13 +135,7 @@ def _check_routes(graph: Graph, report: Report, server: Server) -> None:
 
 def _rules(graph: Graph, server: Server) -> Iterator[StreamRule]:
     for key in stream_services(graph, server.gateway):
-        declared = object_of(graph, key)
-        if declared is None or not is_served(declared, server):
-            continue
-        if isinstance(server.protocol, TlsPassthrough):
-            yield from tls_rules(declared, server)
-        elif (rule := tcp_rule(declared, server)) is not None:
-            yield rule
+        yield from stream_rules(graph, key, server)
 
 
 def _report_unusable(report: Report, rule: StreamRule) -> bool:

@@ -14,6 +14,8 @@ from controlplane.base.hosts import subset_of
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.cluster_name import sni_dnat_name
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import ListenerPlan
@@ -44,7 +46,7 @@ from controlplane.translate.server import TcpServer
 from controlplane.translate.server import TlsPassthrough
 
 
-@derived
+@guarded
 def gateway_listener_plan(graph: Graph, key: GatewayListener) -> ListenerPlan | None:
     """The listener at one address of a gateway; ``None`` where nothing is served there.
 
@@ -66,7 +68,7 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
     return Reported(plan, tuple(report))
 
 
-@derived
+@guarded(first=Reported(gateway_settings(Report(), MeshConfig(), ())))
 def settings_of_gateways(graph: Graph, metadata: Labels) -> Reported[ListenerSettings]:
     """What the mesh and the node's metadata say of a gateway's listeners, with what is wrong there.
 

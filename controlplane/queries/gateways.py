@@ -16,6 +16,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.base.names import key_is_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.gateway import GatewayKey
@@ -81,7 +82,7 @@ def _selected_by(graph: Graph, labels: Labels) -> tuple[GatewayKey, ...]:
     )
 
 
-@derived
+@guarded(first=())
 def gateway_servers(graph: Graph, key: ObjectKey) -> tuple[Server, ...]:
     """The servers of one Gateway; runs again when it changes, or the mesh's TLS defaults."""
     assert key_is_of(key, GATEWAY), "servers are looked for by the keys of Gateways"

@@ -27,17 +27,16 @@ def listener(graph: Graph, key: ListenerKey) -> Resource | None:
     plan = listener_plan(graph, key)
     if plan is None:
         return None
-    found = (framed(graph, each.chain) for each in plan.chains)
-    return encoded_listener(plan, [chain for chain in found if chain is not None])
+    return encoded_listener(plan, [framed(graph, each.chain) for each in plan.chains])
 
 
-@guarded
-def framed(_: Graph, chain: ChainPlan) -> bytes | None:
+@derived
+def framed(_: Graph, chain: ChainPlan) -> bytes:
     """One chain, encoded once for all listeners that have it; an edit of others leaves it."""
     return framed_chain(chain)
 
 
-@derived
+@guarded(first=())
 def listener_secrets(graph: Graph, keys: tuple[ListenerKey, ...]) -> tuple[SecretName, ...]:
     """The secrets that a proxy's listeners ask for, sorted."""
     plans = (listener_plan(graph, key) for key in keys)

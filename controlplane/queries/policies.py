@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from controlplane.base.names import Host
 from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.outbound_view import RuleKeys
 from controlplane.model.routing import HashPolicy
@@ -23,7 +23,7 @@ from controlplane.translate.istio.traffic_policy import connection_pool
 from controlplane.translate.istio.traffic_policy import outlier_detection
 
 
-@derived
+@guarded(first=TrafficPolicy())
 def mesh_policy(graph: Graph) -> TrafficPolicy:
     """The blocks that the mesh gives to every destination without its own."""
     default = mesh_config(graph).default_traffic_policy

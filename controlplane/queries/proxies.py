@@ -12,6 +12,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.endpoints import SERVICE_NAME_LABEL
 from controlplane.kinds.core.endpoints import EndpointSlice
@@ -118,8 +119,8 @@ def workload_entries_by_address(
         yield (declared.namespace, declared.spec.address), declared.key
 
 
-@derived
-def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy:
+@guarded
+def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
     """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
     labels, locality = _labels_and_locality(graph, proxy)
     return ResolvedProxy(
@@ -129,6 +130,24 @@ def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy:
         locality=locality,
         families=_families(proxy.addresses),
         targets=_targets(graph, proxy, labels),
+        metadata=proxy.metadata,
+    )
+
+
+def resolved_or_as_it_says(graph: Graph, proxy: Proxy) -> ResolvedProxy:
+    """As ``resolved``; by what the proxy says of itself alone where an internal error keeps what is
+    declared for it from being known.
+    """
+    found = resolved(graph, proxy)
+    if found is not None:
+        return found
+    return ResolvedProxy(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        labels=proxy.labels,
+        locality=proxy.locality,
+        families=_families(proxy.addresses),
+        targets=(),
         metadata=proxy.metadata,
     )
 

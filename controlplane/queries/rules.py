@@ -18,6 +18,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.base.names import key_is_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
 from controlplane.kinds.istio.destination_rule import DestinationRuleKey
@@ -61,7 +62,7 @@ def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, Destina
         yield declared.namespace, declared.key
 
 
-@derived
+@guarded
 def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
     """The rule that one object is; runs again when it changes."""
     assert key_is_of(key, DESTINATION_RULE), "rules are looked for by the keys of DestinationRules"

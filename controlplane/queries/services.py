@@ -15,6 +15,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.base.shelf import shard_of
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.core.configuration import NAMESPACE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.core.service import Service as KubernetesService
@@ -61,7 +62,7 @@ def hosts_of_shard(declared: Declaration) -> Iterator[tuple[int, Host]]:
         yield shard_of(host), host
 
 
-@derived
+@guarded
 def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
     """The service that the declarations of ``host`` in one namespace make together.
 
@@ -76,9 +77,19 @@ def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None
     ]
     if not declared:
         return None
+    if len(declared) == 1:
+        return _service(graph, declared[0], host)
     declared.sort(key=lambda found: (found.kind != SERVICE, found.age))
-    services = [_service(graph, found, host) for found in declared]
-    return _joined(services)
+    parts = (service_declared(graph, found.key, host) for found in declared)
+    services = [part for part in parts if part is not None]
+    return _joined(services) if services else None
+
+
+@guarded
+def service_declared(graph: Graph, key: DeclarationKey, host: Host) -> Service | None:
+    """What one of several declarations of a host makes of it, so that none costs the others."""
+    declared = object_of(graph, key)
+    return _service(graph, declared, host) if declared is not None else None
 
 
 @derived
@@ -164,13 +175,13 @@ def _service(graph: Graph, declared: Declaration, host: Host) -> Service:
     )
 
 
-@derived
+@guarded
 def _namespace_distribution(graph: Graph, namespace: Namespace) -> str | None:
     found = object_of(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
     return None if found is None else found.annotations.get(TRAFFIC_DISTRIBUTION)
 
 
-@derived
+@guarded(first=())
 def _namespace_labels(graph: Graph, namespace: Namespace) -> Labels:
     found = object_of(graph, ObjectKey(NAMESPACE, Namespace(""), namespace))
     return () if found is None else labels_of(dict(found.labels))

@@ -7,7 +7,7 @@ from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.cluster_shelves import clusters
 from controlplane.queries.cluster_shelves import endpoints
@@ -36,9 +36,13 @@ class Resources:
         yield TypeUrl.SECRET, self.secrets
 
 
-@derived
-def resources(graph: Graph, view: ProxyView) -> Resources:
-    """Runs again when any resource of this view comes, goes or changes."""
+@guarded
+def resources(graph: Graph, view: ProxyView) -> Resources | None:
+    """Runs again when any resource of this view comes, goes or changes.
+
+    ``None`` while an internal error keeps those of one type from being known at all: a proxy that
+    has some must not be told that there are none.
+    """
     for_clusters = view.outbound.for_clusters
     client = view.locality.only(locality_use(graph, for_clusters))
     plan = proxy_plan(graph, view.gateway, view.outbound.for_listeners)

@@ -11,6 +11,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.istio.virtual_service import RouteDestination
@@ -35,6 +36,7 @@ from controlplane.translate.istio.stream_routes import is_served
 from controlplane.translate.istio.stream_routes import tcp_rule
 from controlplane.translate.istio.stream_routes import tls_rules
 from controlplane.translate.server import Server
+from controlplane.translate.server import TlsPassthrough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +71,9 @@ def stream(
     graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
 ) -> RoutedStream | None:
     """Where every connection of a server goes; ``None`` where no rule takes them."""
-    for declared in _services(graph, view, server):
-        rule = tcp_rule(declared, server)
-        if rule is not None:
-            proxy = _tcp_proxy(graph, view, server, rule, settings)
-            return RoutedStream(rule=rule, proxy=proxy) if proxy is not None else None
+    for rule in _rules(graph, view, server):
+        proxy = _tcp_proxy(graph, view, server, rule, settings)
+        return RoutedStream(rule=rule, proxy=proxy) if proxy is not None else None
     return None
 
 
@@ -81,19 +81,28 @@ def named_streams(
     graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
 ) -> Iterator[RoutedStream]:
     """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
-    for declared in _services(graph, view, server):
-        for rule in tls_rules(declared, server):
-            if not rule.takes_nothing:
-                proxy = _tcp_proxy(graph, view, server, rule, settings)
-                if proxy is not None:
-                    yield RoutedStream(rule=rule, proxy=proxy)
+    for rule in _rules(graph, view, server):
+        if not rule.takes_nothing:
+            proxy = _tcp_proxy(graph, view, server, rule, settings)
+            if proxy is not None:
+                yield RoutedStream(rule=rule, proxy=proxy)
 
 
-def _services(graph: Graph, view: OutboundView, server: Server) -> Iterator[Object[VirtualService]]:
+def _rules(graph: Graph, view: OutboundView, server: Server) -> Iterator[StreamRule]:
     for key in bound_stream_services(graph, server.gateway, view.namespace):
-        declared = object_of(graph, key)
-        if declared is not None and is_served(declared, server):
-            yield declared
+        yield from stream_rules(graph, key, server)
+
+
+@guarded(first=())
+def stream_rules(graph: Graph, key: VirtualServiceKey, server: Server) -> tuple[StreamRule, ...]:
+    """The rules of one VirtualService that take a server's connections, in order."""
+    declared = object_of(graph, key)
+    if declared is None or not is_served(declared, server):
+        return ()
+    if isinstance(server.protocol, TlsPassthrough):
+        return tuple(tls_rules(declared, server))
+    rule = tcp_rule(declared, server)
+    return () if rule is None else (rule,)
 
 
 def _tcp_proxy(

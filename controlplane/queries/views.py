@@ -12,6 +12,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph
 from controlplane.graph import derived
+from controlplane.graph import guarded
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
@@ -28,7 +29,7 @@ from controlplane.queries.gateways import gateway_servers
 from controlplane.queries.gateways import selected_gateways
 from controlplane.queries.locality_use import mesh_locality_use
 from controlplane.queries.objects import index
-from controlplane.queries.proxies import resolved
+from controlplane.queries.proxies import resolved_or_as_it_says
 from controlplane.queries.rules import selected_rules
 from controlplane.translate.server import AutoPassthrough
 
@@ -46,10 +47,13 @@ def named_sources(declared: Object[VirtualService]) -> Iterator[tuple[str, tuple
                 yield _WHOLE_MESH, pair
 
 
-@derived
-def view_of(graph: Graph, proxy: Proxy) -> ProxyView:
-    """Runs again when what is declared for the proxy changes; mostly to find the same view."""
-    return proxy_view(graph, resolved(graph, proxy))
+@guarded
+def view_of(graph: Graph, proxy: Proxy) -> ProxyView | None:
+    """Runs again when what is declared for the proxy changes; mostly to find the same view.
+
+    ``None`` while an internal error keeps it from being known.
+    """
+    return proxy_view(graph, resolved_or_as_it_says(graph, proxy))
 
 
 def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:

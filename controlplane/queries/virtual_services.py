@@ -26,6 +26,7 @@ from controlplane.envoy.routes.table import framed_route
 from controlplane.graph import Graph
 from controlplane.graph import derived
 from controlplane.graph import guarded
+from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.virtual_service import Delegate
 from controlplane.kinds.istio.virtual_service import Destination
@@ -90,7 +91,7 @@ def odd_wildcards(declared: Declared) -> Iterator[tuple[str, Host]]:
             yield gateway, host
 
 
-@derived
+@guarded
 def merge_order(graph: Graph, key: VirtualServiceKey, client: Namespace) -> MergeOrder | None:
     """The place of a VirtualService among others; ``None`` where the client must not see it.
 
@@ -107,17 +108,14 @@ def merge_order(graph: Graph, key: VirtualServiceKey, client: Namespace) -> Merg
     return (tier, *declared.age)
 
 
-@derived
+@guarded(first=())
 def hosts_of_virtual_service(graph: Graph, key: VirtualServiceKey) -> tuple[Host, ...]:
     """Runs again when the object changes; all but its hosts stops here."""
     declared = object_of(graph, key)
     return () if declared is None else virtual_service_hosts(declared)
 
 
-@derived
-def route_defaults(graph: Graph) -> Defaults:
-    """What of the mesh bears on routes; other changes of MeshConfig stop here."""
-    mesh = mesh_config(graph)
+def _defaults(mesh: MeshConfig, *, names_objects: bool = True) -> Defaults:
     headers = mesh.default_config.proxy_headers
     attempt_count = headers.attempt_count if headers is not None else None
     forwarded_host = headers.x_forwarded_host if headers is not None else None
@@ -125,8 +123,14 @@ def route_defaults(graph: Graph) -> Defaults:
         retries=mesh.default_http_retry_policy,
         appends_forwarded_host=forwarded_host is not None and forwarded_host.enabled is True,
         tells_attempt=attempt_count is None or attempt_count.disabled is not True,
-        names_objects=not is_lean(graph),
+        names_objects=names_objects,
     )
+
+
+@guarded(first=_defaults(MeshConfig()))
+def route_defaults(graph: Graph) -> Defaults:
+    """What of the mesh bears on routes; other changes of MeshConfig stop here."""
+    return _defaults(mesh_config(graph), names_objects=not is_lean(graph))
 
 
 def delegate_key(delegate: Delegate, root: Namespace) -> VirtualServiceKey:

@@ -74,7 +74,9 @@ class Declared:
         return found
 
     def resources(self, proxy: ResolvedProxy = INGRESS) -> Resources:
-        return resources(self.graph, self.view(proxy))
+        found = resources(self.graph, self.view(proxy))
+        assert found is not None, "nobody listens to faults, so they are raised"
+        return found
 
     def listeners(self, proxy: ResolvedProxy = INGRESS) -> dict[str, dict[str, Any]]:
         """The listeners of a proxy by name, as Envoy's JSON."""

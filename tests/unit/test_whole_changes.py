@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.engine import Edit
+from controlplane.edit import Edit
 from controlplane.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 

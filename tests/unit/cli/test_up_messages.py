@@ -13,7 +13,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.cli import up_messages
 from controlplane.cli.envoy_processes import Death
 from controlplane.cli.output import Segment
-from controlplane.engine import Edit
+from controlplane.edit import Edit
 from controlplane.serve import Reload
 
 REVIEWS = ObjectKey(Kind("networking.istio.io", "VirtualService"), Namespace("default"), "reviews")

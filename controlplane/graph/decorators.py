@@ -1,0 +1,53 @@
+"""Makes functions tracked, and knows all that are."""
+
+from collections.abc import Callable
+from typing import Any
+from typing import Concatenate
+from typing import Final
+from typing import ParamSpec
+from typing import Protocol
+from typing import TypeVar
+from typing import overload
+
+from controlplane.graph.graph import Derived
+from controlplane.graph.graph import Graph
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_TRACKED: Final[list[Derived[..., Any]]] = []
+
+
+def tracked_functions() -> tuple[Derived[..., Any], ...]:
+    """Every tracked function of the modules that are loaded, in the order declared."""
+    return tuple(_TRACKED)
+
+
+def derived(function: Callable[Concatenate[Graph, P], T]) -> Derived[P, T]:
+    """Make a function tracked: ``f(graph, *args)`` is remembered by its arguments."""
+    made = Derived(function, is_guarded=False)
+    _TRACKED.append(made)
+    return made
+
+
+class Guard(Protocol):
+    def __call__(self, function: Callable[Concatenate[Graph, P], T], /) -> Derived[P, T]: ...
+
+
+@overload
+def guarded(function: Callable[Concatenate[Graph, P], T]) -> Derived[P, T]: ...
+@overload
+def guarded(*, first: object) -> Guard: ...
+def guarded(
+    function: Callable[Concatenate[Graph, P], Any] | None = None, *, first: Any = None
+) -> Any:
+    """As ``derived``, but when the function or what it reads raises, the value stays what it was:
+    ``first`` where it never had one.
+    """
+
+    def declare(function: Callable[Concatenate[Graph, P], Any]) -> Derived[P, Any]:
+        made = Derived(function, is_guarded=True, first=first)
+        _TRACKED.append(made)
+        return made
+
+    return declare if function is None else declare(function)
