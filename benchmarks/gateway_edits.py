@@ -28,7 +28,7 @@ from edit_latency import free_port
 from edit_latency import served
 from figures import show
 
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 
 SIZE = 1_000

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from figures import show
 
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role

@@ -24,7 +24,7 @@ from controlplane.cli.output import Segment
 from controlplane.cli.output import Style
 from controlplane.cli.output import say
 from controlplane.cli.output import show
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.load import loaded
 from controlplane.sources.printable import printable

@@ -5,7 +5,7 @@ from functools import cached_property
 from controlplane.base.locations import FieldRef
 from controlplane.base.locations import SourceLocation
 from controlplane.documents.content import Sources
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 
 
 class EngineFiles:

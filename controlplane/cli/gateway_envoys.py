@@ -24,7 +24,7 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Role
-from controlplane.serve import ControlPlane
+from controlplane.serve.control_plane import ControlPlane
 
 ADDRESS: Final = "127.255.0.1"
 """What gateways say is their address: on this machine, and none that a workload would be declared

@@ -6,10 +6,10 @@ from controlplane.cli.options import ServingOptions
 from controlplane.cli.serving import log_to_stderr
 from controlplane.cli.serving import serve_until_stopped
 from controlplane.cli.serving import settings_of
-from controlplane.diagnosis import finding
-from controlplane.serve import ControlPlane
-from controlplane.serve import Noticed
-from controlplane.serve import Reload
+from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.control_plane import Noticed
+from controlplane.serve.control_plane import Reload
+from controlplane.serve.report import finding
 
 
 def serve_and_log(options: ServingOptions) -> None:

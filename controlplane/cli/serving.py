@@ -18,10 +18,10 @@ from controlplane.cli.inputs import opened_state
 from controlplane.cli.options import ServingOptions
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.serve import ControlPlane
-from controlplane.serve import Settings
-from controlplane.serve import Told
-from controlplane.serve import run
+from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.control_plane import Settings
+from controlplane.serve.control_plane import Told
+from controlplane.serve.control_plane import run
 from controlplane.sources.printable import printable
 
 

@@ -25,8 +25,8 @@ from controlplane.cli.output import Style
 from controlplane.cli.output import printable
 from controlplane.cli.ports import Process
 from controlplane.cli.status_view import rejection
-from controlplane.serve import ACKNOWLEDGED_WITHIN
-from controlplane.serve import Reload
+from controlplane.serve.control_plane import ACKNOWLEDGED_WITHIN
+from controlplane.serve.control_plane import Reload
 
 Line = list[Segment]
 OBJECTS_NAMED: Final = 4

@@ -17,9 +17,9 @@ from controlplane.cli.serving import log_to_stderr
 from controlplane.cli.serving import settings_of
 from controlplane.cli.serving import told_to_stop
 from controlplane.cli.up_session import Session
-from controlplane.serve import Settings
-from controlplane.serve import fault_of_the_world
-from controlplane.serve import run
+from controlplane.serve.control_plane import Settings
+from controlplane.serve.control_plane import fault_of_the_world
+from controlplane.serve.control_plane import run
 
 
 def serve_with_envoys(options: ServingOptions, concurrency: int) -> None:

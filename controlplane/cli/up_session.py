@@ -36,10 +36,10 @@ from controlplane.identity.authority import kept_authority
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
-from controlplane.serve import ANALYSED_AT_ONCE
-from controlplane.serve import ControlPlane
-from controlplane.serve import Noticed
-from controlplane.serve import Reload
+from controlplane.serve.control_plane import ANALYSED_AT_ONCE
+from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.control_plane import Noticed
+from controlplane.serve.control_plane import Reload
 from controlplane.xds.snapshot import Snapshot
 
 Line = list[Segment]

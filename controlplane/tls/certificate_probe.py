@@ -19,7 +19,7 @@ from controlplane.base.names import Namespace
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
 from controlplane.model.proxy import Proxy
-from controlplane.queries.credentials import credential_of
+from controlplane.queries.policy.credentials import credential_of
 from controlplane.tls.expectation import Expectation
 from controlplane.tls.expectation import Mode
 from controlplane.tls.expectation import Shelves

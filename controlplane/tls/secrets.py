@@ -19,12 +19,12 @@ from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
-from controlplane.queries.credentials import users_of
+from controlplane.queries.policy.credentials import users_of
 from controlplane.tls.certificate import certificates
 from controlplane.translate.kubernetes.secret import WARNED_DAYS
 from controlplane.translate.kubernetes.secret import key_pair

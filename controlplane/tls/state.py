@@ -27,14 +27,14 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.base.provenance import Provenance
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
-from controlplane.queries.mesh import mesh_config
-from controlplane.queries.origins import origins_by_name
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.tls.certificate import certificates
 from controlplane.tls.certificate_probe import CertificateProbe
 from controlplane.tls.certificate_probe import certificate_probes

@@ -6,9 +6,9 @@ from controlplane.envoy.resource import Resource
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
-from controlplane.queries.cluster_shelves import cluster_secrets
-from controlplane.queries.cluster_shelves import clusters
-from controlplane.queries.cluster_shelves import endpoints
+from controlplane.queries.clusters.cluster_shelves import cluster_secrets
+from controlplane.queries.clusters.cluster_shelves import clusters
+from controlplane.queries.clusters.cluster_shelves import endpoints
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 

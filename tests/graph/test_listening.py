@@ -5,9 +5,9 @@ from datetime import UTC
 from datetime import datetime
 
 from controlplane.model.proxy import Locality
-from controlplane.queries.listeners import listeners
-from controlplane.queries.plans import proxy_plan
-from controlplane.queries.secrets import secrets
+from controlplane.queries.listeners.listeners import listeners
+from controlplane.queries.listeners.plans import proxy_plan
+from controlplane.queries.listeners.secrets import secrets
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 from tests.support.pki import Authority

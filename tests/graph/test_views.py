@@ -11,7 +11,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.shelf import SHARDS
 from controlplane.base.shelf import Shelf
 from controlplane.base.shelf import shard_of
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Labels

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.queries.faults import analyse_where_connected
-from controlplane.queries.faults import roots
+from controlplane.queries.analysis.roots import analyse_where_connected
+from controlplane.queries.analysis.roots import roots
 from tests.support.cases import Case
 from tests.support.cases import cases
 from tests.support.cases import engine_of

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from controlplane.base.names import Namespace
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role

@@ -17,11 +17,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from controlplane.base.names import ObjectKey
+from controlplane.engine.internal_errors import objects_of
 from controlplane.graph import Graph
 from controlplane.graph import tracked_functions
 from controlplane.graph.graph import RETRIED
-from controlplane.internal_errors import objects_of
-from controlplane.queries.objects import indexes
+from controlplane.queries.inputs.objects import indexes
 from tests.support.every_kind import NOW
 from tests.support.every_kind import Serving
 from tests.support.every_kind import forms

@@ -14,10 +14,10 @@ from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
 from controlplane.envoy.routes.match import route_match as match_message
 from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.queries.objects import OBJECT
-from controlplane.queries.origins import origins
-from controlplane.queries.plans import proxy_plan
-from controlplane.queries.routes import route_tables
+from controlplane.queries.inputs.objects import OBJECT
+from controlplane.queries.listeners.plans import proxy_plan
+from controlplane.queries.routes.routes import route_tables
+from controlplane.queries.snapshot.origins import origins
 from controlplane.translate.istio.delegate_match import merged_match
 from controlplane.translate.istio.http_match import route_match
 from tests.support.declared import Declared

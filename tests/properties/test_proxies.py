@@ -13,14 +13,14 @@ from typing import Final
 import pytest
 
 from controlplane.base.names import Namespace
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.graph import tracked_functions
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Locality
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
-from controlplane.queries.snapshot import Resources
+from controlplane.queries.snapshot.snapshot import Resources
 from tests.support.routes import GATEWAY
 from tests.support.routes import SERVICES
 from tests.support.routes import virtual_service

@@ -12,10 +12,10 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.cluster_name import BLACK_HOLE
 from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy import ResolvedProxy
-from controlplane.queries.cluster_shelves import cluster_secrets
-from controlplane.queries.cluster_shelves import clusters_of_shard
-from controlplane.queries.cluster_shelves import endpoints_of_shard
-from controlplane.queries.cluster_shelves import secrets_of_shard
+from controlplane.queries.clusters.cluster_shelves import cluster_secrets
+from controlplane.queries.clusters.cluster_shelves import clusters_of_shard
+from controlplane.queries.clusters.cluster_shelves import endpoints_of_shard
+from controlplane.queries.clusters.cluster_shelves import secrets_of_shard
 from tests.support.declared import Declared
 from tests.support.properties import examples
 from tests.support.service_meshes import HOSTS

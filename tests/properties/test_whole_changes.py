@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.queries.references import broken_references
+from controlplane.queries.analysis.references import broken_references
 from tests.support.cases import NOW
 from tests.support.properties import examples
 from tests.unit.test_whole_changes import gateway

@@ -28,7 +28,7 @@ from google.protobuf.json_format import MessageToJson
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Namespace
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config

@@ -20,13 +20,13 @@ from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.clock import CLOCK
-from controlplane.queries.faults import roots
-from controlplane.queries.mesh import MESH_CONFIG
-from controlplane.queries.objects import Objects
-from controlplane.queries.snapshot import Resources
-from controlplane.queries.snapshot import resources
-from controlplane.queries.views import proxy_view
+from controlplane.queries.analysis.roots import roots
+from controlplane.queries.inputs.clock import CLOCK
+from controlplane.queries.inputs.mesh import MESH_CONFIG
+from controlplane.queries.inputs.objects import Objects
+from controlplane.queries.snapshot.snapshot import Resources
+from controlplane.queries.snapshot.snapshot import resources
+from controlplane.queries.views.views import proxy_view
 
 INGRESS = ResolvedProxy(
     role=Role.GATEWAY, namespace=Namespace("istio-system"), labels=(("istio", "ingressgateway"),)

@@ -19,18 +19,18 @@ from controlplane import queries
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.documents.content import file_objects
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
+from controlplane.engine.internal_errors import NotComputed
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
-from controlplane.internal_errors import NotComputed
 from controlplane.kinds.istio.mesh_config import EntryVisibility
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.mesh_config import ServiceEntryVisibility
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
-from controlplane.queries.bound_routes import MERGE_CHUNK
-from controlplane.queries.origins import origins_by_name
-from controlplane.snapshot_cache import SnapshotCache
+from controlplane.queries.routes.bound_routes import MERGE_CHUNK
+from controlplane.queries.snapshot.origins import origins_by_name
+from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.xds.wire import StreamFault
 from tests.support.pki import Authority
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from tests.support.cases import NOW
 from tests.support.cases import _proxy

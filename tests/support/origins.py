@@ -11,12 +11,12 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 from controlplane.base.provenance import BuiltIn
 from controlplane.base.provenance import Provenance
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
 from controlplane.model.proxy import Proxy
-from controlplane.queries.origins import origins_by_name
+from controlplane.queries.snapshot.origins import origins_by_name
 
 
 def untraced(engine: Engine, proxy: Proxy) -> list[str]:

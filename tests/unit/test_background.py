@@ -9,10 +9,6 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from controlplane.background import Batch
-from controlplane.background import Steps
-from controlplane.background import followed
-from controlplane.background import log_faults
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ConfigMissing
 from controlplane.base.names import Namespace
@@ -20,9 +16,13 @@ from controlplane.base.names import ObjectKey
 from controlplane.graph import Fault
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.serve import ControlPlane
-from controlplane.serve import Reload
-from controlplane.serve import Settings
+from controlplane.serve.background import Batch
+from controlplane.serve.background import Steps
+from controlplane.serve.background import followed
+from controlplane.serve.background import log_faults
+from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.control_plane import Reload
+from controlplane.serve.control_plane import Settings
 from controlplane.sources.state import StateDirectory
 from controlplane.sources.tree import Changed
 

@@ -10,7 +10,7 @@ import pytest
 from controlplane.base.locations import SourceLocation
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import server_credential
 from controlplane.kinds.core.configuration import SECRET

@@ -10,7 +10,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
 from controlplane.documents.content import SecretFolder
 from controlplane.documents.content import Unreadable
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.translate.kubernetes.secret_replacement import secret_files

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from controlplane.base.addresses import Address
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.serve import ControlPlane
-from controlplane.serve import Noticed
-from controlplane.serve import Reload
-from controlplane.serve import Settings
+from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.control_plane import Noticed
+from controlplane.serve.control_plane import Reload
+from controlplane.serve.control_plane import Settings
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
 from tests.unit.test_whole_changes import gateway

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.edit import Edit
-from controlplane.engine import Engine
+from controlplane.engine.edit import Edit
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

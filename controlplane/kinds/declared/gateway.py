@@ -18,7 +18,7 @@ from controlplane.kinds.validation.gateway import gateway
 FIELDS: Final[Fields] = {
     Gateway: (
         by("translate.istio.gateway:gateway_servers", "servers"),
-        by("queries.gateways:gateways_by_label", "selector"),
+        by("queries.selection.gateways:gateways_by_label", "selector"),
     ),
     Server: (
         by("translate.istio.gateway:server_hosts", "hosts"),

@@ -12,7 +12,7 @@ from controlplane.kinds.served import by
 from controlplane.kinds.served import no_effect
 
 _LISTENERS: Final = "translate.istio.listener_settings"
-_DEFAULTS: Final = "queries.clusters:mesh_defaults"
+_DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"
 _VISIBILITY: Final = "translate.istio.entry_visibility"
 
 PROXY_CONFIG: Final[Fields] = {
@@ -43,7 +43,7 @@ PROXY_CONFIG: Final[Fields] = {
             "preserve_http1_header_case",
             "x_forwarded_port",
         ),
-        by("queries.virtual_services:route_defaults", "attempt_count", "x_forwarded_host"),
+        by("queries.routes.virtual_services:route_defaults", "attempt_count", "x_forwarded_host"),
     ),
     specs.HeaderSwitch: (by(f"{_LISTENERS}:gateway_settings", "disabled", "value"),),
     specs.Enabling: (by(f"{_LISTENERS}:gateway_settings", "enabled"),),
@@ -94,12 +94,16 @@ MESH_CONFIG: Final[Fields] = {
             "tls_defaults",
             "default_config",
         ),
-        by("queries.rules:governing_rules", "root_namespace"),
-        by("queries.policies:mesh_policy", "default_traffic_policy"),
-        by("queries.rules:rule_of", "default_destination_rule_export_to"),
-        by("queries.services:service_of", "default_service_export_to", "service_entry_visibility"),
-        by("queries.virtual_services:merge_order", "default_virtual_service_export_to"),
-        by("queries.virtual_services:route_defaults", "default_http_retry_policy"),
+        by("queries.policy.rules:governing_rules", "root_namespace"),
+        by("queries.policy.policies:mesh_policy", "default_traffic_policy"),
+        by("queries.policy.rules:rule_of", "default_destination_rule_export_to"),
+        by(
+            "queries.registry.services:service_of",
+            "default_service_export_to",
+            "service_entry_visibility",
+        ),
+        by("queries.routes.virtual_services:merge_order", "default_virtual_service_export_to"),
+        by("queries.routes.virtual_services:route_defaults", "default_http_retry_policy"),
         by(
             f"{_LISTENERS}:gateway_settings",
             "path_normalization",
@@ -111,7 +115,7 @@ MESH_CONFIG: Final[Fields] = {
         ),
     ),
     specs.DefaultTrafficPolicy: (
-        by("queries.policies:mesh_policy", "connection_pool", "outlier_detection"),
+        by("queries.policy.policies:mesh_policy", "connection_pool", "outlier_detection"),
     ),
     specs.MeshTls: (
         by("translate.istio.client_tls:parameters", "ecdh_curves", "cipher_suites"),

@@ -18,7 +18,7 @@ _SERVICE: Final = "translate.istio.service_entry:service"
 FIELDS: Final[Fields] = {
     **workload_entry.FIELDS,
     ServiceEntry: (
-        by("queries.services:hosts_of", "hosts"),
+        by("queries.registry.services:hosts_of", "hosts"),
         by(
             _SERVICE,
             "addresses",

@@ -22,10 +22,13 @@ TEXT: Final[Fields] = {
     StringMatch: (by("translate.istio.http_match:value_match", "exact", "prefix", "regex"),),
 }
 TARGETS: Final[Fields] = {
-    specs.Destination: (by(_RULE, "host"), by("queries.streams:stream", "port", "subset")),
+    specs.Destination: (
+        by(_RULE, "host"),
+        by("queries.listeners.streams:stream", "port", "subset"),
+    ),
 }
 PORT: Final[Fields] = {
-    PortSelector: (by("queries.streams:stream", "number"),),
+    PortSelector: (by("queries.listeners.streams:stream", "number"),),
 }
 RETRIES: Final[Fields] = {
     specs.HttpRetry: (
@@ -72,7 +75,7 @@ HTTP_ACTIONS: Final[Fields] = {
     ),
     specs.HttpDirectResponse: (by(f"{_ACTION}:direct_response", "status", "body"),),
     specs.HttpBody: (by(f"{_ACTION}:direct_response", "string", "bytes"),),
-    specs.Delegate: (by("queries.virtual_services:delegate_key", "name", "namespace"),),
+    specs.Delegate: (by("queries.routes.virtual_services:delegate_key", "name", "namespace"),),
     specs.HttpRewrite: (by(f"{_ACTION}:forwarding", "authority", "uri", "uri_regex_rewrite"),),
     specs.RegexRewrite: (by(f"{_ACTION}:forwarding", "match", "rewrite"),),
     specs.MirrorPolicy: (by(f"{_ACTION}:forwarding", "destination", "percentage"),),
@@ -142,7 +145,7 @@ STREAMS: Final[Fields] = {
         no_effect("a gateway does not look at who calls", "source_labels", "source_namespace"),
         no_effect("Istio looks at it nowhere, as a warning says", "source_subnet"),
     ),
-    specs.RouteDestination: (by("queries.streams:stream", "destination", "weight"),),
+    specs.RouteDestination: (by("queries.listeners.streams:stream", "destination", "weight"),),
 }
 FIELDS: Final[Fields] = {
     **TEXT,
@@ -159,7 +162,7 @@ FIELDS: Final[Fields] = {
         by("translate.istio.virtual_service:complete_rules", "http"),
         by("translate.istio.stream_routes:tls_rules", "tls"),
         by("translate.istio.stream_routes:tcp_rule", "tcp"),
-        by("queries.virtual_services:merge_order", "export_to"),
+        by("queries.routes.virtual_services:merge_order", "export_to"),
     ),
 }
 

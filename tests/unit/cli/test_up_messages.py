@@ -13,8 +13,8 @@ from controlplane.base.names import ObjectKey
 from controlplane.cli import up_messages
 from controlplane.cli.envoy_processes import Death
 from controlplane.cli.output import Segment
-from controlplane.edit import Edit
-from controlplane.serve import Reload
+from controlplane.engine.edit import Edit
+from controlplane.serve.control_plane import Reload
 
 REVIEWS = ObjectKey(Kind("networking.istio.io", "VirtualService"), Namespace("default"), "reviews")
 FILE = Path("mesh/reviews.yaml")

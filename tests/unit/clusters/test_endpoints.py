@@ -6,7 +6,7 @@ from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
-from controlplane.queries.services import service
+from controlplane.queries.registry.services import service
 from tests.support.declared import Declared
 from tests.unit.clusters.entries import EDGE
 from tests.unit.clusters.entries import WEB_TOO

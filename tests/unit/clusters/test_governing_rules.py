@@ -6,8 +6,8 @@ from controlplane.base.names import Host
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.outbound_view import RuleScope
-from controlplane.queries.rules import governing_rules
-from controlplane.queries.rules import selected_rules
+from controlplane.queries.policy.rules import governing_rules
+from controlplane.queries.policy.rules import selected_rules
 from tests.support.declared import Declared
 from tests.unit.clusters.entries import EDGE
 from tests.unit.clusters.entries import ROOT

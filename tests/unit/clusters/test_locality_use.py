@@ -9,7 +9,7 @@ from controlplane.kinds.istio.traffic_policy import LocalityLb
 from controlplane.kinds.istio.traffic_policy import OutlierDetection
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.model.outbound_view import LocalityUse
-from controlplane.queries.locality_use import mesh_locality_use
+from controlplane.queries.policy.locality_use import mesh_locality_use
 from tests.support.declared import Declared
 
 ZONE = ("topology.istio.io/network", "topology.kubernetes.io/region", "topology.kubernetes.io/zone")

@@ -10,7 +10,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.model.proxy import Role
 from controlplane.model.proxy import Target
-from controlplane.queries.proxies import resolved
+from controlplane.queries.registry.proxies import resolved
 from tests.support.declared import Declared
 from tests.unit.clusters.entries import entry
 

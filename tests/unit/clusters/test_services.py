@@ -6,7 +6,7 @@ from controlplane.base.names import Host
 from controlplane.model.service import Resolution
 from controlplane.model.service import Service
 from controlplane.model.service import TrafficDistribution
-from controlplane.queries.services import service
+from controlplane.queries.registry.services import service
 from tests.support.declared import Declared
 from tests.unit.clusters.entries import EDGE
 

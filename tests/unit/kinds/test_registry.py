@@ -19,7 +19,7 @@ from controlplane.kinds.registry import KNOWN
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.registry import is_known
 from controlplane.kinds.spec import Spec
-from controlplane.queries.faults import ANALYSES
+from controlplane.queries.analysis.roots import ANALYSES
 
 REFERS_TO_NOTHING = {
     "ConfigMap",

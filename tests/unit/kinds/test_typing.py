@@ -10,7 +10,7 @@ FUNCTION = """
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.queries.objects import object_of
+from controlplane.queries.inputs.objects import object_of
 
 def rules(graph: Graph, key: ObjectKey[VirtualService]) -> int:
     declared = object_of(graph, key)

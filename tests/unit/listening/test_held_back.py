@@ -6,7 +6,7 @@ from pathlib import Path
 
 from controlplane.base.names import Namespace
 from controlplane.base.names import ObjectKey
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from tests.support.pki import DAY

@@ -6,8 +6,8 @@ import pytest
 
 from controlplane.model.proxy import IpFamily
 from controlplane.model.proxy import Target
-from controlplane.queries.gateways import gateway_tables
-from controlplane.queries.gateways import merged_gateways
+from controlplane.queries.selection.gateways import gateway_tables
+from controlplane.queries.selection.gateways import merged_gateways
 from tests.support.declared import INGRESS
 from tests.support.declared import Declared
 

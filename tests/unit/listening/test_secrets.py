@@ -15,9 +15,9 @@ from controlplane.base.names import Namespace
 from controlplane.model.proxy_view import ConnectedGateway
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.tls import KeyPair
-from controlplane.queries.clock import CLOCK
-from controlplane.queries.connected_gateways import CONNECTED
-from controlplane.queries.views import gateway_view
+from controlplane.queries.inputs.clock import CLOCK
+from controlplane.queries.inputs.connected_gateways import CONNECTED
+from controlplane.queries.views.views import gateway_view
 from tests.support.declared import Declared
 from tests.support.pki import DAY
 from tests.support.pki import Authority

@@ -3,7 +3,7 @@
 from controlplane.base.provenance import BuiltIn
 from controlplane.base.provenance import Provenance
 from controlplane.envoy.resource import TypeUrl
-from controlplane.queries.origins import origins
+from controlplane.queries.snapshot.origins import origins
 from tests.support.declared import Declared
 from tests.support.pki import Authority
 

@@ -7,14 +7,14 @@ from msgspec.structs import asdict
 from controlplane.admin.view import ConfigPart
 from controlplane.admin.view import Origin
 from controlplane.base.names import Namespace
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
-from controlplane.origin_view import config_part
-from controlplane.origin_view import origin_by_object
-from controlplane.queries.origins import origins_by_name
+from controlplane.queries.snapshot.origins import origins_by_name
+from controlplane.serve.origins import config_part
+from controlplane.serve.origins import origin_by_object
 from tests.support.cases import NOW
 
 GATEWAY = """\

@@ -2,7 +2,7 @@
 
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.queries.origins import origins
+from controlplane.queries.snapshot.origins import origins
 from tests.support.declared import Declared
 
 GATEWAY = """

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from controlplane.base.names import Namespace
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.graph import Derived
 from controlplane.graph import Fault
@@ -16,9 +16,9 @@ from controlplane.kinds.istio.mesh_config import ProxyHeaders
 from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
-from controlplane.queries.origins import origins
-from controlplane.queries.origins import origins_by_name
-from controlplane.queries.virtual_services import encoded_routes
+from controlplane.queries.routes.virtual_services import encoded_routes
+from controlplane.queries.snapshot.origins import origins
+from controlplane.queries.snapshot.origins import origins_by_name
 from tests.support.cases import NOW
 from tests.support.declared import Declared
 from tests.support.routes import GATEWAY

@@ -7,13 +7,13 @@ from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 from controlplane.base.names import Namespace
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.envoy.resource import packed
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy import Role
-from controlplane.queries.origins import origins_by_name
+from controlplane.queries.snapshot.origins import origins_by_name
 from tests.support.cases import NOW
 from tests.support.routes import GATEWAY
 from tests.support.routes import SERVICES

@@ -1,0 +1,401 @@
+"""The one owner of the graph: takes changed files, gives resources, diagnostics and where they
+came from.
+
+The way of one change: a file's text becomes documents (unchanged ones are the same objects), these
+are decoded (remembered by document), what counts of them is put into the graph in one edit, and
+whoever reads ``resources`` next recomputes what the edit touched.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from controlplane.base import codes
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import SourceLocation
+from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
+from controlplane.documents.content import FileContent
+from controlplane.documents.content import file_objects
+from controlplane.documents.content import location_in
+from controlplane.documents.document import RawObject
+from controlplane.engine.declarations import Accepted
+from controlplane.engine.declarations import Claims
+from controlplane.engine.declarations import Declaration
+from controlplane.engine.declarations import NothingAccepted
+from controlplane.engine.declarations import declared_faults
+from controlplane.engine.edit import Edit
+from controlplane.engine.file_reader import FileReader
+from controlplane.engine.file_reader import Text
+from controlplane.engine.findings import Findings
+from controlplane.engine.in_force import Forms
+from controlplane.engine.in_force import InForce
+from controlplane.engine.in_force import Outcomes
+from controlplane.engine.internal_errors import computed
+from controlplane.engine.internal_errors import reported
+from controlplane.engine.whole_changes import Trial
+from controlplane.graph import Fault
+from controlplane.graph import Graph
+from controlplane.kinds.decode import once_per_kind
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.mesh import decode_mesh_config
+from controlplane.kinds.mesh import mesh_location
+from controlplane.kinds.object import Object
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.analysis.references import REFERRING
+from controlplane.queries.analysis.references import broken_references
+from controlplane.queries.inputs.clock import CLOCK
+from controlplane.queries.inputs.mesh import LEAN
+from controlplane.queries.inputs.mesh import MESH_CONFIG
+from controlplane.queries.snapshot.connected import Connected
+from controlplane.queries.snapshot.connected import Doubt
+from controlplane.queries.snapshot.snapshot import Resources
+from controlplane.queries.snapshot.snapshot import resources
+from controlplane.queries.views.views import view_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """What changed files touch: the objects of which the claims may have changed."""
+
+    paths: tuple[Path, ...]
+    keys: Mapping[ObjectKey, None]
+
+
+class Engine:
+    """Owns the graph. Not for use by two tasks at once."""
+
+    def __init__(
+        self,
+        mesh: MeshConfig,
+        *,
+        now: datetime,
+        accepted: Accepted | None = None,
+        lean: bool = False,
+    ) -> None:
+        self.graph = Graph()
+        self.faults: list[Fault] = []
+        """Internal errors that nobody has taken yet, newest last, each once while it lasts."""
+        self.graph.on_fault = self.faults.append
+        self._reader = FileReader(self.faults.append)
+        self.connected = Connected(self.graph)
+        self._claims = Claims()
+        self._files: dict[Path, FileContent] = {}
+        self._accepted: Accepted = accepted or NothingAccepted()
+        self._findings = Findings(self.graph)
+        self._findings.watch(MESH_CONFIG_KEY)
+        self._in_force = InForce(
+            self.graph,
+            self._claims,
+            self._accepted,
+            now=now,
+            on_put=self._findings.watch,
+            on_removed=self._findings.unwatch,
+            on_fault=self.faults.append,
+        )
+        self._objects = self._in_force.objects
+        self._waiting: dict[ObjectKey, None] = {}
+        """Objects that stay as they were until the rest of their change comes."""
+        self._mesh_diagnostics: tuple[Diagnostic, ...] = ()
+        self._mesh_file: FileContent | None = None
+        self._mesh_locate: Callable[[FieldRef], SourceLocation] | None = None
+        self.graph.edit()
+        self.graph.set(MESH_CONFIG, "mesh", mesh)
+        self.graph.set(CLOCK, "clock", now)
+        self.graph.set(LEAN, "routes", lean)
+
+    @property
+    def revision(self) -> int:
+        return self.graph.revision
+
+    @property
+    def object_count(self) -> int:
+        return len(self._objects)
+
+    def count(self, kind: Kind) -> int:
+        """How many objects of ``kind`` are in force."""
+        return self._objects.count(kind)
+
+    def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+        """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
+        touched = self._read(changes)
+        outcomes = self._bring(touched.keys)
+        self._waiting.clear()
+        return self._edit(touched, outcomes)
+
+    def apply_whole(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+        """As ``apply``, but objects of a change that makes things worse wait for the rest of it:
+        they stay as they were until a later edit brings their counterparts, or ``let_go``.
+        """
+        self._collect_doubtful()
+        self._findings.look_at_referring()
+        touched = self._read(changes)
+        keys = dict.fromkeys((*self._waiting, *touched.keys))
+        before = {key: self._in_force.form(key) for key in keys}
+        known = {
+            key: broken_references(self.graph, key)
+            for key, form in before.items()
+            if key.kind in REFERRING and form.object is not None
+        }
+        outcomes = self._bring(keys)
+        changed = [key for key, is_there in outcomes.items() if is_there is not None]
+        trial = Trial(
+            graph=self.graph,
+            before={key: before[key] for key in changed},
+            after={key: self._in_force.form(key) for key in changed},
+            put=self._put_forms,
+            known={key: known[key] for key in changed if key in known},
+        )
+        held = trial.held(self._findings.take_referring()) if changed else frozenset()
+        self._waiting = dict.fromkeys(sorted(held))
+        return self._edit(
+            touched, {k: is_there for k, is_there in outcomes.items() if k not in held}
+        )
+
+    def let_go(self) -> Edit:
+        """Put in force what waits, but for objects of a file of which a part is refused: those wait
+        until the file is right. A new revision.
+        """
+        due = [key for key in self._waiting if not self._is_in_broken_file(key)]
+        outcomes = self._bring(due)
+        for key in due:
+            del self._waiting[key]
+        return self._edit(_Touched((), dict.fromkeys(due)), outcomes)
+
+    @property
+    def waiting(self) -> tuple[ObjectKey, ...]:
+        """The objects that wait for the rest of their change, and that time lets go."""
+        return tuple(key for key in self._waiting if not self._is_in_broken_file(key))
+
+    def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> "_Touched":
+        changed = dict(changes)
+        keys = dict.fromkeys(self._in_force.withheld)
+        for path, text in (self._reader.unread() | changed).items():
+            keys.update(dict.fromkeys(sorted(self._take(path, text))))
+        return _Touched(tuple(changed), keys)
+
+    def _bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
+        """Bring objects in step with their claims, in a revision of its own."""
+        self.graph.edit()
+        outcomes = self._in_force.bring(keys)
+        self._collect_doubtful()
+        return outcomes
+
+    def _put_forms(self, forms: Forms) -> Iterable[ObjectKey]:
+        """Put objects back or forth, in a revision of its own."""
+        self.graph.edit()
+        self._in_force.put_forms(forms)
+        self._collect_doubtful()
+        return self._findings.take_referring()
+
+    def _edit(self, touched: "_Touched", outcomes: Outcomes) -> Edit:
+        self._in_force.save(outcomes)
+        self._settle_connected()
+        unusable = self._in_force.withheld
+        return Edit(
+            revision=self.revision,
+            paths=touched.paths,
+            put=tuple(key for key, is_there in outcomes.items() if is_there),
+            removed=tuple(key for key, is_there in outcomes.items() if is_there is False),
+            refused=tuple(k for k in touched.keys if self.is_refused(k) or k in unusable),
+            waiting=tuple(self._waiting),
+        )
+
+    def _is_in_broken_file(self, key: ObjectKey) -> bool:
+        """Whether a part of the file that declares an object, or declared it, is refused."""
+        winner = self._claims.winner(key)
+        raws = (winner.raw if winner is not None else None, self._in_force.raw(key))
+        return any(self._is_broken(raw.origin.path) for raw in raws if raw is not None)
+
+    def _is_broken(self, path: Path) -> bool:
+        content = self._files.get(path)
+        if content is None:
+            return False
+        return not content.complete or any(d.is_refused for d in self._claims.of_file(path))
+
+    def read_mesh(self, path: Path, text: str) -> int:
+        """Take the MeshConfig of a file, with what is wrong in it; a new revision."""
+        report = Report()
+        mesh = decode_mesh_config(text, path, report)
+        self._mesh_file = file_objects(path, text)
+        self._mesh_locate = partial(mesh_location, text, path)
+        return self.set_mesh(mesh, report)
+
+    def set_mesh(self, mesh: MeshConfig, diagnostics: Iterable[Diagnostic] = ()) -> int:
+        """Take another MeshConfig, and what is wrong with its file; a new revision."""
+        self._mesh_diagnostics = tuple(diagnostics)
+        self.graph.edit()
+        self.graph.set(MESH_CONFIG, "mesh", mesh)
+        self._collect_doubtful()
+        self._settle_connected()
+        return self.revision
+
+    def set_clock(self, now: datetime) -> int:
+        """Let time go on, for certificates that come due; a new revision."""
+        self._in_force.now = now
+        self.graph.edit()
+        self.graph.set(CLOCK, "clock", now)
+        self._in_force.save(self._in_force.bring(self._in_force.due()))
+        self._collect_doubtful()
+        self._settle_connected()
+        return self.revision
+
+    def note_connected(self) -> None:
+        """Look again at what depends on which proxies are connected, now that others are."""
+        self._settle_connected()
+
+    # What proxies get
+
+    def view(self, proxy: Proxy) -> ProxyView:
+        """What the proxy's resources depend on; proxies with equal views have the same ones.
+
+        Raises ``NotComputed``.
+        """
+        return computed(view_of(self.graph, proxy))
+
+    def resources(self, view: ProxyView) -> Resources:
+        """Everything that proxies of a view are to have; raises ``NotComputed``."""
+        return computed(resources(self.graph, view))
+
+    def take_doubt(self) -> Doubt:
+        """The connected proxies whose view, and the held views whose resources, may have changed
+        since the last call. They are not reported again until they are read.
+        """
+        self._collect_doubtful()
+        return self.connected.take_doubt()
+
+    # What is wrong, and where
+
+    def analyse(self, limit: int | None = None) -> bool:
+        """Look for what leads nowhere in up to ``limit`` objects in doubt; says whether more are
+        left.
+        """
+        self._collect_doubtful()
+        return self._findings.analyse(limit)
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """Every diagnostic that is known now, without repeats; call ``analyse`` before for a whole
+        answer.
+        """
+        found = dict.fromkeys(self._mesh_diagnostics)
+        found.update(dict.fromkeys(declared_faults(self._claims, self._files)))
+        found.update(dict.fromkeys(self._in_force.diagnostics()))
+        found.update(dict.fromkeys(self._waiting_for_their_files()))
+        found.update(dict.fromkeys(self._findings))
+        found.update(dict.fromkeys(reported(self.graph.faults(), self._objects.get)))
+        return once_per_kind(d for d in found if not self._is_about_to_go(d.place))
+
+    def _waiting_for_their_files(self) -> Iterator[Diagnostic]:
+        for key in self._waiting:
+            winner = self._claims.winner(key)
+            if winner is not None and self._is_in_broken_file(key):
+                yield Diagnostic(
+                    code=codes.CHANGE_WAITS,
+                    place=FieldRef(key),
+                    message=f"this change of {key.display_name} is not in force yet: it would "
+                    f"break what uses it, and a part of {winner.raw.origin.path} is refused",
+                    hint="correct the rest of the file",
+                )
+
+    def _is_about_to_go(self, place: FieldRef | SourceLocation) -> bool:
+        """Whether no file declares the object of ``place`` any more, and it only waits to go."""
+        if isinstance(place, SourceLocation) or place.object not in self._waiting:
+            return False
+        return self._claims.winner(place.object) is None
+
+    def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
+        """The file, line and column of a place; ``None`` when no file declares its object."""
+        if isinstance(place, SourceLocation):
+            return place
+        if place.object == MESH_CONFIG_KEY and self._mesh_locate is not None:
+            return self._mesh_locate(place)
+        winner = self._claims.winner(place.object)
+        if winner is None:
+            return None
+        origin = winner.raw.origin
+        return location_in(self._files[origin.path], origin, place)
+
+    def object_at(self, location: SourceLocation) -> ObjectKey | None:
+        """The object whose document ``location`` is in; ``None`` where the document is none."""
+        content = self._files.get(location.path)
+        for document in reversed(content.documents if content else ()):
+            if document.chunk.first_line <= location.line:
+                return document.objects[0].key if document.objects else None
+        return None
+
+    def contents(self) -> tuple[FileContent, ...]:
+        mesh = (self._mesh_file,) if self._mesh_file is not None else ()
+        return (*mesh, *self._files.values())
+
+    def object(self, key: ObjectKey) -> Object[Any] | None:
+        """The object that is in force."""
+        return self._objects.get(key)
+
+    def held_back(self) -> Iterator[Object[Any]]:
+        """The newest form of each Secret of which the form before stays in force."""
+        return self._in_force.held_back()
+
+    def objects(self, kind: Kind) -> Iterator[Object[Any]]:
+        """The objects of ``kind`` that are in force; walks all kinds."""
+        return self._objects.of_kind(kind)
+
+    def is_refused(self, key: ObjectKey) -> bool:
+        winner = self._claims.winner(key)
+        return winner is not None and winner.is_refused
+
+    def take_faults(self) -> tuple[Fault, ...]:
+        """The internal errors that are new since the last call."""
+        taken = tuple(self.faults)
+        self.faults.clear()
+        return taken
+
+    def accepted(self) -> tuple[RawObject, ...]:
+        """The declaration of every object that is in force, as it is to be remembered."""
+        return self._in_force.accepted()
+
+    def claimed(self) -> frozenset[ObjectKey]:
+        """Every object that some file declares, or declared before it became unreadable."""
+        return frozenset(d.key for d in self._claims.all()).union(k for _, k in self._claims.kept())
+
+    def declarations(self) -> Iterator[Declaration]:
+        return self._claims.all()
+
+    def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
+        previous = self._files.get(path)
+        if text is None:
+            self._reader.forget(path)
+            self._files.pop(path, None)
+            return self._claims.replace(path, (), is_complete=True)
+        known = self._claims.of_file(path)
+        content, declarations = self._reader.read(path, text, previous, known)
+        self._files[path] = content
+        touched = self._claims.replace(path, declarations, is_complete=content.complete)
+        if previous is None and not content.complete:
+            declared = {d.key for d in declarations}
+            remembered = [r for r in self._accepted.of_file(path) if r.key not in declared]
+            self._claims.keep(path, (r.key for r in remembered))
+            touched.update(r.key for r in remembered)
+        return touched
+
+    def _collect_doubtful(self) -> None:
+        for function, args in self.graph.take_dirty():
+            match args:
+                case (ObjectKey() as key,):
+                    self._findings.doubt(function, key)
+                case _:
+                    self.connected.doubt(args)
+
+    def _settle_connected(self) -> None:
+        """Let the graph know which gateways are connected after an edit."""
+        self.connected.settle()
+        self._collect_doubtful()

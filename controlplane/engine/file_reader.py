@@ -1,0 +1,92 @@
+"""Reads the text of files into declarations. An internal error costs one document or one object,
+and is tried again with the next edit.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+
+from controlplane.base.codes import OUR_FAULT
+from controlplane.base.diagnostics import Report
+from controlplane.documents.content import FileContent
+from controlplane.documents.content import SecretFolder
+from controlplane.documents.content import Unreadable
+from controlplane.documents.content import file_objects
+from controlplane.documents.document import RawObject
+from controlplane.engine.declarations import Declaration
+from controlplane.engine.internal_errors import refused
+from controlplane.graph import Fault
+from controlplane.kinds.decode import decode
+
+Text = bytes | str | Unreadable | SecretFolder
+Heard = Callable[[Fault], None]
+
+
+class FileReader:
+    """Remembers the files in which something failed, with what was said of it."""
+
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+        self._unread: dict[Path, Text] = {}
+        self._known: dict[Path, set[str]] = {}
+
+    def unread(self) -> dict[Path, Text]:
+        """The texts that are to be read again."""
+        return dict(self._unread)
+
+    def forget(self, path: Path) -> None:
+        self._unread.pop(path, None)
+        self._known.pop(path, None)
+
+    def read(
+        self,
+        path: Path,
+        text: Text,
+        previous: FileContent | None,
+        declared: Iterable[Declaration],
+    ) -> tuple[FileContent, tuple[Declaration, ...]]:
+        """What ``text`` declares. What did not change is what ``previous`` and ``declared`` hold,
+        the same objects.
+        """
+        faults: list[Fault] = []
+        content = file_objects(
+            path, text, previous, lambda error: faults.append(Fault("file_objects", (path,), error))
+        )
+        known = {id(d.raw): d for d in declared if not _failed(d)}
+        declarations = tuple(
+            known.get(id(raw)) or declaration(raw, faults.append) for raw in content.objects
+        )
+        self._remember(path, text, faults)
+        return content, declarations
+
+    def _remember(self, path: Path, text: Text, faults: list[Fault]) -> None:
+        before = self._known.get(path, set())
+        self.forget(path)
+        if faults:
+            self._unread[path] = text
+            self._known[path] = {f"{fault.args} {fault.error!r}" for fault in faults}
+        for fault in faults:
+            if f"{fault.args} {fault.error!r}" not in before:
+                self._heard(fault)
+
+
+def declaration(raw: RawObject, heard: Heard) -> Declaration:
+    """What ``raw`` declares, with all that is wrong with it."""
+    report = Report()
+    try:
+        object_ = decode(raw, report)
+    except Exception as error:
+        heard(Fault("decode", (raw.key,), error))
+        object_ = None
+        report.diagnostics.append(refused(raw.key, "reading this object", error))
+    is_refused = report.refused or raw.is_refused
+    return Declaration(
+        raw=raw,
+        object=None if is_refused else object_,
+        diagnostics=tuple(report),
+        is_refused=is_refused,
+    )
+
+
+def _failed(declaration: Declaration) -> bool:
+    return any(found.code is OUR_FAULT for found in declaration.diagnostics)

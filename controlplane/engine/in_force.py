@@ -1,0 +1,198 @@
+"""The objects in force, and why one of them is not as it is declared.
+
+An object that Istio would refuse keeps its last accepted form, also one from before a restart; so
+does one that an internal error strikes, and a Secret that works is not replaced by one that does
+not.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import ObjectKey
+from controlplane.documents.document import RawObject
+from controlplane.engine.declarations import Accepted
+from controlplane.engine.declarations import Claims
+from controlplane.engine.internal_errors import refused as refused_by
+from controlplane.graph import Fault
+from controlplane.graph import Graph
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.decode import decode
+from controlplane.kinds.object import Object
+from controlplane.queries.inputs.objects import Objects
+from controlplane.translate.kubernetes.secret_replacement import would_break
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """An object as it is, or is to be, in force, and its document; both ``None``: there is none."""
+
+    object: Object[Any] | None = None
+    raw: RawObject | None = None
+
+
+Forms = Mapping[ObjectKey, Form]
+Outcomes = dict[ObjectKey, bool | None]
+"""For each object: put (true), removed (false), or as it was."""
+
+
+class InForce:
+    """Brings objects in step with what files claim. ``on_put`` and ``on_removed`` hear of each that
+    changes.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        claims: Claims,
+        accepted: Accepted,
+        *,
+        now: datetime,
+        on_put: Callable[[ObjectKey], None],
+        on_removed: Callable[[ObjectKey], None],
+        on_fault: Callable[[Fault], None],
+    ) -> None:
+        self.objects = Objects(graph)
+        self.now = now
+        self.withheld: dict[ObjectKey, Fault] = {}
+        """Why an object is not as it is declared, where an internal error is the reason."""
+        self._claims = claims
+        self._accepted = accepted
+        self._on_put = on_put
+        self._on_removed = on_removed
+        self._on_fault = on_fault
+        self._raw: dict[ObjectKey, RawObject] = {}
+        self._held_back: dict[ObjectKey, tuple[Diagnostic, ...]] = {}
+        """Why the newest form of a Secret is not in force, and the one before still is."""
+
+    def bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
+        """Bring objects in step with their claims."""
+        outcomes = {key: self._contained(key) for key in keys}
+        self.objects.settle()
+        return outcomes
+
+    def due(self) -> tuple[ObjectKey, ...]:
+        """The objects that are worth another try when time has passed."""
+        return tuple(dict.fromkeys((*self._held_back, *self.withheld)))
+
+    def form(self, key: ObjectKey) -> Form:
+        return Form(self.objects.get(key), self._raw.get(key))
+
+    def raw(self, key: ObjectKey) -> RawObject | None:
+        return self._raw.get(key)
+
+    def accepted(self) -> tuple[RawObject, ...]:
+        """The declaration of every object that is in force, as it is to be remembered."""
+        return tuple(self._raw.values())
+
+    def save(self, outcomes: Mapping[ObjectKey, bool | None]) -> None:
+        """Remember what was put and removed, for the next run."""
+        put = [self._raw[key] for key, is_there in outcomes.items() if is_there]
+        removed = [key for key, is_there in outcomes.items() if is_there is False]
+        self._accepted.save(put, removed)
+
+    def put_forms(self, forms: Forms) -> None:
+        """Put objects back or forth, whatever is claimed."""
+        for key, form in forms.items():
+            if form.object is not None and form.raw is not None:
+                self._put(form.object, form.raw)
+            elif self.objects.get(key) is not None:
+                self._remove(key)
+        self.objects.settle()
+
+    def held_back(self) -> Iterator[Object[Any]]:
+        """The newest form of each Secret of which the form before stays in force."""
+        for key in self._held_back:
+            winner = self._claims.winner(key)
+            if winner is not None and winner.object is not None:
+                yield winner.object
+
+    def diagnostics(self) -> Iterator[Diagnostic]:
+        """Why objects are not as they are declared."""
+        for reported in self._held_back.values():
+            yield from reported
+        for key, fault in self.withheld.items():
+            yield refused_by(key, "taking this object", fault.error)
+
+    def _contained(self, key: ObjectKey) -> bool | None:
+        """As ``_settle``; what raises leaves the object as it was, until the next edit."""
+        for bring in (self._settle, self._restore):
+            try:
+                outcome = bring(key)
+            except Exception as error:
+                self._withhold(key, Fault("taking", (key,), error))
+                if self.objects.get(key) is not None:
+                    return None
+            else:
+                if bring == self._settle:
+                    self.withheld.pop(key, None)
+                return outcome
+        return None
+
+    def _withhold(self, key: ObjectKey, fault: Fault) -> None:
+        known = self.withheld.get(key)
+        if known is None or repr(known.error) != repr(fault.error):
+            self._on_fault(fault)
+        self.withheld[key] = fault
+
+    def _settle(self, key: ObjectKey) -> bool | None:
+        """Bring one object in step with its claims: put (true), removed (false) or as it was."""
+        winner = self._claims.winner(key)
+        held = self.objects.get(key)
+        self._held_back.pop(key, None)
+        if winner is None:
+            if self._claims.is_kept(key):
+                return self._restore(key) if held is None else None
+            return self._remove(key) if held is not None else None
+        object_ = winner.object
+        if object_ is None:
+            if winner.is_refused:
+                return self._restore(key) if held is None else None
+            return self._remove(key) if held is not None else None
+        if key.kind == SECRET and self._spoils(object_, held or self._remembered(key)):
+            return self._restore(key) if held is None else None
+        return self._put(object_, winner.raw)
+
+    def _spoils(self, new: Object[Any], before: Object[Any] | None) -> bool:
+        """Whether a Secret that works would be replaced by one that Envoy or its clients refuse."""
+        report = Report()
+        if before is None or not would_break(report, new, before, self.now):
+            return False
+        note = "the version before stays in force"
+        self._held_back[new.key] = tuple(replace(told, note=note) for told in report)
+        return True
+
+    def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
+        if self.objects.get(object_.key) == object_:
+            before = self._raw[object_.key]
+            self._raw[object_.key] = raw
+            if before.origin.path != raw.origin.path:
+                self._accepted.save([raw], [])
+            return None
+        self.objects.put(object_)
+        self._raw[object_.key] = raw
+        self._on_put(object_.key)
+        return True
+
+    def _remove(self, key: ObjectKey) -> bool:
+        self.objects.remove(key)
+        self._raw.pop(key, None)
+        self._on_removed(key)
+        return False
+
+    def _restore(self, key: ObjectKey) -> bool | None:
+        """Put back the version that an earlier run accepted last."""
+        raw, object_ = self._accepted.of_key(key), self._remembered(key)
+        return self._put(object_, raw) if raw is not None and object_ is not None else None
+
+    def _remembered(self, key: ObjectKey) -> Object[Any] | None:
+        """The version that an earlier run accepted last, where it is known and still good."""
+        raw = self._accepted.of_key(key)
+        return decode(raw, Report()) if raw is not None else None

@@ -1,0 +1,1 @@
+"""What is wrong with objects, whether a proxy is connected or not."""

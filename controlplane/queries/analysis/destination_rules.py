@@ -1,0 +1,157 @@
+"""What in a DestinationRule does nothing: its host, a subset, or a policy that another rule sets.
+
+Such a rule harms nobody else, so all of these are warnings; a route to one of its subsets answers
+503, which the route's own analysis says.
+"""
+
+from controlplane.base.codes import RULE_POLICY_HIDDEN
+from controlplane.base.codes import SUBSET_WITHOUT_ENDPOINTS
+from controlplane.base.codes import UNKNOWN_RULE_HOST
+from controlplane.base.diagnostics import Diagnostics
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_wildcard
+from controlplane.base.hosts import short_name
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import CLUSTER_DOMAIN
+from controlplane.base.names import Host
+from controlplane.base.names import key_is_of
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.destination_rule import DestinationRuleKey
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.endpoint import selects
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import labels_text
+from controlplane.queries.analysis.destinations import services_by_name
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.policy.rules import reported_rule
+from controlplane.queries.policy.rules import rule_of
+from controlplane.queries.policy.rules import rules_of_host
+from controlplane.queries.registry.endpoints import endpoints_of
+from controlplane.queries.registry.services import declarations_of_host
+from controlplane.queries.registry.services import service_of
+from controlplane.translate.destination_rules import DestinationRule
+
+
+@derived
+def destination_rule_faults(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
+    """Runs again when the rule, its host's declarations or endpoints, or another rule for the host
+    changes.
+    """
+    made = reported_rule(graph, key)
+    rule = made.value
+    if rule is None or is_wildcard(rule.host):
+        return made.diagnostics
+    report = Report()
+    if declarations_of_host(graph, rule.host):
+        _report_subsets(report, graph, rule)
+    else:
+        _report_host(report, graph, rule)
+    _report_hidden(report, graph, rule)
+    return (*made.diagnostics, *report)
+
+
+def _report_host(report: Report, graph: Graph, rule: DestinationRule) -> None:
+    assert key_is_of(rule.key, DESTINATION_RULE), "a rule is of a DestinationRule"
+    declared = object_of(graph, rule.key)
+    written = declared.spec.host if declared is not None else rule.host
+    meant = "" if written == rule.host else f" ({rule.host})"
+    report.add(
+        UNKNOWN_RULE_HOST,
+        FieldRef(rule.key) / "spec" / "host",
+        f'host "{written}"{meant} is declared by no Service and no ServiceEntry, so the rule does '
+        "nothing",
+        hint=_elsewhere(graph, rule.host),
+    )
+
+
+def _elsewhere(graph: Graph, host: Host) -> str | None:
+    """The Service of that name in another namespace, which is most likely meant."""
+    name, _, rest = host.partition(".")
+    parts = rest.split(".")
+    is_local = len(parts) == 1 or rest.endswith(f".svc.{CLUSTER_DOMAIN}")
+    found = services_by_name(graph, name) if is_local else ()
+    return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}" if found else None
+
+
+def _report_subsets(report: Report, graph: Graph, rule: DestinationRule) -> None:
+    """Subsets without endpoints, where there are endpoints at all."""
+    endpoints = _endpoints(graph, rule.host)
+    if not endpoints:
+        return
+    for i, subset in enumerate(rule.subsets):
+        if any(selects(subset.labels, endpoint.described) for endpoint in endpoints):
+            continue
+        report.add(
+            SUBSET_WITHOUT_ENDPOINTS,
+            FieldRef(rule.key) / "spec" / "subsets" / i / "labels",
+            f'no endpoint of {short_name(rule.host)} has the labels of subset "{subset.name}" '
+            f"({labels_text(subset.labels)})",
+            note=_what_there_is(endpoints, subset.labels),
+            hint=None
+            if any(endpoint.labels for endpoint in endpoints)
+            else "declare the Pods, or WorkloadEntries: an EndpointSlice holds no labels",
+        )
+
+
+def _endpoints(graph: Graph, host: Host) -> tuple[Endpoint, ...]:
+    """The endpoints of every service that ``host`` is, of all its ports."""
+    found = (
+        service_of(graph, host, namespace)
+        for namespace in sorted({key.namespace for key in declarations_of_host(graph, host)})
+    )
+    return tuple(
+        endpoint
+        for service in found
+        if service is not None
+        for port in service.ports
+        for endpoint in endpoints_of(graph, host, service.namespace, port.number)
+    )
+
+
+def _what_there_is(endpoints: tuple[Endpoint, ...], wanted: Labels) -> str | None:
+    """The values that endpoints do have for the labels wanted."""
+    names = {name for name, _ in wanted}
+    there = sorted({pair for e in endpoints for pair in e.described if pair[0] in names})
+    return f"the endpoints have {labels_text(tuple(there))}" if there else None
+
+
+def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:
+    """What an older rule of the namespace for the same host and clients sets already."""
+    others = (
+        other
+        for key in rules_of_host(graph, (rule.namespace, rule.host))
+        if key != rule.key and (other := rule_of(graph, key)) is not None
+    )
+    older = sorted(
+        (
+            other
+            for other in others
+            if (other.created, other.key.name) < (rule.created, rule.key.name)
+            and other.selector == rule.selector
+            and other.export_to == rule.export_to
+        ),
+        key=lambda other: (other.created, other.key.name),
+    )
+    at = FieldRef(rule.key) / "spec"
+    for other in older:
+        if rule.policy is not None and other.policy is not None:
+            _hidden(report, at / "trafficPolicy", other, "has a trafficPolicy, which counts alone")
+            break
+    for i, subset in enumerate(rule.subsets):
+        first = next((other for other in older if other.subset(subset.name) is not None), None)
+        if first is not None:
+            place = at / "subsets" / i / "name"
+            _hidden(report, place, first, f'declares the subset "{subset.name}", which counts')
+
+
+def _hidden(report: Report, at: FieldRef, other: DestinationRule, what: str) -> None:
+    report.add(
+        RULE_POLICY_HIDDEN,
+        at,
+        f"{other.key.display_name} is for the same host, comes first and {what}",
+        hint=f"move it into {other.key.display_name}",
+        related=(Related(place=FieldRef(other.key), message="comes first"),),
+    )

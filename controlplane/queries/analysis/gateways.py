@@ -1,0 +1,206 @@
+"""What leads nowhere in a Gateway, whether a proxy is connected or not.
+
+Whose secrets are meant depends on where the proxies are: those that are connected say so. Without
+one, the namespaces of Services that a proxy of these labels would stand behind are looked in, the
+Gateway's own and the root namespace.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from controlplane.base.codes import CERTIFICATE_OF_OTHERS
+from controlplane.base.codes import SERVER_WITHOUT_ROUTE
+from controlplane.base.codes import SNI_UNUSABLE
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Diagnostics
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Namespace
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service
+from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.istio.gateway import GatewayKey
+from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
+from controlplane.kinds.object import Object
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import labels_of
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.queries.analysis.secrets import Homes
+from controlplane.queries.analysis.secrets import found_credentials
+from controlplane.queries.inputs.connected_gateways import connected_gateways
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.inputs.objects import index
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.listeners.gateway_listeners import sni_conflicts
+from controlplane.queries.listeners.streams import stream_rules
+from controlplane.queries.listeners.streams import stream_services
+from controlplane.queries.policy.credentials import Credential
+from controlplane.queries.policy.credentials import reading
+from controlplane.queries.selection.gateways import gateway_servers
+from controlplane.queries.selection.gateways import reported_servers
+from controlplane.queries.selection.gateways import selected_gateways
+from controlplane.queries.selection.gateways import server_conflicts
+from controlplane.queries.views.views import gateway_view
+from controlplane.translate.istio.stream_routes import StreamRule
+from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
+from controlplane.translate.server import Server
+from controlplane.translate.server import TcpServer
+from controlplane.translate.server import TlsPassthrough
+
+_CLOSED: Final = "this server closes every connection"
+_OTHER: Final = "this server shows its other certificate only"
+
+
+@index(SERVICE)
+def service_namespaces(service: Object[Service]) -> Iterator[tuple[tuple[str, str], Namespace]]:
+    """The namespaces of Services that select by a label."""
+    for label in service.spec.selector.items():
+        yield label, service.namespace
+
+
+@derived
+def gateway_faults(graph: Graph, key: GatewayKey) -> Diagnostics:
+    """What is wrong with one Gateway at proxies that have just the labels of its selector.
+
+    Runs again when it changes, one that shares its proxies, or a stream route of it.
+    """
+    gateway = object_of(graph, key)
+    if gateway is None:
+        return ()
+    selector = labels_of(dict(gateway.spec.selector))
+    instance = GatewayInstance(gateways=selected_gateways(graph, selector))
+    view = gateway_view(Namespace(mesh_config(graph).root_namespace))
+    report = Report()
+    for server in gateway_servers(graph, key):
+        _check_routes(graph, report, server)
+    return (
+        *reported_servers(graph, key).diagnostics,
+        *server_conflicts(graph, instance),
+        *sni_conflicts(graph, instance, view.for_listeners),
+        *report,
+    )
+
+
+@derived
+def gateway_faults_where_connected(graph: Graph, key: GatewayKey) -> Diagnostics:
+    """What is wrong with one Gateway at the proxies that are connected, and with the secrets that
+    they need. Runs again when gateways come or go, or a secret that it names changes.
+    """
+    gateway = object_of(graph, key)
+    if gateway is None:
+        return ()
+    selector = labels_of(dict(gateway.spec.selector))
+    found: dict[Diagnostic, None] = {}
+    for proxy in connected_gateways(graph):
+        if key in proxy.instance.gateways:
+            found.update(dict.fromkeys(server_conflicts(graph, proxy.instance)))
+            view = proxy.view.for_listeners
+            found.update(dict.fromkeys(sni_conflicts(graph, proxy.instance, view)))
+    report, homes = Report(), _homes(graph, key.namespace, selector)
+    for server in gateway_servers(graph, key):
+        _check_secrets(graph, report, homes, gateway, server)
+    return (*found, *report)
+
+
+def _homes(graph: Graph, own: Namespace, selector: Labels) -> Homes:
+    wanted = set(selector)
+    connected = {p.namespace for p in connected_gateways(graph) if wanted <= set(p.labels)}
+    if connected:
+        return Homes(namespaces=tuple(sorted(connected)), certain=True, every=True)
+    behind = {namespace for label in selector for namespace in service_namespaces(graph, label)}
+    root = Namespace(mesh_config(graph).root_namespace)
+    others = sorted((behind | {root}) - {own})
+    return Homes(namespaces=(own, *others), certain=False)
+
+
+def _check_routes(graph: Graph, report: Report, server: Server) -> None:
+    """TCP and TLS servers without a route open no port (or take no SNI)."""
+    if not isinstance(server.protocol, TcpServer | TlsPassthrough):
+        return
+    rules = [rule for rule in _rules(graph, server) if not _report_unusable(report, rule)]
+    if rules:
+        return
+    sort = "tls" if isinstance(server.protocol, TlsPassthrough) else "tcp"
+    report.add(
+        SERVER_WITHOUT_ROUTE,
+        server.place,
+        f'no VirtualService has a {sort} route for server "{server.port_name}", so it serves '
+        f"nothing on port {server.port}",
+        hint=f"bind a VirtualService with a {sort} rule to {server.gateway}",
+    )
+
+
+def _rules(graph: Graph, server: Server) -> Iterator[StreamRule]:
+    for key in stream_services(graph, server.gateway):
+        yield from stream_rules(graph, key, server)
+
+
+def _report_unusable(report: Report, rule: StreamRule) -> bool:
+    """Say which SNI no chain is made for; whether nothing is left of the rule."""
+    for name in rule.unusable_names:
+        report.add(
+            SNI_UNUSABLE,
+            rule.place,
+            f'SNI "{name}" is left out: Envoy takes a wildcard for whole labels only',
+            hint=f'write "*.{name.rpartition("*")[2].partition(".")[2]}"',
+        )
+    return rule.takes_nothing
+
+
+def _check_secrets(
+    graph: Graph, report: Report, homes: Homes, gateway: Object[Gateway], server: Server
+) -> None:
+    tls, spec = server.tls, _tls_spec(gateway, server)
+    if tls is None or spec is None:
+        return
+    at = server.place / "tls"
+    places = [
+        at / "credentialName" if spec.credential_name else at / "credentialNames" / i
+        for i in range(len(tls.certificates))
+    ]
+    missing = False
+    for place, name in zip(places, tls.certificates, strict=True):
+        consequence = _CLOSED if len(places) == 1 else _OTHER
+        found = found_credentials(graph, report, homes, place, name, consequence=consequence)
+        missing = missing or not found
+        for credential in found:
+            _check_names(graph, report, place, credential, server)
+    if tls.clients is not None and not missing:
+        own = bool(spec.ca_cert_credential_name)
+        place = at / "caCertCredentialName" if own else places[0]
+        trust = tls.clients.trust
+        found_credentials(graph, report, homes, place, trust, consequence=_CLOSED)
+
+
+def _tls_spec(gateway: Object[Gateway], server: Server) -> ServerTlsSpec | None:
+    index_ = server.place.path[-1]
+    return gateway.spec.servers[index_].tls if isinstance(index_, int) else None
+
+
+def _check_names(
+    graph: Graph, report: Report, place: FieldRef, credential: Credential, server: Server
+) -> None:
+    pair = reading(graph, credential)
+    if not isinstance(pair, ReadKeyPair):
+        return
+    others = [h.host for h in server.hosts if h.host != "*" and not _covers(pair.names, h.host)]
+    if others:
+        named = ", ".join(pair.names) or "nobody"
+        report.add(
+            CERTIFICATE_OF_OTHERS,
+            place,
+            f"the certificate is for {named}, not for {', '.join(others)}",
+            related=(Related(place=FieldRef(credential.object), message="holds the certificate"),),
+        )
+
+
+def _covers(names: tuple[str, ...], host: str) -> bool:
+    """Whether a client that asks for ``host`` takes a certificate for ``names``: ``*`` is one
+    label.
+    """
+    wanted = host.lower()
+    _, _, parent = wanted.partition(".")
+    return any(n in (wanted, f"*.{parent}") for n in (name.lower() for name in names))

@@ -1,0 +1,88 @@
+"""What is wrong with one object: the roots of all that is reported of objects.
+
+``analyse`` asks nothing of proxies, so ``check`` and a running server report the same.
+``analyse_where_connected`` asks where the proxies are; without any it takes the likely namespaces.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from typing import Final
+
+from controlplane.base.diagnostics import Diagnostics
+from controlplane.base.names import Kind
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Derived
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.queries.analysis.destination_rules import destination_rule_faults
+from controlplane.queries.analysis.gateways import gateway_faults
+from controlplane.queries.analysis.gateways import gateway_faults_where_connected
+from controlplane.queries.analysis.rule_secrets import rule_secret_faults
+from controlplane.queries.analysis.services import service_entry_faults
+from controlplane.queries.analysis.services import service_faults
+from controlplane.queries.analysis.virtual_services import virtual_service_faults
+from controlplane.queries.inputs.connected_gateways import connected_gateways
+from controlplane.queries.listeners.gateway_listeners import settings_of_gateways
+
+Analysis = Derived[[Any], Diagnostics]
+"""Any: each takes the keys of the kind that it is of."""
+NOTHING_FOUND: Final[Diagnostics] = ()
+
+
+@derived
+def mesh_faults(graph: Graph, _: ObjectKey) -> Diagnostics:
+    """What MeshConfig says that listeners cannot have; runs again when it changes."""
+    return settings_of_gateways(graph, ()).diagnostics
+
+
+@derived
+def mesh_faults_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
+    """What a node's metadata says that listeners cannot have; runs again when gateways come or
+    go.
+    """
+    metadata = dict.fromkeys(proxy.view.settings for proxy in connected_gateways(graph))
+    found = (d for pairs in metadata for d in settings_of_gateways(graph, pairs).diagnostics)
+    return tuple(dict.fromkeys(found))
+
+
+ANALYSES: Final[Mapping[Kind, Analysis]] = {
+    MESH_CONFIG_KEY.kind: mesh_faults,
+    DESTINATION_RULE: destination_rule_faults,
+    SERVICE: service_faults,
+    SERVICE_ENTRY: service_entry_faults,
+    GATEWAY: gateway_faults,
+    VIRTUAL_SERVICE: virtual_service_faults,
+}
+_WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
+    MESH_CONFIG_KEY.kind: mesh_faults_where_connected,
+    DESTINATION_RULE: rule_secret_faults,
+    GATEWAY: gateway_faults_where_connected,
+}
+
+
+@guarded(first=NOTHING_FOUND)
+def analyse(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What is wrong with one object, or with MeshConfig, whoever is connected.
+
+    Runs again when something that the object refers to changes.
+    """
+    return ANALYSES[key.kind](graph, key)
+
+
+@guarded(first=NOTHING_FOUND)
+def analyse_where_connected(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What depends on which proxies are connected; runs again when they come and go, too."""
+    return _WHERE_CONNECTED[key.kind](graph, key)
+
+
+def roots(kind: Kind) -> tuple[Analysis, ...]:
+    """The analyses that have something to say of objects of a kind."""
+    found = ((ANALYSES, analyse), (_WHERE_CONNECTED, analyse_where_connected))
+    return tuple(root for kinds, root in found if kind in kinds)

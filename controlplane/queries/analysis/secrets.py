@@ -1,0 +1,100 @@
+"""Whether a secret that an object names exists where the proxies are that will ask for it.
+
+A proxy reads secrets of its own namespace. Connected proxies say where that is; without one, likely
+namespaces are looked in, and a secret that is in none of them but elsewhere is only warned of.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.codes import SECRET_ELSEWHERE
+from controlplane.base.codes import UNKNOWN_SECRET
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.kinds.core.configuration import CONFIG_MAP
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.core.configuration import ConfigMap
+from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.object import Object
+from controlplane.model.tls import CA_SUFFIX
+from controlplane.queries.inputs.objects import index
+from controlplane.queries.policy.credentials import Credential
+from controlplane.queries.policy.credentials import credential_faults
+from controlplane.queries.policy.credentials import credential_of
+from controlplane.queries.policy.credentials import holder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Homes:
+    """The namespaces that secrets are looked for in.
+
+    ``certain``: connected proxies are there. ``every``: each of them needs the secret, where one
+    that has it is not enough.
+    """
+
+    namespaces: tuple[Namespace, ...]
+    certain: bool
+    every: bool = False
+
+
+@index(SECRET, CONFIG_MAP)
+def secrets_of_name(secret: Object[Secret | ConfigMap]) -> Iterator[tuple[str, ObjectKey]]:
+    yield secret.name, secret.key
+
+
+def found_credentials(
+    graph: Graph, report: Report, homes: Homes, place: FieldRef, name: str, *, consequence: str
+) -> list[Credential]:
+    """The credentials that ``name`` means to the proxies, looked at; reports where it means none.
+
+    ``consequence`` ends the sentence: ``this server closes every connection``.
+    """
+    if "://" not in name or name.startswith("invalid://"):
+        return []
+    meant = [(ns, credential_of(name, ns)) for ns in homes.namespaces]
+    held = [(ns, c) for ns, c in meant if c is not None and holder(graph, c) is not None]
+    credentials = [c for _, c in held if c is not None]
+    for credential in credentials:
+        report.diagnostics.extend(credential_faults(graph, credential))
+    if not held or (homes.every and len(held) < len(meant)):
+        without = [ns for ns, _ in meant if ns not in dict(held)]
+        _report_missing(graph, report, homes, place, name, without, consequence)
+    return credentials
+
+
+def _report_missing(
+    graph: Graph,
+    report: Report,
+    homes: Homes,
+    place: FieldRef,
+    name: str,
+    without: list[Namespace],
+    consequence: str,
+) -> None:
+    plain = name.rpartition("/")[2].removesuffix(CA_SUFFIX)
+    elsewhere = secrets_of_name(graph, plain)
+    related = tuple(
+        Related(place=FieldRef(k), message=f"{k.display_name} has that name") for k in elsewhere
+    )
+    if elsewhere and not homes.certain:
+        report.add(
+            SECRET_ELSEWHERE,
+            place,
+            f'"{plain}" is in {", ".join(k.namespace for k in elsewhere)}; a proxy reads secrets '
+            "of its own namespace only",
+            hint=f"see that the gateway's proxies run there, or copy it to {without[0]}",
+            related=related,
+        )
+        return
+    why = "where its proxies are" if homes.certain else "(no proxy is connected)"
+    report.add(
+        UNKNOWN_SECRET,
+        place,
+        f'secret "{plain}" does not exist in {", ".join(without)} {why}, so {consequence}',
+        hint=f"create Secret {without[0]}/{plain}",
+        related=related,
+    )

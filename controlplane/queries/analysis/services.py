@@ -1,0 +1,199 @@
+"""What in a Service or ServiceEntry leads nowhere: a host that another declares, a selector that
+selects nothing, a port that no workload has, an address that nobody looks up.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from controlplane.base.codes import ADDRESS_NOT_NUMERIC
+from controlplane.base.codes import HOST_DECLARED_TWICE
+from controlplane.base.codes import NOTHING_SELECTED
+from controlplane.base.codes import SERVICE_WITHOUT_ENDPOINTS
+from controlplane.base.codes import UNKNOWN_TARGET_PORT
+from controlplane.base.diagnostics import Diagnostics
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import is_unscoped_ip
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.core.endpoints import ENDPOINTS
+from controlplane.kinds.core.pod import POD
+from controlplane.kinds.core.pod import Pod
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.istio.selection import WorkloadSelector
+from controlplane.kinds.istio.service_entry import ServiceEntry
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.istio.workload_entry import WorkloadEntry
+from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
+from controlplane.model.endpoint import UNIX
+from controlplane.model.proxy import labels_of
+from controlplane.model.proxy import labels_text
+from controlplane.model.service import Resolution
+from controlplane.model.service import Service
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.registry.endpoints import Workload
+from controlplane.queries.registry.endpoints import WorkloadKey
+from controlplane.queries.registry.endpoints import selected_workloads
+from controlplane.queries.registry.endpoints import slices_of_service
+from controlplane.queries.registry.services import declarations_of_host
+from controlplane.queries.registry.services import hosts_of
+from controlplane.queries.registry.services import service_of
+from controlplane.queries.selection.gateways import gateways_by_label
+from controlplane.translate.kubernetes.endpoints import container_port
+from controlplane.translate.kubernetes.service import service_host
+
+
+@derived
+def service_faults(graph: Graph, key: ObjectKey[KubernetesService]) -> Diagnostics:
+    """Runs again when the Service, or what it selects, changes."""
+    declared = object_of(graph, key)
+    found = (
+        service_of(graph, service_host(declared), key.namespace) if declared is not None else None
+    )
+    if found is None or found.selector is None or found.resolution is Resolution.ALIAS:
+        return ()
+    if slices_of_service(graph, (key.namespace, key.name)):
+        return ()
+    if object_of(graph, ObjectKey(ENDPOINTS, key.namespace, key.name)) is not None:
+        return ()
+    report = Report()
+    workloads = selected_workloads(graph, key.namespace, found.selector)
+    if workloads:
+        _report_target_ports(report, graph, key, found, workloads)
+    elif not any(gateways_by_label(graph, pair) for pair in found.selector):
+        report.add(
+            SERVICE_WITHOUT_ENDPOINTS,
+            FieldRef(key) / "spec" / "selector",
+            f"the selector ({labels_text(found.selector)}) selects no Pod and no WorkloadEntry of "
+            f"{key.namespace}, and no EndpointSlice is for {key.name}: requests get 503",
+        )
+    return tuple(report)
+
+
+@derived
+def service_entry_faults(graph: Graph, key: ObjectKey[ServiceEntry]) -> Diagnostics:
+    """Runs again when the ServiceEntry, another declaration of its hosts, or what it selects
+    changes.
+    """
+    declared = object_of(graph, key)
+    if declared is None:
+        return ()
+    report = Report()
+    _report_shared_hosts(report, graph, declared)
+    if declared.spec.workload_selector is not None:
+        _report_selection(report, graph, declared, declared.spec.workload_selector)
+    return tuple(report)
+
+
+def _report_target_ports(
+    report: Report, graph: Graph, key: ObjectKey, found: Service, workloads: tuple[WorkloadKey, ...]
+) -> None:
+    declared = [o for workload in workloads if (o := object_of(graph, workload)) is not None]
+    for i, port in enumerate(found.ports):
+        if isinstance(port.target, int) or any(_has_port(o, port.target) for o in declared):
+            continue
+        names = sorted({name for o in declared for name in _port_names(o)})
+        report.add(
+            UNKNOWN_TARGET_PORT,
+            FieldRef(key) / "spec" / "ports" / i / "targetPort",
+            f'no workload that the Service selects has a port named "{port.target}"',
+            note=f"their ports are {', '.join(names)}" if names else "their ports have no names",
+            hint="write the number of the port, or name it in the Pods",
+        )
+
+
+def _has_port(workload: Workload, name: str) -> bool:
+    if is_of(workload, POD):
+        return container_port(workload, name) is not None
+    return name in _port_names(workload)
+
+
+def _port_names(workload: Workload) -> Iterator[str]:
+    match workload.spec:
+        case WorkloadEntry(ports=ports):
+            yield from ports
+        case Pod(spec=body):
+            for container in body.containers:
+                yield from (port.name for port in container.ports if port.name)
+
+
+def _report_shared_hosts(report: Report, graph: Graph, declared: Object[ServiceEntry]) -> None:
+    """Hosts that another object declares before this one, whose ports or clients differ by that."""
+    for i, host in enumerate(hosts_of(declared)):
+        others = [key for key in declarations_of_host(graph, host) if key != declared.key]
+        if not others:
+            continue
+        own = service_of(graph, host, declared.namespace)
+        first = own.declared_by[0] if own is not None else declared.key
+        at = FieldRef(declared.key) / "spec" / "hosts" / i
+        if first != declared.key:
+            if own is not None and not _adds_all_ports(declared, own):
+                _report_first(
+                    report, at, first, "its ports count and these add only endpoints of equal ports"
+                )
+        elif any(other.namespace != declared.namespace for other in others):
+            _report_elsewhere(report, at, declared.namespace, others)
+
+
+def _adds_all_ports(declared: Object[ServiceEntry], own: Service) -> bool:
+    """Whether each port of an entry is one of the host's, and its endpoints are that port's."""
+    by_number = own.resolution.uses_dns
+    there = {port.number if by_number else (port.number, port.name) for port in own.ports}
+    wanted = {p.number if by_number else (p.number, p.name) for p in declared.spec.ports}
+    return own.declared_by[0].kind != SERVICE and wanted <= there
+
+
+def _report_first(report: Report, at: FieldRef, first: ObjectKey, what: str) -> None:
+    report.add(
+        HOST_DECLARED_TWICE,
+        at,
+        f"{first.display_name} declares this host too and comes first: {what}",
+        related=(Related(place=FieldRef(first), message="comes first"),),
+    )
+
+
+def _report_elsewhere(
+    report: Report, at: FieldRef, namespace: Namespace, others: Sequence[ObjectKey]
+) -> None:
+    other = next(key for key in others if key.namespace != namespace)
+    report.add(
+        HOST_DECLARED_TWICE,
+        at,
+        f"{other.display_name} declares this host too: a client gets one of them, by what each "
+        "exports",
+        hint="export each to its own namespace, or keep one",
+        related=(Related(place=FieldRef(other), message="declares it too"),),
+    )
+
+
+def _report_selection(
+    report: Report, graph: Graph, declared: Object[ServiceEntry], wanted: WorkloadSelector
+) -> None:
+    selector = labels_of(dict(wanted.labels))
+    workloads = selected_workloads(graph, declared.namespace, selector)
+    if not workloads:
+        report.add(
+            NOTHING_SELECTED,
+            FieldRef(declared.key) / "spec" / "workloadSelector" / "labels",
+            f"no WorkloadEntry and no Pod of {declared.namespace} has {labels_text(selector)}",
+        )
+    found = service_of(graph, hosts_of(declared)[0], declared.namespace)
+    if found is None or found.resolution.uses_dns:
+        return
+    for key in workloads:
+        workload = object_of(graph, key)
+        if workload is None or not is_of(workload, WORKLOAD_ENTRY):
+            continue
+        address = workload.spec.address
+        if address and not is_unscoped_ip(address) and not address.startswith(UNIX):
+            report.add(
+                ADDRESS_NOT_NUMERIC,
+                FieldRef(key) / "spec" / "address",
+                f'address "{address}" is a name, and {declared.key.display_name} looks no names up',
+                hint=f"set resolution: DNS in {declared.key.display_name}",
+            )

@@ -1,0 +1,268 @@
+"""Rules that no request can reach at a gateway, because VirtualServices that go before take all
+they ask for.
+
+VirtualServices for one host merge at a gateway: one after another, and what catches all goes behind
+everything else. Only what holds for every proxy is reported: where the order depends on the proxy's
+namespace, where a server admits one of them and not the other, and what depends on the port or on a
+delegate, counts as getting by.
+Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``SortVHostRoutes``).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+
+from controlplane.base.codes import SHADOWED_RULE
+from controlplane.base.diagnostics import Related
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import overlap
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
+from controlplane.kinds.object import Object
+from controlplane.kinds.validation.match_conditions import Match
+from controlplane.kinds.validation.match_conditions import applies_wherever
+from controlplane.kinds.validation.match_coverage import EarlierMatches
+from controlplane.kinds.validation.reachability import RELATED
+from controlplane.kinds.validation.reachability import asked_matches
+from controlplane.model.visibility import Visibility
+from controlplane.model.visibility import visibility
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.routes.virtual_services import bound_at
+from controlplane.translate.istio.gateway import server_hosts
+from controlplane.translate.istio.gateway_reference import MESH
+from controlplane.translate.istio.http_match import route_match
+from controlplane.translate.istio.virtual_service import complete_rules
+from controlplane.translate.istio.virtual_service import virtual_service_gateways
+from controlplane.translate.istio.virtual_service import virtual_service_hosts
+
+Age = tuple[str, str, Namespace]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One match of a rule, and whether a route comes of it that takes what it asks for."""
+
+    rule: int
+    order: int
+    match: Match
+    catches_all: bool
+    delegates: bool
+    takes: bool
+
+    @property
+    def goes_last(self) -> bool:
+        """Whether its route goes behind those of other VirtualServices that do not."""
+        return self.catches_all and not self.delegates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules of a VirtualService as far as others at its hosts are concerned."""
+
+    key: VirtualServiceKey
+    age: Age
+    seen: Visibility
+    asked: tuple[Asked, ...] = field(repr=False)
+
+    def is_there_with(self, other: "Rules") -> bool:
+        """Whether every proxy that sees ``other`` sees this one."""
+        return self.seen.is_public or (
+            not other.seen.is_public and other.seen.namespaces <= self.seen.namespaces
+        )
+
+    def goes_before(self, other: "Rules") -> bool:
+        """Whether it does for every proxy that sees ``other``."""
+        if not self.is_there_with(other):
+            return False
+        if self.seen.is_public or other.seen.is_public:
+            return other.seen.is_public and self.age < other.age
+        return all(self._rank(n) < other._rank(n) for n in other.seen.namespaces)
+
+    def _rank(self, client: Namespace) -> tuple[bool, Age]:
+        return (self.key.namespace != client, self.age)
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A match that may take requests from others, and whose it is."""
+
+    rules: Rules
+    asked: Asked
+
+    @property
+    def place(self) -> FieldRef:
+        return FieldRef(self.rules.key) / "spec" / "http" / self.asked.rule
+
+
+Shadowed = tuple[int, tuple[FieldRef, ...]]
+"""The index of a rule that nobody reaches, and the rules that take its requests."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merged:
+    """The VirtualServices that merge at one host of a Gateway; made anew when one of them
+    changes.
+    """
+
+    takers: EarlierMatches[Taker]
+    count: int
+
+
+@derived
+def rules_of(graph: Graph, key: VirtualServiceKey) -> Rules | None:
+    """Runs again when the object changes; what does not bear on its rules' matches stops here."""
+    declared = object_of(graph, key)
+    if declared is None:
+        return None
+    default = mesh_config(graph).default_virtual_service_export_to
+    seen = visibility(declared.spec.export_to or default, key.namespace)
+    return Rules(key=key, age=declared.age, seen=seen, asked=tuple(_asked(declared)))
+
+
+def _asked(declared: Object[VirtualService]) -> Iterator[Asked]:
+    """In order. Nothing is taken behind a match that catches all: no routes come of the rest."""
+    ended, order = False, 0
+    for i, rule in enumerate(complete_rules(declared)):
+        delegates = rule.delegate is not None
+        for match in asked_matches(rule):
+            ends = route_match(match.spec).catches_all
+            yield Asked(
+                rule=i,
+                order=order,
+                match=match,
+                catches_all=ends,
+                delegates=delegates,
+                takes=not ended and not delegates,
+            )
+            ended, order = ended or ends, order + 1
+
+
+@derived
+def merged_at(graph: Graph, gateway: str, host: Host) -> Merged:
+    """Runs again when a VirtualService comes to the host, leaves it, or changes its matches."""
+    takers: EarlierMatches[Taker] = EarlierMatches()
+    keys = bound_at(graph, (gateway, host))
+    for rules in (rules_of(graph, key) for key in keys):
+        for asked in rules.asked if rules is not None else ():
+            # Which server's port counts depends on all hosts of a VirtualService.
+            if rules is not None and asked.takes and not asked.match.spec.port:
+                takers.add(asked.match, Taker(rules, asked))
+    return Merged(takers, len(keys))
+
+
+@derived
+def shadowed_at(
+    graph: Graph, key: VirtualServiceKey, gateway: str, host: Host
+) -> tuple[Shadowed, ...]:
+    """The rules of a VirtualService that nobody reaches at one host of a Gateway.
+
+    Runs again when a VirtualService there changes; stops what does not change this.
+    """
+    rules, merged = rules_of(graph, key), merged_at(graph, gateway, host)
+    if rules is None or merged.count < 2:
+        return ()
+    restricted = _is_restricted(graph, gateway, host, key.namespace)
+    covers: dict[int, list[tuple[Taker, ...] | None]] = {}
+    for asked in rules.asked:
+        cover = _cover(merged, Taker(rules, asked), restricted=restricted)
+        covers.setdefault(asked.rule, []).append(cover)
+    return tuple(
+        (rule, tuple(dict.fromkeys(t.place for cover in found for t in cover or ())))
+        for rule, found in covers.items()
+        if all(found)
+    )
+
+
+def _cover(merged: Merged, taken: Taker, *, restricted: bool) -> tuple[Taker, ...] | None:
+    """What takes all requests; ``None`` too where that is its own VirtualService alone, which is
+    told elsewhere.
+    """
+    key = taken.rules.key
+
+    def before(match: Match, taker: Taker) -> bool:
+        if taker.rules.key == key:
+            return taker.asked.order < taken.asked.order and applies_wherever(
+                taken.asked.match, match
+            )
+        if restricted and taker.rules.key.namespace != key.namespace:
+            return False
+        return _goes_before(taker, taken) and applies_wherever(taken.asked.match, match)
+
+    def own(match: Match, taker: Taker) -> bool:
+        return taker.rules.key == key and before(match, taker)
+
+    found = merged.takers.cover(taken.asked.match, before)
+    if found is None or merged.takers.cover(taken.asked.match, own) is not None:
+        return None
+    return tuple(taker for taker in found if taker.rules.key != key)
+
+
+def _goes_before(taker: Taker, taken: Taker) -> bool:
+    """Wherever the second is."""
+    if taker.rules.key == taken.rules.key:
+        return taker.asked.order < taken.asked.order
+    if taken.asked.goes_last and not taker.asked.goes_last:
+        return taker.rules.is_there_with(taken.rules)
+    if taker.asked.goes_last and not taken.asked.goes_last:
+        return False
+    return taker.rules.goes_before(taken.rules)
+
+
+def _is_restricted(graph: Graph, gateway: str, host: Host, namespace: Namespace) -> bool:
+    """Whether a server admits ``namespace`` to the host by name, and so perhaps no other."""
+    at, _, name = gateway.partition("/")
+    found = object_of(graph, ObjectKey(GATEWAY, Namespace(at), name))
+    return found is None or any(
+        served.namespace == namespace and overlap(served.host, host)
+        for server in found.spec.servers
+        for served in server_hosts(server, found.namespace)
+    )
+
+
+def check_shadows(report: Report, graph: Graph, declared: Object[VirtualService]) -> None:
+    """Tell of each rule that nobody reaches at any host of any Gateway it is for."""
+    gateways = virtual_service_gateways(declared)
+    if MESH in gateways:
+        return
+    where = [
+        (gateway, host)
+        for gateway in gateways
+        if _exists(graph, gateway)
+        for host in virtual_service_hosts(declared)
+    ]
+    found = [dict(shadowed_at(graph, declared.key, *place)) for place in where]
+    for rule in sorted(set.intersection(*map(set, found)) if found else ()):
+        gateway, host = where[0]
+        _report_shadowed(report, declared.key, rule, f"{host} at {gateway}", found[0][rule])
+
+
+def _exists(graph: Graph, gateway: str) -> bool:
+    namespace, _, name = gateway.partition("/")
+    return object_of(graph, ObjectKey(GATEWAY, Namespace(namespace), name)) is not None
+
+
+def _report_shadowed(
+    report: Report,
+    key: VirtualServiceKey,
+    rule: int,
+    where: str,
+    takers: tuple[FieldRef, ...],
+) -> None:
+    names = list(dict.fromkeys(place.object.display_name for place in takers))
+    earlier = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    come = "come first and match" if names[1:] else "comes first and matches"
+    report.add(
+        SHADOWED_RULE,
+        FieldRef(key) / "spec" / "http" / rule,
+        f"this rule is unreachable for {where}: {earlier} {come} every request it would",
+        hint="put the rules for one host into one VirtualService, in the order they are meant",
+        related=tuple(Related(place=place, message="matches them") for place in takers[:RELATED]),
+    )

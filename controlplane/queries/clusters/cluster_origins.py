@@ -1,0 +1,135 @@
+"""Where clusters and their endpoints come from: declarations of services, rules, endpoints.
+
+Computed when somebody asks and kept by nobody.
+"""
+
+from collections.abc import Iterator
+
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Host
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.base.names import key_is_of
+from controlplane.base.provenance import BuiltIn
+from controlplane.base.provenance import Provenance
+from controlplane.base.shelf import SHARDS
+from controlplane.graph import Graph
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.model.cluster_name import BLACK_HOLE
+from controlplane.model.cluster_name import outbound
+from controlplane.model.cluster_name import sni_dnat_name
+from controlplane.model.locality import Group
+from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import OutboundView
+from controlplane.queries.clusters.cluster_shelves import clusters
+from controlplane.queries.clusters.cluster_shelves import endpoints
+from controlplane.queries.clusters.clusters import ClusterKey
+from controlplane.queries.clusters.clusters import cluster_keys
+from controlplane.queries.clusters.clusters import endpoint_groups
+from controlplane.queries.clusters.clusters import held_groups
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.policy.rule_origins import rule_origins
+from controlplane.queries.registry.endpoints import LocatedEndpoint
+from controlplane.queries.registry.endpoints import located_endpoints
+from controlplane.queries.registry.services import hosts_of_shard
+from controlplane.queries.registry.services import service_of
+
+_Origins = tuple[FieldRef, ...]
+
+
+def cluster_origins(
+    graph: Graph, view: OutboundView, client: ClientLocality
+) -> Iterator[Provenance]:
+    """Each cluster of a view. Those that hold their endpoints themselves have them as parts."""
+    made = clusters(graph, view, client)
+    yield Provenance(name=BLACK_HOLE, origins=(BuiltIn.BLACK_HOLE,))
+    for key in _cluster_keys(graph, view):
+        name = _cluster_name(key)
+        if name in made:
+            held = _endpoints(graph, key, held_groups(graph, key, client))
+            rules = rule_origins(graph, key.rules, key.subset)
+            origins = (*_service_origins(graph, key), *rules)
+            yield Provenance(name=name, origins=origins, parts=tuple(held))
+
+
+def endpoint_origins(
+    graph: Graph, view: OutboundView, client: ClientLocality
+) -> Iterator[Provenance]:
+    """Each assignment of endpoints, with its endpoints as parts."""
+    assigned = endpoints(graph, view, client)
+    for key in _cluster_keys(graph, view):
+        name = _cluster_name(key)
+        if name in assigned:
+            yield Provenance(
+                name=name,
+                origins=_service_origins(graph, key),
+                parts=tuple(_endpoints(graph, key, endpoint_groups(graph, key, client))),
+            )
+
+
+def _cluster_keys(graph: Graph, view: OutboundView) -> Iterator[ClusterKey]:
+    hosts = (host for shard in range(SHARDS) for host in hosts_of_shard(graph, shard))
+    for host in hosts:
+        yield from cluster_keys(graph, host, view)
+
+
+def _cluster_name(key: ClusterKey) -> str:
+    spell = sni_dnat_name if key.is_sni_dnat else outbound
+    return spell(PortNumber(key.port), key.subset, key.host)
+
+
+def _service_origins(graph: Graph, key: ClusterKey) -> _Origins:
+    """The port in every declaration that has it, and the host of the one that decides the rest."""
+    service = service_of(graph, key.host, key.namespace)
+    if service is None:
+        return ()
+    found = tuple(
+        FieldRef(declaring, ("spec", "ports", i))
+        for declaring in service.declared_by
+        for i, number in enumerate(_port_numbers(graph, declaring))
+        if number == key.port
+    )
+    deciding = service.declared_by[0]
+    if any(origin.object == deciding for origin in found):
+        return found
+    return (_host_field(graph, deciding, service.host), *found)
+
+
+def _port_numbers(graph: Graph, key: ObjectKey) -> tuple[int, ...]:
+    if key_is_of(key, SERVICE):
+        service = object_of(graph, key)
+        return tuple(port.port for port in service.spec.ports) if service is not None else ()
+    assert key_is_of(key, SERVICE_ENTRY), "only these two declare services"
+    entry = object_of(graph, key)
+    return tuple(port.number for port in entry.spec.ports) if entry is not None else ()
+
+
+def _host_field(graph: Graph, key: ObjectKey, host: Host) -> FieldRef:
+    if key_is_of(key, SERVICE_ENTRY):
+        entry = object_of(graph, key)
+        if entry is not None:
+            return FieldRef(key, ("spec", "hosts", entry.spec.hosts.index(host)))
+    return FieldRef(key, ("metadata", "name"))
+
+
+def _endpoints(graph: Graph, key: ClusterKey, groups: tuple[Group, ...]) -> Iterator[Provenance]:
+    """The endpoints in the order of the message. What has the same address and port more than once
+    comes from all that say so.
+    """
+    where = (key.host, key.namespace, key.port)
+    declared: dict[tuple[str, int], dict[FieldRef, None]] = {}
+    for located in located_endpoints(graph, *where):
+        at = declared.setdefault((located[0].address, located[0].port), {})
+        at.update(dict.fromkeys(_origins_of(located)))
+    for group in groups:
+        for endpoint in group.endpoints:
+            name = endpoint.address if endpoint.is_pipe else f"{endpoint.address}:{endpoint.port}"
+            yield Provenance(name=name, origins=tuple(declared[(endpoint.address, endpoint.port)]))
+
+
+def _origins_of(located: LocatedEndpoint) -> Iterator[FieldRef]:
+    _, key, path, pod = located
+    yield FieldRef(key, path)
+    if pod is not None:
+        yield FieldRef(pod.key, ("metadata", "name"))

@@ -1,0 +1,224 @@
+"""The clusters of a client and their endpoints: every service that its namespace sees.
+
+A host's clusters are in the host's shard, so an edit of one service or rule costs a shard and a
+join. Source: Istio ``pilot/pkg/networking/core/cluster.go``; a gateway gets all that it sees,
+routed to or not.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from controlplane.base.shelf import SHARDS
+from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import shard_of
+from controlplane.envoy.clusters.cluster import black_hole
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import resource
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.model.cluster_name import BLACK_HOLE
+from controlplane.model.outbound_view import ANYWHERE
+from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import LocalityUse
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.tls import SecretName
+from controlplane.model.tls_upstream import SecretUse
+from controlplane.queries.clusters.clusters import ClusterKey
+from controlplane.queries.clusters.clusters import assignment
+from controlplane.queries.clusters.clusters import cluster
+from controlplane.queries.clusters.clusters import cluster_keys
+from controlplane.queries.clusters.clusters import locality_use_of
+from controlplane.queries.clusters.clusters import secrets_of
+from controlplane.queries.policy.public_view import shards_of_namespace
+from controlplane.queries.policy.public_view import view_for_shard
+from controlplane.queries.registry.services import hosts_of_shard
+from controlplane.queries.registry.services import service_of
+
+
+@guarded(first=())
+def sni_dnat_destinations(graph: Graph, view: OutboundView) -> tuple[ClusterKey, ...]:
+    """The destinations that AUTO_PASSTHROUGH servers lead to, by SNI; runs again when one comes or
+    goes.
+    """
+    return tuple(
+        destination
+        for shard in range(SHARDS)
+        for destination in _sni_dnat_of_shard(graph, view_for_shard(graph, view, shard), shard)
+    )
+
+
+@derived
+def clusters(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
+    """Every cluster of a view, by name: what everybody has, with the view's own shards laid over.
+
+    Runs again when one of a shard's changes.
+    """
+    if view.is_public:
+        return Shelf(tuple(_clusters_in(graph, view, client, shard) for shard in range(SHARDS)))
+    public = clusters(graph, view.public, _in_public(graph, view, client))
+    return public.over(_own_clusters(graph, view, client))
+
+
+@derived
+def _own_clusters(
+    graph: Graph, view: OutboundView, client: ClientLocality
+) -> Mapping[int, Mapping[str, Resource]]:
+    """Apart from ``clusters``, so that an edit of what everybody has reads none of these."""
+    own = shards_of_namespace(graph, view.namespace)
+    return {shard: _clusters_in(graph, view, client, shard) for shard in own}
+
+
+def _clusters_in(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> Mapping[str, Resource]:
+    return clusters_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
+
+
+@derived
+def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
+    """The endpoints of every EDS cluster, by the name of the cluster."""
+    if view.is_public:
+        return Shelf(tuple(_endpoints_in(graph, view, client, shard) for shard in range(SHARDS)))
+    public = endpoints(graph, view.public, _in_public(graph, view, client))
+    return public.over(_own_endpoints(graph, view, client))
+
+
+@derived
+def _own_endpoints(
+    graph: Graph, view: OutboundView, client: ClientLocality
+) -> Mapping[int, Mapping[str, Resource]]:
+    """Apart from ``endpoints``, so that an edit of what everybody has reads none of these."""
+    own = shards_of_namespace(graph, view.namespace)
+    return {shard: _endpoints_in(graph, view, client, shard) for shard in own}
+
+
+def _endpoints_in(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> Mapping[str, Resource]:
+    return endpoints_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
+
+
+@guarded(first=LocalityUse())
+def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
+    """What of a client's place some cluster of a view uses; mostly nothing.
+
+    Runs again when a destination comes or goes, or ranks its endpoints otherwise.
+    """
+    if view.is_public:
+        shards: Iterable[int] = range(SHARDS)
+        found = LocalityUse()
+    else:
+        shards = shards_of_namespace(graph, view.namespace)
+        found = locality_use(graph, view.public)
+    for shard in shards:
+        found |= _use_of_shard(graph, view, shard)
+    return found
+
+
+@guarded(first=frozenset())
+def cluster_secrets(graph: Graph, view: OutboundView) -> frozenset[tuple[SecretUse, SecretName]]:
+    """The secrets that the clusters of a view name: for what, and ``kubernetes://name``.
+
+    Runs again when the names in a shard change, not when a policy does.
+    """
+    return frozenset().union(*_secrets_by_shard(graph, view).values())
+
+
+@derived
+def _secrets_by_shard(
+    graph: Graph, view: OutboundView
+) -> Mapping[int, frozenset[tuple[SecretUse, SecretName]]]:
+    """The shards with clusters that name secrets, which are few."""
+    if view.is_public:
+        found = {shard: secrets_of_shard(graph, view, shard) for shard in range(SHARDS)}
+    else:
+        own = shards_of_namespace(graph, view.namespace)
+        found = dict(_secrets_by_shard(graph, view.public))
+        found |= {shard: secrets_of_shard(graph, view, shard) for shard in own}
+    return {shard: named for shard, named in found.items() if named}
+
+
+def _in_shard(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> ClientLocality:
+    return client if client == ANYWHERE else client.only(_use_of_shard(graph, view, shard))
+
+
+def _in_public(graph: Graph, view: OutboundView, client: ClientLocality) -> ClientLocality:
+    return client if client == ANYWHERE else client.only(locality_use(graph, view.public))
+
+
+@guarded(first=MappingProxyType({}))
+def clusters_of_shard(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> Mapping[str, Resource]:
+    """The clusters of the shard's hosts for exactly this view and client.
+
+    Runs again when a cluster of one of the shard's hosts comes, goes or changes.
+    """
+    made = (
+        cluster(graph, destination, _locality_in_cluster(graph, destination, client))
+        for destination in _of_shard(graph, view, shard)
+    )
+    found = {resource.name: resource for resource in made if resource is not None}
+    if shard == shard_of(BLACK_HOLE):
+        found[BLACK_HOLE] = resource(TypeUrl.CLUSTER, BLACK_HOLE, black_hole())
+    return found
+
+
+@guarded(first=MappingProxyType({}))
+def endpoints_of_shard(
+    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+) -> Mapping[str, Resource]:
+    """The endpoints of the shard's hosts for exactly this view and client.
+
+    Runs again when the endpoints of one of the shard's hosts change, or are ranked otherwise.
+    """
+    made = (
+        assignment(graph, destination, client.only(locality_use_of(graph, destination)))
+        for destination in _of_shard(graph, view, shard)
+    )
+    return {resource.name: resource for resource in made if resource is not None}
+
+
+@guarded(first=LocalityUse())
+def _use_of_shard(graph: Graph, view: OutboundView, shard: int) -> LocalityUse:
+    found = LocalityUse()
+    for destination in _of_shard(graph, view, shard):
+        found |= locality_use_of(graph, destination)
+    return found
+
+
+@guarded(first=frozenset())
+def secrets_of_shard(
+    graph: Graph, view: OutboundView, shard: int
+) -> frozenset[tuple[SecretUse, SecretName]]:
+    return frozenset(
+        named
+        for destination in _of_shard(graph, view, shard)
+        for named in secrets_of(graph, destination)
+    )
+
+
+@guarded(first=())
+def _sni_dnat_of_shard(graph: Graph, view: OutboundView, shard: int) -> tuple[ClusterKey, ...]:
+    return tuple(d for d in _of_shard(graph, view, shard) if d.is_sni_dnat)
+
+
+def _of_shard(graph: Graph, view: OutboundView, shard: int) -> Iterator[ClusterKey]:
+    for host in hosts_of_shard(graph, shard):
+        yield from cluster_keys(graph, host, view)
+
+
+def _locality_in_cluster(
+    graph: Graph, destination: ClusterKey, client: ClientLocality
+) -> ClientLocality:
+    """Only a cluster that holds its endpoints itself differs by where the client is."""
+    found = service_of(graph, destination.host, destination.namespace)
+    if found is None or not found.resolution.uses_dns:
+        return ANYWHERE
+    return client.only(locality_use_of(graph, destination))

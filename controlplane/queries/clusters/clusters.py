@@ -1,0 +1,239 @@
+"""The parts of services that a client reaches, each of which becomes one cluster and its endpoints.
+
+Source: Istio ``pilot/pkg/networking/core/cluster.go``, ``endpoint_builder.go``.
+"""
+
+from dataclasses import dataclass
+from dataclasses import field
+
+from controlplane.base.hashing import hashed_once
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.envoy.clusters.cluster import cluster_message
+from controlplane.envoy.endpoints import load_assignment
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import resource
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
+from controlplane.model.cluster import Cluster
+from controlplane.model.cluster import Dns
+from controlplane.model.endpoint import HOSTNAME_LABEL
+from controlplane.model.locality import BY_DISTANCE
+from controlplane.model.locality import Group
+from controlplane.model.locality import placed
+from controlplane.model.locality import ranks_by
+from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import LocalityUse
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.outbound_view import RuleKeys
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Role
+from controlplane.model.service import Protocol
+from controlplane.model.service import Resolution
+from controlplane.model.service import Service
+from controlplane.model.tls import SecretName
+from controlplane.model.tls_upstream import SecretUse
+from controlplane.model.tls_upstream import secrets_named
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.policy.policies import mesh_policy
+from controlplane.queries.policy.policies import policy_for
+from controlplane.queries.policy.rules import governing_rules
+from controlplane.queries.policy.rules import merged_rule
+from controlplane.queries.registry.endpoints import accounts_of
+from controlplane.queries.registry.endpoints import all_take_mutual_tls
+from controlplane.queries.registry.endpoints import endpoints_of
+from controlplane.queries.registry.services import service_for
+from controlplane.queries.registry.services import service_of
+from controlplane.translate.cluster import cluster as translated
+from controlplane.translate.cluster_discovery import is_discovered
+from controlplane.translate.cluster_discovery import members
+from controlplane.translate.cluster_inputs import CONNECT_TIMEOUT
+from controlplane.translate.cluster_inputs import DNS_REFRESH
+from controlplane.translate.cluster_inputs import ClusterInputs
+from controlplane.translate.cluster_inputs import EndpointFacts
+from controlplane.translate.cluster_inputs import MeshDefaults
+from controlplane.translate.cluster_locality import locality_policy
+from controlplane.translate.istio.client_tls import parameters
+from controlplane.translate.istio.locality import locality_policy as locality_of_settings
+from controlplane.translate.istio.traffic_policy import keepalive
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True)
+class ClusterKey:
+    """A part of a service, and for whom: clients that agree in these share the cluster's bytes."""
+
+    host: Host
+    namespace: Namespace
+    """Where the service is declared."""
+    rules: RuleKeys
+    port: int
+    subset: str | None
+    role: Role
+    families: tuple[IpFamily, ...]
+    is_sni_dnat: bool = False
+    """Whether the mesh's own TLS, which names it by SNI, passes through it (AUTO_PASSTHROUGH)."""
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+
+def _mesh_defaults(mesh: MeshConfig) -> MeshDefaults:
+    localities = locality_of_settings(mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
+    headers = mesh.default_config.proxy_headers
+    return MeshDefaults(
+        connect_timeout=mesh.connect_timeout.length if mesh.connect_timeout else CONNECT_TIMEOUT,
+        keepalive=keepalive(mesh.tcp_keepalive),
+        upgrades_http=mesh.h2_upgrade_policy is H2UpgradePolicy.UPGRADE,
+        keeps_header_case=headers is not None and headers.preserve_http1_header_case is True,
+        dns_refresh=mesh.dns_refresh_rate.length if mesh.dns_refresh_rate else DNS_REFRESH,
+        uses_mutual_tls=mesh.enable_auto_mtls is not False,
+        trust_domains=(mesh.trust_domain, *mesh.trust_domain_aliases),
+        locality=localities if localities is not None else BY_DISTANCE,
+        tls_parameters=parameters(mesh.tls_defaults),
+    )
+
+
+@guarded(first=_mesh_defaults(MeshConfig()))
+def mesh_defaults(graph: Graph) -> MeshDefaults:
+    """What of MeshConfig every cluster takes over."""
+    return _mesh_defaults(mesh_config(graph))
+
+
+@guarded(first=())
+def cluster_keys(graph: Graph, host: Host, view: OutboundView) -> tuple[ClusterKey, ...]:
+    """What a client reaches of ``host``: each port, and each subset of it.
+
+    Runs again when the declarations of the host, or which rules govern it, change.
+    """
+    found = service_for(graph, host, view.namespace, view.role)
+    if found is None or found.resolution is Resolution.ALIAS:
+        return ()
+    rules = governing_rules(graph, host, found.namespace, view.rule_scope)
+    names = (None, *_subset_names(graph, rules))
+    ways = (False, True) if view.has_sni_dnat and not found.is_external else (False,)
+    return tuple(
+        ClusterKey(host, found.namespace, rules, port.number, name, view.role, view.families, sni)
+        for port in found.ports
+        if port.protocol is not Protocol.UDP
+        for name in names
+        for sni in ways
+    )
+
+
+@derived
+def _subset_names(graph: Graph, rules: RuleKeys) -> tuple[str, ...]:
+    rule = merged_rule(graph, rules)
+    return tuple(subset.name for subset in rule.subsets) if rule is not None else ()
+
+
+@guarded(first=LocalityUse())
+def locality_use_of(graph: Graph, key: ClusterKey) -> LocalityUse:
+    """What of a client's place bears on how the endpoints of ``destination`` are ranked."""
+    inputs = _inputs(graph, key)
+    if inputs is None:
+        return LocalityUse()
+    policy = locality_policy(inputs, mesh_defaults(graph))
+    node = (HOSTNAME_LABEL,) if inputs.service.is_node_local else ()
+    return LocalityUse(policy is not None, frozenset({*ranks_by(policy), *node}))
+
+
+@guarded
+def cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resource | None:
+    """The cluster of one destination; ``None`` where Envoy could not take it (a name without
+    endpoints).
+
+    Runs again when the service, the rules that govern it or the mesh's defaults change; when
+    endpoints change only where they are in the cluster itself (DNS), or the identities they prove
+    are others.
+    """
+    made = _cluster(graph, key, client)
+    if made is None:
+        return None
+    return resource(TypeUrl.CLUSTER, made.name, cluster_message(made))
+
+
+@guarded
+def assignment(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resource | None:
+    """The endpoints of one EDS cluster; ``None`` for the others."""
+    inputs = _inputs(graph, key)
+    if inputs is None or not is_discovered(inputs, key.role):
+        return None
+    groups = _groups(graph, key, inputs, client)
+    return resource(TypeUrl.ENDPOINT, inputs.name, load_assignment(inputs.name, groups))
+
+
+@guarded(first=())
+def secrets_of(graph: Graph, key: ClusterKey) -> tuple[tuple[SecretUse, SecretName], ...]:
+    """The secrets of the user's that the cluster of ``key`` names."""
+    if not key.rules:
+        return ()
+    policy = policy_for(graph, key.rules, key.port, key.subset)
+    return secrets_named(policy.tls)
+
+
+def endpoint_groups(graph: Graph, key: ClusterKey, client: ClientLocality) -> tuple[Group, ...]:
+    """The endpoints of ``assignment``, in their order."""
+    inputs = _inputs(graph, key)
+    return () if inputs is None else _groups(graph, key, inputs, client)
+
+
+def held_groups(graph: Graph, key: ClusterKey, client: ClientLocality) -> tuple[Group, ...]:
+    """The endpoints that the cluster itself holds, in their order."""
+    found = _cluster(graph, key, client)
+    where = found.discovery if found is not None else None
+    return where.groups if isinstance(where, Dns) else ()
+
+
+def _cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Cluster | None:
+    inputs = _inputs(graph, key)
+    if inputs is None:
+        return None
+    where = (key.host, key.namespace)
+    facts = EndpointFacts(
+        groups=lambda: _groups(graph, key, inputs, client),
+        accounts=lambda: accounts_of(graph, *where),
+        all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where, inputs.port.number),
+    )
+    return translated(
+        inputs,
+        mesh_defaults(graph),
+        facts,
+        role=key.role,
+        families=key.families,
+    )
+
+
+def _inputs(graph: Graph, key: ClusterKey) -> ClusterInputs | None:
+    found: Service | None = service_of(graph, key.host, key.namespace)
+    port = found.port(key.port) if found is not None else None
+    if found is None or port is None:
+        return None
+    rule = merged_rule(graph, key.rules) if key.rules else None
+    subset = rule.subset(key.subset) if rule is not None and key.subset else None
+    if key.subset is not None and subset is None:
+        return None
+    policy = (
+        policy_for(graph, key.rules, key.port, key.subset)
+        if rule is not None
+        else mesh_policy(graph)
+    )
+    return ClusterInputs(
+        service=found,
+        port=port,
+        subset=subset,
+        rule=rule,
+        policy=policy,
+        is_sni_dnat=key.is_sni_dnat,
+    )
+
+
+def _groups(
+    graph: Graph, key: ClusterKey, inputs: ClusterInputs, client: ClientLocality
+) -> tuple[Group, ...]:
+    endpoints = endpoints_of(graph, key.host, key.namespace, inputs.port.number)
+    policy = locality_policy(inputs, mesh_defaults(graph))
+    node = dict(client.labels).get(HOSTNAME_LABEL, "")
+    return placed(members(inputs, endpoints, node), policy, client)

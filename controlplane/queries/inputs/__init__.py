@@ -1,0 +1,1 @@
+"""Where the user's objects, MeshConfig, the clock and who is connected enter the graph."""

@@ -1,0 +1,1 @@
+"""Listeners, and the secrets that proxies ask for."""

@@ -1,0 +1,135 @@
+"""The plan of a gateway's listener: its servers, with the streams that their routes give.
+
+Source: istio ``pilot/pkg/networking/core/gateway.go``.
+"""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Diagnostics
+from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Reported
+from controlplane.base.hosts import subset_of
+from controlplane.base.names import PortNumber
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.cluster_name import sni_dnat_name
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.listener import ListenerPlan
+from controlplane.model.plan.proxy import GatewayListener
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.listeners.streams import named_streams
+from controlplane.queries.listeners.streams import stream
+from controlplane.queries.selection.gateways import addresses
+from controlplane.queries.selection.gateways import merged_servers
+from controlplane.translate.istio.gateway_listener import Wanted
+from controlplane.translate.istio.gateway_listener import WantedChain
+from controlplane.translate.istio.gateway_listener import https_chain
+from controlplane.translate.istio.gateway_listener import listener_plan
+from controlplane.translate.istio.gateway_listener import passthrough_chain
+from controlplane.translate.istio.gateway_listener import plain_http_chain
+from controlplane.translate.istio.gateway_listener import sni_dnat_chain
+from controlplane.translate.istio.gateway_listener import tcp_chain
+from controlplane.translate.istio.gateway_merge import MergedServers
+from controlplane.translate.istio.listener_settings import ListenerSettings
+from controlplane.translate.istio.listener_settings import gateway_settings
+from controlplane.translate.server import AutoPassthrough
+from controlplane.translate.server import HttpServer
+from controlplane.translate.server import Server
+from controlplane.translate.server import TcpServer
+from controlplane.translate.server import TlsPassthrough
+
+
+@guarded
+def gateway_listener_plan(graph: Graph, key: GatewayListener) -> ListenerPlan | None:
+    """The listener at one address of a gateway; ``None`` where nothing is served there.
+
+    Runs again when the servers there, a stream route of theirs or the mesh's settings change.
+    """
+    return reported_listener(graph, key).value
+
+
+@derived
+def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPlan | None]:
+    """The listener at one address, with the routes that lose their SNI to others."""
+    merged = merged_servers(graph, key.instance, key.address)
+    if merged is None:
+        return Reported(None)
+    settings = settings_of_gateways(graph, key.view.settings).value
+    report = Report()
+    wanted = tuple(_wanted(graph, key.view.for_clusters, merged, settings))
+    plan = listener_plan(report, key.address, wanted, settings)
+    return Reported(plan, tuple(report))
+
+
+@guarded(first=Reported(gateway_settings(Report(), MeshConfig(), ())))
+def settings_of_gateways(graph: Graph, metadata: Labels) -> Reported[ListenerSettings]:
+    """What the mesh and the node's metadata say of a gateway's listeners, with what is wrong there.
+
+    Runs again when the mesh configuration changes.
+    """
+    report = Report()
+    found = gateway_settings(report, mesh_config(graph), metadata)
+    return Reported(found, tuple(report))
+
+
+@derived
+def sni_conflicts(graph: Graph, instance: GatewayInstance, view: OutboundView) -> Diagnostics:
+    """Which routes lose their SNI to others, where TLS passes through."""
+    found: list[Diagnostic] = []
+    for address in addresses(graph, instance):
+        merged = merged_servers(graph, instance, address)
+        servers = merged.servers if merged is not None else ()
+        if any(isinstance(server.protocol, TlsPassthrough) for server in servers):
+            key = GatewayListener(instance=instance, view=view, address=address)
+            found.extend(reported_listener(graph, key).diagnostics)
+    return tuple(found)
+
+
+def _wanted(
+    graph: Graph, view: OutboundView, merged: MergedServers, settings: ListenerSettings
+) -> Iterator[Wanted]:
+    """Every server with its chains; the plain HTTP servers share one, which comes first."""
+    plain = tuple(server for server in merged.servers if server.routes_plain_requests)
+    if plain:
+        yield plain[0], (plain_http_chain(plain, merged.address, settings),)
+    for server in merged.servers:
+        if not server.routes_plain_requests:
+            yield server, tuple(_chains(graph, view, merged, server, settings))
+
+
+def _chains(
+    graph: Graph,
+    view: OutboundView,
+    merged: MergedServers,
+    server: Server,
+    settings: ListenerSettings,
+) -> Iterator[WantedChain]:
+    match server.protocol:
+        case HttpServer():
+            yield https_chain(server, merged.address, settings)
+        case TcpServer():
+            found = stream(graph, view, server, settings)
+            if found is not None:
+                yield tcp_chain(server, found.rule, found.proxy, settings)
+        case TlsPassthrough():
+            for named in named_streams(graph, view, server, settings):
+                yield passthrough_chain(server, named.rule, named.proxy, settings)
+        case AutoPassthrough():
+            for name in _sni_dnat_names(graph, view, server):
+                yield sni_dnat_chain(server, name, settings)
+        case _:
+            assert_never(server.protocol)
+
+
+def _sni_dnat_names(graph: Graph, view: OutboundView, server: Server) -> Iterator[str]:
+    """The cluster of each destination of the mesh within the server's hosts."""
+    for destination in sni_dnat_destinations(graph, view):
+        if any(subset_of(destination.host, host.host) for host in server.hosts):
+            yield sni_dnat_name(PortNumber(destination.port), destination.subset, destination.host)

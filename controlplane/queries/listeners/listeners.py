@@ -1,0 +1,44 @@
+"""The listeners of a proxy, each encoded once for all proxies that share it, chain by chain."""
+
+from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import shelf
+from controlplane.envoy.listeners.listener import framed_chain
+from controlplane.envoy.listeners.listener import listener as encoded_listener
+from controlplane.envoy.resource import Resource
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.model.plan.listener import ChainPlan
+from controlplane.model.plan.proxy import ListenerKey
+from controlplane.model.tls import SecretName
+from controlplane.queries.listeners.plans import listener_plan
+
+
+@derived
+def listeners(graph: Graph, keys: tuple[ListenerKey, ...]) -> Shelf[Resource]:
+    """Every listener of a proxy. Runs again when one of them comes, goes or changes."""
+    found = (listener(graph, key) for key in keys)
+    return shelf({resource.name: resource for resource in found if resource is not None})
+
+
+@guarded
+def listener(graph: Graph, key: ListenerKey) -> Resource | None:
+    """One listener, encoded; ``None`` where nothing is served there."""
+    plan = listener_plan(graph, key)
+    if plan is None:
+        return None
+    return encoded_listener(plan, [framed(graph, each.chain) for each in plan.chains])
+
+
+@derived
+def framed(_: Graph, chain: ChainPlan) -> bytes:
+    """One chain, encoded once for all listeners that have it; an edit of others leaves it."""
+    return framed_chain(chain)
+
+
+@guarded(first=())
+def listener_secrets(graph: Graph, keys: tuple[ListenerKey, ...]) -> tuple[SecretName, ...]:
+    """The secrets that a proxy's listeners ask for, sorted."""
+    plans = (listener_plan(graph, key) for key in keys)
+    chains = (each.chain for plan in plans if plan is not None for each in plan.chains)
+    return tuple(sorted({name for chain in chains if chain.tls for name in chain.tls.secrets}))

@@ -1,0 +1,79 @@
+"""Where secrets come from: the object that holds each, and the fields that name it.
+
+Computed when somebody asks and kept by nobody.
+"""
+
+from collections.abc import Iterator
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import key_is_of
+from controlplane.base.provenance import Provenance
+from controlplane.base.shelf import SHARDS
+from controlplane.graph import Graph
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.proxy import ProxyPlan
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.proxy_view import ProxyView
+from controlplane.model.tls_upstream import secrets_named
+from controlplane.queries.clusters.clusters import cluster_keys
+from controlplane.queries.clusters.clusters import secrets_of
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.listeners.secrets import secrets
+from controlplane.queries.policy.credentials import credential_of
+from controlplane.queries.policy.credentials import holder
+from controlplane.queries.registry.services import hosts_of_shard
+from controlplane.queries.selection.gateways import merged_gateways
+from controlplane.translate.istio.client_tls import client_tls
+from controlplane.translate.istio.client_tls import tls_settings
+
+
+def secret_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[Provenance]:
+    """Each secret that a proxy is sent."""
+    seen = view.outbound.for_clusters
+    rules = _rules_by_secret(graph, seen)
+    for name in secrets(graph, plan.listeners, seen):
+        origins = (
+            *_holder(graph, seen, name),
+            *_servers(graph, view.gateway, name),
+            *(field for key in rules.get(name, ()) for field in _rule_fields(graph, key, name)),
+        )
+        yield Provenance(name=name, origins=tuple(dict.fromkeys(origins)))
+
+
+def _holder(graph: Graph, view: OutboundView, name: str) -> Iterator[FieldRef]:
+    credential = credential_of(name, view.namespace)
+    held = holder(graph, credential) if credential is not None else None
+    if held is not None:
+        yield FieldRef(held.key, ("metadata", "name"))
+
+
+def _servers(graph: Graph, instance: GatewayInstance | None, name: str) -> Iterator[FieldRef]:
+    """The TLS settings of the servers that name a secret."""
+    listeners = merged_gateways(graph, instance).listeners if instance is not None else ()
+    for listener in listeners:
+        for server in listener.servers:
+            if server.tls is not None and name in server.tls.secrets:
+                yield server.place / "tls"
+
+
+def _rules_by_secret(graph: Graph, view: OutboundView) -> dict[str, dict[ObjectKey, None]]:
+    """The rules that govern the clusters which name each secret."""
+    found: dict[str, dict[ObjectKey, None]] = {}
+    hosts = (host for shard in range(SHARDS) for host in hosts_of_shard(graph, shard))
+    for key in (key for host in hosts for key in cluster_keys(graph, host, view)):
+        for _, name in secrets_of(graph, key):
+            found.setdefault(name, {}).update(dict.fromkeys(key.rules))
+    return found
+
+
+def _rule_fields(graph: Graph, key: ObjectKey, name: str) -> Iterator[FieldRef]:
+    """The TLS settings of a rule that name a secret."""
+    assert key_is_of(key, DESTINATION_RULE), "only these govern clusters"
+    rule = object_of(graph, key)
+    for at, settings in tls_settings(rule) if rule is not None else ():
+        named = secrets_named(client_tls(Report(), at, settings))
+        if any(name == each for _, each in named):
+            yield at

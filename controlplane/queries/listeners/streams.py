@@ -1,0 +1,172 @@
+"""Where connections of TCP and TLS servers go: the ``tcp`` and ``tls`` rules of VirtualServices.
+
+Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.hosts import fqdn
+from controlplane.base.names import Namespace
+from controlplane.base.names import PortNumber
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import RouteDestination
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
+from controlplane.kinds.object import Object
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.network_filters import ClusterWeight
+from controlplane.model.plan.network_filters import TcpProxy
+from controlplane.queries.inputs.objects import index
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.policy.policies import hashes_source
+from controlplane.queries.policy.policies import max_connection_duration
+from controlplane.queries.policy.policies import tcp_idle_timeout
+from controlplane.queries.policy.policies import tunnel
+from controlplane.queries.registry.destinations import destination_cluster
+from controlplane.queries.routes.virtual_services import merge_order
+from controlplane.translate.istio.gateway_reference import gateway_reference
+from controlplane.translate.istio.listener_settings import ListenerSettings
+from controlplane.translate.istio.stream_routes import StreamRule
+from controlplane.translate.istio.stream_routes import is_served
+from controlplane.translate.istio.stream_routes import tcp_rule
+from controlplane.translate.istio.stream_routes import tls_rules
+from controlplane.translate.server import Server
+from controlplane.translate.server import TlsPassthrough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedStream:
+    """Where connections go, and which rule says so."""
+
+    rule: StreamRule
+    proxy: TcpProxy
+
+
+@index(VIRTUAL_SERVICE)
+def stream_services(declared: Object[VirtualService]) -> Iterator[tuple[str, VirtualServiceKey]]:
+    """VirtualServices with ``tcp`` or ``tls`` rules, under the gateways they name."""
+    if declared.spec.tcp or declared.spec.tls:
+        for gateway in dict.fromkeys(declared.spec.gateways):
+            yield gateway_reference(gateway, declared.namespace), declared.key
+
+
+@derived
+def bound_stream_services(
+    graph: Graph, gateway: str, namespace: Namespace
+) -> tuple[VirtualServiceKey, ...]:
+    """Those of a gateway that proxies in ``namespace`` see, in the order in which they apply.
+
+    Runs again when one of them comes, goes, or changes who sees it.
+    """
+    found = ((merge_order(graph, key, namespace), key) for key in stream_services(graph, gateway))
+    return tuple(key for _, key in sorted((p, k) for p, k in found if p is not None))
+
+
+def stream(
+    graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
+) -> RoutedStream | None:
+    """Where every connection of a server goes; ``None`` where no rule takes them."""
+    for rule in _rules(graph, view, server):
+        proxy = _tcp_proxy(graph, view, server, rule, settings)
+        return RoutedStream(rule=rule, proxy=proxy) if proxy is not None else None
+    return None
+
+
+def named_streams(
+    graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
+) -> Iterator[RoutedStream]:
+    """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
+    for rule in _rules(graph, view, server):
+        if not rule.takes_nothing:
+            proxy = _tcp_proxy(graph, view, server, rule, settings)
+            if proxy is not None:
+                yield RoutedStream(rule=rule, proxy=proxy)
+
+
+def _rules(graph: Graph, view: OutboundView, server: Server) -> Iterator[StreamRule]:
+    for key in bound_stream_services(graph, server.gateway, view.namespace):
+        yield from stream_rules(graph, key, server)
+
+
+@guarded(first=())
+def stream_rules(graph: Graph, key: VirtualServiceKey, server: Server) -> tuple[StreamRule, ...]:
+    """The rules of one VirtualService that take a server's connections, in order."""
+    declared = object_of(graph, key)
+    if declared is None or not is_served(declared, server):
+        return ()
+    if isinstance(server.protocol, TlsPassthrough):
+        return tuple(tls_rules(declared, server))
+    rule = tcp_rule(declared, server)
+    return () if rule is None else (rule,)
+
+
+def _tcp_proxy(
+    graph: Graph,
+    view: OutboundView,
+    server: Server,
+    rule: StreamRule,
+    settings: ListenerSettings,
+) -> TcpProxy | None:
+    """``None`` where no destination has a weight. The rule for the first destination says how long
+    streams last; its subset counts only where it is the only one.
+    """
+    weights = _weights(rule.destinations)
+    if not weights or rule.destinations[0].destination is None:
+        return None
+    first = rule.destinations[0].destination
+    host = fqdn(first.host, rule.namespace)
+    single = len(rule.destinations) == 1
+    subset = (first.subset or None) if single else None
+    clusters = tuple(
+        ClusterWeight(
+            cluster=_cluster(graph, view, destination, rule.namespace, server.port), weight=weight
+        )
+        for destination, weight in weights
+    )
+    idle = tcp_idle_timeout(graph, view, host)
+    return TcpProxy(
+        stat_prefix=clusters[0].cluster if single else rule.title,
+        clusters=clusters,
+        idle_timeout=settings.tcp_idle_timeout if idle is None else idle,
+        max_connection_duration=max_connection_duration(graph, view, host),
+        hashes_source_address=hashes_source(graph, view, host, subset),
+        tunnel=tunnel(graph, view, host, subset),
+        access_log=settings.access_log,
+    )
+
+
+def _weights(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:
+    """A single destination takes all, whatever its weight; of several those with weight 0 take
+    nothing.
+    """
+    if len(destinations) == 1:
+        return tuple((d.destination, 1) for d in destinations if d.destination is not None)
+    return tuple(
+        (d.destination, d.weight) for d in destinations if d.destination is not None and d.weight
+    )
+
+
+def _cluster(
+    graph: Graph,
+    view: OutboundView,
+    destination: Destination,
+    namespace: Namespace,
+    port: PortNumber,
+) -> str:
+    """The cluster of a destination in an object of ``namespace``. Which service it is does not
+    depend on that namespace.
+    """
+    return destination_cluster(
+        graph,
+        client=view.namespace,
+        owner=None,
+        host=fqdn(destination.host, namespace),
+        port=PortNumber(destination.port.number) if destination.port is not None else None,
+        subset=destination.subset or None,
+        listened=port,
+    ).name

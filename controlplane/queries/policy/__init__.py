@@ -1,0 +1,1 @@
+"""What applies to a destination or a server: rules, credentials."""

@@ -1,0 +1,125 @@
+"""Which namespaces get other clusters than everybody, shard by shard.
+
+For most hosts a namespace sees what every other sees: the public view. What is computed for that
+is computed once for all of them.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Final
+
+from controlplane.base.hosts import fqdn
+from controlplane.base.hosts import is_odd
+from controlplane.base.hosts import is_wildcard
+from controlplane.base.hosts import subset_of
+from controlplane.base.hosts import wider
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.shelf import SHARDS
+from controlplane.base.shelf import shard_of
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
+from controlplane.kinds.object import Object
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.outbound_view import RuleKeys
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.inputs.objects import index
+from controlplane.queries.policy.rules import rule_of
+from controlplane.queries.registry.services import declaring_namespaces
+from controlplane.queries.registry.services import hosts_of_shard
+from controlplane.queries.registry.services import service_of
+
+_WHOLE_MESH: Final = "mesh"
+
+
+@index(DESTINATION_RULE)
+def exact_rules_of_shard(declared: Object[Spec]) -> Iterator[tuple[int, tuple[Host, ObjectKey]]]:
+    host = fqdn(declared.spec.host, declared.namespace)
+    if not is_wildcard(host):
+        yield shard_of(host), (host, declared.key)
+
+
+@index(DESTINATION_RULE)
+def rules_of_wildcard(declared: Object[Spec]) -> Iterator[tuple[Host, ObjectKey]]:
+    host = fqdn(declared.spec.host, declared.namespace)
+    if is_wildcard(host) and not is_odd(host):
+        yield host, declared.key
+
+
+@index(DESTINATION_RULE)
+def rules_of_odd_wildcards(declared: Object[Spec]) -> Iterator[tuple[str, tuple[Host, ObjectKey]]]:
+    host = fqdn(declared.spec.host, declared.namespace)
+    if is_odd(host):
+        yield _WHOLE_MESH, (host, declared.key)
+
+
+def view_for_shard(graph: Graph, view: OutboundView, shard: int) -> OutboundView:
+    """The view by which a shard is computed: the public one, unless the namespace is apart."""
+    return view if view.namespace in namespaces_apart(graph, shard) else view.public
+
+
+@derived
+def shards_of_namespace(graph: Graph, namespace: Namespace) -> tuple[int, ...]:
+    """The shards for which a namespace is apart, in order."""
+    return _shards_apart(graph).get(namespace, ())
+
+
+@derived
+def _shards_apart(graph: Graph) -> Mapping[Namespace, tuple[int, ...]]:
+    found: dict[Namespace, tuple[int, ...]] = {}
+    for shard in range(SHARDS):
+        for namespace in sorted(namespaces_apart(graph, shard)):
+            found[namespace] = (*found.get(namespace, ()), shard)
+    return found
+
+
+@derived
+def namespaces_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
+    """The namespaces that may get other clusters of the shard's hosts than everybody.
+
+    Some of them may get the same. Runs again when a declaration of one of the hosts comes, goes or
+    changes, or a rule for one.
+    """
+    exact: dict[Host, RuleKeys] = {}
+    for host, key in exact_rules_of_shard(graph, shard):
+        exact[host] = (*exact.get(host, ()), key)
+    return frozenset(
+        namespace
+        for host in hosts_of_shard(graph, shard)
+        for namespace in _apart(graph, host, (*exact.get(host, ()), *_wildcard_rules(graph, host)))
+    )
+
+
+def _wildcard_rules(graph: Graph, host: Host) -> Iterator[ObjectKey]:
+    for pattern in wider(host):
+        yield from rules_of_wildcard(graph, pattern)
+    for pattern, key in rules_of_odd_wildcards(graph, _WHOLE_MESH):
+        if subset_of(host, pattern):
+            yield key
+
+
+def _apart(graph: Graph, host: Host, rules: RuleKeys) -> Iterator[Namespace]:
+    """The namespaces for which ``host`` may be another service, or governed by other ``rules``."""
+    declaring = declaring_namespaces(graph, host)
+    services = [service_of(graph, host, namespace) for namespace in declaring]
+    seen = [service.visibility for service in services if service is not None]
+    if len(seen) > 1 or not all(visibility.is_public for visibility in seen):
+        yield from declaring
+        for visibility in seen:
+            yield from visibility.namespaces
+    # Rules are looked for in the client's namespace, then the service's, then the root namespace:
+    # a rule that everybody sees in one of the last two is everybody's.
+    everybodys = (*declaring, Namespace(mesh_config(graph).root_namespace))
+    for key in rules:
+        rule = rule_of(graph, key)
+        if rule is None:
+            continue
+        if not rule.visibility.is_public:
+            yield key.namespace
+            if key.namespace in everybodys:
+                yield from rule.visibility.namespaces
+        elif key.namespace not in everybodys:
+            yield key.namespace

@@ -1,0 +1,66 @@
+"""Which fields of DestinationRules shape what leads to a service."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Host
+from controlplane.graph import Graph
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.outbound_view import RuleKeys
+from controlplane.queries.policy.rules import governing_rules
+from controlplane.queries.policy.rules import merged_rule
+from controlplane.queries.policy.rules import rule_of
+from controlplane.queries.registry.services import service_for
+from controlplane.translate.destination_rules import hash_policies_of
+
+
+def rule_origins(graph: Graph, keys: RuleKeys, subset: str | None) -> tuple[FieldRef, ...]:
+    """What of the rules that govern a service makes the cluster of one of its subsets: the subset,
+    the policy that counts, and the rule that decides by its host.
+    """
+    named = subset_origin(graph, keys, subset) if subset is not None else ()
+    policy = policy_origin(graph, keys)
+    seen = {origin.object for origin in (*named, *policy)}
+    deciding = tuple(FieldRef(key, ("spec", "host")) for key in keys[:1] if key not in seen)
+    return (*named, *policy, *deciding)
+
+
+def subset_origin(graph: Graph, keys: RuleKeys, name: str) -> tuple[FieldRef, ...]:
+    """The subset that counts: the first of its name in the first rule that has it."""
+    return tuple(_subsets(graph, keys, name))[:1]
+
+
+def policy_origin(graph: Graph, keys: RuleKeys) -> tuple[FieldRef, ...]:
+    """The ``trafficPolicy`` that counts: that of the first rule with one."""
+    rules = (rule for key in keys if (rule := rule_of(graph, key)) is not None)
+    found = (FieldRef(rule.key, ("spec", "trafficPolicy")) for rule in rules if rule.policy)
+    return tuple(found)[:1]
+
+
+def hash_origins(
+    graph: Graph, view: OutboundView, host: Host, port: int | None, subset: str | None
+) -> tuple[FieldRef, ...]:
+    """What gives the hash policies of routes to a destination; none where there are none."""
+    found = service_for(graph, host, view.namespace, view.role)
+    keys = (
+        governing_rules(graph, host, found.namespace, view.rule_scope) if found is not None else ()
+    )
+    rule = merged_rule(graph, keys)
+    if rule is None:
+        return ()
+    named = rule.subset(subset) if subset else None
+    if not hash_policies_of(rule, port, named):
+        return ()
+    is_of_subset = bool(hash_policies_of(replace(rule, policy=None), port, named))
+    if is_of_subset and subset is not None:
+        return tuple(at / "trafficPolicy" for at in subset_origin(graph, keys, subset))
+    return policy_origin(graph, keys)
+
+
+def _subsets(graph: Graph, keys: RuleKeys, name: str) -> Iterator[FieldRef]:
+    for key in keys:
+        rule = rule_of(graph, key)
+        for i, subset in enumerate(rule.subsets if rule is not None else ()):
+            if subset.name == name:
+                yield FieldRef(key, ("spec", "subsets", i))

@@ -1,0 +1,1 @@
+"""Services, their endpoints, and proxies: what is there."""

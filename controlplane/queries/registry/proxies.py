@@ -1,0 +1,308 @@
+"""What of a proxy bears on its configuration: its labels, the services that it is an endpoint of.
+
+Source: Istio ``model/context.go`` (``SetWorkloadLabels``, ``SetServiceTargets``).
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from controlplane.base.names import Host
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
+from controlplane.kinds.core.endpoints import SERVICE_NAME_LABEL
+from controlplane.kinds.core.endpoints import EndpointSlice
+from controlplane.kinds.core.pod import POD
+from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.service_entry import ServiceEntry
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.istio.workload_entry import WorkloadEntry
+from controlplane.kinds.object import Object
+from controlplane.kinds.object import is_of
+from controlplane.model.endpoint import HOSTNAME_LABEL
+from controlplane.model.endpoint import LOCALITY_PARTS
+from controlplane.model.endpoint import Endpoint
+from controlplane.model.endpoint import locality_of_labels
+from controlplane.model.endpoint import locality_of_text
+from controlplane.model.endpoint import selects
+from controlplane.model.endpoint import topology
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Labels
+from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import ResolvedProxy
+from controlplane.model.proxy import Target
+from controlplane.model.proxy import labels_of
+from controlplane.model.service import Origin
+from controlplane.model.service import Protocol
+from controlplane.model.service import Service
+from controlplane.model.service import ServicePort
+from controlplane.queries.inputs.objects import index
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.registry.endpoints import EVERY_WORKLOAD
+from controlplane.queries.registry.endpoints import Pair
+from controlplane.queries.registry.endpoints import Workload
+from controlplane.queries.registry.endpoints import WorkloadKey
+from controlplane.queries.registry.endpoints import endpoints_of
+from controlplane.queries.registry.endpoints import pods_by_address
+from controlplane.queries.registry.services import hosts_of
+from controlplane.queries.registry.services import service_of
+from controlplane.translate.kubernetes.endpoints import container_port
+from controlplane.translate.kubernetes.service import service_host
+from controlplane.translate.workload import workload_labels
+
+Where = tuple[Namespace, str]
+
+
+@index(SERVICE)
+def services_by_selector(
+    declared: Object[KubernetesService],
+) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey[KubernetesService]]]:
+    """Each Service under one pair of its selector: whoever has all pairs has that one."""
+    for pair in sorted(declared.spec.selector.items())[:1]:
+        yield (declared.namespace, pair), declared.key
+
+
+@index(SERVICE_ENTRY)
+def entries_by_selector(
+    declared: Object[ServiceEntry],
+) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey[ServiceEntry]]]:
+    selector = declared.spec.workload_selector
+    if selector is not None:
+        pairs = sorted(selector.labels.items())[:1] or [EVERY_WORKLOAD]
+        yield (declared.namespace, pairs[0]), declared.key
+
+
+@index(SERVICE, SERVICE_ENTRY)
+def pairs_of_selectors(declared: Object[Any]) -> Iterator[tuple[Namespace, Pair]]:
+    """The pairs under which Services and ServiceEntries are found by selector."""
+    index_ = services_by_selector if declared.kind == SERVICE else entries_by_selector
+    for (namespace, pair), _ in index_.entries(declared):
+        yield namespace, pair
+
+
+@derived
+def _selecting_pairs(graph: Graph, namespace: Namespace) -> frozenset[Pair]:
+    return frozenset(pairs_of_selectors(graph, namespace))
+
+
+@index(SERVICE_ENTRY)
+def entries_by_address(
+    declared: Object[ServiceEntry],
+) -> Iterator[tuple[Where, ObjectKey[ServiceEntry]]]:
+    for entry in declared.spec.endpoints or ():
+        yield (declared.namespace, entry.address), declared.key
+
+
+@index(ENDPOINT_SLICE)
+def slices_by_address(
+    declared: Object[EndpointSlice],
+) -> Iterator[tuple[Where, str]]:
+    name = declared.labels.get(SERVICE_NAME_LABEL)
+    if name is not None:
+        for listed in declared.spec.endpoints:
+            for address in listed.addresses:
+                yield (declared.namespace, address), name
+
+
+@index(WORKLOAD_ENTRY)
+def workload_entries_by_address(
+    declared: Object[WorkloadEntry],
+) -> Iterator[tuple[Where, ObjectKey[WorkloadEntry]]]:
+    if declared.spec.address:
+        yield (declared.namespace, declared.spec.address), declared.key
+
+
+@guarded
+def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
+    """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
+    labels, locality = _labels_and_locality(graph, proxy)
+    return ResolvedProxy(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        labels=labels,
+        locality=locality,
+        families=_families(proxy.addresses),
+        targets=_targets(graph, proxy, labels),
+        metadata=proxy.metadata,
+    )
+
+
+def resolved_or_as_it_says(graph: Graph, proxy: Proxy) -> ResolvedProxy:
+    """As ``resolved``; by what the proxy says of itself alone where an internal error keeps what is
+    declared for it from being known.
+    """
+    found = resolved(graph, proxy)
+    if found is not None:
+        return found
+    return ResolvedProxy(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        labels=proxy.labels,
+        locality=proxy.locality,
+        families=_families(proxy.addresses),
+        targets=(),
+        metadata=proxy.metadata,
+    )
+
+
+def _families(addresses: tuple[str, ...]) -> tuple[IpFamily, ...]:
+    """The families of its addresses, in their order; IPv4 where it has none."""
+    versions = {ipaddress.ip_address(address).version for address in addresses}
+    return tuple(family for family in IpFamily if family.value in versions) or (IpFamily.IPV4,)
+
+
+def _labels_and_locality(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
+    """The labels of the proxy, with those that say where it is, and its locality.
+
+    What the labels say wins over what the node says. Source: Istio ``pilot/pkg/xds/ads.go``
+    (``setTopologyLabels``).
+    """
+    labels, declared = _workload(graph, proxy)
+    known = dict(labels) | topology(declared)
+    parts = [known.get(name, "") for name in LOCALITY_PARTS]
+    locality = Locality(*parts) if any(parts) else proxy.locality
+    return labels_of(known | topology(locality)), locality
+
+
+def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
+    """Labels and locality as declared for the proxy's address in its namespace, else as its node's
+    labels say.
+
+    A Pod comes before a WorkloadEntry, which comes before an endpoint within a ServiceEntry.
+    """
+    for address in proxy.addresses:
+        where = (proxy.namespace, address)
+        found: tuple[WorkloadKey, ...] = pods_by_address(graph, where)
+        for key in (*found, *workload_entries_by_address(graph, where)):
+            declared = object_of(graph, key)
+            if declared is not None:
+                return _declared(declared)
+        for entry_key in entries_by_address(graph, where):
+            entry = object_of(graph, entry_key)
+            for listed in (entry.spec.endpoints or ()) if entry is not None else ():
+                if listed.address == address:
+                    labels = labels_of(dict(listed.labels))
+                    text = listed.locality
+                    return labels, locality_of_text(text) if text else locality_of_labels(labels)
+    return proxy.labels, locality_of_labels(proxy.labels)
+
+
+def _declared(declared: Workload) -> tuple[Labels, Locality]:
+    if is_of(declared, POD):
+        node = declared.spec.spec.node_name
+        labels = labels_of(dict(declared.labels) | ({HOSTNAME_LABEL: node} if node else {}))
+        return labels, locality_of_labels(labels)
+    assert is_of(declared, WORKLOAD_ENTRY), "a workload is one of the two"
+    labels = workload_labels(declared)
+    text = declared.spec.locality
+    return labels, locality_of_text(text) if text else locality_of_labels(labels)
+
+
+def _targets(graph: Graph, proxy: Proxy, labels: Labels) -> tuple[Target, ...]:
+    """The ports of services that the proxy is an endpoint of, by the age of the service, then its
+    host.
+    """
+    found = {
+        target: (declared.created, declared.host)
+        for declared in _services(graph, proxy, labels)
+        for target in _targets_of(graph, proxy, declared, labels)
+    }
+    return tuple(sorted(found, key=lambda target: (found[target], target)))
+
+
+def _targets_of(graph: Graph, proxy: Proxy, declared: Service, labels: Labels) -> Iterator[Target]:
+    """Of several ports of a Kubernetes Service with one protocol that arrive at one port only the
+    first is used, as in Istio.
+    """
+    arrived: set[tuple[int, Protocol]] = set()
+    for port in declared.ports:
+        if port.protocol is Protocol.UDP:
+            continue
+        for number in _arrivals(graph, proxy, declared, port, labels):
+            if (number, port.protocol) not in arrived or declared.origin is not Origin.KUBERNETES:
+                arrived.add((number, port.protocol))
+                yield Target(declared.host, port.number, number)
+
+
+def _services(graph: Graph, proxy: Proxy, labels: Labels) -> Iterator[Service]:
+    hosts: dict[Host, None] = {}
+    namespace = proxy.namespace
+    asked_for = _selecting_pairs(graph, namespace)
+    for pair in (*labels, EVERY_WORKLOAD):
+        if pair not in asked_for:
+            continue
+        for key in services_by_selector(graph, (namespace, pair)):
+            declared = object_of(graph, key)
+            if declared is not None and set(declared.spec.selector.items()) <= set(labels):
+                hosts[service_host(declared)] = None
+        for entry_key in entries_by_selector(graph, (namespace, pair)):
+            entry = object_of(graph, entry_key)
+            selector = entry.spec.workload_selector if entry is not None else None
+            if entry is None or selector is None:
+                continue
+            if set(selector.labels.items()) <= set(labels):
+                hosts |= dict.fromkeys(hosts_of(entry))
+    for address in proxy.addresses:
+        for entry_key in entries_by_address(graph, (namespace, address)):
+            entry = object_of(graph, entry_key)
+            hosts |= dict.fromkeys(hosts_of(entry) if entry is not None else ())
+        for name in slices_by_address(graph, (namespace, address)):
+            service = object_of(graph, ObjectKey(SERVICE, namespace, name))
+            if service is not None:
+                hosts[service_host(service)] = None
+    for host in hosts:
+        found = service_of(graph, host, namespace)
+        if found is not None:
+            yield found
+
+
+def _arrivals(
+    graph: Graph, proxy: Proxy, found: Service, port: ServicePort, labels: Labels
+) -> Iterator[int]:
+    """Where connections for ``port`` arrive at the proxy: as an endpoint there says, else as
+    ``targetPort`` does.
+    """
+    listed = [
+        endpoint.port
+        for endpoint in _own_endpoints(graph, proxy, found, port)
+        if endpoint.address in proxy.addresses
+    ]
+    if listed:
+        yield from dict.fromkeys(listed)
+        return
+    if found.selector is None or not selects(found.selector, labels):
+        return
+    if isinstance(port.target, int):
+        yield port.target
+        return
+    for address in proxy.addresses:
+        for key in pods_by_address(graph, (proxy.namespace, address)):
+            pod = object_of(graph, key)
+            number = container_port(pod, port.target) if pod is not None else None
+            if number is not None:
+                yield number
+
+
+def _own_endpoints(
+    graph: Graph, proxy: Proxy, found: Service, port: ServicePort
+) -> tuple[Endpoint, ...]:
+    """The service's endpoints, but only where something is declared at the proxy's addresses at
+    all.
+    """
+    for address in proxy.addresses:
+        where = (proxy.namespace, address)
+        if (
+            entries_by_address(graph, where)
+            or workload_entries_by_address(graph, where)
+            or slices_by_address(graph, where)
+            or pods_by_address(graph, where)
+        ):
+            return endpoints_of(graph, found.host, found.namespace, port.number)
+    return ()

@@ -1,0 +1,187 @@
+"""Where the route tables of a gateway come from: every virtual host and every route of them.
+
+Computed when somebody asks and kept by nobody. What is here is put together by the functions that
+put together the tables, and says nothing of a VirtualService whose routes are not, byte for byte,
+those that proxies have.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Final
+from typing import assert_never
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.hosts import subset_of
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Host
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.base.provenance import Provenance
+from controlplane.graph import Graph
+from controlplane.graph import guarded
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.proxy import ProxyPlan
+from controlplane.model.plan.route_table import GatewayTable
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.proxy_view import ProxyView
+from controlplane.model.routing import Routed
+from controlplane.queries.policy.rule_origins import hash_origins
+from controlplane.queries.routes.bound_routes import BoundRoutes
+from controlplane.queries.routes.bound_routes import bound_routes
+from controlplane.queries.routes.routes import EMPTY_TABLE
+from controlplane.queries.routes.routes import host_bindings
+from controlplane.queries.routes.routes import merged
+from controlplane.queries.routes.routes import server_hosts
+from controlplane.queries.routes.routes import virtual_host_name
+from controlplane.queries.routes.virtual_services import destination_target
+from controlplane.queries.routes.virtual_services import encodable
+from controlplane.queries.routes.virtual_services import encoded_routes
+from controlplane.queries.routes.virtual_services import hosts_of_virtual_service
+from controlplane.queries.routes.virtual_services import joined
+from controlplane.queries.routes.virtual_services import route_defaults
+from controlplane.queries.routes.virtual_services import routes_at
+from controlplane.queries.selection.gateways import merged_gateways
+from controlplane.translate.istio.gateway_merge import servers_of_table
+from controlplane.translate.istio.http_action import RouteTarget
+from controlplane.translate.istio.server_hosts import ServerHosts
+from controlplane.translate.istio.server_hosts import ServerPort
+from controlplane.translate.server import Server
+
+_ATTEMPT_COUNT: Final = FieldRef(MESH_CONFIG_KEY, ("defaultConfig", "proxyHeaders", "attemptCount"))
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRoutes:
+    """``EncodedRoutes`` as values, with what made each."""
+
+    specific: tuple[Routed, ...]
+    catch_all: tuple[Routed, ...]
+
+
+@guarded
+def explained_routes(
+    graph: Graph, key: ObjectKey[VirtualService], server_port: ServerPort, view: OutboundView
+) -> ExplainedRoutes | None:
+    """What ``encoded_routes`` has. ``None`` where it has something else, which is so when one of
+    the two has just raised and kept what it had before.
+    """
+
+    def target(to: Destination) -> RouteTarget:
+        port = PortNumber(to.port.number) if to.port is not None else None
+        origins = hash_origins(graph, view.for_clusters, Host(to.host), port, to.subset or None)
+        return replace(destination_target(graph, key, server_port, view, to), origins=origins)
+
+    routes = encodable(Report(), routes_at(graph, key, server_port, view, target))
+    encoded, served = joined(routes), encoded_routes(graph, key, server_port, view)
+    if served is None or (encoded.specific, encoded.catch_all) != (
+        served.specific,
+        served.catch_all,
+    ):
+        return None
+    return ExplainedRoutes(
+        tuple(routed for routed, _ in routes if not routed.route.match.catches_all),
+        tuple(routed for routed, _ in routes if routed.route.match.catches_all),
+    )
+
+
+def route_table_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[Provenance]:
+    """Each table that the listeners of a proxy name."""
+    for table in plan.route_tables:
+        match table:
+            case GatewayTable():
+                assert view.gateway is not None, "its servers are those of a gateway"
+                yield _gateway_table(graph, table, view.gateway, view.outbound.for_routes)
+            case _:
+                assert_never(table)
+
+
+def _gateway_table(
+    graph: Graph, table: GatewayTable, instance: GatewayInstance, view: OutboundView
+) -> Provenance:
+    servers = servers_of_table(merged_gateways(graph, instance).listeners, table.name)
+    found = tuple(_virtual_hosts(graph, server_hosts(graph, table), servers, view))
+    at = tuple(server.place for server in servers)
+    empty = Provenance(name=f"{EMPTY_TABLE}:{servers[0].port}", origins=at)
+    return Provenance(name=table.name, origins=at, parts=found or (empty,))
+
+
+def _virtual_hosts(
+    graph: Graph, hosts: ServerHosts, servers: tuple[Server, ...], view: OutboundView
+) -> Iterator[Provenance]:
+    for shard in hosts.shards:
+        for domain, bindings in host_bindings(graph, hosts, shard):
+            found = [
+                (servers[place], bound)
+                for place, of_server in bindings.items()
+                for bound in bound_routes(graph, of_server, view)
+            ]
+            if found:
+                yield _virtual_host(graph, domain, found, view)
+
+
+def _virtual_host(
+    graph: Graph, domain: str, found: list[tuple[Server, BoundRoutes]], view: OutboundView
+) -> Provenance:
+    bound = [one for _, one in found]
+    origins = [
+        *(field for one in bound for field in _bound_hosts(graph, one)),
+        *(server.place / "tls" / "httpsRedirect" for server, one in found if one.redirects),
+        *(field for server, one in found for field in _served_hosts(server, one)),
+        *(() if route_defaults(graph).tells_attempt else (_ATTEMPT_COUNT,)),
+    ]
+    return Provenance(
+        name=virtual_host_name(domain, bound),
+        origins=tuple(dict.fromkeys(origins)),
+        parts=tuple(_routes(graph, merged(bound), view)),
+    )
+
+
+def _routes(graph: Graph, bound: Iterable[BoundRoutes], view: OutboundView) -> Iterator[Provenance]:
+    """The routes in the order of the virtual host; none where one VirtualService has none that are
+    explained, so that none is taken for another.
+    """
+    explained = [
+        explained_routes(graph, one.virtual_service, one.routed_at, view)
+        for one in bound
+        if one.virtual_service is not None
+    ]
+    known = [routes for routes in explained if routes is not None]
+    if len(known) < len(explained):
+        return
+    for routed in (
+        *(routed for routes in known for routed in routes.specific),
+        *(routed for routes in known for routed in routes.catch_all),
+    ):
+        yield Provenance(name=routed.route.name, origins=routed.origins)
+
+
+def _bound_hosts(graph: Graph, bound: BoundRoutes) -> Iterator[FieldRef]:
+    """The hosts of a VirtualService by which it is in a virtual host."""
+    if bound.virtual_service is not None:
+        hosts = hosts_of_virtual_service(graph, bound.virtual_service)
+        for i in _meeting(bound.host, hosts):
+            yield FieldRef(bound.virtual_service, ("spec", "hosts", i))
+
+
+def _served_hosts(server: Server, bound: BoundRoutes) -> Iterator[FieldRef]:
+    """The hosts of a server by which it admits what is bound."""
+    at = server.place / "hosts"
+    if len(server.hosts) == 1:  # perhaps of many: ``*/*`` makes all others moot
+        yield at
+        return
+    client = bound.virtual_service.namespace if bound.virtual_service is not None else None
+    admitting = [i for i, h in enumerate(server.hosts) if h.namespace in (None, client)]
+    for i in _meeting(bound.host, [server.hosts[i].host for i in admitting]):
+        yield at / admitting[i]
+
+
+def _meeting(host: Host, hosts: Sequence[Host]) -> list[int]:
+    """Which of ``hosts`` are ``host``, or else are wider than it, by their place."""
+    same = [i for i, other in enumerate(hosts) if other == host]
+    return same or [i for i, other in enumerate(hosts) if subset_of(host, other)]

@@ -1,0 +1,156 @@
+"""The route tables of a gateway: the VirtualServices that meet its servers, host by host.
+
+An edit of one VirtualService encodes its routes, joins them into its virtual hosts, and joins those
+into the table: the rest of the table is bytes that are kept.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Final
+from typing import assert_never
+
+from controlplane.base.hosts import is_ip
+from controlplane.base.names import Host
+from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import shelf
+from controlplane.envoy.resource import Resource
+from controlplane.envoy.routes.table import framed_virtual_host
+from controlplane.envoy.routes.table import route_table
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.route_table import GatewayTable
+from controlplane.model.plan.route_table import RouteTablePlan
+from controlplane.queries.routes.bound_routes import BoundRoutes
+from controlplane.queries.routes.bound_routes import HostBindings
+from controlplane.queries.routes.bound_routes import bound_routes
+from controlplane.queries.routes.virtual_services import bound_hosts
+from controlplane.queries.routes.virtual_services import route_defaults
+from controlplane.translate.istio.server_hosts import ServerHosts
+from controlplane.translate.istio.server_hosts import hosts_of_table
+
+GROUP: Final = 16  # shards that are joined before all are; the square root of their number
+EMPTY_TABLE: Final = "blackhole"  # istiod's name of the virtual host of a table without any
+
+
+@derived
+def route_tables(
+    graph: Graph, plans: tuple[RouteTablePlan, ...], view: OutboundView
+) -> Shelf[Resource]:
+    """The route tables that a proxy's listeners name; runs again when one of them changes."""
+    tables = (_route_table(graph, plan, view) for plan in plans)
+    return shelf({found.name: found for found in tables if found is not None})
+
+
+def _route_table(graph: Graph, plan: RouteTablePlan, view: OutboundView) -> Resource | None:
+    match plan:
+        case GatewayTable():
+            return table(graph, server_hosts(graph, plan), view)
+    assert_never(plan)
+
+
+@derived
+def server_hosts(_: Graph, plan: GatewayTable) -> ServerHosts:
+    return hosts_of_table(plan)
+
+
+@guarded
+def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | None:
+    """One route table. One without any virtual host answers 404 to everything.
+
+    Runs again when a virtual host in it comes, goes or changes.
+    """
+    firsts = sorted({shard // GROUP * GROUP for shard in servers.shards})
+    groups = [virtual_host_group(graph, servers, view, first) for first in firsts]
+    if not any(groups):
+        port = servers.table.servers[0].port if servers.table.servers else 0
+        groups = [
+            framed_virtual_host(
+                f"{EMPTY_TABLE}:{port}", "*", (), demands_tls=False, tells_attempt=False
+            )
+        ]
+    return route_table(servers.table.name, groups)
+
+
+@derived
+def virtual_host_group(graph: Graph, servers: ServerHosts, view: OutboundView, first: int) -> bytes:
+    """The virtual hosts in the shards from ``first``, joined: an edit reads one group, not all."""
+    shards = (shard for shard in servers.shards if first <= shard < first + GROUP)
+    return b"".join(virtual_hosts(graph, servers, view, shard) for shard in shards)
+
+
+@derived
+def virtual_hosts(graph: Graph, servers: ServerHosts, view: OutboundView, shard: int) -> bytes:
+    """The virtual hosts in one shard of the hosts, joined, by domain.
+
+    Runs again when a VirtualService is bound to a host of the shard or unbound from it, or when one
+    of these virtual hosts changes.
+    """
+    found = (
+        virtual_host(graph, domain, tuple(bindings.values()), view)
+        for domain, bindings in host_bindings(graph, servers, shard)
+    )
+    return b"".join(part for part in found if part is not None)
+
+
+def host_bindings(
+    graph: Graph, servers: ServerHosts, shard: int
+) -> Iterator[tuple[str, Mapping[int, HostBindings]]]:
+    """The domains in a shard, sorted, each with the bindings of every server that has it, by the
+    server's place in the table.
+    """
+    found: dict[str, dict[int, HostBindings]] = {}
+    for host in _candidates(graph, servers, shard):
+        for server, binding in servers.bindings(host).items():
+            here = found.setdefault(host.lower(), {})
+            here[server] = (*here.get(server, ()), (host, binding))
+    for domain in sorted(found):
+        yield domain, dict(sorted(found[domain].items()))
+
+
+def _candidates(graph: Graph, servers: ServerHosts, shard: int) -> list[Host]:
+    """Every host that may be one at which a server and a VirtualService meet."""
+    bound = (host for gateway in servers.gateways for host in bound_hosts(graph, (gateway, shard)))
+    listed = servers.hosts_by_shard.get(shard, ())
+    return sorted({*bound, *listed})
+
+
+@guarded
+def virtual_host(
+    graph: Graph, domain: str, bindings: tuple[HostBindings, ...], view: OutboundView
+) -> bytes | None:
+    """One virtual host, in its place of a table; ``None`` where nothing is served.
+
+    Istio tells spellings of a host that differ in case apart when servers and VirtualServices meet,
+    and Envoy does not: they share the virtual host. Runs again when a VirtualService for the host
+    (or for a wider one, where a server lists it) comes or goes, or when its routes change.
+    """
+    bound = [one for of_server in bindings for one in bound_routes(graph, of_server, view)]
+    if not bound:
+        return None
+    routes = [one.routes for one in merged(bound)]
+    return framed_virtual_host(
+        virtual_host_name(domain, bound),
+        _bracketed(domain),
+        [*(r.specific for r in routes), *(r.catch_all for r in routes)],
+        demands_tls=any(one.redirects for one in bound),
+        tells_attempt=route_defaults(graph).tells_attempt,
+    )
+
+
+def merged(bound: Iterable[BoundRoutes]) -> Iterable[BoundRoutes]:
+    """Whose routes a virtual host has, in order: a VirtualService that comes by several servers of
+    a Gateway gives them once.
+    """
+    return {(one.gateway, one.virtual_service): one for one in bound}.values()
+
+
+def virtual_host_name(domain: str, bound: Sequence[BoundRoutes]) -> str:
+    return f"{_bracketed(domain)}:{bound[0].port}"
+
+
+def _bracketed(domain: str) -> str:
+    return f"[{domain}]" if ":" in domain and is_ip(domain) else domain

@@ -1,0 +1,1 @@
+"""Everything that proxies of one view are to have."""

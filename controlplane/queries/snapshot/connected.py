@@ -1,0 +1,105 @@
+"""What is kept for connected proxies, and what the graph knows of them."""
+
+from collections.abc import Hashable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+
+from controlplane.graph import Graph
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy_view import ConnectedGateway
+from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.inputs.connected_gateways import CONNECTED
+from controlplane.queries.inputs.connected_gateways import connected_gateways
+from controlplane.queries.registry.proxies import resolved_or_as_it_says
+from controlplane.queries.snapshot.snapshot import resources
+from controlplane.queries.views.views import view_of
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What an edit may have changed: the views of ``proxies``, and the resources of ``views``."""
+
+    proxies: tuple[Proxy, ...]
+    views: tuple[ProxyView, ...]
+
+
+@dataclass(slots=True)
+class Connected:
+    """Keeps the views of connected proxies, and the resources of views that are in use."""
+
+    graph: Graph
+    is_unsettled: bool = False
+    """Whether proxies came or went, or their views came into doubt, since ``settle``."""
+    _proxies: dict[Proxy, int] = field(default_factory=dict)
+    _views: dict[ProxyView, int] = field(default_factory=dict)
+    _doubted_proxies: dict[Proxy, None] = field(default_factory=dict)
+    _doubted_views: dict[ProxyView, None] = field(default_factory=dict)
+
+    def join(self, proxy: Proxy) -> None:
+        """Keep the view of a proxy, until ``leave`` was called as often."""
+        if not self._proxies.setdefault(proxy, 0):
+            self.graph.pin(view_of, proxy)
+            self.is_unsettled = True
+        self._proxies[proxy] += 1
+
+    def leave(self, proxy: Proxy) -> None:
+        self._proxies[proxy] -= 1
+        if not self._proxies[proxy]:
+            del self._proxies[proxy]
+            self.is_unsettled = True
+            self.graph.unpin(view_of, proxy)
+
+    def hold(self, view: ProxyView) -> None:
+        """Keep the resources of a view, until ``release`` was called as often."""
+        if not self._views.setdefault(view, 0):
+            self.graph.pin(resources, view)
+        self._views[view] += 1
+
+    def release(self, view: ProxyView) -> None:
+        self._views[view] -= 1
+        if not self._views[view]:
+            del self._views[view]
+            self.graph.unpin(resources, view)
+
+    def settle(self) -> None:
+        """Let the graph know which gateways are connected, in a revision of its own where others
+        are than it knew.
+        """
+        if not self.is_unsettled:
+            return
+        self.is_unsettled = False
+        found = tuple(dict.fromkeys(self._gateways()))
+        if found != connected_gateways(self.graph):
+            self.graph.edit()
+            self.graph.set(CONNECTED, "gateways", found)
+
+    def _gateways(self) -> Iterator[ConnectedGateway]:
+        for proxy in sorted(self._proxies, key=lambda proxy: (proxy.namespace, proxy.name)):
+            view = view_of(self.graph, proxy)
+            if view is not None and view.gateway is not None:
+                yield ConnectedGateway(
+                    namespace=proxy.namespace,
+                    labels=resolved_or_as_it_says(self.graph, proxy).labels,
+                    instance=view.gateway,
+                    view=view.outbound,
+                )
+
+    def doubt(self, args: tuple[Hashable, ...]) -> None:
+        """Take note of a pinned value that came into doubt, by its arguments."""
+        match args:
+            case (Proxy() as proxy,):
+                self._doubted_proxies[proxy] = None
+                self.is_unsettled = True
+            case (ProxyView() as view,):
+                self._doubted_views[view] = None
+
+    def take_doubt(self) -> Doubt:
+        """What came into doubt since the last call and is still kept."""
+        found = Doubt(
+            tuple(p for p in self._doubted_proxies if p in self._proxies),
+            tuple(v for v in self._doubted_views if v in self._views),
+        )
+        self._doubted_proxies.clear()
+        self._doubted_views.clear()
+        return found

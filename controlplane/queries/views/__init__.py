@@ -1,0 +1,1 @@
+"""What of a proxy matters to what it is to have."""

@@ -1,0 +1,139 @@
+"""What of a proxy may be a key: three small values, each with no more in it than it decides.
+
+No other tracked function takes a proxy, so whatever of a proxy is in none of these costs nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+from typing import assert_never
+
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.base.names import PortNumber
+from controlplane.graph import Graph
+from controlplane.graph import derived
+from controlplane.graph import guarded
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.object import Object
+from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.proxy import IpFamily
+from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import ResolvedProxy
+from controlplane.model.proxy import Role
+from controlplane.model.proxy import Target
+from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.inputs.objects import index
+from controlplane.queries.policy.locality_use import mesh_locality_use
+from controlplane.queries.policy.rules import selected_rules
+from controlplane.queries.registry.proxies import resolved_or_as_it_says
+from controlplane.queries.selection.gateways import gateway_servers
+from controlplane.queries.selection.gateways import selected_gateways
+from controlplane.translate.server import AutoPassthrough
+
+_LISTENER_SETTINGS: Final = frozenset({"HTTP10", "IDLE_TIMEOUT"})
+_UNPRIVILEGED: Final = ("UNPRIVILEGED_POD", "true")
+_WHOLE_MESH: Final = "mesh"
+
+
+@index(VIRTUAL_SERVICE)
+def named_sources(declared: Object[VirtualService]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The pairs that ``sourceLabels`` ask for anywhere in the mesh."""
+    for rule in declared.spec.http:
+        for match in rule.match:
+            for pair in match.source_labels.items():
+                yield _WHOLE_MESH, pair
+
+
+@guarded
+def view_of(graph: Graph, proxy: Proxy) -> ProxyView | None:
+    """Runs again when what is declared for the proxy changes; mostly to find the same view.
+
+    ``None`` while an internal error keeps it from being known.
+    """
+    return proxy_view(graph, resolved_or_as_it_says(graph, proxy))
+
+
+def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
+    gateway = _gateway(graph, proxy)
+    return ProxyView(
+        outbound=outbound_view(
+            graph, proxy, gateway is not None and has_sni_dnat(graph, gateway.gateways)
+        ),
+        locality=client_locality(graph, proxy),
+        gateway=gateway,
+    )
+
+
+def _gateway(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance | None:
+    """What the proxy listens for, by its role: all that is planned for it follows from this."""
+    match proxy.role:
+        case Role.GATEWAY:
+            return gateway_instance(graph, proxy)
+        case Role.SIDECAR:
+            return None
+    assert_never(proxy.role)
+
+
+def gateway_view(namespace: Namespace) -> OutboundView:
+    """The view of a gateway in ``namespace`` of which nothing else is known."""
+    return OutboundView(role=Role.GATEWAY, namespace=namespace)
+
+
+@derived
+def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> OutboundView:
+    """Runs again when a rule of the namespace that selects proxies comes, goes or changes, or the
+    pairs that ``sourceLabels`` ask for.
+    """
+    sources = named_sources(graph, _WHOLE_MESH)
+    return OutboundView(
+        role=proxy.role,
+        namespace=proxy.namespace,
+        selected=selected_rules(graph, proxy.namespace, proxy.labels),
+        source_labels=tuple(pair for pair in proxy.labels if pair in sources),
+        families=proxy.families,
+        has_sni_dnat=has_sni_dnat,
+        settings=tuple(pair for pair in proxy.metadata if pair[0] in _LISTENER_SETTINGS),
+    )
+
+
+@derived
+def client_locality(graph: Graph, proxy: ResolvedProxy) -> ClientLocality:
+    """Runs again when what endpoints are ranked by anywhere in the mesh changes."""
+    place = ClientLocality(locality=proxy.locality, labels=proxy.labels)
+    return place.only(mesh_locality_use(graph))
+
+
+@derived
+def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
+    """Runs again when a Gateway that may select the proxy comes, goes or changes."""
+    return GatewayInstance(
+        gateways=selected_gateways(graph, proxy.labels),
+        target_ports=_target_ports(proxy.targets),
+        every_address="0.0.0.0" if IpFamily.IPV4 in proxy.families else "::",
+        opens_low_ports=_UNPRIVILEGED not in proxy.metadata,
+    )
+
+
+@derived
+def has_sni_dnat(graph: Graph, gateways: tuple[ObjectKey, ...]) -> bool:
+    """Whether one of these Gateways has an AUTO_PASSTHROUGH server."""
+    return any(
+        isinstance(server.protocol, AutoPassthrough)
+        for key in gateways
+        for server in gateway_servers(graph, key)
+    )
+
+
+def _target_ports(targets: tuple[Target, ...]) -> tuple[tuple[PortNumber, PortNumber], ...]:
+    """Where the ports of Services in front of the proxy arrive; the first that has one decides."""
+    found: dict[int, int] = {}
+    for target in targets:
+        found.setdefault(target.port, target.target)
+    return tuple(
+        (PortNumber(port), PortNumber(number))
+        for port, number in sorted(found.items())
+        if port != number
+    )

@@ -1,0 +1,1 @@
+"""Builds the control plane from its parts and joins them."""

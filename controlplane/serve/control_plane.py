@@ -1,0 +1,440 @@
+"""Builds the control plane from its parts and joins them: files to engine, engine to xDS and admin.
+
+One event loop. The files are watched on a thread of their own; accepted objects are written on
+another, after the proxies were told.
+"""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from controlplane.admin.app import application
+from controlplane.admin.metrics import Metrics
+from controlplane.admin.server import listener
+from controlplane.admin.server import serving
+from controlplane.base.addresses import Address
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.errors import ControlPlaneError
+from controlplane.base.errors import KeyUnusable
+from controlplane.base.errors import TokenRefused
+from controlplane.base.names import Namespace
+from controlplane.base.names import ObjectKey
+from controlplane.engine.edit import Edit
+from controlplane.engine.engine import Engine
+from controlplane.envoy.resource import Resource
+from controlplane.identity.authority import Authority
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import kept_token_key
+from controlplane.identity.authority import plugged_in
+from controlplane.identity.certificates import xds_credential
+from controlplane.identity.identity import Identity
+from controlplane.identity.tokens import Tokens
+from controlplane.identity.workload import WorkloadSecrets
+from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.proxy import Proxy
+from controlplane.serve.background import Batch
+from controlplane.serve.background import Steps
+from controlplane.serve.background import followed
+from controlplane.serve.background import log_faults
+from controlplane.serve.overview import LiveOverview
+from controlplane.serve.rest_of_change import RestOfChange
+from controlplane.serve.snapshot_cache import SnapshotCache
+from controlplane.sources.accepted import AcceptedObjects
+from controlplane.sources.files import changes
+from controlplane.sources.printable import printable
+from controlplane.sources.state import StateDirectory
+from controlplane.tls.state import LiveTls
+from controlplane.translate.kubernetes.secret_replacement import secret_files
+from controlplane.xds.node import Identity as NodeIdentity
+from controlplane.xds.server import XdsServer
+
+ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported without every answer
+HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
+CLOCK_STEP: Final = timedelta(hours=1)
+ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
+_CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
+
+log = structlog.stdlib.get_logger("serve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What ``serve`` and ``up`` are told."""
+
+    config: tuple[Path, ...]
+    secrets: tuple[Path, ...] = ()
+    """Folders of Secrets as PEM files."""
+    xds: Address
+    admin: Address
+    state: StateDirectory
+    mesh: MeshConfig
+    mesh_file: Path | None = None
+    """Where ``mesh`` was read from, and is read from again when it changes."""
+    mesh_text: str = ""
+    """What that file said."""
+    is_insecure: bool = False
+    lean: bool = False
+    """Whether routes leave out the metadata that names their VirtualService."""
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """One edit, once every connected proxy has answered it, or none was in time."""
+
+    edit: Edit
+    is_first: bool
+    proxies: int
+    computed: timedelta
+    """From the changed files to what every proxy is to have."""
+    acknowledged: timedelta | None
+    """Until every proxy had answered; ``None`` when one did not in time."""
+    waited: timedelta | None
+    """How long a part of it had waited for the rest of the change; ``None``: not at all."""
+    found: tuple[Diagnostic, ...]
+    """What is wrong now and was not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An edit that was published: when it began (``perf_counter``), how long computing it took."""
+
+    edit: Edit
+    began: float
+    computed: timedelta
+    waited: timedelta | None = None
+    is_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What is wrong now, and was not before other proxies were connected."""
+
+    found: tuple[Diagnostic, ...]
+
+
+Told = Callable[[Reload | Noticed], None]
+
+
+class ControlPlane:
+    """A running control plane; use it through ``running``."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime], told: Told) -> None:
+        now = clock()
+        self.settings = settings
+        self._clock = clock
+        self._told = told
+        self._authority = kept_authority(settings.state.authority, now)
+        self._secrets = WorkloadSecrets(self._authority)
+        self._tokens = Tokens(
+            key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
+        )
+        self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
+        self.engine = Engine(settings.mesh, now=now, accepted=self._accepted, lean=settings.lean)
+        if settings.mesh_file is not None:
+            self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
+        self.snapshots = SnapshotCache(self.engine)
+        self.metrics = Metrics(version("controlplane"))
+        self.metrics.root_expires(self._authority.certificate.not_valid_after_utc)
+        self.server = XdsServer(
+            self.snapshots,
+            authenticate=self._authenticate,
+            own_secrets=self._own_secrets,
+            clock=clock,
+            traffic=self.metrics,
+        )
+        tls = LiveTls(self.engine, lambda proxy: self._own_secrets(proxy, None))
+        self._inventory = tls.inventory
+        self.metrics.secrets_expire(tls.inventory.expiries, clock)
+        self.overview = LiveOverview(
+            self.engine, self.snapshots, self.server.connections, self.metrics, tls
+        )
+        self._known: set[Diagnostic] = set()
+        self._steps = Steps()
+        self._rest: RestOfChange | None = None
+
+    async def start(self) -> None:
+        """Open the xDS port; nothing is answered before the first load is complete."""
+        settings = self.settings
+        tls = None
+        if not settings.is_insecure:
+            credential = xds_credential(self._authority, (settings.xds.host,), self._clock())
+            tls = (credential.key, credential.chain)
+        await self.server.start(str(settings.xds), tls)
+
+    async def serve_until(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._rest = RestOfChange(partial(self._let_go, tasks))
+            background = (
+                tasks.create_task(self._follow(tasks)),
+                tasks.create_task(self.follow_mesh(tasks)),
+                tasks.create_task(self._keep_house()),
+                tasks.create_task(self._watch_proxies()),
+            )
+            await stop.wait()
+            self._rest.cancel()
+            for task in background:
+                task.cancel()
+
+    async def stop(self) -> None:
+        await self.server.stop()
+        self._accepted.close()
+
+    async def _follow(self, tasks: asyncio.TaskGroup) -> None:
+        """The way of every change: files, engine, proxies; then what can wait."""
+        settings = self.settings
+        gc.disable()  # until the first load is done: what it makes stays, so looking at it is vain
+        batches = followed(
+            partial(
+                changes,
+                settings.config,
+                environment=settings.environment,
+                secrets=settings.secrets,
+            )
+        )
+        async for batch in batches:
+            with self._steps.contained("taking changed files", "the edit is not taken"):
+                self._take(tasks, batch)
+
+    def _take(self, tasks: asyncio.TaskGroup, batch: Batch) -> None:
+        began = time.perf_counter()
+        changed = [(changed.path, changed.text) for changed in batch]
+        is_first = not self.snapshots.ready.is_set()
+        edit = self.engine.apply(changed) if is_first else self.engine.apply_whole(changed)
+        self._serve(tasks, edit, began, is_first=is_first)
+        if is_first:
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)  # streams make garbage that counts frees at once
+            gc.enable()
+
+    def _let_go(self, tasks: asyncio.TaskGroup) -> None:
+        began = time.perf_counter()
+        with self._steps.contained("ending a wait", "the objects wait for the next edit"):
+            self._serve(tasks, self.engine.let_go(), began, is_first=False)
+
+    def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float, *, is_first: bool) -> None:
+        """Publish an edit. What waits for the rest of its change is reported when that came."""
+        assert self._rest is not None, "edits come after the start"
+        waited = self._rest.edited(is_waiting=bool(self.engine.waiting))
+        self._publish(edit)
+        computed = timedelta(seconds=time.perf_counter() - began)
+        self.metrics.changed(computed)
+        if edit or edit.refused or not self.engine.waiting:
+            taken = _Taken(edit, began, computed, waited, is_first=is_first)
+            tasks.create_task(self._after(taken))
+
+    async def follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
+        """Take the MeshConfig anew when its file changes; trust domain and root namespace excepted,
+        which tokens and certificates were made with. An edit waits for the first load: before it
+        no proxy is answered.
+        """
+        file = self.settings.mesh_file
+        if file is None:
+            return
+        batches = followed(partial(changes, (file,), environment=self.settings.environment))
+        await anext(batches)  # what was read at the start
+        await self.snapshots.ready.wait()
+        async for batch in batches:
+            for changed in batch:
+                if isinstance(changed.text, bytes):
+                    with self._steps.contained("taking MeshConfig", "the edit is not taken"):
+                        self._take_mesh(tasks, changed.path, changed.text)
+
+    def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
+        began = time.perf_counter()
+        revision = self.engine.read_mesh(file, text.decode(errors="replace"))
+        edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
+        self._publish(edit)
+        computed = timedelta(seconds=time.perf_counter() - began)
+        tasks.create_task(self._after(_Taken(edit, began, computed)))
+
+    def _publish(self, edit: Edit) -> None:
+        if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
+            with self._steps.contained("plugging in the CA", "the CA before signs"):
+                self._plug_in()
+        self.snapshots.ready.set()
+        with self._steps.contained("publishing", "proxies keep what they have"):
+            self.server.publish(edit.revision)
+        log_faults(self.engine.take_faults())
+
+    async def _after(self, taken: "_Taken") -> None:
+        acknowledged: timedelta | None = None
+        with self._steps.contained("waiting for proxies", "the edit is reported at once"):
+            acknowledged = await self._acknowledged(taken.edit, taken.began)
+        with self._steps.contained("reporting an edit", "it is not reported"):
+            await self._analysed()
+            self._report(taken, acknowledged)
+        log_faults(self.engine.take_faults())
+        with self._steps.contained("keeping accepted objects", "a restart does not know them"):
+            await self._accepted.keep(self.engine.accepted)
+            if taken.is_first:
+                await self._accepted.forget_others(self.engine.claimed())
+
+    async def _acknowledged(self, edit: Edit, began: float) -> timedelta | None:
+        """How long it took from ``began`` until every proxy had the edit; ``None``: too long."""
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await self.server.connections.acknowledged(edit.revision)
+        except TimeoutError:
+            return None
+        took = timedelta(seconds=time.perf_counter() - began)
+        self.metrics.converged(took)
+        return took
+
+    def _report(self, taken: "_Taken", acknowledged: timedelta | None) -> None:
+        self._told(
+            Reload(
+                edit=taken.edit,
+                is_first=taken.is_first,
+                proxies=len(self.server.connections),
+                computed=taken.computed,
+                acknowledged=acknowledged,
+                waited=taken.waited,
+                found=self._take_found(),
+            )
+        )
+
+    async def _watch_proxies(self) -> None:
+        """Look again at what depends on who is connected, as soon as others are."""
+        changed = self.server.proxies_changed
+        while True:
+            await changed.wait()
+            changed.clear()
+            with self._steps.contained("looking at connected proxies", "the next edit does it"):
+                self.snapshots.retain(self.server.connections.proxies)
+                before = self.engine.revision
+                self.engine.note_connected()
+                if self.engine.revision != before:
+                    self.server.publish(self.engine.revision)
+                await self._analysed()
+                found = self._take_found()
+                if found:
+                    self._told(Noticed(found))
+            log_faults(self.engine.take_faults())
+
+    async def _analysed(self) -> None:
+        while self.engine.analyse(ANALYSED_AT_ONCE):
+            await asyncio.sleep(0)
+
+    def _take_found(self) -> tuple[Diagnostic, ...]:
+        """What is wrong now and was not at the last call."""
+        known = dict.fromkeys(self.engine.diagnostics())
+        found = tuple(d for d in known if d not in self._known)
+        self._known = set(known)
+        return found
+
+    async def _keep_house(self) -> None:
+        """Time passes: certificates come due, and what nobody needs is forgotten.
+
+        The clock of the graph steps once an hour, and when a certificate begins or ends.
+        """
+        stepped = self._clock()
+        due: tuple[int, datetime] = (-1, stepped)
+        while True:
+            await asyncio.sleep(HOUSEKEEPING)
+            now = self._clock()
+            with self._steps.contained("renewing certificates", "proxies keep those they have"):
+                self.server.rotate()
+            with self._steps.contained("forgetting", "memory is freed later"):
+                self._secrets.forget_expired(now)
+                self.snapshots.retain(self.server.connections.proxies)
+            with self._steps.contained("stepping the clock", "time stands still"):
+                if due[0] != self.engine.revision:
+                    change = self._inventory.next_change(stepped)
+                    latest = stepped + CLOCK_STEP
+                    due = (self.engine.revision, min(change or latest, latest))
+                if now >= due[1]:
+                    stepped = now
+                    self.server.publish(self.engine.set_clock(now))
+            log_faults(self.engine.take_faults())
+
+    def _authenticate(self, metadata: Mapping[str, str]) -> NodeIdentity | None:
+        if self.settings.is_insecure:
+            return None
+        scheme, _, token = metadata.get("authorization", "").partition(" ")
+        try:
+            return self._tokens.verify(
+                token.strip() if scheme.lower() == "bearer" else "", self._clock()
+            )
+        except TokenRefused:
+            self.metrics.token_refused()
+            raise
+
+    def _own_secrets(self, proxy: Proxy, _: NodeIdentity | None) -> Mapping[str, Resource]:
+        identity = Identity(
+            trust_domain=self.settings.mesh.trust_domain,
+            namespace=proxy.namespace,
+            service_account=proxy.service_account,
+            role=proxy.role,
+        )
+        return self._secrets.secrets(identity, self._clock()).resources
+
+    def _plug_in(self) -> None:
+        """Sign workloads with the CA of the Secret ``cacerts``, where there is a good one."""
+        root = Namespace(self.settings.mesh.root_namespace)
+        secret = self.engine.object(ObjectKey(SECRET, root, _CA_SECRET))
+        authority: Authority = self._authority
+        if secret is not None:
+            try:
+                authority = plugged_in(secret_files(secret.spec), self._clock())
+            except KeyUnusable as fault:
+                log.error("ca_not_plugged_in", secret=f"{root}/{_CA_SECRET}", reason=fault.message)
+                return
+            log.info("ca_plugged_in", secret=f"{root}/{_CA_SECRET}")
+        self._secrets.sign_with(authority)
+        self.metrics.root_expires(authority.roots[0].not_valid_after_utc)
+        self.server.rotate()
+
+
+async def run(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime],
+    told: Told,
+    started: Callable[[ControlPlane], None],
+    stop: asyncio.Event,
+) -> None:
+    """Serve until ``stop`` is set.
+
+    Raises ``ListenFailed``, ``ConfigMissing``, ``StateUnusable`` or ``KeyUnusable`` when it cannot.
+    """
+    admin = listener(settings.admin.host, settings.admin.port)
+    plane = ControlPlane(settings, clock, told)
+    try:
+        async with serving(application(plane.overview, settings.admin.host), admin):
+            try:
+                await plane.start()
+                started(plane)
+                await plane.serve_until(stop)
+            finally:
+                await plane.stop()
+    except BaseExceptionGroup as group:
+        fault = fault_of_the_world(group)
+        if fault is None:
+            raise
+        raise fault from None
+
+
+def fault_of_the_world(group: BaseExceptionGroup[BaseException]) -> ControlPlaneError | None:
+    """The first ``ControlPlaneError`` in ``group``, however deep task groups have wrapped it."""
+    for error in group.exceptions:
+        if isinstance(error, ControlPlaneError):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            found = fault_of_the_world(error)
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,53 @@
+"""Where things come from with files and lines, as ``config`` and ``status`` show it."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from controlplane.admin.view import ConfigPart
+from controlplane.admin.view import Origin
+from controlplane.base import provenance
+from controlplane.base.locations import FieldRef
+from controlplane.base.locations import path_text
+from controlplane.base.provenance import BuiltIn
+from controlplane.base.provenance import Provenance
+from controlplane.engine.engine import Engine
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+
+
+def config_part(engine: Engine, found: Provenance) -> ConfigPart:
+    """Every origin of a resource and of its parts."""
+    return ConfigPart(
+        name=found.name,
+        origins=tuple(_origin(engine, origin) for origin in found.origins),
+        parts=tuple(config_part(engine, part) for part in found.parts),
+    )
+
+
+def origin_by_object(engine: Engine, found: Provenance) -> tuple[Origin, ...]:
+    """Of each object that a resource or a part of it came from, the first field that is named."""
+    named: dict[object, provenance.Origin] = {}
+    for origin in _all(found):
+        named.setdefault(origin.object if isinstance(origin, FieldRef) else origin, origin)
+    return tuple(_origin(engine, origin) for origin in named.values())
+
+
+def _all(found: Provenance) -> Iterator[provenance.Origin]:
+    """The resource's own come first."""
+    yield from found.origins
+    for part in found.parts:
+        yield from _all(part)
+
+
+def _origin(engine: Engine, origin: provenance.Origin) -> Origin:
+    if isinstance(origin, BuiltIn):
+        return Origin(built_in=origin.value)
+    is_of_mesh = origin.object == MESH_CONFIG_KEY
+    shown = Origin(
+        object="MeshConfig" if is_of_mesh else str(origin.object),
+        field=path_text(origin.path).removeprefix("."),
+    )
+    location = engine.location(origin)
+    if location is None:
+        return shown
+    return replace(shown, path=str(location.path), line=location.line)
