@@ -9,8 +9,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mesh
@@ -18,8 +17,7 @@ from figures import show
 
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 
 SIZES = (100, 1_000, 10_000)
 RUNS = 40

@@ -13,19 +13,15 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import closing
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mesh
 from edit_cost import GATEWAY
-from edit_latency import free_port
-from edit_latency import served
+from edit_latency import free_port, served
 from figures import show
 
 from controlplane.engine.engine import Engine

@@ -12,8 +12,7 @@ import re
 import statistics
 import subprocess
 import sys
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from figures import rounded

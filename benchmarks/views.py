@@ -11,16 +11,14 @@ import resource
 import statistics
 import time
 from collections.abc import Iterator
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from figures import show
 
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 
 SIDECARS, NAMESPACES, SERVICES, RUNS = 1_000, 50, 1_000, 40
 

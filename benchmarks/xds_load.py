@@ -15,37 +15,29 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 
 import structlog
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.address_pb2 import Address
-from envoy.config.core.v3.address_pb2 import SocketAddress
-from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource
-from envoy.config.core.v3.config_source_pb2 import ConfigSource
-from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint
-from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint
-from envoy.config.endpoint.v3.endpoint_components_pb2 import LocalityLbEndpoints
+from envoy.config.core.v3.address_pb2 import Address, SocketAddress
+from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ConfigSource
+from envoy.config.endpoint.v3.endpoint_components_pb2 import (
+    Endpoint,
+    LbEndpoint,
+    LocalityLbEndpoints,
+)
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.route_components_pb2 import Route
-from envoy.config.route.v3.route_components_pb2 import RouteAction
-from envoy.config.route.v3.route_components_pb2 import RouteMatch
-from envoy.config.route.v3.route_components_pb2 import VirtualHost
+from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, RouteMatch, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from figures import show
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource as encoded
+from controlplane.envoy.resource import Resource, TypeUrl, resource as encoded
 from controlplane.model.proxy import Proxy
 from controlplane.xds.server import XdsServer
-from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.snapshot import snapshot
-from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest
-from controlplane.xds.wire_pb2 import Node
+from controlplane.xds.snapshot import Snapshot, snapshot
+from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest, Node
 
 ENDPOINTS = 10  # of each service
 TYPES = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT, TypeUrl.LISTENER, TypeUrl.ROUTE)

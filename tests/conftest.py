@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
+from tests.support.mesh import Mesh, running_mesh
 from tests.support.network import own_network
 
 # The gate tries the same examples each time, so that it never fails by luck. ``make fuzz`` tries

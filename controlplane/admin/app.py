@@ -14,29 +14,18 @@ no web site can have (DNS rebinding). A raising request is logged and answered w
 three boundaries.
 """
 
-from collections.abc import Awaitable
-from collections.abc import Callable
-from collections.abc import Sequence
-from typing import Final
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
-from starlette.types import Receive
-from starlette.types import Scope
-from starlette.types import Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from controlplane.admin.view import DeclaredObject
-from controlplane.admin.view import Diagnosis
-from controlplane.admin.view import ProxyConfig
-from controlplane.admin.view import Status
-from controlplane.admin.view import TlsState
+from controlplane.admin.view import DeclaredObject, Diagnosis, ProxyConfig, Status, TlsState
 from controlplane.base.hosts import is_ip
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")

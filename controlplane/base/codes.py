@@ -7,9 +7,7 @@ A code is never reused for another meaning.
 
 from typing import Final
 
-from controlplane.base.diagnostics import Code
-from controlplane.base.diagnostics import Effect
-from controlplane.base.diagnostics import Severity
+from controlplane.base.diagnostics import Code, Effect, Severity
 
 
 def _refused(number: str, meaning: str) -> Code:

@@ -1,14 +1,11 @@
 """A fault of the user's, as a value: code, place, message, hint. Never raised, always collected."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Generic
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
+from controlplane.base.locations import FieldRef, SourceLocation
 
 T = TypeVar("T")
 

@@ -5,13 +5,10 @@ Source: Istio ``pkg/config/host``; a name is a wildcard iff its first character 
 """
 
 import ipaddress
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from controlplane.base.names import CLUSTER_DOMAIN
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
+from controlplane.base.names import CLUSTER_DOMAIN, Host, Namespace
 
 
 def is_wildcard(host: str) -> bool:

@@ -2,14 +2,10 @@
 another.
 """
 
-from dataclasses import dataclass
-from dataclasses import field
-from typing import Final
-from typing import Generic
-from typing import NewType
+from dataclasses import dataclass, field
+from typing import Final, Generic, NewType
 
-from typing_extensions import TypeIs
-from typing_extensions import TypeVar
+from typing_extensions import TypeIs, TypeVar
 
 Namespace = NewType("Namespace", str)
 Host = NewType("Host", str)

@@ -6,12 +6,9 @@ same object in both shelves, and ``difference`` looks only into the others.
 """
 
 import zlib
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
-from typing import Generic
-from typing import TypeVar
+from typing import Final, Generic, TypeVar
 
 V = TypeVar("V")
 SHARDS: Final = 256

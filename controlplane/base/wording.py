@@ -1,7 +1,6 @@
 """Lists and counts, as messages word them."""
 
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def listed(words: Iterable[object]) -> str:

@@ -2,18 +2,12 @@
 
 import http.client
 from http import HTTPStatus
-from typing import Final
-from typing import TypeVar
-from urllib.parse import quote
-from urllib.parse import urlencode
+from typing import Final, TypeVar
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from controlplane.admin.view import Diagnosis
-from controlplane.admin.view import ProxyConfig
-from controlplane.admin.view import Status
-from controlplane.admin.view import TlsState
-from controlplane.admin.view import View
+from controlplane.admin.view import Diagnosis, ProxyConfig, Status, TlsState, View
 from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
 

@@ -7,9 +7,7 @@ if the directory is new. Where the state is not, a token and the root certificat
 import ipaddress
 import json
 import re
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -18,17 +16,11 @@ import click
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
 from controlplane.cli.address import address_parameter
-from controlplane.cli.options import example
-from controlplane.cli.options import state_option
+from controlplane.cli.options import example, state_option
 from controlplane.cli.output import say
-from controlplane.envoy.bootstrap import ENVOY_FLAGS
-from controlplane.envoy.bootstrap import Node
-from controlplane.envoy.bootstrap import Trust
-from controlplane.envoy.bootstrap import bootstrap as envoy_bootstrap
-from controlplane.identity.identity import TOKEN_LIFE
-from controlplane.identity.identity import XDS_NAME
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Role
+from controlplane.envoy.bootstrap import ENVOY_FLAGS, Node, Trust, bootstrap as envoy_bootstrap
+from controlplane.identity.identity import TOKEN_LIFE, XDS_NAME
+from controlplane.model.proxy import Locality, Role
 
 _PART: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"{_PART}(\.{_PART})*")

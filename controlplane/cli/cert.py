@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from controlplane.cli.options import example
-from controlplane.cli.options import state_option
+from controlplane.cli.options import example, state_option
 
 
 def _name(text: str) -> str:
@@ -95,9 +94,11 @@ def cert(
         raise click.UsageError("name what the certificate is for, or ask for --trust")
     if out is not None and (secret is not None or secrets is not None):
         raise click.UsageError("--out excludes --secret and --secrets")
-    from controlplane.cli.issued_certificate import Order  # late: --help needs no keys
-    from controlplane.cli.issued_certificate import issue
-    from controlplane.cli.issued_certificate import print_trust
+    from controlplane.cli.issued_certificate import (
+        Order,  # late: --help needs no keys
+        issue,
+        print_trust,
+    )
 
     if trust:
         print_trust(state)

@@ -5,9 +5,7 @@ from typing import Final
 
 import click
 
-from controlplane.cli.options import example
-from controlplane.cli.options import mesh_config_option
-from controlplane.cli.options import secrets_option
+from controlplane.cli.options import example, mesh_config_option, secrets_option
 
 ERRORS: Final = 1
 """Exit status when there are errors, refused or dangling; 2 is click's for a wrong call."""
@@ -43,8 +41,10 @@ def check(
     PATH is a file or a folder, read recursively (.yaml, .yml, .json). Exits with 0 without errors
     (warnings are allowed), with 1 when there are errors, with 2 when it is called wrongly.
     """
-    from controlplane.cli.check_files import findings_in  # late: --help needs no engine
-    from controlplane.cli.check_files import print_findings
+    from controlplane.cli.check_files import (
+        findings_in,  # late: --help needs no engine
+        print_findings,
+    )
 
     findings = findings_in(paths, mesh_config, secrets)
     print_findings(findings, output)

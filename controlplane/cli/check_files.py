@@ -1,29 +1,19 @@
 """What ``check`` finds in files, and how it prints it."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from controlplane.base.diagnostics import Effect
-from controlplane.base.diagnostics import Severity
+from controlplane.base.diagnostics import Effect, Severity
 from controlplane.base.errors import ConfigMissing
 from controlplane.base.locations import FieldRef
 from controlplane.base.wording import counted
-from controlplane.cli.check_formats import as_github
-from controlplane.cli.check_formats import as_json
-from controlplane.cli.check_formats import as_sarif
-from controlplane.cli.diagnostic_text import DiagnosticText
-from controlplane.cli.diagnostic_text import as_text
-from controlplane.cli.diagnostic_text import diagnostic_texts
+from controlplane.cli.check_formats import as_github, as_json, as_sarif
+from controlplane.cli.diagnostic_text import DiagnosticText, as_text, diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.inputs import mesh_config_text
-from controlplane.cli.output import Segment
-from controlplane.cli.output import Style
-from controlplane.cli.output import say
-from controlplane.cli.output import show
+from controlplane.cli.output import Segment, Style, say, show
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.load import loaded

@@ -5,19 +5,14 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 
 import json
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from controlplane.admin.view import Diagnosis
-from controlplane.admin.view import Finding
-from controlplane.admin.view import json_text
+from controlplane.admin.view import Diagnosis, Finding, json_text
 from controlplane.base.diagnostics import Severity
 from controlplane.base.locations import SourceLocation
-from controlplane.cli.diagnostic_text import DiagnosticText
-from controlplane.cli.diagnostic_text import Pointer
+from controlplane.cli.diagnostic_text import DiagnosticText, Pointer
 from controlplane.cli.output import printable
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | None

@@ -7,9 +7,7 @@ import click
 
 from controlplane.base.addresses import Address
 from controlplane.cli.address import address_parameter
-from controlplane.cli.options import admin_to_ask
-from controlplane.cli.options import example
-from controlplane.cli.options import state_option
+from controlplane.cli.options import admin_to_ask, example, state_option
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
 

@@ -1,7 +1,6 @@
 """What ``config`` prints."""
 
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -11,8 +10,7 @@ from controlplane.admin.view import json_text
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ProxyUnknown
 from controlplane.cli import admin_client
-from controlplane.cli.output import say
-from controlplane.cli.output import show
+from controlplane.cli.output import say, show
 from controlplane.cli.summary import summary
 
 

@@ -1,11 +1,7 @@
 """Requests to try: what a gateway was sent becomes commands that work when they are pasted."""
 
 import shlex
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
-from collections.abc import Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,23 +10,26 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.route_components_pb2 import Route
-from envoy.config.route.v3.route_components_pb2 import VirtualHost
+from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
-from controlplane.cli.describe import by_domain
-from controlplane.cli.describe import is_conditional
-from controlplane.cli.describe import leads_to
-from controlplane.cli.describe import redirects_to_https
-from controlplane.cli.describe import streams_to
-from controlplane.cli.envoy_json import chains
-from controlplane.cli.envoy_json import inline
-from controlplane.cli.envoy_json import route_table
-from controlplane.cli.envoy_json import secret_names
-from controlplane.cli.envoy_json import tcp_proxy
-from controlplane.cli.envoy_json import tls_context
+from controlplane.cli.describe import (
+    by_domain,
+    is_conditional,
+    leads_to,
+    redirects_to_https,
+    streams_to,
+)
+from controlplane.cli.envoy_json import (
+    chains,
+    inline,
+    route_table,
+    secret_names,
+    tcp_proxy,
+    tls_context,
+)
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 """Where to connect for an address that stands for all."""
@@ -47,7 +46,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Certificates that sign others, and the file that curl is told of."""
+    """Certificates that sign others, and the file that curl is given."""
 
     certificates: tuple[x509.Certificate, ...]
     file: Path

@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from typing import Final
 
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
-from envoy.config.route.v3.route_components_pb2 import QueryParameterMatcher
-from envoy.config.route.v3.route_components_pb2 import RedirectAction
-from envoy.config.route.v3.route_components_pb2 import Route
-from envoy.config.route.v3.route_components_pb2 import RouteAction
-from envoy.config.route.v3.route_components_pb2 import RouteMatch
-from envoy.config.route.v3.route_components_pb2 import VirtualHost
+from envoy.config.route.v3.route_components_pb2 import (
+    HeaderMatcher,
+    QueryParameterMatcher,
+    RedirectAction,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+)
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.type.matcher.v3.string_pb2 import StringMatcher

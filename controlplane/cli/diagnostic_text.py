@@ -9,21 +9,13 @@ The form is the same in every command::
 """
 
 import unicodedata
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
-from typing import Protocol
+from typing import Final, Protocol
 
-from controlplane.base.diagnostics import Code
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Effect
-from controlplane.base.diagnostics import Severity
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.cli.output import Segment
-from controlplane.cli.output import Style
-from controlplane.cli.output import printable
+from controlplane.base.diagnostics import Code, Diagnostic, Effect, Severity
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.cli.output import Segment, Style, printable
 
 _TAB: Final = "    "
 _LONGEST: Final = 120  # cells of a line that are shown; more of it is cut around the caret

@@ -2,8 +2,7 @@
 
 from functools import cached_property
 
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
+from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.documents.content import Sources
 from controlplane.engine.engine import Engine
 

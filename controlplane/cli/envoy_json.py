@@ -2,8 +2,7 @@
 the parts of a listener that a person asks for.
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import msgspec

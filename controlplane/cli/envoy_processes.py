@@ -13,20 +13,15 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from collections.abc import Container
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import files
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from controlplane.base.errors import EnvoyMissing
-from controlplane.base.errors import ListenFailed
+from controlplane.base.errors import EnvoyMissing, ListenFailed
 from controlplane.envoy.bootstrap import ENVOY_FLAGS
 
 ADMIN_PORT: Final = 15000  # Istio's, of every proxy

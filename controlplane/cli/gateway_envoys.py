@@ -1,38 +1,31 @@
-"""An Envoy for every gateway that the configuration wants, as it changes."""
+"""An Envoy forevery gateway that the configuration wants, as it changes."""
 
 import asyncio
 import json
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from controlplane.base.addresses import Address
-from controlplane.cli.envoy_processes import Envoys
-from controlplane.cli.envoy_processes import Launch
-from controlplane.cli.envoy_processes import free_admin_port
-from controlplane.cli.gateway_proxies import GatewayProxy
-from controlplane.cli.gateway_proxies import gateway_proxies
+from controlplane.cli.envoy_processes import Envoys, Launch, free_admin_port
+from controlplane.cli.gateway_proxies import GatewayProxy, gateway_proxies
 from controlplane.cli.issued_trust import issued_trust
-from controlplane.envoy.bootstrap import Node
-from controlplane.envoy.bootstrap import bootstrap
+from controlplane.envoy.bootstrap import Node, bootstrap
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Locality, Role
 from controlplane.serve.control_plane import ControlPlane
 
 ADDRESS: Final = "127.255.0.1"
 """What gateways say is their address: on this machine, and none that a workload would be declared
 at (one at 127.0.0.1 would lend the gateway its labels and its Services' ports).
 """
-CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is told of
+CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is reported
 LOOK_EVERY: Final = 0.05  # seconds between looks at Envoys that start
-_REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect for every address
+_REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect forevery address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,19 +5,15 @@ gives it name and namespace; without one Istio's customs do.
 """
 
 import re
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from controlplane.base.names import ROOT_NAMESPACE
-from controlplane.base.names import Namespace
+from controlplane.base.names import ROOT_NAMESPACE, Namespace
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.object import Object
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import labels_of
+from controlplane.model.proxy import Labels, labels_of
 
 _NAMING_LABELS: Final = ("istio", "app")
 _NAMELESS: Final = "gateway"

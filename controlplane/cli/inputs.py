@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from controlplane.base.errors import ConfigMissing
-from controlplane.sources.state import StateDirectory
-from controlplane.sources.state import default_path
+from controlplane.sources.state import StateDirectory, default_path
 
 
 def opened_state(path: Path | None) -> StateDirectory:

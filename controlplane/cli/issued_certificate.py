@@ -4,9 +4,7 @@ import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +13,14 @@ import yaml
 from controlplane.base.errors import ControlPlaneError
 from controlplane.base.names import ROOT_NAMESPACE
 from controlplane.cli.inputs import opened_state
-from controlplane.cli.output import complain
-from controlplane.cli.output import say
-from controlplane.identity.authority import Authority
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.authority import new_key
-from controlplane.identity.certificates import Credential
-from controlplane.identity.certificates import client_credential
-from controlplane.identity.certificates import new_rsa_key
-from controlplane.identity.certificates import server_credential
+from controlplane.cli.output import complain, say
+from controlplane.identity.authority import Authority, kept_authority, new_key
+from controlplane.identity.certificates import (
+    Credential,
+    client_credential,
+    new_rsa_key,
+    server_credential,
+)
 
 _TRUST: Final = """\
 To trust it, save it as ca.crt (controlplane cert --trust > ca.crt) and then:

@@ -1,12 +1,9 @@
 """What a proxy trusts and proves, of the local authority."""
 
-from datetime import datetime
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from controlplane.envoy.bootstrap import Node
-from controlplane.envoy.bootstrap import Trust
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.authority import kept_token_key
+from controlplane.envoy.bootstrap import Node, Trust
+from controlplane.identity.authority import kept_authority, kept_token_key
 from controlplane.identity.identity import XDS_NAME
 from controlplane.identity.tokens import Tokens
 from controlplane.sources.state import StateDirectory

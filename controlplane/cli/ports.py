@@ -5,9 +5,7 @@ no error says so, so it is looked for here.
 Source: https://docs.kernel.org/networking/proc_net_tcp.html
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path

@@ -2,9 +2,7 @@
 
 import click
 
-from controlplane.cli.options import ServingOptions
-from controlplane.cli.options import example
-from controlplane.cli.options import serving_options
+from controlplane.cli.options import ServingOptions, example, serving_options
 from controlplane.envoy.bootstrap import ENVOY_FLAGS
 
 

@@ -3,12 +3,9 @@
 import structlog
 
 from controlplane.cli.options import ServingOptions
-from controlplane.cli.serving import log_to_stderr
-from controlplane.cli.serving import serve_until_stopped
-from controlplane.cli.serving import settings_of
+from controlplane.cli.serving import log_to_stderr, serve_until_stopped, settings_of
 from controlplane.serve.control_plane import ControlPlane
-from controlplane.serve.control_plane import Noticed
-from controlplane.serve.control_plane import Reload
+from controlplane.serve.reload import Noticed, Reload
 from controlplane.serve.report import finding
 
 
@@ -23,7 +20,7 @@ def serve_and_log(options: ServingOptions) -> None:
         running.append(plane)
         log.info("serving", xds=str(settings.xds), admin=str(settings.admin))
 
-    def told(reload: Reload | Noticed) -> None:
+    def on_reload(reload: Reload | Noticed) -> None:
         engine = running[0].engine
         for found in (finding(engine, d) for d in reload.found):
             where = f"{found.path}:{found.line}:{found.column}" if found.line else found.path
@@ -44,4 +41,4 @@ def serve_and_log(options: ServingOptions) -> None:
             else round(reload.acknowledged.total_seconds() * 1e3, 2),
         )
 
-    serve_until_stopped(settings, told, started)
+    serve_until_stopped(settings, on_reload, started)

@@ -6,22 +6,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from controlplane.base.diagnostics import Report
-from controlplane.cli.inputs import mesh_config_text
-from controlplane.cli.inputs import opened_state
+from controlplane.cli.inputs import mesh_config_text, opened_state
 from controlplane.cli.options import ServingOptions
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.serve.control_plane import ControlPlane
-from controlplane.serve.control_plane import Settings
-from controlplane.serve.control_plane import Told
-from controlplane.serve.control_plane import run
+from controlplane.serve.control_plane import ControlPlane, run
+from controlplane.serve.reload import OnReload
+from controlplane.serve.settings import Settings
 from controlplane.sources.printable import printable
 
 
@@ -52,13 +49,19 @@ def mesh_of(file: Path | None) -> tuple[MeshConfig, str]:
 
 
 def serve_until_stopped(
-    settings: Settings, told: Told, started: Callable[[ControlPlane], None]
+    settings: Settings, on_reload: OnReload, started: Callable[[ControlPlane], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM."""
 
     async def main() -> None:
         stop = told_to_stop()
-        await run(settings, clock=lambda: datetime.now(UTC), told=told, started=started, stop=stop)
+        await run(
+            settings,
+            clock=lambda: datetime.now(UTC),
+            on_reload=on_reload,
+            started=started,
+            stop=stop,
+        )
 
     asyncio.run(main())
 

@@ -1,31 +1,19 @@
 """``controlplane status``: which proxies have what they should have, and what is in the way."""
 
-from collections.abc import Iterator
-from collections.abc import Sequence
-from datetime import UTC
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import click
 import msgspec
 
-from controlplane.admin.view import Finding
-from controlplane.admin.view import Status
-from controlplane.admin.view import json_text
+from controlplane.admin.view import Finding, Status, json_text
 from controlplane.base import codes
 from controlplane.base.addresses import Address
 from controlplane.cli import admin_client
-from controlplane.cli.options import admin_to_ask
-from controlplane.cli.options import example
-from controlplane.cli.output import Segment
-from controlplane.cli.output import Style
-from controlplane.cli.output import printable
-from controlplane.cli.output import say
-from controlplane.cli.output import show
-from controlplane.cli.status_view import display_name
-from controlplane.cli.status_view import overdue
-from controlplane.cli.status_view import rejection
-from controlplane.cli.status_view import table
+from controlplane.cli.options import admin_to_ask, example
+from controlplane.cli.output import Segment, Style, printable, say, show
+from controlplane.cli.status_view import display_name, overdue, rejection, table
 from controlplane.cli.tls_view import lines as lines_of_tls
 
 NOT_IN_SYNC: Final = 1

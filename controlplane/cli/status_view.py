@@ -1,20 +1,12 @@
 """The connected proxies as ``status`` and ``up`` show them: the table, and what they reject."""
 
 import re
-from collections.abc import Iterable
-from collections.abc import Iterator
-from datetime import datetime
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
-from controlplane.admin.view import Origin
-from controlplane.admin.view import ProxyStatus
-from controlplane.admin.view import RejectedResource
-from controlplane.admin.view import ShownProxy
-from controlplane.admin.view import SyncState
-from controlplane.cli.output import Segment
-from controlplane.cli.output import Style
-from controlplane.cli.output import printable
+from controlplane.admin.view import Origin, ProxyStatus, RejectedResource, ShownProxy, SyncState
+from controlplane.cli.output import Segment, Style, printable
 
 Line = list[Segment]
 _COLUMNS: Final = ("listener", "route", "cluster", "endpoint", "secret")

@@ -1,12 +1,9 @@
 """The short form of ``config``: one line for each thing that a person thinks in."""
 
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import repeat
-from typing import Final
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from cryptography import x509
@@ -14,8 +11,7 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address
 from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.core.v3.health_check_pb2 import HealthStatus
-from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint
-from envoy.config.endpoint.v3.endpoint_components_pb2 import LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
@@ -23,25 +19,20 @@ from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
-from controlplane.admin.view import ConfigPart
-from controlplane.admin.view import Origin
-from controlplane.admin.view import ProxyConfig
-from controlplane.base.wording import counted
-from controlplane.base.wording import first_of
+from controlplane.admin.view import ConfigPart, Origin, ProxyConfig
+from controlplane.base.wording import counted, first_of
 from controlplane.cli import envoy_json
-from controlplane.cli.curl import leaf
-from controlplane.cli.curl import names_of
-from controlplane.cli.describe import by_domain
-from controlplane.cli.describe import condition
-from controlplane.cli.describe import destination
-from controlplane.cli.describe import leads_to
-from controlplane.cli.describe import redirects_to_https
-from controlplane.cli.describe import streams_to
-from controlplane.cli.envoy_json import chains
-from controlplane.cli.envoy_json import messages
-from controlplane.cli.output import Segment
-from controlplane.cli.output import Style
-from controlplane.cli.output import printable
+from controlplane.cli.curl import leaf, names_of
+from controlplane.cli.describe import (
+    by_domain,
+    condition,
+    destination,
+    leads_to,
+    redirects_to_https,
+    streams_to,
+)
+from controlplane.cli.envoy_json import chains, messages
+from controlplane.cli.output import Segment, Style, printable
 
 T = TypeVar("T")
 Line = list[Segment]

@@ -1,23 +1,21 @@
 """What ``status --tls`` shows: each upstream that is reached by TLS, and each Secret in use."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from controlplane.admin.view import Certificate
-from controlplane.admin.view import DeclaredObject
-from controlplane.admin.view import ProbedEndpoint
-from controlplane.admin.view import ProbeResult
-from controlplane.admin.view import SecretInUse
-from controlplane.admin.view import TlsDestination
-from controlplane.admin.view import TlsExpectation
-from controlplane.admin.view import TlsState
-from controlplane.base.wording import counted
-from controlplane.base.wording import first_of
-from controlplane.cli.output import Segment
-from controlplane.cli.output import Style
-from controlplane.cli.output import printable
+from controlplane.admin.view import (
+    Certificate,
+    DeclaredObject,
+    ProbedEndpoint,
+    ProbeResult,
+    SecretInUse,
+    TlsDestination,
+    TlsExpectation,
+    TlsState,
+)
+from controlplane.base.wording import counted, first_of
+from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.status_view import display_name
 
 Line = list[Segment]

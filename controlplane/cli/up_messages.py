@@ -1,10 +1,7 @@
 """What ``up`` prints, line by line."""
 
 import signal
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,19 +11,14 @@ from controlplane.admin.view import RejectedResource
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
-from controlplane.base.wording import counted
-from controlplane.base.wording import first_of
+from controlplane.base.wording import counted, first_of
 from controlplane.cli.curl import Trial
-from controlplane.cli.diagnostic_text import DiagnosticText
-from controlplane.cli.diagnostic_text import as_text
+from controlplane.cli.diagnostic_text import DiagnosticText, as_text
 from controlplane.cli.envoy_processes import Death
-from controlplane.cli.output import Segment
-from controlplane.cli.output import Style
-from controlplane.cli.output import printable
+from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.ports import Process
 from controlplane.cli.status_view import rejection
-from controlplane.serve.control_plane import ACKNOWLEDGED_WITHIN
-from controlplane.serve.control_plane import Reload
+from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Reload
 
 Line = list[Segment]
 OBJECTS_NAMED: Final = 4

@@ -2,24 +2,18 @@
 
 import asyncio
 import logging
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from controlplane.cli import up_messages
-from controlplane.cli.envoy_processes import Death
-from controlplane.cli.envoy_processes import Envoys
-from controlplane.cli.envoy_processes import envoy_binary
+from controlplane.cli.envoy_processes import Death, Envoys, envoy_binary
 from controlplane.cli.gateway_envoys import GatewayEnvoys
 from controlplane.cli.options import ServingOptions
 from controlplane.cli.output import show
-from controlplane.cli.serving import log_to_stderr
-from controlplane.cli.serving import settings_of
-from controlplane.cli.serving import told_to_stop
+from controlplane.cli.serving import log_to_stderr, settings_of, told_to_stop
 from controlplane.cli.up_session import Session
-from controlplane.serve.control_plane import Settings
-from controlplane.serve.control_plane import fault_of_the_world
-from controlplane.serve.control_plane import run
+from controlplane.serve.control_plane import fault_of_the_world, run
+from controlplane.serve.settings import Settings
 
 
 def serve_with_envoys(options: ServingOptions, concurrency: int) -> None:
@@ -49,6 +43,12 @@ async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> 
         session = Session(GatewayEnvoys(envoys, concurrency, clock), clock)
         following = tasks.create_task(session.follow())
         try:
-            await run(settings, clock=clock, told=session.told, started=session.started, stop=stop)
+            await run(
+                settings,
+                clock=clock,
+                on_reload=session.on_reload,
+                started=session.started,
+                stop=stop,
+            )
         finally:
             following.cancel()

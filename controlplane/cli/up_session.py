@@ -1,9 +1,7 @@
 """What ``up`` does after each edit: see to the Envoys, and say what happened."""
 
 import asyncio
-from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Set
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -16,30 +14,20 @@ from controlplane.admin.view import RejectedResource
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
 from controlplane.cli import up_messages
-from controlplane.cli.curl import Resources
-from controlplane.cli.curl import Roots
-from controlplane.cli.curl import trials
+from controlplane.cli.curl import Resources, Roots, trials
 from controlplane.cli.diagnostic_text import diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
-from controlplane.cli.gateway_envoys import NOTHING_TENDED
-from controlplane.cli.gateway_envoys import GatewayEnvoys
-from controlplane.cli.gateway_envoys import Running
-from controlplane.cli.output import Segment
-from controlplane.cli.output import show
-from controlplane.cli.ports import Process
-from controlplane.cli.ports import holders
+from controlplane.cli.gateway_envoys import NOTHING_TENDED, GatewayEnvoys, Running
+from controlplane.cli.output import Segment, show
+from controlplane.cli.ports import Process, holders
 from controlplane.cli.status_view import taken_port
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
+from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.identity.authority import kept_authority
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
-from controlplane.serve.control_plane import ANALYSED_AT_ONCE
-from controlplane.serve.control_plane import ControlPlane
-from controlplane.serve.control_plane import Noticed
-from controlplane.serve.control_plane import Reload
+from controlplane.serve.control_plane import ANALYSED_AT_ONCE, ControlPlane
+from controlplane.serve.reload import Noticed, Reload
 from controlplane.xds.snapshot import Snapshot
 
 Line = list[Segment]
@@ -48,7 +36,7 @@ TRIALS_SHOWN: Final = 20
 
 
 class Session:
-    """One run of ``up``. ``told`` takes each reload, ``follow`` does what is to be done for it."""
+    """One run of ``up``: ``on_reload`` takes each reload, ``follow`` acts on it."""
 
     def __init__(self, gateways: GatewayEnvoys, clock: Callable[[], datetime]) -> None:
         self._gateways = gateways
@@ -64,7 +52,7 @@ class Session:
     def started(self, plane: ControlPlane) -> None:
         self._planes.append(plane)
 
-    def told(self, reload: Reload | Noticed) -> None:
+    def on_reload(self, reload: Reload | Noticed) -> None:
         self._reloads.put_nowait(reload)
 
     async def follow(self) -> None:
@@ -123,7 +111,7 @@ class Session:
         return up_messages.reloaded(changes, reload, affected=self._affected())
 
     async def _diagnosed(self) -> list[Line]:
-        """What is wrong now and was not when last told of, and what is no more."""
+        """What is wrong now and was not when last shown, and what is fixed."""
         engine = self._plane.engine
         while engine.analyse(ANALYSED_AT_ONCE):
             await asyncio.sleep(0)
@@ -199,7 +187,7 @@ class Session:
         return await asyncio.to_thread(_to_try, snapshot, roots, rejected)
 
     def _roots(self) -> Roots:
-        """The authority's certificate, in a file that curl can be told of."""
+        """The authority's certificate, in a file that curl can be given."""
         state = self._plane.settings.state
         authority = kept_authority(state.authority, self._clock())
         file = (state.path / "root.pem").resolve()

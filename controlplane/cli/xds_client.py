@@ -7,46 +7,39 @@ control plane sees one more proxy of that name while it takes.
 import importlib
 import queue
 import threading
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import grpc
-from betterproto2 import Casing
-from betterproto2 import Message
+from betterproto2 import Casing, Message
 from envoy.config.listener.v3.listener_pb2 import Listener as ListenerMessage
-from envoy_data_plane.envoy.config.cluster.v3 import Cluster
-from envoy_data_plane.envoy.config.cluster.v3 import ClusterDiscoveryType
+from envoy_data_plane.envoy.config.cluster.v3 import Cluster, ClusterDiscoveryType
 from envoy_data_plane.envoy.config.core.v3 import Node as NodeMessage
 from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
 from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import Secret
-from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest
-from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryResponse
+from envoy_data_plane.envoy.service.discovery.v3 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+)
 from msgspec.structs import replace
 
-from controlplane.admin.view import ConfigResource
-from controlplane.admin.view import ProxyConfig
+from controlplane.admin.view import ConfigResource, ProxyConfig
 from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
 from controlplane.base.names import Namespace
 from controlplane.cli import envoy_json
 from controlplane.cli.inputs import opened_state
 from controlplane.cli.issued_trust import issued_trust
-from controlplane.envoy.bootstrap import Node
-from controlplane.envoy.bootstrap import bootstrap
+from controlplane.envoy.bootstrap import Node, bootstrap
 from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import redacted
-from controlplane.identity.identity import TOKEN_LIFE
-from controlplane.identity.identity import XDS_NAME
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Role
+from controlplane.identity.identity import TOKEN_LIFE, XDS_NAME
+from controlplane.model.proxy import Locality, Role
 
 METHOD: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 PREFIX: Final = "type.googleapis.com/"

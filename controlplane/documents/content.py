@@ -2,32 +2,20 @@
 
 import base64
 from bisect import bisect_right
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from controlplane.base import codes
-from controlplane.base.diagnostics import Code
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.documents.document import Document
-from controlplane.documents.document import Origin
-from controlplane.documents.document import RawObject
-from controlplane.documents.document import document
-from controlplane.documents.document import moved
+from controlplane.base.diagnostics import Code, Diagnostic
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.documents.document import Document, Origin, RawObject, document, moved
 from controlplane.documents.json import as_yaml
 from controlplane.documents.locate import locate
 from controlplane.documents.redact import redacted
-from controlplane.documents.split import Chunk
-from controlplane.documents.split import chunks
+from controlplane.documents.split import Chunk, chunks
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
 ENTRY_LIMIT: Final = 1024 * 1024  # bytes of one entry; Kubernetes takes no larger Secret

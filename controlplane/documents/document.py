@@ -6,29 +6,20 @@ Source: Kubernetes, "Object Names and IDs" and "Objects in Kubernetes: required 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from controlplane.base import codes
-from controlplane.base.diagnostics import Code
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Related
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.locations import Step
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.diagnostics import Code, Diagnostic, Related
+from controlplane.base.locations import FieldRef, SourceLocation, Step
+from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.documents import locate
 from controlplane.documents.faults import Fault
 from controlplane.documents.json import parsed_json
 from controlplane.documents.split import Chunk
-from controlplane.documents.yaml import Data
-from controlplane.documents.yaml import parsed
+from controlplane.documents.yaml import Data, parsed
 
 CLUSTER_WIDE: Final = frozenset(
     {

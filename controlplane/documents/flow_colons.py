@@ -11,13 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from yaml import MarkedYAMLError
-from yaml import YAMLError
-from yaml.events import Event
-from yaml.events import ScalarEvent
-from yaml.nodes import CollectionNode
-from yaml.nodes import Node
-from yaml.nodes import ScalarNode
+from yaml import MarkedYAMLError, YAMLError
+from yaml.events import Event, ScalarEvent
+from yaml.nodes import CollectionNode, Node, ScalarNode
 
 PROBLEM: Final = "found unexpected ':'"
 # After a quote the colon ends a key: {"a":, "b":}

@@ -11,8 +11,7 @@ from typing import Final
 
 from controlplane.base import codes
 from controlplane.documents.faults import Fault
-from controlplane.documents.yaml import Parsed
-from controlplane.documents.yaml import parsed
+from controlplane.documents.yaml import Parsed, parsed
 
 _SURROGATES: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _MESSAGES: Final = {

@@ -11,16 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
-from yaml.nodes import MappingNode
-from yaml.nodes import Node
-from yaml.nodes import ScalarNode
-from yaml.nodes import SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from controlplane.base.locations import SourceLocation
-from controlplane.base.locations import Step
+from controlplane.base.locations import SourceLocation, Step
 from controlplane.documents.flow_colons import respelled
-from controlplane.documents.scalars import key_text
-from controlplane.documents.scalars import plain
+from controlplane.documents.scalars import key_text, plain
 
 Span = tuple[int, int]
 """First and last character of a chunk's text, the last one not included.

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from yaml import MarkedYAMLError
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 from yaml.reader import ReaderError
 
 from controlplane.base import codes

@@ -7,38 +7,34 @@ in the data (aliases), so nobody may change it.
 """
 
 import math
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from yaml import YAMLError
 from yaml._yaml import CParser  # libyaml's parser alone; the package exports it only inside loaders
-from yaml.events import AliasEvent
-from yaml.events import CollectionStartEvent
-from yaml.events import DocumentEndEvent
-from yaml.events import DocumentStartEvent
-from yaml.events import Event
-from yaml.events import MappingEndEvent
-from yaml.events import MappingStartEvent
-from yaml.events import ScalarEvent
-from yaml.events import SequenceEndEvent
-from yaml.events import SequenceStartEvent
-from yaml.events import StreamEndEvent
-from yaml.events import StreamStartEvent
+from yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
 
 from controlplane.base import codes
 from controlplane.base.base64 import decoded
 from controlplane.base.diagnostics import Code
-from controlplane.documents.faults import Fault
-from controlplane.documents.faults import Faulty
+from controlplane.documents.faults import Fault, Faulty
 from controlplane.documents.flow_colons import respelled
-from controlplane.documents.scalars import FIRST_OF_NUMBER
-from controlplane.documents.scalars import WORDS
-from controlplane.documents.scalars import Scalar
-from controlplane.documents.scalars import key_text
-from controlplane.documents.scalars import plain
+from controlplane.documents.scalars import FIRST_OF_NUMBER, WORDS, Scalar, key_text, plain
 from controlplane.documents.syntax import syntax_fault
 
 Data = Mapping[str, "Data"] | list["Data"] | Scalar

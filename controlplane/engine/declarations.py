@@ -5,23 +5,16 @@ accepted version instead of being taken from a later file. What a file declared 
 claimed while it is unknown what the file declares now (it was half-written, or it does not parse).
 """
 
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from typing import Protocol
+from typing import Any, Protocol
 
 from controlplane.base import codes
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Related
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
+from controlplane.base.diagnostics import Diagnostic, Related
+from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import ObjectKey
-from controlplane.documents.content import FileContent
-from controlplane.documents.content import location_in
+from controlplane.documents.content import FileContent, location_in
 from controlplane.documents.document import RawObject
 from controlplane.kinds.object import Object
 

@@ -6,10 +6,7 @@ are decoded (remembered by document), what counts of them is put into the graph 
 whoever reads ``resources`` next recomputes what the edit touched.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,50 +14,36 @@ from pathlib import Path
 from typing import Any
 
 from controlplane.base import codes
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
-from controlplane.documents.content import FileContent
-from controlplane.documents.content import file_objects
-from controlplane.documents.content import location_in
+from controlplane.base.diagnostics import Diagnostic, Report
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.names import Kind, ObjectKey
+from controlplane.documents.content import FileContent, file_objects, location_in
 from controlplane.documents.document import RawObject
-from controlplane.engine.declarations import Accepted
-from controlplane.engine.declarations import Claims
-from controlplane.engine.declarations import Declaration
-from controlplane.engine.declarations import NothingAccepted
-from controlplane.engine.declarations import declared_faults
+from controlplane.engine.declarations import (
+    Accepted,
+    Claims,
+    Declaration,
+    NothingAccepted,
+    declared_faults,
+)
 from controlplane.engine.edit import Edit
-from controlplane.engine.file_reader import FileReader
-from controlplane.engine.file_reader import Text
+from controlplane.engine.file_reader import FileReader, Text
 from controlplane.engine.findings import Findings
-from controlplane.engine.in_force import Forms
-from controlplane.engine.in_force import InForce
-from controlplane.engine.in_force import Outcomes
-from controlplane.engine.internal_errors import computed
-from controlplane.engine.internal_errors import reported
+from controlplane.engine.in_force import Forms, InForce, Outcomes
+from controlplane.engine.internal_errors import computed, reported
 from controlplane.engine.whole_changes import Trial
-from controlplane.graph import Fault
-from controlplane.graph import Graph
+from controlplane.graph import Fault, Graph
 from controlplane.kinds.decode import once_per_kind
-from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.kinds.mesh import mesh_location
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
+from controlplane.kinds.mesh import decode_mesh_config, mesh_location
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.analysis.references import REFERRING
-from controlplane.queries.analysis.references import broken_references
+from controlplane.queries.analysis.references import REFERRING, broken_references
 from controlplane.queries.inputs.clock import CLOCK
-from controlplane.queries.inputs.mesh import LEAN
-from controlplane.queries.inputs.mesh import MESH_CONFIG
-from controlplane.queries.snapshot.connected import Connected
-from controlplane.queries.snapshot.connected import Doubt
-from controlplane.queries.snapshot.snapshot import Resources
-from controlplane.queries.snapshot.snapshot import resources
+from controlplane.queries.inputs.mesh import LEAN, MESH_CONFIG
+from controlplane.queries.snapshot.connected import Connected, Doubt
+from controlplane.queries.snapshot.snapshot import Resources, resources
 from controlplane.queries.views.views import view_of
 
 

@@ -2,16 +2,12 @@
 and is tried again with the next edit.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from controlplane.base.codes import OUR_FAULT
 from controlplane.base.diagnostics import Report
-from controlplane.documents.content import FileContent
-from controlplane.documents.content import SecretFolder
-from controlplane.documents.content import Unreadable
-from controlplane.documents.content import file_objects
+from controlplane.documents.content import FileContent, SecretFolder, Unreadable, file_objects
 from controlplane.documents.document import RawObject
 from controlplane.engine.declarations import Declaration
 from controlplane.engine.internal_errors import refused

@@ -7,15 +7,11 @@ so an edit never waits for them.
 from collections.abc import Iterator
 from typing import Any
 
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Diagnostics
+from controlplane.base.diagnostics import Diagnostic, Diagnostics
 from controlplane.base.names import ObjectKey
-from controlplane.graph import Derived
-from controlplane.graph import Graph
-from controlplane.queries.analysis.references import REFERRING
-from controlplane.queries.analysis.references import broken_references
-from controlplane.queries.analysis.roots import Analysis
-from controlplane.queries.analysis.roots import roots
+from controlplane.graph import Derived, Graph
+from controlplane.queries.analysis.references import REFERRING, broken_references
+from controlplane.queries.analysis.roots import Analysis, roots
 
 
 class Findings:

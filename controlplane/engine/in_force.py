@@ -5,24 +5,17 @@ does one that an internal error strikes, and a Secret that works is not replaced
 not.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.names import ObjectKey
 from controlplane.documents.document import RawObject
-from controlplane.engine.declarations import Accepted
-from controlplane.engine.declarations import Claims
+from controlplane.engine.declarations import Accepted, Claims
 from controlplane.engine.internal_errors import refused as refused_by
-from controlplane.graph import Fault
-from controlplane.graph import Graph
+from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.decode import decode
 from controlplane.kinds.object import Object

@@ -3,24 +3,17 @@
 What it costs is decided where it happens: one object, one resource, one step of a task.
 """
 
-from collections.abc import Callable
-from collections.abc import Hashable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from dataclasses import fields
-from dataclasses import is_dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Final
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from controlplane.base.codes import OUR_FAULT
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
+from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Fault
-from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.queries.inputs.mesh import MESH_CONFIG
 from controlplane.queries.inputs.objects import OBJECT

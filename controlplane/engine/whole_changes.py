@@ -6,12 +6,9 @@ something to do) is most likely not all of it, so the objects concerned stay as 
 their counterparts come. What makes nothing worse is never held.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from dataclasses import dataclass
-from dataclasses import field
-from typing import Any
-from typing import Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from controlplane.base.names import ObjectKey
 from controlplane.engine.in_force import Forms
@@ -19,12 +16,13 @@ from controlplane.graph import Graph
 from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
-from controlplane.queries.analysis.references import Reference
-from controlplane.queries.analysis.references import broken_references
-from controlplane.queries.analysis.references import has_gateway
-from controlplane.queries.analysis.references import takes_requests
-from controlplane.queries.inputs.objects import OBJECT
-from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.analysis.references import (
+    Reference,
+    broken_references,
+    has_gateway,
+    takes_requests,
+)
+from controlplane.queries.inputs.objects import OBJECT, object_of
 
 TRIED_ALONE: Final = 16  # held objects; each costs a look at what refers to it
 

@@ -7,9 +7,11 @@ Source: envoy/extensions/access_loggers/file/v3/file.proto; the default formats 
 import json
 from typing import Final
 
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog as AccessLogMessage
-from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter
-from envoy.config.accesslog.v3.accesslog_pb2 import ResponseFlagFilter
+from envoy.config.accesslog.v3.accesslog_pb2 import (
+    AccessLog as AccessLogMessage,
+    AccessLogFilter,
+    ResponseFlagFilter,
+)
 from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog

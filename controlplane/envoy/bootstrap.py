@@ -16,18 +16,14 @@ envoy/config/bootstrap/v3/bootstrap.proto.
 """
 
 import json
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from controlplane.base.addresses import Address
-from controlplane.base.names import CLUSTER_DOMAIN
-from controlplane.base.names import Namespace
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Role
+from controlplane.base.names import CLUSTER_DOMAIN, Namespace
+from controlplane.model.proxy import Locality, Role
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 

@@ -5,9 +5,7 @@ Source: envoy/config/core/v3/config_source.proto.
 
 from datetime import timedelta
 
-from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource
-from envoy.config.core.v3.config_source_pb2 import ApiVersion
-from envoy.config.core.v3.config_source_pb2 import ConfigSource
+from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
 
 
 def ads() -> ConfigSource:

@@ -6,22 +6,19 @@ Source: envoy/config/endpoint/v3/endpoint_components.proto.
 from collections.abc import Iterable
 from typing import Final
 
-from envoy.config.core.v3.address_pb2 import Address
-from envoy.config.core.v3.address_pb2 import Pipe
-from envoy.config.core.v3.address_pb2 import SocketAddress
-from envoy.config.core.v3.base_pb2 import Locality
-from envoy.config.core.v3.base_pb2 import Metadata
+from envoy.config.core.v3.address_pb2 import Address, Pipe, SocketAddress
+from envoy.config.core.v3.base_pb2 import Locality, Metadata
 from envoy.config.core.v3.health_check_pb2 import HealthStatus
-from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EndpointMessage
-from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint
-from envoy.config.endpoint.v3.endpoint_components_pb2 import LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_components_pb2 import (
+    Endpoint as EndpointMessage,
+    LbEndpoint,
+    LocalityLbEndpoints,
+)
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.struct_pb2 import Value
+from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.envoy.optional import uint32
-from controlplane.model.endpoint import UNIX
-from controlplane.model.endpoint import Endpoint
+from controlplane.model.endpoint import UNIX, Endpoint
 from controlplane.model.locality import Group
 
 TLS_MODE: Final = "tlsMode"

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from google.protobuf.wrappers_pb2 import UInt32Value
-from google.protobuf.wrappers_pb2 import UInt64Value
+from google.protobuf.wrappers_pb2 import UInt32Value, UInt64Value
 
 T = TypeVar("T")
 V = TypeVar("V")

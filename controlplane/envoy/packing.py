@@ -7,8 +7,7 @@ Source: google/protobuf/any.proto, envoy/config/core/v3/base.proto (``Metadata``
 from envoy.config.core.v3.base_pb2 import Metadata
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.struct_pb2 import Value
+from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.base.names import ObjectKey
 from controlplane.envoy.object_path import object_path

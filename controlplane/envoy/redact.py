@@ -11,13 +11,11 @@ Source: Envoy ``source/common/protobuf/utility.cc``, ``redact``.
 """
 
 import re
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final
 
-from google.protobuf.descriptor import Descriptor
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from udpa.annotations.sensitive_pb2 import sensitive

@@ -6,8 +6,7 @@ that a response is a join of them. Source: envoy/service/discovery/v3/discovery.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 
 import xxhash

@@ -6,17 +6,13 @@ Source: protoc-gen-validate, validate/validate.proto.
 """
 
 import re
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
-from google.protobuf import descriptor_pool
-from google.protobuf import message_factory
+from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.descriptor import Descriptor
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from validate import validate_pb2
@@ -44,7 +40,7 @@ _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
 
 
 def violations(message: Message, path: str = "") -> Iterator[str]:
-    """``field: what its rule demands`` for every rule that ``message`` and what it holds breaks."""
+    """``field: what its rule demands`` forevery rule that ``message`` and what it holds breaks."""
     for name, check in _checks(message.DESCRIPTOR):
         problem = check(message)
         if problem is not None:

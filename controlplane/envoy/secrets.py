@@ -6,19 +6,14 @@ Source: envoy/extensions/transport_sockets/tls/v3/secret.proto.
 from typing import assert_never
 
 from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsCertificate
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+    CertificateValidationContext,
+    TlsCertificate,
+)
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource
-from controlplane.model.tls import Credential
-from controlplane.model.tls import KeyPair
-from controlplane.model.tls import KeyPairFiles
-from controlplane.model.tls import SecretName
-from controlplane.model.tls import Trust
-from controlplane.model.tls import TrustFile
+from controlplane.envoy.resource import Resource, TypeUrl, resource
+from controlplane.model.tls import Credential, KeyPair, KeyPairFiles, SecretName, Trust, TrustFile
 
 
 def secret(name: SecretName, credential: Credential) -> Resource:

@@ -8,10 +8,7 @@ from typing import assert_never
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
-from controlplane.model.http_match import Exact
-from controlplane.model.http_match import Prefix
-from controlplane.model.http_match import Regex
-from controlplane.model.http_match import TextMatch
+from controlplane.model.http_match import Exact, Prefix, Regex, TextMatch
 
 
 def regex(pattern: str) -> RegexMatcher:

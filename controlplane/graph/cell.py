@@ -1,13 +1,9 @@
 """One remembered value, and the small operations on it that do not need the whole graph."""
 
-from collections.abc import Hashable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from enum import auto
-from typing import Any
-from typing import Final
+from enum import Enum, auto
+from typing import Any, Final
 
 
 class State(Enum):

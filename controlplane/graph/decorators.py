@@ -1,16 +1,9 @@
 """Makes functions tracked, and knows all that are."""
 
 from collections.abc import Callable
-from typing import Any
-from typing import Concatenate
-from typing import Final
-from typing import ParamSpec
-from typing import Protocol
-from typing import TypeVar
-from typing import overload
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
 
-from controlplane.graph.graph import Derived
-from controlplane.graph.graph import Graph
+from controlplane.graph.graph import Derived, Graph
 
 P = ParamSpec("P")
 T = TypeVar("T")

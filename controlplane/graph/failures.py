@@ -1,15 +1,13 @@
 """What remains of functions that raised: the error as their outcome, and who is to run again."""
 
-from collections.abc import Hashable
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
 from typing import Any
 
-from controlplane.graph.cell import Cell
-from controlplane.graph.cell import inputs_below
+from controlplane.graph.cell import Cell, inputs_below
 
 
 @dataclass(frozen=True, slots=True)

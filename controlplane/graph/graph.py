@@ -14,32 +14,13 @@ next edit whatever that is.
 The idea is salsa's and adapton's. Single-threaded on purpose: one task owns a graph.
 """
 
-from collections.abc import Callable
-from collections.abc import Hashable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import update_wrapper
-from typing import Any
-from typing import Concatenate
-from typing import Final
-from typing import Generic
-from typing import ParamSpec
-from typing import TypeVar
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
-from controlplane.graph.cell import UNSET
-from controlplane.graph.cell import Cell
-from controlplane.graph.cell import Family
-from controlplane.graph.cell import Frame
-from controlplane.graph.cell import State
-from controlplane.graph.cell import cycle
-from controlplane.graph.cell import inputs_below
-from controlplane.graph.failures import Failure
-from controlplane.graph.failures import Failures
-from controlplane.graph.failures import Fault
-from controlplane.graph.failures import Raised
-from controlplane.graph.failures import failure
-from controlplane.graph.parameters import bound
-from controlplane.graph.parameters import parameters
+from controlplane.graph.cell import UNSET, Cell, Family, Frame, State, cycle, inputs_below
+from controlplane.graph.failures import Failure, Failures, Fault, Raised, failure
+from controlplane.graph.parameters import bound, parameters
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,10 +1,7 @@
 """How the arguments of a tracked function are made one tuple, by which its value is remembered."""
 
-from collections.abc import Callable
-from collections.abc import Hashable
-from collections.abc import Mapping
-from inspect import Parameter
-from inspect import signature
+from collections.abc import Callable, Hashable, Mapping
+from inspect import Parameter, signature
 from typing import Any
 
 

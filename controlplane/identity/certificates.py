@@ -9,28 +9,19 @@ Source: RFC 5280; SPIFFE X.509-SVID (one URI, no CA, key usage).
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
-from datetime import datetime
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controlplane.base.errors import KeyUnusable
-from controlplane.identity.authority import BACKDATED
-from controlplane.identity.authority import LIFE
-from controlplane.identity.authority import Authority
-from controlplane.identity.authority import Key
-from controlplane.identity.authority import key_pem
-from controlplane.identity.authority import new_key
-from controlplane.identity.identity import XDS_NAME
-from controlplane.identity.identity import Identity
+from controlplane.identity.authority import BACKDATED, LIFE, Authority, Key, key_pem, new_key
+from controlplane.identity.identity import XDS_NAME, Identity
 
 WORKLOAD_LIFE: Final = timedelta(hours=24)  # Istio's default, DEFAULT_WORKLOAD_CERT_TTL
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from controlplane.base.names import CLUSTER_DOMAIN
-from controlplane.base.names import Namespace
+from controlplane.base.names import CLUSTER_DOMAIN, Namespace
 from controlplane.model.proxy import Role
 
 DEFAULT_TRUST_DOMAIN: Final = CLUSTER_DOMAIN  # MeshConfig.trustDomain, default

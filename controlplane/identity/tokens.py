@@ -5,11 +5,8 @@ stream.
 Source: RFC 7519 (claims), RFC 7518 (ES256).
 """
 
-from dataclasses import dataclass
-from dataclasses import field
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import jwt
@@ -17,9 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
-from controlplane.identity.identity import DEFAULT_TRUST_DOMAIN
-from controlplane.identity.identity import TOKEN_LIFE
-from controlplane.identity.identity import Identity
+from controlplane.identity.identity import DEFAULT_TRUST_DOMAIN, TOKEN_LIFE, Identity
 from controlplane.model.proxy import Role
 
 XDS_AUDIENCE: Final = "xds"

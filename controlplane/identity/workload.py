@@ -9,23 +9,20 @@ envoy/extensions/transport_sockets/tls/v3/secret.proto.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
 from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsCertificate
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+    CertificateValidationContext,
+    TlsCertificate,
+)
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource
+from controlplane.envoy.resource import Resource, TypeUrl, resource
 from controlplane.identity.authority import Authority
-from controlplane.identity.certificates import WORKLOAD_LIFE
-from controlplane.identity.certificates import Credential
-from controlplane.identity.certificates import workload_credential
+from controlplane.identity.certificates import WORKLOAD_LIFE, Credential, workload_credential
 from controlplane.identity.identity import Identity
 
 WORKLOAD_CERTIFICATE: Final = "default"

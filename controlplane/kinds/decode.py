@@ -5,39 +5,25 @@ reported, never
 raised; an object with a fault that Istio's or Kubernetes' admission refuses is not made.
 """
 
-from collections.abc import Iterable
-from collections.abc import Mapping
-from typing import Any
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
-from controlplane.base.codes import KIND_NOT_SERVED
-from controlplane.base.codes import UNKNOWN_KIND
-from controlplane.base.codes import VERSION_NOT_SERVED
-from controlplane.base.codes import WRONG_TYPE
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
+from controlplane.base.codes import KIND_NOT_SERVED, UNKNOWN_KIND, VERSION_NOT_SERVED, WRONG_TYPE
+from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.documents.document import RawObject
 from controlplane.kinds.duration import value_of
-from controlplane.kinds.metadata import Metadata
-from controlplane.kinds.metadata import metadata_of
+from controlplane.kinds.metadata import Metadata, metadata_of
 from controlplane.kinds.nulls import pruned
 from controlplane.kinds.object import Object
-from controlplane.kinds.registry import KNOWN
-from controlplane.kinds.registry import SERVED
-from controlplane.kinds.registry import is_known
+from controlplane.kinds.registry import KNOWN, SERVED, is_known
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
-from controlplane.kinds.support import report_unsupported
-from controlplane.kinds.support import unsupported
+from controlplane.kinds.support import report_unsupported, unsupported
 from controlplane.kinds.validation.checks import About
-from controlplane.kinds.walk import DROPPED
-from controlplane.kinds.walk import Null
-from controlplane.kinds.walk import Walk
-from controlplane.kinds.walk import described
-from controlplane.kinds.walk import nearest
+from controlplane.kinds.walk import DROPPED, Null, Walk, described, nearest
 
 HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
 _SPEC_BODY: Final = HEAD | {"spec", "status"}

@@ -7,8 +7,7 @@ Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/, Isti
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,42 +15,38 @@ from typing import Final
 
 import msgspec
 
-from controlplane.base.codes import NOT_SUPPORTED_YET
-from controlplane.base.codes import UNKNOWN_SETTING
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
-from controlplane.base.codes import WRONG_TYPE
+from controlplane.base.codes import (
+    NOT_SUPPORTED_YET,
+    UNKNOWN_SETTING,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+    WRONG_TYPE,
+)
 from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.documents.locate import location
-from controlplane.documents.locate import span_of
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.documents.locate import location, span_of
 from controlplane.documents.yaml import parsed
 from controlplane.kinds.declared.mesh_config import FIELDS
 from controlplane.kinds.duration import value_of
-from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import ProxyConfig
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig, ProxyConfig
 from controlplane.kinds.istio.proxy_config import Tracing
 from controlplane.kinds.spec import Spec
-from controlplane.kinds.support import report_unsupported
-from controlplane.kinds.support import unsupported_fields
+from controlplane.kinds.support import report_unsupported, unsupported_fields
 from controlplane.kinds.validation import names
-from controlplane.kinds.validation.checks import check_duration
-from controlplane.kinds.validation.checks import check_duration_or_zero
-from controlplane.kinds.validation.checks import check_label
-from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.checks import spelled
-from controlplane.kinds.validation.load_balancer import check_locality
-from controlplane.kinds.validation.load_balancer import check_zone_aware
-from controlplane.kinds.validation.traffic_policy import check_connection_pool
-from controlplane.kinds.validation.traffic_policy import check_keepalive
-from controlplane.kinds.validation.traffic_policy import check_outlier_detection
-from controlplane.kinds.walk import DROPPED
-from controlplane.kinds.walk import Null
-from controlplane.kinds.walk import Walk
-from controlplane.kinds.walk import described
-from controlplane.kinds.walk import nearest
+from controlplane.kinds.validation.checks import (
+    check_duration,
+    check_duration_or_zero,
+    check_label,
+    check_port,
+    spelled,
+)
+from controlplane.kinds.validation.load_balancer import check_locality, check_zone_aware
+from controlplane.kinds.validation.traffic_policy import (
+    check_connection_pool,
+    check_keepalive,
+    check_outlier_detection,
+)
+from controlplane.kinds.walk import DROPPED, Null, Walk, described, nearest
 
 IGNORED: Final = frozenset(
     [

@@ -11,17 +11,12 @@ from typing import Final
 
 import msgspec
 
-from controlplane.base.codes import BAD_NAME
-from controlplane.base.codes import RESERVED
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.codes import BAD_NAME, RESERVED, VALUE_MALFORMED, WRONG_SIZE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.validation import names
-from controlplane.kinds.walk import DROPPED
-from controlplane.kinds.walk import Null
-from controlplane.kinds.walk import Walk
+from controlplane.kinds.walk import DROPPED, Null, Walk
 
 _SUBDOMAIN: Final = re.compile(
     r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"

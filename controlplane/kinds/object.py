@@ -1,17 +1,12 @@
 """An object: who it is, its labels and annotations, and its body."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Generic
 
 from typing_extensions import TypeIs
 
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import S
-from controlplane.base.names import S_co
+from controlplane.base.names import Kind, Namespace, ObjectKey, S, S_co
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

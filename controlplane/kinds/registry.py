@@ -3,11 +3,9 @@ known by name.
 """
 
 import pkgutil
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 from controlplane.base.names import Kind
 from controlplane.kinds import declared

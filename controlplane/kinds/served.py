@@ -2,11 +2,9 @@
 function translates each of its fields.
 """
 
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef

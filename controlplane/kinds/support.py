@@ -5,8 +5,7 @@ Which they are follows from the table that each kind's declaration has of the fi
 translated; so does the README's table of supported fields.
 """
 
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -15,11 +14,8 @@ from msgspec import inspect
 
 from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import path_text
-from controlplane.kinds.served import By
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
+from controlplane.base.locations import FieldRef, path_text
+from controlplane.kinds.served import By, Fields, ServedKind
 from controlplane.kinds.spec import Spec
 
 

@@ -7,26 +7,25 @@ What remains without the faults is given back, so that the rules can look at the
 
 import difflib
 import re
-from collections.abc import Collection
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from msgspec import inspect
 
-from controlplane.base.codes import NULL_VALUE
-from controlplane.base.codes import UNKNOWN_FIELD
-from controlplane.base.codes import UNKNOWN_VALUE
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
-from controlplane.base.codes import WRONG_TYPE
+from controlplane.base.codes import (
+    NULL_VALUE,
+    UNKNOWN_FIELD,
+    UNKNOWN_VALUE,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+    WRONG_TYPE,
+)
 from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import path_text
+from controlplane.base.locations import FieldRef, path_text
 from controlplane.kinds.duration import duration
-from controlplane.kinds.spec import Duration
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import Duration, Spec
 
 
 class Null(Enum):

@@ -2,23 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.model.locality import Group
 from controlplane.model.proxy import IpFamily
-from controlplane.model.tls import USUAL_PARAMETERS
-from controlplane.model.tls import TlsParameters
+from controlplane.model.tls import USUAL_PARAMETERS, TlsParameters
 from controlplane.model.tls_upstream import UpstreamTls
-from controlplane.model.traffic_policy import Balancer
-from controlplane.model.traffic_policy import ConnectionPool
-from controlplane.model.traffic_policy import OutlierDetection
-from controlplane.model.traffic_policy import ProxyProtocol
-from controlplane.model.traffic_policy import RetryBudget
+from controlplane.model.traffic_policy import (
+    Balancer,
+    ConnectionPool,
+    OutlierDetection,
+    ProxyProtocol,
+    RetryBudget,
+)
 
 
 @dataclass(frozen=True, slots=True)

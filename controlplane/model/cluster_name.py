@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from controlplane.base.names import Host
-from controlplane.base.names import PortNumber
-from controlplane.base.names import SubsetName
+from controlplane.base.names import Host, PortNumber, SubsetName
 
 BLACK_HOLE: Final = "BlackHoleCluster"
 

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.hosts import is_unscoped_ip
-from controlplane.model.proxy import NOWHERE
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import labels_of
+from controlplane.model.proxy import NOWHERE, Labels, Locality, labels_of
 
 UNIX: Final = "unix://"
 LONGEST_PATH: Final = 107  # bytes; Linux, sockaddr_un.sun_path with its closing zero

@@ -10,12 +10,10 @@ Source: https://www.envoyproxy.io/docs/envoy/latest/configuration/advanced/subst
 
 import json
 import re
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from controlplane.model.format_commands import COMMANDS
 

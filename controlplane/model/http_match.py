@@ -3,8 +3,7 @@ claims.
 """
 
 from dataclasses import dataclass
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """How a proxy reads requests, and what it tells others of them."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 

@@ -7,17 +7,18 @@ rule/#LocalityLoadBalancerSetting and Istio ``pkg/networking/core/loadbalancer``
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
-from controlplane.model.endpoint import HOSTNAME_LABEL
-from controlplane.model.endpoint import NETWORK_LABEL
-from controlplane.model.endpoint import REGION_LABEL
-from controlplane.model.endpoint import SUBZONE_LABEL
-from controlplane.model.endpoint import ZONE_LABEL
-from controlplane.model.endpoint import Endpoint
-from controlplane.model.endpoint import topology
+from controlplane.model.endpoint import (
+    HOSTNAME_LABEL,
+    NETWORK_LABEL,
+    REGION_LABEL,
+    SUBZONE_LABEL,
+    ZONE_LABEL,
+    Endpoint,
+    topology,
+)
 from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy import Locality
 

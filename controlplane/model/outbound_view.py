@@ -3,19 +3,12 @@
 Proxies with equal views share every cluster, endpoint and route, whatever else tells them apart.
 """
 
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from controlplane.base.hashing import hashed_once
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.model.proxy import NOWHERE
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Role
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.model.proxy import NOWHERE, IpFamily, Labels, Locality, Role
 from controlplane.model.visibility import PUBLIC
 
 RuleKeys = tuple[ObjectKey, ...]

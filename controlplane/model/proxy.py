@@ -1,10 +1,8 @@
 """An Envoy that asks for its configuration, as its token and its node say who it is."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
-from typing import assert_never
+from typing import Final, assert_never
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace

@@ -1,14 +1,10 @@
 """Everything that the resources of a proxy depend on: proxies with equal views share every byte."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
-from controlplane.model.outbound_view import ClientLocality
-from controlplane.model.outbound_view import OutboundView
+from controlplane.base.names import Namespace, ObjectKey, PortNumber
+from controlplane.model.outbound_view import ClientLocality, OutboundView
 from controlplane.model.proxy import Labels
 
 

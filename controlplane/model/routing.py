@@ -10,10 +10,7 @@ from datetime import timedelta
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.model.http_match import RouteMatch
-from controlplane.model.http_policy import NO_CHANGES
-from controlplane.model.http_policy import Cors
-from controlplane.model.http_policy import Fault
-from controlplane.model.http_policy import HeaderChanges
+from controlplane.model.http_policy import NO_CHANGES, Cors, Fault, HeaderChanges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

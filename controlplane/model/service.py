@@ -1,17 +1,12 @@
 """A service: a host that clients name, its ports, and how its endpoints are found."""
 
 from dataclasses import dataclass
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 from typing import Final
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.model.proxy import Labels
-from controlplane.model.visibility import EVERYONE
-from controlplane.model.visibility import Visibility
+from controlplane.model.visibility import EVERYONE, Visibility
 
 
 class Protocol(Enum):

@@ -7,8 +7,7 @@ SDS).
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
-from typing import NewType
+from typing import Final, NewType
 
 SecretName = NewType("SecretName", str)
 """What a proxy asks for: ``kubernetes://shop-cert``, ``kubernetes://shop-cert-cacert``,

@@ -5,8 +5,7 @@ In every value ``None`` is "the user did not say".
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 from typing import Final
 
 from controlplane.model.locality import LocalityPolicy

@@ -4,21 +4,15 @@ followed again.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
-from collections.abc import AsyncIterator
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from contextlib import aclosing
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from controlplane.base.errors import ControlPlaneError
-from controlplane.engine.internal_errors import loggable
-from controlplane.engine.internal_errors import objects_of
+from controlplane.engine.internal_errors import loggable, objects_of
 from controlplane.graph import Fault
 from controlplane.sources.tree import Changed
 

@@ -1,17 +1,15 @@
 """Builds the control plane from its parts and joins them: files to engine, engine to xDS and admin.
 
 One event loop. The files are watched on a thread of their own; accepted objects are written on
-another, after the proxies were told.
+another, after the edit was sent.
 """
 
 import asyncio
 import gc
 import time
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,91 +19,41 @@ import structlog
 
 from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
-from controlplane.admin.server import listener
-from controlplane.admin.server import serving
-from controlplane.base.addresses import Address
+from controlplane.admin.server import listener, serving
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.errors import ControlPlaneError
-from controlplane.base.errors import KeyUnusable
-from controlplane.base.errors import TokenRefused
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.errors import ControlPlaneError, KeyUnusable, TokenRefused
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
-from controlplane.identity.authority import Authority
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.authority import kept_token_key
-from controlplane.identity.authority import plugged_in
+from controlplane.identity.authority import Authority, kept_authority, kept_token_key, plugged_in
 from controlplane.identity.certificates import xds_credential
 from controlplane.identity.identity import Identity
 from controlplane.identity.tokens import Tokens
 from controlplane.identity.workload import WorkloadSecrets
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy
-from controlplane.serve.background import Batch
-from controlplane.serve.background import Steps
-from controlplane.serve.background import followed
-from controlplane.serve.background import log_faults
+from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.overview import LiveOverview
+from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload
 from controlplane.serve.rest_of_change import RestOfChange
+from controlplane.serve.settings import Settings
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.printable import printable
-from controlplane.sources.state import StateDirectory
 from controlplane.tls.state import LiveTls
 from controlplane.translate.kubernetes.secret_replacement import secret_files
 from controlplane.xds.node import Identity as NodeIdentity
 from controlplane.xds.server import XdsServer
 
-ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported without every answer
 HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
 CLOCK_STEP: Final = timedelta(hours=1)
 ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
 _CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
 
 log = structlog.stdlib.get_logger("serve")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What ``serve`` and ``up`` are told."""
-
-    config: tuple[Path, ...]
-    secrets: tuple[Path, ...] = ()
-    """Folders of Secrets as PEM files."""
-    xds: Address
-    admin: Address
-    state: StateDirectory
-    mesh: MeshConfig
-    mesh_file: Path | None = None
-    """Where ``mesh`` was read from, and is read from again when it changes."""
-    mesh_text: str = ""
-    """What that file said."""
-    is_insecure: bool = False
-    lean: bool = False
-    """Whether routes leave out the metadata that names their VirtualService."""
-    environment: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reload:
-    """One edit, once every connected proxy has answered it, or none was in time."""
-
-    edit: Edit
-    is_first: bool
-    proxies: int
-    computed: timedelta
-    """From the changed files to what every proxy is to have."""
-    acknowledged: timedelta | None
-    """Until every proxy had answered; ``None`` when one did not in time."""
-    waited: timedelta | None
-    """How long a part of it had waited for the rest of the change; ``None``: not at all."""
-    found: tuple[Diagnostic, ...]
-    """What is wrong now and was not before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +67,16 @@ class _Taken:
     is_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
-    """What is wrong now, and was not before other proxies were connected."""
-
-    found: tuple[Diagnostic, ...]
-
-
-Told = Callable[[Reload | Noticed], None]
-
-
 class ControlPlane:
     """A running control plane; use it through ``running``."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime], told: Told) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime], on_reload: OnReload
+    ) -> None:
         now = clock()
         self.settings = settings
         self._clock = clock
-        self._told = told
+        self._on_reload = on_reload
         self._authority = kept_authority(settings.state.authority, now)
         self._secrets = WorkloadSecrets(self._authority)
         self._tokens = Tokens(
@@ -295,7 +235,7 @@ class ControlPlane:
         return took
 
     def _report(self, taken: "_Taken", acknowledged: timedelta | None) -> None:
-        self._told(
+        self._on_reload(
             Reload(
                 edit=taken.edit,
                 is_first=taken.is_first,
@@ -322,7 +262,7 @@ class ControlPlane:
                 await self._analysed()
                 found = self._take_found()
                 if found:
-                    self._told(Noticed(found))
+                    self._on_reload(Noticed(found))
             log_faults(self.engine.take_faults())
 
     async def _analysed(self) -> None:
@@ -403,7 +343,7 @@ async def run(
     settings: Settings,
     *,
     clock: Callable[[], datetime],
-    told: Told,
+    on_reload: OnReload,
     started: Callable[[ControlPlane], None],
     stop: asyncio.Event,
 ) -> None:
@@ -412,7 +352,7 @@ async def run(
     Raises ``ListenFailed``, ``ConfigMissing``, ``StateUnusable`` or ``KeyUnusable`` when it cannot.
     """
     admin = listener(settings.admin.host, settings.admin.port)
-    plane = ControlPlane(settings, clock, told)
+    plane = ControlPlane(settings, clock, on_reload)
     try:
         async with serving(application(plane.overview, settings.admin.host), admin):
             try:

@@ -4,13 +4,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from controlplane.admin.view import ConfigPart
-from controlplane.admin.view import Origin
+from controlplane.admin.view import ConfigPart, Origin
 from controlplane.base import provenance
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import path_text
-from controlplane.base.provenance import BuiltIn
-from controlplane.base.provenance import Provenance
+from controlplane.base.locations import FieldRef, path_text
+from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 

@@ -1,23 +1,24 @@
 """The admin interface's ``Overview``: what is shown of a running control plane."""
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
 from controlplane.admin.metrics import Metrics
-from controlplane.admin.view import ConfigResource
-from controlplane.admin.view import DeclaredObject
-from controlplane.admin.view import Diagnosis
-from controlplane.admin.view import Origin
-from controlplane.admin.view import ProxyConfig
-from controlplane.admin.view import ProxyStatus
-from controlplane.admin.view import RejectedResource
-from controlplane.admin.view import ShownProxy
-from controlplane.admin.view import Status
-from controlplane.admin.view import TlsState
+from controlplane.admin.view import (
+    ConfigResource,
+    DeclaredObject,
+    Diagnosis,
+    Origin,
+    ProxyConfig,
+    ProxyStatus,
+    RejectedResource,
+    ShownProxy,
+    Status,
+    TlsState,
+)
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.base.provenance import Provenance
@@ -25,17 +26,14 @@ from controlplane.engine.engine import Engine
 from controlplane.engine.internal_errors import NotComputed
 from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import shown_json
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
+from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.snapshot.origins import origins_by_name
-from controlplane.serve.origins import config_part
-from controlplane.serve.origins import origin_by_object
+from controlplane.serve.origins import config_part, origin_by_object
 from controlplane.serve.report import diagnosis
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.tls.state import LiveTls

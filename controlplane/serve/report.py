@@ -1,11 +1,8 @@
 """Diagnostics with their lines, as ``check``, ``status`` and the admin interface show them."""
 
-from controlplane.admin.view import Diagnosis
-from controlplane.admin.view import Finding
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Effect
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
+from controlplane.admin.view import Diagnosis, Finding
+from controlplane.base.diagnostics import Diagnostic, Effect
+from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.engine.engine import Engine
 
 

@@ -8,13 +8,8 @@ costs what it held or what would be added, and a line in the log. Nothing here r
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from enum import Enum
-from enum import auto
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from enum import Enum, auto
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -23,12 +18,14 @@ import structlog
 
 from controlplane.base.names import ObjectKey
 from controlplane.documents.document import RawObject
-from controlplane.sources.accepted_file import AcceptedFile
-from controlplane.sources.accepted_file import Broken
-from controlplane.sources.accepted_file import Row
-from controlplane.sources.accepted_file import RowUnusable
-from controlplane.sources.accepted_file import raw_of
-from controlplane.sources.accepted_file import row_of
+from controlplane.sources.accepted_file import (
+    AcceptedFile,
+    Broken,
+    Row,
+    RowUnusable,
+    raw_of,
+    row_of,
+)
 
 Pending = Mapping[ObjectKey, RawObject | None]
 """What is to be written: an object, or ``None`` where it is to be forgotten."""

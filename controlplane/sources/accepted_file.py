@@ -8,23 +8,15 @@ Source: sqlite.org, "Result and Error Codes" and "PRAGMA locking_mode".
 import errno
 import os
 import sqlite3
-from collections.abc import Collection
-from collections.abc import Iterable
-from collections.abc import Iterator
-from contextlib import closing
-from contextlib import contextmanager
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.documents.document import Origin
-from controlplane.documents.document import RawObject
+from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.documents.document import Origin, RawObject
 
 Row = tuple[str, str, str, str, str, str, bytes]
 """API group, kind, namespace, name, path, version, body."""

@@ -6,11 +6,9 @@ from threading import Event as Signal
 from typing import Final
 
 from watchfiles import Change
-from watchfiles._rust_notify import RustNotify
-from watchfiles._rust_notify import WatchfilesRustInternalError
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
-from controlplane.sources.watcher import Event
-from controlplane.sources.watcher import What
+from controlplane.sources.watcher import Event, What
 
 _BATCH: Final = 50  # milliseconds at most until events that keep coming are handed out
 _STEP: Final = 5  # milliseconds between watchfiles' looks at its queue

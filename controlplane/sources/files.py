@@ -12,37 +12,25 @@ Source: inotify(7), "Limitations and caveats".
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator
-from collections.abc import Callable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Event as Signal
 from types import TracebackType
-from typing import Final
-from typing import Self
+from typing import Final, Self
 
 import structlog
 
 from controlplane.documents.content import Unreadable
-from controlplane.sources.fallback import Ticking
-from controlplane.sources.fallback import WatchFailed
-from controlplane.sources.fallback import Watchfiles
+from controlplane.sources.fallback import Ticking, WatchFailed, Watchfiles
 from controlplane.sources.filesystems import tell_every_change
 from controlplane.sources.inotify import Inotify
 from controlplane.sources.load import shown
 from controlplane.sources.secret_folders import SecretFolders
-from controlplane.sources.tree import Changed
-from controlplane.sources.tree import Moment
-from controlplane.sources.tree import Steps
-from controlplane.sources.tree import Tree
-from controlplane.sources.tree import next_step
-from controlplane.sources.watch_set import Hints
-from controlplane.sources.watch_set import WatchSet
-from controlplane.sources.watcher import Event
-from controlplane.sources.watcher import Watcher
+from controlplane.sources.tree import Changed, Moment, Steps, Tree, next_step
+from controlplane.sources.watch_set import Hints, WatchSet
+from controlplane.sources.watcher import Event, Watcher
 
 _RELIED_ON: Final = (20.0, 250)
 """Between two scans where every change is an event: seconds at least, and how many times as long as

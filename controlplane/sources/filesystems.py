@@ -1,8 +1,7 @@
 """Which file systems tell of every change: those of this machine do, those of others do not."""
 
 import os
-from collections.abc import Iterable
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Final
 

@@ -8,13 +8,11 @@ import errno
 import os
 import select
 import struct
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from controlplane.sources.watcher import Event
-from controlplane.sources.watcher import What
+from controlplane.sources.watcher import Event, What
 
 _ATTRIB: Final = 0x4
 _MODIFY: Final = 0x2

@@ -1,17 +1,13 @@
 """Configuration files as they are, once, and how what was found is handed on."""
 
 import time
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from controlplane.sources.printable import printable
 from controlplane.sources.secret_folders import SecretFolders
-from controlplane.sources.tree import Changed
-from controlplane.sources.tree import Moment
-from controlplane.sources.tree import Tree
+from controlplane.sources.tree import Changed, Moment, Tree
 
 
 def loaded(paths: Sequence[Path], secrets: Sequence[Path] = ()) -> tuple[Changed, ...]:

@@ -8,14 +8,9 @@ happens meanwhile need not wait for it.
 
 import os
 import stat
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
-from typing import Final
-from typing import NamedTuple
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 AT_ONCE: Final = 250  # entries that one step looks at, in a few milliseconds

@@ -6,13 +6,11 @@ of a folder that changed in one batch become one change of one Secret. YAML and 
 configuration like any other.
 """
 
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from controlplane.documents.content import SecretFolder
-from controlplane.documents.content import Unreadable
+from controlplane.documents.content import SecretFolder, Unreadable
 from controlplane.sources.scan import is_configuration
 from controlplane.sources.tree import Changed
 

@@ -10,33 +10,27 @@ nobody deletes a whole mesh by accident.
 
 import os
 import stat
-from collections.abc import Callable
-from collections.abc import Generator
-from collections.abc import Iterable
-from collections.abc import Mapping
-from collections.abc import Sequence
-from collections.abc import Set
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from xxhash import xxh3_128_digest
 
 from controlplane.base.errors import ConfigMissing
-from controlplane.documents.content import SIZE_LIMIT
-from controlplane.documents.content import SecretFolder
-from controlplane.documents.content import Unreadable
-from controlplane.sources.scan import AT_ONCE
-from controlplane.sources.scan import Scan
-from controlplane.sources.scan import Seen
-from controlplane.sources.scan import Stamp
-from controlplane.sources.scan import Unnoticed
-from controlplane.sources.scan import Visitor
-from controlplane.sources.scan import glance
-from controlplane.sources.scan import is_configuration
-from controlplane.sources.scan import reason
-from controlplane.sources.scan import stamp
+from controlplane.documents.content import SIZE_LIMIT, SecretFolder, Unreadable
+from controlplane.sources.scan import (
+    AT_ONCE,
+    Scan,
+    Seen,
+    Stamp,
+    Unnoticed,
+    Visitor,
+    glance,
+    is_configuration,
+    reason,
+    stamp,
+)
 
 SETTLED: Final = 0.010  # seconds without a change after which a written file counts as complete
 LONGEST_WAIT: Final = 1.0  # seconds; also for an emptied file, which is how most writing begins

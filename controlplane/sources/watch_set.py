@@ -6,17 +6,13 @@ root or a link leads: the one that a ConfigMap's ``..data`` is in, those above a
 
 import os
 import stat
-from collections.abc import Iterable
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from controlplane.sources.scan import is_hidden
 from controlplane.sources.tree import Tree
-from controlplane.sources.watcher import Event
-from controlplane.sources.watcher import Watcher
-from controlplane.sources.watcher import What
+from controlplane.sources.watcher import Event, Watcher, What
 
 _COMPLETE: Final = (What.CLOSED, What.MOVED_IN)
 _COMES_OR_GOES: Final = (What.CREATED, What.MOVED_IN, What.REMOVED)

@@ -5,8 +5,7 @@ Events are hints at where to look. A watcher that fails costs the time until the
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 from typing import Protocol
 
 

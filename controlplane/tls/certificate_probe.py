@@ -12,20 +12,14 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
-from controlplane.admin.view import Certificate
-from controlplane.admin.view import ProbeResult
+from controlplane.admin.view import Certificate, ProbeResult
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
+from controlplane.envoy.resource import TypeUrl, packed
 from controlplane.model.proxy import Proxy
 from controlplane.queries.policy.credentials import credential_of
-from controlplane.tls.expectation import Expectation
-from controlplane.tls.expectation import Mode
-from controlplane.tls.expectation import Shelves
-from controlplane.tls.handshake import Failed
-from controlplane.tls.handshake import Fault
-from controlplane.tls.handshake import Presented
+from controlplane.tls.expectation import Expectation, Mode, Shelves
+from controlplane.tls.handshake import Failed, Fault, Presented
 
 _SPEAKS_TLS: Final = DownstreamTlsContext.DESCRIPTOR.full_name.encode()
 _ANYWHERE: Final = ("0.0.0.0", "::")

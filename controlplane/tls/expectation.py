@@ -4,15 +4,13 @@ Only clusters that speak TLS to every endpoint count, which is what a Destinatio
 for. Source: envoy/extensions/transport_sockets/tls/v3/tls.proto.
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.base_pb2 import DataSource, TransportSocket
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
     ProxyProtocolUpstreamTransport,
@@ -25,11 +23,8 @@ from google.protobuf.message import Message
 
 from controlplane.base.addresses import Address
 from controlplane.base.shelf import Shelf
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
-from controlplane.model.tls import TRUST_BUNDLE
-from controlplane.model.tls import WORKLOAD_CERTIFICATE
+from controlplane.envoy.resource import Resource, TypeUrl, packed
+from controlplane.model.tls import TRUST_BUNDLE, WORKLOAD_CERTIFICATE
 
 _SPEAKS_TLS: Final = UpstreamTlsContext.DESCRIPTOR.full_name.encode()
 _HTTP: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"

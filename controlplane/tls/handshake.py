@@ -9,8 +9,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -22,10 +21,7 @@ from cryptography import x509
 from controlplane.admin.view import Certificate
 from controlplane.base.addresses import Address
 from controlplane.tls.certificate import certificate
-from controlplane.tls.expectation import Expectation
-from controlplane.tls.expectation import Pem
-from controlplane.tls.expectation import Shown
-from controlplane.tls.expectation import Trusted
+from controlplane.tls.expectation import Expectation, Pem, Shown, Trusted
 
 PATIENCE: Final = 3.0  # seconds for each step of a handshake
 ALERT_WITHIN: Final = 0.3  # seconds; under TLS 1.3 a server refuses a client after the handshake

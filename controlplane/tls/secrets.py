@@ -2,33 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
-from controlplane.admin.view import Certificate
-from controlplane.admin.view import DeclaredObject
-from controlplane.admin.view import SecretInUse
-from controlplane.admin.view import TlsProblem
-from controlplane.base.codes import CERTIFICATE_OF_OTHERS
-from controlplane.base.codes import SECRET_ELSEWHERE
-from controlplane.base.codes import UNKNOWN_SECRET
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
+from controlplane.admin.view import Certificate, DeclaredObject, SecretInUse, TlsProblem
+from controlplane.base.codes import CERTIFICATE_OF_OTHERS, SECRET_ELSEWHERE, UNKNOWN_SECRET
+from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.engine.engine import Engine
-from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.core.configuration import SECRET
-from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET, Secret
 from controlplane.kinds.object import Object
 from controlplane.queries.policy.credentials import users_of
 from controlplane.tls.certificate import certificates
-from controlplane.translate.kubernetes.secret import WARNED_DAYS
-from controlplane.translate.kubernetes.secret import key_pair
-from controlplane.translate.kubernetes.secret import trust
+from controlplane.translate.kubernetes.secret import WARNED_DAYS, key_pair, trust
 
 _OF_TLS: Final = "CP04"  # the codes of TLS and secrets
 _ELSEWHERE: Final = frozenset((UNKNOWN_SECRET, CERTIFICATE_OF_OTHERS, SECRET_ELSEWHERE))

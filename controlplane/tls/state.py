@@ -6,49 +6,37 @@ has a time limit and so has the whole.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
 
-from controlplane.admin.view import DeclaredObject
-from controlplane.admin.view import ProbedEndpoint
-from controlplane.admin.view import SecretInUse
-from controlplane.admin.view import TlsDestination
-from controlplane.admin.view import TlsExpectation
-from controlplane.admin.view import TlsState
+from controlplane.admin.view import (
+    DeclaredObject,
+    ProbedEndpoint,
+    SecretInUse,
+    TlsDestination,
+    TlsExpectation,
+    TlsState,
+)
 from controlplane.base.addresses import Address
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.base.provenance import Provenance
 from controlplane.engine.engine import Engine
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.tls.certificate import certificates
-from controlplane.tls.certificate_probe import CertificateProbe
-from controlplane.tls.certificate_probe import certificate_probes
-from controlplane.tls.certificate_probe import probe_result
-from controlplane.tls.expectation import Expectation
-from controlplane.tls.expectation import expectations
-from controlplane.tls.handshake import Failed
-from controlplane.tls.handshake import Presented
-from controlplane.tls.handshake import handshake
-from controlplane.tls.secrets import Inventory
-from controlplane.tls.secrets import declared
-from controlplane.tls.verdict import Verdict
-from controlplane.tls.verdict import unsent
-from controlplane.tls.verdict import verdict
+from controlplane.tls.certificate_probe import CertificateProbe, certificate_probes, probe_result
+from controlplane.tls.expectation import Expectation, expectations
+from controlplane.tls.handshake import Failed, Presented, handshake
+from controlplane.tls.secrets import Inventory, declared
+from controlplane.tls.verdict import Verdict, unsent, verdict
 
 PROBED_ENDPOINTS: Final = 3  # of one destination; the others are mostly copies of these
 PROBED_PROXIES: Final = 3  # of gateways, for one Secret

@@ -9,14 +9,9 @@ from typing import Final
 
 from controlplane.base.addresses import Address
 from controlplane.base.wording import first_of
-from controlplane.tls.certificate import certificates
-from controlplane.tls.certificate import proves
-from controlplane.tls.expectation import Expectation
-from controlplane.tls.expectation import Trusted
-from controlplane.tls.handshake import Distrust
-from controlplane.tls.handshake import Failed
-from controlplane.tls.handshake import Fault
-from controlplane.tls.handshake import Presented
+from controlplane.tls.certificate import certificates, proves
+from controlplane.tls.expectation import Expectation, Trusted
+from controlplane.tls.handshake import Distrust, Failed, Fault, Presented
 
 _NAMES_SHOWN: Final = 3
 

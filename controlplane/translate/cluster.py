@@ -6,20 +6,12 @@ Source: Istio ``pilot/pkg/networking/core/cluster_builder.go``, ``cluster_traffi
 
 from dataclasses import replace
 
-from controlplane.model.cluster import Cluster
-from controlplane.model.cluster import HttpVersion
-from controlplane.model.cluster import Origin
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Role
+from controlplane.model.cluster import Cluster, HttpVersion, Origin
+from controlplane.model.proxy import IpFamily, Role
 from controlplane.model.service import Protocol
-from controlplane.model.traffic_policy import ConnectionPool
-from controlplane.model.traffic_policy import HttpUpgrade
-from controlplane.model.traffic_policy import Keepalive
-from controlplane.model.traffic_policy import LoadBalancer
+from controlplane.model.traffic_policy import ConnectionPool, HttpUpgrade, Keepalive, LoadBalancer
 from controlplane.translate.cluster_discovery import discovery
-from controlplane.translate.cluster_inputs import ClusterInputs
-from controlplane.translate.cluster_inputs import EndpointFacts
-from controlplane.translate.cluster_inputs import MeshDefaults
+from controlplane.translate.cluster_inputs import ClusterInputs, EndpointFacts, MeshDefaults
 from controlplane.translate.cluster_locality import weighting
 from controlplane.translate.cluster_tls import upstream_tls
 

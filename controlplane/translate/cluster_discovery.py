@@ -7,23 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from controlplane.base.names import PortNumber
-from controlplane.model.cluster import Discovery
-from controlplane.model.cluster import Dns
-from controlplane.model.cluster import DynamicForwardProxy
-from controlplane.model.cluster import Eds
-from controlplane.model.cluster import OriginalDestination
-from controlplane.model.endpoint import Endpoint
-from controlplane.model.endpoint import selects
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Role
-from controlplane.model.service import Protocol
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
-from controlplane.model.service import ServicePort
+from controlplane.model.cluster import Discovery, Dns, DynamicForwardProxy, Eds, OriginalDestination
+from controlplane.model.endpoint import Endpoint, selects
+from controlplane.model.proxy import IpFamily, Role
+from controlplane.model.service import Protocol, Resolution, Service, ServicePort
 from controlplane.model.tls_upstream import MeshMutual
-from controlplane.translate.cluster_inputs import ClusterInputs
-from controlplane.translate.cluster_inputs import EndpointFacts
-from controlplane.translate.cluster_inputs import MeshDefaults
+from controlplane.translate.cluster_inputs import ClusterInputs, EndpointFacts, MeshDefaults
 
 FORWARDED: Final = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC, Protocol.TLS})
 """The protocols that carry the name which DYNAMIC_DNS looks up (Istio's own list)."""

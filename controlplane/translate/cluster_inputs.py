@@ -5,21 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from controlplane.model.cluster_name import outbound
-from controlplane.model.cluster_name import sni_dnat_name
-from controlplane.model.locality import BY_DISTANCE
-from controlplane.model.locality import Group
-from controlplane.model.locality import LocalityPolicy
-from controlplane.model.service import Service
-from controlplane.model.service import ServicePort
-from controlplane.model.tls import USUAL_PARAMETERS
-from controlplane.model.tls import TlsParameters
-from controlplane.model.traffic_policy import Keepalive
-from controlplane.model.traffic_policy import Passthrough
-from controlplane.model.traffic_policy import TrafficPolicy
-from controlplane.translate.destination_rules import DestinationRule
-from controlplane.translate.destination_rules import Subset
-from controlplane.translate.destination_rules import effective_policy
+from controlplane.model.cluster_name import outbound, sni_dnat_name
+from controlplane.model.locality import BY_DISTANCE, Group, LocalityPolicy
+from controlplane.model.service import Service, ServicePort
+from controlplane.model.tls import USUAL_PARAMETERS, TlsParameters
+from controlplane.model.traffic_policy import Keepalive, Passthrough, TrafficPolicy
+from controlplane.translate.destination_rules import DestinationRule, Subset, effective_policy
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)  # Istio, MeshConfig.connectTimeout, default
 

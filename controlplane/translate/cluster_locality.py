@@ -3,18 +3,18 @@
 Source: Istio ``pilot/pkg/networking/core/cluster_traffic_policy.go``.
 """
 
-from controlplane.model.cluster import LocalityWeighting
-from controlplane.model.cluster import ZoneAwareness
-from controlplane.model.locality import NEAR_NODE
-from controlplane.model.locality import NEAR_ZONE
-from controlplane.model.locality import Distribute
-from controlplane.model.locality import Failover
-from controlplane.model.locality import LocalityPolicy
-from controlplane.model.locality import NoPreference
-from controlplane.model.locality import ZoneAware
+from controlplane.model.cluster import LocalityWeighting, ZoneAwareness
+from controlplane.model.locality import (
+    NEAR_NODE,
+    NEAR_ZONE,
+    Distribute,
+    Failover,
+    LocalityPolicy,
+    NoPreference,
+    ZoneAware,
+)
 from controlplane.model.service import TrafficDistribution
-from controlplane.translate.cluster_inputs import ClusterInputs
-from controlplane.translate.cluster_inputs import MeshDefaults
+from controlplane.translate.cluster_inputs import ClusterInputs, MeshDefaults
 
 
 def locality_policy(inputs: ClusterInputs, mesh: MeshDefaults) -> LocalityPolicy | None:

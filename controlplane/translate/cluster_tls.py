@@ -5,25 +5,22 @@ Source: Istio ``pilot/pkg/networking/core/cluster_tls.go``.
 
 from dataclasses import replace
 
-from controlplane.model.cluster import Discovery
-from controlplane.model.cluster import DynamicForwardProxy
-from controlplane.model.cluster import OriginalDestination
+from controlplane.model.cluster import Discovery, DynamicForwardProxy, OriginalDestination
 from controlplane.model.cluster_name import sni_dnat_name
 from controlplane.model.proxy import Role
-from controlplane.model.service import Origin as Declared
-from controlplane.model.service import Resolution
-from controlplane.model.tls_upstream import LONGEST_SNI
-from controlplane.model.tls_upstream import MeshMutual
-from controlplane.model.tls_upstream import OnCapableEndpoints
-from controlplane.model.tls_upstream import OnEveryEndpoint
-from controlplane.model.tls_upstream import Originate
-from controlplane.model.tls_upstream import Plaintext
-from controlplane.model.tls_upstream import TrustAnything
-from controlplane.model.tls_upstream import UpstreamTls
-from controlplane.model.tls_upstream import secrets_named
-from controlplane.translate.cluster_inputs import ClusterInputs
-from controlplane.translate.cluster_inputs import EndpointFacts
-from controlplane.translate.cluster_inputs import MeshDefaults
+from controlplane.model.service import Origin as Declared, Resolution
+from controlplane.model.tls_upstream import (
+    LONGEST_SNI,
+    MeshMutual,
+    OnCapableEndpoints,
+    OnEveryEndpoint,
+    Originate,
+    Plaintext,
+    TrustAnything,
+    UpstreamTls,
+    secrets_named,
+)
+from controlplane.translate.cluster_inputs import ClusterInputs, EndpointFacts, MeshDefaults
 
 
 def upstream_tls(

@@ -5,20 +5,13 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Host, Namespace, ObjectKey
 from controlplane.model.proxy import Labels
-from controlplane.model.routing import HashPolicy
-from controlplane.model.routing import SourceIpHash
-from controlplane.model.traffic_policy import NO_POLICY
-from controlplane.model.traffic_policy import LoadBalancer
-from controlplane.model.traffic_policy import TrafficPolicy
-from controlplane.model.visibility import EVERYONE
-from controlplane.model.visibility import Visibility
+from controlplane.model.routing import HashPolicy, SourceIpHash
+from controlplane.model.traffic_policy import NO_POLICY, LoadBalancer, TrafficPolicy
+from controlplane.model.visibility import EVERYONE, Visibility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

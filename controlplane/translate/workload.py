@@ -10,13 +10,14 @@ from typing import Final
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
-from controlplane.model.endpoint import NETWORK_LABEL
-from controlplane.model.endpoint import UNIX
-from controlplane.model.endpoint import Endpoint
-from controlplane.model.endpoint import locality_of_labels
-from controlplane.model.endpoint import locality_of_text
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import labels_of
+from controlplane.model.endpoint import (
+    NETWORK_LABEL,
+    UNIX,
+    Endpoint,
+    locality_of_labels,
+    locality_of_text,
+)
+from controlplane.model.proxy import Labels, labels_of
 
 TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
 MUTUAL: Final = "istio"

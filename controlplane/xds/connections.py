@@ -5,17 +5,11 @@ Plain values for ``status``, made for JSON. Nothing here changes what is compute
 
 import asyncio
 import time
-from collections.abc import Callable
-from collections.abc import Iterable
-from dataclasses import dataclass
-from dataclasses import field
-from datetime import datetime
-from datetime import timedelta
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from controlplane.admin.view import ProxyStatus
-from controlplane.admin.view import Rejection
-from controlplane.admin.view import SyncState
-from controlplane.admin.view import TypeStatus
+from controlplane.admin.view import ProxyStatus, Rejection, SyncState, TypeStatus
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.deadlines import Deadlines

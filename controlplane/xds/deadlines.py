@@ -8,8 +8,7 @@ that for one limit. Times are seconds of a monotonic clock.
 from typing import Final
 
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import Output
+from controlplane.xds.events import Nonce, Output
 from controlplane.xds.session import Session
 
 WAIT_LIMIT: Final = 1.0  # seconds

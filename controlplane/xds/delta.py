@@ -4,25 +4,17 @@ Source: Envoy, "xDS REST and gRPC protocol", "Incremental xDS"; what its text le
 Envoy 1.40 behaves.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.model.tls import files_of
 from controlplane.xds.bisection import bisection_groups
-from controlplane.xds.events import DeltaRequest
-from controlplane.xds.events import Output
-from controlplane.xds.response import Response
-from controlplane.xds.response import Variant
-from controlplane.xds.response import delta_response
-from controlplane.xds.response import nothing_named
+from controlplane.xds.events import DeltaRequest, Output
+from controlplane.xds.response import Response, Variant, delta_response, nothing_named
 from controlplane.xds.response_cache import Names
 from controlplane.xds.session import Session
-from controlplane.xds.subscription import NO_NAMES
-from controlplane.xds.subscription import WILDCARD_BY_SILENCE
-from controlplane.xds.subscription import SubscriptionState
+from controlplane.xds.subscription import NO_NAMES, WILDCARD_BY_SILENCE, SubscriptionState
 
 EVERYTHING: Final = frozenset({"*"})
 Form = Callable[[str], Resource | None]

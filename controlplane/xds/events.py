@@ -1,8 +1,7 @@
 """The events of a stream as values: what a client asks and answers, what its session does then."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NewType
 
 from controlplane.envoy.resource import TypeUrl

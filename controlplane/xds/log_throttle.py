@@ -2,8 +2,7 @@
 second.
 """
 
-from datetime import datetime
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 REPEATED_EVERY: Final = timedelta(seconds=30)

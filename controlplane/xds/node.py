@@ -6,19 +6,14 @@ Source: Istio ``pilot/pkg/model/proxy.go``, ``pkg/model/proxy.go`` (node metadat
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Final
-from typing import Protocol
+from typing import Final, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.struct_pb2 import Value
+from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.base.names import Namespace
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
-from controlplane.model.proxy import labels_of
+from controlplane.model.proxy import Locality, Proxy, Role, labels_of
 from controlplane.xds.wire import StreamFault
 from controlplane.xds.wire_pb2 import Node
 

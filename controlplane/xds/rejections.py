@@ -1,12 +1,10 @@
 """What one client rejected (NACK) of one type, and what it is given in its place."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.events import Rejected
 
 VERSIONS_LIMIT: Final = 16  # rejected versions of one resource that are remembered

@@ -6,19 +6,13 @@ Source: Protocol Buffers, "Encoding", "Last One Wins".
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from dataclasses import field
-from enum import Enum
-from enum import auto
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 import xxhash
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource_of_parts
-from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse
-from controlplane.xds.wire_pb2 import DiscoveryResponse
-from controlplane.xds.wire_pb2 import Node
+from controlplane.envoy.resource import Resource, TypeUrl, resource_of_parts
+from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse, DiscoveryResponse, Node
 
 
 class Variant(Enum):
@@ -96,7 +90,7 @@ def sotw_response(
 def nothing_named(type_url: TypeUrl, name: str) -> Resource | None:
     """The empty resource that says "there is none", for the two types that have one.
 
-    Envoy would keep a listener warming for ever when its routes were answered as removed.
+    Envoy would keep a listener warming forever when its routes were answered as removed.
     """
     if type_url not in (TypeUrl.ROUTE, TypeUrl.ENDPOINT):
         return None

@@ -8,12 +8,9 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakValueDictionary
 
-from controlplane.base.shelf import Change
-from controlplane.base.shelf import Shelf
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.response import Response
-from controlplane.xds.response import Variant
+from controlplane.base.shelf import Change, Shelf
+from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.xds.response import Response, Variant
 
 ANSWERS_LIMIT: Final = 32 << 20  # bytes of remembered responses
 CHANGES_LIMIT: Final = 4096

@@ -6,51 +6,39 @@ with a status that says why, and nothing else.
 
 import asyncio
 import itertools
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from contextlib import contextmanager
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Final
-from typing import Protocol
+from typing import Final, Protocol
 
 import grpc
 import grpc.aio
 import structlog
 
-from controlplane.base.errors import ListenFailed
-from controlplane.base.errors import TokenRefused
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.base.errors import ListenFailed, TokenRefused
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.model.proxy import Proxy
-from controlplane.xds.connections import Connection
-from controlplane.xds.connections import Connections
-from controlplane.xds.deadlines import WAIT_LIMIT
-from controlplane.xds.deadlines import Deadlines
+from controlplane.xds.connections import Connection, Connections
+from controlplane.xds.deadlines import WAIT_LIMIT, Deadlines
 from controlplane.xds.delta import DeltaSession
-from controlplane.xds.events import Acked
-from controlplane.xds.events import DeltaRequest
-from controlplane.xds.events import Output
-from controlplane.xds.events import Refused
-from controlplane.xds.events import Rejected
-from controlplane.xds.events import Send
-from controlplane.xds.events import SotwRequest
+from controlplane.xds.events import (
+    Acked,
+    DeltaRequest,
+    Output,
+    Refused,
+    Rejected,
+    Send,
+    SotwRequest,
+)
 from controlplane.xds.log_throttle import LogThrottle
-from controlplane.xds.node import Identity
-from controlplane.xds.node import proxy_of
+from controlplane.xds.node import Identity, proxy_of
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot
 from controlplane.xds.sotw import SotwSession
-from controlplane.xds.stream import Stream
-from controlplane.xds.stream import Traffic
-from controlplane.xds.stream import Uncounted
-from controlplane.xds.wire import Requests
-from controlplane.xds.wire import StreamFault
-from controlplane.xds.wire import sotw
+from controlplane.xds.stream import Stream, Traffic, Uncounted
+from controlplane.xds.wire import Requests, StreamFault, sotw
 from controlplane.xds.wire_pb2 import Node
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
@@ -192,7 +180,7 @@ class XdsServer:
                 self._happened(stream, connection.session.update(snapshot))
 
     def rotate(self) -> None:
-        """Ask for every proxy's own secrets again and send those that changed."""
+        """Ask forevery proxy's own secrets again and send those that changed."""
         for stream, identity in tuple(self._streams.items()):
             with _contained(stream):
                 connection = stream.connection

@@ -6,35 +6,27 @@ are asked for and how they are said.
 Source: Envoy, "xDS REST and gRPC protocol".
 """
 
-from abc import ABC
-from abc import abstractmethod
-from collections.abc import Iterator
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from controlplane.base.shelf import Shelf
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.bisection import BISECTION_WIDTH
-from controlplane.xds.events import Acked
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import Output
-from controlplane.xds.events import Refused
-from controlplane.xds.events import Rejected
-from controlplane.xds.events import Send
-from controlplane.xds.order import ASKED_FOR_LATER
-from controlplane.xds.order import LED_TO
-from controlplane.xds.order import PUSH_ORDER
-from controlplane.xds.order import REFERRERS
-from controlplane.xds.order import REFERRING
-from controlplane.xds.order import REMOVAL_ORDER
+from controlplane.xds.events import Acked, Nonce, Output, Refused, Rejected, Send
+from controlplane.xds.order import (
+    ASKED_FOR_LATER,
+    LED_TO,
+    PUSH_ORDER,
+    REFERRERS,
+    REFERRING,
+    REMOVAL_ORDER,
+)
 from controlplane.xds.response import Response
-from controlplane.xds.response_cache import Names
-from controlplane.xds.response_cache import ResponseCache
+from controlplane.xds.response_cache import Names, ResponseCache
 from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.subscription import PendingResponse
-from controlplane.xds.subscription import SubscriptionState
+from controlplane.xds.subscription import PendingResponse, SubscriptionState
 
 _CAN_PASS: Final = "cannot bind"  # Envoy's words where another process has a listener's port
 NO_SECRETS: Final[Mapping[str, Resource]] = MappingProxyType({})

@@ -1,14 +1,11 @@
 """What a scope of proxies is to have: one shelf of resources for each type."""
 
-from collections.abc import Iterable
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from controlplane.base.shelf import Shelf
-from controlplane.base.shelf import shelf
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.base.shelf import Shelf, shelf
+from controlplane.envoy.resource import Resource, TypeUrl
 
 NOTHING: Final[Shelf[Resource]] = shelf({})
 

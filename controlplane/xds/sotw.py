@@ -3,28 +3,18 @@
 Source: Envoy, "xDS REST and gRPC protocol", "Basic protocol overview".
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from controlplane.base.shelf import Shelf
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.bisection import bisection_groups
-from controlplane.xds.events import Output
-from controlplane.xds.events import SotwRequest
-from controlplane.xds.response import Response
-from controlplane.xds.response import Variant
-from controlplane.xds.response import nothing_named
-from controlplane.xds.response import sotw_response
-from controlplane.xds.response_cache import Names
-from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.session import NO_SECRETS
-from controlplane.xds.session import Session
+from controlplane.xds.events import Output, SotwRequest
+from controlplane.xds.response import Response, Variant, nothing_named, sotw_response
+from controlplane.xds.response_cache import Names, ResponseCache
+from controlplane.xds.session import NO_SECRETS, Session
 from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.subscription import NO_NAMES
-from controlplane.xds.subscription import WILDCARD_BY_SILENCE
-from controlplane.xds.subscription import SubscriptionState
+from controlplane.xds.subscription import NO_NAMES, WILDCARD_BY_SILENCE, SubscriptionState
 
 WHOLE: Final = WILDCARD_BY_SILENCE
 """In these types whatever a response leaves out is deleted; in the others it stays as it is."""

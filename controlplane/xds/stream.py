@@ -8,15 +8,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final
-from typing import Protocol
+from typing import Final, Protocol
 
 import grpc
 
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.connections import Connection
-from controlplane.xds.events import Output
-from controlplane.xds.events import Send
+from controlplane.xds.events import Output, Send
 from controlplane.xds.wire import StreamFault
 
 WRITE_DEADLINE: Final = 10.0  # seconds
@@ -90,7 +88,7 @@ class Stream:
             heard(body)
 
     async def write(self) -> None:
-        """Write what is queued, for ever; raises ``SlowClient`` once it was ``expire``d."""
+        """Write what is queued, forever; raises ``SlowClient`` once it was ``expire``d."""
         self._writer = asyncio.current_task()
         try:
             while True:

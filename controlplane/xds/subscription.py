@@ -1,17 +1,13 @@
 """One type on one stream: what the client asked for, was sent, has not answered, rejected."""
 
 from collections import deque
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.shelf import Shelf
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import Rejected
+from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.xds.events import Nonce, Rejected
 from controlplane.xds.rejections import Rejections
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names
@@ -22,7 +18,7 @@ NO_NAMES: Final[Names] = frozenset()
 UNANSWERED_LIMIT: Final = 128  # responses that are still told apart when the client is slow
 
 WILDCARD_BY_SILENCE: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER})
-"""A first request without names asks for everything of these types, and for nothing of the others.
+"""A first request without names asks foreverything of these types, and for nothing of the others.
 
 Source: xDS protocol, "How the client specifies what resources to return".
 """

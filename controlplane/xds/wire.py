@@ -10,13 +10,8 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.events import DeltaRequest
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import SotwRequest
-from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest
-from controlplane.xds.wire_pb2 import DiscoveryRequest
-from controlplane.xds.wire_pb2 import Node
-from controlplane.xds.wire_pb2 import Status
+from controlplane.xds.events import DeltaRequest, Nonce, SotwRequest
+from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest, DiscoveryRequest, Node, Status
 
 NAMES_LIMIT: Final = 100_000  # names in one request; Envoy's largest known meshes have a tenth
 ERROR_LIMIT: Final = 4096  # characters of Envoy's words that are kept

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.cases import Case
-from tests.support.cases import cases
-from tests.support.cases import dumped
-from tests.support.cases import engine_of
-from tests.support.cases import found_faults
-from tests.support.cases import resources_of
-from tests.support.cases import unanswered
+from tests.support.cases import (
+    Case,
+    cases,
+    dumped,
+    engine_of,
+    found_faults,
+    resources_of,
+    unanswered,
+)
 from tests.support.origins import untraced
 
 FOLDER = Path(__file__).parent

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.client import send
-from tests.support.compose import LOOPBACK
-from tests.support.compose import Rig
-from tests.support.compose import running_rig
+from tests.support.compose import LOOPBACK, Rig, running_rig
 from tests.support.process import eventually
 
 pytestmark = pytest.mark.compose

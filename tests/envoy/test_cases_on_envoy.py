@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cases import Case
-from tests.support.cases import cases
+from tests.support.cases import Case, cases
 from tests.support.mesh import Mesh
 
 pytestmark = pytest.mark.envoy

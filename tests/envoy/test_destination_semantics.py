@@ -13,10 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Answer
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
-from tests.support.pki import Authority
-from tests.support.pki import encoded
+from tests.support.mesh import Mesh, running_mesh
+from tests.support.pki import Authority, encoded
 from tests.support.upstream import server_tls
 
 pytestmark = pytest.mark.envoy

@@ -15,14 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mesh import CONTROLPLANE
-from tests.support.mesh import LOOPBACK
-from tests.support.mesh import Mesh
-from tests.support.mesh import Workload
-from tests.support.mesh import running_mesh
+from tests.support.mesh import CONTROLPLANE, LOOPBACK, Mesh, Workload, running_mesh
 from tests.support.network import own_network
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
+from tests.support.pki import Authority, Leaf
 from tests.support.process import eventually
 from tests.support.upstream import server_tls
 

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.cli.envoy_processes import Death
-from controlplane.cli.envoy_processes import Envoys
-from controlplane.cli.envoy_processes import Launch
-from controlplane.cli.envoy_processes import envoy_binary
+from controlplane.cli.envoy_processes import Death, Envoys, Launch, envoy_binary
 
 pytestmark = pytest.mark.envoy
 

@@ -6,19 +6,12 @@ from random import Random
 
 import pytest
 
-from controlplane.model.format_commands import COMMANDS
-from controlplane.model.format_commands import ENVOY
-from controlplane.model.format_string import escaped
-from controlplane.model.format_string import first_fault
+from controlplane.model.format_commands import COMMANDS, ENVOY
+from controlplane.model.format_string import escaped, first_fault
 from controlplane.translate.istio.access_log_format import fault_of_json
 from tests.support.envoy import envoy_version
-from tests.support.format_commands import ARGUMENTS
-from tests.support.format_commands import LENGTHS
-from tests.support.format_commands import NARROWER
-from tests.support.format_commands import PROBES
-from tests.support.format_commands import written
-from tests.support.format_strings import Place
-from tests.support.format_strings import refusals
+from tests.support.format_commands import ARGUMENTS, LENGTHS, NARROWER, PROBES, written
+from tests.support.format_strings import Place, refusals
 
 pytestmark = pytest.mark.envoy
 

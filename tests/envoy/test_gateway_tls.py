@@ -4,20 +4,15 @@ import hashlib
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
-from datetime import UTC
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
-from tests.support.pki import DAY
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
+from tests.support.mesh import Mesh, running_mesh
+from tests.support.pki import DAY, Authority, Leaf
 from tests.support.upstream import server_tls
 
 pytestmark = pytest.mark.envoy

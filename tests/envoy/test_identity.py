@@ -3,22 +3,16 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from collections.abc import Iterator
-from contextlib import asynccontextmanager
-from contextlib import contextmanager
-from datetime import UTC
-from datetime import datetime
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 import pytest
 
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.authority import kept_token_key
-from controlplane.identity.certificates import Credential
-from controlplane.identity.certificates import server_credential
-from controlplane.identity.certificates import xds_credential
+from controlplane.identity.authority import kept_authority, kept_token_key
+from controlplane.identity.certificates import Credential, server_credential, xds_credential
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.identity.tokens import Tokens
 from controlplane.sources.state import StateDirectory

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
+from tests.support.mesh import Mesh, running_mesh
+from tests.support.pki import Authority, Leaf
 from tests.support.process import eventually
 
 pytestmark = pytest.mark.envoy

@@ -7,8 +7,7 @@ from threading import Thread
 import pytest
 
 from tests.support.client import Answer
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
+from tests.support.mesh import Mesh, running_mesh
 from tests.support.process import eventually
 
 pytestmark = pytest.mark.envoy

@@ -5,21 +5,12 @@ takes, and refuses nothing.
 import http.client
 
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.support.mesh import Mesh
 from tests.support.properties import examples
-from tests.support.simulator import Answer
-from tests.support.simulator import Request
-from tests.support.simulator import World
-from tests.support.worlds import DELEGATING
-from tests.support.worlds import PORTS
-from tests.support.worlds import documents
-from tests.support.worlds import requests
-from tests.support.worlds import worlds
+from tests.support.simulator import Answer, Request, World
+from tests.support.worlds import DELEGATING, PORTS, documents, requests, worlds
 
 pytestmark = pytest.mark.envoy
 WORLDS = 300

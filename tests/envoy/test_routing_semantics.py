@@ -13,8 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.client import Answer
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
+from tests.support.mesh import Mesh, running_mesh
 from tests.support.process import eventually
 
 pytestmark = pytest.mark.envoy

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
+from tests.support.mesh import Mesh, running_mesh
 
 pytestmark = pytest.mark.envoy
 

@@ -10,22 +10,17 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.serialization import PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.mesh import Mesh
-from tests.support.mesh import running_mesh
-from tests.support.pki import DAY
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
+from tests.support.mesh import Mesh, running_mesh
+from tests.support.pki import DAY, Authority, Leaf
 
 pytestmark = [
     pytest.mark.envoy,

@@ -17,8 +17,7 @@ from tests.support.client import send
 from tests.support.envoy import envoy_binary
 from tests.support.mesh import CONTROLPLANE
 from tests.support.network import own_network
-from tests.support.process import Running
-from tests.support.process import eventually
+from tests.support.process import Running, eventually
 from tests.support.upstream import running_upstreams
 
 pytestmark = pytest.mark.envoy

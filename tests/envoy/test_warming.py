@@ -14,20 +14,12 @@ from envoy.extensions.network.dns_resolver.cares.v3 import (
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2 as tls_pb2
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from tests.support.name_server import name_server
 from tests.support.pki import Authority
 from tests.support.steady import steady_traffic
 from tests.support.upstream import server_tls
-from tests.support.xds_rig import ADS
-from tests.support.xds_rig import Rig
-from tests.support.xds_rig import all_to
-from tests.support.xds_rig import cluster
-from tests.support.xds_rig import endpoints
-from tests.support.xds_rig import listener
-from tests.support.xds_rig import resource
-from tests.support.xds_rig import upstream
+from tests.support.xds_rig import ADS, Rig, all_to, cluster, endpoints, listener, resource, upstream
 
 pytestmark = pytest.mark.envoy
 

@@ -12,12 +12,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from controlplane.admin.view import SyncState
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.snapshot import snapshot
-from tests.support.xds_rig import WAIT
-from tests.support.xds_rig import Rig
-from tests.support.xds_rig import cluster
-from tests.support.xds_rig import endpoints
-from tests.support.xds_rig import listener
-from tests.support.xds_rig import routes
+from tests.support.xds_rig import WAIT, Rig, cluster, endpoints, listener, routes
 
 pytestmark = pytest.mark.envoy
 

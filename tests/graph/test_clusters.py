@@ -3,14 +3,9 @@
 from controlplane.base.names import Namespace
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
-from controlplane.queries.clusters.cluster_shelves import cluster_secrets
-from controlplane.queries.clusters.cluster_shelves import clusters
-from controlplane.queries.clusters.cluster_shelves import endpoints
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
+from controlplane.model.proxy import Locality, ResolvedProxy, Role
+from controlplane.queries.clusters.cluster_shelves import cluster_secrets, clusters, endpoints
+from tests.support.declared import INGRESS, Declared
 
 SERVICES = 40
 

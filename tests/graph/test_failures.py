@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.graph import Derived
-from controlplane.graph import Fault
-from controlplane.graph import Graph
-from controlplane.graph import Input
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Derived, Fault, Graph, Input, derived, guarded
 from controlplane.graph.graph import RETRIED
 
 NUMBER: Input[str, int] = Input("number", 1)

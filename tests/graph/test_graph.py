@@ -2,10 +2,7 @@
 
 import pytest
 
-from controlplane.graph import Graph
-from controlplane.graph import Input
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Graph, Input, derived, guarded
 
 NUMBER: Input[str, int] = Input("number", 0)
 

@@ -1,15 +1,13 @@
 """An edit runs what it affects: the listener of its port, the secret that changed, nothing else."""
 
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 
 from controlplane.model.proxy import Locality
 from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
+from tests.support.declared import INGRESS, Declared
 from tests.support.pki import Authority
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

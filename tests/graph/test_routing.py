@@ -1,12 +1,7 @@
 """What an edit makes run: what it affects, however many VirtualServices there are."""
 
 from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import clusters
-from tests.support.routes import domains
-from tests.support.routes import routes
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, clusters, domains, routes, virtual_service
 
 TO_SHOP = "[{route: [{destination: {host: shop}}]}]"
 TO_REVIEWS = "[{route: [{destination: {host: reviews}}]}]"

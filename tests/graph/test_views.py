@@ -1,29 +1,19 @@
 """Proxies are computed for by their views: what is in none of them costs nothing."""
 
 from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from controlplane.base.names import Namespace
-from controlplane.base.shelf import SHARDS
-from controlplane.base.shelf import Shelf
-from controlplane.base.shelf import shard_of
+from controlplane.base.shelf import SHARDS, Shelf, shard_of
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import virtual_service
+from controlplane.model.proxy import Labels, Locality, Proxy, ResolvedProxy, Role
+from tests.support.declared import INGRESS, Declared
+from tests.support.routes import GATEWAY, SERVICES, virtual_service
 
 SHOP = virtual_service("[{route: [{destination: {host: shop.default.svc.cluster.local}}]}]")
 FOR_BLUE = virtual_service(

@@ -3,14 +3,11 @@
 import copy
 from typing import Any
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controlplane.base.diagnostics import Effect
 from tests.support.properties import examples
-from tests.unit.kinds.given import body_of
-from tests.unit.kinds.given import decoded_body
+from tests.unit.kinds.given import body_of, decoded_body
 
 ANYTHING = st.recursive(
     st.none()

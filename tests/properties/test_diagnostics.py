@@ -10,11 +10,8 @@ import pytest
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.queries.analysis.roots import analyse_where_connected
-from controlplane.queries.analysis.roots import roots
-from tests.support.cases import Case
-from tests.support.cases import cases
-from tests.support.cases import engine_of
+from controlplane.queries.analysis.roots import analyse_where_connected, roots
+from tests.support.cases import Case, cases, engine_of
 
 CASES = cases(Path(__file__).parents[1] / "cases")
 

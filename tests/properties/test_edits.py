@@ -3,27 +3,19 @@ fresh start makes, in its objects, in what is reported and in what proxies get.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
-from tests.support.cases import NOW
-from tests.support.cases import resources_of
+from controlplane.model.proxy import Proxy, Role
+from tests.support.cases import NOW, resources_of
 from tests.support.properties import examples
-from tests.unit.test_whole_changes import gateway
-from tests.unit.test_whole_changes import route
-from tests.unit.test_whole_changes import rule
-from tests.unit.test_whole_changes import service
+from tests.unit.test_whole_changes import gateway, route, rule, service
 
 DELEGATE: Final = """
 apiVersion: networking.istio.io/v1

@@ -2,19 +2,12 @@
 mends everything.
 """
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from controlplane.graph import Derived
-from controlplane.graph import Graph
-from controlplane.graph import Input
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Derived, Graph, Input, derived, guarded
 from tests.support.properties import examples
 
 Ref = tuple[str, int]

@@ -2,31 +2,21 @@
 ever, and the next edit mends everything.
 """
 
-from collections.abc import Callable
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controlplane.base.names import ObjectKey
 from controlplane.engine.internal_errors import objects_of
-from controlplane.graph import Graph
-from controlplane.graph import tracked_functions
+from controlplane.graph import Graph, tracked_functions
 from controlplane.graph.graph import RETRIED
 from controlplane.queries.inputs.objects import indexes
-from tests.support.every_kind import NOW
-from tests.support.every_kind import Serving
-from tests.support.every_kind import forms
-from tests.support.every_kind import fresh
-from tests.support.every_kind import keys_of
+from tests.support.every_kind import NOW, Serving, forms, fresh, keys_of
 from tests.support.properties import examples
 
 TRACKED = (f for f in tracked_functions() if f.function.__module__.startswith("controlplane."))

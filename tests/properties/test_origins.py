@@ -5,13 +5,10 @@ from typing import Final
 
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controlplane.base.locations import FieldRef
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
+from controlplane.envoy.resource import TypeUrl, packed
 from controlplane.envoy.routes.match import route_match as match_message
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.queries.inputs.objects import OBJECT
@@ -22,16 +19,8 @@ from controlplane.translate.istio.delegate_match import merged_match
 from controlplane.translate.istio.http_match import route_match
 from tests.support.declared import Declared
 from tests.support.properties import examples
-from tests.support.simulator import Block
-from tests.support.simulator import Rule
-from tests.support.simulator import VirtualService
-from tests.support.simulator import World
-from tests.support.worlds import DELEGATING
-from tests.support.worlds import GATEWAYS
-from tests.support.worlds import HOME
-from tests.support.worlds import blocks
-from tests.support.worlds import documents
-from tests.support.worlds import worlds
+from tests.support.simulator import Block, Rule, VirtualService, World
+from tests.support.worlds import DELEGATING, GATEWAYS, HOME, blocks, documents, worlds
 
 RULE: Final = len(("spec", "http", 0))
 few = settings(max_examples=examples(25))

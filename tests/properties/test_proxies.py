@@ -1,11 +1,8 @@
 """What of a proxy must not matter does not: a law over every field that a proxy has."""
 
-from collections.abc import Callable
-from collections.abc import Mapping
-from dataclasses import fields
-from dataclasses import replace
-from datetime import UTC
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from datetime import UTC, datetime
 from inspect import get_annotations
 from pathlib import Path
 from typing import Final
@@ -16,14 +13,9 @@ from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
 from controlplane.graph import tracked_functions
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Locality, Proxy, ResolvedProxy, Role
 from controlplane.queries.snapshot.snapshot import Resources
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, virtual_service
 
 Variation = Callable[[Proxy, int], Proxy]
 

@@ -1,13 +1,10 @@
 """However a table came about, by whatever edits: it is the one that a fresh start makes."""
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.declared import Declared
 from tests.support.properties import examples
-from tests.support.routes import SERVICES
-from tests.support.routes import table
+from tests.support.routes import SERVICES, table
 
 HOSTS = ("a.example.com", "b.example.com", "*.example.com", "*", "A.example.com")
 SERVED = ('["*"]', '["*.example.com"]', '["a.example.com", "*"]', '["team/*", "b.example.com"]')

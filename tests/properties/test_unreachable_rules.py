@@ -4,26 +4,15 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from hypothesis import HealthCheck
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from controlplane.base.diagnostics import Report
 from controlplane.documents.content import file_objects
 from controlplane.kinds.decode import decode
 from tests.support.declared import Declared
 from tests.support.properties import examples
-from tests.support.simulator import Block
-from tests.support.simulator import Rule
-from tests.support.simulator import VirtualService
-from tests.support.simulator import World
-from tests.support.worlds import GATEWAYS
-from tests.support.worlds import HOME
-from tests.support.worlds import blocks
-from tests.support.worlds import documents
-from tests.support.worlds import some_requests
-from tests.support.worlds import worlds
+from tests.support.simulator import Block, Rule, VirtualService, World
+from tests.support.worlds import GATEWAYS, HOME, blocks, documents, some_requests, worlds
 
 REQUESTS: Final = some_requests(Random(1), 600)
 given_worlds = settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controlplane.base.shelf import shard_of
 from controlplane.envoy.resource import Resource
@@ -12,17 +10,15 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.cluster_name import BLACK_HOLE
 from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy import ResolvedProxy
-from controlplane.queries.clusters.cluster_shelves import cluster_secrets
-from controlplane.queries.clusters.cluster_shelves import clusters_of_shard
-from controlplane.queries.clusters.cluster_shelves import endpoints_of_shard
-from controlplane.queries.clusters.cluster_shelves import secrets_of_shard
+from controlplane.queries.clusters.cluster_shelves import (
+    cluster_secrets,
+    clusters_of_shard,
+    endpoints_of_shard,
+    secrets_of_shard,
+)
 from tests.support.declared import Declared
 from tests.support.properties import examples
-from tests.support.service_meshes import HOSTS
-from tests.support.service_meshes import PROXIES
-from tests.support.service_meshes import Document
-from tests.support.service_meshes import documents
-from tests.support.service_meshes import text
+from tests.support.service_meshes import HOSTS, PROXIES, Document, documents, text
 
 Found = tuple[Mapping[str, Resource], Mapping[str, Resource], frozenset[object]]
 

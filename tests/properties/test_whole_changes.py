@@ -4,9 +4,7 @@ a reference lead nowhere, and at the end all of it is in force.
 
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -14,10 +12,7 @@ from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.queries.analysis.references import broken_references
 from tests.support.cases import NOW
 from tests.support.properties import examples
-from tests.unit.test_whole_changes import gateway
-from tests.unit.test_whole_changes import route
-from tests.unit.test_whole_changes import rule
-from tests.unit.test_whole_changes import service
+from tests.unit.test_whole_changes import gateway, route, rule, service
 
 Files = dict[str, str]
 

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import grpc.aio
 from envoy_data_plane.envoy.config.core.v3 import Node
-from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryRequest
-from envoy_data_plane.envoy.service.discovery.v3 import DeltaDiscoveryResponse
-from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryRequest
-from envoy_data_plane.envoy.service.discovery.v3 import DiscoveryResponse
+from envoy_data_plane.envoy.service.discovery.v3 import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+    DiscoveryRequest,
+    DiscoveryResponse,
+)
 from envoy_data_plane.google.rpc import Status
 
 SERVICE = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"

@@ -10,16 +10,13 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryResponse
@@ -32,9 +29,7 @@ from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
-from controlplane.model.proxy import labels_of
+from controlplane.model.proxy import Proxy, Role, labels_of
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 INPUT: Final = Path("input.yaml")

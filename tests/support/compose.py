@@ -11,8 +11,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.client import Answer
-from tests.support.client import send
+from tests.support.client import Answer, send
 from tests.support.envoy import free_port
 from tests.support.process import eventually
 

@@ -1,19 +1,19 @@
 """Words for conversations with xDS sessions: snapshots in one line, outputs as text."""
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.delta import DeltaSession
-from controlplane.xds.events import Acked
-from controlplane.xds.events import DeltaRequest
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import Output
-from controlplane.xds.events import Refused
-from controlplane.xds.events import Rejected
-from controlplane.xds.events import Send
-from controlplane.xds.events import SotwRequest
+from controlplane.xds.events import (
+    Acked,
+    DeltaRequest,
+    Nonce,
+    Output,
+    Refused,
+    Rejected,
+    Send,
+    SotwRequest,
+)
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.snapshot import snapshot
+from controlplane.xds.snapshot import Snapshot, snapshot
 from controlplane.xds.sotw import SotwSession
 
 TYPES = {"CDS": "CLUSTER", "EDS": "ENDPOINT", "LDS": "LISTENER", "RDS": "ROUTE", "SDS": "SECRET"}

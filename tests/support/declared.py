@@ -7,25 +7,20 @@ from typing import Any
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 from google.protobuf.json_format import MessageToDict
 
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.names import Namespace
 from controlplane.documents.content import file_objects
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph
 from controlplane.kinds.decode import decode
-from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
-from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.proxy_view import ProxyView
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
+from controlplane.model.proxy import ResolvedProxy, Role
+from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.queries.analysis.roots import roots
 from controlplane.queries.inputs.clock import CLOCK
 from controlplane.queries.inputs.mesh import MESH_CONFIG
 from controlplane.queries.inputs.objects import Objects
-from controlplane.queries.snapshot.snapshot import Resources
-from controlplane.queries.snapshot.snapshot import resources
+from controlplane.queries.snapshot.snapshot import Resources, resources
 from controlplane.queries.views.views import proxy_view
 
 INGRESS = ResolvedProxy(

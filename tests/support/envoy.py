@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import Answer
-from tests.support.client import send
+from tests.support.client import Answer, send
 from tests.support.process import Running
 
 Json = dict[str, object]

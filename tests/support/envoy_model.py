@@ -15,14 +15,10 @@ and puts what it says into one queue per type, which the test delivers in any or
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from controlplane.envoy.resource import TypeUrl
-from controlplane.xds.events import DeltaRequest
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import Send
-from controlplane.xds.events import SotwRequest
+from controlplane.xds.events import DeltaRequest, Nonce, Send, SotwRequest
 
 CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET = (
     TypeUrl.CLUSTER,

@@ -2,11 +2,9 @@
 of each object, and an engine that serves it to a gateway and a sidecar.
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,18 +14,13 @@ from typing import Final
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 from controlplane import queries
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.documents.content import file_objects
 from controlplane.engine.engine import Engine
 from controlplane.engine.internal_errors import NotComputed
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
-from controlplane.kinds.istio.mesh_config import EntryVisibility
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import ServiceEntryVisibility
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.envoy.resource import TypeUrl, packed
+from controlplane.kinds.istio.mesh_config import EntryVisibility, MeshConfig, ServiceEntryVisibility
+from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.routes.bound_routes import MERGE_CHUNK
 from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.serve.snapshot_cache import SnapshotCache

@@ -9,18 +9,15 @@ predicts all these answers; where none does, a new one has to be written in ``fo
 
 import re
 import sys
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from controlplane.cli.envoy_processes import envoy_binary
-from controlplane.model.format_string import SYNTAXES
-from controlplane.model.format_string import syntax_fault
+from controlplane.model.format_string import SYNTAXES, syntax_fault
 from tests.support.envoy import envoy_version
-from tests.support.format_strings import Place
-from tests.support.format_strings import refusals
+from tests.support.format_strings import Place, refusals
 
 OUTPUT: Final = Path("controlplane/model/format_commands.py")
 NARROWER: Final = {"CEL": "cel", "COALESCE": "coalesce"}

@@ -4,14 +4,11 @@ A listener that Envoy rejects says why; the others are taken. None is bound to a
 """
 
 import json
-from collections.abc import Iterable
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
 
-from tests.support.envoy import Json
-from tests.support.envoy import free_port
-from tests.support.envoy import running_envoy
+from tests.support.envoy import Json, free_port, running_envoy
 
 _TYPE = "type.googleapis.com/envoy"
 _EXTENSION = f"{_TYPE}.extensions"

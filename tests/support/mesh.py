@@ -7,25 +7,16 @@ port, and requests go to the gateway's own address.
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import ExitStack
-from contextlib import contextmanager
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
-from tests.support.client import Answer
-from tests.support.client import send
-from tests.support.envoy import Envoy
-from tests.support.envoy import free_port
-from tests.support.envoy import running_envoy
-from tests.support.process import Running
-from tests.support.process import eventually
-from tests.support.upstream import Upstreams
-from tests.support.upstream import running_upstreams
+from tests.support.client import Answer, send
+from tests.support.envoy import Envoy, free_port, running_envoy
+from tests.support.process import Running, eventually
+from tests.support.upstream import Upstreams, running_upstreams
 
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 LOOPBACK: Final = "127.0.0.1"

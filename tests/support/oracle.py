@@ -15,13 +15,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 import yaml
 

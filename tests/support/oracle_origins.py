@@ -10,11 +10,9 @@ import yaml
 
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from tests.support.cases import NOW
-from tests.support.cases import _proxy
+from tests.support.cases import NOW, _proxy
 from tests.support.origins import untraced
-from tests.support.pki import Authority
-from tests.support.pki import encoded
+from tests.support.pki import Authority, encoded
 
 PLACEHOLDER = re.compile(r"\$\{(\w+):([^}]+)\}")
 

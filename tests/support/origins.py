@@ -1,7 +1,6 @@
 """The law of origins: everything that a proxy gets leads back to a line of the user's text."""
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -9,12 +8,9 @@ from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
-from controlplane.base.provenance import BuiltIn
-from controlplane.base.provenance import Provenance
+from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.engine.engine import Engine
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
+from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.model.proxy import Proxy
 from controlplane.queries.snapshot.origins import origins_by_name
 

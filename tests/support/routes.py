@@ -7,8 +7,7 @@ from google.protobuf.json_format import MessageToDict
 
 from controlplane.envoy.resource import packed
 from controlplane.model.proxy import ResolvedProxy
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
+from tests.support.declared import INGRESS, Declared
 
 GATEWAY = """
 apiVersion: networking.istio.io/v1

@@ -7,8 +7,7 @@ import msgspec
 from msgspec import inspect
 
 from controlplane.kinds.duration import duration
-from controlplane.kinds.spec import Duration
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import Duration, Spec
 
 S = TypeVar("S", bound=Spec)
 _TEXT = "/sample"

@@ -13,9 +13,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from controlplane.base.names import Namespace
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Locality, ResolvedProxy, Role
 
 Document = Mapping[str, object]
 

@@ -9,8 +9,7 @@ writes stubs from descriptors alone, without ``.proto`` files: one second for al
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib import import_module
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Final
 

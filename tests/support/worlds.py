@@ -8,20 +8,21 @@ import json
 from collections.abc import Mapping
 from itertools import product
 from random import Random
-from typing import Final
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from hypothesis import strategies as st
 
-from tests.support.simulator import Block
-from tests.support.simulator import Gateway
-from tests.support.simulator import Request
-from tests.support.simulator import Rule
-from tests.support.simulator import Server
-from tests.support.simulator import Text
-from tests.support.simulator import Texts
-from tests.support.simulator import VirtualService
-from tests.support.simulator import World
+from tests.support.simulator import (
+    Block,
+    Gateway,
+    Request,
+    Rule,
+    Server,
+    Text,
+    Texts,
+    VirtualService,
+    World,
+)
 
 V = TypeVar("V")
 Json = dict[str, object]

@@ -3,15 +3,10 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from contextlib import ExitStack
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from dataclasses import field
-from datetime import UTC
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -26,17 +21,12 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
 from controlplane.admin.view import ProxyStatus
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource_of_parts
+from controlplane.envoy.resource import Resource, TypeUrl, resource_of_parts
 from controlplane.model.proxy import Proxy
 from controlplane.xds.server import XdsServer
-from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.snapshot import snapshot
+from controlplane.xds.snapshot import Snapshot, snapshot
 from tests.support.ads import INGRESS
-from tests.support.envoy import Envoy
-from tests.support.envoy import free_port
-from tests.support.envoy import running_envoy
+from tests.support.envoy import Envoy, free_port, running_envoy
 
 ADS = {"ads": {}, "resourceApiVersion": "V3", "initialFetchTimeout": "0s"}
 HCM = (

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,14 @@ from structlog.testing import capture_logs
 
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ConfigMissing
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Fault
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.serve.background import Batch
-from controlplane.serve.background import Steps
-from controlplane.serve.background import followed
-from controlplane.serve.background import log_faults
+from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.control_plane import ControlPlane
-from controlplane.serve.control_plane import Reload
-from controlplane.serve.control_plane import Settings
+from controlplane.serve.reload import Reload
+from controlplane.serve.settings import Settings
 from controlplane.sources.state import StateDirectory
 from controlplane.sources.tree import Changed
 
@@ -91,7 +86,7 @@ async def test_a_report_that_fails_does_not_keep_the_next_edit_from_being_served
     config.mkdir()
     edits: asyncio.Queue[tuple[Path, ...]] = asyncio.Queue()
 
-    def told(reload: Reload) -> None:
+    def on_reload(reload: Reload) -> None:
         edits.put_nowait(reload.edit.paths)
         raise BrokenPipeError("nobody reads any more")
 
@@ -104,7 +99,7 @@ async def test_a_report_that_fails_does_not_keep_the_next_edit_from_being_served
         mesh=MeshConfig(),
         environment={},
     )
-    plane = ControlPlane(settings, lambda: datetime.now(UTC), told)
+    plane = ControlPlane(settings, lambda: datetime.now(UTC), on_reload)
     stop = asyncio.Event()
 
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:

@@ -12,11 +12,7 @@ LINES_OF_A_MODULE: Final = 400
 LINES_OF_A_TEST_MODULE: Final = 600
 LINES_OF_A_FUNCTION: Final = 60
 
-EXCEPTIONS: Final[dict[str, str]] = {
-    "controlplane/engine/engine.py": "a line for each imported name",
-    "controlplane/graph/graph.py": "a line for each imported name",
-    "controlplane/serve/control_plane.py": "a line for each imported name",
-}
+EXCEPTIONS: Final[dict[str, str]] = {}
 """Path of a module, or ``path::function``, and the reason why it may be longer."""
 
 

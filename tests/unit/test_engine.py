@@ -1,15 +1,12 @@
 """A bad edit costs its own object and nothing else, also after a restart."""
 
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.engine import Engine
 from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import server_credential

@@ -1,22 +1,17 @@
 """A Secret of files is taken only when its parts fit, and is told of at the file in question."""
 
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.documents.content import SecretFolder
-from controlplane.documents.content import Unreadable
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.documents.content import SecretFolder, Unreadable
 from controlplane.engine.engine import Engine
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.translate.kubernetes.secret_replacement import secret_files
-from tests.support.pki import DAY
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
+from tests.support.pki import DAY, Authority, Leaf
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FOLDER = Path("secrets/istio-system/shop")

@@ -2,9 +2,7 @@
 
 import pytest
 
-from controlplane.model.format_string import escaped
-from controlplane.model.format_string import first_fault
-from controlplane.model.format_string import unknown_commands
+from controlplane.model.format_string import escaped, first_fault, unknown_commands
 
 
 @pytest.mark.parametrize(

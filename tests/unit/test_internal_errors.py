@@ -1,29 +1,20 @@
 """An internal error costs one object its edit, says so, and heals; nothing else."""
 
 from collections.abc import Callable
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.documents.content import FileContent
-from controlplane.documents.content import file_objects
-from controlplane.documents.document import Document
-from controlplane.documents.document import Origin
-from controlplane.documents.document import RawObject
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.documents.content import FileContent, file_objects
+from controlplane.documents.document import Document, Origin, RawObject
 from controlplane.engine.engine import Engine
-from controlplane.engine.file_reader import FileReader
-from controlplane.engine.file_reader import declaration
-from controlplane.engine.internal_errors import loggable
-from controlplane.engine.internal_errors import reported
-from controlplane.graph import Fault
-from controlplane.graph import Graph
+from controlplane.engine.file_reader import FileReader, declaration
+from controlplane.engine.internal_errors import loggable, reported
+from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig

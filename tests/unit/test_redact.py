@@ -14,28 +14,20 @@ from typing import Final
 
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.config.core.v3.base_pb2 import HeaderValue
-from envoy.config.core.v3.base_pb2 import HeaderValueOption
+from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from google.protobuf import message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.descriptor import Descriptor
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.json_format import ParseDict
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
 from udpa.annotations.sensitive_pb2 import sensitive
 from xds.type.v3.typed_struct_pb2 import TypedStruct
 
-from controlplane.envoy.redact import CREDENTIAL_HEADERS
-from controlplane.envoy.redact import HIDDEN
-from controlplane.envoy.redact import UNMARKED
-from controlplane.envoy.redact import is_sensitive
-from controlplane.envoy.redact import shown_json
+from controlplane.envoy.redact import CREDENTIAL_HEADERS, HIDDEN, UNMARKED, is_sensitive, shown_json
 
 MARK: Final = "bWFyaw=="  # also as bytes: it is what JSON makes of "mark"
 PACKAGES: Final = ("envoy.config", "envoy.extensions", "envoy.type", "envoy.data", "xds", "udpa")

@@ -1,8 +1,7 @@
 """What Envoy's own rules refuse never leaves."""
 
 import pytest
-from envoy.config.cluster.v3 import cluster_pb2
-from envoy.config.cluster.v3 import outlier_detection_pb2
+from envoy.config.cluster.v3 import cluster_pb2, outlier_detection_pb2
 from envoy.config.common.matcher.v3 import matcher_pb2
 from envoy.config.core.v3 import base_pb2
 from envoy.config.listener.v3 import listener_components_pb2
@@ -13,9 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from controlplane.envoy.resource import RuleBroken
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource
+from controlplane.envoy.resource import RuleBroken, TypeUrl, resource
 from controlplane.envoy.rules import violations
 
 

@@ -3,23 +3,17 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from controlplane.base.addresses import Address
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.serve.control_plane import ControlPlane
-from controlplane.serve.control_plane import Noticed
-from controlplane.serve.control_plane import Reload
-from controlplane.serve.control_plane import Settings
+from controlplane.serve.reload import Noticed, Reload
+from controlplane.serve.settings import Settings
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
-from tests.unit.test_whole_changes import gateway
-from tests.unit.test_whole_changes import names
-from tests.unit.test_whole_changes import route
-from tests.unit.test_whole_changes import rule
-from tests.unit.test_whole_changes import service
+from tests.unit.test_whole_changes import gateway, names, route, rule, service
 
 
 async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Path) -> None:

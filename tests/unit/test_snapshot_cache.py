@@ -7,9 +7,7 @@ import pytest
 
 from controlplane.graph import Graph
 from controlplane.xds.wire import StreamFault
-from tests.support.every_kind import PROXIES
-from tests.support.every_kind import Serving
-from tests.support.every_kind import forms
+from tests.support.every_kind import PROXIES, Serving, forms
 
 GATEWAY = PROXIES[0]
 

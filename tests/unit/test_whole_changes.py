@@ -1,7 +1,6 @@
 """A change that comes in pieces: what makes things worse waits for its counterpart."""
 
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest

@@ -2,9 +2,7 @@
 
 import pytest
 
-from controlplane.base.wording import counted
-from controlplane.base.wording import first_of
-from controlplane.base.wording import listed
+from controlplane.base.wording import counted, first_of, listed
 
 
 @pytest.mark.parametrize(

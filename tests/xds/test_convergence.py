@@ -7,25 +7,16 @@ messages in part or not at all, reconnects at any time and then says what it has
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.delta import DeltaSession
-from controlplane.xds.events import DeltaRequest
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import Output
-from controlplane.xds.events import Rejected
-from controlplane.xds.events import Send
-from controlplane.xds.events import SotwRequest
+from controlplane.xds.events import DeltaRequest, Nonce, Output, Rejected, Send, SotwRequest
 from controlplane.xds.order import PUSH_ORDER
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.snapshot import snapshot
+from controlplane.xds.snapshot import Snapshot, snapshot
 from controlplane.xds.sotw import SotwSession
 from tests.support.conversations import form
 from tests.support.properties import examples

@@ -3,11 +3,7 @@
 from controlplane.xds.deadlines import Deadlines
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import Output
-from tests.support.conversations import delta
-from tests.support.conversations import said
-from tests.support.conversations import synced
-from tests.support.conversations import type_url
-from tests.support.conversations import world
+from tests.support.conversations import delta, said, synced, type_url, world
 
 CDS, EDS, RDS = type_url("CDS"), type_url("EDS"), type_url("RDS")
 ONE = world(1, CDS="a1", EDS="a1", RDS="r1")

@@ -2,13 +2,7 @@
 
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response_cache import ResponseCache
-from tests.support.conversations import delta
-from tests.support.conversations import form
-from tests.support.conversations import fresh
-from tests.support.conversations import said
-from tests.support.conversations import synced
-from tests.support.conversations import type_url
-from tests.support.conversations import world
+from tests.support.conversations import delta, form, fresh, said, synced, type_url, world
 
 SHOP = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
 

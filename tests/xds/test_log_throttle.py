@@ -1,8 +1,6 @@
 """How often the log says that a stream was closed, when its client comes back again and again."""
 
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from controlplane.xds.log_throttle import LogThrottle
 

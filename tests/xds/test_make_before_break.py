@@ -3,32 +3,25 @@ answer 503: a model of Envoy (``tests.support.envoy_model``) is looked at after 
 """
 
 from collections import deque
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.delta import DeltaSession
-from controlplane.xds.events import DeltaRequest
-from controlplane.xds.events import Nonce
-from controlplane.xds.events import Output
-from controlplane.xds.events import Send
-from controlplane.xds.events import SotwRequest
+from controlplane.xds.events import DeltaRequest, Nonce, Output, Send, SotwRequest
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.snapshot import snapshot
+from controlplane.xds.snapshot import Snapshot, snapshot
 from controlplane.xds.sotw import SotwSession
-from tests.support.envoy_model import ClusterForm
-from tests.support.envoy_model import EnvoyModel
-from tests.support.envoy_model import Form
-from tests.support.envoy_model import Forms
-from tests.support.envoy_model import ListenerForm
-from tests.support.envoy_model import OtherForm
-from tests.support.envoy_model import RouteForm
+from tests.support.envoy_model import (
+    ClusterForm,
+    EnvoyModel,
+    Form,
+    Forms,
+    ListenerForm,
+    OtherForm,
+    RouteForm,
+)
 from tests.support.properties import examples
 
 CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET = TypeUrl

@@ -8,13 +8,10 @@ from google.protobuf.struct_pb2 import Struct
 
 from controlplane.base.names import Namespace
 from controlplane.identity.identity import Identity
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Locality, Proxy, Role
 from controlplane.xds.node import proxy_of
 from controlplane.xds.wire import StreamFault
-from controlplane.xds.wire_pb2 import Locality as NodeLocality
-from controlplane.xds.wire_pb2 import Node
+from controlplane.xds.wire_pb2 import Locality as NodeLocality, Node
 
 ID = "sidecar~10.0.0.7~cart-1.shop~shop.svc.cluster.local"
 CART = Identity(

@@ -2,15 +2,17 @@
 
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response_cache import ResponseCache
-from tests.support.conversations import delta
-from tests.support.conversations import fresh
-from tests.support.conversations import fresh_sotw
-from tests.support.conversations import said
-from tests.support.conversations import sotw
-from tests.support.conversations import synced
-from tests.support.conversations import synced_sotw
-from tests.support.conversations import type_url
-from tests.support.conversations import world
+from tests.support.conversations import (
+    delta,
+    fresh,
+    fresh_sotw,
+    said,
+    sotw,
+    synced,
+    synced_sotw,
+    type_url,
+    world,
+)
 
 ONE = world(1, CDS="a1", EDS="a1", LDS="l1", RDS="r1")
 ENDPOINTS_CHANGED = world(2, CDS="a1", EDS="a2", LDS="l1", RDS="r1")

@@ -3,11 +3,7 @@
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.sotw import SotwSession
-from tests.support.conversations import delta
-from tests.support.conversations import said
-from tests.support.conversations import sotw
-from tests.support.conversations import type_url
-from tests.support.conversations import world
+from tests.support.conversations import delta, said, sotw, type_url, world
 
 LDS = type_url("LDS")
 

@@ -1,13 +1,10 @@
 """The server over real gRPC on loopback, asked by a client that decodes with envoy-data-plane."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from dataclasses import field
-from datetime import UTC
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
@@ -19,25 +16,17 @@ from envoy_data_plane.envoy.config.cluster.v3 import Cluster as ReadCluster
 from envoy_data_plane.envoy.config.core.v3 import Node
 
 from controlplane.admin.view import SyncState
-from controlplane.base.errors import ListenFailed
-from controlplane.base.errors import TokenRefused
+from controlplane.base.errors import ListenFailed, TokenRefused
 from controlplane.base.names import Namespace
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource
+from controlplane.envoy.resource import Resource, TypeUrl, resource
 from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import xds_credential
 from controlplane.identity.identity import Identity
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 from controlplane.sources.state import StateDirectory
 from controlplane.xds.server import XdsServer
-from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.snapshot import snapshot
-from tests.support.ads import INGRESS
-from tests.support.ads import DeltaClient
-from tests.support.ads import delta_stream
-from tests.support.ads import sotw_stream
+from controlplane.xds.snapshot import Snapshot, snapshot
+from tests.support.ads import INGRESS, DeltaClient, delta_stream, sotw_stream
 
 NODE = Node(id=INGRESS, cluster="ingress")
 WITH_TOKEN = (("authorization", "Bearer ingress"),)

@@ -4,18 +4,11 @@ import xxhash
 
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import Send
-from controlplane.xds.response import Variant
-from controlplane.xds.response import delta_response
-from controlplane.xds.response import sotw_response
+from controlplane.xds.response import Variant, delta_response, sotw_response
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.sotw import SotwSession
-from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse
-from controlplane.xds.wire_pb2 import DiscoveryResponse
-from tests.support.conversations import delta
-from tests.support.conversations import form
-from tests.support.conversations import sotw
-from tests.support.conversations import type_url
-from tests.support.conversations import world
+from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse, DiscoveryResponse
+from tests.support.conversations import delta, form, sotw, type_url, world
 
 CDS = type_url("CDS")
 

@@ -1,10 +1,12 @@
 """Conversations with a state-of-the-world session, without I/O."""
 
-from tests.support.conversations import fresh_sotw as fresh
-from tests.support.conversations import said
-from tests.support.conversations import sotw
-from tests.support.conversations import synced_sotw as synced
-from tests.support.conversations import world
+from tests.support.conversations import (
+    fresh_sotw as fresh,
+    said,
+    sotw,
+    synced_sotw as synced,
+    world,
+)
 
 SHOP = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
 

@@ -3,23 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
 from controlplane.base.names import Namespace
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 from controlplane.xds.connections import Connection
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.stream import SlowClient
-from controlplane.xds.stream import Stream
-from controlplane.xds.stream import Uncounted
-from tests.support.conversations import delta
-from tests.support.conversations import world
+from controlplane.xds.stream import SlowClient, Stream, Uncounted
+from tests.support.conversations import delta, world
 
 
 class Pipe:

@@ -3,14 +3,16 @@ clusters says when they are warm.
 """
 
 from controlplane.xds.delta import DeltaSession
-from tests.support.conversations import delta
-from tests.support.conversations import form
-from tests.support.conversations import said
-from tests.support.conversations import sotw
-from tests.support.conversations import synced
-from tests.support.conversations import synced_sotw
-from tests.support.conversations import type_url
-from tests.support.conversations import world
+from tests.support.conversations import (
+    delta,
+    form,
+    said,
+    sotw,
+    synced,
+    synced_sotw,
+    type_url,
+    world,
+)
 
 ONE = world(1, CDS="a1", EDS="a1", LDS="l1", RDS="r1", SDS="s1")
 

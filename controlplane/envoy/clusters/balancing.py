@@ -9,22 +9,25 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage
 from envoy.config.core.v3.base_pb2 import RuntimeDouble
 from envoy.type.v3.percent_pb2 import Percent
 
-from controlplane.envoy.optional import opt
-from controlplane.envoy.optional import uint64
-from controlplane.model.cluster import Cluster
-from controlplane.model.cluster import Discovery
-from controlplane.model.cluster import Dns
-from controlplane.model.cluster import Eds
-from controlplane.model.cluster import LocalityWeighting
-from controlplane.model.cluster import ZoneAwareness
-from controlplane.model.traffic_policy import Balancer
-from controlplane.model.traffic_policy import LeastRequest
-from controlplane.model.traffic_policy import Maglev
-from controlplane.model.traffic_policy import Passthrough
-from controlplane.model.traffic_policy import Random
-from controlplane.model.traffic_policy import RingHash
-from controlplane.model.traffic_policy import RoundRobin
-from controlplane.model.traffic_policy import Warmup
+from controlplane.envoy.optional import opt, uint64
+from controlplane.model.cluster import (
+    Cluster,
+    Discovery,
+    Dns,
+    Eds,
+    LocalityWeighting,
+    ZoneAwareness,
+)
+from controlplane.model.traffic_policy import (
+    Balancer,
+    LeastRequest,
+    Maglev,
+    Passthrough,
+    Random,
+    RingHash,
+    RoundRobin,
+    Warmup,
+)
 
 FIRST_PERCENT: Final = 10.0  # Istio, WarmupConfiguration.minimumPercent, default
 AGGRESSION: Final = 1.0  # Istio, WarmupConfiguration.aggression, default

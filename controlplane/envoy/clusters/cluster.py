@@ -7,30 +7,22 @@ Source: envoy/config/cluster/v3/cluster.proto, and Istio
 from datetime import timedelta
 from typing import Final
 
-from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage
-from envoy.config.cluster.v3.cluster_pb2 import UpstreamConnectionOptions
+from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage, UpstreamConnectionOptions
 from envoy.config.core.v3.address_pb2 import TcpKeepalive
 from envoy.config.core.v3.base_pb2 import Metadata
-from google.protobuf.struct_pb2 import ListValue
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.struct_pb2 import Value
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from controlplane.envoy.clusters import balancing
-from controlplane.envoy.clusters import discovery
+from controlplane.envoy.clusters import balancing, discovery
 from controlplane.envoy.clusters.outlier import outlier_detection
 from controlplane.envoy.clusters.pool import circuit_breakers
 from controlplane.envoy.clusters.protocol import extension_options
-from controlplane.envoy.clusters.tls import transport_socket
-from controlplane.envoy.clusters.tls import transport_socket_matches
+from controlplane.envoy.clusters.tls import transport_socket, transport_socket_matches
 from controlplane.envoy.object_path import object_path
-from controlplane.envoy.optional import opt
-from controlplane.envoy.optional import uint32
-from controlplane.model.cluster import Cluster
-from controlplane.model.cluster import Origin
+from controlplane.envoy.optional import opt, uint32
+from controlplane.model.cluster import Cluster, Origin
 from controlplane.model.cluster_name import BLACK_HOLE
-from controlplane.model.tls_upstream import OnEveryEndpoint
-from controlplane.model.tls_upstream import Originate
+from controlplane.model.tls_upstream import OnEveryEndpoint, Originate
 from controlplane.model.traffic_policy import Keepalive
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)  # Istio, MeshConfig.connectTimeout, default

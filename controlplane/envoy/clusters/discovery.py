@@ -22,15 +22,16 @@ from controlplane.envoy.config_source import ads
 from controlplane.envoy.endpoints import load_assignment as assignment
 from controlplane.envoy.optional import uint32
 from controlplane.envoy.packing import packed
-from controlplane.model.cluster import Cluster
-from controlplane.model.cluster import Discovery
-from controlplane.model.cluster import Dns
-from controlplane.model.cluster import DynamicForwardProxy
-from controlplane.model.cluster import Eds
-from controlplane.model.cluster import OriginalDestination
+from controlplane.model.cluster import (
+    Cluster,
+    Discovery,
+    Dns,
+    DynamicForwardProxy,
+    Eds,
+    OriginalDestination,
+)
 from controlplane.model.proxy import IpFamily
-from controlplane.model.tls_upstream import OnEveryEndpoint
-from controlplane.model.tls_upstream import Originate
+from controlplane.model.tls_upstream import OnEveryEndpoint, Originate
 
 FAILURE_REFRESH: Final = timedelta(seconds=1)
 """A name that is not known yet, such as that of a container which starts later, is asked for again

@@ -6,8 +6,7 @@ Source: envoy/config/cluster/v3/outlier_detection.proto, and Istio ``applyOutlie
 from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection as Message
 from google.protobuf.wrappers_pb2 import UInt32Value
 
-from controlplane.envoy.optional import opt
-from controlplane.envoy.optional import uint32
+from controlplane.envoy.optional import opt, uint32
 from controlplane.model.traffic_policy import OutlierDetection
 
 

@@ -8,10 +8,8 @@ from typing import Final
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.type.v3.percent_pb2 import Percent
 
-from controlplane.envoy.optional import opt
-from controlplane.envoy.optional import uint32
-from controlplane.model.traffic_policy import ConnectionPool
-from controlplane.model.traffic_policy import RetryBudget
+from controlplane.envoy.optional import opt, uint32
+from controlplane.model.traffic_policy import ConnectionPool, RetryBudget
 
 UNLIMITED: Final = 4_294_967_295  # uint32; Envoy's own limits are low, Istio has none
 

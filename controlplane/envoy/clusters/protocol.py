@@ -6,28 +6,25 @@ Source: envoy/extensions/upstreams/http/v3/http_protocol_options.proto.
 from collections.abc import Mapping
 from typing import Final
 
-from envoy.config.common.matcher.v3.matcher_pb2 import HttpHeadersMatch
-from envoy.config.common.matcher.v3.matcher_pb2 import MatchPredicate
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
-from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
-from envoy.config.core.v3.protocol_pb2 import HttpProtocolOptions as CommonOptions
-from envoy.config.core.v3.protocol_pb2 import KeepaliveSettings
-from envoy.config.core.v3.protocol_pb2 import UpstreamHttpProtocolOptions
+from envoy.config.common.matcher.v3.matcher_pb2 import HttpHeadersMatch, MatchPredicate
+from envoy.config.core.v3.protocol_pb2 import (
+    Http1ProtocolOptions,
+    Http2ProtocolOptions,
+    HttpProtocolOptions as CommonOptions,
+    KeepaliveSettings,
+    UpstreamHttpProtocolOptions,
+)
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.any_pb2 import Any as Packed
 
 from controlplane.envoy.header_case import preserved_case
-from controlplane.envoy.optional import opt
-from controlplane.envoy.optional import uint32
+from controlplane.envoy.optional import opt, uint32
 from controlplane.envoy.packing import packed
-from controlplane.model.cluster import Cluster
-from controlplane.model.cluster import HttpVersion
-from controlplane.model.tls_upstream import OnEveryEndpoint
-from controlplane.model.tls_upstream import Originate
-from controlplane.model.traffic_policy import ConnectionPool
-from controlplane.model.traffic_policy import Http2Keepalive
+from controlplane.model.cluster import Cluster, HttpVersion
+from controlplane.model.tls_upstream import OnEveryEndpoint, Originate
+from controlplane.model.traffic_policy import ConnectionPool, Http2Keepalive
 
 EXTENSION: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 

@@ -10,32 +10,28 @@ from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protoco
     ProxyProtocolUpstreamTransport,
 )
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsParameters as ParametersMessage
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+    CertificateValidationContext,
+    TlsParameters as ParametersMessage,
+)
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext, UpstreamTlsContext
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
-from google.protobuf.struct_pb2 import Struct
-from google.protobuf.struct_pb2 import Value
+from google.protobuf.struct_pb2 import Struct, Value
 
-from controlplane.envoy.config_source import ads
-from controlplane.envoy.config_source import ads_within_default
-from controlplane.envoy.endpoints import MUTUAL
-from controlplane.envoy.endpoints import TLS_MODE
+from controlplane.envoy.config_source import ads, ads_within_default
+from controlplane.envoy.endpoints import MUTUAL, TLS_MODE
 from controlplane.envoy.optional import opt
 from controlplane.envoy.packing import packed
-from controlplane.model.cluster import Cluster
-from controlplane.model.cluster import HttpVersion
-from controlplane.model.tls import TRUST_BUNDLE
-from controlplane.model.tls import USUAL_PARAMETERS
-from controlplane.model.tls import WORKLOAD_CERTIFICATE
-from controlplane.model.tls import SecretName
-from controlplane.model.tls import TlsParameters
-from controlplane.model.tls_upstream import MeshMutual
-from controlplane.model.tls_upstream import OnCapableEndpoints
-from controlplane.model.tls_upstream import Originate
-from controlplane.model.tls_upstream import TrustAnything
+from controlplane.model.cluster import Cluster, HttpVersion
+from controlplane.model.tls import (
+    TRUST_BUNDLE,
+    USUAL_PARAMETERS,
+    WORKLOAD_CERTIFICATE,
+    SecretName,
+    TlsParameters,
+)
+from controlplane.model.tls_upstream import MeshMutual, OnCapableEndpoints, Originate, TrustAnything
 from controlplane.model.traffic_policy import ProxyProtocol
 
 

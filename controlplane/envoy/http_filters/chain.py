@@ -14,16 +14,17 @@ from controlplane.envoy.http_filters.cors import cors
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
-from controlplane.envoy.http_filters.order import ORDER
-from controlplane.envoy.http_filters.order import Slot
+from controlplane.envoy.http_filters.order import ORDER, Slot
 from controlplane.envoy.http_filters.router import router
 from controlplane.envoy.slots import in_order
-from controlplane.model.plan.network_filters import CrossOrigin
-from controlplane.model.plan.network_filters import FaultInjection
-from controlplane.model.plan.network_filters import GrpcStats
-from controlplane.model.plan.network_filters import GrpcWeb
-from controlplane.model.plan.network_filters import HttpFilter
-from controlplane.model.plan.network_filters import Router
+from controlplane.model.plan.network_filters import (
+    CrossOrigin,
+    FaultInjection,
+    GrpcStats,
+    GrpcWeb,
+    HttpFilter,
+    Router,
+)
 
 
 def http_filters(filters: tuple[HttpFilter, ...]) -> tuple[hcm.HttpFilter, ...]:

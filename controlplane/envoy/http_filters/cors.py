@@ -7,8 +7,7 @@ Source: envoy/extensions/filters/http/cors/v3/cors.proto.
 from datetime import timedelta
 from typing import Final
 
-from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors as CorsMessage
-from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors as CorsMessage, CorsPolicy
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )

@@ -7,18 +7,14 @@ Source: envoy/extensions/filters/http/fault/v3/fault.proto.
 from typing import Final
 
 from envoy.extensions.filters.common.fault.v3.fault_pb2 import FaultDelay
-from envoy.extensions.filters.http.fault.v3.fault_pb2 import FaultAbort
-from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
+from envoy.extensions.filters.http.fault.v3.fault_pb2 import FaultAbort, HTTPFault
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
 
 from controlplane.envoy.fraction import fraction
 from controlplane.envoy.packing import packed
-from controlplane.model.http_policy import AbortGrpc
-from controlplane.model.http_policy import AbortHttp
-from controlplane.model.http_policy import Delay
-from controlplane.model.http_policy import Fault
+from controlplane.model.http_policy import AbortGrpc, AbortHttp, Delay, Fault
 
 NAME: Final = "envoy.filters.http.fault"
 

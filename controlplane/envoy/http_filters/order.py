@@ -5,8 +5,7 @@ for each verdict), and each counts.
 Source: istio ``pilot/pkg/networking/core/listener.go``, ``buildHTTPConnectionManager``.
 """
 
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 from typing import Final
 
 

@@ -4,38 +4,40 @@ Source: envoy/config/listener/v3/listener.proto, listener_components.proto.
 """
 
 from collections.abc import Iterable
-from typing import Final
-from typing import assert_never
+from typing import Final, assert_never
 
-from envoy.config.core.v3.address_pb2 import Address as AddressMessage
-from envoy.config.core.v3.address_pb2 import Pipe
-from envoy.config.core.v3.address_pb2 import SocketAddress
+from envoy.config.core.v3.address_pb2 import Address as AddressMessage, Pipe, SocketAddress
 from envoy.config.core.v3.base_pb2 import TrafficDirection
-from envoy.config.listener.v3.listener_components_pb2 import FilterChain
-from envoy.config.listener.v3.listener_components_pb2 import FilterChainMatch
-from envoy.config.listener.v3.listener_components_pb2 import ListenerFilter
+from envoy.config.listener.v3.listener_components_pb2 import (
+    FilterChain,
+    FilterChainMatch,
+    ListenerFilter,
+)
 from envoy.config.listener.v3.listener_pb2 import Listener as ListenerMessage
 from envoy.extensions.filters.listener.proxy_protocol.v3.proxy_protocol_pb2 import ProxyProtocol
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
-from google.protobuf.wrappers_pb2 import BoolValue
-from google.protobuf.wrappers_pb2 import UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from controlplane.envoy.access_log import unmatched_log
 from controlplane.envoy.listeners.tls_context import downstream_tls
 from controlplane.envoy.network_filters.chain import network_filters
 from controlplane.envoy.packing import packed
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import encoded
-from controlplane.envoy.resource import length_delimited
-from controlplane.envoy.resource import resource_of_parts
-from controlplane.model.plan.listener import EVERY_CONNECTION
-from controlplane.model.plan.listener import Address
-from controlplane.model.plan.listener import Capture
-from controlplane.model.plan.listener import ChainMatch
-from controlplane.model.plan.listener import ChainPlan
-from controlplane.model.plan.listener import Direction
-from controlplane.model.plan.listener import ListenerPlan
+from controlplane.envoy.resource import (
+    Resource,
+    TypeUrl,
+    encoded,
+    length_delimited,
+    resource_of_parts,
+)
+from controlplane.model.plan.listener import (
+    EVERY_CONNECTION,
+    Address,
+    Capture,
+    ChainMatch,
+    ChainPlan,
+    Direction,
+    ListenerPlan,
+)
 
 _CHAINS: Final = ListenerMessage.FILTER_CHAINS_FIELD_NUMBER
 _DIRECTIONS: Final = {

@@ -7,24 +7,26 @@ from collections.abc import Mapping
 from typing import Final
 
 from envoy.config.core.v3.base_pb2 import TransportSocket
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import CertificateValidationContext
-from envoy.extensions.transport_sockets.tls.v3.common_pb2 import TlsParameters as ParametersMessage
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+    CertificateValidationContext,
+    TlsParameters as ParametersMessage,
+)
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext, DownstreamTlsContext
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from controlplane.envoy.config_source import ads
-from controlplane.envoy.config_source import ads_within_default
+from controlplane.envoy.config_source import ads, ads_within_default
 from controlplane.envoy.packing import packed
-from controlplane.model.tls import TRUST_BUNDLE
-from controlplane.model.tls import WORKLOAD_CERTIFICATE
-from controlplane.model.tls import ClientValidation
-from controlplane.model.tls import SecretName
-from controlplane.model.tls import ServerTls
-from controlplane.model.tls import TlsParameters
-from controlplane.model.tls import TlsVersion
+from controlplane.model.tls import (
+    TRUST_BUNDLE,
+    WORKLOAD_CERTIFICATE,
+    ClientValidation,
+    SecretName,
+    ServerTls,
+    TlsParameters,
+    TlsVersion,
+)
 
 _VERSIONS: Final[Mapping[TlsVersion, ParametersMessage.TlsProtocol]] = {
     TlsVersion.TLSV1_0: ParametersMessage.TLSv1_0,

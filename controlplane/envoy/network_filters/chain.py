@@ -8,13 +8,10 @@ from typing import assert_never
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 
 from controlplane.envoy.network_filters.http_connection_manager import http_connection_manager
-from controlplane.envoy.network_filters.order import ORDER
-from controlplane.envoy.network_filters.order import Slot
+from controlplane.envoy.network_filters.order import ORDER, Slot
 from controlplane.envoy.network_filters.tcp_proxy import tcp_proxy
 from controlplane.envoy.slots import in_order
-from controlplane.model.plan.network_filters import HttpConnectionManager
-from controlplane.model.plan.network_filters import NetworkFilter
-from controlplane.model.plan.network_filters import TcpProxy
+from controlplane.model.plan.network_filters import HttpConnectionManager, NetworkFilter, TcpProxy
 
 
 def network_filters(filters: tuple[NetworkFilter, ...]) -> tuple[Filter, ...]:

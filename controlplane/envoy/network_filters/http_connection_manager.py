@@ -4,35 +4,35 @@ Source: envoy/extensions/filters/network/http_connection_manager/v3/http_connect
 """
 
 from collections.abc import Mapping
-from typing import Final
-from typing import assert_never
+from typing import Final, assert_never
 
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions
-from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
-from envoy.config.core.v3.protocol_pb2 import HttpProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import (
+    Http1ProtocolOptions,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+)
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
 from envoy.type.v3.percent_pb2 import Percent
-from google.protobuf.wrappers_pb2 import BoolValue
-from google.protobuf.wrappers_pb2 import UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from controlplane.envoy.access_log import access_log
 from controlplane.envoy.config_source import ads
 from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.http_filters.chain import http_filters
 from controlplane.envoy.packing import packed
-from controlplane.model.http_settings import CertificateDetails
-from controlplane.model.http_settings import EscapedSlashes
-from controlplane.model.http_settings import ForwardedCertificate
-from controlplane.model.http_settings import Http2Limits
-from controlplane.model.http_settings import HttpSettings
-from controlplane.model.http_settings import Timeouts
-from controlplane.model.http_settings import UnderscoreHeaders
-from controlplane.model.plan.network_filters import HttpConnectionManager
-from controlplane.model.plan.network_filters import NamedTable
-from controlplane.model.plan.network_filters import RouteSource
+from controlplane.model.http_settings import (
+    CertificateDetails,
+    EscapedSlashes,
+    ForwardedCertificate,
+    Http2Limits,
+    HttpSettings,
+    Timeouts,
+    UnderscoreHeaders,
+)
+from controlplane.model.plan.network_filters import HttpConnectionManager, NamedTable, RouteSource
 
 _SPOKEN_OF: Final = (ForwardedCertificate.SANITIZE_SET, ForwardedCertificate.APPEND_FORWARD)
 """Where the proxy writes the client's certificate itself, so that the details matter."""

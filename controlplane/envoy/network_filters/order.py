@@ -3,8 +3,7 @@
 Source: istio ``pilot/pkg/networking/core/listener_builder.go``.
 """
 
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 from typing import Final
 
 

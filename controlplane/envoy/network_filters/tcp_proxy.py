@@ -9,8 +9,7 @@ from envoy.type.v3.hash_policy_pb2 import HashPolicy
 
 from controlplane.envoy.access_log import access_log
 from controlplane.envoy.packing import packed
-from controlplane.model.plan.network_filters import ClusterWeight
-from controlplane.model.plan.network_filters import TcpProxy
+from controlplane.model.plan.network_filters import ClusterWeight, TcpProxy
 from controlplane.model.traffic_policy import Tunnel
 
 

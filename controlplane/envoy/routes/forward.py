@@ -6,22 +6,25 @@ Source: envoy/config/route/v3/route_components.proto (``RouteAction``, ``Weighte
 from datetime import timedelta
 from typing import Final
 
-from envoy.config.route.v3.route_components_pb2 import RouteAction
-from envoy.config.route.v3.route_components_pb2 import WeightedCluster as WeightedClusterMessage
+from envoy.config.route.v3.route_components_pb2 import (
+    RouteAction,
+    WeightedCluster as WeightedClusterMessage,
+)
 from envoy.type.matcher.v3.regex_pb2 import RegexMatchAndSubstitute
-from google.protobuf.wrappers_pb2 import BoolValue
-from google.protobuf.wrappers_pb2 import UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from controlplane.envoy.fraction import runtime_fraction
 from controlplane.envoy.routes.hash_policy import hash_policy
 from controlplane.envoy.routes.headers import header_options
 from controlplane.envoy.routes.retry import retry_policy
 from controlplane.envoy.text_matcher import regex
-from controlplane.model.routing import ForwardTo
-from controlplane.model.routing import Mirror
-from controlplane.model.routing import ReplacePrefix
-from controlplane.model.routing import ReplaceRegex
-from controlplane.model.routing import WeightedCluster
+from controlplane.model.routing import (
+    ForwardTo,
+    Mirror,
+    ReplacePrefix,
+    ReplaceRegex,
+    WeightedCluster,
+)
 
 UNLIMITED: Final = timedelta(0)  # Envoy: a timeout of zero is none
 MAX_TOTAL_WEIGHT: Final = 2**32 - 1  # Envoy: the weights' sum fits into uint32

@@ -7,11 +7,7 @@ from typing import assert_never
 
 from envoy.config.route.v3.route_components_pb2 import RouteAction
 
-from controlplane.model.routing import CookieHash
-from controlplane.model.routing import HashPolicy
-from controlplane.model.routing import HeaderHash
-from controlplane.model.routing import QueryHash
-from controlplane.model.routing import SourceIpHash
+from controlplane.model.routing import CookieHash, HashPolicy, HeaderHash, QueryHash, SourceIpHash
 
 Message = RouteAction.HashPolicy
 

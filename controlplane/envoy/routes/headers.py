@@ -5,11 +5,9 @@ Source: envoy/config/core/v3/base.proto (``HeaderValueOption``).
 
 from collections.abc import Iterable
 
-from envoy.config.core.v3.base_pb2 import HeaderValue
-from envoy.config.core.v3.base_pb2 import HeaderValueOption
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 
-from controlplane.model.http_policy import Append
-from controlplane.model.http_policy import Overwrite
+from controlplane.model.http_policy import Append, Overwrite
 
 
 def header_options(put: Iterable[Overwrite | Append]) -> list[HeaderValueOption]:

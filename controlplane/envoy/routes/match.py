@@ -6,28 +6,29 @@ Source: envoy/config/route/v3/route_components.proto (``RouteMatch``, ``HeaderMa
 
 from typing import Final
 
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
-from envoy.config.route.v3.route_components_pb2 import QueryParameterMatcher
-from envoy.config.route.v3.route_components_pb2 import RouteMatch as RouteMatchMessage
+from envoy.config.route.v3.route_components_pb2 import (
+    HeaderMatcher,
+    QueryParameterMatcher,
+    RouteMatch as RouteMatchMessage,
+)
 from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
-from envoy.type.matcher.v3.value_pb2 import ListMatcher
-from envoy.type.matcher.v3.value_pb2 import OrMatcher
-from envoy.type.matcher.v3.value_pb2 import ValueMatcher
+from envoy.type.matcher.v3.value_pb2 import ListMatcher, OrMatcher, ValueMatcher
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from controlplane.envoy.text_matcher import regex
-from controlplane.envoy.text_matcher import string_matcher
-from controlplane.model.http_match import ClaimMatch
-from controlplane.model.http_match import Exact
-from controlplane.model.http_match import HeaderMatch
-from controlplane.model.http_match import Missing
-from controlplane.model.http_match import Prefix
-from controlplane.model.http_match import Present
-from controlplane.model.http_match import QueryMatch
-from controlplane.model.http_match import Regex
-from controlplane.model.http_match import RouteMatch
-from controlplane.model.http_match import Segments
-from controlplane.model.http_match import ValueMatch
+from controlplane.envoy.text_matcher import regex, string_matcher
+from controlplane.model.http_match import (
+    ClaimMatch,
+    Exact,
+    HeaderMatch,
+    Missing,
+    Prefix,
+    Present,
+    QueryMatch,
+    Regex,
+    RouteMatch,
+    Segments,
+    ValueMatch,
+)
 
 JWT_AUTHN: Final = "envoy.filters.http.jwt_authn"
 CLAIMS: Final = "payload"  # where jwt_authn is told to keep a token's claims

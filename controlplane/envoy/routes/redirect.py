@@ -8,9 +8,7 @@ from typing import Final
 
 from envoy.config.route.v3.route_components_pb2 import RedirectAction
 
-from controlplane.model.routing import RedirectTo
-from controlplane.model.routing import ReplacePath
-from controlplane.model.routing import ReplacePrefix
+from controlplane.model.routing import RedirectTo, ReplacePath, ReplacePrefix
 
 RESPONSE_CODES: Final[Mapping[int, RedirectAction.RedirectResponseCode]] = {
     301: RedirectAction.MOVED_PERMANENTLY,

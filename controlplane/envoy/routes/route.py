@@ -4,24 +4,21 @@ Source: envoy/config/route/v3/route_components.proto (``Route``).
 """
 
 from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.config.route.v3.route_components_pb2 import Decorator
-from envoy.config.route.v3.route_components_pb2 import DirectResponseAction
-from envoy.config.route.v3.route_components_pb2 import Route as RouteMessage
+from envoy.config.route.v3.route_components_pb2 import (
+    Decorator,
+    DirectResponseAction,
+    Route as RouteMessage,
+)
 from google.protobuf.any_pb2 import Any as Packed
 
-from controlplane.envoy.http_filters import cors
-from controlplane.envoy.http_filters import fault
+from controlplane.envoy.http_filters import cors, fault
 from controlplane.envoy.optional import opt
-from controlplane.envoy.packing import object_metadata
-from controlplane.envoy.packing import packed
+from controlplane.envoy.packing import object_metadata, packed
 from controlplane.envoy.routes.forward import route_action
 from controlplane.envoy.routes.headers import header_options
 from controlplane.envoy.routes.match import route_match
 from controlplane.envoy.routes.redirect import redirect_action
-from controlplane.model.routing import ForwardTo
-from controlplane.model.routing import RedirectTo
-from controlplane.model.routing import Respond
-from controlplane.model.routing import Route
+from controlplane.model.routing import ForwardTo, RedirectTo, Respond, Route
 
 
 def route_message(route: Route) -> RouteMessage:

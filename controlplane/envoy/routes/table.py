@@ -11,14 +11,15 @@ from typing import Final
 
 from envoy.config.route.v3.route_components_pb2 import VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from google.protobuf.wrappers_pb2 import BoolValue
-from google.protobuf.wrappers_pb2 import UInt32Value
+from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import encoded
-from controlplane.envoy.resource import length_delimited
-from controlplane.envoy.resource import resource_of_parts
+from controlplane.envoy.resource import (
+    Resource,
+    TypeUrl,
+    encoded,
+    length_delimited,
+    resource_of_parts,
+)
 from controlplane.envoy.routes.route import route_message
 from controlplane.model.routing import Route
 

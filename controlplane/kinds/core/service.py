@@ -5,12 +5,9 @@ https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import UNSET
-from msgspec import UnsetType
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Kind, ObjectKey
 from controlplane.kinds.spec import Spec
 
 

@@ -2,12 +2,8 @@
 
 from typing import Final
 
-from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.core.configuration import ConfigMap
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.core.configuration import CONFIG_MAP, ConfigMap
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.kubernetes import config_map
 
 FIELDS: Final[Fields] = {

@@ -4,15 +4,10 @@ from typing import Final
 
 from controlplane.kinds.declared.virtual_service import PORT
 from controlplane.kinds.istio import traffic_policy as specs
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule
-from controlplane.kinds.istio.destination_rule import Subset
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule, Subset
 from controlplane.kinds.istio.selection import LabelSelector
 from controlplane.kinds.istio.versions import NETWORKING_VERSIONS
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.destination_rule import destination_rule
 
 _POLICY: Final = "translate.istio.traffic_policy"

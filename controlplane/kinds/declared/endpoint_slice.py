@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
-from controlplane.kinds.core.endpoints import Conditions
-from controlplane.kinds.core.endpoints import EndpointSlice
-from controlplane.kinds.core.endpoints import ObjectReference
-from controlplane.kinds.core.endpoints import SliceEndpoint
-from controlplane.kinds.core.endpoints import SlicePort
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.core.endpoints import (
+    ENDPOINT_SLICE,
+    Conditions,
+    EndpointSlice,
+    ObjectReference,
+    SliceEndpoint,
+    SlicePort,
+)
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.kubernetes import endpoint_slice
 
 _ENDPOINTS: Final = "translate.kubernetes.endpoints:slice_endpoints"

@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from controlplane.kinds.core.endpoints import ENDPOINTS
-from controlplane.kinds.core.endpoints import EndpointAddress
-from controlplane.kinds.core.endpoints import EndpointPort
-from controlplane.kinds.core.endpoints import Endpoints
-from controlplane.kinds.core.endpoints import EndpointSubset
+from controlplane.kinds.core.endpoints import (
+    ENDPOINTS,
+    EndpointAddress,
+    EndpointPort,
+    Endpoints,
+    EndpointSubset,
+)
 from controlplane.kinds.declared.endpoint_slice import REFERENCE
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.kubernetes import endpoints
 
 _ENDPOINTS: Final = "translate.kubernetes.endpoints:listed_endpoints"

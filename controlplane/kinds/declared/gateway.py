@@ -2,17 +2,16 @@
 
 from typing import Final
 
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.gateway import Port
-from controlplane.kinds.istio.gateway import Server
-from controlplane.kinds.istio.gateway import ServerTls
-from controlplane.kinds.istio.gateway import TlsCertificate
+from controlplane.kinds.istio.gateway import (
+    GATEWAY,
+    Gateway,
+    Port,
+    Server,
+    ServerTls,
+    TlsCertificate,
+)
 from controlplane.kinds.istio.versions import NETWORKING_VERSIONS
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.gateway import gateway
 
 FIELDS: Final[Fields] = {

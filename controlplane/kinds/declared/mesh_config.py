@@ -2,14 +2,10 @@
 
 from typing import Final
 
-from controlplane.kinds.declared import destination_rule
-from controlplane.kinds.declared import virtual_service
+from controlplane.kinds.declared import destination_rule, virtual_service
 from controlplane.kinds.istio import mesh_config as specs
-from controlplane.kinds.istio.proxy_config import ConnectionSettings
-from controlplane.kinds.istio.proxy_config import Tracing
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
+from controlplane.kinds.served import Fields, by, no_effect
 
 _LISTENERS: Final = "translate.istio.listener_settings"
 _DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from controlplane.kinds.core.configuration import NAMESPACE
-from controlplane.kinds.core.configuration import NamespaceBody
+from controlplane.kinds.core.configuration import NAMESPACE, NamespaceBody
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.validation.kubernetes import namespace
 

@@ -2,17 +2,17 @@
 
 from typing import Final
 
-from controlplane.kinds.core.pod import POD
-from controlplane.kinds.core.pod import Container
-from controlplane.kinds.core.pod import ContainerPort
-from controlplane.kinds.core.pod import Pod
-from controlplane.kinds.core.pod import PodBody
-from controlplane.kinds.core.pod import PodCondition
-from controlplane.kinds.core.pod import PodIp
-from controlplane.kinds.core.pod import PodStatus
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
+from controlplane.kinds.core.pod import (
+    POD,
+    Container,
+    ContainerPort,
+    Pod,
+    PodBody,
+    PodCondition,
+    PodIp,
+    PodStatus,
+)
+from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.kubernetes import pod
 
 _PODS: Final = "translate.kubernetes.endpoints"

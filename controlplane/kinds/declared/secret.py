@@ -2,12 +2,8 @@
 
 from typing import Final
 
-from controlplane.kinds.core.configuration import SECRET
-from controlplane.kinds.core.configuration import Secret
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.core.configuration import SECRET, Secret
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.kubernetes import secret
 
 FIELDS: Final[Fields] = {

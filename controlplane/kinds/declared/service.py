@@ -2,13 +2,8 @@
 
 from typing import Final
 
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service
-from controlplane.kinds.core.service import ServicePort
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.core.service import SERVICE, Service, ServicePort
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.kubernetes import service
 
 _SERVICE: Final = "translate.kubernetes.service:service"

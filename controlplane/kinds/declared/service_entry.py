@@ -4,13 +4,9 @@ from typing import Final
 
 from controlplane.kinds.declared import workload_entry
 from controlplane.kinds.istio.selection import WorkloadSelector
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.service_entry import ServicePort
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry, ServicePort
 from controlplane.kinds.istio.versions import NETWORKING_VERSIONS
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
+from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.service_entry import service_entry
 
 _SERVICE: Final = "translate.istio.service_entry:service"

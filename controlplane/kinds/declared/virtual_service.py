@@ -3,15 +3,10 @@
 from typing import Final
 
 from controlplane.kinds.istio import virtual_service as specs
-from controlplane.kinds.istio.selection import PortSelector
-from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.istio.selection import PortSelector, StringMatch
 from controlplane.kinds.istio.versions import NETWORKING_VERSIONS
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
-from controlplane.kinds.served import no_effect
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, VirtualService
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.virtual_service import virtual_service
 
 _ACTION: Final = "translate.istio.http_action"

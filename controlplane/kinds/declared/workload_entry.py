@@ -3,11 +3,8 @@
 from typing import Final
 
 from controlplane.kinds.istio.versions import NETWORKING_VERSIONS
-from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
-from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.served import Fields
-from controlplane.kinds.served import ServedKind
-from controlplane.kinds.served import by
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY, WorkloadEntry
+from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.workload_entry import workload_entry
 
 FIELDS: Final[Fields] = {

@@ -3,8 +3,7 @@
 from typing import Final
 
 from controlplane.kinds.istio.versions import NETWORKING_VERSIONS
-from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
-from controlplane.kinds.istio.workload_group import WorkloadGroup
+from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP, WorkloadGroup
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.validation.workload_group import workload_group
 

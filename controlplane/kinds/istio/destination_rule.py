@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Kind, ObjectKey
 from controlplane.kinds.istio.selection import LabelSelector
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
 from controlplane.kinds.spec import Spec

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.spec import UInt32
+from controlplane.base.names import Kind, ObjectKey
+from controlplane.kinds.spec import Spec, UInt32
 
 
 class ServerTlsMode(Enum):

@@ -9,20 +9,18 @@ from typing import Final
 
 from msgspec import field
 
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.kinds.istio.proxy_config import ConnectionSettings
-from controlplane.kinds.istio.proxy_config import Tracing
-from controlplane.kinds.istio.traffic_policy import ConnectionPool
-from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
-from controlplane.kinds.istio.traffic_policy import LocalityLb
-from controlplane.kinds.istio.traffic_policy import OutlierDetection
-from controlplane.kinds.istio.traffic_policy import TcpKeepalive
-from controlplane.kinds.istio.traffic_policy import ZoneAwareLb
+from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
+from controlplane.kinds.istio.traffic_policy import (
+    ConnectionPool,
+    H2UpgradePolicy,
+    LocalityLb,
+    OutlierDetection,
+    TcpKeepalive,
+    ZoneAwareLb,
+)
 from controlplane.kinds.istio.virtual_service import HttpRetry
-from controlplane.kinds.spec import Duration
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import Duration, Spec
 
 MESH_CONFIG_KEY: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
 """How fields of MeshConfig are referred to; the mesh has one, which is no object of its own."""

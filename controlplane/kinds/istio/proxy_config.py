@@ -3,8 +3,7 @@
 Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 """
 
-from controlplane.kinds.spec import Duration
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import Duration, Spec
 
 
 class ConnectionSettings(Spec, frozen=True):

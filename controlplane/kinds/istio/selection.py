@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.spec import UInt32
+from controlplane.kinds.spec import Spec, UInt32
 
 
 class StringMatch(Spec, frozen=True):

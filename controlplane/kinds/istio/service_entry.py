@@ -3,12 +3,10 @@
 from enum import Enum
 from typing import Final
 
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Kind, ObjectKey
 from controlplane.kinds.istio.selection import WorkloadSelector
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.spec import UInt32
+from controlplane.kinds.spec import Spec, UInt32
 
 
 class Location(Enum):

@@ -7,11 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from controlplane.kinds.istio.selection import PortSelector
-from controlplane.kinds.spec import Duration
-from controlplane.kinds.spec import Int32
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.spec import UInt32
-from controlplane.kinds.spec import UInt64
+from controlplane.kinds.spec import Duration, Int32, Spec, UInt32, UInt64
 
 
 class SimpleBalancer(Enum):

@@ -4,14 +4,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
-from controlplane.kinds.istio.selection import PortSelector
-from controlplane.kinds.istio.selection import StringMatch
-from controlplane.kinds.spec import Duration
-from controlplane.kinds.spec import Int32
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.spec import UInt32
+from controlplane.base.names import Kind, ObjectKey
+from controlplane.kinds.istio.selection import PortSelector, StringMatch
+from controlplane.kinds.spec import Duration, Int32, Spec, UInt32
 
 
 class Destination(Spec, frozen=True):

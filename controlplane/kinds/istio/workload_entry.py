@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from controlplane.base.names import Kind
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.spec import UInt32
+from controlplane.kinds.spec import Spec, UInt32
 
 
 class WorkloadEntry(Spec, frozen=True):

@@ -5,9 +5,7 @@ from typing import Final
 
 from controlplane.base.names import Kind
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.spec import Int32
-from controlplane.kinds.spec import Spec
-from controlplane.kinds.spec import UInt32
+from controlplane.kinds.spec import Int32, Spec, UInt32
 
 
 class ObjectMeta(Spec, frozen=True):

@@ -4,29 +4,26 @@ place.
 Source: Istio ``pkg/config/validation``; the CRDs' OpenAPI schema.
 """
 
-from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import DEPRECATED
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import REGEX_REFUSED
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
-from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    DEPRECATED,
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NAME_TWICE,
+    NOT_ALLOWED_HERE,
+    REGEX_REFUSED,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+    WRONG_SIZE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.kinds.istio.selection import PortSelector
-from controlplane.kinds.istio.selection import StringMatch
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.kinds.istio.selection import PortSelector, StringMatch
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.spec import Duration
 from controlplane.kinds.validation import names

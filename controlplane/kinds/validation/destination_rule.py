@@ -7,37 +7,44 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 from collections.abc import Sequence
 from typing import Final
 
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import UNKNOWN_VALUE
-from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import (
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NAME_TWICE,
+    NO_EFFECT,
+    NOT_ALLOWED_HERE,
+    UNKNOWN_VALUE,
+    VALUE_MALFORMED,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.kinds.istio.destination_rule import DestinationRule
-from controlplane.kinds.istio.destination_rule import Subset
-from controlplane.kinds.istio.traffic_policy import ClientTls
-from controlplane.kinds.istio.traffic_policy import ClientTlsMode
-from controlplane.kinds.istio.traffic_policy import PortTrafficPolicy
-from controlplane.kinds.istio.traffic_policy import TrafficPolicy
-from controlplane.kinds.istio.traffic_policy import Tunnel
+from controlplane.kinds.istio.destination_rule import DestinationRule, Subset
+from controlplane.kinds.istio.traffic_policy import (
+    ClientTls,
+    ClientTlsMode,
+    PortTrafficPolicy,
+    TrafficPolicy,
+    Tunnel,
+)
 from controlplane.kinds.validation import names
-from controlplane.kinds.validation.checks import SELECTOR_LABELS_LIMIT
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.checks import check_export_to
-from controlplane.kinds.validation.checks import check_host
-from controlplane.kinds.validation.checks import check_label
-from controlplane.kinds.validation.checks import check_labels
-from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.checks import check_selector
+from controlplane.kinds.validation.checks import (
+    SELECTOR_LABELS_LIMIT,
+    About,
+    check_export_to,
+    check_host,
+    check_label,
+    check_labels,
+    check_port,
+    check_selector,
+)
 from controlplane.kinds.validation.load_balancer import check_load_balancer
-from controlplane.kinds.validation.traffic_policy import check_connection_pool
-from controlplane.kinds.validation.traffic_policy import check_outlier_detection
-from controlplane.kinds.validation.traffic_policy import check_retry_budget
+from controlplane.kinds.validation.traffic_policy import (
+    check_connection_pool,
+    check_outlier_detection,
+    check_retry_budget,
+)
 
 CONFIG_MAP: Final = "configmap://"
 

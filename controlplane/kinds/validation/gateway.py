@@ -7,28 +7,30 @@ Source: https://istio.io/latest/docs/reference/config/networking/gateway/, Istio
 from collections.abc import Mapping
 from typing import Final
 
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import UNKNOWN_VALUE
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NAME_TWICE,
+    NO_EFFECT,
+    NOT_ALLOWED_HERE,
+    UNKNOWN_VALUE,
+    VALUE_MALFORMED,
+    WRONG_SIZE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.gateway import Port
-from controlplane.kinds.istio.gateway import Server
-from controlplane.kinds.istio.gateway import ServerTls
-from controlplane.kinds.istio.gateway import ServerTlsMode
-from controlplane.kinds.istio.gateway import TlsProtocol
-from controlplane.kinds.validation import names
-from controlplane.kinds.validation import protocols
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.istio.gateway import (
+    Gateway,
+    Port,
+    Server,
+    ServerTls,
+    ServerTlsMode,
+    TlsProtocol,
+)
+from controlplane.kinds.validation import names, protocols
+from controlplane.kinds.validation.checks import About, check_port
 
 CERTIFICATES_LIMIT: Final = 2  # one RSA and one ECDSA
 _PASSTHROUGH: Final = (ServerTlsMode.PASSTHROUGH, ServerTlsMode.AUTO_PASSTHROUGH)

@@ -8,10 +8,8 @@ Source: Istio ``pkg/config/validation/header_value_validator.go``
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
-from enum import Enum
-from enum import auto
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
 

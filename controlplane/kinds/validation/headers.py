@@ -3,18 +3,12 @@
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#Headers
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import FIELDS_EXCLUDE, NO_EFFECT, NOT_ALLOWED_HERE, VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.virtual_service import HeaderOperations
-from controlplane.kinds.istio.virtual_service import Headers
-from controlplane.kinds.istio.virtual_service import HttpRewrite
+from controlplane.kinds.istio.virtual_service import HeaderOperations, Headers, HttpRewrite
 from controlplane.kinds.validation.header_values import header_value_fault
 
 

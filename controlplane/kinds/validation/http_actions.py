@@ -10,34 +10,40 @@ from http import HTTPStatus
 from typing import Final
 
 from controlplane.base.base64 import decoded
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import DEPRECATED
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import UNKNOWN_VALUE
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
-from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    DEPRECATED,
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NO_EFFECT,
+    NOT_ALLOWED_HERE,
+    UNKNOWN_VALUE,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+    WRONG_SIZE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.selection import StringMatch
-from controlplane.kinds.istio.virtual_service import Abort
-from controlplane.kinds.istio.virtual_service import CorsPolicy
-from controlplane.kinds.istio.virtual_service import Delay
-from controlplane.kinds.istio.virtual_service import HttpBody
-from controlplane.kinds.istio.virtual_service import HttpDirectResponse
-from controlplane.kinds.istio.virtual_service import HttpFault
-from controlplane.kinds.istio.virtual_service import HttpRetry
-from controlplane.kinds.istio.virtual_service import HttpRewrite
-from controlplane.kinds.istio.virtual_service import HttpRoute
-from controlplane.kinds.istio.virtual_service import Percent
+from controlplane.kinds.istio.virtual_service import (
+    Abort,
+    CorsPolicy,
+    Delay,
+    HttpBody,
+    HttpDirectResponse,
+    HttpFault,
+    HttpRetry,
+    HttpRewrite,
+    HttpRoute,
+    Percent,
+)
 from controlplane.kinds.validation import names
-from controlplane.kinds.validation.checks import check_duration
-from controlplane.kinds.validation.checks import check_one_of
-from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.checks import check_regex
+from controlplane.kinds.validation.checks import (
+    check_duration,
+    check_one_of,
+    check_port,
+    check_regex,
+)
 from controlplane.kinds.walk import nearest
 
 RETRY_CONDITIONS: Final = (

@@ -4,36 +4,39 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 ``pkg/config/validation/virtualservice.go``
 """
 
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import DEPRECATED
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    DEPRECATED,
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NO_EFFECT,
+    NOT_ALLOWED_HERE,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.selection import StringMatch
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
-from controlplane.kinds.istio.virtual_service import Percent
+from controlplane.kinds.istio.virtual_service import HttpMatch, HttpRoute, Percent
 from controlplane.kinds.validation import names
-from controlplane.kinds.validation.checks import check_destination
-from controlplane.kinds.validation.checks import check_duration
-from controlplane.kinds.validation.checks import check_gateway_names
-from controlplane.kinds.validation.checks import check_labels
-from controlplane.kinds.validation.checks import check_match
-from controlplane.kinds.validation.checks import check_path_match
-from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.headers import check_authority_once
-from controlplane.kinds.validation.headers import check_headers
-from controlplane.kinds.validation.http_actions import check_cors
-from controlplane.kinds.validation.http_actions import check_direct_response
-from controlplane.kinds.validation.http_actions import check_fault
-from controlplane.kinds.validation.http_actions import check_redirect
-from controlplane.kinds.validation.http_actions import check_retries
-from controlplane.kinds.validation.http_actions import check_rewrite
+from controlplane.kinds.validation.checks import (
+    check_destination,
+    check_duration,
+    check_gateway_names,
+    check_labels,
+    check_match,
+    check_path_match,
+    check_port,
+)
+from controlplane.kinds.validation.headers import check_authority_once, check_headers
+from controlplane.kinds.validation.http_actions import (
+    check_cors,
+    check_direct_response,
+    check_fault,
+    check_redirect,
+    check_retries,
+    check_rewrite,
+)
 
 
 def check_http_route(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bool) -> None:

@@ -5,38 +5,40 @@ Source: Kubernetes ``pkg/apis/core/validation``, ``pkg/apis/discovery/validation
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 from controlplane.base.base64 import decoded
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import UNKNOWN_VALUE
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import WRONG_SIZE
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    MISSING_FIELD,
+    NAME_TWICE,
+    UNKNOWN_VALUE,
+    VALUE_MALFORMED,
+    WRONG_SIZE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.core.configuration import ConfigMap
-from controlplane.kinds.core.configuration import NamespaceBody
-from controlplane.kinds.core.configuration import Secret
-from controlplane.kinds.core.endpoints import EndpointPort
-from controlplane.kinds.core.endpoints import Endpoints
-from controlplane.kinds.core.endpoints import EndpointSlice
-from controlplane.kinds.core.endpoints import EndpointSubset
-from controlplane.kinds.core.endpoints import SliceEndpoint
-from controlplane.kinds.core.endpoints import SlicePort
+from controlplane.kinds.core.configuration import ConfigMap, NamespaceBody, Secret
+from controlplane.kinds.core.endpoints import (
+    EndpointPort,
+    Endpoints,
+    EndpointSlice,
+    EndpointSubset,
+    SliceEndpoint,
+    SlicePort,
+)
 from controlplane.kinds.core.pod import Pod
-from controlplane.kinds.core.service import Service
-from controlplane.kinds.core.service import ServicePort
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.checks import check_domain
-from controlplane.kinds.validation.checks import check_label
-from controlplane.kinds.validation.checks import check_labels
-from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.core.service import Service, ServicePort
+from controlplane.kinds.validation.checks import (
+    About,
+    check_domain,
+    check_label,
+    check_labels,
+    check_port,
+)
 
 PROTOCOLS: Final = ("TCP", "UDP", "SCTP")
 SERVICE_TYPES: Final = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")

@@ -9,29 +9,31 @@ from collections.abc import Sequence
 from math import isqrt
 from typing import Final
 
-from controlplane.base.codes import DEPRECATED
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
-from controlplane.base.codes import WRONG_SUM
+from controlplane.base.codes import (
+    DEPRECATED,
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NAME_TWICE,
+    NO_EFFECT,
+    NOT_ALLOWED_HERE,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+    WRONG_SUM,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.traffic_policy import ConsistentHash
-from controlplane.kinds.istio.traffic_policy import Distribute
-from controlplane.kinds.istio.traffic_policy import Failover
-from controlplane.kinds.istio.traffic_policy import HttpCookie
-from controlplane.kinds.istio.traffic_policy import LoadBalancer
-from controlplane.kinds.istio.traffic_policy import LocalityLb
-from controlplane.kinds.istio.traffic_policy import SimpleBalancer
-from controlplane.kinds.istio.traffic_policy import Warmup
-from controlplane.kinds.istio.traffic_policy import ZoneAwareLb
-from controlplane.kinds.validation.checks import check_duration
-from controlplane.kinds.validation.checks import check_least
-from controlplane.kinds.validation.checks import check_one_of
+from controlplane.kinds.istio.traffic_policy import (
+    ConsistentHash,
+    Distribute,
+    Failover,
+    HttpCookie,
+    LoadBalancer,
+    LocalityLb,
+    SimpleBalancer,
+    Warmup,
+    ZoneAwareLb,
+)
+from controlplane.kinds.validation.checks import check_duration, check_least, check_one_of
 
 TABLE_LIMIT: Final = 5_000_011  # Envoy's Maglev table
 TOPOLOGY_LABELS: Final = (

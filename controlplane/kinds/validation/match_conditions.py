@@ -4,10 +4,7 @@ Conditions are on parts of a request, each on its own. What is decided before an
 (ports, gateways, who calls) is compared here.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,9 +13,7 @@ import msgspec
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.kinds.validation import names
-from controlplane.kinds.validation.string_patterns import Pattern
-from controlplane.kinds.validation.string_patterns import Value
-from controlplane.kinds.validation.string_patterns import pattern
+from controlplane.kinds.validation.string_patterns import Pattern, Value, pattern
 
 Part = tuple[str, str]
 """Of a request: ``("header", "x-user")``, ``("query", "q")``, ``("path", "")``."""
@@ -172,7 +167,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "source_labels": Field(applies=_for_labels, gives_way=True),
     "source_namespace": Field(applies=_for_namespace, gives_way=True),
 }
-"""Every field of a match. One that is missing here is a ``KeyError`` for every match, so that no
+"""Every field of a match. One that is missing here is a ``KeyError`` forevery match, so that no
 match is ever said to take more than it does.
 """
 _EMPTY: Final = HttpMatch()

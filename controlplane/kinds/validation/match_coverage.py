@@ -6,25 +6,18 @@ made up, and so on. None left: nothing gets by. Conditions on different parts of
 independent, so each part is made up alone. Where something is not known, a request gets by.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
-from typing import Final
-from typing import Generic
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
 
-from controlplane.kinds.validation.match_conditions import PATH
-from controlplane.kinds.validation.match_conditions import Condition
-from controlplane.kinds.validation.match_conditions import Match
-from controlplane.kinds.validation.match_conditions import Part
-from controlplane.kinds.validation.match_conditions import may_be_missing
-from controlplane.kinds.validation.string_patterns import Matching
-from controlplane.kinds.validation.string_patterns import Value
-from controlplane.kinds.validation.string_patterns import beginning
-from controlplane.kinds.validation.string_patterns import value_of
+from controlplane.kinds.validation.match_conditions import (
+    PATH,
+    Condition,
+    Match,
+    Part,
+    may_be_missing,
+)
+from controlplane.kinds.validation.string_patterns import Matching, Value, beginning, value_of
 
 Where = TypeVar("Where")
 

@@ -14,20 +14,23 @@ from typing import Final
 import msgspec
 
 from controlplane.base.codes import NEVER_REACHED
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
-from controlplane.kinds.istio.virtual_service import TcpMatch
-from controlplane.kinds.istio.virtual_service import TcpRoute
-from controlplane.kinds.istio.virtual_service import TlsMatch
-from controlplane.kinds.istio.virtual_service import TlsRoute
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.validation.match_conditions import Match
-from controlplane.kinds.validation.match_conditions import applies_wherever
-from controlplane.kinds.validation.match_conditions import match_of
-from controlplane.kinds.validation.match_conditions import without
+from controlplane.kinds.istio.virtual_service import (
+    HttpMatch,
+    HttpRoute,
+    TcpMatch,
+    TcpRoute,
+    TlsMatch,
+    TlsRoute,
+    VirtualService,
+)
+from controlplane.kinds.validation.match_conditions import (
+    Match,
+    applies_wherever,
+    match_of,
+    without,
+)
 from controlplane.kinds.validation.match_coverage import EarlierMatches
 
 RELATED: Final = 3  # rules that take the requests and are named

@@ -7,34 +7,39 @@ Source: https://istio.io/latest/docs/reference/config/networking/service-entry/,
 from collections.abc import Mapping
 from typing import Final
 
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import UNKNOWN_VALUE
-from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NAME_TWICE,
+    NO_EFFECT,
+    NOT_ALLOWED_HERE,
+    UNKNOWN_VALUE,
+    VALUE_MALFORMED,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.service_entry import EntryResolution
-from controlplane.kinds.istio.service_entry import Location
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.service_entry import ServicePort
+from controlplane.kinds.istio.service_entry import (
+    EntryResolution,
+    Location,
+    ServiceEntry,
+    ServicePort,
+)
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.validation import names
-from controlplane.kinds.validation import protocols
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.checks import check_count
-from controlplane.kinds.validation.checks import check_export_to
-from controlplane.kinds.validation.checks import check_host
-from controlplane.kinds.validation.checks import check_label
-from controlplane.kinds.validation.checks import check_labels
-from controlplane.kinds.validation.checks import check_length
-from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.checks import check_selector
-from controlplane.kinds.validation.checks import check_subnet
+from controlplane.kinds.validation import names, protocols
+from controlplane.kinds.validation.checks import (
+    About,
+    check_count,
+    check_export_to,
+    check_host,
+    check_label,
+    check_labels,
+    check_length,
+    check_port,
+    check_selector,
+    check_subnet,
+)
 from controlplane.kinds.validation.workload_entry import check_entry
 
 LIST_LIMIT: Final = 256  # hosts, addresses, ports

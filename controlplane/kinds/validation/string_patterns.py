@@ -5,13 +5,11 @@ all. A regular expression is asked where a value is known; of a value that only 
 is known, and the answer is ``None``: unknown.
 """
 
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 import re2  # type: ignore[import-untyped]  # google-re2 comes without types
 

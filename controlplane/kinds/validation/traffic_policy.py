@@ -3,23 +3,26 @@
 Source: Istio ``pkg/config/validation/validation.go``; the DestinationRule CRD
 """
 
-from controlplane.base.codes import DEPRECATED
-from controlplane.base.codes import FIELDS_EXCLUDE
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.codes import (
+    DEPRECATED,
+    FIELDS_EXCLUDE,
+    MISSING_FIELD,
+    NO_EFFECT,
+    NOT_ALLOWED_HERE,
+    VALUE_OUT_OF_RANGE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.traffic_policy import ConnectionPool
-from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
-from controlplane.kinds.istio.traffic_policy import HttpPool
-from controlplane.kinds.istio.traffic_policy import OutlierDetection
-from controlplane.kinds.istio.traffic_policy import RetryBudget
-from controlplane.kinds.istio.traffic_policy import TcpKeepalive
-from controlplane.kinds.istio.traffic_policy import TcpPool
-from controlplane.kinds.validation.checks import check_duration
-from controlplane.kinds.validation.checks import check_duration_or_zero
+from controlplane.kinds.istio.traffic_policy import (
+    ConnectionPool,
+    H2UpgradePolicy,
+    HttpPool,
+    OutlierDetection,
+    RetryBudget,
+    TcpKeepalive,
+    TcpPool,
+)
+from controlplane.kinds.validation.checks import check_duration, check_duration_or_zero
 
 
 def check_connection_pool(report: Report, at: FieldRef, pool: ConnectionPool | None) -> None:

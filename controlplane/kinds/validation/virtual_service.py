@@ -7,31 +7,37 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 from collections.abc import Sequence
 from typing import Final
 
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NAME_TWICE
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import RESERVED
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
-from controlplane.base.codes import WRONG_SUM
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    MISSING_FIELD,
+    NAME_TWICE,
+    NOT_ALLOWED_HERE,
+    RESERVED,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+    WRONG_SUM,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.virtual_service import HttpRouteDestination
-from controlplane.kinds.istio.virtual_service import RouteDestination
-from controlplane.kinds.istio.virtual_service import TcpMatch
-from controlplane.kinds.istio.virtual_service import TlsMatch
-from controlplane.kinds.istio.virtual_service import TlsRoute
-from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import (
+    HttpRouteDestination,
+    RouteDestination,
+    TcpMatch,
+    TlsMatch,
+    TlsRoute,
+    VirtualService,
+)
 from controlplane.kinds.validation import names
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.checks import check_destination
-from controlplane.kinds.validation.checks import check_export_to
-from controlplane.kinds.validation.checks import check_gateway_names
-from controlplane.kinds.validation.checks import check_labels
-from controlplane.kinds.validation.checks import check_port
-from controlplane.kinds.validation.checks import check_subnet
+from controlplane.kinds.validation.checks import (
+    About,
+    check_destination,
+    check_export_to,
+    check_gateway_names,
+    check_labels,
+    check_port,
+    check_subnet,
+)
 from controlplane.kinds.validation.http_route import check_http_route
 from controlplane.kinds.validation.reachability import check_reachability
 

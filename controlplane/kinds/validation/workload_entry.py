@@ -9,20 +9,19 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from controlplane.base.codes import CANNOT_WORK
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import VALUE_MALFORMED
+from controlplane.base.codes import CANNOT_WORK, MISSING_FIELD, NOT_ALLOWED_HERE, VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.validation import names
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.checks import check_count
-from controlplane.kinds.validation.checks import check_labels
-from controlplane.kinds.validation.checks import check_length
-from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.validation.checks import (
+    About,
+    check_count,
+    check_labels,
+    check_length,
+    check_port,
+)
 
 _PORT_NAME: Final = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
 PORT_NAME_LIMIT: Final = 62  # the CRD wants less than 63
@@ -49,7 +48,7 @@ def workload_entry(report: Report, at: FieldRef, spec: WorkloadEntry, about: Abo
 
 
 def check_entry(report: Report, at: FieldRef, entry: WorkloadEntry, body: object) -> None:
-    """What holds for every entry, wherever it is; ``body`` is it as it was written."""
+    """What holds forevery entry, wherever it is; ``body`` is it as it was written."""
     address = entry.address
     if address.startswith(names.UNIX):
         fault = names.unix_fault(address.removeprefix(names.UNIX))

@@ -7,21 +7,23 @@ Source: https://istio.io/latest/docs/reference/config/networking/workload-group/
 import re
 from typing import Final
 
-from controlplane.base.codes import MISSING_FIELD
-from controlplane.base.codes import NOT_ALLOWED_HERE
-from controlplane.base.codes import UNKNOWN_VALUE
-from controlplane.base.codes import VALUE_MALFORMED
-from controlplane.base.codes import VALUE_OUT_OF_RANGE
+from controlplane.base.codes import (
+    MISSING_FIELD,
+    NOT_ALLOWED_HERE,
+    UNKNOWN_VALUE,
+    VALUE_MALFORMED,
+    VALUE_OUT_OF_RANGE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.workload_group import HttpProbe
-from controlplane.kinds.istio.workload_group import ReadinessProbe
-from controlplane.kinds.istio.workload_group import WorkloadGroup
-from controlplane.kinds.validation.checks import About
-from controlplane.kinds.validation.checks import check_count
-from controlplane.kinds.validation.checks import check_labels
-from controlplane.kinds.validation.checks import check_one_of
-from controlplane.kinds.validation.checks import check_port
+from controlplane.kinds.istio.workload_group import HttpProbe, ReadinessProbe, WorkloadGroup
+from controlplane.kinds.validation.checks import (
+    About,
+    check_count,
+    check_labels,
+    check_one_of,
+    check_port,
+)
 from controlplane.kinds.validation.workload_entry import check_entry
 
 _HEADER: Final = re.compile(r"[-A-Za-z0-9]+")  # as Kubernetes has it for probes

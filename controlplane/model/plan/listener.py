@@ -5,11 +5,9 @@ Each chain, and the listener, knows the fields of the user's text that made it. 
 what is encoded, not in it: chains that differ in their origins alone share their bytes.
 """
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
-from enum import auto
+from enum import Enum, auto
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.locations import FieldRef
@@ -71,7 +69,7 @@ EVERY_CONNECTION = ChainMatch()
 class ChainPlan:
     """A way through a listener. The last of its network filters, by slot, is what ends it.
 
-    ``handshake_timeout`` is how long a client may take to begin TLS; ``None`` is for ever.
+    ``handshake_timeout`` is how long a client may take to begin TLS; ``None`` is forever.
     """
 
     network_filters: tuple[NetworkFilter, ...]

@@ -1,7 +1,6 @@
 """What one proxy is to have: which listeners, and which route tables."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
 from controlplane.model.outbound_view import OutboundView

@@ -1,12 +1,9 @@
 """The route tables of a proxy, before anything is filled into them."""
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import PortNumber
+from controlplane.base.names import Host, Namespace, PortNumber
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,34 +4,20 @@ Such a rule harms nobody else, so all of these are warnings; a route to one of i
 503, which the route's own analysis says.
 """
 
-from controlplane.base.codes import RULE_POLICY_HIDDEN
-from controlplane.base.codes import SUBSET_WITHOUT_ENDPOINTS
-from controlplane.base.codes import UNKNOWN_RULE_HOST
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
-from controlplane.base.hosts import is_wildcard
-from controlplane.base.hosts import short_name
+from controlplane.base.codes import RULE_POLICY_HIDDEN, SUBSET_WITHOUT_ENDPOINTS, UNKNOWN_RULE_HOST
+from controlplane.base.diagnostics import Diagnostics, Related, Report
+from controlplane.base.hosts import is_wildcard, short_name
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import CLUSTER_DOMAIN
-from controlplane.base.names import Host
-from controlplane.base.names import key_is_of
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRuleKey
-from controlplane.model.endpoint import Endpoint
-from controlplane.model.endpoint import selects
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import labels_text
+from controlplane.base.names import CLUSTER_DOMAIN, Host, key_is_of
+from controlplane.graph import Graph, derived
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRuleKey
+from controlplane.model.endpoint import Endpoint, selects
+from controlplane.model.proxy import Labels, labels_text
 from controlplane.queries.analysis.destinations import services_by_name
 from controlplane.queries.inputs.objects import object_of
-from controlplane.queries.policy.rules import reported_rule
-from controlplane.queries.policy.rules import rule_of
-from controlplane.queries.policy.rules import rules_of_host
+from controlplane.queries.policy.rules import reported_rule, rule_of, rules_of_host
 from controlplane.queries.registry.endpoints import endpoints_of
-from controlplane.queries.registry.services import declarations_of_host
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.registry.services import declarations_of_host, service_of
 from controlplane.translate.destination_rules import DestinationRule
 
 

@@ -7,37 +7,26 @@ for proxies in the object's own namespace and in those of its Gateways alike.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controlplane.base.codes import UNKNOWN_HOST
-from controlplane.base.codes import UNKNOWN_PORT
-from controlplane.base.codes import UNKNOWN_SUBSET
-from controlplane.base.codes import UNKNOWN_TO_GATEWAYS
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
-from controlplane.base.hosts import fqdn
-from controlplane.base.hosts import short_name
+from controlplane.base.codes import UNKNOWN_HOST, UNKNOWN_PORT, UNKNOWN_SUBSET, UNKNOWN_TO_GATEWAYS
+from controlplane.base.diagnostics import Related, Report
+from controlplane.base.hosts import fqdn, short_name
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import CLUSTER_DOMAIN
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
+from controlplane.base.names import CLUSTER_DOMAIN, Host, Namespace, ObjectKey, PortNumber
 from controlplane.base.wording import listed
 from controlplane.graph import Graph
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
 from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import RuleScope
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
+from controlplane.model.service import Resolution, Service
 from controlplane.queries.inputs.objects import index
-from controlplane.queries.policy.rules import governing_rules
-from controlplane.queries.policy.rules import rule_of
-from controlplane.queries.policy.rules import rules_of_host
-from controlplane.queries.policy.rules import selected_rules
-from controlplane.queries.registry.services import declarations_of_host
-from controlplane.queries.registry.services import service
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.policy.rules import (
+    governing_rules,
+    rule_of,
+    rules_of_host,
+    selected_rules,
+)
+from controlplane.queries.registry.services import declarations_of_host, service, service_of
 
 
 @index(SERVICE)

@@ -8,47 +8,33 @@ Gateway's own and the root namespace.
 from collections.abc import Iterator
 from typing import Final
 
-from controlplane.base.codes import CERTIFICATE_OF_OTHERS
-from controlplane.base.codes import SERVER_WITHOUT_ROUTE
-from controlplane.base.codes import SNI_UNUSABLE
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.codes import CERTIFICATE_OF_OTHERS, SERVER_WITHOUT_ROUTE, SNI_UNUSABLE
+from controlplane.base.diagnostics import Diagnostic, Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.gateway import GatewayKey
-from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
+from controlplane.graph import Graph, derived
+from controlplane.kinds.core.service import SERVICE, Service
+from controlplane.kinds.istio.gateway import Gateway, GatewayKey, ServerTls as ServerTlsSpec
 from controlplane.kinds.object import Object
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import labels_of
+from controlplane.model.proxy import Labels, labels_of
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.queries.analysis.secrets import Homes
-from controlplane.queries.analysis.secrets import found_credentials
+from controlplane.queries.analysis.secrets import Homes, found_credentials
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.listeners.gateway_listeners import sni_conflicts
-from controlplane.queries.listeners.streams import stream_rules
-from controlplane.queries.listeners.streams import stream_services
-from controlplane.queries.policy.credentials import Credential
-from controlplane.queries.policy.credentials import reading
-from controlplane.queries.selection.gateways import gateway_servers
-from controlplane.queries.selection.gateways import reported_servers
-from controlplane.queries.selection.gateways import selected_gateways
-from controlplane.queries.selection.gateways import server_conflicts
+from controlplane.queries.listeners.streams import stream_rules, stream_services
+from controlplane.queries.policy.credentials import Credential, reading
+from controlplane.queries.selection.gateways import (
+    gateway_servers,
+    reported_servers,
+    selected_gateways,
+    server_conflicts,
+)
 from controlplane.queries.views.views import gateway_view
 from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
-from controlplane.translate.server import Server
-from controlplane.translate.server import TcpServer
-from controlplane.translate.server import TlsPassthrough
+from controlplane.translate.server import Server, TcpServer, TlsPassthrough
 
 _CLOSED: Final = "this server closes every connection"
 _OTHER: Final = "this server shows its other certificate only"

@@ -5,47 +5,36 @@ Apart from the analysis, which says the same to people, because this is asked be
 served: it reads little, and each destination is looked at once however many rules lead to it.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from controlplane.base.hosts import fqdn
-from controlplane.base.hosts import wider
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRuleKey
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.gateway import GatewayKey
+from controlplane.base.hosts import fqdn, wider
+from controlplane.base.names import Host, Namespace, ObjectKey
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRuleKey
+from controlplane.kinds.istio.gateway import GATEWAY, Gateway, GatewayKey
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.istio.virtual_service import VirtualServiceKey
+from controlplane.kinds.istio.virtual_service import (
+    VIRTUAL_SERVICE,
+    VirtualService,
+    VirtualServiceKey,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import RuleScope
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
+from controlplane.model.service import Resolution, Service
 from controlplane.queries.analysis.secrets import secrets_of_name
 from controlplane.queries.analysis.virtual_services import roots_of_delegate
 from controlplane.queries.inputs.objects import object_of
-from controlplane.queries.policy.rules import governing_rules
-from controlplane.queries.policy.rules import merged_rule
-from controlplane.queries.policy.rules import selected_rules
+from controlplane.queries.policy.rules import governing_rules, merged_rule, selected_rules
 from controlplane.queries.registry.endpoints import endpoints_of
-from controlplane.queries.registry.services import service
-from controlplane.queries.registry.services import service_of
-from controlplane.queries.routes.virtual_services import bound_at
-from controlplane.queries.routes.virtual_services import delegate_key
+from controlplane.queries.registry.services import service, service_of
+from controlplane.queries.routes.virtual_services import bound_at, delegate_key
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.server_hosts import meets
-from controlplane.translate.istio.virtual_service import virtual_service_gateways
-from controlplane.translate.istio.virtual_service import virtual_service_hosts
+from controlplane.translate.istio.virtual_service import (
+    virtual_service_gateways,
+    virtual_service_hosts,
+)
 from controlplane.translate.istio.virtual_service_faults import destinations
 
 Reference = tuple[str, ...]

@@ -5,16 +5,11 @@
 """
 
 from collections.abc import Mapping
-from typing import Any
-from typing import Final
+from typing import Any, Final
 
 from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
-from controlplane.graph import Derived
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.base.names import Kind, ObjectKey
+from controlplane.graph import Derived, Graph, derived, guarded
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -22,11 +17,9 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.queries.analysis.destination_rules import destination_rule_faults
-from controlplane.queries.analysis.gateways import gateway_faults
-from controlplane.queries.analysis.gateways import gateway_faults_where_connected
+from controlplane.queries.analysis.gateways import gateway_faults, gateway_faults_where_connected
 from controlplane.queries.analysis.rule_secrets import rule_secret_faults
-from controlplane.queries.analysis.services import service_entry_faults
-from controlplane.queries.analysis.services import service_faults
+from controlplane.queries.analysis.services import service_entry_faults, service_faults
 from controlplane.queries.analysis.virtual_services import virtual_service_faults
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.listeners.gateway_listeners import settings_of_gateways

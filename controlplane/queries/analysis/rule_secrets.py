@@ -1,20 +1,14 @@
 """Whether the secrets that a DestinationRule names for upstream TLS exist where gateways are."""
 
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Diagnostics, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.kinds.istio.destination_rule import DestinationRule
-from controlplane.kinds.istio.destination_rule import DestinationRuleKey
-from controlplane.kinds.istio.traffic_policy import ClientTls
-from controlplane.kinds.istio.traffic_policy import ClientTlsMode
+from controlplane.graph import Graph, derived
+from controlplane.kinds.istio.destination_rule import DestinationRule, DestinationRuleKey
+from controlplane.kinds.istio.traffic_policy import ClientTls, ClientTlsMode
 from controlplane.kinds.object import Object
-from controlplane.model.tls import CA_SUFFIX
-from controlplane.model.tls import secret_name
-from controlplane.queries.analysis.secrets import Homes
-from controlplane.queries.analysis.secrets import found_credentials
+from controlplane.model.tls import CA_SUFFIX, secret_name
+from controlplane.queries.analysis.secrets import Homes, found_credentials
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of

@@ -7,25 +7,21 @@ namespaces are looked in, and a secret that is in none of them but elsewhere is 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controlplane.base.codes import SECRET_ELSEWHERE
-from controlplane.base.codes import UNKNOWN_SECRET
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.codes import SECRET_ELSEWHERE, UNKNOWN_SECRET
+from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Graph
-from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.core.configuration import SECRET
-from controlplane.kinds.core.configuration import ConfigMap
-from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET, ConfigMap, Secret
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.queries.inputs.objects import index
-from controlplane.queries.policy.credentials import Credential
-from controlplane.queries.policy.credentials import credential_faults
-from controlplane.queries.policy.credentials import credential_of
-from controlplane.queries.policy.credentials import holder
+from controlplane.queries.policy.credentials import (
+    Credential,
+    credential_faults,
+    credential_of,
+    holder,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

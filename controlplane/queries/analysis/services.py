@@ -2,47 +2,38 @@
 selects nothing, a port that no workload has, an address that nobody looks up.
 """
 
-from collections.abc import Iterator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from controlplane.base.codes import ADDRESS_NOT_NUMERIC
-from controlplane.base.codes import HOST_DECLARED_TWICE
-from controlplane.base.codes import NOTHING_SELECTED
-from controlplane.base.codes import SERVICE_WITHOUT_ENDPOINTS
-from controlplane.base.codes import UNKNOWN_TARGET_PORT
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.codes import (
+    ADDRESS_NOT_NUMERIC,
+    HOST_DECLARED_TWICE,
+    NOTHING_SELECTED,
+    SERVICE_WITHOUT_ENDPOINTS,
+    UNKNOWN_TARGET_PORT,
+)
+from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.graph import Graph, derived
 from controlplane.kinds.core.endpoints import ENDPOINTS
-from controlplane.kinds.core.pod import POD
-from controlplane.kinds.core.pod import Pod
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service as KubernetesService
+from controlplane.kinds.core.pod import POD, Pod
+from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
 from controlplane.kinds.istio.selection import WorkloadSelector
 from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
-from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.object import Object
-from controlplane.kinds.object import is_of
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY, WorkloadEntry
+from controlplane.kinds.object import Object, is_of
 from controlplane.model.endpoint import UNIX
-from controlplane.model.proxy import labels_of
-from controlplane.model.proxy import labels_text
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
+from controlplane.model.proxy import labels_of, labels_text
+from controlplane.model.service import Resolution, Service
 from controlplane.queries.inputs.objects import object_of
-from controlplane.queries.registry.endpoints import Workload
-from controlplane.queries.registry.endpoints import WorkloadKey
-from controlplane.queries.registry.endpoints import selected_workloads
-from controlplane.queries.registry.endpoints import slices_of_service
-from controlplane.queries.registry.services import declarations_of_host
-from controlplane.queries.registry.services import hosts_of
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.registry.endpoints import (
+    Workload,
+    WorkloadKey,
+    selected_workloads,
+    slices_of_service,
+)
+from controlplane.queries.registry.services import declarations_of_host, hosts_of, service_of
 from controlplane.queries.selection.gateways import gateways_by_label
 from controlplane.translate.kubernetes.endpoints import container_port
 from controlplane.translate.kubernetes.service import service_host

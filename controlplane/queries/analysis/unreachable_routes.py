@@ -2,46 +2,39 @@
 they ask for.
 
 VirtualServices for one host merge at a gateway: one after another, and what catches all goes behind
-everything else. Only what holds for every proxy is reported: where the order depends on the proxy's
+everything else. Only what holds forevery proxy is reported: where the order depends on the proxy's
 namespace, where a server admits one of them and not the other, and what depends on the port or on a
 delegate, counts as getting by.
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``SortVHostRoutes``).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from controlplane.base.codes import SHADOWED_RULE
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Related, Report
 from controlplane.base.hosts import overlap
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.base.names import Host, Namespace, ObjectKey
+from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.istio.virtual_service import VirtualServiceKey
+from controlplane.kinds.istio.virtual_service import VirtualService, VirtualServiceKey
 from controlplane.kinds.object import Object
-from controlplane.kinds.validation.match_conditions import Match
-from controlplane.kinds.validation.match_conditions import applies_wherever
+from controlplane.kinds.validation.match_conditions import Match, applies_wherever
 from controlplane.kinds.validation.match_coverage import EarlierMatches
-from controlplane.kinds.validation.reachability import RELATED
-from controlplane.kinds.validation.reachability import asked_matches
-from controlplane.model.visibility import Visibility
-from controlplane.model.visibility import visibility
+from controlplane.kinds.validation.reachability import RELATED, asked_matches
+from controlplane.model.visibility import Visibility, visibility
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.routes.virtual_services import bound_at
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.http_match import route_match
-from controlplane.translate.istio.virtual_service import complete_rules
-from controlplane.translate.istio.virtual_service import virtual_service_gateways
-from controlplane.translate.istio.virtual_service import virtual_service_hosts
+from controlplane.translate.istio.virtual_service import (
+    complete_rules,
+    virtual_service_gateways,
+    virtual_service_hosts,
+)
 
 Age = tuple[str, str, Namespace]
 
@@ -79,7 +72,7 @@ class Rules:
         )
 
     def goes_before(self, other: "Rules") -> bool:
-        """Whether it does for every proxy that sees ``other``."""
+        """Whether it does forevery proxy that sees ``other``."""
         if not self.is_there_with(other):
             return False
         if self.seen.is_public or other.seen.is_public:

@@ -5,55 +5,46 @@ others hide. Found without any proxy: this is what ``check`` shows.
 from collections.abc import Iterator
 from typing import Final
 
-from controlplane.base.codes import DELEGATE_CONFLICT
-from controlplane.base.codes import HOST_NOT_SERVED
-from controlplane.base.codes import ROUTE_REFUSED
-from controlplane.base.codes import UNKNOWN_DELEGATE
-from controlplane.base.codes import UNKNOWN_GATEWAY
-from controlplane.base.codes import UNUSED_DELEGATE
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
+from controlplane.base.codes import (
+    DELEGATE_CONFLICT,
+    HOST_NOT_SERVED,
+    ROUTE_REFUSED,
+    UNKNOWN_DELEGATE,
+    UNKNOWN_GATEWAY,
+    UNUSED_DELEGATE,
+)
+from controlplane.base.diagnostics import Diagnostic, Diagnostics, Related, Report
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.base.wording import first_of
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.gateway import GatewayKey
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.istio.virtual_service import VirtualServiceKey
+from controlplane.graph import Graph, derived
+from controlplane.kinds.istio.gateway import GATEWAY, Gateway, GatewayKey
+from controlplane.kinds.istio.virtual_service import (
+    VIRTUAL_SERVICE,
+    VirtualService,
+    VirtualServiceKey,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.visibility import visibility
-from controlplane.queries.analysis.destinations import Asker
-from controlplane.queries.analysis.destinations import check_destination
+from controlplane.queries.analysis.destinations import Asker, check_destination
 from controlplane.queries.analysis.unreachable_routes import check_shadows
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
-from controlplane.queries.routes.virtual_services import delegate_key
-from controlplane.queries.routes.virtual_services import encoded_routes
+from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.routes.virtual_services import delegate_key, encoded_routes
 from controlplane.queries.selection.gateways import gateway_tables
 from controlplane.queries.views.views import gateway_view
 from controlplane.translate.istio.delegate import contradict
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
-from controlplane.translate.istio.server_hosts import meets
-from controlplane.translate.istio.server_hosts import server_port_of
-from controlplane.translate.istio.virtual_service import complete_rules
-from controlplane.translate.istio.virtual_service import virtual_service_gateways
-from controlplane.translate.istio.virtual_service import virtual_service_hosts
-from controlplane.translate.istio.virtual_service_faults import check_alone
-from controlplane.translate.istio.virtual_service_faults import destinations
+from controlplane.translate.istio.server_hosts import meets, server_port_of
+from controlplane.translate.istio.virtual_service import (
+    complete_rules,
+    virtual_service_gateways,
+    virtual_service_hosts,
+)
+from controlplane.translate.istio.virtual_service_faults import check_alone, destinations
 
 Declared = Object[VirtualService]
 HOSTS_IN_A_NOTE: Final = 8

@@ -6,34 +6,26 @@ Computed when somebody asks and kept by nobody.
 from collections.abc import Iterator
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
-from controlplane.base.names import key_is_of
-from controlplane.base.provenance import BuiltIn
-from controlplane.base.provenance import Provenance
+from controlplane.base.names import Host, ObjectKey, PortNumber, key_is_of
+from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.base.shelf import SHARDS
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
-from controlplane.model.cluster_name import BLACK_HOLE
-from controlplane.model.cluster_name import outbound
-from controlplane.model.cluster_name import sni_dnat_name
+from controlplane.model.cluster_name import BLACK_HOLE, outbound, sni_dnat_name
 from controlplane.model.locality import Group
-from controlplane.model.outbound_view import ClientLocality
-from controlplane.model.outbound_view import OutboundView
-from controlplane.queries.clusters.cluster_shelves import clusters
-from controlplane.queries.clusters.cluster_shelves import endpoints
-from controlplane.queries.clusters.clusters import ClusterKey
-from controlplane.queries.clusters.clusters import cluster_keys
-from controlplane.queries.clusters.clusters import endpoint_groups
-from controlplane.queries.clusters.clusters import held_groups
+from controlplane.model.outbound_view import ClientLocality, OutboundView
+from controlplane.queries.clusters.cluster_shelves import clusters, endpoints
+from controlplane.queries.clusters.clusters import (
+    ClusterKey,
+    cluster_keys,
+    endpoint_groups,
+    held_groups,
+)
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rule_origins import rule_origins
-from controlplane.queries.registry.endpoints import LocatedEndpoint
-from controlplane.queries.registry.endpoints import located_endpoints
-from controlplane.queries.registry.services import hosts_of_shard
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.registry.endpoints import LocatedEndpoint, located_endpoints
+from controlplane.queries.registry.services import hosts_of_shard, service_of
 
 _Origins = tuple[FieldRef, ...]
 

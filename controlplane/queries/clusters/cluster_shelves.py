@@ -5,38 +5,27 @@ join. Source: Istio ``pilot/pkg/networking/core/cluster.go``; a gateway gets all
 routed to or not.
 """
 
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from controlplane.base.shelf import SHARDS
-from controlplane.base.shelf import Shelf
-from controlplane.base.shelf import shard_of
+from controlplane.base.shelf import SHARDS, Shelf, shard_of
 from controlplane.envoy.clusters.cluster import black_hole
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.envoy.resource import Resource, TypeUrl, resource
+from controlplane.graph import Graph, derived, guarded
 from controlplane.model.cluster_name import BLACK_HOLE
-from controlplane.model.outbound_view import ANYWHERE
-from controlplane.model.outbound_view import ClientLocality
-from controlplane.model.outbound_view import LocalityUse
-from controlplane.model.outbound_view import OutboundView
+from controlplane.model.outbound_view import ANYWHERE, ClientLocality, LocalityUse, OutboundView
 from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import SecretUse
-from controlplane.queries.clusters.clusters import ClusterKey
-from controlplane.queries.clusters.clusters import assignment
-from controlplane.queries.clusters.clusters import cluster
-from controlplane.queries.clusters.clusters import cluster_keys
-from controlplane.queries.clusters.clusters import locality_use_of
-from controlplane.queries.clusters.clusters import secrets_of
-from controlplane.queries.policy.public_view import shards_of_namespace
-from controlplane.queries.policy.public_view import view_for_shard
-from controlplane.queries.registry.services import hosts_of_shard
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.clusters.clusters import (
+    ClusterKey,
+    assignment,
+    cluster,
+    cluster_keys,
+    locality_use_of,
+    secrets_of,
+)
+from controlplane.queries.policy.public_view import shards_of_namespace, view_for_shard
+from controlplane.queries.registry.services import hosts_of_shard, service_of
 
 
 @guarded(first=())

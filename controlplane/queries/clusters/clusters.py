@@ -3,59 +3,38 @@
 Source: Istio ``pilot/pkg/networking/core/cluster.go``, ``endpoint_builder.go``.
 """
 
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
+from controlplane.base.names import Host, Namespace
 from controlplane.envoy.clusters.cluster import cluster_message
 from controlplane.envoy.endpoints import load_assignment
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import resource
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.envoy.resource import Resource, TypeUrl, resource
+from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.traffic_policy import H2UpgradePolicy
-from controlplane.model.cluster import Cluster
-from controlplane.model.cluster import Dns
+from controlplane.model.cluster import Cluster, Dns
 from controlplane.model.endpoint import HOSTNAME_LABEL
-from controlplane.model.locality import BY_DISTANCE
-from controlplane.model.locality import Group
-from controlplane.model.locality import placed
-from controlplane.model.locality import ranks_by
-from controlplane.model.outbound_view import ClientLocality
-from controlplane.model.outbound_view import LocalityUse
-from controlplane.model.outbound_view import OutboundView
-from controlplane.model.outbound_view import RuleKeys
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Role
-from controlplane.model.service import Protocol
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
+from controlplane.model.locality import BY_DISTANCE, Group, placed, ranks_by
+from controlplane.model.outbound_view import ClientLocality, LocalityUse, OutboundView, RuleKeys
+from controlplane.model.proxy import IpFamily, Role
+from controlplane.model.service import Protocol, Resolution, Service
 from controlplane.model.tls import SecretName
-from controlplane.model.tls_upstream import SecretUse
-from controlplane.model.tls_upstream import secrets_named
+from controlplane.model.tls_upstream import SecretUse, secrets_named
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.policy.policies import mesh_policy
-from controlplane.queries.policy.policies import policy_for
-from controlplane.queries.policy.rules import governing_rules
-from controlplane.queries.policy.rules import merged_rule
-from controlplane.queries.registry.endpoints import accounts_of
-from controlplane.queries.registry.endpoints import all_take_mutual_tls
-from controlplane.queries.registry.endpoints import endpoints_of
-from controlplane.queries.registry.services import service_for
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.policy.policies import mesh_policy, policy_for
+from controlplane.queries.policy.rules import governing_rules, merged_rule
+from controlplane.queries.registry.endpoints import accounts_of, all_take_mutual_tls, endpoints_of
+from controlplane.queries.registry.services import service_for, service_of
 from controlplane.translate.cluster import cluster as translated
-from controlplane.translate.cluster_discovery import is_discovered
-from controlplane.translate.cluster_discovery import members
-from controlplane.translate.cluster_inputs import CONNECT_TIMEOUT
-from controlplane.translate.cluster_inputs import DNS_REFRESH
-from controlplane.translate.cluster_inputs import ClusterInputs
-from controlplane.translate.cluster_inputs import EndpointFacts
-from controlplane.translate.cluster_inputs import MeshDefaults
+from controlplane.translate.cluster_discovery import is_discovered, members
+from controlplane.translate.cluster_inputs import (
+    CONNECT_TIMEOUT,
+    DNS_REFRESH,
+    ClusterInputs,
+    EndpointFacts,
+    MeshDefaults,
+)
 from controlplane.translate.cluster_locality import locality_policy
 from controlplane.translate.istio.client_tls import parameters
 from controlplane.translate.istio.locality import locality_policy as locality_of_settings

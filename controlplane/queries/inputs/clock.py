@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from controlplane.graph import Graph
-from controlplane.graph import Input
+from controlplane.graph import Graph, Input
 
 CLOCK: Final[Input[str, datetime | None]] = Input("clock", None)
 

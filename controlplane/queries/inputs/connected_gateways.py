@@ -4,8 +4,7 @@ depend on.
 
 from typing import Final
 
-from controlplane.graph import Graph
-from controlplane.graph import Input
+from controlplane.graph import Graph, Input
 from controlplane.model.proxy_view import ConnectedGateway
 
 CONNECTED: Final[Input[str, tuple[ConnectedGateway, ...]]] = Input("connected", ())

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from controlplane.graph import Graph
-from controlplane.graph import Input
+from controlplane.graph import Graph, Input
 from controlplane.kinds.istio.mesh_config import MeshConfig
 
 MESH_CONFIG: Final[Input[str, MeshConfig]] = Input("mesh_config", MeshConfig())

@@ -5,22 +5,12 @@ An index says, for one object alone, under which keys it is found and what is ke
 function asks an index and never walks a whole kind, so that its reads are what it depends on.
 """
 
-from collections.abc import Callable
-from collections.abc import Hashable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
-from typing import Any
-from typing import Final
-from typing import Generic
-from typing import TypeVar
-from typing import overload
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar, overload
 
-from controlplane.base.names import Kind
-from controlplane.base.names import ObjectKey
-from controlplane.graph import Graph
-from controlplane.graph import Input
+from controlplane.base.names import Kind, ObjectKey
+from controlplane.graph import Graph, Input
 from controlplane.kinds.object import Object
 
 S = TypeVar("S")

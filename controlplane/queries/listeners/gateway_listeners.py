@@ -6,15 +6,10 @@ Source: istio ``pilot/pkg/networking/core/gateway.go``.
 from collections.abc import Iterator
 from typing import assert_never
 
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Report
-from controlplane.base.diagnostics import Reported
+from controlplane.base.diagnostics import Diagnostic, Diagnostics, Report, Reported
 from controlplane.base.hosts import subset_of
 from controlplane.base.names import PortNumber
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.cluster_name import sni_dnat_name
 from controlplane.model.outbound_view import OutboundView
@@ -24,26 +19,27 @@ from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.listeners.streams import named_streams
-from controlplane.queries.listeners.streams import stream
-from controlplane.queries.selection.gateways import addresses
-from controlplane.queries.selection.gateways import merged_servers
-from controlplane.translate.istio.gateway_listener import Wanted
-from controlplane.translate.istio.gateway_listener import WantedChain
-from controlplane.translate.istio.gateway_listener import https_chain
-from controlplane.translate.istio.gateway_listener import listener_plan
-from controlplane.translate.istio.gateway_listener import passthrough_chain
-from controlplane.translate.istio.gateway_listener import plain_http_chain
-from controlplane.translate.istio.gateway_listener import sni_dnat_chain
-from controlplane.translate.istio.gateway_listener import tcp_chain
+from controlplane.queries.listeners.streams import named_streams, stream
+from controlplane.queries.selection.gateways import addresses, merged_servers
+from controlplane.translate.istio.gateway_listener import (
+    Wanted,
+    WantedChain,
+    https_chain,
+    listener_plan,
+    passthrough_chain,
+    plain_http_chain,
+    sni_dnat_chain,
+    tcp_chain,
+)
 from controlplane.translate.istio.gateway_merge import MergedServers
-from controlplane.translate.istio.listener_settings import ListenerSettings
-from controlplane.translate.istio.listener_settings import gateway_settings
-from controlplane.translate.server import AutoPassthrough
-from controlplane.translate.server import HttpServer
-from controlplane.translate.server import Server
-from controlplane.translate.server import TcpServer
-from controlplane.translate.server import TlsPassthrough
+from controlplane.translate.istio.listener_settings import ListenerSettings, gateway_settings
+from controlplane.translate.server import (
+    AutoPassthrough,
+    HttpServer,
+    Server,
+    TcpServer,
+    TlsPassthrough,
+)
 
 
 @guarded

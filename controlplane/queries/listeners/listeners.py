@@ -1,13 +1,9 @@
 """The listeners of a proxy, each encoded once for all proxies that share it, chain by chain."""
 
-from controlplane.base.shelf import Shelf
-from controlplane.base.shelf import shelf
-from controlplane.envoy.listeners.listener import framed_chain
-from controlplane.envoy.listeners.listener import listener as encoded_listener
+from controlplane.base.shelf import Shelf, shelf
+from controlplane.envoy.listeners.listener import framed_chain, listener as encoded_listener
 from controlplane.envoy.resource import Resource
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Graph, derived, guarded
 from controlplane.model.plan.listener import ChainPlan
 from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.tls import SecretName

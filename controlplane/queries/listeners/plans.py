@@ -2,17 +2,13 @@
 
 from typing import assert_never
 
-from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.graph import Graph, derived
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import ListenerPlan
-from controlplane.model.plan.proxy import GatewayListener
-from controlplane.model.plan.proxy import ListenerKey
-from controlplane.model.plan.proxy import ProxyPlan
+from controlplane.model.plan.proxy import GatewayListener, ListenerKey, ProxyPlan
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.listeners.gateway_listeners import gateway_listener_plan
-from controlplane.queries.selection.gateways import addresses
-from controlplane.queries.selection.gateways import gateway_tables
+from controlplane.queries.selection.gateways import addresses, gateway_tables
 
 
 @derived

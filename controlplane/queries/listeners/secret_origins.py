@@ -7,27 +7,22 @@ from collections.abc import Iterator
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import key_is_of
+from controlplane.base.names import ObjectKey, key_is_of
 from controlplane.base.provenance import Provenance
 from controlplane.base.shelf import SHARDS
 from controlplane.graph import Graph
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.proxy import ProxyPlan
-from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.proxy_view import ProxyView
+from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.tls_upstream import secrets_named
-from controlplane.queries.clusters.clusters import cluster_keys
-from controlplane.queries.clusters.clusters import secrets_of
+from controlplane.queries.clusters.clusters import cluster_keys, secrets_of
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.listeners.secrets import secrets
-from controlplane.queries.policy.credentials import credential_of
-from controlplane.queries.policy.credentials import holder
+from controlplane.queries.policy.credentials import credential_of, holder
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.selection.gateways import merged_gateways
-from controlplane.translate.istio.client_tls import client_tls
-from controlplane.translate.istio.client_tls import tls_settings
+from controlplane.translate.istio.client_tls import client_tls, tls_settings
 
 
 def secret_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[Provenance]:

@@ -7,23 +7,17 @@ Source: istio ``pilot/pkg/xds/sds.go``.
 """
 
 from controlplane.base.names import Namespace
-from controlplane.base.shelf import Shelf
-from controlplane.base.shelf import shelf
+from controlplane.base.shelf import Shelf, shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.secrets import secret
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Graph, derived, guarded
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.proxy import ListenerKey
-from controlplane.model.tls import SecretName
-from controlplane.model.tls import files_of
+from controlplane.model.tls import SecretName, files_of
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clusters.cluster_shelves import cluster_secrets
 from controlplane.queries.listeners.listeners import listener_secrets
-from controlplane.queries.policy.credentials import Credential
-from controlplane.queries.policy.credentials import credential_of
-from controlplane.queries.policy.credentials import servable
+from controlplane.queries.policy.credentials import Credential, credential_of, servable
 
 
 @derived

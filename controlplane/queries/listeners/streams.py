@@ -7,36 +7,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
-from controlplane.base.names import Namespace
-from controlplane.base.names import PortNumber
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import Destination
-from controlplane.kinds.istio.virtual_service import RouteDestination
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.istio.virtual_service import VirtualServiceKey
+from controlplane.base.names import Namespace, PortNumber
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.istio.virtual_service import (
+    VIRTUAL_SERVICE,
+    Destination,
+    RouteDestination,
+    VirtualService,
+    VirtualServiceKey,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.plan.network_filters import ClusterWeight
-from controlplane.model.plan.network_filters import TcpProxy
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
-from controlplane.queries.policy.policies import hashes_source
-from controlplane.queries.policy.policies import max_connection_duration
-from controlplane.queries.policy.policies import tcp_idle_timeout
-from controlplane.queries.policy.policies import tunnel
+from controlplane.model.plan.network_filters import ClusterWeight, TcpProxy
+from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.policy.policies import (
+    hashes_source,
+    max_connection_duration,
+    tcp_idle_timeout,
+    tunnel,
+)
 from controlplane.queries.registry.destinations import destination_cluster
 from controlplane.queries.routes.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.listener_settings import ListenerSettings
-from controlplane.translate.istio.stream_routes import StreamRule
-from controlplane.translate.istio.stream_routes import is_served
-from controlplane.translate.istio.stream_routes import tcp_rule
-from controlplane.translate.istio.stream_routes import tls_rules
-from controlplane.translate.server import Server
-from controlplane.translate.server import TlsPassthrough
+from controlplane.translate.istio.stream_routes import StreamRule, is_served, tcp_rule, tls_rules
+from controlplane.translate.server import Server, TlsPassthrough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,41 +6,24 @@ Source: istio ``pilot/pkg/model/credentials``, ``pilot/pkg/credentials/kube``.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
-from controlplane.base.diagnostics import Reported
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import Step
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.core.configuration import SECRET
-from controlplane.kinds.core.configuration import ConfigMap
-from controlplane.kinds.core.configuration import Secret
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule
-from controlplane.kinds.istio.destination_rule import DestinationRuleKey
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.object import Object
-from controlplane.kinds.object import is_of
-from controlplane.model.tls import CA_SUFFIX
-from controlplane.model.tls import KeyPair
-from controlplane.model.tls import Trust
-from controlplane.model.tls import is_trust_name
+from controlplane.base.diagnostics import Diagnostics, Related, Report, Reported
+from controlplane.base.locations import FieldRef, Step
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET, ConfigMap, Secret
+from controlplane.kinds.istio.destination_rule import (
+    DESTINATION_RULE,
+    DestinationRule,
+    DestinationRuleKey,
+)
+from controlplane.kinds.istio.gateway import GATEWAY, Gateway
+from controlplane.kinds.object import Object, is_of
+from controlplane.model.tls import CA_SUFFIX, KeyPair, Trust, is_trust_name
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.inputs.clock import now
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
-from controlplane.translate.kubernetes.secret import is_valid_at
-from controlplane.translate.kubernetes.secret import key_pair
-from controlplane.translate.kubernetes.secret import trust
-from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
-from controlplane.translate.kubernetes.secret_entries import ReadTrust
+from controlplane.queries.inputs.objects import index, object_of
+from controlplane.translate.kubernetes.secret import is_valid_at, key_pair, trust
+from controlplane.translate.kubernetes.secret_entries import ReadKeyPair, ReadTrust
 
 
 @dataclass(frozen=True, slots=True)

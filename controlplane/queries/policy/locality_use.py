@@ -8,34 +8,22 @@ which destinations really use it is found out shard by shard.
 from collections.abc import Iterator
 from typing import Final
 
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.kinds.core.configuration import NAMESPACE
-from controlplane.kinds.core.configuration import NamespaceBody
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.traffic_policy import PortTrafficPolicy
-from controlplane.kinds.istio.traffic_policy import TrafficPolicy
-from controlplane.kinds.object import Object
-from controlplane.kinds.object import is_of
+from controlplane.graph import Graph, derived
+from controlplane.kinds.core.configuration import NAMESPACE, NamespaceBody
+from controlplane.kinds.core.service import SERVICE, Service
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule as Spec
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
+from controlplane.kinds.istio.traffic_policy import PortTrafficPolicy, TrafficPolicy
+from controlplane.kinds.object import Object, is_of
 from controlplane.model.endpoint import HOSTNAME_LABEL
-from controlplane.model.locality import BY_DISTANCE
-from controlplane.model.locality import NEAR_NODE
-from controlplane.model.locality import NEAR_ZONE
-from controlplane.model.locality import Distribute
-from controlplane.model.locality import ranks_by
+from controlplane.model.locality import BY_DISTANCE, NEAR_NODE, NEAR_ZONE, Distribute, ranks_by
 from controlplane.model.outbound_view import LocalityUse
 from controlplane.model.service import TrafficDistribution
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.policies import mesh_policy
 from controlplane.translate.istio.locality import locality_policy
-from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
-from controlplane.translate.traffic_distribution import traffic_distribution
+from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION, traffic_distribution
 
 _WHOLE_MESH: Final = "mesh"
 _LOCALITY: Final = ""  # stands for the locality itself among the names of labels

@@ -6,21 +6,18 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 from datetime import timedelta
 
 from controlplane.base.names import Host
-from controlplane.graph import Graph
-from controlplane.graph import guarded
-from controlplane.model.outbound_view import OutboundView
-from controlplane.model.outbound_view import RuleKeys
+from controlplane.graph import Graph, guarded
+from controlplane.model.outbound_view import OutboundView, RuleKeys
 from controlplane.model.routing import HashPolicy
-from controlplane.model.traffic_policy import TrafficPolicy
-from controlplane.model.traffic_policy import Tunnel
+from controlplane.model.traffic_policy import TrafficPolicy, Tunnel
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.policy.rules import merged_rule
-from controlplane.queries.policy.rules import rule_for
-from controlplane.translate.destination_rules import effective_policy
-from controlplane.translate.destination_rules import hash_policies_of
-from controlplane.translate.destination_rules import hashes_source_address
-from controlplane.translate.istio.traffic_policy import connection_pool
-from controlplane.translate.istio.traffic_policy import outlier_detection
+from controlplane.queries.policy.rules import merged_rule, rule_for
+from controlplane.translate.destination_rules import (
+    effective_policy,
+    hash_policies_of,
+    hashes_source_address,
+)
+from controlplane.translate.istio.traffic_policy import connection_pool, outlier_detection
 
 
 @guarded(first=TrafficPolicy())

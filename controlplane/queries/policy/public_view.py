@@ -4,33 +4,20 @@ For most hosts a namespace sees what every other sees: the public view. What is 
 is computed once for all of them.
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from controlplane.base.hosts import fqdn
-from controlplane.base.hosts import is_odd
-from controlplane.base.hosts import is_wildcard
-from controlplane.base.hosts import subset_of
-from controlplane.base.hosts import wider
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.shelf import SHARDS
-from controlplane.base.shelf import shard_of
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
+from controlplane.base.hosts import fqdn, is_odd, is_wildcard, subset_of, wider
+from controlplane.base.names import Host, Namespace, ObjectKey
+from controlplane.base.shelf import SHARDS, shard_of
+from controlplane.graph import Graph, derived
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule as Spec
 from controlplane.kinds.object import Object
-from controlplane.model.outbound_view import OutboundView
-from controlplane.model.outbound_view import RuleKeys
+from controlplane.model.outbound_view import OutboundView, RuleKeys
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.rules import rule_of
-from controlplane.queries.registry.services import declaring_namespaces
-from controlplane.queries.registry.services import hosts_of_shard
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.registry.services import declaring_namespaces, hosts_of_shard, service_of
 
 _WHOLE_MESH: Final = "mesh"
 

@@ -6,11 +6,8 @@ from dataclasses import replace
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host
 from controlplane.graph import Graph
-from controlplane.model.outbound_view import OutboundView
-from controlplane.model.outbound_view import RuleKeys
-from controlplane.queries.policy.rules import governing_rules
-from controlplane.queries.policy.rules import merged_rule
-from controlplane.queries.policy.rules import rule_of
+from controlplane.model.outbound_view import OutboundView, RuleKeys
+from controlplane.queries.policy.rules import governing_rules, merged_rule, rule_of
 from controlplane.queries.registry.services import service_for
 from controlplane.translate.destination_rules import hash_policies_of
 

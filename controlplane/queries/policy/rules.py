@@ -4,37 +4,26 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 ``model/push_context.go`` (``destinationRule``, ``mergeDestinationRule``).
 """
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from controlplane.base.diagnostics import Report
-from controlplane.base.diagnostics import Reported
-from controlplane.base.hosts import fqdn
-from controlplane.base.hosts import is_wildcard
-from controlplane.base.hosts import most_specific
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import key_is_of
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
-from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
-from controlplane.kinds.istio.destination_rule import DestinationRuleKey
+from controlplane.base.diagnostics import Report, Reported
+from controlplane.base.hosts import fqdn, is_wildcard, most_specific
+from controlplane.base.names import Host, Namespace, ObjectKey, key_is_of
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.istio.destination_rule import (
+    DESTINATION_RULE,
+    DestinationRule as Spec,
+    DestinationRuleKey,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import selects
-from controlplane.model.outbound_view import OutboundView
-from controlplane.model.outbound_view import RuleKeys
-from controlplane.model.outbound_view import RuleScope
+from controlplane.model.outbound_view import OutboundView, RuleKeys, RuleScope
 from controlplane.model.proxy import Labels
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.services import service_for
-from controlplane.translate.destination_rules import DestinationRule
-from controlplane.translate.destination_rules import merged_rules
+from controlplane.translate.destination_rules import DestinationRule, merged_rules
 from controlplane.translate.istio.destination_rule import destination_rule
 
 

@@ -6,14 +6,10 @@ Source: Istio ``pilot/pkg/networking/core/route/route.go`` (``GetDestinationClus
 
 from dataclasses import dataclass
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import PortNumber
-from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.graph import Graph, derived
 from controlplane.model.cluster_name import outbound
-from controlplane.queries.registry.services import service
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.registry.services import service, service_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,42 +4,32 @@ Source: https://istio.io/latest/docs/reference/config/networking/service-entry/,
 https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 """
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from controlplane.base.locations import Step
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import key_is_of
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
-from controlplane.kinds.core.endpoints import ENDPOINTS
-from controlplane.kinds.core.endpoints import SERVICE_NAME_LABEL
-from controlplane.kinds.core.endpoints import Endpoints
-from controlplane.kinds.core.endpoints import EndpointSlice
-from controlplane.kinds.core.pod import POD
-from controlplane.kinds.core.pod import Pod
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service as KubernetesService
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.service_entry import ServicePort as EntryPort
-from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
-from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.object import Object
-from controlplane.kinds.object import is_of
+from controlplane.base.names import Host, Namespace, ObjectKey, key_is_of
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.core.endpoints import (
+    ENDPOINT_SLICE,
+    ENDPOINTS,
+    SERVICE_NAME_LABEL,
+    Endpoints,
+    EndpointSlice,
+)
+from controlplane.kinds.core.pod import POD, Pod
+from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
+from controlplane.kinds.istio.service_entry import (
+    SERVICE_ENTRY,
+    ServiceEntry,
+    ServicePort as EntryPort,
+)
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY, WorkloadEntry
+from controlplane.kinds.object import Object, is_of
 from controlplane.model.endpoint import Endpoint
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import labels_of
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
-from controlplane.model.service import ServicePort
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
+from controlplane.model.proxy import Labels, labels_of
+from controlplane.model.service import Resolution, Service, ServicePort
+from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.services import service_of
 from controlplane.translate import workload as workloads
 from controlplane.translate.istio import service_entry as entries

@@ -7,52 +7,43 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
-from controlplane.kinds.core.endpoints import SERVICE_NAME_LABEL
-from controlplane.kinds.core.endpoints import EndpointSlice
+from controlplane.base.names import Host, Namespace, ObjectKey
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.core.endpoints import ENDPOINT_SLICE, SERVICE_NAME_LABEL, EndpointSlice
 from controlplane.kinds.core.pod import POD
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service as KubernetesService
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
-from controlplane.kinds.istio.workload_entry import WorkloadEntry
-from controlplane.kinds.object import Object
-from controlplane.kinds.object import is_of
-from controlplane.model.endpoint import HOSTNAME_LABEL
-from controlplane.model.endpoint import LOCALITY_PARTS
-from controlplane.model.endpoint import Endpoint
-from controlplane.model.endpoint import locality_of_labels
-from controlplane.model.endpoint import locality_of_text
-from controlplane.model.endpoint import selects
-from controlplane.model.endpoint import topology
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Target
-from controlplane.model.proxy import labels_of
-from controlplane.model.service import Origin
-from controlplane.model.service import Protocol
-from controlplane.model.service import Service
-from controlplane.model.service import ServicePort
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
-from controlplane.queries.registry.endpoints import EVERY_WORKLOAD
-from controlplane.queries.registry.endpoints import Pair
-from controlplane.queries.registry.endpoints import Workload
-from controlplane.queries.registry.endpoints import WorkloadKey
-from controlplane.queries.registry.endpoints import endpoints_of
-from controlplane.queries.registry.endpoints import pods_by_address
-from controlplane.queries.registry.services import hosts_of
-from controlplane.queries.registry.services import service_of
+from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY, WorkloadEntry
+from controlplane.kinds.object import Object, is_of
+from controlplane.model.endpoint import (
+    HOSTNAME_LABEL,
+    LOCALITY_PARTS,
+    Endpoint,
+    locality_of_labels,
+    locality_of_text,
+    selects,
+    topology,
+)
+from controlplane.model.proxy import (
+    IpFamily,
+    Labels,
+    Locality,
+    Proxy,
+    ResolvedProxy,
+    Target,
+    labels_of,
+)
+from controlplane.model.service import Origin, Protocol, Service, ServicePort
+from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.registry.endpoints import (
+    EVERY_WORKLOAD,
+    Pair,
+    Workload,
+    WorkloadKey,
+    endpoints_of,
+    pods_by_address,
+)
+from controlplane.queries.registry.services import hosts_of, service_of
 from controlplane.translate.kubernetes.endpoints import container_port
 from controlplane.translate.kubernetes.service import service_host
 from controlplane.translate.workload import workload_labels

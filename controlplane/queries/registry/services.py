@@ -8,29 +8,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from controlplane.base.names import Host
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Host, Kind, Namespace, ObjectKey
 from controlplane.base.shelf import shard_of
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.core.configuration import NAMESPACE
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service as KubernetesService
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.object import Object
-from controlplane.kinds.object import is_of
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Role
-from controlplane.model.proxy import labels_of
-from controlplane.model.service import Origin
-from controlplane.model.service import Service
+from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
+from controlplane.kinds.object import Object, is_of
+from controlplane.model.proxy import Labels, Role, labels_of
+from controlplane.model.service import Origin, Service
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.inputs.objects import index, object_of
 from controlplane.translate.istio import service_entry as entries
 from controlplane.translate.istio.entry_visibility import capped
 from controlplane.translate.kubernetes import service as kubernetes

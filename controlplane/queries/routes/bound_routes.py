@@ -8,25 +8,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from controlplane.base.hosts import subset_of
-from controlplane.base.hosts import wider
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import PortNumber
-from controlplane.graph import Graph
-from controlplane.graph import derived
+from controlplane.base.hosts import subset_of, wider
+from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.model.outbound_view import OutboundView
-from controlplane.queries.routes.virtual_services import NO_ROUTES
-from controlplane.queries.routes.virtual_services import EncodedRoutes
-from controlplane.queries.routes.virtual_services import MergeOrder
-from controlplane.queries.routes.virtual_services import bound_at
-from controlplane.queries.routes.virtual_services import encoded_routes
-from controlplane.queries.routes.virtual_services import hosts_of_virtual_service
-from controlplane.queries.routes.virtual_services import merge_order
-from controlplane.queries.routes.virtual_services import odd_wildcards
-from controlplane.translate.istio.server_hosts import HostBinding
-from controlplane.translate.istio.server_hosts import ServerPort
+from controlplane.queries.routes.virtual_services import (
+    NO_ROUTES,
+    EncodedRoutes,
+    MergeOrder,
+    bound_at,
+    encoded_routes,
+    hosts_of_virtual_service,
+    merge_order,
+    odd_wildcards,
+)
+from controlplane.translate.istio.server_hosts import HostBinding, ServerPort
 
 HostBindings = tuple[tuple[Host, HostBinding], ...]
 """Whom one server admits to a host, for each way that it is spelled."""

@@ -5,52 +5,45 @@ put together the tables, and says nothing of a VirtualService whose routes are n
 those that proxies have.
 """
 
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
-from typing import Final
-from typing import assert_never
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import subset_of
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
+from controlplane.base.names import Host, ObjectKey, PortNumber
 from controlplane.base.provenance import Provenance
-from controlplane.graph import Graph
-from controlplane.graph import guarded
+from controlplane.graph import Graph, guarded
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.kinds.istio.virtual_service import Destination
-from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import Destination, VirtualService
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.proxy import ProxyPlan
 from controlplane.model.plan.route_table import GatewayTable
-from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.proxy_view import ProxyView
+from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.routing import Routed
 from controlplane.queries.policy.rule_origins import hash_origins
-from controlplane.queries.routes.bound_routes import BoundRoutes
-from controlplane.queries.routes.bound_routes import bound_routes
-from controlplane.queries.routes.routes import EMPTY_TABLE
-from controlplane.queries.routes.routes import host_bindings
-from controlplane.queries.routes.routes import merged
-from controlplane.queries.routes.routes import server_hosts
-from controlplane.queries.routes.routes import virtual_host_name
-from controlplane.queries.routes.virtual_services import destination_target
-from controlplane.queries.routes.virtual_services import encodable
-from controlplane.queries.routes.virtual_services import encoded_routes
-from controlplane.queries.routes.virtual_services import hosts_of_virtual_service
-from controlplane.queries.routes.virtual_services import joined
-from controlplane.queries.routes.virtual_services import route_defaults
-from controlplane.queries.routes.virtual_services import routes_at
+from controlplane.queries.routes.bound_routes import BoundRoutes, bound_routes
+from controlplane.queries.routes.routes import (
+    EMPTY_TABLE,
+    host_bindings,
+    merged,
+    server_hosts,
+    virtual_host_name,
+)
+from controlplane.queries.routes.virtual_services import (
+    destination_target,
+    encodable,
+    encoded_routes,
+    hosts_of_virtual_service,
+    joined,
+    route_defaults,
+    routes_at,
+)
 from controlplane.queries.selection.gateways import merged_gateways
 from controlplane.translate.istio.gateway_merge import servers_of_table
 from controlplane.translate.istio.http_action import RouteTarget
-from controlplane.translate.istio.server_hosts import ServerHosts
-from controlplane.translate.istio.server_hosts import ServerPort
+from controlplane.translate.istio.server_hosts import ServerHosts, ServerPort
 from controlplane.translate.server import Server
 
 _ATTEMPT_COUNT: Final = FieldRef(MESH_CONFIG_KEY, ("defaultConfig", "proxyHeaders", "attemptCount"))

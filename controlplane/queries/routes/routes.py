@@ -4,33 +4,20 @@ An edit of one VirtualService encodes its routes, joins them into its virtual ho
 into the table: the rest of the table is bytes that are kept.
 """
 
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
-from collections.abc import Sequence
-from typing import Final
-from typing import assert_never
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, assert_never
 
 from controlplane.base.hosts import is_ip
 from controlplane.base.names import Host
-from controlplane.base.shelf import Shelf
-from controlplane.base.shelf import shelf
+from controlplane.base.shelf import Shelf, shelf
 from controlplane.envoy.resource import Resource
-from controlplane.envoy.routes.table import framed_virtual_host
-from controlplane.envoy.routes.table import route_table
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.envoy.routes.table import framed_virtual_host, route_table
+from controlplane.graph import Graph, derived, guarded
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.plan.route_table import GatewayTable
-from controlplane.model.plan.route_table import RouteTablePlan
-from controlplane.queries.routes.bound_routes import BoundRoutes
-from controlplane.queries.routes.bound_routes import HostBindings
-from controlplane.queries.routes.bound_routes import bound_routes
-from controlplane.queries.routes.virtual_services import bound_hosts
-from controlplane.queries.routes.virtual_services import route_defaults
-from controlplane.translate.istio.server_hosts import ServerHosts
-from controlplane.translate.istio.server_hosts import hosts_of_table
+from controlplane.model.plan.route_table import GatewayTable, RouteTablePlan
+from controlplane.queries.routes.bound_routes import BoundRoutes, HostBindings, bound_routes
+from controlplane.queries.routes.virtual_services import bound_hosts, route_defaults
+from controlplane.translate.istio.server_hosts import ServerHosts, hosts_of_table
 
 GROUP: Final = 16  # shards that are joined before all are; the square root of their number
 EMPTY_TABLE: Final = "blackhole"  # istiod's name of the virtual host of a table without any

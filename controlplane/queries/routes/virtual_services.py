@@ -4,56 +4,46 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 Istio ``pilot/pkg/model/push_context.go`` (``VirtualServicesForGateway``).
 """
 
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from controlplane.base.codes import ROUTE_REFUSED
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Diagnostics, Report
 from controlplane.base.hosts import is_odd
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.base.shelf import shard_of
 from controlplane.envoy.resource import RuleBroken
 from controlplane.envoy.routes.table import framed_route
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
+from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import Delegate
-from controlplane.kinds.istio.virtual_service import Destination
-from controlplane.kinds.istio.virtual_service import VirtualService
-from controlplane.kinds.istio.virtual_service import VirtualServiceKey
+from controlplane.kinds.istio.virtual_service import (
+    VIRTUAL_SERVICE,
+    Delegate,
+    Destination,
+    VirtualService,
+    VirtualServiceKey,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.routing import Routed
 from controlplane.model.visibility import visibility
-from controlplane.queries.inputs.mesh import is_lean
-from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.inputs.mesh import is_lean, mesh_config
+from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.policy.policies import hash_policies
 from controlplane.queries.registry.destinations import destination_cluster
 from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.gateway_reference import MESH
-from controlplane.translate.istio.http_action import Defaults
-from controlplane.translate.istio.http_action import RouteTarget
-from controlplane.translate.istio.http_action import Targets
-from controlplane.translate.istio.located_rules import LocatedRule
-from controlplane.translate.istio.located_rules import located_rules
+from controlplane.translate.istio.http_action import Defaults, RouteTarget, Targets
+from controlplane.translate.istio.located_rules import LocatedRule, located_rules
 from controlplane.translate.istio.server_hosts import ServerPort
-from controlplane.translate.istio.virtual_service import complete_rules
-from controlplane.translate.istio.virtual_service import http_routes
-from controlplane.translate.istio.virtual_service import virtual_service_gateways
-from controlplane.translate.istio.virtual_service import virtual_service_hosts
+from controlplane.translate.istio.virtual_service import (
+    complete_rules,
+    http_routes,
+    virtual_service_gateways,
+    virtual_service_hosts,
+)
 
 Declared = Object[VirtualService]
 MergeOrder = tuple[int, str, str, Namespace]

@@ -6,33 +6,20 @@ Source: https://istio.io/latest/docs/reference/config/networking/gateway/
 from collections.abc import Iterator
 from typing import Final
 
-from controlplane.base.codes import PLAINTEXT_BESIDE_TLS
-from controlplane.base.codes import SERVER_CONFLICT
-from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
-from controlplane.base.diagnostics import Reported
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import key_is_of
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.gateway import GatewayKey
+from controlplane.base.codes import PLAINTEXT_BESIDE_TLS, SERVER_CONFLICT
+from controlplane.base.diagnostics import Diagnostics, Related, Report, Reported
+from controlplane.base.names import ObjectKey, key_is_of
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.istio.gateway import GATEWAY, Gateway, GatewayKey
 from controlplane.kinds.object import Object
 from controlplane.model.plan.listener import Address
 from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.objects import object_of
-from controlplane.translate.istio import gateway as translate
-from controlplane.translate.istio import gateway_merge
-from controlplane.translate.istio.gateway_merge import MergedGateways
-from controlplane.translate.istio.gateway_merge import MergedServers
-from controlplane.translate.istio.gateway_merge import ServerConflict
+from controlplane.queries.inputs.objects import index, object_of
+from controlplane.translate.istio import gateway as translate, gateway_merge
+from controlplane.translate.istio.gateway_merge import MergedGateways, MergedServers, ServerConflict
 from controlplane.translate.server import Server
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024

@@ -1,16 +1,12 @@
 """What is kept for connected proxies, and what the graph knows of them."""
 
-from collections.abc import Hashable
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
 
 from controlplane.graph import Graph
 from controlplane.model.proxy import Proxy
-from controlplane.model.proxy_view import ConnectedGateway
-from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.inputs.connected_gateways import CONNECTED
-from controlplane.queries.inputs.connected_gateways import connected_gateways
+from controlplane.model.proxy_view import ConnectedGateway, ProxyView
+from controlplane.queries.inputs.connected_gateways import CONNECTED, connected_gateways
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.snapshot.snapshot import resources
 from controlplane.queries.views.views import view_of

@@ -1,21 +1,16 @@
 """Where everything that proxies of one view have comes from, resource by resource."""
 
-from collections.abc import Iterator
-from collections.abc import Mapping
-from typing import Final
-from typing import assert_never
+from collections.abc import Iterator, Mapping
+from typing import Final, assert_never
 
 from controlplane.base.provenance import Provenance
 from controlplane.envoy.resource import TypeUrl
-from controlplane.graph import Graph
-from controlplane.graph import guarded
+from controlplane.graph import Graph, guarded
 from controlplane.model.plan.proxy import ProxyPlan
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.clusters.cluster_origins import cluster_origins
-from controlplane.queries.clusters.cluster_origins import endpoint_origins
+from controlplane.queries.clusters.cluster_origins import cluster_origins, endpoint_origins
 from controlplane.queries.listeners.listeners import framed
-from controlplane.queries.listeners.plans import listener_plan
-from controlplane.queries.listeners.plans import proxy_plan
+from controlplane.queries.listeners.plans import listener_plan, proxy_plan
 from controlplane.queries.listeners.secret_origins import secret_origins
 from controlplane.queries.routes.route_origins import route_table_origins
 

@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controlplane.base.shelf import Shelf
-from controlplane.envoy.resource import Resource
-from controlplane.envoy.resource import TypeUrl
-from controlplane.graph import Graph
-from controlplane.graph import guarded
+from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.graph import Graph, guarded
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.clusters.cluster_shelves import clusters
-from controlplane.queries.clusters.cluster_shelves import endpoints
-from controlplane.queries.clusters.cluster_shelves import locality_use
+from controlplane.queries.clusters.cluster_shelves import clusters, endpoints, locality_use
 from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets

@@ -4,33 +4,20 @@ No other tracked function takes a proxy, so whatever of a proxy is in none of th
 """
 
 from collections.abc import Iterator
-from typing import Final
-from typing import assert_never
+from typing import Final, assert_never
 
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.base.names import PortNumber
-from controlplane.graph import Graph
-from controlplane.graph import derived
-from controlplane.graph import guarded
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.base.names import Namespace, ObjectKey, PortNumber
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.outbound_view import ClientLocality
-from controlplane.model.outbound_view import OutboundView
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
-from controlplane.model.proxy import Target
-from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.proxy_view import ProxyView
+from controlplane.model.outbound_view import ClientLocality, OutboundView
+from controlplane.model.proxy import IpFamily, Proxy, ResolvedProxy, Role, Target
+from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.rules import selected_rules
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
-from controlplane.queries.selection.gateways import gateway_servers
-from controlplane.queries.selection.gateways import selected_gateways
+from controlplane.queries.selection.gateways import gateway_servers, selected_gateways
 from controlplane.translate.server import AutoPassthrough
 
 _LISTENER_SETTINGS: Final = frozenset({"HTTP10", "IDLE_TIMEOUT"})

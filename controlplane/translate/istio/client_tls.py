@@ -7,25 +7,24 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 """
 
 from collections.abc import Iterator
-from typing import Final
-from typing import assert_never
+from typing import Final, assert_never
 
 from controlplane.base.codes import NO_EFFECT
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.mesh_config import MeshTls
-from controlplane.kinds.istio.traffic_policy import ClientTls
-from controlplane.kinds.istio.traffic_policy import ClientTlsMode
-from controlplane.kinds.istio.traffic_policy import TrafficPolicy
+from controlplane.kinds.istio.traffic_policy import ClientTls, ClientTlsMode, TrafficPolicy
 from controlplane.kinds.object import Object
 from controlplane.model import tls_upstream as model
-from controlplane.model.tls import CA_SUFFIX
-from controlplane.model.tls import SecretName
-from controlplane.model.tls import TlsParameters
-from controlplane.model.tls import key_pair_files_name
-from controlplane.model.tls import secret_name
-from controlplane.model.tls import trust_file_name
+from controlplane.model.tls import (
+    CA_SUFFIX,
+    SecretName,
+    TlsParameters,
+    key_pair_files_name,
+    secret_name,
+    trust_file_name,
+)
 from controlplane.translate.istio.ciphers import usable_ciphers
 from controlplane.translate.istio.gateway_tls import CURVES
 

@@ -5,21 +5,14 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 Istio ``pilot/pkg/model/virtualservice.go``.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-from controlplane.kinds.istio.virtual_service import Delegate
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
-from controlplane.translate.istio.delegate_match import conflict
-from controlplane.translate.istio.delegate_match import joined
-from controlplane.translate.istio.delegate_match import merged_match
-from controlplane.translate.istio.located_rules import LocatedRule
-from controlplane.translate.istio.located_rules import Origins
+from controlplane.kinds.istio.virtual_service import Delegate, HttpMatch, HttpRoute
+from controlplane.translate.istio.delegate_match import conflict, joined, merged_match
+from controlplane.translate.istio.located_rules import LocatedRule, Origins
 
 _EMPTY: Final = HttpRoute()
 Delegated = Callable[[Delegate], tuple[LocatedRule, ...]]

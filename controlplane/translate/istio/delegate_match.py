@@ -5,11 +5,9 @@ every delegation, which every test of one finds.
 Source: Istio ``pilot/pkg/model/virtualservice.go`` (``mergeHTTPMatchRequest``, ``hasConflict``).
 """
 
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 

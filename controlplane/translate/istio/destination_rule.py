@@ -6,14 +6,11 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import fqdn
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.destination_rule import DestinationRule as Spec
-from controlplane.kinds.istio.destination_rule import Subset as SubsetSpec
+from controlplane.kinds.istio.destination_rule import DestinationRule as Spec, Subset as SubsetSpec
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import labels_of
-from controlplane.model.visibility import Visibility
-from controlplane.model.visibility import visibility
-from controlplane.translate.destination_rules import DestinationRule
-from controlplane.translate.destination_rules import Subset
+from controlplane.model.visibility import Visibility, visibility
+from controlplane.translate.destination_rules import DestinationRule, Subset
 from controlplane.translate.istio.traffic_policy import policy_by_port
 
 

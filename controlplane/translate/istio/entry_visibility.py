@@ -7,11 +7,13 @@ Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/ and I
 from collections.abc import Mapping
 
 from controlplane.base.names import Namespace
-from controlplane.kinds.istio.mesh_config import EntryVisibility
-from controlplane.kinds.istio.mesh_config import NamespaceSelector
-from controlplane.kinds.istio.mesh_config import Operator
-from controlplane.kinds.istio.mesh_config import Requirement
-from controlplane.kinds.istio.mesh_config import ServiceEntryVisibility
+from controlplane.kinds.istio.mesh_config import (
+    EntryVisibility,
+    NamespaceSelector,
+    Operator,
+    Requirement,
+    ServiceEntryVisibility,
+)
 from controlplane.model.visibility import Visibility
 
 

@@ -5,27 +5,23 @@ Source: https://istio.io/latest/docs/reference/config/networking/gateway/
 
 from typing import Final
 
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import ODD_PROTOCOL
+from controlplane.base.codes import NO_EFFECT, ODD_PROTOCOL
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import PortNumber
-from controlplane.kinds.istio.gateway import Gateway
-from controlplane.kinds.istio.gateway import Port
-from controlplane.kinds.istio.gateway import Server as ServerSpec
-from controlplane.kinds.istio.gateway import ServerTlsMode
+from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.kinds.istio.gateway import Gateway, Port, Server as ServerSpec, ServerTlsMode
 from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.kinds.object import Object
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.translate.istio.gateway_tls import server_tls
-from controlplane.translate.server import AutoPassthrough
-from controlplane.translate.server import HttpServer
-from controlplane.translate.server import Server
-from controlplane.translate.server import ServerProtocol
-from controlplane.translate.server import TcpServer
-from controlplane.translate.server import TlsPassthrough
+from controlplane.translate.server import (
+    AutoPassthrough,
+    HttpServer,
+    Server,
+    ServerProtocol,
+    TcpServer,
+    TlsPassthrough,
+)
 
 HTTP_FAMILY: Final = frozenset({"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB"})
 

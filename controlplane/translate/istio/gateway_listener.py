@@ -6,43 +6,40 @@ in the order of the merge, and what comes first holds its SNI.
 Source: istio ``pilot/pkg/networking/core/gateway.go``.
 """
 
-from collections.abc import Iterable
-from collections.abc import Mapping
-from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from controlplane.base.codes import SNI_TAKEN
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
-from controlplane.model.plan.listener import Address
-from controlplane.model.plan.listener import ChainMatch
-from controlplane.model.plan.listener import ChainPlan
-from controlplane.model.plan.listener import Direction
-from controlplane.model.plan.listener import ListenerPlan
-from controlplane.model.plan.listener import PlannedChain
-from controlplane.model.plan.network_filters import ClusterWeight
-from controlplane.model.plan.network_filters import CrossOrigin
-from controlplane.model.plan.network_filters import FaultInjection
-from controlplane.model.plan.network_filters import GrpcStats
-from controlplane.model.plan.network_filters import GrpcWeb
-from controlplane.model.plan.network_filters import HttpConnectionManager
-from controlplane.model.plan.network_filters import HttpFilter
-from controlplane.model.plan.network_filters import NamedTable
-from controlplane.model.plan.network_filters import NetworkFilter
-from controlplane.model.plan.network_filters import Router
-from controlplane.model.plan.network_filters import TcpProxy
+from controlplane.model.plan.listener import (
+    Address,
+    ChainMatch,
+    ChainPlan,
+    Direction,
+    ListenerPlan,
+    PlannedChain,
+)
+from controlplane.model.plan.network_filters import (
+    ClusterWeight,
+    CrossOrigin,
+    FaultInjection,
+    GrpcStats,
+    GrpcWeb,
+    HttpConnectionManager,
+    HttpFilter,
+    NamedTable,
+    NetworkFilter,
+    Router,
+    TcpProxy,
+)
 from controlplane.model.tls import ServerTls
 from controlplane.translate.istio.gateway_merge import route_table_name
 from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.istio.stream_routes import StreamRule
-from controlplane.translate.server import HttpServer
-from controlplane.translate.server import Server
-from controlplane.translate.server import TlsPassthrough
+from controlplane.translate.server import HttpServer, Server, TlsPassthrough
 
 MESH_PROTOCOLS: Final = (
     "istio",
@@ -197,7 +194,7 @@ def _http_connection_manager(
 
 
 def _http_filters(settings: ListenerSettings, *, accepts_grpc_web: bool) -> tuple[HttpFilter, ...]:
-    """Faults and CORS are there for every route, which switch them on."""
+    """Faults and CORS are there forevery route, which switch them on."""
     web = (GrpcWeb(),) if accepts_grpc_web else ()
     router = Router(shows_envoy_headers=settings.shows_envoy_headers)
     return (*web, GrpcStats(), FaultInjection(), CrossOrigin(), router)

@@ -9,21 +9,13 @@ istio ``pilot/pkg/model/gateway.go``, ``mergeGateways``.
 """
 
 import ipaddress
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from controlplane.base.names import PortNumber
 from controlplane.model.plan.listener import Address
-from controlplane.model.plan.route_table import GatewayTable
-from controlplane.model.plan.route_table import RoutedServer
-from controlplane.model.plan.route_table import ServerHost
-from controlplane.translate.server import AutoPassthrough
-from controlplane.translate.server import HttpServer
-from controlplane.translate.server import Server
-from controlplane.translate.server import TlsPassthrough
+from controlplane.model.plan.route_table import GatewayTable, RoutedServer, ServerHost
+from controlplane.translate.server import AutoPassthrough, HttpServer, Server, TlsPassthrough
 
 ResolvePort = Callable[[PortNumber], PortNumber]
 """From the port a Gateway declares to the one the proxy opens."""

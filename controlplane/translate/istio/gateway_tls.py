@@ -9,37 +9,37 @@ from difflib import get_close_matches
 from typing import Final
 
 from controlplane.base.base64 import decoded
-from controlplane.base.codes import CIPHER_UNKNOWN
-from controlplane.base.codes import CLIENT_NAMES_UNUSED
-from controlplane.base.codes import NAME_OF_OTHER_USE
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import OPTIONAL_BECOMES_REQUIRED
-from controlplane.base.codes import PIN_MALFORMED
-from controlplane.base.codes import TLS_VERSIONS_EMPTY
+from controlplane.base.codes import (
+    CIPHER_UNKNOWN,
+    CLIENT_NAMES_UNUSED,
+    NAME_OF_OTHER_USE,
+    NO_EFFECT,
+    OPTIONAL_BECOMES_REQUIRED,
+    PIN_MALFORMED,
+    TLS_VERSIONS_EMPTY,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec
-from controlplane.kinds.istio.gateway import ServerTlsMode
-from controlplane.kinds.istio.gateway import TlsProtocol
+from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec, ServerTlsMode, TlsProtocol
 from controlplane.kinds.istio.mesh_config import MeshTls
-from controlplane.model.tls import CA_SUFFIX
-from controlplane.model.tls import HTTP_PROTOCOLS
-from controlplane.model.tls import MESH_STREAM_PROTOCOLS
-from controlplane.model.tls import TRUST_BUNDLE
-from controlplane.model.tls import WORKLOAD_CERTIFICATE
-from controlplane.model.tls import ClientValidation
-from controlplane.model.tls import SecretName
-from controlplane.model.tls import ServerTls
-from controlplane.model.tls import TlsParameters
-from controlplane.model.tls import TlsVersion
-from controlplane.model.tls import is_trust_name
-from controlplane.model.tls import key_pair_files_name
-from controlplane.model.tls import never_served
-from controlplane.model.tls import secret_name
-from controlplane.model.tls import trust_file_name
-from controlplane.translate.istio.ciphers import CIPHERS
-from controlplane.translate.istio.ciphers import is_cipher
-from controlplane.translate.istio.ciphers import usable_ciphers
+from controlplane.model.tls import (
+    CA_SUFFIX,
+    HTTP_PROTOCOLS,
+    MESH_STREAM_PROTOCOLS,
+    TRUST_BUNDLE,
+    WORKLOAD_CERTIFICATE,
+    ClientValidation,
+    SecretName,
+    ServerTls,
+    TlsParameters,
+    TlsVersion,
+    is_trust_name,
+    key_pair_files_name,
+    never_served,
+    secret_name,
+    trust_file_name,
+)
+from controlplane.translate.istio.ciphers import CIPHERS, is_cipher, usable_ciphers
 
 CURVES: Final = frozenset({"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"})
 """Istio's list without P-224 and the draft of Kyber, which Envoy 1.40 refuses."""

@@ -3,43 +3,43 @@
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRoute
 """
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.base64 import decoded
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.kinds.istio.virtual_service import Destination
-from controlplane.kinds.istio.virtual_service import HttpBody
-from controlplane.kinds.istio.virtual_service import HttpDirectResponse
-from controlplane.kinds.istio.virtual_service import HttpRedirect
-from controlplane.kinds.istio.virtual_service import HttpRetry
-from controlplane.kinds.istio.virtual_service import HttpRewrite
-from controlplane.kinds.istio.virtual_service import HttpRoute
-from controlplane.kinds.istio.virtual_service import HttpRouteDestination
-from controlplane.kinds.istio.virtual_service import MirrorPolicy
-from controlplane.kinds.istio.virtual_service import Percent
-from controlplane.kinds.istio.virtual_service import RedirectPort
-from controlplane.model.http_policy import NO_CHANGES
-from controlplane.model.http_policy import HeaderChanges
-from controlplane.model.routing import Action
-from controlplane.model.routing import ForwardTo
-from controlplane.model.routing import HashPolicy
-from controlplane.model.routing import Mirror
-from controlplane.model.routing import PathRewrite
-from controlplane.model.routing import RedirectTo
-from controlplane.model.routing import ReplacePath
-from controlplane.model.routing import ReplacePrefix
-from controlplane.model.routing import ReplaceRegex
-from controlplane.model.routing import Respond
-from controlplane.model.routing import WeightedCluster
+from controlplane.kinds.istio.virtual_service import (
+    Destination,
+    HttpBody,
+    HttpDirectResponse,
+    HttpRedirect,
+    HttpRetry,
+    HttpRewrite,
+    HttpRoute,
+    HttpRouteDestination,
+    MirrorPolicy,
+    Percent,
+    RedirectPort,
+)
+from controlplane.model.http_policy import NO_CHANGES, HeaderChanges
+from controlplane.model.routing import (
+    Action,
+    ForwardTo,
+    HashPolicy,
+    Mirror,
+    PathRewrite,
+    RedirectTo,
+    ReplacePath,
+    ReplacePrefix,
+    ReplaceRegex,
+    Respond,
+    WeightedCluster,
+)
 from controlplane.translate.istio.durations import length
-from controlplane.translate.istio.http_headers import authority
-from controlplane.translate.istio.http_headers import header_changes
-from controlplane.translate.istio.http_policy import MILLION
-from controlplane.translate.istio.http_policy import parts_per_million
+from controlplane.translate.istio.http_headers import authority, header_changes
+from controlplane.translate.istio.http_policy import MILLION, parts_per_million
 from controlplane.translate.istio.http_retry import retry_policy
 from controlplane.translate.istio.located_rules import Origins
 
@@ -71,7 +71,7 @@ Targets = Callable[[Destination], RouteTarget]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What holds for every route. ``retries`` of ``None`` is Istio's own policy.
+    """What holds forevery route. ``retries`` of ``None`` is Istio's own policy.
 
     ``names_objects``: each route names its VirtualService in its metadata.
     """

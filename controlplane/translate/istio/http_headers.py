@@ -8,10 +8,7 @@ from collections.abc import Mapping
 
 from controlplane.kinds.istio.virtual_service import HeaderOperations
 from controlplane.model.format_string import escaped
-from controlplane.model.http_policy import NO_CHANGES
-from controlplane.model.http_policy import Append
-from controlplane.model.http_policy import HeaderChanges
-from controlplane.model.http_policy import Overwrite
+from controlplane.model.http_policy import NO_CHANGES, Append, HeaderChanges, Overwrite
 
 
 def header_changes(operations: HeaderOperations | None) -> HeaderChanges:

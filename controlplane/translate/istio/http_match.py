@@ -8,17 +8,19 @@ from typing import Final
 
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.model.http_match import ClaimMatch
-from controlplane.model.http_match import Exact
-from controlplane.model.http_match import HeaderMatch
-from controlplane.model.http_match import Missing
-from controlplane.model.http_match import PathMatch
-from controlplane.model.http_match import Prefix
-from controlplane.model.http_match import Present
-from controlplane.model.http_match import QueryMatch
-from controlplane.model.http_match import Regex
-from controlplane.model.http_match import RouteMatch
-from controlplane.model.http_match import ValueMatch
+from controlplane.model.http_match import (
+    ClaimMatch,
+    Exact,
+    HeaderMatch,
+    Missing,
+    PathMatch,
+    Prefix,
+    Present,
+    QueryMatch,
+    Regex,
+    RouteMatch,
+    ValueMatch,
+)
 
 EVERYTHING: Final = RouteMatch()
 _CLAIM: Final = re.compile(

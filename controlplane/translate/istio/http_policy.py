@@ -8,22 +8,16 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from controlplane.kinds.istio.virtual_service import Abort as AbortSpec
-from controlplane.kinds.istio.virtual_service import CorsPolicy
-from controlplane.kinds.istio.virtual_service import Delay as DelaySpec
-from controlplane.kinds.istio.virtual_service import HttpFault
-from controlplane.kinds.istio.virtual_service import Percent
-from controlplane.kinds.istio.virtual_service import UnmatchedPreflights
-from controlplane.model.http_match import Exact
-from controlplane.model.http_match import Prefix
-from controlplane.model.http_match import Present
-from controlplane.model.http_match import Regex
-from controlplane.model.http_match import TextMatch
-from controlplane.model.http_policy import AbortGrpc
-from controlplane.model.http_policy import AbortHttp
-from controlplane.model.http_policy import Cors
-from controlplane.model.http_policy import Delay
-from controlplane.model.http_policy import Fault
+from controlplane.kinds.istio.virtual_service import (
+    Abort as AbortSpec,
+    CorsPolicy,
+    Delay as DelaySpec,
+    HttpFault,
+    Percent,
+    UnmatchedPreflights,
+)
+from controlplane.model.http_match import Exact, Prefix, Present, Regex, TextMatch
+from controlplane.model.http_policy import AbortGrpc, AbortHttp, Cors, Delay, Fault
 from controlplane.translate.istio.durations import length
 from controlplane.translate.istio.http_match import value_match
 

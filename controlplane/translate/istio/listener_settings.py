@@ -9,35 +9,36 @@ from datetime import timedelta
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import asdict
-from msgspec.structs import fields
-from msgspec.structs import replace
+from msgspec.structs import asdict, fields, replace
 
 from controlplane.base.codes import LOG_FORMAT_REFUSED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.units import duration
-from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.kinds.istio.mesh_config import AccessLogEncoding
-from controlplane.kinds.istio.mesh_config import ForwardClientCert
-from controlplane.kinds.istio.mesh_config import GatewayTopology
-from controlplane.kinds.istio.mesh_config import HeaderSwitch
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import Normalization
-from controlplane.kinds.istio.mesh_config import ProxyHeaders
+from controlplane.kinds.istio.mesh_config import (
+    MESH_CONFIG_KEY,
+    AccessLogEncoding,
+    ForwardClientCert,
+    GatewayTopology,
+    HeaderSwitch,
+    MeshConfig,
+    Normalization,
+    ProxyHeaders,
+)
 from controlplane.kinds.istio.proxy_config import ConnectionSettings
 from controlplane.kinds.spec import Duration
 from controlplane.model.access_log import AccessLog
-from controlplane.model.http_settings import EscapedSlashes
-from controlplane.model.http_settings import ForwardedCertificate
-from controlplane.model.http_settings import Http2Limits
-from controlplane.model.http_settings import HttpSettings
-from controlplane.model.http_settings import Paths
-from controlplane.model.http_settings import Timeouts
-from controlplane.model.http_settings import UnderscoreHeaders
+from controlplane.model.http_settings import (
+    EscapedSlashes,
+    ForwardedCertificate,
+    Http2Limits,
+    HttpSettings,
+    Paths,
+    Timeouts,
+    UnderscoreHeaders,
+)
 from controlplane.model.proxy import Labels
-from controlplane.translate.istio.access_log_format import fault_of_json
-from controlplane.translate.istio.access_log_format import fault_of_line
+from controlplane.translate.istio.access_log_format import fault_of_json, fault_of_line
 from controlplane.translate.istio.durations import length
 
 EDGE: Final = ConnectionSettings(
@@ -87,7 +88,7 @@ HANDSHAKE_TIMEOUT: Final = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSettings:
-    """What holds for every listener of a proxy. ``origins`` are the fields of MeshConfig that are
+    """What holds forevery listener of a proxy. ``origins`` are the fields of MeshConfig that are
     set and enter into it.
 
     ``logs_unmatched``: connections that no chain takes are logged too. ``buffer_limit`` is in bytes

@@ -4,14 +4,15 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-
 rule/#LocalityLoadBalancerSetting
 """
 
-from controlplane.kinds.istio.traffic_policy import LocalityLb
-from controlplane.kinds.istio.traffic_policy import ZoneAwareLb
-from controlplane.model.locality import Distribute
-from controlplane.model.locality import Distribution
-from controlplane.model.locality import Failover
-from controlplane.model.locality import LocalityPolicy
-from controlplane.model.locality import NoPreference
-from controlplane.model.locality import ZoneAware
+from controlplane.kinds.istio.traffic_policy import LocalityLb, ZoneAwareLb
+from controlplane.model.locality import (
+    Distribute,
+    Distribution,
+    Failover,
+    LocalityPolicy,
+    NoPreference,
+    ZoneAware,
+)
 
 
 def locality_policy(

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.kinds.istio.virtual_service import HttpMatch, HttpRoute
 
 Origins = tuple[FieldRef, ...]
 """The fields that made something, the nearest first."""

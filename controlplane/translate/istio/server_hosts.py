@@ -6,23 +6,14 @@ come in those for exactly that host.
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``buildGatewayHTTPRouteConfig``).
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from controlplane.base.hosts import is_wildcard
-from controlplane.base.hosts import overlap
-from controlplane.base.hosts import wider
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import PortNumber
-from controlplane.base.shelf import SHARDS
-from controlplane.base.shelf import shard_of
-from controlplane.model.plan.route_table import GatewayTable
-from controlplane.model.plan.route_table import RoutedServer
-from controlplane.model.plan.route_table import ServerHost
+from controlplane.base.hosts import is_wildcard, overlap, wider
+from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.base.shelf import SHARDS, shard_of
+from controlplane.model.plan.route_table import GatewayTable, RoutedServer, ServerHost
 
 ANY_NAMESPACE: Final = Namespace("*")
 

@@ -7,23 +7,20 @@ Source: https://istio.io/latest/docs/reference/config/networking/service-entry/
 from collections.abc import Mapping
 from typing import Final
 
-from controlplane.base.names import Host
-from controlplane.base.names import PortNumber
-from controlplane.kinds.istio.service_entry import EntryResolution
-from controlplane.kinds.istio.service_entry import Location
-from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.istio.service_entry import ServicePort as PortSpec
+from controlplane.base.names import Host, PortNumber
+from controlplane.kinds.istio.service_entry import (
+    EntryResolution,
+    Location,
+    ServiceEntry,
+    ServicePort as PortSpec,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import Endpoint
 from controlplane.model.proxy import labels_of
-from controlplane.model.service import Origin
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
-from controlplane.model.service import ServicePort
+from controlplane.model.service import Origin, Resolution, Service, ServicePort
 from controlplane.model.visibility import visibility
 from controlplane.translate.protocol import protocol_of_word
-from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
-from controlplane.translate.traffic_distribution import traffic_distribution
+from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION, traffic_distribution
 from controlplane.translate.workload import endpoint
 
 CONNECT_STRATEGY: Final = "istio.io/connect-strategy"

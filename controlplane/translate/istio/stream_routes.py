@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from controlplane.base.hosts import fqdn
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
-from controlplane.kinds.istio.virtual_service import RouteDestination
-from controlplane.kinds.istio.virtual_service import TcpMatch
-from controlplane.kinds.istio.virtual_service import TlsMatch
-from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import (
+    RouteDestination,
+    TcpMatch,
+    TlsMatch,
+    VirtualService,
+)
 from controlplane.kinds.object import Object
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.server_hosts import meets

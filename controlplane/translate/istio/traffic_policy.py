@@ -6,17 +6,12 @@ Source: https://istio.io/latest/docs/reference/config/networking/destination-rul
 
 from typing import Final
 
-from controlplane.base.codes import NO_EFFECT
-from controlplane.base.codes import RING_TOO_LARGE
+from controlplane.base.codes import NO_EFFECT, RING_TOO_LARGE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio import traffic_policy as kinds
 from controlplane.model import traffic_policy as model
-from controlplane.model.routing import CookieHash
-from controlplane.model.routing import HashPolicy
-from controlplane.model.routing import HeaderHash
-from controlplane.model.routing import QueryHash
-from controlplane.model.routing import SourceIpHash
+from controlplane.model.routing import CookieHash, HashPolicy, HeaderHash, QueryHash, SourceIpHash
 from controlplane.translate.destination_rules import PolicyByPort
 from controlplane.translate.istio.client_tls import client_tls
 from controlplane.translate.istio.durations import length

@@ -7,45 +7,38 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 Istio ``pilot/pkg/networking/core/route/route.go``.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import assert_never
 
 import msgspec
 
 from controlplane.base.hosts import fqdn
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.kinds.istio.virtual_service import Destination
-from controlplane.kinds.istio.virtual_service import Headers
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
-from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.base.names import Host, Namespace, ObjectKey
+from controlplane.kinds.istio.virtual_service import (
+    Destination,
+    Headers,
+    HttpMatch,
+    HttpRoute,
+    VirtualService,
+)
 from controlplane.kinds.object import Object
-from controlplane.model.http_match import Exact
-from controlplane.model.http_match import PathMatch
-from controlplane.model.http_match import Prefix
-from controlplane.model.http_match import Regex
-from controlplane.model.http_match import Segments
+from controlplane.model.http_match import Exact, PathMatch, Prefix, Regex, Segments
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.routing import Route
-from controlplane.model.routing import Routed
-from controlplane.translate.istio.gateway_reference import MESH
-from controlplane.translate.istio.gateway_reference import gateway_reference
-from controlplane.translate.istio.http_action import Defaults
-from controlplane.translate.istio.http_action import Done
-from controlplane.translate.istio.http_action import Targets
-from controlplane.translate.istio.http_action import direct_response
-from controlplane.translate.istio.http_action import forwarding
-from controlplane.translate.istio.http_action import redirect
+from controlplane.model.routing import Route, Routed
+from controlplane.translate.istio.gateway_reference import MESH, gateway_reference
+from controlplane.translate.istio.http_action import (
+    Defaults,
+    Done,
+    Targets,
+    direct_response,
+    forwarding,
+    redirect,
+)
 from controlplane.translate.istio.http_headers import header_changes
 from controlplane.translate.istio.http_match import route_match
-from controlplane.translate.istio.http_policy import cors
-from controlplane.translate.istio.http_policy import http_fault
-from controlplane.translate.istio.located_rules import LocatedRule
-from controlplane.translate.istio.located_rules import Origins
+from controlplane.translate.istio.http_policy import cors, http_fault
+from controlplane.translate.istio.located_rules import LocatedRule, Origins
 from controlplane.translate.istio.server_hosts import ServerPort
 
 

@@ -6,16 +6,16 @@ What one rule hides of another within the object is found where objects are acce
 
 from collections.abc import Iterator
 
-from controlplane.base.codes import GATEWAY_NOT_BOUND
-from controlplane.base.codes import ROUTE_REFUSED
-from controlplane.base.codes import UNKNOWN_COMMAND
+from controlplane.base.codes import GATEWAY_NOT_BOUND, ROUTE_REFUSED, UNKNOWN_COMMAND
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.virtual_service import Destination
-from controlplane.kinds.istio.virtual_service import Headers
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
-from controlplane.kinds.istio.virtual_service import VirtualService
+from controlplane.kinds.istio.virtual_service import (
+    Destination,
+    Headers,
+    HttpMatch,
+    HttpRoute,
+    VirtualService,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.format_string import unknown_commands
 from controlplane.translate.istio.gateway_reference import gateway_reference

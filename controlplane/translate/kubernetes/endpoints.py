@@ -4,27 +4,24 @@ Source: https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 ``serviceregistry/kube/controller/endpointslice.go``.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.locations import Step
 from controlplane.base.names import Namespace
-from controlplane.kinds.core.endpoints import EndpointAddress
-from controlplane.kinds.core.endpoints import Endpoints
-from controlplane.kinds.core.endpoints import EndpointSlice
-from controlplane.kinds.core.endpoints import ObjectReference
+from controlplane.kinds.core.endpoints import (
+    EndpointAddress,
+    Endpoints,
+    EndpointSlice,
+    ObjectReference,
+)
 from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
-from controlplane.model.endpoint import NETWORK_LABEL
-from controlplane.model.endpoint import Endpoint
-from controlplane.model.endpoint import locality_of_labels
+from controlplane.model.endpoint import NETWORK_LABEL, Endpoint, locality_of_labels
 from controlplane.model.proxy import labels_of
 from controlplane.model.service import ServicePort
-from controlplane.translate.workload import TLS_MODE_LABEL
-from controlplane.translate.workload import endpoint
-from controlplane.translate.workload import workload_labels
+from controlplane.translate.workload import TLS_MODE_LABEL, endpoint, workload_labels
 
 PodAt = Callable[[str, str], Object[Pod] | None]
 """Finds the pod behind an address: by the name that the endpoint refers to, else by the address."""

@@ -10,25 +10,23 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.serialization import PublicFormat
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
 from cryptography.x509 import ocsp
 
-from controlplane.base.codes import KEY_MISMATCH
-from controlplane.base.codes import KEY_UNSUPPORTED
-from controlplane.base.codes import SECRET_UNREADABLE
-from controlplane.base.codes import STAPLE_UNUSABLE
-from controlplane.model.tls import KeyPair
-from controlplane.model.tls import Trust
-from controlplane.translate.kubernetes.secret_entries import Entries
-from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
-from controlplane.translate.kubernetes.secret_entries import ReadTrust
-from controlplane.translate.kubernetes.secret_entries import Span
+from controlplane.base.codes import (
+    KEY_MISMATCH,
+    KEY_UNSUPPORTED,
+    SECRET_UNREADABLE,
+    STAPLE_UNUSABLE,
+)
+from controlplane.model.tls import KeyPair, Trust
+from controlplane.translate.kubernetes.secret_entries import Entries, ReadKeyPair, ReadTrust, Span
 
 _MINIMUM_RSA_BITS: Final = 2048
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)

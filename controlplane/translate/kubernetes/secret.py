@@ -6,25 +6,20 @@ The entries that hold them: ``cert``/``key``/``cacert``/``crl`` (generic),
 Source: istio ``pilot/pkg/credentials/kube``.
 """
 
-from datetime import datetime
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from controlplane.base.codes import CERTIFICATE_EXPIRED
-from controlplane.base.codes import CERTIFICATE_EXPIRES
-from controlplane.base.codes import CERTIFICATE_NOT_YET_VALID
-from controlplane.base.codes import SECRET_INCOMPLETE
-from controlplane.base.diagnostics import Code
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.codes import (
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_EXPIRES,
+    CERTIFICATE_NOT_YET_VALID,
+    SECRET_INCOMPLETE,
+)
+from controlplane.base.diagnostics import Code, Related, Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.core.configuration import ConfigMap
-from controlplane.kinds.core.configuration import Secret
+from controlplane.kinds.core.configuration import ConfigMap, Secret
 from controlplane.kinds.object import Object
-from controlplane.translate.kubernetes.secret_entries import Entries
-from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
-from controlplane.translate.kubernetes.secret_entries import ReadTrust
-from controlplane.translate.kubernetes.secret_entries import Span
+from controlplane.translate.kubernetes.secret_entries import Entries, ReadKeyPair, ReadTrust, Span
 
 _DATE: Final = "%Y-%m-%d %H:%M"
 WARNED_DAYS: Final = (1, 7, 14, 30)

@@ -7,12 +7,9 @@ from datetime import datetime
 
 from controlplane.base.base64 import decoded
 from controlplane.base.codes import SECRET_UNREADABLE
-from controlplane.base.diagnostics import Code
-from controlplane.base.diagnostics import Related
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Code, Related, Report
 from controlplane.base.locations import FieldRef
-from controlplane.model.tls import KeyPair
-from controlplane.model.tls import Trust
+from controlplane.model.tls import KeyPair, Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

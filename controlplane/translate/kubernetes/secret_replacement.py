@@ -9,9 +9,7 @@ from controlplane.base.base64 import decoded
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.core.configuration import Secret
 from controlplane.kinds.object import Object
-from controlplane.translate.kubernetes.secret import is_valid_at
-from controlplane.translate.kubernetes.secret import key_pair
-from controlplane.translate.kubernetes.secret import trust
+from controlplane.translate.kubernetes.secret import is_valid_at, key_pair, trust
 
 
 def would_break(report: Report, new: Object[Secret], before: Object[Secret], now: datetime) -> bool:

@@ -7,20 +7,14 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/se
 from typing import Final
 
 from controlplane.base.hosts import fqdn
-from controlplane.base.names import Host
-from controlplane.base.names import PortNumber
-from controlplane.kinds.core.service import Service as Spec
-from controlplane.kinds.core.service import ServicePort as PortSpec
+from controlplane.base.names import Host, PortNumber
+from controlplane.kinds.core.service import Service as Spec, ServicePort as PortSpec
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import labels_of
-from controlplane.model.service import Origin
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
-from controlplane.model.service import ServicePort
+from controlplane.model.service import Origin, Resolution, Service, ServicePort
 from controlplane.model.visibility import visibility
 from controlplane.translate.protocol import protocol_of_port
-from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION
-from controlplane.translate.traffic_distribution import traffic_distribution
+from controlplane.translate.traffic_distribution import TRAFFIC_DISTRIBUTION, traffic_distribution
 
 EXPORT_TO: Final = "networking.istio.io/exportTo"
 ACCOUNT_ANNOTATIONS: Final = (

@@ -1,29 +1,27 @@
 """The HTTP interface: what it answers, to whom, and when."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from dataclasses import field
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
-from controlplane.admin.server import listener
-from controlplane.admin.server import serving
-from controlplane.admin.view import ConfigResource
-from controlplane.admin.view import DeclaredObject
-from controlplane.admin.view import Diagnosis
-from controlplane.admin.view import ProxyConfig
-from controlplane.admin.view import ProxyStatus
-from controlplane.admin.view import ShownProxy
-from controlplane.admin.view import Status
-from controlplane.admin.view import SyncState
-from controlplane.admin.view import TlsState
-from controlplane.admin.view import TypeStatus
+from controlplane.admin.server import listener, serving
+from controlplane.admin.view import (
+    ConfigResource,
+    DeclaredObject,
+    Diagnosis,
+    ProxyConfig,
+    ProxyStatus,
+    ShownProxy,
+    Status,
+    SyncState,
+    TlsState,
+    TypeStatus,
+)
 from controlplane.base.errors import ListenFailed
 from controlplane.envoy.resource import TypeUrl
 

@@ -2,18 +2,15 @@
 
 import json
 import subprocess
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from controlplane.cli.main import main
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.authority import kept_token_key
+from controlplane.identity.authority import kept_authority, kept_token_key
 from controlplane.identity.tokens import Tokens
 from controlplane.model.proxy import Role
 from controlplane.sources.state import StateDirectory

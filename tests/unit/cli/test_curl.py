@@ -1,9 +1,7 @@
 """The commands that ``up`` proposes, from what a gateway was sent."""
 
 import base64
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +9,9 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
-from controlplane.cli.curl import Resources
-from controlplane.cli.curl import Roots
-from controlplane.cli.curl import trials
+from controlplane.cli.curl import Resources, Roots, trials
 from controlplane.cli.envoy_json import message
-from controlplane.identity.authority import Authority
-from controlplane.identity.authority import kept_authority
+from controlplane.identity.authority import Authority, kept_authority
 from controlplane.identity.certificates import server_credential
 from controlplane.sources.state import StateDirectory
 

@@ -1,12 +1,9 @@
 """Envoy's matches and actions in words."""
 
 import pytest
-from envoy.config.route.v3.route_components_pb2 import Route
-from envoy.config.route.v3.route_components_pb2 import RouteMatch
+from envoy.config.route.v3.route_components_pb2 import Route, RouteMatch
 
-from controlplane.cli.describe import condition
-from controlplane.cli.describe import destination
-from controlplane.cli.describe import leads_to
+from controlplane.cli.describe import condition, destination, leads_to
 from controlplane.cli.envoy_json import message
 
 REVIEWS = "outbound|9080|v1|reviews.default.svc.cluster.local"

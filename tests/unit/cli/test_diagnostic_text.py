@@ -7,22 +7,13 @@ from pathlib import Path
 import pytest
 
 from controlplane.base import codes
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Related
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.cli.check_formats import as_github
-from controlplane.cli.check_formats import as_json
-from controlplane.cli.check_formats import as_sarif
-from controlplane.cli.diagnostic_text import DiagnosticText
-from controlplane.cli.diagnostic_text import as_text
-from controlplane.cli.diagnostic_text import diagnostic_texts
+from controlplane.base.diagnostics import Diagnostic, Related
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.cli.check_formats import as_github, as_json, as_sarif
+from controlplane.cli.diagnostic_text import DiagnosticText, as_text, diagnostic_texts
 from controlplane.cli.output import printable
-from controlplane.documents.content import Sources
-from controlplane.documents.content import file_objects
+from controlplane.documents.content import Sources, file_objects
 
 FILE = Path("mesh/reviews.yaml")
 REVIEWS = ObjectKey(Kind("networking.istio.io", "VirtualService"), Namespace("default"), "reviews")

@@ -10,11 +10,13 @@ from click.testing import CliRunner
 
 from controlplane.base.errors import EnvoyMissing
 from controlplane.cli.bootstrap import bootstrap
-from controlplane.cli.envoy_processes import Launch
-from controlplane.cli.envoy_processes import command
-from controlplane.cli.envoy_processes import found_envoy
-from controlplane.cli.envoy_processes import free_admin_port
-from controlplane.cli.envoy_processes import last_words
+from controlplane.cli.envoy_processes import (
+    Launch,
+    command,
+    found_envoy,
+    free_admin_port,
+    last_words,
+)
 from controlplane.cli.ports import holders
 
 ROOT = Path(__file__).parents[3]

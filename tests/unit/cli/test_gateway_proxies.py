@@ -1,12 +1,9 @@
 """Which gateways ``up`` runs, from the selectors of Gateways and the Services before them."""
 
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.cli.gateway_proxies import gateway_proxies
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.core.service import Service
-from controlplane.kinds.istio.gateway import GATEWAY
-from controlplane.kinds.istio.gateway import Gateway
+from controlplane.kinds.core.service import SERVICE, Service
+from controlplane.kinds.istio.gateway import GATEWAY, Gateway
 from controlplane.kinds.object import Object
 
 INGRESS = {"istio": "ingressgateway"}

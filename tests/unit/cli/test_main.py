@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from controlplane.cli.main import COMMANDS
-from controlplane.cli.main import main
+from controlplane.cli.main import COMMANDS, main
 
 HEAVY = ("cryptography", "jwt", "grpc", "google.protobuf", "yaml", "rich", "starlette", "asyncio")
 

@@ -11,8 +11,7 @@ from typing import Final
 import pytest
 
 from controlplane.cli.main import COMMANDS
-from tests.support.pki import Authority
-from tests.support.pki import encoded
+from tests.support.pki import Authority, encoded
 
 SLOW: Final = {
     "asyncio",

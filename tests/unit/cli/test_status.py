@@ -1,29 +1,26 @@
 """What ``status`` prints and exits with, and the table of proxies."""
 
 import threading
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
-from http.server import BaseHTTPRequestHandler
-from http.server import HTTPServer
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from click.testing import CliRunner
 from msgspec import structs
 
-from controlplane.admin.view import Finding
-from controlplane.admin.view import Origin
-from controlplane.admin.view import ProxyStatus
-from controlplane.admin.view import RejectedResource
-from controlplane.admin.view import ShownProxy
-from controlplane.admin.view import Status
-from controlplane.admin.view import SyncState
-from controlplane.admin.view import TypeStatus
+from controlplane.admin.view import (
+    Finding,
+    Origin,
+    ProxyStatus,
+    RejectedResource,
+    ShownProxy,
+    Status,
+    SyncState,
+    TypeStatus,
+)
 from controlplane.cli.main import main
 from controlplane.cli.status import lines
-from controlplane.cli.status_view import ago
-from controlplane.cli.status_view import hint_for
-from controlplane.cli.status_view import taken_port
+from controlplane.cli.status_view import ago, hint_for, taken_port
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REJECTED = RejectedResource(

@@ -1,7 +1,6 @@
 """The short form of ``config``."""
 
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 

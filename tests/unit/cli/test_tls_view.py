@@ -1,7 +1,6 @@
 """What ``status --tls`` prints."""
 
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 

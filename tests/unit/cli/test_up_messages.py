@@ -5,16 +5,13 @@ from pathlib import Path
 
 from controlplane.base.codes import UNKNOWN_SUBSET
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.cli import up_messages
 from controlplane.cli.envoy_processes import Death
 from controlplane.cli.output import Segment
 from controlplane.engine.edit import Edit
-from controlplane.serve.control_plane import Reload
+from controlplane.serve.reload import Reload
 
 REVIEWS = ObjectKey(Kind("networking.istio.io", "VirtualService"), Namespace("default"), "reviews")
 FILE = Path("mesh/reviews.yaml")

@@ -7,8 +7,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import ResolvedProxy, Role
 from tests.support.declared import Declared
 
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"

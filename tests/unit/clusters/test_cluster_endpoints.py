@@ -1,11 +1,7 @@
 """The endpoints of clusters: weights, localities, readiness."""
 
 from tests.support.declared import Declared
-from tests.unit.clusters.given import NAME
-from tests.unit.clusters.given import PARTNER
-from tests.unit.clusters.given import SERVICE
-from tests.unit.clusters.given import entry
-from tests.unit.clusters.given import rule
+from tests.unit.clusters.given import NAME, PARTNER, SERVICE, entry, rule
 
 
 def test_endpoints_have_weights_and_localities_their_sum() -> None:

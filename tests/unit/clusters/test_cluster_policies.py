@@ -5,19 +5,19 @@ from typing import Any
 import pytest
 
 from controlplane.base.names import Namespace
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Locality, ResolvedProxy, Role
 from tests.support.declared import Declared
-from tests.unit.clusters.given import HTTP_OPTIONS
-from tests.unit.clusters.given import PARTNER
-from tests.unit.clusters.given import SERVICE
-from tests.unit.clusters.given import cluster
-from tests.unit.clusters.given import entry
-from tests.unit.clusters.given import mesh_of
-from tests.unit.clusters.given import part
-from tests.unit.clusters.given import rule
-from tests.unit.clusters.given import unlimited
+from tests.unit.clusters.given import (
+    HTTP_OPTIONS,
+    PARTNER,
+    SERVICE,
+    cluster,
+    entry,
+    mesh_of,
+    part,
+    rule,
+    unlimited,
+)
 
 
 @pytest.mark.parametrize(

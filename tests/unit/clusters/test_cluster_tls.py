@@ -2,21 +2,22 @@
 
 import pytest
 
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import MeshTls
+from controlplane.kinds.istio.mesh_config import MeshConfig, MeshTls
 from tests.support.declared import Declared
-from tests.unit.clusters.given import HTTP_OPTIONS
-from tests.unit.clusters.given import NAME
-from tests.unit.clusters.given import PARTNER
-from tests.unit.clusters.given import SERVICE
-from tests.unit.clusters.given import SIDECAR
-from tests.unit.clusters.given import cluster
-from tests.unit.clusters.given import entry
-from tests.unit.clusters.given import mesh_of
-from tests.unit.clusters.given import part
-from tests.unit.clusters.given import rule
-from tests.unit.clusters.given import tls
-from tests.unit.clusters.given import unlimited
+from tests.unit.clusters.given import (
+    HTTP_OPTIONS,
+    NAME,
+    PARTNER,
+    SERVICE,
+    SIDECAR,
+    cluster,
+    entry,
+    mesh_of,
+    part,
+    rule,
+    tls,
+    unlimited,
+)
 
 FOUR_PORTS = (
     "[{number: 80, name: http, protocol: HTTP}, {number: 81, name: grpc, protocol: GRPC},"

@@ -3,22 +3,20 @@
 import pytest
 
 from controlplane.base.names import Namespace
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import ProxyConfig
-from controlplane.kinds.istio.mesh_config import ProxyHeaders
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
+from controlplane.kinds.istio.mesh_config import MeshConfig, ProxyConfig, ProxyHeaders
+from controlplane.model.proxy import IpFamily, ResolvedProxy, Role
 from tests.support.declared import Declared
-from tests.unit.clusters.given import HTTP_OPTIONS
-from tests.unit.clusters.given import NAME
-from tests.unit.clusters.given import PARTNER
-from tests.unit.clusters.given import SERVICE
-from tests.unit.clusters.given import SIDECAR
-from tests.unit.clusters.given import cluster
-from tests.unit.clusters.given import entry
-from tests.unit.clusters.given import mesh_of
-from tests.unit.clusters.given import rule
+from tests.unit.clusters.given import (
+    HTTP_OPTIONS,
+    NAME,
+    PARTNER,
+    SERVICE,
+    SIDECAR,
+    cluster,
+    entry,
+    mesh_of,
+    rule,
+)
 
 
 def test_a_service_gets_a_cluster_for_each_port_and_subset() -> None:

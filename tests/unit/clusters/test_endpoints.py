@@ -2,15 +2,11 @@
 
 import pytest
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
+from controlplane.base.names import Host, Namespace
+from controlplane.model.proxy import ResolvedProxy, Role
 from controlplane.queries.registry.services import service
 from tests.support.declared import Declared
-from tests.unit.clusters.entries import EDGE
-from tests.unit.clusters.entries import WEB_TOO
-from tests.unit.clusters.entries import entry
+from tests.unit.clusters.entries import EDGE, WEB_TOO, entry
 
 
 def addresses(text: str, name: str = "outbound|80||api.partner.com") -> list[str]:

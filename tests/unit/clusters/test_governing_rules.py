@@ -2,16 +2,12 @@
 
 import pytest
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
+from controlplane.base.names import Host, Namespace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.outbound_view import RuleScope
-from controlplane.queries.policy.rules import governing_rules
-from controlplane.queries.policy.rules import selected_rules
+from controlplane.queries.policy.rules import governing_rules, selected_rules
 from tests.support.declared import Declared
-from tests.unit.clusters.entries import EDGE
-from tests.unit.clusters.entries import ROOT
-from tests.unit.clusters.entries import entry
+from tests.unit.clusters.entries import EDGE, ROOT, entry
 
 
 def rule(name: str, namespace: str = "default", host: str = "api.partner.com", **more: str) -> str:

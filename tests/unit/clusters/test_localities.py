@@ -3,19 +3,20 @@
 import pytest
 
 from controlplane.model.endpoint import Endpoint
-from controlplane.model.locality import NEAR_NODE
-from controlplane.model.locality import NEAR_ZONE
-from controlplane.model.locality import Distribute
-from controlplane.model.locality import Distribution
-from controlplane.model.locality import Failover
-from controlplane.model.locality import LocalityPolicy
-from controlplane.model.locality import NoPreference
-from controlplane.model.locality import ZoneAware
-from controlplane.model.locality import matches
-from controlplane.model.locality import placed
+from controlplane.model.locality import (
+    NEAR_NODE,
+    NEAR_ZONE,
+    Distribute,
+    Distribution,
+    Failover,
+    LocalityPolicy,
+    NoPreference,
+    ZoneAware,
+    matches,
+    placed,
+)
 from controlplane.model.outbound_view import ClientLocality
-from controlplane.model.proxy import Labels
-from controlplane.model.proxy import Locality
+from controlplane.model.proxy import Labels, Locality
 
 HERE = ClientLocality(locality=Locality("r1", "z1", "s1"), labels=(("cell", "a"), ("rack", "1")))
 

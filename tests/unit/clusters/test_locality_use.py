@@ -5,9 +5,7 @@ import json
 import pytest
 
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.traffic_policy import LocalityLb
-from controlplane.kinds.istio.traffic_policy import OutlierDetection
-from controlplane.kinds.istio.traffic_policy import TrafficPolicy
+from controlplane.kinds.istio.traffic_policy import LocalityLb, OutlierDetection, TrafficPolicy
 from controlplane.model.outbound_view import LocalityUse
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from tests.support.declared import Declared

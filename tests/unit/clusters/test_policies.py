@@ -5,32 +5,28 @@ from typing import Any
 
 import pytest
 
-from controlplane.base.names import Host
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.model.routing import HashPolicy
-from controlplane.model.routing import HeaderHash
-from controlplane.model.routing import QueryHash
+from controlplane.base.names import Host, Kind, Namespace, ObjectKey
+from controlplane.model.routing import HashPolicy, HeaderHash, QueryHash
 from controlplane.model.tls_upstream import Plaintext
-from controlplane.model.traffic_policy import ConnectionPool
-from controlplane.model.traffic_policy import LoadBalancer
-from controlplane.model.traffic_policy import OutlierDetection
-from controlplane.model.traffic_policy import ProxyProtocol
-from controlplane.model.traffic_policy import Random
-from controlplane.model.traffic_policy import RingHash
-from controlplane.model.traffic_policy import TrafficPolicy
-from controlplane.translate.destination_rules import DestinationRule
-from controlplane.translate.destination_rules import PolicyByPort
-from controlplane.translate.destination_rules import Subset
-from controlplane.translate.destination_rules import effective_policy
-from controlplane.translate.destination_rules import hash_policies_of
-from controlplane.translate.destination_rules import merged_rules
+from controlplane.model.traffic_policy import (
+    ConnectionPool,
+    LoadBalancer,
+    OutlierDetection,
+    ProxyProtocol,
+    Random,
+    RingHash,
+    TrafficPolicy,
+)
+from controlplane.translate.destination_rules import (
+    DestinationRule,
+    PolicyByPort,
+    Subset,
+    effective_policy,
+    hash_policies_of,
+    merged_rules,
+)
 from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import routes
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, routes, virtual_service
 
 NOTHING = TrafficPolicy()
 OUTLIER = OutlierDetection(consecutive_5xx=3)

@@ -8,8 +8,7 @@ from controlplane.model.service import Protocol
 from controlplane.model.traffic_policy import HttpUpgrade
 from controlplane.translate.cluster import http_version
 from controlplane.translate.cluster_inputs import MeshDefaults
-from controlplane.translate.protocol import protocol_of_port
-from controlplane.translate.protocol import protocol_of_word
+from controlplane.translate.protocol import protocol_of_port, protocol_of_word
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controlplane.base.names import Namespace
-from controlplane.model.proxy import Locality
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
-from controlplane.model.proxy import Target
+from controlplane.model.proxy import Locality, Proxy, ResolvedProxy, Role, Target
 from controlplane.queries.registry.proxies import resolved
 from tests.support.declared import Declared
 from tests.unit.clusters.entries import entry

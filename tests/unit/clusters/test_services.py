@@ -3,9 +3,7 @@
 import pytest
 
 from controlplane.base.names import Host
-from controlplane.model.service import Resolution
-from controlplane.model.service import Service
-from controlplane.model.service import TrafficDistribution
+from controlplane.model.service import Resolution, Service, TrafficDistribution
 from controlplane.queries.registry.services import service
 from tests.support.declared import Declared
 from tests.unit.clusters.entries import EDGE

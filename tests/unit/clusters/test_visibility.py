@@ -4,23 +4,21 @@ from functools import partial
 
 import pytest
 
-from controlplane.base.names import Host
-from controlplane.base.names import Namespace
-from controlplane.kinds.istio.mesh_config import EntryVisibility
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import NamespaceSelector
-from controlplane.kinds.istio.mesh_config import Operator
-from controlplane.kinds.istio.mesh_config import Requirement
-from controlplane.kinds.istio.mesh_config import ServiceEntryVisibility
-from controlplane.kinds.istio.mesh_config import VisibilityPolicy
-from controlplane.kinds.istio.mesh_config import VisibilityRule
-from controlplane.model.proxy import ResolvedProxy
-from controlplane.model.proxy import Role
+from controlplane.base.names import Host, Namespace
+from controlplane.kinds.istio.mesh_config import (
+    EntryVisibility,
+    MeshConfig,
+    NamespaceSelector,
+    Operator,
+    Requirement,
+    ServiceEntryVisibility,
+    VisibilityPolicy,
+    VisibilityRule,
+)
+from controlplane.model.proxy import ResolvedProxy, Role
 from controlplane.queries.registry.services import service
 from tests.support.declared import Declared
-from tests.unit.clusters.entries import EDGE
-from tests.unit.clusters.entries import WEB_TOO
-from tests.unit.clusters.entries import entry
+from tests.unit.clusters.entries import EDGE, WEB_TOO, entry
 
 CAPPED = partial(ServiceEntryVisibility, apply_to_sidecars=True)
 

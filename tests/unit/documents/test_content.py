@@ -3,19 +3,11 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import SourceLocation
-from controlplane.base.locations import Step
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.documents.content import FileContent
-from controlplane.documents.content import Sources
-from controlplane.documents.content import Unreadable
-from controlplane.documents.content import file_objects
+from controlplane.base.locations import FieldRef, SourceLocation, Step
+from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.documents.content import FileContent, Sources, Unreadable, file_objects
 
 FILE = Path("mesh/a.yaml")
 

@@ -2,14 +2,11 @@
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from controlplane.documents.json import as_yaml
-from controlplane.documents.json import parsed_json
+from controlplane.documents.json import as_yaml, parsed_json
 from controlplane.documents.locate import span_of
-from controlplane.documents.yaml import Data
-from controlplane.documents.yaml import parsed
+from controlplane.documents.yaml import Data, parsed
 
 PLAIN: list[tuple[str, Data]] = [
     ("y", True),

@@ -9,22 +9,25 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 from google.protobuf.json_format import MessageToDict
 
 from controlplane.base.names import PortNumber
-from controlplane.envoy.listeners.listener import framed_chain
-from controlplane.envoy.listeners.listener import listener
+from controlplane.envoy.listeners.listener import framed_chain, listener
 from controlplane.model.http_settings import HttpSettings
-from controlplane.model.plan.listener import Address
-from controlplane.model.plan.listener import Capture
-from controlplane.model.plan.listener import ChainPlan
-from controlplane.model.plan.listener import Direction
-from controlplane.model.plan.listener import ListenerPlan
-from controlplane.model.plan.listener import PlannedChain
-from controlplane.model.plan.network_filters import ClusterWeight
-from controlplane.model.plan.network_filters import CrossOrigin
-from controlplane.model.plan.network_filters import HttpConnectionManager
-from controlplane.model.plan.network_filters import NamedTable
-from controlplane.model.plan.network_filters import NetworkFilter
-from controlplane.model.plan.network_filters import Router
-from controlplane.model.plan.network_filters import TcpProxy
+from controlplane.model.plan.listener import (
+    Address,
+    Capture,
+    ChainPlan,
+    Direction,
+    ListenerPlan,
+    PlannedChain,
+)
+from controlplane.model.plan.network_filters import (
+    ClusterWeight,
+    CrossOrigin,
+    HttpConnectionManager,
+    NamedTable,
+    NetworkFilter,
+    Router,
+    TcpProxy,
+)
 
 FORWARDS = TcpProxy(stat_prefix="s", clusters=(ClusterWeight(cluster="c", weight=1),))
 READS = HttpConnectionManager(

@@ -9,8 +9,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 
 from controlplane.envoy.http_filters.cors import cors
-from controlplane.envoy.http_filters.order import ORDER
-from controlplane.envoy.http_filters.order import Slot
+from controlplane.envoy.http_filters.order import ORDER, Slot
 from controlplane.envoy.http_filters.router import router
 from controlplane.envoy.network_filters import order as network
 from controlplane.envoy.packing import packed

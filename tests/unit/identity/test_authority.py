@@ -1,26 +1,22 @@
 """The authority: kept over restarts, or plugged in as Istio does it."""
 
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.hazmat.primitives.serialization import NoEncryption
-from cryptography.hazmat.primitives.serialization import PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import NameOID
 
 from controlplane.base.errors import KeyUnusable
-from controlplane.identity.authority import Key
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.authority import key_pem
-from controlplane.identity.authority import new_key
-from controlplane.identity.authority import plugged_in
+from controlplane.identity.authority import Key, kept_authority, key_pem, new_key, plugged_in
 from controlplane.sources.state import StateDirectory
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -1,30 +1,28 @@
 """Certificates and the Envoy secrets that carry them."""
 
 import ssl
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509.verification import PolicyBuilder
-from cryptography.x509.verification import Store
+from cryptography.x509.verification import PolicyBuilder, Store
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 
 from controlplane.base.errors import KeyUnusable
 from controlplane.base.names import Namespace
 from controlplane.envoy.resource import Resource
-from controlplane.identity.authority import Authority
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.certificates import Credential
-from controlplane.identity.certificates import client_credential
-from controlplane.identity.certificates import new_rsa_key
-from controlplane.identity.certificates import server_credential
-from controlplane.identity.certificates import workload_credential
-from controlplane.identity.certificates import xds_credential
+from controlplane.identity.authority import Authority, kept_authority
+from controlplane.identity.certificates import (
+    Credential,
+    client_credential,
+    new_rsa_key,
+    server_credential,
+    workload_credential,
+    xds_credential,
+)
 from controlplane.identity.identity import Identity
 from controlplane.identity.workload import WorkloadSecrets
 from controlplane.model.proxy import Role

@@ -1,8 +1,6 @@
 """Tokens: whom they prove, and in which words they are refused."""
 
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
@@ -10,8 +8,7 @@ import pytest
 
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
-from controlplane.identity.authority import kept_token_key
-from controlplane.identity.authority import new_key
+from controlplane.identity.authority import kept_token_key, new_key
 from controlplane.identity.identity import Identity
 from controlplane.identity.tokens import Tokens
 from controlplane.model.proxy import Role

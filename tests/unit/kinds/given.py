@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import path_text
+from controlplane.base.diagnostics import Diagnostic, Report
+from controlplane.base.locations import FieldRef, path_text
 from controlplane.base.names import Kind
 from controlplane.documents.content import file_objects
-from controlplane.documents.document import Origin
-from controlplane.documents.document import RawObject
-from controlplane.documents.document import identity
+from controlplane.documents.document import Origin, RawObject, identity
 from controlplane.kinds.decode import decode
 from controlplane.kinds.object import Object
 from controlplane.kinds.registry import SERVED

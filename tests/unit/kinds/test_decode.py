@@ -5,15 +5,10 @@ import pytest
 from controlplane.base.codes import UNKNOWN_KIND
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.virtual_service import VirtualService
-from tests.unit.kinds.given import body_of
-from tests.unit.kinds.given import decoded
-from tests.unit.kinds.given import decoded_body
-from tests.unit.kinds.given import told
+from tests.unit.kinds.given import body_of, decoded, decoded_body, told
 
 REVIEWS = """
 apiVersion: networking.istio.io/v1

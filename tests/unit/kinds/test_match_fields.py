@@ -2,16 +2,13 @@
 
 import pytest
 
-from controlplane.kinds.istio.virtual_service import HttpMatch
-from controlplane.kinds.istio.virtual_service import HttpRoute
+from controlplane.kinds.istio.virtual_service import HttpMatch, HttpRoute
 from controlplane.kinds.validation import match_conditions
-from controlplane.kinds.validation.match_conditions import applies_wherever
-from controlplane.kinds.validation.match_conditions import match_of
+from controlplane.kinds.validation.match_conditions import applies_wherever, match_of
 from controlplane.kinds.validation.match_coverage import EarlierMatches
 from controlplane.translate.istio import delegate_match
 from controlplane.translate.istio.delegate import merged_rule
-from controlplane.translate.istio.delegate_match import conflict
-from controlplane.translate.istio.delegate_match import merged_match
+from controlplane.translate.istio.delegate_match import conflict, merged_match
 from tests.support.samples import given
 
 NAMES = {"name", "stat_prefix"}

@@ -7,8 +7,7 @@ import pytest
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import SourceLocation
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import Normalization
+from controlplane.kinds.istio.mesh_config import MeshConfig, Normalization
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.kinds.spec import Duration
 

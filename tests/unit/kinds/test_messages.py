@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.unit.kinds.given import body_of
-from tests.unit.kinds.given import decoded_body
+from tests.unit.kinds.given import body_of, decoded_body
 
 ROUTE = [{"destination": {"host": "reviews"}}]
 

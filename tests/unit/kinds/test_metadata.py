@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kinds.given import body_of
-from tests.unit.kinds.given import decoded_body
-from tests.unit.kinds.given import told
+from tests.unit.kinds.given import body_of, decoded_body, told
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kinds.given import body_of
-from tests.unit.kinds.given import decoded
-from tests.unit.kinds.given import decoded_body
-from tests.unit.kinds.given import told
+from tests.unit.kinds.given import body_of, decoded, decoded_body, told
 
 TO_A = [{"destination": {"host": "a"}}]
 HTTP = {"number": 80, "name": "http", "protocol": "HTTP"}

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.unit.kinds.given import decoded
-from tests.unit.kinds.given import told
+from tests.unit.kinds.given import decoded, told
 
 VIRTUAL_SERVICE = """
 apiVersion: networking.istio.io/v1

@@ -5,19 +5,14 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-from typing import get_args
-from typing import get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from controlplane import kinds
 from controlplane.base.names import Kind
-from controlplane.kinds import core
-from controlplane.kinds import istio
-from controlplane.kinds.registry import KNOWN
-from controlplane.kinds.registry import SERVED
-from controlplane.kinds.registry import is_known
+from controlplane.kinds import core, istio
+from controlplane.kinds.registry import KNOWN, SERVED, is_known
 from controlplane.kinds.spec import Spec
 from controlplane.queries.analysis.roots import ANALYSES
 

@@ -11,24 +11,22 @@ import pytest
 from msgspec import inspect
 
 from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
-from controlplane.base.locations import path_text
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.locations import FieldRef, path_text
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.kinds.declared import mesh_config
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.registry import SERVED
-from controlplane.kinds.served import By
-from controlplane.kinds.served import Fields
+from controlplane.kinds.served import By, Fields
 from controlplane.kinds.spec import Spec
-from controlplane.kinds.support import markdown_table
-from controlplane.kinds.support import report_unsupported
-from controlplane.kinds.support import structs_in
-from controlplane.kinds.support import unsupported
-from controlplane.kinds.support import unsupported_fields
-from tests.support.reads import NoSuchFunction
-from tests.support.reads import attributes_read
+from controlplane.kinds.support import (
+    markdown_table,
+    report_unsupported,
+    structs_in,
+    unsupported,
+    unsupported_fields,
+)
+from tests.support.reads import NoSuchFunction, attributes_read
 from tests.support.samples import sample
 
 NOT_SUPPORTED = {

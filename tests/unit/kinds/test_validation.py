@@ -14,9 +14,7 @@ import pytest
 
 from controlplane.base.diagnostics import Effect
 from controlplane.documents.yaml import parsed
-from tests.unit.kinds.given import body_of
-from tests.unit.kinds.given import decoded_body
-from tests.unit.kinds.given import told
+from tests.unit.kinds.given import body_of, decoded_body, told
 
 FILES = sorted((Path(__file__).parent / "validation").glob("*.yaml"))
 

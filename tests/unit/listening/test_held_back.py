@@ -1,17 +1,13 @@
 """A Secret that works is not replaced by one that does not."""
 
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.engine import Engine
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from tests.support.pki import DAY
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
+from tests.support.pki import DAY, Authority, Leaf
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ROOT = Authority(now=NOW)

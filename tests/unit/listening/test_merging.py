@@ -4,12 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.model.proxy import IpFamily
-from controlplane.model.proxy import Target
-from controlplane.queries.selection.gateways import gateway_tables
-from controlplane.queries.selection.gateways import merged_gateways
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
+from controlplane.model.proxy import IpFamily, Target
+from controlplane.queries.selection.gateways import gateway_tables, merged_gateways
+from tests.support.declared import INGRESS, Declared
 
 TLS = "{{mode: SIMPLE, credentialName: cert}}"
 

@@ -4,10 +4,8 @@ import pytest
 
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.plan.listener import ListenerPlan
-from controlplane.queries.listeners.plans import listener_plan
-from controlplane.queries.listeners.plans import proxy_plan
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
+from controlplane.queries.listeners.plans import listener_plan, proxy_plan
+from tests.support.declared import INGRESS, Declared
 
 
 def gateway(name: str, *servers: str) -> str:

@@ -1,28 +1,21 @@
 """Which secrets are served, and what is said of those that are not."""
 
 from base64 import b64encode
-from datetime import UTC
-from datetime import datetime
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 
 from controlplane.base.names import Namespace
-from controlplane.model.proxy_view import ConnectedGateway
-from controlplane.model.proxy_view import GatewayInstance
+from controlplane.model.proxy_view import ConnectedGateway, GatewayInstance
 from controlplane.model.tls import KeyPair
 from controlplane.queries.inputs.clock import CLOCK
 from controlplane.queries.inputs.connected_gateways import CONNECTED
 from controlplane.queries.views.views import gateway_view
 from tests.support.declared import Declared
-from tests.support.pki import DAY
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
-from tests.support.pki import encoded
+from tests.support.pki import DAY, Authority, Leaf, encoded
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ROOT = Authority(now=NOW)

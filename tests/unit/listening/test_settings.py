@@ -10,17 +10,17 @@ import pytest
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.spec import Duration
-from controlplane.model.http_settings import CertificateDetails
-from controlplane.model.http_settings import EscapedSlashes
-from controlplane.model.http_settings import ForwardedCertificate
-from controlplane.model.http_settings import HttpSettings
-from controlplane.model.http_settings import Paths
-from controlplane.model.http_settings import UnderscoreHeaders
-from controlplane.translate.istio.access_log_format import fault_of_json
-from controlplane.translate.istio.access_log_format import fault_of_line
+from controlplane.model.http_settings import (
+    CertificateDetails,
+    EscapedSlashes,
+    ForwardedCertificate,
+    HttpSettings,
+    Paths,
+    UnderscoreHeaders,
+)
+from controlplane.translate.istio.access_log_format import fault_of_json, fault_of_line
 from controlplane.translate.istio.listener_settings import gateway_settings
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
+from tests.support.declared import INGRESS, Declared
 
 
 def mesh(**said: object) -> MeshConfig:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
+from tests.support.declared import INGRESS, Declared
 
 GATEWAY = """
 apiVersion: networking.istio.io/v1

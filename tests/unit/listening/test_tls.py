@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import MeshTls
+from controlplane.kinds.istio.mesh_config import MeshConfig, MeshTls
 from tests.support.declared import Declared
 
 GATEWAY = """

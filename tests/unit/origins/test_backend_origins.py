@@ -1,7 +1,6 @@
 """Which fields a cluster, its endpoints and a secret come from."""
 
-from controlplane.base.provenance import BuiltIn
-from controlplane.base.provenance import Provenance
+from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.envoy.resource import TypeUrl
 from controlplane.queries.snapshot.origins import origins
 from tests.support.declared import Declared

@@ -4,17 +4,14 @@ from pathlib import Path
 
 from msgspec.structs import asdict
 
-from controlplane.admin.view import ConfigPart
-from controlplane.admin.view import Origin
+from controlplane.admin.view import ConfigPart, Origin
 from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.snapshot.origins import origins_by_name
-from controlplane.serve.origins import config_part
-from controlplane.serve.origins import origin_by_object
+from controlplane.serve.origins import config_part, origin_by_object
 from tests.support.cases import NOW
 
 GATEWAY = """\

@@ -6,24 +6,15 @@ from typing import Any
 from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
-from controlplane.graph import Derived
-from controlplane.graph import Fault
-from controlplane.graph import Graph
-from controlplane.kinds.istio.mesh_config import Enabling
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import ProxyConfig
-from controlplane.kinds.istio.mesh_config import ProxyHeaders
+from controlplane.graph import Derived, Fault, Graph
+from controlplane.kinds.istio.mesh_config import Enabling, MeshConfig, ProxyConfig, ProxyHeaders
 from controlplane.kinds.istio.virtual_service import HttpRetry
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.routes.virtual_services import encoded_routes
-from controlplane.queries.snapshot.origins import origins
-from controlplane.queries.snapshot.origins import origins_by_name
+from controlplane.queries.snapshot.origins import origins, origins_by_name
 from tests.support.cases import NOW
 from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, virtual_service
 
 INGRESS = Proxy(
     name="ingressgateway",

@@ -5,20 +5,17 @@ from typing import Any
 import pytest
 from google.protobuf.json_format import MessageToDict
 
-from controlplane.kinds.istio.mesh_config import Enabling
-from controlplane.kinds.istio.mesh_config import HeaderSwitch
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.kinds.istio.mesh_config import ProxyConfig
-from controlplane.kinds.istio.mesh_config import ProxyHeaders
+from controlplane.kinds.istio.mesh_config import (
+    Enabling,
+    HeaderSwitch,
+    MeshConfig,
+    ProxyConfig,
+    ProxyHeaders,
+)
 from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.translate.istio.http_retry import retry_on
 from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import route
-from tests.support.routes import routes
-from tests.support.routes import table
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, route, routes, table, virtual_service
 
 TO_SHOP = "route: [{destination: {host: shop}}]"
 SHOP = "outbound|80||shop.default.svc.cluster.local"

@@ -8,11 +8,7 @@ import pytest
 from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.translate.istio.delegate_match import conflict
 from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import domains
-from tests.support.routes import routes
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, domains, routes, virtual_service
 
 
 def delegate(rules: str, *, namespace: str = "default", more: str = "") -> str:

@@ -4,9 +4,7 @@ import pytest
 
 from controlplane.base.locations import path_text
 from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, virtual_service
 
 TO_SHOP = "route: [{destination: {host: shop}}]"
 OTHERS = """

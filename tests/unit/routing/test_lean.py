@@ -8,16 +8,12 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
-from controlplane.envoy.resource import TypeUrl
-from controlplane.envoy.resource import packed
+from controlplane.envoy.resource import TypeUrl, packed
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
+from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.snapshot.origins import origins_by_name
 from tests.support.cases import NOW
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, virtual_service
 
 MESH = GATEWAY + SERVICES + virtual_service("[{route: [{destination: {host: shop}}]}]")
 INGRESS = Proxy(

@@ -6,11 +6,7 @@ import pytest
 
 from controlplane.translate.istio.http_match import claim_path
 from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import route
-from tests.support.routes import routes
-from tests.support.routes import virtual_service
+from tests.support.routes import GATEWAY, SERVICES, route, routes, virtual_service
 
 TO_SHOP = "route: [{destination: {host: shop}}]"
 NO = {"invert_match": True}

@@ -7,15 +7,16 @@ import pytest
 from controlplane.base.names import Namespace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Target
-from tests.support.declared import INGRESS
-from tests.support.declared import Declared
-from tests.support.routes import GATEWAY
-from tests.support.routes import SERVICES
-from tests.support.routes import clusters
-from tests.support.routes import domains
-from tests.support.routes import routes
-from tests.support.routes import table
-from tests.support.routes import virtual_service
+from tests.support.declared import INGRESS, Declared
+from tests.support.routes import (
+    GATEWAY,
+    SERVICES,
+    clusters,
+    domains,
+    routes,
+    table,
+    virtual_service,
+)
 
 TO_SHOP = "[{route: [{destination: {host: shop}}]}]"
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.envoy.object_path import object_path
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE

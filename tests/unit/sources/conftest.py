@@ -9,9 +9,7 @@ import pytest
 from controlplane.sources.fallback import Watchfiles
 from controlplane.sources.files import changes
 from controlplane.sources.inotify import Inotify
-from tests.unit.sources.streams import HOUR
-from tests.unit.sources.streams import Opened
-from tests.unit.sources.streams import Stream
+from tests.unit.sources.streams import HOUR, Opened, Stream
 
 
 @pytest.fixture(params=[Inotify, Watchfiles])

@@ -1,8 +1,7 @@
 """Streams of changed files: how tests open one and wait for its batches."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path

@@ -5,23 +5,16 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import closing
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from structlog.testing import capture_logs
 
-from controlplane.base.names import Kind
-from controlplane.base.names import Namespace
-from controlplane.base.names import ObjectKey
-from controlplane.documents.document import Origin
-from controlplane.documents.document import RawObject
+from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.documents.document import Origin, RawObject
 from controlplane.sources.accepted import AcceptedObjects
 from tests.support.properties import examples
 

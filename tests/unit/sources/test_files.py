@@ -15,12 +15,8 @@ import pytest
 from controlplane.base.errors import ConfigMissing
 from controlplane.documents.content import Unreadable
 from controlplane.sources.load import loaded
-from controlplane.sources.tree import Changed
-from controlplane.sources.tree import Moment
-from controlplane.sources.tree import Tree
-from tests.unit.sources.streams import Opened
-from tests.unit.sources.streams import batch
-from tests.unit.sources.streams import replace
+from controlplane.sources.tree import Changed, Moment, Tree
+from tests.unit.sources.streams import Opened, batch, replace
 
 
 def test_a_load_holds_every_configuration_file_sorted_by_path(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from controlplane.sources.filesystems import remote_devices
 from controlplane.sources.inotify import Inotify
-from controlplane.sources.watcher import Event
-from controlplane.sources.watcher import What
+from controlplane.sources.watcher import Event, What
 
 
 @pytest.fixture

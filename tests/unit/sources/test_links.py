@@ -7,8 +7,7 @@ import shutil
 from pathlib import Path
 
 from controlplane.documents.content import Unreadable
-from tests.unit.sources.streams import Opened
-from tests.unit.sources.streams import batch
+from tests.unit.sources.streams import Opened, batch
 
 
 async def test_a_configmap_that_is_swapped_is_one_batch(tmp_path: Path, stream: Opened) -> None:

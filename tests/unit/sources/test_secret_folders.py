@@ -6,8 +6,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 
-from controlplane.documents.content import SecretFolder
-from controlplane.documents.content import Unreadable
+from controlplane.documents.content import SecretFolder, Unreadable
 from controlplane.sources.files import changes
 from controlplane.sources.load import loaded
 from controlplane.sources.tree import Changed

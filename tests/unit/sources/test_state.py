@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.base.errors import StateUnusable
-from controlplane.sources.state import StateDirectory
-from controlplane.sources.state import default_path
+from controlplane.sources.state import StateDirectory, default_path
 
 
 def mode(path: Path) -> int:

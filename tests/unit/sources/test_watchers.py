@@ -15,10 +15,8 @@ from controlplane.sources.fallback import WatchFailed
 from controlplane.sources.files import changes
 from controlplane.sources.inotify import EVERYWHERE
 from controlplane.sources.tree import Changed
-from controlplane.sources.watcher import Event
-from controlplane.sources.watcher import Watcher
-from tests.unit.sources.streams import HOUR
-from tests.unit.sources.streams import batch
+from controlplane.sources.watcher import Event, Watcher
+from tests.unit.sources.streams import HOUR, batch
 
 
 class Silent:

@@ -5,32 +5,19 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
-from contextlib import contextmanager
-from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from controlplane.base.addresses import Address
-from controlplane.tls.expectation import Expectation
-from controlplane.tls.expectation import InFile
-from controlplane.tls.expectation import Mode
-from controlplane.tls.expectation import Shown
-from controlplane.tls.expectation import Trusted
-from controlplane.tls.handshake import Failed
-from controlplane.tls.handshake import Fault
-from controlplane.tls.handshake import handshake
-from controlplane.tls.verdict import unsent
-from controlplane.tls.verdict import verdict
-from tests.support.pki import Authority
-from tests.support.pki import Leaf
-from tests.support.upstream import Upstreams
-from tests.support.upstream import running_upstreams
-from tests.support.upstream import server_tls
+from controlplane.tls.expectation import Expectation, InFile, Mode, Shown, Trusted
+from controlplane.tls.handshake import Failed, Fault, handshake
+from controlplane.tls.verdict import unsent, verdict
+from tests.support.pki import Authority, Leaf
+from tests.support.upstream import Upstreams, running_upstreams, server_tls
 
 ROOT, STRANGERS, CLIENTS = Authority("root"), Authority("strangers"), Authority("clients")
 API = ROOT.leaf("api.example.com")

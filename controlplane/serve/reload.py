@@ -1,0 +1,38 @@
+"""What a running control plane reports of itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.engine.edit import Edit
+
+ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported without every answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """One edit, once every connected proxy has answered it, or none was in time."""
+
+    edit: Edit
+    is_first: bool
+    proxies: int
+    computed: timedelta
+    """From the changed files to what every proxy is to have."""
+    acknowledged: timedelta | None
+    """Until every proxy had answered; ``None`` when one did not in time."""
+    waited: timedelta | None
+    """How long a part of it had waited for the rest of the change; ``None``: not at all."""
+    found: tuple[Diagnostic, ...]
+    """What is wrong now and was not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What is wrong now, and was not before other proxies were connected."""
+
+    found: tuple[Diagnostic, ...]
+
+
+OnReload = Callable[[Reload | Noticed], None]

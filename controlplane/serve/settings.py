@@ -1,0 +1,30 @@
+"""What ``serve`` and ``up`` are started with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.base.addresses import Address
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.sources.state import StateDirectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options, read."""
+
+    config: tuple[Path, ...]
+    secrets: tuple[Path, ...] = ()
+    """Folders of Secrets as PEM files."""
+    xds: Address
+    admin: Address
+    state: StateDirectory
+    mesh: MeshConfig
+    mesh_file: Path | None = None
+    """Where ``mesh`` was read from, and is read from again when it changes."""
+    mesh_text: str = ""
+    """What that file said."""
+    is_insecure: bool = False
+    lean: bool = False
+    """Whether routes leave out the metadata that names their VirtualService."""
+    environment: Mapping[str, str]
