@@ -39,6 +39,8 @@ class SnapshotCache:
         self._proxies_of: dict[ProxyView, dict[Proxy, None]] = {}
         self._behind: dict[Proxy, None] = {}
         """Proxies that have an older view, because of an internal error."""
+        self._renewed: dict[ProxyView, None] = {}
+        """Views with another snapshot than their proxies were given, whoever asked for it first."""
 
     def snapshot(self, proxy: Proxy) -> Snapshot:
         """What ``proxy`` is to have now; what it needs is kept until ``retain`` drops it.
@@ -79,9 +81,11 @@ class SnapshotCache:
                 self._move(proxy, view)
                 changed[proxy] = None
         for view in doubt.views:
-            made = self._made.get(view)
-            if made is not None and self._snapshot(view) is not made.snapshot:
-                changed.update(self._proxies_of.get(view, {}))
+            if view in self._made:
+                self._snapshot(view)
+        for view in self._renewed:
+            changed.update(self._proxies_of.get(view, {}))
+        self._renewed.clear()
         return tuple(changed)
 
     def retain(self, proxies: Iterable[Proxy]) -> None:
@@ -114,6 +118,8 @@ class SnapshotCache:
         if made is None:
             self._engine.connected.hold(view)
         if made is None or made.resources is not resources:
+            if made is not None:
+                self._renewed[view] = None
             snapshot = Snapshot(self._engine.revision, dict(resources))
             made = self._made[view] = _Made(resources, snapshot)
         return made.snapshot
