@@ -4,7 +4,8 @@
 #               (CASES="matching/ validation/gateway/": only those that begin so)
 # make fuzz     the properties among the tests, with random examples and five times as many; make
 #               test always tries the same ones
-# make bench    the figures in benchmarks/
+# make bench    the figures of benchmarks/RESULTS.md, in less than ten minutes
+#               (BENCH=--quick: in two; BENCH=--write: into RESULTS.md; BENCH=fleet: one suite)
 #
 # Each makes what it needs: a virtual environment in .venv, installed again when its inputs change.
 
@@ -39,7 +40,7 @@ oracle: $(INSTALLED)
 	$(BIN)/python -m tests.support.oracle ../shared/oracle tests/oracle-waiting.txt $(CASES)
 
 bench: $(INSTALLED)
-	$(BIN)/python benchmarks/run.py $(RUNS)
+	$(BIN)/python benchmarks/run.py $(BENCH)
 
 install: $(STUBS)
 

@@ -2,18 +2,12 @@
 weighs.
 """
 
-import http.client
-import re
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-from contextlib import suppress
-from pathlib import Path
-
 import mesh
+from figures import Figure
 from figures import show
+from processes import folder
+from processes import resident
+from processes import serving
 
 SERVICES = 4_000
 SIZE = 10_000_000
@@ -28,52 +22,17 @@ def text_of(services: int, size: int) -> str:
     return "---\n".join(filled)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def is_ready(port: int) -> bool:
-    with suppress(OSError):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    return False
-
-
-def start_up(folder: Path) -> tuple[float, float]:
-    """Seconds from the start of the process until ``/readyz`` says so, and peak memory in MB
-    then.
-    """
-    admin, xds = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as state:
-        Path(state).chmod(0o700)
-        command = [sys.executable, "-m", "controlplane", "serve", "--config", str(folder)]
-        command += ["--xds", f"127.0.0.1:{xds}", "--admin", f"127.0.0.1:{admin}", "--state", state]
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            while not is_ready(admin):
-                assert process.poll() is None, "serve ended"
-                time.sleep(0.01)
-            took = time.perf_counter() - started
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            peak = re.search(r"VmHWM:\s+(\d+) kB", status)
-            assert peak is not None, "Linux says the peak"
-            return took, int(peak[1]) / 1e3
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def measured() -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "mesh.yaml").write_text(text_of(SERVICES, SIZE))
-        seconds, peak = start_up(Path(folder))
+def measured(*, quick: bool = False) -> list[Figure]:  # noqa: ARG001
+    with folder() as here:
+        (here / "config").mkdir()
+        (here / "config" / "mesh.yaml").write_text(text_of(SERVICES, SIZE))
+        with serving(here / "config") as plane:
+            ready, peak = plane.ready, resident(plane.pid, peak=True)
     name = f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB"
-    return {f"{name}: start to ready, s": seconds, f"{name}: peak RSS, MB": peak}
+    return [
+        Figure(name=f"{name}: start to ready, s", value=ready, goal=3.0),
+        Figure(name=f"{name}: peak memory, MB", value=peak),
+    ]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ YAML.
 from collections.abc import Iterator
 from pathlib import Path
 
+from envoy.config.core.v3.base_pb2 import Node
+from google.protobuf.json_format import ParseDict
+
 GATEWAY = """\
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -71,6 +74,13 @@ spec:
   - route: [{{destination: {{host: service-{n}, subset: v1}}}}]
     timeout: 5s
 """
+
+
+def gateway_node() -> Node:
+    """The ingress gateway, as it presents itself."""
+    metadata = {"NAMESPACE": "istio-system", "LABELS": {"istio": "ingressgateway"}}
+    who = "router~127.0.0.1~ingressgateway.istio-system~istio-system.svc.cluster.local"
+    return ParseDict({"id": who, "metadata": metadata}, Node())
 
 
 def gateway(port: int = 8080) -> str:

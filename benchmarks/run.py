@@ -1,77 +1,66 @@
-"""Runs every benchmark several times and writes the medians into RESULTS.md.
+"""Runs the benchmarks and prints what was measured, beside floors and goals.
 
-    python benchmarks/run.py [RUNS]
+    python benchmarks/run.py [--quick] [--write] [SUITE]...
 
-Each run is a process of its own. Goals stand beside the figures, met or not.
+A full run takes less than ten minutes on a quiet machine, a quick one two: smaller meshes and fewer
+runs. ``--write`` puts the table into RESULTS.md. Each suite is a process of its own.
 """
 
+import argparse
 import json
 import os
 import platform
 import re
-import statistics
 import subprocess
 import sys
-from datetime import UTC, datetime
+import time
+from dataclasses import asdict
+from datetime import UTC
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from figures import rounded
+from figures import Figure
+from figures import table
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "RESULTS.md"
+HERE: Final = Path(__file__).resolve().parent
+RESULTS: Final = HERE / "RESULTS.md"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
-SUITES = {
-    "edit_latency": "From the rename of a file to a real Envoy that shows it",
-    "edit_cost": "What one edit costs to compute",
-    "cold_start": "From the start of the process to ready",
-    "xds_load": "Simulated delta proxies on one server",
-    "gateway_edits": "Edits of a large gateway",
+SUITES: Final = {
+    "edit_served": "From the rename of a file to a real Envoy that shows it",
+    "edit_cpu": "CPU time of the control plane for one edit",
+    "fleet": "A fleet of proxies of their own kind each",
     "views": "A fleet of sidecars in many namespaces, without its streams",
+    "idle": "Nothing happens",
+    "cold_start": "From the start of the process to ready",
+    "commands": "Commands",
 }
-GOALS = {
-    r"100 services: rename to new answer, median": 3.0,
-    r"1,000 services: rename to new answer, median": 5.0,
-    r"largest/smallest": 1.5,
-    r"start to ready": 3.0,
-    r"connect until all acknowledged": 2.0,
-    r"one endpoint change until all acknowledged": 80.0,
-    r"1,000 proxies.*peak RSS": 350.0,
-    r"1,000 sidecars, s of CPU": 2.0,
-    r"1,000 sidecars, MiB above the base": 150.0,
-    r"a further proxy, cells": 12,
-    r"an endpoint, ms of CPU": 10.0,
+GOALS: Final = {  # of suites that give values without goals
+    "1,000 sidecars, s of CPU": 2.0,
+    "1,000 sidecars, MiB above the base": 150.0,
+    "a further proxy, cells": 12.0,
+    "edit of an endpoint, ms of CPU": 10.0,
 }
 
 
-def run(suite: str) -> dict[str, float]:
-    code = f"import json, {suite} as suite; print(json.dumps(suite.measured()))"
+def run(suite: str, *, quick: bool) -> list[Figure]:
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=HERE,
+        [sys.executable, str(HERE / "run.py"), "--one", suite, *(["--quick"] if quick else [])],
         env=os.environ | {"PYTHONPATH": str(HERE.parent)},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    return [Figure(**one) for one in json.loads(done.stdout.splitlines()[-1])]
 
 
-def goal(name: str) -> float | None:
-    return next((value for rule, value in GOALS.items() if re.match(rf".*{rule}", name)), None)
-
-
-def rows(runs: list[dict[str, float]]) -> list[str]:
-    lines = []
-    for name in runs[0]:
-        values = [figures[name] for figures in runs]
-        median, wanted = statistics.median(values), goal(name)
-        verdict = "" if wanted is None else f"≤ {rounded(wanted)}"
-        if wanted is not None:
-            verdict += ", met" if median <= wanted else ", not met"
-        spread = f"{rounded(min(values))} to {rounded(max(values))}"
-        lines.append(f"| {name} | {rounded(median)} | {spread} | {verdict} |")
-    return lines
+def run_here(suite: str, *, quick: bool) -> None:
+    """Measure in this process and print the figures as JSON."""
+    module = __import__(suite)
+    found = module.measured() if suite == "views" else module.measured(quick=quick)
+    if isinstance(found, dict):
+        found = [Figure(name=name, value=v, goal=GOALS.get(name)) for name, v in found.items()]
+    print(json.dumps([asdict(figure) for figure in found]))
 
 
 def machine() -> str:
@@ -81,20 +70,42 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, Python {platform.python_version()}"
 
 
-def main(count: int) -> None:
-    parts = [f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; Envoy 1.40; medians of {count} runs."]
-    for suite, title in SUITES.items():
-        if not (HERE / f"{suite}.py").exists():
-            continue
-        print(f"{suite}: {title}", flush=True)
-        table = rows([run(suite) for _ in range(count)])
-        print("\n".join(table), flush=True)
-        head = "| figure | median | lowest to highest | goal |\n|---|---|---|---|"
-        parts.append(f"### {title}\n\n{head}\n" + "\n".join(table))
+def markdown(figures: list[Figure]) -> str:
+    rows = ("| " + " | ".join(figure.cells()) + " |" for figure in figures)
+    return "\n".join(
+        ("| figure | value | floor | ratio | goal | |", "|---|---|---|---|---|---|", *rows)
+    )
+
+
+def write(parts: dict[str, list[Figure]], head: str) -> None:
+    sections = (f"### {SUITES[suite]}\n\n{markdown(found)}" for suite, found in parts.items())
     text = RESULTS.read_text()
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
-    RESULTS.write_text(f"{before}{BEGIN}\n" + "\n\n".join(parts) + f"\n{after}")
+    RESULTS.write_text(f"{before}{BEGIN}\n" + "\n\n".join((head, *sections)) + f"\n{after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("suites", nargs="*", choices=[[], *SUITES])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--one", choices=SUITES, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        run_here(options.one, quick=options.quick)
+        return
+    began, load = time.monotonic(), os.getloadavg()[0]
+    parts: dict[str, list[Figure]] = {}
+    for suite in options.suites or SUITES:
+        print(f"\n{SUITES[suite]} ({suite})", flush=True)
+        parts[suite] = run(suite, quick=options.quick)
+        print(table(parts[suite]), flush=True)
+    took = f"{time.monotonic() - began:.0f} s, load {load:.1f} before"
+    head = f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; Envoy 1.40; {took}."
+    print(f"\n{head}")
+    if options.write:
+        write(parts, head)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main()
