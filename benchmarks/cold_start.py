@@ -3,11 +3,8 @@ weighs.
 """
 
 import mesh
-from figures import Figure
-from figures import show
-from processes import folder
-from processes import resident
-from processes import serving
+from figures import Figure, show
+from processes import folder, resident, serving
 
 SERVICES = 4_000
 SIZE = 10_000_000

@@ -6,11 +6,8 @@ import time
 from collections.abc import Sequence
 
 import mesh
-from figures import Figure
-from figures import show
-from processes import CONTROLPLANE
-from processes import folder
-from processes import serving
+from figures import Figure, show
+from processes import CONTROLPLANE, folder, serving
 
 RUNS = 7
 COMMANDS = ("serve", "up", "bootstrap", "check", "status", "config", "cert")

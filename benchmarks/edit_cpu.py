@@ -13,16 +13,9 @@ from collections.abc import Callable
 from typing import Final
 
 import mesh
-from figures import Figure
-from figures import show
-from light_clients import Clients
-from light_clients import Simulated
-from light_clients import clients
-from processes import Serving
-from processes import cpu
-from processes import folder
-from processes import resident
-from processes import serving
+from figures import Figure, show
+from light_clients import Clients, Simulated, clients
+from processes import Serving, cpu, folder, resident, serving
 from recorded import recorder
 
 SIZES: Final = (100, 1_000, 10_000)

@@ -13,10 +13,8 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,18 +22,11 @@ from typing import Final
 import mesh
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
-from figures import Figure
-from figures import show
+from figures import Figure, show
 from floor import Recordings
 from floors import floor
-from processes import PATIENCE
-from processes import folder
-from processes import free_port
-from processes import gateway
-from processes import serving
-from recorded import LISTENER
-from recorded import Recorder
-from recorded import recorder
+from processes import PATIENCE, folder, free_port, gateway, serving
+from recorded import LISTENER, Recorder, recorder
 
 SIZES: Final = (100, 1_000, 5_000)
 RUNS: Final = 20

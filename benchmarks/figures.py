@@ -1,7 +1,6 @@
 """Figures as every benchmark gives them, with what they are compared to, and how they are shown."""
 
-from collections.abc import Iterable
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 

@@ -18,21 +18,13 @@ from typing import Final
 import mesh
 import views
 from envoy.config.core.v3.base_pb2 import Node
-from figures import Figure
-from figures import show
+from figures import Figure, show
 from floor import Recordings
 from floors import floor
 from google.protobuf.json_format import ParseDict
-from light_clients import Clients
-from light_clients import Names
-from light_clients import Simulated
-from light_clients import clients
-from processes import folder
-from processes import resident
-from processes import serving
-from recorded import CLUSTER
-from recorded import ENDPOINT
-from recorded import recorder
+from light_clients import Clients, Names, Simulated, clients
+from processes import folder, resident, serving
+from recorded import CLUSTER, ENDPOINT, recorder
 
 EDITED: Final = 7  # a service that everybody sees
 RUNS: Final = 10

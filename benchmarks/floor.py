@@ -9,18 +9,15 @@ control plane takes beyond it is what knowing what to send costs.
 import asyncio
 import pickle
 import sys
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 import grpc.aio
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from recorded import Recording
 
-from controlplane.xds.server import CHANNEL_OPTIONS
-from controlplane.xds.server import SERVICE
+from controlplane.xds.server import CHANNEL_OPTIONS, SERVICE
 
 _SHARED: dict[bytes, bytes] = {}
 Context = grpc.aio.ServicerContext[bytes, bytes]

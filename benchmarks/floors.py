@@ -6,15 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from floor import Recordings
-from processes import PATIENCE
-from processes import free_port
-from processes import running
+from processes import PATIENCE, free_port, running
 
 HERE = Path(__file__).resolve().parent
 

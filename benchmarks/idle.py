@@ -2,10 +2,8 @@
 
 import mesh
 from edit_cpu import idle
-from figures import Figure
-from figures import show
-from processes import folder
-from processes import serving
+from figures import Figure, show
+from processes import folder, serving
 
 FILES = 10_000
 

@@ -4,8 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 import grpc
@@ -14,8 +13,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as http,
 )
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
-from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 
 METHOD: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 CLUSTER: Final = "type.googleapis.com/envoy.config.cluster.v3.Cluster"

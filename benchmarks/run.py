@@ -15,13 +15,11 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from figures import Figure
-from figures import table
+from figures import Figure, table
 
 HERE: Final = Path(__file__).resolve().parent
 RESULTS: Final = HERE / "RESULTS.md"

@@ -24,6 +24,7 @@ from typing import Any, Final
 import yaml
 
 from tests.support.oracle_origins import untraced_cases
+from tests.support.oracle_reports import otherwise_reported_cases
 
 JOBS: Final = 2
 TRIES: Final = 3
@@ -171,6 +172,14 @@ def without_origins(folder: Path, prefixes: tuple[str, ...]) -> int:
     return len(broken)
 
 
+def otherwise_reported(folder: Path, prefixes: tuple[str, ...]) -> int:
+    """Print where ``check`` and a server report other things; return how many cases need a hand."""
+    broken = [(case, found) for case, found in otherwise_reported_cases(folder, prefixes) if found]
+    for case, found in broken:
+        say(f"REPORTED OTHERWISE {case}", *found)
+    return len(broken)
+
+
 def say(headline: str, *details: str) -> None:
     sys.stdout.write("\n     ".join((headline, *details)) + "\n")
     sys.stdout.flush()
@@ -185,6 +194,7 @@ def main(folder: Path, list_of_waiting: Path, *prefixes: str) -> int:
         return 1
     began = time.monotonic()
     wrong = without_origins(folder, prefixes or ("",))
+    wrong += otherwise_reported(folder, prefixes or ("",))
     wrong += compared(folder, waiting(list_of_waiting), prefixes or ("",))
     say(f"took {time.monotonic() - began:.0f} s")
     return 1 if wrong else 0

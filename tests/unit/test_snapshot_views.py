@@ -1,16 +1,13 @@
 """What connected proxies are to have: only those that an edit concerns are looked at."""
 
-from datetime import UTC
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from controlplane.base.names import Namespace
-from controlplane.engine import Engine
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Proxy
-from controlplane.model.proxy import Role
-from controlplane.model.proxy import labels_of
-from controlplane.snapshot_cache import SnapshotCache
+from controlplane.model.proxy import Proxy, Role, labels_of
+from controlplane.serve.snapshot_cache import SnapshotCache
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FILE = Path("mesh.yaml")
