@@ -5,7 +5,7 @@ accepted version instead of being taken from a later file. What a file declared 
 claimed while it is unknown what the file declares now (it was half-written, or it does not parse).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import ObjectKey
 from controlplane.documents.content import FileContent, location_in
 from controlplane.documents.document import RawObject
+from controlplane.engine.read_files import ReadFiles
 from controlplane.kinds.object import Object
 
 Order = tuple[Path, int, int]
@@ -153,14 +154,11 @@ class Claims:
             yield from declarations
 
 
-Files = Mapping[Path, FileContent]
-
-
-def declared_faults(claims: Claims, files: Files) -> Iterator[Diagnostic]:
+def declared_faults(claims: Claims, files: ReadFiles) -> Iterator[Diagnostic]:
     """What is wrong with the text of ``files``, with what they declare, and where two of them
-    declare one object.
+    declare one object. Walks only what has something to report.
     """
-    for content in files.values():
+    for content in files.faulty():
         for told in content.diagnostics:
             yield from _located(claims, files, _meant(content, told), (told,))
     for declaration in claims.faulty():
@@ -178,7 +176,7 @@ def _meant(content: FileContent, told: Diagnostic) -> RawObject | None:
 
 
 def _located(
-    claims: Claims, files: Files, raw: RawObject | None, told: Iterable[Diagnostic]
+    claims: Claims, files: ReadFiles, raw: RawObject | None, told: Iterable[Diagnostic]
 ) -> Iterator[Diagnostic]:
     """What is ``told`` of ``raw``; at its own lines where another declaration is the one that
     counts.
@@ -198,7 +196,7 @@ def _located(
         yield replace(one, place=own(one.place), related=related)
 
 
-def _duplicates(claims: Claims, files: Files, key: ObjectKey) -> Iterator[Diagnostic]:
+def _duplicates(claims: Claims, files: ReadFiles, key: ObjectKey) -> Iterator[Diagnostic]:
     place = FieldRef(key) / "metadata" / "name"
     for loser in claims.losers(key):
         origin = loser.raw.origin

@@ -31,6 +31,7 @@ from controlplane.engine.file_reader import FileReader, Text
 from controlplane.engine.findings import Findings
 from controlplane.engine.in_force import Forms, InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
+from controlplane.engine.read_files import ReadFiles
 from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.decode import once_per_kind
@@ -73,7 +74,7 @@ class Engine:
         self._reader = FileReader(self.faults.append)
         self.connected = Connected(self.graph)
         self._claims = Claims()
-        self._files: dict[Path, FileContent] = {}
+        self._files = ReadFiles()
         self._accepted: Accepted = accepted or NothingAccepted()
         self._findings = Findings(self.graph)
         self._findings.watch(MESH_CONFIG_KEY)
@@ -310,11 +311,7 @@ class Engine:
 
     def object_at(self, location: SourceLocation) -> ObjectKey | None:
         """The object whose document ``location`` is in; ``None`` where the document is none."""
-        content = self._files.get(location.path)
-        for document in reversed(content.documents if content else ()):
-            if document.chunk.first_line <= location.line:
-                return document.objects[0].key if document.objects else None
-        return None
+        return self._files.object_at(location)
 
     def contents(self) -> tuple[FileContent, ...]:
         mesh = (self._mesh_file,) if self._mesh_file is not None else ()
@@ -357,11 +354,11 @@ class Engine:
         previous = self._files.get(path)
         if text is None:
             self._reader.forget(path)
-            self._files.pop(path, None)
+            self._files.remove(path)
             return self._claims.replace(path, (), is_complete=True)
         known = self._claims.of_file(path)
         content, declarations = self._reader.read(path, text, previous, known)
-        self._files[path] = content
+        self._files.put(content)
         touched = self._claims.replace(path, declarations, is_complete=content.complete)
         if previous is None and not content.complete:
             declared = {d.key for d in declarations}
