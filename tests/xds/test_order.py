@@ -278,3 +278,33 @@ def test_routes_wait_while_the_culprit_among_clusters_is_looked_for() -> None:
     assert refused == ["5 CDS refused: no", "6 CDS +b1", "7 CDS +c1"]
     assert (waiting, one) == ([], ["ack 6 CDS"])
     assert other == ["ack 7 CDS", "8 RDS +r2"]
+
+
+def test_a_cluster_that_comes_back_and_goes_before_it_was_removed_is_removed() -> None:
+    session = synced(world(1, CDS="a1 b1", EDS="a1 b1"), CDS="*", EDS="a b")
+    gone, back = world(2, CDS="a2", EDS="a1"), world(3, CDS="a2 b1", EDS="a1 b1")
+    first = said(session.update(gone))
+    for snapshot in (back, world(4, CDS="a2", EDS="a1")):
+        session.update(snapshot)
+
+    endpoints = said(session.receive(delta("EDS", nonce="4")))
+    clusters = said(session.receive(delta("CDS", nonce="3")))
+
+    assert first == ["3 CDS +a2", "4 EDS +a1"]
+    assert endpoints == ["ack 4 EDS", "5 EDS -b"]
+    assert clusters == ["ack 3 CDS", "6 CDS -b"]
+
+
+def test_a_reconnected_client_warms_on_endpoints_that_went_while_it_said_so() -> None:
+    session = DeltaSession(ResponseCache(), ONE)
+    session.update(world(2, CDS="b1", EDS="b1", LDS="l1", RDS="r2"))
+
+    assert said(session.receive(delta("EDS", "a", held="a1"))) == ["1 EDS +a1"]
+
+
+def test_a_listener_goes_though_others_would_wait_for_clusters() -> None:
+    session = synced_sotw(world(1, CDS="dns1", LDS="l1 m1"), CDS="*", LDS="*")
+
+    lines = said(session.update(world(2, CDS="a1 dns1", EDS="a1", LDS="l1")))
+
+    assert lines == ["3 CDS +a1 +dns1", "4 LDS +l1"]
