@@ -64,7 +64,7 @@ class NothingAccepted:
         """Forget them."""
 
 
-class Claims:
+class Declarations:
     """The declarations of every file, and for each object the one that counts."""
 
     def __init__(self) -> None:
@@ -103,13 +103,13 @@ class Claims:
         self._kept[path] = self._kept.get(path, frozenset()).union(keys)
 
     def winner(self, key: ObjectKey) -> Declaration | None:
-        claims = self._by_key.get(key)
-        return claims[min(claims)] if claims else None
+        declarations = self._by_key.get(key)
+        return declarations[min(declarations)] if declarations else None
 
     def losers(self, key: ObjectKey) -> tuple[Declaration, ...]:
         """The declarations of ``key`` that do not count, in order."""
-        claims = self._by_key.get(key, {})
-        return tuple(claims[order] for order in sorted(claims)[1:])
+        declarations = self._by_key.get(key, {})
+        return tuple(declarations[order] for order in sorted(declarations)[1:])
 
     def is_kept(self, key: ObjectKey) -> bool:
         return any(key in kept for kept in self._kept.values())
@@ -127,20 +127,20 @@ class Claims:
         yield from sorted(self._contested)
 
     def _add(self, declaration: Declaration) -> None:
-        claims = self._by_key.setdefault(declaration.key, {})
-        claims[declaration.order] = declaration
-        if len(claims) > 1:
+        declarations = self._by_key.setdefault(declaration.key, {})
+        declarations[declaration.order] = declaration
+        if len(declarations) > 1:
             self._contested.add(declaration.key)
         if declaration.diagnostics:
             self._faulty[declaration.order] = declaration
 
     def _drop(self, declaration: Declaration) -> None:
-        claims = self._by_key[declaration.key]
-        claims.pop(declaration.order, None)
+        declarations = self._by_key[declaration.key]
+        declarations.pop(declaration.order, None)
         self._faulty.pop(declaration.order, None)
-        if len(claims) < 2:
+        if len(declarations) < 2:
             self._contested.discard(declaration.key)
-        if not claims:
+        if not declarations:
             del self._by_key[declaration.key]
 
     def of_file(self, path: Path) -> tuple[Declaration, ...]:
@@ -154,17 +154,17 @@ class Claims:
             yield from declarations
 
 
-def declared_faults(claims: Claims, files: ReadFiles) -> Iterator[Diagnostic]:
+def declared_diagnostics(declarations: Declarations, files: ReadFiles) -> Iterator[Diagnostic]:
     """What is wrong with the text of ``files``, with what they declare, and where two of them
     declare one object. Walks only what has something to report.
     """
     for content in files.faulty():
         for told in content.diagnostics:
-            yield from _located(claims, files, _meant(content, told), (told,))
-    for declaration in claims.faulty():
-        yield from _located(claims, files, declaration.raw, declaration.diagnostics)
-    for key in claims.contested():
-        yield from _duplicates(claims, files, key)
+            yield from _located(declarations, files, _meant(content, told), (told,))
+    for declaration in declarations.faulty():
+        yield from _located(declarations, files, declaration.raw, declaration.diagnostics)
+    for key in declarations.contested():
+        yield from _duplicates(declarations, files, key)
 
 
 def _meant(content: FileContent, told: Diagnostic) -> RawObject | None:
@@ -176,12 +176,12 @@ def _meant(content: FileContent, told: Diagnostic) -> RawObject | None:
 
 
 def _located(
-    claims: Claims, files: ReadFiles, raw: RawObject | None, told: Iterable[Diagnostic]
+    declarations: Declarations, files: ReadFiles, raw: RawObject | None, told: Iterable[Diagnostic]
 ) -> Iterator[Diagnostic]:
     """What is ``told`` of ``raw``; at its own lines where another declaration is the one that
     counts.
     """
-    winner = claims.winner(raw.key) if raw is not None else None
+    winner = declarations.winner(raw.key) if raw is not None else None
     if raw is None or winner is None or winner.raw is raw:
         yield from told
         return
@@ -196,9 +196,11 @@ def _located(
         yield replace(one, place=own(one.place), related=related)
 
 
-def _duplicates(claims: Claims, files: ReadFiles, key: ObjectKey) -> Iterator[Diagnostic]:
+def _duplicates(
+    declarations: Declarations, files: ReadFiles, key: ObjectKey
+) -> Iterator[Diagnostic]:
     place = FieldRef(key) / "metadata" / "name"
-    for loser in claims.losers(key):
+    for loser in declarations.losers(key):
         origin = loser.raw.origin
         yield Diagnostic(
             code=codes.DUPLICATE_OBJECT,

@@ -21,10 +21,10 @@ from controlplane.documents.content import FileContent, file_objects, location_i
 from controlplane.documents.document import RawObject
 from controlplane.engine.declarations import (
     Accepted,
-    Claims,
     Declaration,
+    Declarations,
     NothingAccepted,
-    declared_faults,
+    declared_diagnostics,
 )
 from controlplane.engine.edit import Edit
 from controlplane.engine.file_reader import FileReader, Text
@@ -73,14 +73,14 @@ class Engine:
         self.graph.on_fault = self.faults.append
         self._reader = FileReader(self.faults.append)
         self.connected = Connected(self.graph)
-        self._claims = Claims()
+        self._declarations = Declarations()
         self._files = ReadFiles()
         self._accepted: Accepted = accepted or NothingAccepted()
         self._findings = Findings(self.graph)
         self._findings.watch(MESH_CONFIG_KEY)
         self._in_force = InForce(
             self.graph,
-            self._claims,
+            self._declarations,
             self._accepted,
             now=now,
             on_put=self._findings.watch,
@@ -197,7 +197,7 @@ class Engine:
 
     def _is_in_broken_file(self, key: ObjectKey) -> bool:
         """Whether a part of the file that declares an object, or declared it, is refused."""
-        winner = self._claims.winner(key)
+        winner = self._declarations.winner(key)
         raws = (winner.raw if winner is not None else None, self._in_force.raw(key))
         return any(self._is_broken(raw.origin.path) for raw in raws if raw is not None)
 
@@ -205,7 +205,7 @@ class Engine:
         content = self._files.get(path)
         if content is None:
             return False
-        return not content.complete or any(d.is_refused for d in self._claims.of_file(path))
+        return not content.complete or any(d.is_refused for d in self._declarations.of_file(path))
 
     def read_mesh(self, path: Path, text: str) -> int:
         """Take the MeshConfig of a file, with what is wrong in it; a new revision."""
@@ -272,7 +272,7 @@ class Engine:
         answer.
         """
         found = dict.fromkeys(self._mesh_diagnostics)
-        found.update(dict.fromkeys(declared_faults(self._claims, self._files)))
+        found.update(dict.fromkeys(declared_diagnostics(self._declarations, self._files)))
         found.update(dict.fromkeys(self._in_force.diagnostics()))
         found.update(dict.fromkeys(self._waiting_for_their_files()))
         found.update(dict.fromkeys(self._findings))
@@ -281,7 +281,7 @@ class Engine:
 
     def _waiting_for_their_files(self) -> Iterator[Diagnostic]:
         for key in self._waiting:
-            winner = self._claims.winner(key)
+            winner = self._declarations.winner(key)
             if winner is not None and self._is_in_broken_file(key):
                 yield Diagnostic(
                     code=codes.CHANGE_WAITS,
@@ -295,7 +295,7 @@ class Engine:
         """Whether no file declares the object of ``place`` any more, and it only waits to go."""
         if isinstance(place, SourceLocation) or place.object not in self._waiting:
             return False
-        return self._claims.winner(place.object) is None
+        return self._declarations.winner(place.object) is None
 
     def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
         """The file, line and column of a place; ``None`` when no file declares its object."""
@@ -303,7 +303,7 @@ class Engine:
             return place
         if place.object == MESH_CONFIG_KEY and self._mesh_locate is not None:
             return self._mesh_locate(place)
-        winner = self._claims.winner(place.object)
+        winner = self._declarations.winner(place.object)
         if winner is None:
             return None
         origin = winner.raw.origin
@@ -330,7 +330,7 @@ class Engine:
         return self._objects.of_kind(kind)
 
     def is_refused(self, key: ObjectKey) -> bool:
-        winner = self._claims.winner(key)
+        winner = self._declarations.winner(key)
         return winner is not None and winner.is_refused
 
     def take_faults(self) -> tuple[Fault, ...]:
@@ -345,25 +345,27 @@ class Engine:
 
     def claimed(self) -> frozenset[ObjectKey]:
         """Every object that some file declares, or declared before it became unreadable."""
-        return frozenset(d.key for d in self._claims.all()).union(k for _, k in self._claims.kept())
+        return frozenset(d.key for d in self._declarations.all()).union(
+            k for _, k in self._declarations.kept()
+        )
 
     def declarations(self) -> Iterator[Declaration]:
-        return self._claims.all()
+        return self._declarations.all()
 
     def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
         previous = self._files.get(path)
         if text is None:
             self._reader.forget(path)
             self._files.remove(path)
-            return self._claims.replace(path, (), is_complete=True)
-        known = self._claims.of_file(path)
+            return self._declarations.replace(path, (), is_complete=True)
+        known = self._declarations.of_file(path)
         content, declarations = self._reader.read(path, text, previous, known)
         self._files.put(content)
-        touched = self._claims.replace(path, declarations, is_complete=content.complete)
+        touched = self._declarations.replace(path, declarations, is_complete=content.complete)
         if previous is None and not content.complete:
             declared = {d.key for d in declarations}
             remembered = [r for r in self._accepted.of_file(path) if r.key not in declared]
-            self._claims.keep(path, (r.key for r in remembered))
+            self._declarations.keep(path, (r.key for r in remembered))
             touched.update(r.key for r in remembered)
         return touched
 

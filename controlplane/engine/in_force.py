@@ -13,7 +13,7 @@ from typing import Any
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.names import ObjectKey
 from controlplane.documents.document import RawObject
-from controlplane.engine.declarations import Accepted, Claims
+from controlplane.engine.declarations import Accepted, Declarations
 from controlplane.engine.internal_errors import refused as refused_by
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
@@ -44,7 +44,7 @@ class InForce:
     def __init__(
         self,
         graph: Graph,
-        claims: Claims,
+        declarations: Declarations,
         accepted: Accepted,
         *,
         now: datetime,
@@ -56,7 +56,7 @@ class InForce:
         self.now = now
         self.withheld: dict[ObjectKey, Fault] = {}
         """Why an object is not as it is declared, where an internal error is the reason."""
-        self._claims = claims
+        self._declarations = declarations
         self._accepted = accepted
         self._on_put = on_put
         self._on_removed = on_removed
@@ -66,7 +66,7 @@ class InForce:
         """Why the newest form of a Secret is not in force, and the one before still is."""
 
     def bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
-        """Bring objects in step with their claims."""
+        """Bring objects in step with their declarations."""
         outcomes = {key: self._contained(key) for key in keys}
         self.objects.settle()
         return outcomes
@@ -103,7 +103,7 @@ class InForce:
     def held_back(self) -> Iterator[Object[Any]]:
         """The newest form of each Secret of which the form before stays in force."""
         for key in self._held_back:
-            winner = self._claims.winner(key)
+            winner = self._declarations.winner(key)
             if winner is not None and winner.object is not None:
                 yield winner.object
 
@@ -137,11 +137,11 @@ class InForce:
 
     def _settle(self, key: ObjectKey) -> bool | None:
         """Bring one object in step with its claims: put (true), removed (false) or as it was."""
-        winner = self._claims.winner(key)
+        winner = self._declarations.winner(key)
         held = self.objects.get(key)
         self._held_back.pop(key, None)
         if winner is None:
-            if self._claims.is_kept(key):
+            if self._declarations.is_kept(key):
                 return self._restore(key) if held is None else None
             return self._remove(key) if held is not None else None
         object_ = winner.object

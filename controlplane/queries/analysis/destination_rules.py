@@ -22,7 +22,7 @@ from controlplane.translate.destination_rules import DestinationRule
 
 
 @derived
-def destination_rule_faults(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
+def destination_rule_diagnostics(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
     """Runs again when the rule, its host's declarations or endpoints, or another rule for the host
     changes.
     """

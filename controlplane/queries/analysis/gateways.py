@@ -48,7 +48,7 @@ def service_namespaces(service: Object[Service]) -> Iterator[tuple[tuple[str, st
 
 
 @derived
-def gateway_faults(graph: Graph, key: GatewayKey) -> Diagnostics:
+def gateway_diagnostics(graph: Graph, key: GatewayKey) -> Diagnostics:
     """What is wrong with one Gateway at proxies that have just the labels of its selector.
 
     Runs again when it changes, one that shares its proxies, or a stream route of it.
@@ -71,7 +71,7 @@ def gateway_faults(graph: Graph, key: GatewayKey) -> Diagnostics:
 
 
 @derived
-def gateway_faults_where_connected(graph: Graph, key: GatewayKey) -> Diagnostics:
+def gateway_diagnostics_where_connected(graph: Graph, key: GatewayKey) -> Diagnostics:
     """What is wrong with one Gateway at the proxies that are connected, and with the secrets that
     they need. Runs again when gateways come or go, or a secret that it names changes.
     """

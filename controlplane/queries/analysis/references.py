@@ -35,7 +35,7 @@ from controlplane.translate.istio.virtual_service import (
     virtual_service_gateways,
     virtual_service_hosts,
 )
-from controlplane.translate.istio.virtual_service_faults import destinations
+from controlplane.translate.istio.virtual_service_diagnostics import destinations
 
 Reference = tuple[str, ...]
 """What is referred to, in words that stay the same while it is missing."""

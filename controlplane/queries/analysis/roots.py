@@ -16,11 +16,14 @@ from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.queries.analysis.destination_rules import destination_rule_faults
-from controlplane.queries.analysis.gateways import gateway_faults, gateway_faults_where_connected
-from controlplane.queries.analysis.rule_secrets import rule_secret_faults
-from controlplane.queries.analysis.services import service_entry_faults, service_faults
-from controlplane.queries.analysis.virtual_services import virtual_service_faults
+from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
+from controlplane.queries.analysis.gateways import (
+    gateway_diagnostics,
+    gateway_diagnostics_where_connected,
+)
+from controlplane.queries.analysis.rule_secrets import destination_rule_secret_diagnostics
+from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
+from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.listeners.gateway_listeners import settings_of_gateways
 
@@ -30,13 +33,13 @@ NOTHING_FOUND: Final[Diagnostics] = ()
 
 
 @derived
-def mesh_faults(graph: Graph, _: ObjectKey) -> Diagnostics:
+def mesh_diagnostics(graph: Graph, _: ObjectKey) -> Diagnostics:
     """What MeshConfig says that listeners cannot have; runs again when it changes."""
     return settings_of_gateways(graph, ()).diagnostics
 
 
 @derived
-def mesh_faults_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
+def mesh_diagnostics_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
     """What a node's metadata says that listeners cannot have; runs again when gateways come or
     go.
     """
@@ -46,17 +49,17 @@ def mesh_faults_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
 
 
 ANALYSES: Final[Mapping[Kind, Analysis]] = {
-    MESH_CONFIG_KEY.kind: mesh_faults,
-    DESTINATION_RULE: destination_rule_faults,
-    SERVICE: service_faults,
-    SERVICE_ENTRY: service_entry_faults,
-    GATEWAY: gateway_faults,
-    VIRTUAL_SERVICE: virtual_service_faults,
+    MESH_CONFIG_KEY.kind: mesh_diagnostics,
+    DESTINATION_RULE: destination_rule_diagnostics,
+    SERVICE: service_diagnostics,
+    SERVICE_ENTRY: service_entry_diagnostics,
+    GATEWAY: gateway_diagnostics,
+    VIRTUAL_SERVICE: virtual_service_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
-    MESH_CONFIG_KEY.kind: mesh_faults_where_connected,
-    DESTINATION_RULE: rule_secret_faults,
-    GATEWAY: gateway_faults_where_connected,
+    MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,
+    DESTINATION_RULE: destination_rule_secret_diagnostics,
+    GATEWAY: gateway_diagnostics_where_connected,
 }
 
 

@@ -18,7 +18,7 @@ _ORIGINATES = (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL)
 
 
 @derived
-def rule_secret_faults(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
+def destination_rule_secret_diagnostics(graph: Graph, key: DestinationRuleKey) -> Diagnostics:
     """The secrets that no gateway would find, or that cannot be served.
 
     Runs again when the rule changes, a secret that it names, or where gateways are connected.

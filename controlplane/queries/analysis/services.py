@@ -40,7 +40,7 @@ from controlplane.translate.kubernetes.service import service_host
 
 
 @derived
-def service_faults(graph: Graph, key: ObjectKey[KubernetesService]) -> Diagnostics:
+def service_diagnostics(graph: Graph, key: ObjectKey[KubernetesService]) -> Diagnostics:
     """Runs again when the Service, or what it selects, changes."""
     declared = object_of(graph, key)
     found = (
@@ -67,7 +67,7 @@ def service_faults(graph: Graph, key: ObjectKey[KubernetesService]) -> Diagnosti
 
 
 @derived
-def service_entry_faults(graph: Graph, key: ObjectKey[ServiceEntry]) -> Diagnostics:
+def service_entry_diagnostics(graph: Graph, key: ObjectKey[ServiceEntry]) -> Diagnostics:
     """Runs again when the ServiceEntry, another declaration of its hosts, or what it selects
     changes.
     """

@@ -44,7 +44,7 @@ from controlplane.translate.istio.virtual_service import (
     virtual_service_gateways,
     virtual_service_hosts,
 )
-from controlplane.translate.istio.virtual_service_faults import check_alone, destinations
+from controlplane.translate.istio.virtual_service_diagnostics import check_alone, destinations
 
 Declared = Object[VirtualService]
 HOSTS_IN_A_NOTE: Final = 8
@@ -64,7 +64,7 @@ def roots_of_delegate(declared: Declared) -> Iterator[tuple[VirtualServiceKey, V
 
 
 @derived
-def virtual_service_faults(graph: Graph, key: VirtualServiceKey) -> Diagnostics:
+def virtual_service_diagnostics(graph: Graph, key: VirtualServiceKey) -> Diagnostics:
     """What leads nowhere in one VirtualService.
 
     Runs again when it changes, or a Gateway, service, DestinationRule or VirtualService that it
