@@ -15,7 +15,7 @@ from typing import Final
 import mesh
 from figures import Figure, show
 from light_clients import Clients, Simulated, clients
-from processes import Serving, cpu, folder, resident, serving
+from processes import Serving, cpu, folder, resident, serving, until_quiet
 from recorded import recorder
 
 SIZES: Final = (100, 1_000, 10_000)
@@ -66,8 +66,10 @@ def of_size(services: int, *, quick: bool) -> tuple[dict[str, float], float]:
             proxy = Simulated(mesh.gateway_node().SerializeToString(), GATEWAY)
             with clients(plane.xds, [proxy], {GATEWAY: names}) as gateway:
                 gateway.connect()
+                until_quiet(plane.pid)
                 for edit in EDITS.values():  # what happens only once has happened
                     cost(plane, gateway, edit, 2, 0)
+                until_quiet(plane.pid)
                 rest = idle(plane.pid, 3 if quick else IDLE)
                 runs = QUICK_RUNS if quick else RUNS
                 costs = {

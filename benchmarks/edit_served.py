@@ -25,7 +25,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
 from figures import Figure, show
 from floor import Recordings
 from floors import floor
-from processes import PATIENCE, folder, free_port, gateway, serving
+from processes import PATIENCE, folder, free_port, gateway, serving, until_quiet
 from recorded import LISTENER, Recorder, recorder
 
 SIZES: Final = (100, 1_000, 5_000)
@@ -186,6 +186,7 @@ def compared(services: int, runs: int) -> list[Figure]:
                 gateway(here, bare.xds),
             ):
                 clients = (Client(ports[0]), Client(ports[1]))
+                until_quiet(plane.pid)
                 for edit in edits():
                     for client in clients:
                         client.until(edit, edit.answers[0])

@@ -159,8 +159,9 @@ _HEADERS: Final = b"".join(
         ("content-type", "application/grpc"),
     )
 )
-_SETTINGS: Final = _frame(4, 0, 0, b"\x00\x04\x01\x00\x00\x00\x00\x05\x00\xff\xff\xff")
-_WINDOW: Final = _frame(8, 0, 0, (1 << 30).to_bytes(4, "big"))
+_SETTINGS: Final = _frame(4, 0, 0, b"\x00\x04\x7f\xff\xff\xff\x00\x05\x00\xff\xff\xff")
+_WINDOW: Final = _frame(8, 0, 0, (0x7FFFFFFF - 0xFFFF).to_bytes(4, "big"))
+"""Room for 2 GB, which no proxy here is sent: windows are never opened again."""
 _PREFACE: Final = (
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS + _WINDOW + _frame(1, 4, 1, _HEADERS)
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 PATIENCE: Final = 120.0  # seconds until something is there at all
+QUIET: Final = 0.05  # seconds of CPU in a second in which a process is at rest
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 INGRESS: Final = ("gateway", "ingressgateway", "--namespace", "istio-system")
 INGRESS_LABEL: Final = ("--label", "istio=ingressgateway")
@@ -118,6 +119,17 @@ def cpu(pid: int) -> float:
         with suppress(OSError):
             spent += int((task / "schedstat").read_text().split()[0])
     return spent / 1e9
+
+
+def until_quiet(pid: int) -> None:
+    """Wait until a process has done what it put off: analysis, writing to disk."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        before = cpu(pid)
+        time.sleep(1)
+        if cpu(pid) - before < QUIET:
+            return
+    raise SystemExit(f"process {pid} does not come to rest in {PATIENCE} s")
 
 
 def resident(pid: int, *, peak: bool = False) -> float:
