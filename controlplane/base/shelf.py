@@ -8,10 +8,13 @@ same object in both shelves, and ``difference`` looks only into the others.
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, TypeVar
 
 V = TypeVar("V")
 SHARDS: Final = 256
+_EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+"""The one empty shard, so that two shelves have it in common."""
 
 
 def shard_of(name: str) -> int:
@@ -89,5 +92,4 @@ def shelf(values: Mapping[str, V]) -> Shelf[V]:
     shards: dict[int, dict[str, V]] = {}
     for name, value in values.items():
         shards.setdefault(shard_of(name), {})[name] = value
-    empty: Mapping[str, V] = {}
-    return Shelf(tuple(shards.get(i, empty) for i in range(SHARDS)))
+    return Shelf(tuple(shards.get(i, _EMPTY) for i in range(SHARDS)))

@@ -12,7 +12,8 @@ from controlplane.base.shelf import Change, Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.response import Response, Variant
 
-ANSWERS_LIMIT: Final = 32 << 20  # bytes of remembered responses
+ANSWERS_LIMIT: Final = 256 << 20  # bytes of remembered responses, until the next revision;
+# with less than what all namespaces of a mesh get at first, a fleet that connects shares nothing
 CHANGES_LIMIT: Final = 4096
 REJECTIONS_LIMIT: Final = 4096
 
