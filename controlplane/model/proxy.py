@@ -77,6 +77,7 @@ def labels_text(labels: Labels) -> str:
     return ", ".join(f"{name}: {value}" for name, value in labels) or "any label"
 
 
+@hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """A proxy. Two that are equal but for ``name`` and ``addresses`` mostly get the same
@@ -94,6 +95,7 @@ class Proxy:
     """What else its node says and the configuration honours (``IDLE_TIMEOUT``, ``HTTP10``),
     sorted.
     """
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
 class IpFamily(Enum):

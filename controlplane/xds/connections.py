@@ -13,7 +13,7 @@ from controlplane.admin.view import ProxyStatus, Rejection, SyncState, TypeStatu
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.deadlines import Deadlines
-from controlplane.xds.events import Output
+from controlplane.xds.events import Output, Send
 from controlplane.xds.order import PUSH_ORDER
 from controlplane.xds.response import Variant
 from controlplane.xds.session import Session
@@ -150,10 +150,14 @@ class Connections:
         """An event of ``connection`` had these outputs."""
         session = connection.session
         connection.deadlines.note(session, outputs, self._monotonic())
+        has_sent = False
         for output in outputs:
-            if not session.awaits(output.type_url):
+            if isinstance(output, Send):
+                has_sent = True
+            elif not session.awaits(output.type_url):
                 connection.acked[output.type_url] = self._published
-        if session.settled and connection in self._connections:
+        # What was sent has no answer yet; to ask for the rest is not free for a thousand proxies.
+        if not has_sent and session.settled and connection in self._connections:
             connection.revision = self._published
             self._behind.discard(connection)
             self._wake()

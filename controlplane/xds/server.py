@@ -6,8 +6,8 @@ with a status that says why, and nothing else.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
@@ -174,15 +174,15 @@ class XdsServer:
         concerned = [s for proxy in self._engine.changed() for s in self._of_proxy.get(proxy, ())]
         self.connections.published(revision, (stream.connection for stream in concerned))
         for stream in concerned:
-            with _contained(stream):
+            with _Contained(stream):
                 connection = stream.connection
                 snapshot = self._engine.snapshot(connection.proxy)
                 self._happened(stream, connection.session.update(snapshot))
 
     def rotate(self) -> None:
-        """Ask forevery proxy's own secrets again and send those that changed."""
+        """Ask for every proxy's own secrets again and send those that changed."""
         for stream, identity in tuple(self._streams.items()):
-            with _contained(stream):
+            with _Contained(stream):
                 connection = stream.connection
                 own = self._own_secrets(connection.proxy, identity)
                 self._happened(stream, connection.session.replace_own(own))
@@ -333,7 +333,7 @@ class XdsServer:
 
     def _arrived(self, stream: Stream) -> None:
         if stream in self._streams:
-            with _contained(stream):
+            with _Contained(stream):
                 self._happened(stream, stream.connection.session.arrived())
 
     def _set_timer(self, stream: Stream) -> None:
@@ -348,7 +348,7 @@ class XdsServer:
         """Let go on what has waited for long enough."""
         stream.timer = None
         connection, now = stream.connection, asyncio.get_running_loop().time()
-        with _contained(stream):
+        with _Contained(stream):
             for type_url in connection.deadlines.answered_late(connection.session, now):
                 self._happened(stream, connection.session.stop_waiting(type_url))
             for type_url in connection.deadlines.held_back_too_long(now):
@@ -362,7 +362,7 @@ class XdsServer:
             for stream in tuple(self._streams):
                 stream.expire()
                 if look % RETRY_EVERY == 0:
-                    with _contained(stream):
+                    with _Contained(stream):
                         self._happened(stream, stream.connection.session.retry())
 
 
@@ -373,10 +373,24 @@ def _first(faults: ExceptionGroup[StreamFault]) -> StreamFault:
     raise AssertionError("a group of exceptions is never empty")
 
 
-@contextmanager
-def _contained(stream: Stream) -> Iterator[None]:
-    """The boundary of a stream for events that come from outside of it."""
-    try:
-        yield
-    except Exception:
-        log.exception("stream_failed", proxy=stream.connection.proxy.name)
+class _Contained:
+    """The boundary of a stream for events that come from outside of it.
+
+    Not a generator: a publish enters it a thousand times.
+    """
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        log.error("stream_failed", proxy=self._stream.connection.proxy.name, exc_info=error)
+        return True

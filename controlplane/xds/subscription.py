@@ -177,6 +177,13 @@ class SubscriptionState:
             or self._owes_empty_response
         )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be sent and all is answered."""
+        if self._bisection or self._last in self._unanswered:
+            return False
+        return self.is_quiet or not self.has_changes
+
     def retarget(self, target: Shelf[Resource]) -> None:
         self._target = target
 
