@@ -5,6 +5,7 @@ so an edit never waits for them.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from controlplane.base.diagnostics import Diagnostic, Diagnostics
@@ -25,6 +26,8 @@ class Findings:
         """What each analysis has found, where it found anything."""
         self._referring: dict[ObjectKey, None] = {}
         """Objects whose references came in doubt and were not looked at since."""
+        self._unseen: dict[ObjectKey, None] = {}
+        """Objects whose references were never looked at, so that no edit puts them in doubt."""
 
     def watch(self, key: ObjectKey) -> None:
         """Look at an object that was put, and again whenever what it refers to changes."""
@@ -37,6 +40,7 @@ class Findings:
             self._graph.pin(root, key)
         if key.kind in REFERRING:
             self._graph.pin(broken_references, key)
+            self._unseen[key] = None
 
     def unwatch(self, key: ObjectKey) -> None:
         for root in roots(key.kind):
@@ -45,6 +49,7 @@ class Findings:
         if key not in self._watched:
             return
         self._watched.discard(key)
+        self._unseen.pop(key, None)
         for root in roots(key.kind):
             self._graph.unpin(root, key)
         if key.kind in REFERRING:
@@ -59,7 +64,14 @@ class Findings:
             self._doubtful[function, key] = None
 
     def analyse(self, limit: int | None) -> bool:
-        """Run up to ``limit`` analyses that are in doubt; says whether more are left."""
+        """Run up to ``limit`` analyses that are in doubt; says whether more are left.
+
+        The references of new objects come first: the next edit needs them.
+        """
+        if self._unseen:
+            self._look_at_unseen(limit)
+            if limit is not None:
+                return True
         for _ in range(len(self._doubtful) if limit is None else min(limit, len(self._doubtful))):
             root, key = next(iter(self._doubtful))
             del self._doubtful[root, key]
@@ -83,6 +95,12 @@ class Findings:
         for key in self.take_referring():
             if self._graph.remembered(broken_references, key) is not None:
                 broken_references(self._graph, key)
+        self._look_at_unseen(None)
+
+    def _look_at_unseen(self, limit: int | None) -> None:
+        for key in tuple(islice(self._unseen, limit)):
+            del self._unseen[key]
+            broken_references(self._graph, key)
 
     def __iter__(self) -> Iterator[Diagnostic]:
         for found in self._found.values():

@@ -102,6 +102,15 @@ def test_a_rule_whose_subset_is_renamed_waits_for_the_route_that_uses_it() -> No
     assert second.waiting == ()
 
 
+def test_what_the_first_load_brought_is_known_before_anything_was_analysed() -> None:
+    engine = Engine(MeshConfig(), now=NOW)
+    engine.apply([(_path("all"), "---".join((gateway(), service(), rule("blue"), route("blue"))))])
+
+    edit = edited(engine, all="---".join((gateway(), service(), rule("green"), route("blue"))))
+
+    assert (edit.put, names(edit.waiting)) == ((), ["DestinationRule rev"])
+
+
 def test_a_route_to_a_subset_that_is_not_there_yet_waits_for_it() -> None:
     engine = engine_with(g=gateway(), s=service(), d=rule("blue"), v=route("blue"))
 
