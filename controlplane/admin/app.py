@@ -87,7 +87,7 @@ def application(overview: Overview, host: str) -> ASGIApp:
     async def config(request: Request) -> Response:
         proxy, part = request.path_params["proxy"], request.query_params.get("part", "all")
         if part not in PARTS:
-            return _fault(400, f'part "{part}" is none of {", ".join(PARTS)}')
+            return _fault(400, f'part "{part}" is not one of {", ".join(PARTS)}')
         found = overview.config(proxy, part)
         return _fault(404, f'no proxy "{proxy}" is connected') if found is None else _json(found)
 

@@ -57,7 +57,7 @@ class _SecretExpiry(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
             "controlplane_secret_expiry_seconds",
-            "Seconds until what is in a Secret that is in use ends.",
+            "Seconds until a Secret that is in use expires.",
             labels=("namespace", "name"),
         )
         now = self._clock()
@@ -88,7 +88,7 @@ class Metrics:
         )
         self._root_expiry = Gauge(
             "citadel_server_root_cert_expiry_timestamp",
-            "When the mesh's root certificate ends, in seconds since 1970.",
+            "When the mesh's root certificate expires, in seconds since 1970.",
             registry=own,
         )
         self._pushes = Counter(
@@ -109,13 +109,13 @@ class Metrics:
         )
         self._push_time = Histogram(
             "pilot_pushcontext_init_seconds",
-            "From a change to the resources that follow from it.",
+            "Time from a change to the computed resources.",
             buckets=_SECONDS,
             registry=own,
         )
         self._convergence = Histogram(
             "pilot_proxy_convergence_time",
-            "From a change to a proxy's acknowledgement of it.",
+            "Time from a change to its acknowledgement by a proxy.",
             buckets=_SECONDS,
             registry=own,
         )
@@ -126,7 +126,7 @@ class Metrics:
         )
         self._refused_tokens = Counter(
             "citadel_server_authentication_failure_count",
-            "Streams refused for want of a good token.",
+            "Streams refused because their token was missing or not valid.",
             registry=own,
         )
 

@@ -26,7 +26,7 @@ def _warning(number: str, meaning: str) -> Code:
 YAML_SYNTAX: Final = _refused("CP0101", "the document is not YAML")
 DUPLICATE_KEY: Final = _refused("CP0102", "a mapping has the same key twice")
 TOO_DEEP: Final = _refused("CP0103", "the document nests deeper than 64 levels")
-TOO_MANY_ALIASES: Final = _refused("CP0104", "the document's aliases expand to too much")
+TOO_MANY_ALIASES: Final = _refused("CP0104", "the document's aliases expand to too many values")
 FILE_TOO_LARGE: Final = _refused("CP0105", "the file is larger than 16 MiB")
 NOT_AN_OBJECT: Final = _refused(
     "CP0106", "the document is not an object with apiVersion, kind and metadata.name"
@@ -34,69 +34,78 @@ NOT_AN_OBJECT: Final = _refused(
 UNKNOWN_KIND: Final = _warning("CP0107", "the kind is unknown")
 KIND_NOT_SERVED: Final = _warning("CP0108", "the kind is known but not served yet")
 DUPLICATE_OBJECT: Final = _refused("CP0109", "the same object is declared twice")
-CHANGE_WAITS: Final = _warning(
-    "CP0111", "the change would break something, and a part of its file is refused, so it waits"
-)
 UNREADABLE_FILE: Final = _refused("CP0110", "the file cannot be read as text")
+CHANGE_WAITS: Final = _warning(
+    "CP0111", "the change would break a reference and part of its file is refused, so it waits"
+)
 
 # Fields of objects
 UNKNOWN_FIELD: Final = _refused("CP0201", "the kind has no such field")
-WRONG_TYPE: Final = _refused("CP0202", "the value has another type than the field")
+WRONG_TYPE: Final = _refused("CP0202", "the value does not have the field's type")
 NOT_SUPPORTED_YET: Final = _warning("CP0203", "the field is not supported yet and has no effect")
 MISSING_FIELD: Final = _refused("CP0204", "a required field is missing")
-VALUE_OUT_OF_RANGE: Final = _refused("CP0205", "the value is outside of what the field takes")
-VALUE_MALFORMED: Final = _refused("CP0206", "the value does not have the form that the field takes")
-FIELDS_EXCLUDE: Final = _refused("CP0207", "fields that exclude each other are both set")
-NAME_TWICE: Final = _refused("CP0208", "a name or number that must be unique is used twice")
+VALUE_OUT_OF_RANGE: Final = _refused(
+    "CP0205", "the value is outside the range that the field accepts"
+)
+VALUE_MALFORMED: Final = _refused(
+    "CP0206", "the value does not have the format that the field requires"
+)
+MUTUALLY_EXCLUSIVE: Final = _refused("CP0207", "mutually exclusive fields are set together")
+NOT_UNIQUE: Final = _refused("CP0208", "a name or number that must be unique is used twice")
 DEPRECATED: Final = _warning("CP0209", "the field is deprecated")
-NO_EFFECT: Final = _warning("CP0210", "the value is accepted and has no effect")
-BAD_NAME: Final = _refused(
-    "CP0211", "the object's name or namespace is not one that Kubernetes takes"
-)
+NO_EFFECT: Final = _warning("CP0210", "the value is accepted but has no effect")
+BAD_NAME: Final = _refused("CP0211", "the object's name or namespace is not valid in Kubernetes")
 REGEX_REFUSED: Final = _refused(
-    "CP0212", "RE2 refuses the regular expression, or its program is too large"
+    "CP0212", "the regular expression is not valid RE2, or its program is too large"
 )
-
-UNKNOWN_VALUE: Final = _refused("CP0213", "the value is not one of those that the field takes")
+UNKNOWN_VALUE: Final = _refused("CP0213", "the value is not one of those that the field accepts")
 VERSION_NOT_SERVED: Final = _refused("CP0214", "the kind has no such apiVersion")
 NULL_VALUE: Final = _refused("CP0215", "null is not allowed in a list")
-NEVER_REACHED: Final = _warning("CP0216", "a rule before it takes all that the rule asks for")
-CANNOT_WORK: Final = _warning("CP0217", "the value is accepted, but what it asks for cannot happen")
-WRONG_SIZE: Final = _refused("CP0218", "the text or list is longer or shorter than it may be")
-RESERVED: Final = _refused("CP0219", "the annotation is not for users")
-UNKNOWN_SETTING: Final = _warning("CP0220", "MeshConfig has no such setting")
-WRONG_SUM: Final = _refused("CP0221", "the weights do not add up to what they must")
-NOT_ALLOWED_HERE: Final = _refused(
-    "CP0222", "the value is not allowed beside what else the object says"
+UNREACHABLE_RULE: Final = _warning(
+    "CP0216", "earlier rules of the object match every request of this one"
 )
-NULL_DROPPED: Final = _warning("CP0223", "null is dropped, so that more matches than is written")
+CANNOT_WORK: Final = _warning("CP0217", "the value is accepted but can never work")
+WRONG_SIZE: Final = _refused("CP0218", "the text or list is too long or too short")
+RESERVED: Final = _refused("CP0219", "the annotation is reserved")
+UNKNOWN_SETTING: Final = _warning("CP0220", "MeshConfig has no such setting")
+WRONG_SUM: Final = _refused("CP0221", "the weights do not add up to the required sum")
+NOT_ALLOWED_HERE: Final = _refused(
+    "CP0222", "the value is not allowed in combination with the object's other values"
+)
+NULL_DROPPED: Final = _warning(
+    "CP0223", "null is dropped, so more is matched than the rule suggests"
+)
 
 # References and routing
 UNKNOWN_HOST: Final = _dangling(
     "CP0301", "the destination's host is declared by no Service and no ServiceEntry"
 )
 UNKNOWN_SUBSET: Final = _dangling("CP0302", "the destination's subset is not declared")
-UNKNOWN_PORT: Final = _dangling("CP0303", "the destination's port is not one of the service's")
+UNKNOWN_PORT: Final = _dangling("CP0303", "the service does not declare the destination's port")
 UNKNOWN_GATEWAY: Final = _dangling(
     "CP0304", "the VirtualService names a Gateway that does not exist"
 )
 UNKNOWN_DELEGATE: Final = _dangling(
-    "CP0305", "the rule delegates to a VirtualService that is not there, or not to be seen"
+    "CP0305", "the rule delegates to a VirtualService that does not exist or is not visible"
 )
-HOST_NOT_SERVED: Final = _warning("CP0306", "no server of the Gateway has the rule's host")
-SHADOWED_RULE: Final = _warning("CP0307", "an earlier rule takes every request of this one")
+HOST_NOT_SERVED: Final = _warning("CP0306", "no server of the Gateway serves the rule's host")
+SHADOWED_RULE: Final = _warning(
+    "CP0307", "rules of earlier VirtualServices match every request of this one"
+)
 ROUTE_REFUSED: Final = _dangling("CP0309", "Envoy would refuse the route")
 
 # Servers of Gateways
-SERVER_CONFLICT: Final = _dangling("CP0310", "an earlier server holds the port or host")
+SERVER_CONFLICT: Final = _dangling("CP0310", "an earlier server already has the port or host")
 PLAINTEXT_BESIDE_TLS: Final = _warning("CP0311", "a port of TLS servers also accepts plaintext")
-ODD_PROTOCOL: Final = _warning("CP0312", "the protocol is not spelled as documented")
-SNI_TAKEN: Final = _dangling("CP0313", "an earlier server or route of the port has the SNI")
+PROTOCOL_SPELLING: Final = _warning("CP0312", "the protocol is not spelled as documented")
+SNI_TAKEN: Final = _dangling("CP0313", "an earlier server or route of the port already has the SNI")
 SERVER_WITHOUT_ROUTE: Final = _warning(
     "CP0314", "no VirtualService routes the server's connections, so its port stays closed"
 )
-SNI_UNUSABLE: Final = _dangling("CP0315", "Envoy takes no wildcard but of whole labels in a SNI")
-LOG_FORMAT_REFUSED: Final = _warning("CP0316", "Envoy would refuse the format of access logs")
+SNI_PARTIAL_WILDCARD: Final = _dangling(
+    "CP0315", "an SNI wildcard stands for part of a label, which Envoy does not support"
+)
+LOG_FORMAT_REFUSED: Final = _warning("CP0316", "Envoy would refuse the access log format")
 
 # Services, endpoints and rules for destinations
 UNKNOWN_RULE_HOST: Final = _warning(
@@ -106,31 +115,29 @@ SUBSET_WITHOUT_ENDPOINTS: Final = _warning(
     "CP0321", "no endpoint of the rule's host has the labels of the subset"
 )
 UNKNOWN_TARGET_PORT: Final = _dangling(
-    "CP0322", "no workload that the Service selects has a port of the targetPort's name"
+    "CP0322", "no workload that the Service selects has a port with the targetPort's name"
 )
 HOST_DECLARED_TWICE: Final = _warning("CP0323", "the host is declared by several objects")
 NOTHING_SELECTED: Final = _warning("CP0324", "the selector selects no workload")
-RING_TOO_LARGE: Final = _warning("CP0325", "Envoy takes no hash ring of this size")
+RING_TOO_LARGE: Final = _warning("CP0325", "the hash ring is larger than Envoy allows")
 ADDRESS_NOT_NUMERIC: Final = _warning(
-    "CP0326", "the endpoint's address is a name, which only DNS resolutions look up"
+    "CP0326", "the endpoint's address is a host name, but the resolution does not use DNS"
 )
-RULE_POLICY_HIDDEN: Final = _warning(
+RULE_OVERRIDDEN: Final = _warning(
     "CP0327", "an older rule for the host already sets what this rule sets"
 )
 SERVICE_WITHOUT_ENDPOINTS: Final = Code(
-    "CP0328", Severity.INFO, Effect.NONE, "nothing that is declared is an endpoint of the Service"
+    "CP0328", Severity.INFO, Effect.NONE, "no endpoint of the Service is declared"
 )
-UNKNOWN_TO_GATEWAYS: Final = _dangling(
-    "CP0329", "a gateway does not know where the destination's endpoints are"
+UNREACHABLE_FROM_GATEWAYS: Final = _dangling(
+    "CP0329", "a gateway has no way to find the destination's endpoints"
 )
 
 # Routes
 UNKNOWN_COMMAND: Final = _warning(
-    "CP0340", "the header value holds a percent sign that begins nothing Envoy knows"
+    "CP0340", "the header value has a percent sign that starts no command of Envoy"
 )
-DELEGATE_CONFLICT: Final = _warning(
-    "CP0341", "no request can meet both the rule and what it delegates to"
-)
+DELEGATE_CONFLICT: Final = _warning("CP0341", "no request can match both the rule and its delegate")
 UNUSED_DELEGATE: Final = _warning("CP0342", "no rule delegates to the VirtualService")
 GATEWAY_NOT_BOUND: Final = _warning(
     "CP0343", "the match names a gateway that the VirtualService is not bound to"
@@ -138,24 +145,36 @@ GATEWAY_NOT_BOUND: Final = _warning(
 
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
-SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that are asked of it")
-SECRET_UNREADABLE: Final = _dangling("CP0403", "an entry of the secret is not what its name says")
+SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that its use requires")
+SECRET_UNREADABLE: Final = _dangling(
+    "CP0403", "an entry of the secret does not hold what its name says"
+)
 KEY_MISMATCH: Final = _dangling("CP0404", "the private key belongs to another certificate")
 CERTIFICATE_EXPIRED: Final = _dangling("CP0405", "the certificate has expired")
 CERTIFICATE_NOT_YET_VALID: Final = _dangling("CP0406", "the certificate is not valid yet")
 CERTIFICATE_EXPIRES: Final = _warning("CP0407", "the certificate expires soon")
-CERTIFICATE_OF_OTHERS: Final = _warning("CP0408", "the certificate does not name the server's host")
-KEY_UNSUPPORTED: Final = _dangling("CP0409", "Envoy takes no certificate with such a key")
-CLIENT_NAMES_UNUSED: Final = _warning("CP0410", "names or pins of clients that are never asked")
+CERTIFICATE_NAME_MISMATCH: Final = _warning(
+    "CP0408", "the certificate is not valid for the server's host"
+)
+KEY_UNSUPPORTED: Final = _dangling("CP0409", "Envoy does not accept certificates with such a key")
+CLIENT_NAMES_UNUSED: Final = _warning(
+    "CP0410", "names or pins of client certificates are set, but none are requested"
+)
 OPTIONAL_BECOMES_REQUIRED: Final = _warning(
     "CP0411", "OPTIONAL_MUTUAL refuses clients without a certificate"
 )
 PIN_MALFORMED: Final = _dangling("CP0412", "the pin cannot match any certificate")
-CIPHER_UNKNOWN: Final = _warning("CP0413", "the cipher or curve is unknown and left out")
+CIPHER_UNKNOWN: Final = _warning("CP0413", "the cipher or curve is unknown and is left out")
 TLS_VERSIONS_EMPTY: Final = _warning("CP0414", "no TLS version is left")
-NAME_OF_OTHER_USE: Final = _dangling("CP0415", "a secret of such a name is read for another use")
-SECRET_ELSEWHERE: Final = _warning("CP0416", "the secret is in another namespace than the proxies")
-STAPLE_UNUSABLE: Final = _warning("CP0417", "the OCSP response is not one for the certificate")
+SECRET_NAME_SUFFIX: Final = _dangling(
+    "CP0415", "the suffix of the secret's name does not match its use"
+)
+SECRET_IN_OTHER_NAMESPACE: Final = _warning(
+    "CP0416", "the secret is not in the namespace of the proxies"
+)
+OCSP_RESPONSE_UNUSABLE: Final = _warning(
+    "CP0417", "the OCSP response is not valid for the certificate"
+)
 
 # Operation
-OUR_FAULT: Final = _refused("CP0601", "internal error of the control plane; please report it")
+INTERNAL_ERROR: Final = _refused("CP0601", "internal error of the control plane; please report it")

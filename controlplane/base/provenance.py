@@ -9,7 +9,7 @@ from controlplane.base.locations import FieldRef
 class BuiltIn(Enum):
     """What is there without anybody asking for it; everything else has fields that made it."""
 
-    BLACK_HOLE = "the cluster for requests that lead nowhere"
+    BLACK_HOLE = "the cluster for requests without a destination"
 
 
 Origin = FieldRef | BuiltIn

@@ -31,7 +31,7 @@ def _name(text: str) -> str:
     """A name as Kubernetes takes it."""
     if len(text) > 253 or not _NAME.fullmatch(text):
         raise click.BadParameter(
-            f'"{text}" is not lower-case letters, digits and, inside, dashes and dots'
+            f'"{text}" is not made of lower-case letters, digits and, inside, dashes and dots'
         )
     return text
 
@@ -59,7 +59,7 @@ def _ip(text: str) -> str:
 def _locality(text: str) -> Locality:
     parts = text.split("/")
     if len(parts) > 3:
-        raise click.BadParameter(f'"{text}" is more than REGION/ZONE/SUBZONE')
+        raise click.BadParameter(f'"{text}" has more parts than REGION/ZONE/SUBZONE')
     return Locality(*parts)
 
 
@@ -79,7 +79,7 @@ def _locality(text: str) -> Locality:
     show_default=True,
     type=_name,
     metavar="SA",
-    help="The identity that its token and certificates prove.",
+    help="The service account in its token and certificates.",
 )
 @click.option(
     "--label",
@@ -87,7 +87,7 @@ def _locality(text: str) -> Locality:
     multiple=True,
     type=_pair,
     metavar="KEY=VALUE",
-    help="What Gateways, policies and Services select it by. May be repeated.",
+    help="A label that Gateways, policies and Services select it by. May be repeated.",
 )
 @click.option(
     "--ip",
@@ -97,7 +97,7 @@ def _locality(text: str) -> Locality:
     show_default=True,
     type=_ip,
     metavar="ADDR",
-    help="Its address. May be repeated.",
+    help="Its IP address. May be repeated.",
 )
 @click.option(
     "--locality",
@@ -111,7 +111,7 @@ def _locality(text: str) -> Locality:
     multiple=True,
     type=_pair,
     metavar="KEY=VALUE",
-    help="More of its node's metadata, such as IDLE_TIMEOUT=30s. May be repeated.",
+    help="Further metadata of its node, such as IDLE_TIMEOUT=30s. May be repeated.",
 )
 @click.option(
     "--xds",
@@ -119,7 +119,7 @@ def _locality(text: str) -> Locality:
     show_default=True,
     type=address_parameter,
     metavar="HOST:PORT",
-    help="Where the control plane is, seen from the Envoy.",
+    help="The xDS server of the control plane, as seen from the Envoy.",
 )
 @click.option(
     "--admin",
@@ -135,14 +135,14 @@ def _locality(text: str) -> Locality:
     "token_file",
     type=_FILE,
     metavar="FILE",
-    help="The proxy's token, where the state directory is not.",
+    help="A file with the proxy's token, for machines without the state directory.",
 )
 @click.option(
     "--root-cert",
     "root_file",
     type=_FILE,
     metavar="FILE",
-    help="The authority's certificate, beside --token (controlplane cert --trust).",
+    help="The authority's certificate, required with --token (controlplane cert --trust).",
 )
 @click.option(
     "--days",
@@ -150,13 +150,15 @@ def _locality(text: str) -> Locality:
     show_default=True,
     type=click.IntRange(1, 3650),
     metavar="N",
-    help="How long the token is good.",
+    help="How long the token is valid.",
 )
-@click.option("--only-token", is_flag=True, help="Print the token alone, for --token elsewhere.")
+@click.option(
+    "--only-token", is_flag=True, help="Print only the token, for --token on another machine."
+)
 @click.option(
     "--insecure-xds",
     is_flag=True,
-    help="Plaintext and no token, for a server on this machine that was started so.",
+    help="Plaintext and no token, for a server on this machine that runs with --insecure-xds.",
 )
 def bootstrap(
     role: str,
@@ -196,7 +198,9 @@ def bootstrap(
     if (token_file is None) != (root_file is None):
         raise click.UsageError("--token and --root-cert go together")
     if insecure_xds and (only_token or not xds.loopback):
-        raise click.UsageError("--insecure-xds knows no token and only xDS servers on loopback")
+        raise click.UsageError(
+            "--insecure-xds uses no token and connects to xDS servers on loopback only"
+        )
     trust = None
     if token_file is not None and root_file is not None:
         trust = _trust_of_files(token_file, root_file)

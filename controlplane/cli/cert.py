@@ -39,7 +39,7 @@ def _secret_name(text: str) -> tuple[str, str]:
     "--secret",
     type=_secret_name,
     metavar="NAMESPACE/NAME",
-    help="What to call the Secret.  [default: istio-system/ and NAME with dashes]",
+    help="Name of the Secret.  [default: istio-system/ and NAME with dashes]",
 )
 @click.option(
     "--out",
@@ -59,7 +59,7 @@ def _secret_name(text: str) -> tuple[str, str]:
     show_default=True,
     type=click.IntRange(1, 3650),
     metavar="N",
-    help="Its life.",
+    help="How long it is valid.",
 )
 @click.option(
     "--key",
@@ -67,9 +67,11 @@ def _secret_name(text: str) -> tuple[str, str]:
     default="ecdsa",
     show_default=True,
     type=click.Choice(["ecdsa", "rsa"]),
-    help="P-256, or RSA with 2048 bits for old clients.",
+    help="P-256, or 2048-bit RSA for old clients.",
 )
-@click.option("--client", is_flag=True, help="For a client, not for a server.")
+@click.option(
+    "--client", is_flag=True, help="Issue a certificate for a client instead of a server."
+)
 @click.option(
     "--trust", is_flag=True, help="Print the authority's certificate and how to trust it."
 )
@@ -91,7 +93,7 @@ def cert(
     holds the private key.
     """
     if bool(names) == trust:
-        raise click.UsageError("name what the certificate is for, or ask for --trust")
+        raise click.UsageError("give the names of the certificate, or use --trust")
     if out is not None and (secret is not None or secrets is not None):
         raise click.UsageError("--out excludes --secret and --secrets")
     from controlplane.cli.issued_certificate import (

@@ -24,7 +24,7 @@ ERRORS: Final = 1
     type=click.Choice(["text", "json", "github", "sarif"]),
     default="text",
     show_default=True,
-    help="For people, for programs, for GitHub Actions, for code scanning.",
+    help="Output for people, programs, GitHub Actions or code scanning.",
 )
 @mesh_config_option
 @secrets_option

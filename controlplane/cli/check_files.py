@@ -46,7 +46,7 @@ def findings_in(
     if not files:
         where = ", ".join(map(str, paths))
         raise ConfigMissing(
-            f"{where}: no .yaml, .yml or .json file", hint="name the folder of them"
+            f"{where}: no .yaml, .yml or .json file", hint="name the folder that holds them"
         )
     engine.apply((changed.path, changed.text) for changed in files)
     engine.analyse()

@@ -26,14 +26,14 @@ PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets"
     type=click.Choice(["short", "json", "yaml"]),
     default="short",
     show_default=True,
-    help="A line for each thing, or Envoy's resources whole (without keys).",
+    help="One line for each part, or Envoy's resources in full (without secrets).",
 )
 @admin_to_ask
 @click.option(
     "--from-xds",
     type=address_parameter,
     metavar="HOST:PORT",
-    help="Ask there as the proxy does, and decode what comes with envoy-data-plane.",
+    help="Ask this xDS server as the proxy would, and decode the answer with envoy-data-plane.",
 )
 @state_option
 def config(

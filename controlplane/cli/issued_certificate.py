@@ -31,7 +31,7 @@ To trust it, save it as ca.crt (controlplane cert --trust > ca.crt) and then:
                         -k /Library/Keychains/System.keychain ca.crt
   Chrome on Linux   certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n controlplane -i ca.crt
   Firefox           Settings, Privacy & Security, View Certificates, Authorities, Import
-Who holds the state directory can sign for any name: trust it only where you develop."""
+Whoever can read the state directory can sign for any name: trust it only where you develop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

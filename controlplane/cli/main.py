@@ -18,10 +18,10 @@ COMMANDS: Final = MappingProxyType(
     {
         "serve": "Serve Envoys from configuration files.",
         "up": "Serve, and start a real Envoy for each gateway.",
-        "bootstrap": "Print the bootstrap of an Envoy.",
+        "bootstrap": "Print a bootstrap for an Envoy.",
         "check": "Show what is wrong in configuration files.",
-        "status": "Show which proxies have what they should have.",
-        "config": "Show what a proxy was sent, and from which lines it came.",
+        "status": "Show which proxies are in sync.",
+        "config": "Show what a proxy was sent, and the lines it came from.",
         "cert": "Issue a certificate of the local authority.",
     }
 )

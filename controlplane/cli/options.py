@@ -29,7 +29,7 @@ def state_option(command: F) -> F:
         "--state",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Keys and last accepted objects.  [default: $XDG_STATE_HOME/controlplane]",
+        help="Where keys and accepted objects are stored.  [default: $XDG_STATE_HOME/controlplane]",
     )(command)
 
 
@@ -64,7 +64,7 @@ def xds_option(command: F) -> F:
         show_default=True,
         type=address_parameter,
         metavar="HOST:PORT",
-        help="Where Envoys ask for their configuration.",
+        help="Address for xDS, from which Envoys get their configuration.",
     )(command)
 
 
@@ -75,7 +75,7 @@ def admin_option(command: F) -> F:
         show_default=True,
         type=address_parameter,
         metavar="HOST:PORT",
-        help="Where health, metrics and state are served.",
+        help="Address for health, metrics and state.",
     )(command)
 
 
@@ -84,7 +84,7 @@ def mesh_config_option(command: F) -> F:
         "--mesh-config",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        help="Istio's MeshConfig.",
+        help="A file with Istio's MeshConfig.",
     )(command)
 
 
@@ -157,8 +157,8 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
     lean = click.option(
         "--lean",
         is_flag=True,
-        help="Leave out of routes the metadata that names their VirtualService, which access logs "
-        "may show (%METADATA(ROUTE:istio:config)%): Envoy takes large tables faster.",
+        help="Omit the routes' metadata that names their VirtualService, which access logs"
+        "may show (%METADATA(ROUTE:istio:config)%): Envoy updates large tables faster.",
     )
     where = (config_option, secrets_option, xds_option, admin_option, state_option)
     for option in reversed((*where, mesh_config_option, insecure, lean)):

@@ -47,18 +47,18 @@ OF_SECRETS: Final = frozenset(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="For people, or for programs.",
+    help="Output for people or for programs.",
 )
 @click.option(
     "--tls",
     "of_tls",
     is_flag=True,
-    help="Shake hands with every upstream that is reached by TLS; show what it presents and what "
+    help="Perform a handshake with every TLS upstream; show what it presents and what"
     "is expected, and the Secrets in use.",
 )
 @click.pass_context
 def status(context: click.Context, admin: Address, output: str, of_tls: bool) -> None:
-    """Show which proxies have what they should have.
+    """Show which proxies are in sync.
 
     Exits with 0 when all are synced, with 1 when something is rejected, refused or still on its
     way, with 3 when no control plane answers. With --tls, 1 when a handshake fails or a Secret has

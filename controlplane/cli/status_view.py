@@ -61,7 +61,7 @@ def overdue(proxy: ProxyStatus, now: datetime) -> Iterator[Line]:
             yield [
                 (f"{printable(proxy.full_name)} has not acknowledged its ", Style.ERROR),
                 (f"{found.type}s", Style.NAME),
-                (f" for {ago(now - found.since)}; what changes is sent nevertheless", Style.PLAIN),
+                (f" for {ago(now - found.since)}; later changes are sent regardless", Style.PLAIN),
             ]
             if found.type == "cluster":
                 hint = (
@@ -89,7 +89,7 @@ def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:
 
 def _where(origin: Origin) -> str:
     if origin.built_in:
-        return f"what is built in: {origin.built_in}"
+        return f"built in: {origin.built_in}"
     name = display_name(origin.object or "")
     return f"{origin.path}:{origin.line} ({name})" if origin.path else name
 
@@ -111,7 +111,7 @@ def hint_for(error: str) -> str | None:
         return None
     if "Permission denied" in error:
         return (
-            "ports below 1024 need a right: choose a higher port, or "
+            "ports below 1024 need a privilege: choose a higher port, or "
             "sudo sysctl net.ipv4.ip_unprivileged_port_start=80"
         )
     if "Address already in use" in error:

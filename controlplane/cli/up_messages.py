@@ -60,7 +60,7 @@ def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
     listed = first_of(named, OBJECTS_NAMED)
     late = ""
     if reload.acknowledged is None:
-        late = f", not acknowledged by every proxy within {ACKNOWLEDGED_WITHIN:g} s"
+        late = f", not acknowledged by all proxies within {ACKNOWLEDGED_WITHIN:g} s"
     waited = ""
     if reload.waited is not None:
         waited = f" (waited {duration(reload.waited)} for the rest of the change)"
@@ -136,13 +136,13 @@ def shared_ports(ports: Mapping[int, Sequence[object]]) -> Iterator[Line]:
         who = " and ".join(str(other) for other in others)
         yield [
             (f"port {port} is shared: ", Style.WARNING),
-            (f"{who} listen there, and each gets a part of the connections", Style.PLAIN),
+            (f"{who} listen there, and each gets some of the connections", Style.PLAIN),
         ]
         yield [("   hint: ", Style.GOOD), ("stop one, or give it another port", Style.PLAIN)]
 
 
 def gone(name: str) -> Line:
-    return [(f"gateway {name} is stopped: no Gateway selects it any more", Style.PLAIN)]
+    return [(f"gateway {name} is stopped: no Gateway selects it any longer", Style.PLAIN)]
 
 
 def no_gateway() -> Line:
@@ -156,7 +156,7 @@ def died(death: Death) -> Line:
     why = f": {printable(death.reason)}" if death.reason is not None else ""
     return [
         (f"Envoy {death.name} ended with {how}", Style.ERROR),
-        (f"{why}; starts again in {death.again_in:g} s", Style.PLAIN),
+        (f"{why}; it is restarted in {death.again_in:g} s", Style.PLAIN),
     ]
 
 

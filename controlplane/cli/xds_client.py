@@ -152,7 +152,7 @@ def _until_silent(
         if response is None:
             if patience == _PATIENCE:
                 raise AdminUnreachable(
-                    f"no xDS server that takes tokens of this state directory answers at {xds}",
+                    f"no xDS server that accepts tokens of this state directory answers at {xds}",
                     hint="name the state directory of the control plane with --state",
                 )
             return

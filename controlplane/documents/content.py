@@ -81,7 +81,9 @@ def file_objects(
         if failed is None:
             raise
         failed(error)
-        return _without_text(path, codes.OUR_FAULT, SourceLocation(path), _INTERNAL.format("file"))
+        return _without_text(
+            path, codes.INTERNAL_ERROR, SourceLocation(path), _INTERNAL.format("file")
+        )
 
 
 def _file_objects(
@@ -122,7 +124,7 @@ def _read(
             raise
         failed(error)
         fault = Diagnostic(
-            code=codes.OUR_FAULT,
+            code=codes.INTERNAL_ERROR,
             place=SourceLocation(path, chunk.first_line),
             message=_INTERNAL.format("document"),
         )
@@ -138,7 +140,7 @@ def _by_text(previous: FileContent | None) -> Mapping[str, Document]:
     return {
         d.chunk.text: d
         for d in (previous.documents if previous else ())
-        if not any(found.code is codes.OUR_FAULT for found in d.diagnostics)
+        if not any(found.code is codes.INTERNAL_ERROR for found in d.diagnostics)
     }
 
 
@@ -195,7 +197,7 @@ def _faults_of_entries(folder: Path, entries: SecretFolder) -> Iterator[Diagnost
             yield Diagnostic(code=codes.UNREADABLE_FILE, place=at, message=message)
         elif len(content) > ENTRY_LIMIT:
             size = f"{len(content) / 2**20:.1f} MiB"
-            message = f"the file has {size}; at most {ENTRY_LIMIT // 2**20} MiB are an entry"
+            message = f"the file has {size}; an entry is at most {ENTRY_LIMIT // 2**20} MiB"
             yield Diagnostic(code=codes.FILE_TOO_LARGE, place=at, message=message)
 
 

@@ -168,11 +168,13 @@ class _Reading:
         for duplicate in locate.duplicate_keys(self._chunk.text):
             *earlier, last = duplicate.places
             related = tuple(
-                Related(place=self._location(span), message=f'"{duplicate.key}" is here already')
+                Related(
+                    place=self._location(span), message=f'"{duplicate.key}" is already defined here'
+                )
                 for span in earlier
             )
             times = _times(len(duplicate.places))
-            message = f'the key "{duplicate.key}" is written {times} in one mapping'
+            message = f'the key "{duplicate.key}" occurs {times} in one mapping'
             place = self._refused((*duplicate.path, duplicate.key)) or self._location(last)
             hint = "keep one of them"
             self._add(codes.DUPLICATE_KEY, place, message, hint=hint, related=related)

@@ -22,8 +22,8 @@ _MESSAGES: Final = {
     "Extra data": "text follows the value; a .json file holds one value, such as a List",
     "Unterminated string starting at": "the quote that opens here is not closed",
     "Invalid control character at": "a text holds a line break, tab or other control character",
-    "Illegal trailing comma before end of object": "there is a comma before the closing bracket",
-    "Illegal trailing comma before end of array": "there is a comma before the closing bracket",
+    "Illegal trailing comma before end of object": "a comma comes before the closing bracket",
+    "Illegal trailing comma before end of array": "a comma comes before the closing bracket",
 }
 
 

@@ -93,7 +93,7 @@ def _unreadable(text: str, error: ReaderError) -> Fault:
     start = len(text.encode()[: error.position].decode(errors="ignore"))
     character = ord(text[start]) if start < len(text) else 0
     message = f"the character U+{character:04X} is not allowed in YAML"
-    hint = "the file looks like a binary one" if not character else None
+    hint = "the file looks like a binary file" if not character else None
     return Fault(code=codes.YAML_SYNTAX, start=start, message=message, hint=hint)
 
 
@@ -128,12 +128,12 @@ def _second_colon(complaint: _Complaint) -> Fault:
     deeper = _indentation(complaint.line) > _indentation(above)
     if deeper and pair and pair["value"]:
         message = f'this line nests under "{pair["key"]}", which has a value already'
-        hint = "indent both lines alike, or remove that value"
+        hint = "indent both lines equally, or remove that value"
         key = complaint.line_start + _indentation(complaint.line)
         return complaint.fault(message, hint=hint, start=key)
     if above.strip():
         return complaint.fault(_COLONLESS, start=above_start + _indentation(above))
-    return complaint.fault("there is a colon where no key can be")
+    return complaint.fault("a colon stands where no key is possible")
 
 
 def _no_colon(complaint: _Complaint) -> Fault:
@@ -160,7 +160,7 @@ def _no_key(complaint: _Complaint) -> Fault:
         return complaint.fault("expected a key of the mapping, found a list item")
     return complaint.fault(
         f"this line is indented by {indentation}, the mapping that it continues by {since}",
-        hint="indent the keys of one mapping alike",
+        hint="indent the keys of a mapping equally",
         earlier="the mapping begins here",
     )
 
@@ -196,7 +196,7 @@ def _open_bracket(complaint: _Complaint) -> Fault:
 def _no_value(complaint: _Complaint) -> Fault:
     character = complaint.character
     if character in ("]", "}"):
-        return complaint.fault(f'a "{character}" closes what was not opened')
+        return complaint.fault(f'a "{character}" closes nothing that was opened')
     if complaint.at >= len(complaint.text.rstrip()):
         message = "the document ends where a value or a closing bracket is missing"
         return complaint.fault(message, start=max(len(complaint.text.rstrip()) - 1, 0))
@@ -215,7 +215,9 @@ def _no_name(complaint: _Complaint) -> Fault:
 
 def _too_deep(complaint: _Complaint) -> Fault:
     return Fault(
-        code=codes.TOO_DEEP, start=complaint.since, message="the document nests far too deep here"
+        code=codes.TOO_DEEP,
+        start=complaint.since,
+        message="the document is nested far too deeply here",
     )
 
 
@@ -233,7 +235,7 @@ def _escape(complaint: _Complaint) -> Fault:
 
 def _hexadecimal(complaint: _Complaint) -> Fault:
     return complaint.fault(
-        "\\x takes 2 hexadecimal digits, \\u 4 and \\U 8",
+        "\\x needs 2 hexadecimal digits, \\u 4 and \\U 8",
         hint="use single quotes, or write the backslash twice",
     )
 

@@ -123,7 +123,7 @@ class _Builder:
             return self._scalar(event)
         if isinstance(event, AliasEvent):
             return self._alias(event)
-        assert isinstance(event, CollectionStartEvent), "only values begin here"
+        assert isinstance(event, CollectionStartEvent), "only values start here"
         if depth > DEPTH_LIMIT:
             message = f"the document nests deeper than {DEPTH_LIMIT} levels here"
             raise _fault(event, message, codes.TOO_DEEP)
@@ -214,7 +214,7 @@ class _Builder:
         mappings = value if isinstance(value, list) else [value]
         result = [mapping for mapping in mappings if isinstance(mapping, Mapping)]
         if len(result) < len(mappings):
-            raise _fault(event, '"<<" takes a mapping or a list of mappings')
+            raise _fault(event, '"<<" needs a mapping or a list of mappings')
         return result
 
     def _weight(self, value: Data) -> int:
@@ -264,7 +264,9 @@ def _tagged(event: ScalarEvent, tag: str) -> Scalar:
     if type(value) is int and wanted is float:
         return value
     if type(value) is not wanted:
-        raise _fault(event, f'"{text}" is not what its tag !!{tag.removeprefix(_TAG)} says')
+        raise _fault(
+            event, f'"{text}" is not a valid value for its tag !!{tag.removeprefix(_TAG)} says'
+        )
     return value
 
 

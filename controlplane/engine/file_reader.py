@@ -5,7 +5,7 @@ and is tried again with the next edit.
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from controlplane.base.codes import OUR_FAULT
+from controlplane.base.codes import INTERNAL_ERROR
 from controlplane.base.diagnostics import Report
 from controlplane.documents.content import FileContent, SecretFolder, Unreadable, file_objects
 from controlplane.documents.document import RawObject
@@ -85,4 +85,4 @@ def declaration(raw: RawObject, heard: Heard) -> Declaration:
 
 
 def _failed(declaration: Declaration) -> bool:
-    return any(found.code is OUR_FAULT for found in declaration.diagnostics)
+    return any(found.code is INTERNAL_ERROR for found in declaration.diagnostics)

@@ -112,7 +112,7 @@ class InForce:
         for reported in self._held_back.values():
             yield from reported
         for key, fault in self.withheld.items():
-            yield refused_by(key, "taking this object", fault.error)
+            yield refused_by(key, "accepting this object", fault.error)
 
     def _contained(self, key: ObjectKey) -> bool | None:
         """As ``_settle``; what raises leaves the object as it was, until the next edit."""
@@ -158,7 +158,7 @@ class InForce:
         report = Report()
         if before is None or not would_break(report, new, before, self.now):
             return False
-        note = "the version before stays in force"
+        note = "the previous version stays in force"
         self._held_back[new.key] = tuple(replace(told, note=note) for told in report)
         return True
 

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from controlplane.base.codes import OUR_FAULT
+from controlplane.base.codes import INTERNAL_ERROR
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import ObjectKey
@@ -69,7 +69,7 @@ def _reported(fault: Fault, key: ObjectKey | None) -> Diagnostic:
     doing = "using this object" if key is not None else "computing configuration"
     place = FieldRef(key) if key is not None else SourceLocation(Path())
     return Diagnostic(
-        code=OUR_FAULT,
+        code=INTERNAL_ERROR,
         place=place,
         message=f"{message(doing)}: {_text(key, fault.error)} in {fault.function}",
     )
@@ -83,7 +83,7 @@ def message(doing: str) -> str:
 def refused(key: ObjectKey, doing: str, error: Exception) -> Diagnostic:
     """What is said of an object that could not be taken."""
     text = f"{message(doing)}: {_text(key, error)}"
-    return Diagnostic(code=OUR_FAULT, place=FieldRef(key), message=text)
+    return Diagnostic(code=INTERNAL_ERROR, place=FieldRef(key), message=text)
 
 
 def loggable(fault: Fault) -> Exception:

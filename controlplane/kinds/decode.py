@@ -41,7 +41,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
         return None
     if raw.api_version not in served.api_versions:
         message = f'{raw.key.kind} has no version "{raw.api_version}"'
-        hint = f"write apiVersion: {served.api_versions[0]}"
+        hint = f"use apiVersion: {served.api_versions[0]}"
         if len(served.api_versions) > 1:
             hint += f" (served: {', '.join(served.api_versions)})"
         report.add(VERSION_NOT_SERVED, at / "apiVersion", message, hint=hint)
@@ -100,7 +100,7 @@ def _report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
     near = nearest(kind.name, everything) if not groups else None
     hint = f"did you mean the kind {near}?" if near else None
     if groups:
-        hint = f"{kind} is a kind of {' and of '.join(group or 'core' for group in sorted(groups))}"
+        hint = f"{kind} is a kind in {' and of '.join(group or 'core' for group in sorted(groups))}"
     group = f'API group "{kind.group}"' if kind.group else "the core API group"
     report.add(UNKNOWN_KIND, at / "kind", f'unknown kind "{kind}" in {group}', hint=hint)
 

@@ -241,7 +241,7 @@ def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:
     key = location(path, text, 1, span_of(text, ("data", "mesh"), on_key=True))
     outcome = parsed(mesh)
     if outcome.fault is not None or not isinstance(outcome.data, Mapping | None):
-        said = outcome.fault.message if outcome.fault is not None else "mesh is no mapping"
+        said = outcome.fault.message if outcome.fault is not None else "mesh is not a mapping"
         report.add(WRONG_TYPE, key, f"MeshConfig cannot be read: {said}")
         return None
     line = text.splitlines()[key.line] if key.line < len(text.splitlines()) else ""
@@ -284,7 +284,7 @@ def _check_settings(
         elif name not in fields and name not in ignored:
             near = nearest(name, [*fields, *ignored, *not_yet])
             hint = f'rename it to "{near}"' if near else None
-            report.add(UNKNOWN_SETTING, (at / name).key, f'there is no setting "{name}"', hint=hint)
+            report.add(UNKNOWN_SETTING, (at / name).key, f'unknown setting "{name}"', hint=hint)
 
 
 def _check(report: Report, at: FieldRef, mesh: MeshConfig) -> None:
@@ -312,7 +312,7 @@ def _check(report: Report, at: FieldRef, mesh: MeshConfig) -> None:
         check_connection_pool(report, place / "connectionPool", policy.connection_pool)
         check_outlier_detection(report, place / "outlierDetection", policy.outlier_detection)
     if mesh.mesh_mtls is not None and mesh.mesh_mtls.ecdh_curves:
-        message = "the mesh's own TLS takes no ecdhCurves"
+        message = "ecdhCurves is not supported for the mesh's own TLS"
         report.add(VALUE_MALFORMED, (at / "meshMTLS" / "ecdhCurves").key, message)
 
 

@@ -69,12 +69,12 @@ def metadata_of(
 
 def _check_names(report: Report, at: FieldRef, metadata: Metadata) -> None:
     if not _is_name(metadata.name):
-        hint = "use lower case letters, digits, - and ., 253 characters at most"
+        hint = "use at most 253 lower case letters, digits, - and ."
         message = f'"{metadata.name}" is not a valid name of an object'
         report.add(BAD_NAME, at / "name", message, hint=hint)
     namespace = metadata.namespace
     if namespace and not _is_namespace(namespace):
-        hint = "use lower case letters, digits and -, 63 characters at most"
+        hint = "use at most 63 lower case letters, digits and -"
         message = f'"{namespace}" is not a valid namespace'
         report.add(BAD_NAME, at / "namespace", message, hint=hint)
 
@@ -111,7 +111,7 @@ def _check_annotations(
         size += len(key.encode()) + len(value.encode())
         fault = names.label_key_fault(key.lower())
         if fault is not None:
-            message = f'"{key}" is not the key of an annotation: it {fault}'
+            message = f'"{key}" is not a valid annotation key: it {fault}'
             report.add(VALUE_MALFORMED, (at / key).key, message)
     if size > ANNOTATIONS_LIMIT:
         message = f"the annotations are {size} bytes together (at most {ANNOTATIONS_LIMIT})"

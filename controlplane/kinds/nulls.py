@@ -41,7 +41,7 @@ def _struct(
         elif item is not None:
             kept[name] = _value(report, at / name, types[known], item)
         elif wanted.cls is StringMatch:
-            message = f"{name} is null and is dropped, so that any value matches"
+            message = f"{name} is null and is dropped, so any value matches"
             report.add(NULL_DROPPED, at / name, message, hint=f"give {name} a value")
     return kept
 

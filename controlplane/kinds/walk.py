@@ -276,11 +276,11 @@ def _wanted(wanted: inspect.Type) -> str:
 
 def _type_hint(wanted: str, value: object) -> str | None:
     if wanted == "text" and isinstance(value, bool):
-        return "YAML reads y, n, yes, no, on and off as true or false: put the text in quotes"
+        return "YAML reads y, n, yes, no, on and off as booleans: put the text in quotes"
     if wanted == "text" and isinstance(value, int | float):
         return "put it in quotes"  # not its value: 1.0 and 0777 are 1 and 511 by now
     if wanted == "a list" and value is not None:
-        return "write each item on a line of its own that begins with a dash"
+        return "write each item on its own line, beginning with a dash"
     return "leave out the quotes" if isinstance(value, str) and _fits(wanted, value) else None
 
 

@@ -96,7 +96,7 @@ SYNTAXES: Final[Mapping[str, Syntax]] = MappingProxyType(
         "cel": Syntax(
             rf"{_CEL_NAME}(\.{_CEL_NAME}|\['[^'\\%]*'\])*",
             "a path of attributes such as request.path (other expressions are not checked here, "
-            "and so not taken)",
+            "so they are not accepted)",
             is_required=True,
             takes_length=True,
         ),
@@ -151,13 +151,13 @@ def command_fault(name: str, argument: str, length: str | None) -> str | None:
 def syntax_fault(syntax: Syntax, name: str, argument: str, length: str | None) -> str | None:
     """Why a command ``name`` of that syntax does not take this argument and length."""
     if length is not None and not syntax.takes_length:
-        return f"%{name}% takes no :LENGTH"
+        return f"%{name}% accepts no :LENGTH"
     if length is not None and int(length[:21]) > LONGEST:
         return f":{length} is too long"
     if not argument:
         return f"%{name}(…)% needs {syntax.wanted}" if syntax.is_required else None
     if re.fullmatch(syntax.argument, argument, re.DOTALL) is None:
-        return f'%{name}% takes {syntax.wanted}, not "{argument}"'
+        return f'%{name}% accepts {syntax.wanted}, not "{argument}"'
     return None
 
 
@@ -181,7 +181,7 @@ def _piece(text: str, at: int) -> Piece:
         return Piece("%%", is_command=False)
     found = _COMMAND.match(text, at)
     if found is None:
-        fault = f'"{text[at : at + 20]}" begins no command (a percent sign itself is %%)'
+        fault = f'"{text[at : at + 20]}" is not a known command (a percent sign itself is %%)'
         return Piece("%", is_command=False, fault=fault)
     argument = found["argument"] or ""
     reason = command_fault(found["name"], argument, found["length"])

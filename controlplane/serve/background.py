@@ -66,7 +66,7 @@ def log_faults(faults: Iterable[Fault]) -> None:
             where=fault.function,
             object=str(key) if key is not None else None,
             times=times[kind],
-            effect="the last good form stays in force",
+            effect="the last good version stays in force",
             exc_info=loggable(fault),
         )
 
@@ -96,5 +96,5 @@ async def followed(
         except Exception as error:
             if isinstance(error, ControlPlaneError) and not has_begun:
                 raise
-            steps.failed(_FOLLOWING, "changes are seen later", error)
+            steps.failed(_FOLLOWING, "changes are noticed later", error)
         await asyncio.sleep(pause)

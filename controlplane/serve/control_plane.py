@@ -146,7 +146,7 @@ class ControlPlane:
             )
         )
         async for batch in batches:
-            with self._steps.contained("taking changed files", "the edit is not taken"):
+            with self._steps.contained("applying changed files", "the edit is not applied"):
                 self._take(tasks, batch)
 
     def _take(self, tasks: asyncio.TaskGroup, batch: Batch) -> None:
@@ -162,7 +162,9 @@ class ControlPlane:
 
     def _let_go(self, tasks: asyncio.TaskGroup) -> None:
         began = time.perf_counter()
-        with self._steps.contained("ending a wait", "the objects wait for the next edit"):
+        with self._steps.contained(
+            "ending the wait for a counterpart", "the objects wait for the next edit"
+        ):
             self._serve(tasks, self.engine.let_go(), began, is_first=False)
 
     def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float, *, is_first: bool) -> None:
@@ -190,7 +192,7 @@ class ControlPlane:
         async for batch in batches:
             for changed in batch:
                 if isinstance(changed.text, bytes):
-                    with self._steps.contained("taking MeshConfig", "the edit is not taken"):
+                    with self._steps.contained("applying MeshConfig", "the edit is not applied"):
                         self._take_mesh(tasks, changed.path, changed.text)
 
     def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
@@ -203,22 +205,22 @@ class ControlPlane:
 
     def _publish(self, edit: Edit) -> None:
         if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
-            with self._steps.contained("plugging in the CA", "the CA before signs"):
+            with self._steps.contained("plugging in the CA", "the previous CA signs"):
                 self._plug_in()
         self.snapshots.ready.set()
-        with self._steps.contained("publishing", "proxies keep what they have"):
+        with self._steps.contained("publishing", "proxies keep their configuration"):
             self.server.publish(edit.revision)
         log_faults(self.engine.take_faults())
 
     async def _after(self, taken: "_Taken") -> None:
         acknowledged: timedelta | None = None
-        with self._steps.contained("waiting for proxies", "the edit is reported at once"):
+        with self._steps.contained("waiting for proxies", "the edit is reported without waiting"):
             acknowledged = await self._acknowledged(taken.edit, taken.began)
         with self._steps.contained("reporting an edit", "it is not reported"):
             await self._analysed()
             self._report(taken, acknowledged)
         log_faults(self.engine.take_faults())
-        with self._steps.contained("keeping accepted objects", "a restart does not know them"):
+        with self._steps.contained("storing accepted objects", "a restart will not have them"):
             await self._accepted.keep(self.engine.accepted)
             if taken.is_first:
                 await self._accepted.forget_others(self.engine.claimed())
@@ -253,7 +255,7 @@ class ControlPlane:
         while True:
             await changed.wait()
             changed.clear()
-            with self._steps.contained("looking at connected proxies", "the next edit does it"):
+            with self._steps.contained("updating connected proxies", "the next edit will"):
                 self.snapshots.retain(self.server.connections.proxies)
                 before = self.engine.revision
                 self.engine.note_connected()
@@ -286,12 +288,14 @@ class ControlPlane:
         while True:
             await asyncio.sleep(HOUSEKEEPING)
             now = self._clock()
-            with self._steps.contained("renewing certificates", "proxies keep those they have"):
+            with self._steps.contained("renewing certificates", "proxies keep their current ones"):
                 self.server.rotate()
             with self._steps.contained("forgetting", "memory is freed later"):
                 self._secrets.forget_expired(now)
                 self.snapshots.retain(self.server.connections.proxies)
-            with self._steps.contained("stepping the clock", "time stands still"):
+            with self._steps.contained(
+                "advancing the clock", "validity of certificates is not rechecked"
+            ):
                 if due[0] != self.engine.revision:
                     change = self._inventory.next_change(stepped)
                     latest = stepped + CLOCK_STEP

@@ -33,7 +33,7 @@ Pending = Mapping[ObjectKey, RawObject | None]
 AT_ONCE: Final = 500  # rows of one transaction (about 5 ms), so that a reader never waits long
 _UNKNOWN: Final = "an object that is broken, now or after a restart, may have no accepted version"
 _FORGOTTEN: Final = "objects that are broken now have no accepted version"
-_ITS_OWN: Final = "its last accepted version is not kept"
+_ITS_OWN: Final = "its last accepted version is not stored"
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +119,7 @@ class AcceptedObjects:
         if self._file.is_lost():
             self._file.close()
             self._is_new = True
-            self._report("accepted_lost", "it was deleted or replaced", "it is written again")
+            self._report("accepted_lost", "the file was deleted or replaced", "it is written again")
         self._file.open()
 
     def _objects(self, read: Callable[[], list[Row]]) -> Iterator[RawObject]:

@@ -185,7 +185,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _writable(path: Path) -> sqlite3.Connection:
-    """The database, held for this process alone; ``OSError`` where it is not ours to write."""
+    """The database, held for this process alone; ``OSError`` where it is not writable."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path, timeout=0, check_same_thread=False)

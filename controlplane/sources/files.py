@@ -160,7 +160,9 @@ class _Follower:
         for change in shown(c for c in changes if str(c.path) in self._tree.blind):
             if isinstance(change.text, Unreadable):
                 path, why = str(change.path), change.text.reason
-                log.warning("config_unseen", path=path, reason=why, effect="what it held stays")
+                log.warning(
+                    "config_unseen", path=path, reason=why, effect="its last known content is used"
+                )
         self._on_change(changes)
 
     def _scan(self, steps: Steps) -> None:
@@ -202,7 +204,7 @@ class _Follower:
         if unwatched and not self._is_limited:
             log.warning(
                 "watching_limited",
-                reason=f"{unwatched} folders are beyond the limit (fs.inotify.max_user_watches)",
+                reason=f"{unwatched} folders exceed the limit (fs.inotify.max_user_watches)",
                 effect="changes there are found by a scan every few seconds",
             )
         return unwatched > 0

@@ -30,7 +30,7 @@ def default_path(environment: Mapping[str, str]) -> Path:
         if base.is_absolute():
             return base / below / "controlplane"
     raise StateUnusable(
-        "neither XDG_STATE_HOME nor HOME says where to keep the state",
+        "the state has no directory: neither XDG_STATE_HOME nor HOME is set",
         hint="name a directory with --state",
     )
 
@@ -86,11 +86,11 @@ class StateDirectory:
             if mode & _OTHERS:
                 raise StateUnusable(
                     f"the state directory {path} is open to others (mode {mode:04o})",
-                    hint=f"chmod 700 {path} if it is for the state alone, or name another",
+                    hint=f"chmod 700 {path} if it holds nothing else, or name another",
                 )
             if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
                 raise StateUnusable(
-                    f"the state directory {path} is not ours to write",
+                    f"the state directory {path} is not writable",
                     hint="run as its owner, or name another directory with --state",
                 )
         return cls(path)

@@ -89,15 +89,15 @@ def _judged(
 ) -> tuple[bool | None, str]:
     match found:
         case None:
-            return None, "not reached in time"
+            return None, "could not be reached in time"
         case Failed(fault=Fault.UNREACHABLE | Fault.SILENT | Fault.UNKNOWN_NAME, words=words):
-            return None, f"not reached from here: {words}"
+            return None, f"could not be reached from here: {words}"
         case Failed(words=words):
             return False, f"closes the connection: {words}"
         case Presented(chain=()):
             return False, "presents no certificate"
         case Presented(chain=chain) if chain[0] in expected:
-            return True, "presents it"
+            return True, "presents this certificate"
         case Presented(chain=chain):
             return (
                 False,

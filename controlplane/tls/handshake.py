@@ -25,7 +25,7 @@ from controlplane.tls.expectation import Expectation, Pem, Shown, Trusted
 
 PATIENCE: Final = 3.0  # seconds for each step of a handshake
 ALERT_WITHIN: Final = 0.3  # seconds; under TLS 1.3 a server refuses a client after the handshake
-_CLOSED: Final = "it closes the connection after the handshake"
+_CLOSED: Final = "the server closes the connection after the handshake"
 _EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED, of openssl/x509_vfy.h, as are these
 _NOT_YET_VALID: Final = 9
 _REVOKED: Final = 23

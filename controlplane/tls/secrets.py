@@ -7,7 +7,11 @@ from itertools import chain
 from typing import Any, Final
 
 from controlplane.admin.view import Certificate, DeclaredObject, SecretInUse, TlsProblem
-from controlplane.base.codes import CERTIFICATE_OF_OTHERS, SECRET_ELSEWHERE, UNKNOWN_SECRET
+from controlplane.base.codes import (
+    CERTIFICATE_NAME_MISMATCH,
+    SECRET_IN_OTHER_NAMESPACE,
+    UNKNOWN_SECRET,
+)
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
@@ -19,7 +23,9 @@ from controlplane.tls.certificate import certificates
 from controlplane.translate.kubernetes.secret import WARNED_DAYS, key_pair, trust
 
 _OF_TLS: Final = "CP04"  # the codes of TLS and secrets
-_ELSEWHERE: Final = frozenset((UNKNOWN_SECRET, CERTIFICATE_OF_OTHERS, SECRET_ELSEWHERE))
+_ELSEWHERE: Final = frozenset(
+    (UNKNOWN_SECRET, CERTIFICATE_NAME_MISMATCH, SECRET_IN_OTHER_NAMESPACE)
+)
 _STEPS: Final = (timedelta(0), *(timedelta(days=days) for days in WARNED_DAYS))
 
 

@@ -48,7 +48,7 @@ def _what_was_verified(expected: Expectation) -> str:
     if expected.trusted is None:
         return "nothing is verified"
     if not expected.names:
-        return "the authority is verified and no name is"
+        return "the authority is verified, but no name"
     return "the authority and the name are verified"
 
 
@@ -59,9 +59,9 @@ def _of_failure(expected: Expectation, at: Address, failed: Failed) -> str:
         case Fault.UNREACHABLE:
             return f"{at} cannot be reached: {failed.words}"
         case Fault.SILENT:
-            return f"{at} says nothing: {failed.words}"
+            return f"{at} does not respond: {failed.words}"
         case Fault.PLAINTEXT:
-            return f"{at} answers, but not by TLS: is it a plaintext port?"
+            return f"{at} answers, but not with TLS: is it a plaintext port?"
         case Fault.CLOSED:
             return f"{at} closes the connection in the handshake, {_offer(expected)}"
         case Fault.REFUSED:
@@ -108,16 +108,16 @@ def _of_distrust(trusted: Trusted, found: Presented, distrust: Distrust) -> str:
             return f"certificate {ended.subject} expired on {_date(ended.ends)}"
         case Distrust.NOT_YET_VALID:
             begins = max((c for c in found.chain), key=lambda c: c.begins)
-            return f"certificate {begins.subject} is valid only from {_date(begins.begins)} on"
+            return f"certificate {begins.subject} is not valid before {_date(begins.begins)}"
         case Distrust.REVOKED:
-            return f"certificate {leaf.subject} is revoked by the list of {trusted.name}"
+            return f"certificate {leaf.subject} is revoked by the CRL of {trusted.name}"
         case Distrust.UNTRUSTED:
             return (
                 f"certificate {leaf.subject} comes from {last.issuer}, "
                 f"expected {_authorities(trusted)} ({trusted.name})"
             )
         case Distrust.OTHER:
-            return f"certificate {leaf.subject} does not verify: {found.words}"
+            return f"certificate {leaf.subject} cannot be verified: {found.words}"
 
 
 def _authorities(trusted: Trusted) -> str:

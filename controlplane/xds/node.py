@@ -102,7 +102,7 @@ def _check(identity: Identity, role: Role, namespace: Namespace, account: str) -
 def _metadata(body: bytes) -> Mapping[str, Value]:
     if len(body) > METADATA_LIMIT:
         raise _unusable(
-            f"the node's metadata has {len(body)} bytes, at most {METADATA_LIMIT} are taken"
+            f"the node's metadata has {len(body)} bytes, at most {METADATA_LIMIT} are accepted"
         )
     try:
         return dict(Struct.FromString(body).fields)

@@ -204,7 +204,9 @@ class XdsServer:
             if self._log_throttle.is_due(context.peer(), fault.text, self._clock()):
                 log.warning("stream_closed", peer=context.peer(), reason=fault.text)
         except* Exception:
-            fault = StreamFault(grpc.StatusCode.INTERNAL, "the control plane failed on this stream")
+            fault = StreamFault(
+                grpc.StatusCode.INTERNAL, "internal error of the control plane on this stream"
+            )
             log.exception("stream_failed", peer=context.peer())
         if fault is not None:
             # A client that does not read sees its status when it does; one that does not even read

@@ -97,7 +97,7 @@ def _error(detail: Status) -> str:
 
 def _limit(names: int) -> None:
     if names > NAMES_LIMIT:
-        text = f"the request names {names} resources, at most {NAMES_LIMIT} are taken"
+        text = f"the request names {names} resources, at most {NAMES_LIMIT} are accepted"
         raise StreamFault(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
 
 

@@ -287,7 +287,7 @@ def test_status_shows_what_upstreams_present_and_what_was_expected(egress: Egres
     verdicts = {d["host"]: d["endpoints"][0]["message"] for d in said["destinations"]}
     assert verdicts == {
         "api.partner.com": "TLSv1.3, no ALPN, the authority and the name are verified",
-        "pay.partner.com": "TLSv1.3, no ALPN, the authority is verified and no name is",
+        "pay.partner.com": "TLSv1.3, no ALPN, the authority is verified, but no name",
         "strict.partner.com": "TLSv1.3, no ALPN, the authority and the name are verified",
         "wrong.partner.com": "certificate of wrong.partner.com is for other.partner.com, "
         "expected wrong.partner.com",

@@ -299,7 +299,7 @@ def test_what_is_wrong_with_secrets_is_told_with_who_uses_them_and_what_is_shown
     }
     assert {u["object"] for s in secrets for u in s["users"]} == {"Gateway/istio-system/gw"}
     shown = {s["declared"]["object"]: [x["message"] for x in s["seen"]] for s in secrets}
-    assert set(shown["Secret/istio-system/shop"]) == {"presents it"}
+    assert set(shown["Secret/istio-system/shop"]) == {"presents this certificate"}
     assert shown["Secret/istio-system/late"][0].startswith("closes the connection")
     troubles = said["troubles"]
     assert isinstance(troubles, list)

@@ -33,19 +33,19 @@ def test_values(value: str, sent: str, unknown: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("%DURATION:5%", "%DURATION% takes no :LENGTH"),
-        ("%DURATION(x)%", '%DURATION% takes no argument, not "x"'),
+        ("%DURATION:5%", "%DURATION% accepts no :LENGTH"),
+        ("%DURATION(x)%", '%DURATION% accepts no argument, not "x"'),
         ("%NO_SUCH_THING%", "there is no command %NO_SUCH_THING%"),
         ("%REQ%", "%REQ(…)% needs the name of a header, and after a ? of another one"),
         ("%REQ(a):99999999999999999999%", ":99999999999999999999 is too long"),
-        ("100% sure", '"% sure" begins no command (a percent sign itself is %%)'),
+        ("100% sure", '"% sure" is not a known command (a percent sign itself is %%)'),
         (
             "%START_TIME(%n)%",
-            '%START_TIME% takes the format of a time, without a line break (%n), not "%n"',
+            '%START_TIME% accepts the format of a time, without a line break (%n), not "%n"',
         ),
         (
             "%GRPC_STATUS(number)%",
-            '%GRPC_STATUS% takes CAMEL_STRING, SNAKE_STRING or NUMBER, not "number"',
+            '%GRPC_STATUS% accepts CAMEL_STRING, SNAKE_STRING or NUMBER, not "number"',
         ),
         ("%COALESCE(1)%", '%COALESCE(…)% needs "operators", a list of commands'),
         ("%COALESCE(x)%", "%COALESCE(…)% needs an object in JSON"),
@@ -55,7 +55,7 @@ def test_values(value: str, sent: str, unknown: tuple[str, ...]) -> None:
         ),
         (
             '%COALESCE({"operators": [{"command": "DURATION", "max_length": 5}]})%',
-            "%DURATION% takes no :LENGTH",
+            "%DURATION% accepts no :LENGTH",
         ),
         (
             '%COALESCE({"operators": [{"command": "REQ", "param": "a", "max_length": true}]})%',
@@ -63,8 +63,8 @@ def test_values(value: str, sent: str, unknown: tuple[str, ...]) -> None:
         ),
         (
             "%CEL(size(request.path))%",
-            "%CEL% takes a path of attributes such as request.path (other expressions are not "
-            'checked here, and so not taken), not "size(request.path)"',
+            "%CEL% accepts a path of attributes such as request.path (other expressions are not "
+            'checked here, so they are not accepted), not "size(request.path)"',
         ),
     ],
 )

@@ -126,7 +126,7 @@ def test_an_object_that_an_index_fails_on_stays_as_it_was_until_the_next_edit(
     assert edit.put == (OTHER,)
     assert (balancer(engine, KEY), balancer(engine, OTHER)) == ("RANDOM", "ROUND_ROBIN")
     assert internal(engine) == [
-        f"{FieldRef(KEY)}: internal error while taking this object (please report it): "
+        f"{FieldRef(KEY)}: internal error while accepting this object (please report it): "
         "ValueError: boom"
     ]
     assert [fault.args for fault in engine.take_faults()] == [(KEY,)]

@@ -131,7 +131,7 @@ def test_locality(where: NodeLocality | None, labels: dict[str, str], locality: 
         (
             Node(id=ID, metadata=b"\x0a" * 70_000),
             grpc.StatusCode.INVALID_ARGUMENT,
-            "the node's metadata has 70000 bytes, at most 65536 are taken",
+            "the node's metadata has 70000 bytes, at most 65536 are accepted",
         ),
     ],
     ids=["form", "type", "address", "namespace", "account", "other", "role", "garbage", "size"],

@@ -11,10 +11,10 @@ from typing import Final
 from controlplane.base.codes import (
     CANNOT_WORK,
     DEPRECATED,
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
-    NAME_TWICE,
+    MUTUALLY_EXCLUSIVE,
     NOT_ALLOWED_HERE,
+    NOT_UNIQUE,
     REGEX_REFUSED,
     VALUE_MALFORMED,
     VALUE_OUT_OF_RANGE,
@@ -55,7 +55,7 @@ class About:
 def check_host(report: Report, at: FieldRef, host: str) -> bool:
     """A host name, an asterisk allowed in its first label."""
     if not host:
-        report.add(MISSING_FIELD, at, "there is no host")
+        report.add(MISSING_FIELD, at, "the host is missing")
         return False
     return _is_sound(report, at, host, names.wildcard_fault(host))
 
@@ -86,7 +86,7 @@ def check_selector(report: Report, at: FieldRef, labels: Mapping[str, str], limi
     """Labels that select workloads: no wildcards, no empty keys."""
     for key, value in labels.items():
         if not key:
-            _is_sound(report, (at / key).key, key, "is not a label's key")
+            _is_sound(report, (at / key).key, key, "is not a valid label key")
         if "*" in key:
             _is_sound(report, (at / key).key, key, "has a wildcard, which selectors do not support")
         if "*" in value:
@@ -110,7 +110,7 @@ def check_selected_port(report: Report, at: FieldRef, port: PortSelector | None)
 def check_destination(report: Report, at: FieldRef, destination: Destination | None) -> None:
     """Where a rule or a mirror sends requests; a missing one is reported at what should have it."""
     if destination is None:
-        report.add(MISSING_FIELD, FieldRef(at.object, at.path[:-1]), "there is no destination")
+        report.add(MISSING_FIELD, FieldRef(at.object, at.path[:-1]), "the destination is missing")
         return
     if destination.host == "*":
         report.add(NOT_ALLOWED_HERE, at / "host", '"*" cannot be a destination')
@@ -183,7 +183,9 @@ def check_one_of(report: Report, at: FieldRef, **fields: object) -> None:
     if len(written) > 1:
         said = " and ".join(camel(name) for name in written)
         message = f"{said} exclude each other"
-        report.add(FIELDS_EXCLUDE, (at / camel(written[-1])).key, message, hint="keep one of them")
+        report.add(
+            MUTUALLY_EXCLUSIVE, (at / camel(written[-1])).key, message, hint="keep one of them"
+        )
 
 
 def check_length(report: Report, at: FieldRef, text: str, limit: int) -> None:
@@ -209,10 +211,12 @@ def check_export_to(
         meant = namespace if entry == "." else entry
         if meant in seen:
             own = f' ("." is {namespace})' if meant == namespace else ""
-            report.add(NAME_TWICE, at / i, f'"{entry}" is named twice{own}')
+            report.add(NOT_UNIQUE, at / i, f'"{entry}" is named twice{own}')
         elif entry == "~" and not hideable:
             report.add(
-                NOT_ALLOWED_HERE, at / i, '"~" (nobody) is for ServiceEntries and Services only'
+                NOT_ALLOWED_HERE,
+                at / i,
+                '"~" (no namespace) is for ServiceEntries and Services only',
             )
         elif entry in (".", "*", "~") or names.is_label(entry):
             seen.add(meant)
@@ -222,7 +226,7 @@ def check_export_to(
     if len(export_to) > 1:
         for alone, meaning in (("*", "all namespaces"), ("~", "nobody")):
             if alone in seen:
-                message = f'"{alone}" ({meaning}) does not go with other entries'
+                message = f'"{alone}" ({meaning}) cannot be combined with other entries'
                 report.add(NOT_ALLOWED_HERE, at, message)
 
 
@@ -240,7 +244,7 @@ def check_gateway_names(report: Report, at: FieldRef, gateways: Sequence[str]) -
             report.add(code, at / i, f'"{gateway}" {fault}', hint="write NAMESPACE/NAME")
         elif "." in gateway and "/" not in gateway:
             name, namespace, *_ = gateway.split(".")
-            message = f'"{gateway}" is an old way to name a Gateway'
+            message = f'"{gateway}" is a deprecated way to name a Gateway'
             report.add(DEPRECATED, at / i, message, hint=f'write "{namespace}/{name}"')
         if "/" not in gateway:
             code = CANNOT_WORK
@@ -251,15 +255,15 @@ def _gateway_fault(gateway: str) -> str | None:
     if not slash:
         return names.domain_fault(gateway)
     if not names.is_label(namespace):
-        return f'has "{namespace}" for a namespace, which is not a DNS label'
+        return f'has "{namespace}" as its namespace, which is not a DNS label'
     if not names.is_label(name):
-        return f'has "{name}" for the name of a Gateway, which is not a DNS label'
+        return f'has "{name}" as its Gateway, which is not a DNS label'
     return None
 
 
 def _check_whole(report: Report, at: FieldRef, value: Duration) -> None:
     if value.nanoseconds % MILLISECOND:
-        report.add(VALUE_MALFORMED, at, f"{spelled(value)} has parts of a millisecond")
+        report.add(VALUE_MALFORMED, at, f"{spelled(value)} is not a whole number of milliseconds")
 
 
 def _is_sound(report: Report, at: FieldRef, text: str, fault: str | None) -> bool:

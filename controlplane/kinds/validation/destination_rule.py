@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from controlplane.base.codes import (
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
-    NAME_TWICE,
+    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
+    NOT_UNIQUE,
     UNKNOWN_VALUE,
     VALUE_MALFORMED,
 )
@@ -61,8 +61,8 @@ def destination_rule(report: Report, at: FieldRef, spec: DestinationRule, about:
         place = at / "subsets" / i
         _check_subset(report, place, subset, about.namespace)
         if subset.name and subset.name in first:
-            message = f'subset "{subset.name}" is declared in subsets[{first[subset.name]}] already'
-            report.add(NAME_TWICE, place / "name", message)
+            message = f'subset "{subset.name}" is already declared in subsets[{first[subset.name]}]'
+            report.add(NOT_UNIQUE, place / "name", message)
         first.setdefault(subset.name, i)
     check_export_to(report, at / "exportTo", spec.export_to, about.namespace, hideable=False)
     if spec.workload_selector is not None:
@@ -102,7 +102,7 @@ def _check_policy(
         return
     if policy.tunnel is not None and policy.proxy_protocol is not None:
         message = "tunnel and proxyProtocol exclude each other"
-        report.add(FIELDS_EXCLUDE, (at / "proxyProtocol").key, message, hint="keep one of them")
+        report.add(MUTUALLY_EXCLUSIVE, (at / "proxyProtocol").key, message, hint="keep one of them")
     _check_common(report, at, policy, namespace)
     for i, setting in enumerate(policy.port_level_settings):
         place = at / "portLevelSettings" / i
@@ -189,8 +189,8 @@ def _check_credential(report: Report, at: FieldRef, tls: ClientTls, namespace: N
     }
     for name, value in files.items():
         if value:
-            message = f"{name} does not go with credentialName, whose secret holds it"
-            report.add(FIELDS_EXCLUDE, (at / name).key, message, hint="keep one of them")
+            message = f"{name} cannot be combined with credentialName, whose secret holds it"
+            report.add(MUTUALLY_EXCLUSIVE, (at / name).key, message, hint="keep one of them")
     if tls.credential_name.startswith(CONFIG_MAP):
         _check_config_map(report, at / "credentialName", tls.credential_name, namespace)
 
@@ -199,7 +199,7 @@ def _check_config_map(report: Report, at: FieldRef, name: str, namespace: Namesp
     """``configmap://NAMESPACE/NAME``, in the rule's own namespace."""
     parts = name.removeprefix(CONFIG_MAP).split("/")
     if len(parts) != 2 or not all(parts):
-        message = f'"{name}" does not have the form configmap://NAMESPACE/NAME'
+        message = f'"{name}" is not of the form configmap://NAMESPACE/NAME'
         report.add(VALUE_MALFORMED, at, message)
     elif parts[0] != namespace:
         message = f'"{name}" is not in the namespace of the rule, {namespace}'
@@ -218,8 +218,8 @@ def _check_unverified(report: Report, at: FieldRef, tls: ClientTls) -> None:
         fields["credentialName"] = tls.credential_name
     for name, value in fields.items():
         if value:
-            message = f"{name} does not go with insecureSkipVerify, which verifies nothing"
-            report.add(FIELDS_EXCLUDE, (at / name).key, message, hint="keep one of them")
+            message = f"{name} cannot be combined with insecureSkipVerify, which verifies nothing"
+            report.add(MUTUALLY_EXCLUSIVE, (at / name).key, message, hint="keep one of them")
 
 
 def _warn_of_ignored(report: Report, at: FieldRef, tls: ClientTls) -> None:
@@ -227,7 +227,7 @@ def _warn_of_ignored(report: Report, at: FieldRef, tls: ClientTls) -> None:
         tls.client_certificate or tls.private_key or tls.ca_certificates or tls.credential_name
     )
     if written:
-        message = f"{tls.mode.value} uses none of the certificates that are named"
+        message = f"{tls.mode.value} does not use the certificates given here"
         report.add(NO_EFFECT, at, message, hint="set mode to SIMPLE or MUTUAL")
 
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from controlplane.base.codes import (
     CANNOT_WORK,
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
-    NAME_TWICE,
+    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
+    NOT_UNIQUE,
     UNKNOWN_VALUE,
     VALUE_MALFORMED,
     WRONG_SIZE,
@@ -52,8 +52,8 @@ def gateway(report: Report, at: FieldRef, spec: Gateway, about: About) -> None:
         if server.port is not None and server.port.name:
             name = server.port.name
             if name in first:
-                message = f'port name "{name}" is that of servers[{first[name]}] already'
-                report.add(NAME_TWICE, place / "port" / "name", message)
+                message = f'port name "{name}" is already used by servers[{first[name]}]'
+                report.add(NOT_UNIQUE, place / "port" / "name", message)
             else:
                 first[name] = i
 
@@ -61,7 +61,7 @@ def gateway(report: Report, at: FieldRef, spec: Gateway, about: About) -> None:
 def _check_server(report: Report, at: FieldRef, server: Server) -> None:
     if not server.hosts:
         report.add(
-            MISSING_FIELD, at, "the server has no hosts", hint='to take any host: hosts: ["*"]'
+            MISSING_FIELD, at, "the server has no hosts", hint='to accept any host: hosts: ["*"]'
         )
     for i, host in enumerate(server.hosts):
         _check_host(report, at / "hosts" / i, host)
@@ -79,19 +79,19 @@ def _check_host(report: Report, at: FieldRef, written: str) -> None:
     if not slash:
         host = written
     elif namespace not in ("*", ".") and not names.is_label(namespace):
-        message = f'"{written}" has "{namespace}" for a namespace, which is not a DNS label'
+        message = f'"{written}" has "{namespace}" as its namespace, which is not a DNS label'
         report.add(
             VALUE_MALFORMED, at, message, hint='write a namespace, "." or "*" before the slash'
         )
     if host != "*" and "." not in host:
-        message = f'"{host}" is a short name; a Gateway takes complete host names'
+        message = f'"{host}" is a short name; a Gateway needs fully qualified host names'
         report.add(VALUE_MALFORMED, at, message)
         return
     fault = names.wildcard_fault(host)
     if fault is not None and not is_ip(host):
         report.add(VALUE_MALFORMED, at, f'"{host}" {fault}')
     elif names.is_partial_wildcard(host):
-        message = f'"{host}" has an asterisk that is only a part of the first label'
+        message = f'"{host}" has an asterisk that is only part of the first label'
         report.add(VALUE_MALFORMED, at, message, hint=f'write "*.{host.partition(".")[2]}"')
 
 
@@ -107,7 +107,7 @@ def _check_port(report: Report, at: FieldRef, port: Port | None, *, unix: bool) 
     if not unix:
         check_port(report, at / "port" / "number", port.number)
     elif port.number:
-        message = f"port {port.number} does not go with a Unix socket: its number must be 0"
+        message = f"port {port.number} is not allowed with a Unix socket: its number must be 0"
         report.add(NOT_ALLOWED_HERE, at / "port" / "number", message)
     if port.target_port:
         message = "targetPort has no meaning at a Gateway"
@@ -129,7 +129,7 @@ def _check_bind(report: Report, at: FieldRef, bind: str) -> None:
 def _check_protocol(report: Report, at: FieldRef, server: Server, port: Port) -> None:
     """TLS settings and the protocol of the port must agree."""
     if port.protocol.upper() == "UDP":
-        message = "a Gateway serves no UDP: this server takes connections of TCP"
+        message = "a Gateway does not serve UDP: this server accepts TCP connections"
         report.add(CANNOT_WORK, at / "port" / "protocol", message, hint="write TCP")
     tls = server.tls
     if protocols.is_tls(port.protocol):
@@ -140,13 +140,13 @@ def _check_protocol(report: Report, at: FieldRef, server: Server, port: Port) ->
     if tls is None:
         return
     if not protocols.is_http(port.protocol):
-        message = f"a server of {port.protocol} takes no tls settings"
+        message = f"a server of {port.protocol} accepts no tls settings"
         hint = "use the protocol TLS"
         report.add(NOT_ALLOWED_HERE, (at / "tls").key, message, hint=hint)
         return
     files = tls.ca_certificates or tls.private_key or tls.server_certificate
     if tls.mode not in _PASSTHROUGH or files:
-        message = f"a server of {port.protocol} takes no tls settings but httpsRedirect"
+        message = f"a server of {port.protocol} accepts no tls settings except httpsRedirect"
         hint = "use the protocol HTTPS"
         report.add(NOT_ALLOWED_HERE, (at / "tls").key, message, hint=hint)
 
@@ -159,23 +159,25 @@ def check_server_tls(report: Report, at: FieldRef, tls: ServerTls) -> None:
         return
     files = tls.ca_crl or tls.ca_certificates or tls.server_certificate or tls.private_key
     if tls.mode in _PASSTHROUGH and (_sources(tls) or files):
-        message = f"{tls.mode.value} does not open connections, so its certificates are ignored"
+        message = f"{tls.mode.value} does not terminate TLS, so its certificates are ignored"
         report.add(NO_EFFECT, at, message)
     sources = _sources(tls)
     if len(sources) > 1:
         message = (
             f"{' and '.join(sources)} exclude each other: the server has one certificate source"
         )
-        report.add(FIELDS_EXCLUDE, (at / sources[-1]).key, message, hint="keep one of them")
+        report.add(MUTUALLY_EXCLUSIVE, (at / sources[-1]).key, message, hint="keep one of them")
     if tls.mode not in _PASSTHROUGH and (tls.credential_name or tls.credential_names):
         _check_beside_secret(report, at, tls)
         return
     _check_files(report, at, tls)
     if tls.ca_crl and tls.credential_name:
-        message = "caCrl does not go with credentialName: the secret holds the list (ca.crl)"
+        message = "caCrl cannot be combined with credentialName: the secret holds the list (ca.crl)"
         report.add(NOT_ALLOWED_HERE, (at / "caCrl").key, message)
     if tls.ca_crl and tls.mode is ServerTlsMode.SIMPLE:
-        message = "caCrl does not go with SIMPLE, which asks clients for no certificate"
+        message = (
+            "caCrl cannot be combined with SIMPLE, which does not ask clients for a certificate"
+        )
         report.add(NOT_ALLOWED_HERE, (at / "caCrl").key, message)
 
 
@@ -243,7 +245,7 @@ def _check_istio_mutual(report: Report, at: FieldRef, tls: ServerTls) -> None:
     }
     for name, value in fields.items():
         if value:
-            message = f"ISTIO_MUTUAL takes the mesh's own certificates, not {name}"
+            message = f"ISTIO_MUTUAL uses the mesh's own certificates, not {name}"
             report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint="remove it, or use MUTUAL")
 
 
@@ -270,12 +272,12 @@ def _check_written(report: Report, at: FieldRef, body: Mapping[str, object], ind
     for name in lists:
         size = len(items) if isinstance(items := tls[name], list | tuple) else 1
         if not 1 <= size <= CERTIFICATES_LIMIT:
-            message = f"{name} has {size} entries, 1 or {CERTIFICATES_LIMIT} are wanted"
+            message = f"{name} has {size} entries; expected 1 or {CERTIFICATES_LIMIT}"
             report.add(WRONG_SIZE, at / name, message)
     if len(lists) > 1 or ("credentialNames" in lists and "credentialName" in tls):
         names_ = [n for n in ("credentialName", *lists) if n in tls]
         message = f"{' and '.join(names_)} exclude each other, even empty"
-        report.add(FIELDS_EXCLUDE, (at / lists[-1]).key, message, hint="keep one of them")
+        report.add(MUTUALLY_EXCLUSIVE, (at / lists[-1]).key, message, hint="keep one of them")
 
 
 def _server_tls(body: Mapping[str, object], index: int) -> Mapping[str, object]:

@@ -72,6 +72,6 @@ def header_value_fault(value: str) -> str | None:
         step = _STEPS[state]
         following = step.to.get(character, step.otherwise)
         if following is None:
-            return f"has {character!r} at character {at + 1}, where {step.wanted} was wanted"
+            return f"has {character!r} at character {at + 1}, where {step.wanted} was expected"
         state = following
-    return None if state is State.TEXT else f"ends where {_STEPS[state].wanted} was wanted"
+    return None if state is State.TEXT else f"ends where {_STEPS[state].wanted} was expected"

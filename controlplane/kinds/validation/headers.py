@@ -5,7 +5,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 
 from collections.abc import Iterator, Mapping
 
-from controlplane.base.codes import FIELDS_EXCLUDE, NO_EFFECT, NOT_ALLOWED_HERE, VALUE_MALFORMED
+from controlplane.base.codes import MUTUALLY_EXCLUSIVE, NO_EFFECT, NOT_ALLOWED_HERE, VALUE_MALFORMED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import HeaderOperations, Headers, HttpRewrite
@@ -41,8 +41,8 @@ def check_authority_once(
         if not _is_authority(name):
             continue
         if current:
-            message = f'the authority is set to "{current}" already, and here to "{value}"'
-            report.add(FIELDS_EXCLUDE, where.key, message, hint="keep one of them")
+            message = f'the authority is already set to "{current}", and here to "{value}"'
+            report.add(MUTUALLY_EXCLUSIVE, where.key, message, hint="keep one of them")
         current = value
 
 

@@ -13,8 +13,8 @@ from controlplane.base.base64 import decoded
 from controlplane.base.codes import (
     CANNOT_WORK,
     DEPRECATED,
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
+    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
     UNKNOWN_VALUE,
@@ -112,12 +112,12 @@ def check_redirect(report: Report, at: FieldRef, rule: HttpRoute) -> None:
     check_one_of(report, at, port=redirect.port, derive_port=redirect.derive_port)
     if redirect.uri and redirect.prefix_rewrite:
         message = "uri and prefixRewrite exclude each other"
-        report.add(FIELDS_EXCLUDE, (at / "prefixRewrite").key, message, hint="keep one of them")
+        report.add(MUTUALLY_EXCLUSIVE, (at / "prefixRewrite").key, message, hint="keep one of them")
     if redirect.prefix_rewrite:
         for i, match in enumerate(rule.match):
             if match.uri is not None and match.uri.prefix is None:
                 place = FieldRef(at.object, (*at.path[:-1], "match", i, "uri"))
-                message = "prefixRewrite of a redirect needs every uri to be matched by prefix"
+                message = "prefixRewrite in a redirect requires every uri to be matched by prefix"
                 report.add(NOT_ALLOWED_HERE, place, message)
     named = (redirect.uri, redirect.prefix_rewrite, redirect.authority, redirect.scheme)
     if not any(named) and redirect.port is None and redirect.derive_port is None:
@@ -161,7 +161,7 @@ def _check_body(report: Report, at: FieldRef, body: HttpBody) -> None:
         report.add(WRONG_SIZE, at / field, f"the body is {size} bytes (at most {BODY_LIMIT})")
     elif size > LARGE_BODY:
         message = (
-            f"the body is {size} bytes, which every proxy is sent again with each change of routes"
+            f"the body is {size} bytes, and is sent to every proxy again with each change of routes"
         )
         report.add(CANNOT_WORK, at / field, message, hint="serve it from a backend")
 
@@ -172,13 +172,13 @@ def check_rewrite(report: Report, at: FieldRef, rewrite: HttpRewrite | None) -> 
     regex = rewrite.uri_regex_rewrite
     if rewrite.uri and regex is not None:
         message = "uri and uriRegexRewrite exclude each other"
-        report.add(FIELDS_EXCLUDE, (at / "uriRegexRewrite").key, message, hint="keep one of them")
+        report.add(
+            MUTUALLY_EXCLUSIVE, (at / "uriRegexRewrite").key, message, hint="keep one of them"
+        )
     if not rewrite.uri and regex is None and not rewrite.authority:
         report.add(MISSING_FIELD, at, "the rewrite has no uri, no uriRegexRewrite and no authority")
     if rewrite.uri and not rewrite.uri.startswith("/"):
-        message = (
-            f'"{rewrite.uri}" does not start with a slash, so neither does the path that is sent'
-        )
+        message = f'"{rewrite.uri}" does not start with a slash, so neither does the resulting path'
         report.add(CANNOT_WORK, at / "uri", message, hint=f'write "/{rewrite.uri}"')
     if regex is not None:
         for name, value in (("match", regex.match), ("rewrite", regex.rewrite)):
@@ -201,7 +201,7 @@ def check_retries(report: Report, at: FieldRef, retries: HttpRetry | None) -> No
         }
         for name, value in settings.items():
             if value is not None:
-                message = f"{name} is set although 0 attempts switch retries off"
+                message = f"{name} is set although 0 attempts disable retries"
                 report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint="set attempts above 0")
     check_duration(report, at / "perTryTimeout", retries.per_try_timeout)
     check_duration(report, at / "backoff", retries.backoff)
@@ -221,7 +221,7 @@ def _report_condition(report: Report, at: FieldRef, condition: str) -> None:
     hint = f"write {close}" if close else f"Envoy knows {', '.join(RETRY_CONDITIONS)}"
     if _is_retry_condition(condition.strip()):
         hint = "leave out the spaces"
-    message = f'"{condition}" is neither a condition of Envoy nor an HTTP status'
+    message = f'"{condition}" is neither a retry condition of Envoy nor an HTTP status'
     report.add(UNKNOWN_VALUE, at, message, hint=hint)
 
 
@@ -251,7 +251,7 @@ def _check_abort(report: Report, at: FieldRef, abort: Abort) -> None:
         _check_status(report, at / "httpStatus", abort.http_status)
     if abort.grpc_status is not None and abort.grpc_status not in GRPC_STATUSES:
         near = nearest(abort.grpc_status, list(GRPC_STATUSES))
-        message = f'"{abort.grpc_status}" is not the name of a gRPC status'
+        message = f'"{abort.grpc_status}" is not a gRPC status name'
         hint = f"write {near}" if near else "write a name such as UNAVAILABLE"
         report.add(UNKNOWN_VALUE, at / "grpcStatus", message, hint=hint)
     if abort.http2_error is not None:
@@ -323,7 +323,7 @@ def check_cors(report: Report, at: FieldRef, cors: CorsPolicy | None) -> None:
     ):
         for i, name in enumerate(headers):
             if not names.is_header(name):
-                message = f'"{name}" is not the name of a header'
+                message = f'"{name}" is not a valid header name'
                 report.add(VALUE_MALFORMED, at / field / i, message)
     if cors.max_age is not None:
         check_duration(report, at / "maxAge", cors.max_age)

@@ -7,8 +7,8 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 from controlplane.base.codes import (
     CANNOT_WORK,
     DEPRECATED,
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
+    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
     VALUE_MALFORMED,
@@ -69,7 +69,7 @@ def _check_action(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bo
             _exclude(report, at, "route", "delegate")
         return
     if rule.delegate is not None:
-        message = "a delegate (a VirtualService without hosts) cannot delegate once more"
+        message = "a delegate (a VirtualService without hosts) cannot delegate further"
         report.add(NOT_ALLOWED_HERE, (at / "delegate").key, message)
     excluded: dict[str, object] = {
         "route": rule.route or None,
@@ -91,13 +91,13 @@ def _check_action(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bo
         if value is not None:
             _exclude(report, at, name, action)
     if rule.cors_policy is not None:
-        message = f"corsPolicy does nothing beside {action}"
+        message = f"corsPolicy has no effect next to {action}"
         report.add(NO_EFFECT, (at / "corsPolicy").key, message)
 
 
 def _exclude(report: Report, at: FieldRef, name: str, action: str) -> None:
     message = f"a rule cannot have both {name} and {action}"
-    report.add(FIELDS_EXCLUDE, (at / name).key, message, hint="keep one of them")
+    report.add(MUTUALLY_EXCLUSIVE, (at / name).key, message, hint="keep one of them")
 
 
 def _check_match(report: Report, at: FieldRef, match: HttpMatch) -> None:
@@ -129,9 +129,9 @@ def _check_header_name(report: Report, at: FieldRef, name: str) -> None:
     if not name:
         report.add(VALUE_MALFORMED, at.key, "the header's name is empty")
     elif not names.is_claim(name) and not names.is_header(name):
-        report.add(VALUE_MALFORMED, at.key, f'"{name}" is not the name of a header')
+        report.add(VALUE_MALFORMED, at.key, f'"{name}" is not a valid header name')
     elif "," in name:
-        message = f'no request has a header named "{name}": names have no comma'
+        message = f'no request has a header named "{name}": header names contain no comma'
         report.add(CANNOT_WORK, at.key, message)
 
 

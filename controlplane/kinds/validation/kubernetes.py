@@ -13,7 +13,7 @@ from controlplane.base.base64 import decoded
 from controlplane.base.codes import (
     CANNOT_WORK,
     MISSING_FIELD,
-    NAME_TWICE,
+    NOT_UNIQUE,
     UNKNOWN_VALUE,
     VALUE_MALFORMED,
     WRONG_SIZE,
@@ -82,7 +82,7 @@ def _check_ports(report: Report, at: FieldRef, ports: Sequence[ServicePort]) -> 
         if port.name:
             check_label(report, place / "name", port.name)
         elif len(ports) > 1:
-            report.add(MISSING_FIELD, place, "one of several ports needs a name")
+            report.add(MISSING_FIELD, place, "with several ports, each needs a name")
         if isinstance(port.target_port, int):
             check_port(report, place / "targetPort", port.target_port)
         elif isinstance(port.target_port, str) and not _is_port_name(port.target_port):
@@ -90,10 +90,10 @@ def _check_ports(report: Report, at: FieldRef, ports: Sequence[ServicePort]) -> 
             report.add(VALUE_MALFORMED, place / "targetPort", message)
         if port.name and port.name in seen:
             message = f'the port name "{port.name}" is used twice'
-            report.add(NAME_TWICE, place / "name", message)
+            report.add(NOT_UNIQUE, place / "name", message)
         if (port.port, port.protocol) in seen:
             message = f"port {port.port} ({port.protocol}) is declared twice"
-            report.add(NAME_TWICE, place / "port", message)
+            report.add(NOT_UNIQUE, place / "port", message)
         seen.update((port.name, (port.port, port.protocol)))
 
 
@@ -111,7 +111,8 @@ def _check_slice_endpoint(
     report: Report, at: FieldRef, endpoint: SliceEndpoint, address_type: str
 ) -> None:
     if not 1 <= len(endpoint.addresses) <= ADDRESSES_LIMIT:
-        message = f"an endpoint has 1 to {ADDRESSES_LIMIT} addresses, not {len(endpoint.addresses)}"
+        found = len(endpoint.addresses)
+        message = f"an endpoint has {found} addresses, expected 1 to {ADDRESSES_LIMIT}"
         report.add(WRONG_SIZE, at, message)
     for i, address in enumerate(endpoint.addresses):
         place = at / "addresses" / i
@@ -164,7 +165,7 @@ def _check_endpoint_ports(
         if port.name:
             check_label(report, at / i / "name", port.name)
         if port.name in seen:
-            report.add(NAME_TWICE, at / i, f'the port name "{port.name}" is used twice')
+            report.add(NOT_UNIQUE, at / i, f'the port name "{port.name}" is used twice')
         seen.add(port.name)
 
 
@@ -189,8 +190,8 @@ def config_map(report: Report, at: FieldRef, spec: ConfigMap, about: About) -> N
     _check_base64(report, at / "binaryData", spec.binary_data, hint="or use data")
     for key in spec.binary_data:
         if key in spec.data:
-            message = f'the key "{key}" is in data already'
-            report.add(NAME_TWICE, (at / "binaryData" / key).key, message)
+            message = f'the key "{key}" is already in data'
+            report.add(NOT_UNIQUE, (at / "binaryData" / key).key, message)
 
 
 def pod(report: Report, at: FieldRef, spec: Pod, about: About) -> None:
@@ -219,7 +220,7 @@ def _check_protocol(report: Report, at: FieldRef, protocol: str) -> None:
 def _check_keys(report: Report, at: FieldRef, data: Mapping[str, str]) -> None:
     for key in data:
         if not _KEY.fullmatch(key):
-            message = f'"{key}" is not a key (letters, digits, -, _ and ., 253 at most)'
+            message = f'"{key}" is not a valid key (at most 253 letters, digits, -, _ and .)'
             report.add(VALUE_MALFORMED, (at / key).key, message)
 
 

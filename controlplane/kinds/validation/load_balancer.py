@@ -11,11 +11,11 @@ from typing import Final
 
 from controlplane.base.codes import (
     DEPRECATED,
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
-    NAME_TWICE,
+    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
+    NOT_UNIQUE,
     VALUE_MALFORMED,
     VALUE_OUT_OF_RANGE,
     WRONG_SUM,
@@ -72,7 +72,7 @@ def check_load_balancer(
     if locality is not None and zone_aware is not None:
         message = "localityLbSetting and zoneAwareLbSetting exclude each other"
         place = (at / "zoneAwareLbSetting").key
-        report.add(FIELDS_EXCLUDE, place, message, hint="keep one of them")
+        report.add(MUTUALLY_EXCLUSIVE, place, message, hint="keep one of them")
     check_locality(report, at / "localityLbSetting", locality, ejects=ejects)
     check_zone_aware(report, at / "zoneAwareLbSetting", zone_aware, ejects=ejects)
     if zone_aware is not None and zone_aware.min_cluster_size == 0:
@@ -96,8 +96,8 @@ def _check_hash(report: Report, at: FieldRef, hashing: ConsistentHash) -> None:
         place = (at / "minimumRingSize").key
         report.add(DEPRECATED, place, "minimumRingSize is deprecated", hint="use ringHash")
         if hashing.ring_hash is not None or hashing.maglev is not None:
-            message = "minimumRingSize does not go with ringHash or maglev"
-            report.add(FIELDS_EXCLUDE, place, message, hint="remove it")
+            message = "minimumRingSize cannot be combined with ringHash or maglev"
+            report.add(MUTUALLY_EXCLUSIVE, place, message, hint="remove it")
     if hashing.maglev is not None:
         size = hashing.maglev.table_size
         place = at / "maglev" / "tableSize"
@@ -124,7 +124,7 @@ def _check_cookie(report: Report, at: FieldRef, cookie: HttpCookie) -> None:
         if not attribute.name:
             report.add(MISSING_FIELD, place, "the attribute has no name")
         elif attribute.name in seen:
-            report.add(NAME_TWICE, place, f'the attribute "{attribute.name}" is named twice')
+            report.add(NOT_UNIQUE, place, f'the attribute "{attribute.name}" is named twice')
         seen.add(attribute.name)
     if cookie.ttl is not None and cookie.ttl.nanoseconds < 0:
         report.add(NO_EFFECT, at / "ttl", "a ttl below 0 is ignored")
@@ -139,7 +139,7 @@ def _check_warmup(report: Report, at: FieldRef, balancer: LoadBalancer) -> None:
     if warmup is not None:
         _check_slow_start(report, at / "warmup", warmup)
     if (old or warmup) and (balancer.simple not in _WARMING or balancer.consistent_hash):
-        message = "only ROUND_ROBIN and LEAST_REQUEST warm new endpoints up"
+        message = "only ROUND_ROBIN and LEAST_REQUEST warm up new endpoints"
         name = "warmup" if warmup is not None else "warmupDurationSecs"
         report.add(NO_EFFECT, (at / name).key, message)
 
@@ -162,11 +162,11 @@ def check_locality(
         return
     if setting.distribute and setting.failover:
         message = "distribute and failover exclude each other"
-        report.add(FIELDS_EXCLUDE, (at / "failover").key, message, hint="keep one of them")
+        report.add(MUTUALLY_EXCLUSIVE, (at / "failover").key, message, hint="keep one of them")
     if setting.failover:
         for i, label in enumerate(setting.failover_priority):
             if label in TOPOLOGY_LABELS:
-                message = f'"{label}" does not go with failover, which decides by regions itself'
+                message = f'"{label}" cannot be combined with failover, which goes by region itself'
                 report.add(NOT_ALLOWED_HERE, at / "failoverPriority" / i, message)
     _check_distribution(report, at / "distribute", setting.distribute)
     _check_failover(report, at, setting.failover)
@@ -180,7 +180,7 @@ def check_zone_aware(
         return
     for i, label in enumerate(setting.failover_priority):
         if label in TOPOLOGY_LABELS:
-            message = f'"{label}" cannot be a priority here: zones and regions are handled already'
+            message = f'"{label}" cannot be a priority here: zones and regions are already ranked'
             report.add(NOT_ALLOWED_HERE, at / "failoverPriority" / i, message)
     _check_failover(report, at, setting.failover)
     _warn_without_ejection(report, at, setting, ejects=ejects)
@@ -204,7 +204,7 @@ def _check_failover(report: Report, at: FieldRef, failovers: Sequence[Failover])
             report.add(NOT_ALLOWED_HERE, place, message)
         for name, region in (("from", failover.from_), ("to", failover.to)):
             if "/" in region:
-                message = f'"{region}" is more than a region'
+                message = f'"{region}" has more parts than a region'
                 report.add(VALUE_MALFORMED, place / name, message)
             if "*" in region:
                 report.add(VALUE_MALFORMED, place / name, f'"{region}" has a wildcard')
@@ -235,13 +235,13 @@ def check_localities(report: Report, localities: Sequence[tuple[FieldRef, str]])
         stars = locality.count("*")
         parts = tuple(locality.split("/", 2))
         if stars > 1 or (stars and not locality.endswith("*")):
-            message = f'"{locality}" has an asterisk before its end'
+            message = f'"{locality}" has an asterisk that is not at its end'
             report.add(VALUE_MALFORMED, at, message)
         elif not all(parts):
             message = f'"{locality}" has an empty region, zone or subzone'
             report.add(VALUE_MALFORMED, at, message)
         elif any(_overlaps(before, parts) for before in taken):
-            report.add(NAME_TWICE, at, f'"{locality}" overlaps with a locality before it')
+            report.add(NOT_UNIQUE, at, f'"{locality}" overlaps with an earlier locality')
         else:
             taken.append(parts)
 

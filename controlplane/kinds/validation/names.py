@@ -35,7 +35,7 @@ REGEX_LIMIT: Final = 1024  # bytes; Istio, validateStringRegexp
 PROGRAM_LIMIT: Final = 32_768  # re2.max_program_size.error_level in the bootstrap of our proxies
 UNIX: Final = "unix://"
 
-A_LABEL: Final = "a label has letters, digits and inner hyphens, 63 at most"
+A_LABEL: Final = "a label is at most 63 letters, digits and inner hyphens"
 
 
 def is_label(text: str) -> bool:
@@ -102,7 +102,7 @@ def subnet_fault(text: str) -> str | None:
     wide = 32 if "." in address and ":" not in address else 128
     canonical = bits.isascii() and bits.isdigit() and str(int(bits)) == bits
     if "%" in address or not is_ip(address) or not canonical or int(bits) > wide:
-        return "is not a block of IP addresses in CIDR notation"
+        return "is not an IP address range in CIDR notation"
     return None
 
 
@@ -113,7 +113,7 @@ def unix_fault(path: str) -> str | None:
     if path[0] == "@":
         return None
     if path[0] != "/" or path[-1] == "/":
-        return "has no absolute path of a file after unix://"
+        return "has no absolute file path after unix://"
     return None
 
 
@@ -122,7 +122,7 @@ def label_key_fault(key: str) -> str | None:
     found = _LABEL_KEY.fullmatch(key)
     if found is None:
         return (
-            "is not a label's key (letters, digits, -, _ and ., after an optional DNS prefix and /)"
+            "is not a valid label key (letters, digits, -, _ and ., after an optional prefix and /)"
         )
     if len(found[1] or "") > PREFIX_LIMIT:
         return f"has a prefix longer than {PREFIX_LIMIT} characters"
@@ -138,7 +138,7 @@ def label_value_fault(value: str) -> str | None:
     """
     if _LABEL_VALUE.fullmatch(value):
         return None
-    return "is not a label's value (letters, digits, inner -, _ and .)"
+    return "is not a valid label value (letters, digits, inner -, _ and .)"
 
 
 @lru_cache(maxsize=16_384)
@@ -146,7 +146,7 @@ def regex_fault(pattern: str) -> str | None:
     """Why RE2 refuses ``pattern``, as Istio and Envoy use it; ``None`` when neither does."""
     size = len(pattern.encode())
     if size > REGEX_LIMIT:
-        return f"is {size} bytes long, more than the {REGEX_LIMIT} that Istio takes"
+        return f"is {size} bytes long, more than the {REGEX_LIMIT} that Istio allows"
     try:
         compiled = re2.compile(pattern, _QUIET)
     except re2.error as error:
@@ -156,7 +156,7 @@ def regex_fault(pattern: str) -> str | None:
     if _has_byte_escape(pattern):
         return r"is not a regular expression of RE2 as Istio reads it: invalid escape sequence: \C"
     if compiled.programsize > PROGRAM_LIMIT:
-        return f"needs an RE2 program of {compiled.programsize}, Envoy takes up to {PROGRAM_LIMIT}"
+        return f"needs an RE2 program of {compiled.programsize}, Envoy allows up to {PROGRAM_LIMIT}"
     return None
 
 

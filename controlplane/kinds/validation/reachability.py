@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from controlplane.base.codes import NEVER_REACHED
+from controlplane.base.codes import UNREACHABLE_RULE
 from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.virtual_service import (
@@ -108,7 +108,7 @@ def _report_covers(
 def _report(report: Report, at: FieldRef, message: str, cover: Sequence[FieldRef]) -> None:
     places = list(dict.fromkeys(cover))[:RELATED]
     related = tuple(Related(place=place, message="matches them") for place in places)
-    report.add(NEVER_REACHED, at, message, hint="move it up, or remove it", related=related)
+    report.add(UNREACHABLE_RULE, at, message, hint="move it up, or remove it", related=related)
 
 
 def _check_streams(report: Report, at: FieldRef, rules: Sequence[TlsRoute | TcpRoute]) -> None:

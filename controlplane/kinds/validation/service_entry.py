@@ -9,11 +9,11 @@ from typing import Final
 
 from controlplane.base.codes import (
     CANNOT_WORK,
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
-    NAME_TWICE,
+    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
+    NOT_UNIQUE,
     UNKNOWN_VALUE,
     VALUE_MALFORMED,
 )
@@ -100,7 +100,7 @@ def _check_hosts(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
         sound = check_host(report, place, host)
         dynamic = spec.resolution is EntryResolution.DYNAMIC_DNS
         if sound and names.is_partial_wildcard(host) and not dynamic:
-            message = f'"{host}" has an asterisk that is only a part of the first label'
+            message = f'"{host}" has an asterisk that is only part of the first label'
             report.add(CANNOT_WORK, place, message, hint=f'write "*.{host.partition(".")[2]}"')
     check_count(report, at / "hosts", spec.hosts, LIST_LIMIT, "hosts")
 
@@ -112,7 +112,7 @@ def _check_addresses(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
         check_subnet(report, place, address)
         check_length(report, place, address, ADDRESS_LIMIT)
         if "/" in address and not blocks:
-            message = f"a block of addresses does not go with resolution {spec.resolution.value}"
+            message = f"an address range cannot be combined with resolution {spec.resolution.value}"
             report.add(NOT_ALLOWED_HERE, place, message, hint="use NONE or STATIC")
     check_count(report, at, spec.addresses, LIST_LIMIT, "addresses")
 
@@ -135,11 +135,11 @@ def _check_ports_apart(report: Report, at: FieldRef, spec: ServiceEntry) -> None
     port_names: dict[str, int] = {}
     for i, port in enumerate(spec.ports):
         if port.name and port.name in port_names:
-            message = f'"{port.name}" is the name of ports[{port_names[port.name]}] already'
-            report.add(NAME_TWICE, at / i / "name", message)
+            message = f'"{port.name}" is already the name of ports[{port_names[port.name]}]'
+            report.add(NOT_UNIQUE, at / i / "name", message)
         if port.number and port.number in numbers:
-            message = f"{port.number} is the number of ports[{numbers[port.number]}] already"
-            report.add(NAME_TWICE, at / i / "number", message)
+            message = f"{port.number} is already the number of ports[{numbers[port.number]}]"
+            report.add(NOT_UNIQUE, at / i / "number", message)
         port_names.setdefault(port.name, i)
         numbers.setdefault(port.number, i)
 
@@ -149,14 +149,18 @@ def _check_resolution(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     resolution = spec.resolution
     if selector is not None and endpoints is not None:
         message = "endpoints and workloadSelector exclude each other"
-        report.add(FIELDS_EXCLUDE, (at / "workloadSelector").key, message, hint="keep one of them")
+        report.add(
+            MUTUALLY_EXCLUSIVE, (at / "workloadSelector").key, message, hint="keep one of them"
+        )
     match resolution:
         case EntryResolution.NONE:
             if endpoints is not None:
-                message = "resolution NONE goes to the address that the client asked for"
+                message = (
+                    "with resolution NONE, traffic goes to the address that the client asked for"
+                )
                 report.add(NOT_ALLOWED_HERE, (at / "endpoints").key, message, hint="use STATIC")
             if selector is not None:
-                message = "workloadSelector does nothing with resolution NONE"
+                message = "workloadSelector has no effect with resolution NONE"
                 report.add(NO_EFFECT, (at / "workloadSelector").key, message, hint="use STATIC")
         case EntryResolution.STATIC:
             pass
@@ -173,20 +177,20 @@ def _check_by_name(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
                 message = f'"{host}" cannot be looked up in DNS, and there are no endpoints'
                 report.add(NOT_ALLOWED_HERE, at / "hosts" / i, message, hint="add endpoints")
     elif spec.resolution is EntryResolution.DNS_ROUND_ROBIN and len(spec.endpoints) > 1:
-        message = f"DNS_ROUND_ROBIN has one endpoint at most, not {len(spec.endpoints)}"
+        message = f"DNS_ROUND_ROBIN allows at most one endpoint, found {len(spec.endpoints)}"
         report.add(NOT_ALLOWED_HERE, at / "endpoints", message, hint="use DNS")
 
 
 def _check_dynamic(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
     for i, host in enumerate(spec.hosts):
         if not host.startswith("*"):
-            message = f'"{host}" has no wildcard, which DYNAMIC_DNS is for'
+            message = f'"{host}" has no wildcard, which DYNAMIC_DNS requires'
             report.add(NOT_ALLOWED_HERE, at / "hosts" / i, message, hint="use DNS")
     if spec.addresses:
-        message = "DYNAMIC_DNS looks the request's host up, addresses do not go with it"
+        message = "DYNAMIC_DNS resolves the request's host, so addresses are not allowed"
         report.add(NOT_ALLOWED_HERE, (at / "addresses").key, message)
     if spec.endpoints:
-        message = "DYNAMIC_DNS looks the request's host up, endpoints do not go with it"
+        message = "DYNAMIC_DNS resolves the request's host, so endpoints are not allowed"
         report.add(NOT_ALLOWED_HERE, (at / "endpoints").key, message)
     for i, port in enumerate(spec.ports):
         if port.protocol.upper() not in _DYNAMIC_PROTOCOLS:
@@ -200,7 +204,9 @@ def _check_waypoint(report: Report, at: FieldRef, spec: ServiceEntry, about: Abo
     waypoint = about.labels.get(WAYPOINT, "")
     is_used = waypoint.lower() not in ("", "none") and spec.location is Location.MESH_INTERNAL
     if is_used and spec.resolution is EntryResolution.DYNAMIC_DNS:
-        message = f'MESH_INTERNAL with DYNAMIC_DNS does not go with the waypoint "{waypoint}"'
+        message = (
+            f'MESH_INTERNAL with DYNAMIC_DNS cannot be combined with the waypoint "{waypoint}"'
+        )
         report.add(NOT_ALLOWED_HERE, at / "location", message, hint="use MESH_EXTERNAL")
 
 
@@ -221,7 +227,9 @@ def _check_endpoint(
             report.add(NOT_ALLOWED_HERE, at / "address", message)
     elif address and not is_ip(address):
         message = f'"{address}" is not an IP address'
-        report.add(VALUE_MALFORMED, at / "address", message, hint="for names use resolution DNS")
+        report.add(
+            VALUE_MALFORMED, at / "address", message, hint="for host names use resolution DNS"
+        )
     check_labels(report, at / "labels", endpoint.labels)
     declared = {port.name for port in spec.ports}
     for name in endpoint.ports:
@@ -241,7 +249,7 @@ def _check_several_hosts(report: Report, at: FieldRef, spec: ServiceEntry) -> No
         for i, port in enumerate(spec.ports):
             if protocols.is_tcp(port.protocol):
                 message = (
-                    f"at sidecars all connections to port {port.number} go to one of the hosts"
+                    f"at sidecars, all connections to port {port.number} go to one of the hosts"
                 )
                 hint = "make an entry with its own address for each host"
                 report.add(CANNOT_WORK, at / "ports" / i, message, hint=hint)
@@ -270,5 +278,5 @@ def _warn_of_capture(report: Report, at: FieldRef, spec: ServiceEntry, about: Ab
         return
     for i, port in enumerate(spec.ports):
         if port.protocol.upper() in ("", "TCP"):
-            message = f"at sidecars port {port.number} takes every connection to this port number"
+            message = f"at sidecars, port {port.number} takes every connection to this port number"
             report.add(CANNOT_WORK, at / "ports" / i, message, hint="give the entry addresses")

@@ -5,8 +5,8 @@ Source: Istio ``pkg/config/validation/validation.go``; the DestinationRule CRD
 
 from controlplane.base.codes import (
     DEPRECATED,
-    FIELDS_EXCLUDE,
     MISSING_FIELD,
+    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
     VALUE_OUT_OF_RANGE,
@@ -63,7 +63,7 @@ def _check_http(report: Report, at: FieldRef, http: HttpPool) -> None:
     check_duration(report, at / "idleTimeout", http.idle_timeout)
     if http.h2_upgrade_policy is H2UpgradePolicy.UPGRADE and http.use_client_protocol:
         message = "useClientProtocol and h2UpgradePolicy UPGRADE exclude each other"
-        report.add(FIELDS_EXCLUDE, (at / "useClientProtocol").key, message)
+        report.add(MUTUALLY_EXCLUSIVE, (at / "useClientProtocol").key, message)
     keepalive = http.http2_keep_alive
     if keepalive is not None:
         place = at / "http2KeepAlive"

@@ -10,8 +10,8 @@ from typing import Final
 from controlplane.base.codes import (
     CANNOT_WORK,
     MISSING_FIELD,
-    NAME_TWICE,
     NOT_ALLOWED_HERE,
+    NOT_UNIQUE,
     RESERVED,
     VALUE_MALFORMED,
     VALUE_OUT_OF_RANGE,
@@ -77,7 +77,7 @@ def virtual_service(report: Report, at: FieldRef, spec: VirtualService, about: A
         for n, tcp_match in enumerate(tcp.match):
             _check_static_match(report, place / "match" / n, tcp_match)
             if tcp_match.source_subnet:
-                message = "sourceSubnet is ignored, as Istio does"
+                message = "sourceSubnet is ignored, as in Istio"
                 report.add(CANNOT_WORK, (place / "match" / n / "sourceSubnet").key, message)
         _check_destinations(report, place, tcp.route)
     check_export_to(report, at / "exportTo", spec.export_to, about.namespace, hideable=False)
@@ -92,7 +92,7 @@ def check_weights(
             message = f"weight {destination.weight} is below 0"
             report.add(VALUE_OUT_OF_RANGE, at / i / "weight", message)
     if len(destinations) > 1 and _sum(destinations) == 0:
-        hint = "give at least one destination a weight above 0"
+        hint = "give at least one destination a positive weight"
         report.add(WRONG_SUM, at, "the weights add up to 0", hint=hint)
 
 
@@ -117,7 +117,7 @@ def _check_no_claims(report: Report, at: FieldRef, headers: object) -> None:
     assert isinstance(headers, dict), "header matches are a mapping"
     for name in headers:
         if names.is_claim(name):
-            message = f'"{name}" matches at gateways only, and the rule is for the mesh as well'
+            message = f'"{name}" matches at gateways only, but the rule is for the mesh as well'
             hint = 'name the Gateway in "gateways", without "mesh"'
             report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint=hint)
 
@@ -134,7 +134,7 @@ def _check_hosts(report: Report, at: FieldRef, spec: VirtualService) -> None:
             sound = False
         elif host == "*" and not gateways_only:
             message = (
-                '"*" is a host at gateways only, and the VirtualService is for the mesh as well'
+                '"*" is a host for gateways only, but the VirtualService is for the mesh as well'
             )
             hint = 'name the Gateway in "gateways", without "mesh"'
             report.add(NOT_ALLOWED_HERE, at / i, message, hint=hint)
@@ -151,7 +151,7 @@ def _check_apart(report: Report, at: FieldRef, hosts: Sequence[str]) -> None:
     for i, later in enumerate(hosts):
         for earlier in hosts[:i]:
             if _within(later, earlier) or _within(earlier, later):
-                report.add(NAME_TWICE, at / i, f'host "{later}" overlaps with "{earlier}"')
+                report.add(NOT_UNIQUE, at / i, f'host "{later}" overlaps with "{earlier}"')
 
 
 def _within(narrow: str, wide: str) -> bool:
@@ -181,7 +181,7 @@ def _check_sni(report: Report, at: FieldRef, sni: str, spec: VirtualService) -> 
     if sni.startswith("outbound_") and MESH not in spec.gateways:
         fault = names.generated_sni_fault(sni)
     if fault is not None and is_ip(sni):
-        message = f'"{sni}" is an IP address, which clients do not send as server name'
+        message = f'"{sni}" is an IP address, which clients do not send as SNI'
         report.add(CANNOT_WORK, at, message)
     elif fault is not None:
         report.add(VALUE_MALFORMED, at, f'"{sni}" {fault}')

@@ -37,7 +37,7 @@ def workload_entry(report: Report, at: FieldRef, spec: WorkloadEntry, about: Abo
     if not spec.address and not spec.network:
         report.add(MISSING_FIELD, at, "the workload has no address")
     elif not spec.address:
-        message = f'the workload has no address, only the network "{spec.network}"'
+        message = f'the workload has no address, only network "{spec.network}"'
         report.add(CANNOT_WORK, at, message)
     elif not spec.address.startswith(names.UNIX) and not is_ip(spec.address):
         fault = names.domain_fault(spec.address)
@@ -61,7 +61,7 @@ def check_entry(report: Report, at: FieldRef, entry: WorkloadEntry, body: object
             report.add(NOT_ALLOWED_HERE, (at / "ports").key, message, hint="remove ports")
     for name, number in entry.ports.items():
         if len(name) > PORT_NAME_LIMIT or not _PORT_NAME.fullmatch(name):
-            message = f'"{name}" is not the name of a port (a DNS label, {PORT_NAME_LIMIT} at most)'
+            message = f'"{name}" is not a valid port name (a DNS label, {PORT_NAME_LIMIT} at most)'
             report.add(VALUE_MALFORMED, (at / "ports" / name).key, message)
         check_port(report, at / "ports" / name, number)
     check_length(report, at / "address", address, ADDRESS_LIMIT)

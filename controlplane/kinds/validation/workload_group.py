@@ -71,7 +71,7 @@ def _check_probe(report: Report, at: FieldRef, probe: ReadinessProbe) -> None:
         check_port(report, at / "tcpSocket" / "port", probe.tcp_socket.port)
     elif probe.exec is not None:
         if not all(probe.exec.command) or not probe.exec.command:
-            report.add(MISSING_FIELD, at / "exec", "the command is empty, or has an empty word")
+            report.add(MISSING_FIELD, at / "exec", "the command is empty or has an empty argument")
     elif probe.grpc is not None:
         message = "Istio refuses grpc probes"
         report.add(NOT_ALLOWED_HERE, (at / "grpc").key, message, hint="use tcpSocket or httpGet")
@@ -86,6 +86,6 @@ def _check_http(report: Report, at: FieldRef, probe: HttpProbe) -> None:
         report.add(UNKNOWN_VALUE, at / "scheme", message)
     for i, header in enumerate(probe.http_headers):
         if not _HEADER.fullmatch(header.name):
-            message = f'"{header.name}" is not the name of a header'
+            message = f'"{header.name}" is not a valid header name'
             hint = "use letters, digits and hyphens"
             report.add(VALUE_MALFORMED, at / "httpHeaders" / i / "name", message, hint=hint)

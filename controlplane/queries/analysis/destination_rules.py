@@ -4,7 +4,7 @@ Such a rule harms nobody else, so all of these are warnings; a route to one of i
 503, which the route's own analysis says.
 """
 
-from controlplane.base.codes import RULE_POLICY_HIDDEN, SUBSET_WITHOUT_ENDPOINTS, UNKNOWN_RULE_HOST
+from controlplane.base.codes import RULE_OVERRIDDEN, SUBSET_WITHOUT_ENDPOINTS, UNKNOWN_RULE_HOST
 from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.hosts import is_wildcard, short_name
 from controlplane.base.locations import FieldRef
@@ -124,18 +124,20 @@ def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:
     at = FieldRef(rule.key) / "spec"
     for other in older:
         if rule.policy is not None and other.policy is not None:
-            _hidden(report, at / "trafficPolicy", other, "has a trafficPolicy, which counts alone")
+            _hidden(report, at / "trafficPolicy", other, "has a trafficPolicy, which alone is used")
             break
     for i, subset in enumerate(rule.subsets):
         first = next((other for other in older if other.subset(subset.name) is not None), None)
         if first is not None:
             place = at / "subsets" / i / "name"
-            _hidden(report, place, first, f'declares the subset "{subset.name}", which counts')
+            _hidden(
+                report, place, first, f'declares subset "{subset.name}", whose declaration is used'
+            )
 
 
 def _hidden(report: Report, at: FieldRef, other: DestinationRule, what: str) -> None:
     report.add(
-        RULE_POLICY_HIDDEN,
+        RULE_OVERRIDDEN,
         at,
         f"{other.key.display_name} is for the same host, comes first and {what}",
         hint=f"move it into {other.key.display_name}",

@@ -7,7 +7,12 @@ for proxies in the object's own namespace and in those of its Gateways alike.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controlplane.base.codes import UNKNOWN_HOST, UNKNOWN_PORT, UNKNOWN_SUBSET, UNKNOWN_TO_GATEWAYS
+from controlplane.base.codes import (
+    UNKNOWN_HOST,
+    UNKNOWN_PORT,
+    UNKNOWN_SUBSET,
+    UNREACHABLE_FROM_GATEWAYS,
+)
 from controlplane.base.diagnostics import Related, Report
 from controlplane.base.hosts import fqdn, short_name
 from controlplane.base.locations import FieldRef
@@ -61,8 +66,8 @@ def check_destination(
         report.add(
             UNKNOWN_HOST,
             at / "host",
-            f'host "{destination.host}" stands for {found.alias}, which no Service or ServiceEntry '
-            "declares",
+            f'host "{destination.host}" is an alias of {found.alias}, which no Service or '
+            "ServiceEntry declares",
             hint=f"declare {found.alias} with a ServiceEntry",
         )
         return
@@ -127,13 +132,13 @@ def _check_endpoints(report: Report, at: FieldRef, target: Service) -> None:
     """
     entry, is_stream = target.declared_by[0].display_name, at.path[1] != "http"
     if target.resolution is Resolution.NONE:
-        why = f"{entry} has no endpoints, and a gateway does not know where a client was going"
+        why = f"{entry} has no endpoints, and a gateway does not know the client's destination"
     elif target.resolution is Resolution.DYNAMIC_DNS and is_stream:
-        why = f"{entry} is looked up by the host of HTTP requests, which a stream has not"
+        why = f"{entry} is resolved by the host of HTTP requests, which a TCP stream does not have"
     else:
         return
     report.add(
-        UNKNOWN_TO_GATEWAYS,
+        UNREACHABLE_FROM_GATEWAYS,
         at / "host",
         why,
         hint=f"list endpoints in {entry} and set resolution: STATIC or DNS",
@@ -194,7 +199,7 @@ def _check_subset(
             UNKNOWN_SUBSET,
             at,
             message,
-            note=f"no DestinationRule is for {host}",
+            note=f"no DestinationRule applies to {host}",
             hint=f'add a DestinationRule for {host} with the subset "{subset}"',
         )
         return

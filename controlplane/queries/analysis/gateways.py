@@ -8,7 +8,11 @@ Gateway's own and the root namespace.
 from collections.abc import Iterator
 from typing import Final
 
-from controlplane.base.codes import CERTIFICATE_OF_OTHERS, SERVER_WITHOUT_ROUTE, SNI_UNUSABLE
+from controlplane.base.codes import (
+    CERTIFICATE_NAME_MISMATCH,
+    SERVER_WITHOUT_ROUTE,
+    SNI_PARTIAL_WILDCARD,
+)
 from controlplane.base.diagnostics import Diagnostic, Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
@@ -37,7 +41,7 @@ from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
 from controlplane.translate.server import Server, TcpServer, TlsPassthrough
 
 _CLOSED: Final = "this server closes every connection"
-_OTHER: Final = "this server shows its other certificate only"
+_OTHER: Final = "this server presents only its other certificate"
 
 
 @index(SERVICE)
@@ -128,9 +132,9 @@ def _report_unusable(report: Report, rule: StreamRule) -> bool:
     """Say which SNI no chain is made for; whether nothing is left of the rule."""
     for name in rule.unusable_names:
         report.add(
-            SNI_UNUSABLE,
+            SNI_PARTIAL_WILDCARD,
             rule.place,
-            f'SNI "{name}" is left out: Envoy takes a wildcard for whole labels only',
+            f'SNI "{name}" is left out: Envoy supports wildcards for whole labels only',
             hint=f'write "*.{name.rpartition("*")[2].partition(".")[2]}"',
         )
     return rule.takes_nothing
@@ -176,10 +180,12 @@ def _check_names(
     if others:
         named = ", ".join(pair.names) or "nobody"
         report.add(
-            CERTIFICATE_OF_OTHERS,
+            CERTIFICATE_NAME_MISMATCH,
             place,
             f"the certificate is for {named}, not for {', '.join(others)}",
-            related=(Related(place=FieldRef(credential.object), message="holds the certificate"),),
+            related=(
+                Related(place=FieldRef(credential.object), message="contains the certificate"),
+            ),
         )
 
 

@@ -7,7 +7,7 @@ namespaces are looked in, and a secret that is in none of them but elsewhere is 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controlplane.base.codes import SECRET_ELSEWHERE, UNKNOWN_SECRET
+from controlplane.base.codes import SECRET_IN_OTHER_NAMESPACE, UNKNOWN_SECRET
 from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace, ObjectKey
@@ -78,11 +78,11 @@ def _report_missing(
     )
     if elsewhere and not homes.certain:
         report.add(
-            SECRET_ELSEWHERE,
+            SECRET_IN_OTHER_NAMESPACE,
             place,
             f'"{plain}" is in {", ".join(k.namespace for k in elsewhere)}; a proxy reads secrets '
             "of its own namespace only",
-            hint=f"see that the gateway's proxies run there, or copy it to {without[0]}",
+            hint=f"run the gateway's proxies there, or copy it to {without[0]}",
             related=related,
         )
         return

@@ -61,7 +61,7 @@ def service_diagnostics(graph: Graph, key: ObjectKey[KubernetesService]) -> Diag
             SERVICE_WITHOUT_ENDPOINTS,
             FieldRef(key) / "spec" / "selector",
             f"the selector ({labels_text(found.selector)}) selects no Pod and no WorkloadEntry of "
-            f"{key.namespace}, and no EndpointSlice is for {key.name}: requests get 503",
+            f"{key.namespace}, and there is no EndpointSlice for {key.name}: requests get 503",
         )
     return tuple(report)
 
@@ -93,8 +93,8 @@ def _report_target_ports(
             UNKNOWN_TARGET_PORT,
             FieldRef(key) / "spec" / "ports" / i / "targetPort",
             f'no workload that the Service selects has a port named "{port.target}"',
-            note=f"their ports are {', '.join(names)}" if names else "their ports have no names",
-            hint="write the number of the port, or name it in the Pods",
+            note=f"their ports are {', '.join(names)}" if names else "their ports are unnamed",
+            hint="use the port's number, or name the port in the Pods",
         )
 
 
@@ -125,7 +125,10 @@ def _report_shared_hosts(report: Report, graph: Graph, declared: Object[ServiceE
         if first != declared.key:
             if own is not None and not _adds_all_ports(declared, own):
                 _report_first(
-                    report, at, first, "its ports count and these add only endpoints of equal ports"
+                    report,
+                    at,
+                    first,
+                    "its ports are used, and this one only adds endpoints for equal ports",
                 )
         elif any(other.namespace != declared.namespace for other in others):
             _report_elsewhere(report, at, declared.namespace, others)
@@ -143,7 +146,7 @@ def _report_first(report: Report, at: FieldRef, first: ObjectKey, what: str) -> 
     report.add(
         HOST_DECLARED_TWICE,
         at,
-        f"{first.display_name} declares this host too and comes first: {what}",
+        f"{first.display_name} also declares this host and comes first: {what}",
         related=(Related(place=FieldRef(first), message="comes first"),),
     )
 
@@ -155,10 +158,10 @@ def _report_elsewhere(
     report.add(
         HOST_DECLARED_TWICE,
         at,
-        f"{other.display_name} declares this host too: a client gets one of them, by what each "
-        "exports",
+        f"{other.display_name} also declares this host: which of them a client uses depends on "
+        "what each exports",
         hint="export each to its own namespace, or keep one",
-        related=(Related(place=FieldRef(other), message="declares it too"),),
+        related=(Related(place=FieldRef(other), message="also declares it"),),
     )
 
 
@@ -185,6 +188,6 @@ def _report_selection(
             report.add(
                 ADDRESS_NOT_NUMERIC,
                 FieldRef(key) / "spec" / "address",
-                f'address "{address}" is a name, and {declared.key.display_name} looks no names up',
+                f'"{address}" is a host name, but {declared.key.display_name} does not use DNS',
                 hint=f"set resolution: DNS in {declared.key.display_name}",
             )

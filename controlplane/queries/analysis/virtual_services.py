@@ -181,8 +181,8 @@ def _check_hosts(report: Report, declared: Declared, gateways: tuple[Object[Gate
             report.add(
                 HOST_NOT_SERVED,
                 FieldRef(declared.key) / "spec" / "hosts" / i,
-                f'host "{host}" is not served: no server of {names} has it for VirtualServices of '
-                f"namespace {declared.namespace}",
+                f'host "{host}" is not served: no server of {names} serves it for VirtualServices '
+                f"of namespace {declared.namespace}",
                 note=f"its servers have {_spoken_hosts(served)}",
                 hint=_other_case(served, declared.namespace, host),
             )
@@ -192,7 +192,7 @@ def _other_case(served: tuple[ServerHost, ...], namespace: Namespace, host: Host
     folded = tuple(ServerHost(Host(s.host.lower()), s.namespace) for s in served)
     if not meets(folded, namespace, (Host(host.lower()),)):
         return None
-    return "spell the host as the server does: the two are compared with their case"
+    return "spell the host as the server does: the comparison is case-sensitive"
 
 
 def _spoken_hosts(served: tuple[ServerHost, ...]) -> str:
@@ -216,13 +216,13 @@ def _check_delegate(
     report: Report, at: FieldRef, graph: Graph, root: Namespace, key: VirtualServiceKey
 ) -> None:
     found = object_of(graph, key)
-    related = (Related(place=FieldRef(key), message="is what the rule delegates to"),)
+    related = (Related(place=FieldRef(key), message="the rule delegates to this"),)
     if found is None:
         message = f"the rule has no effect: there is no {key.display_name} to delegate to"
         report.add(UNKNOWN_DELEGATE, at / "name", message, hint=f"create {key.display_name}")
         return
     if found.spec.hosts:
-        message = f"the rule has no effect: {key.display_name} has hosts, so it is no delegate"
+        message = f"the rule has no effect: {key.display_name} has hosts, so it is not a delegate"
         hint = f"remove the hosts of {key.display_name}"
         report.add(UNKNOWN_DELEGATE, at / "name", message, hint=hint, related=related)
         return
@@ -247,10 +247,12 @@ def _check_delegated(report: Report, graph: Graph, declared: Declared) -> None:
     ]
     at = FieldRef(declared.key) / "spec"
     if not roots:
-        message = "no rule delegates to this VirtualService without hosts, so it has no effect"
+        message = (
+            "this VirtualService has no hosts and no rule delegates to it, so it has no effect"
+        )
         report.add(UNUSED_DELEGATE, at, message)
         return
     for i, leaf in enumerate(complete_rules(declared)):
         if all(contradict(root, leaf) for root in roots):
-            message = "no request gets to this rule: the rules that delegate here contradict it"
+            message = "this rule is unreachable: it contradicts every rule that delegates here"
             report.add(DELEGATE_CONFLICT, at / "http" / i, message)

@@ -35,12 +35,14 @@ def _fault_of_value(value: object, depth: int) -> str | None:
     inner: list[object] = []
     match value:
         case str():
-            return first_fault(value) if _is_unicode(value) else "it holds half a character"
+            return (
+                first_fault(value) if _is_unicode(value) else "it contains half of a surrogate pair"
+            )
         case float() if not math.isfinite(value):
             return "JSON has no such number"
         case dict():
             if not all(map(_is_unicode, value)):
-                return "it holds half a character"
+                return "it contains half of a surrogate pair"
             inner = list(value.values())
         case list():
             inner = value

@@ -5,7 +5,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/gateway/
 
 from typing import Final
 
-from controlplane.base.codes import NO_EFFECT, ODD_PROTOCOL
+from controlplane.base.codes import NO_EFFECT, PROTOCOL_SPELLING
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Namespace, PortNumber
@@ -75,7 +75,7 @@ def _protocol(
     protocol = port.protocol.upper()
     if port.protocol != protocol:
         report.add(
-            ODD_PROTOCOL,
+            PROTOCOL_SPELLING,
             at / "port" / "protocol",
             f'protocol "{port.protocol}" is read as {protocol}',
             hint=f"write {protocol}",
@@ -88,7 +88,7 @@ def _protocol(
         report.add(
             NO_EFFECT,
             at / "tls" / "httpsRedirect",
-            f"httpsRedirect does nothing on a server of protocol {protocol}",
+            f"httpsRedirect has no effect on a server of protocol {protocol}",
             hint="set httpsRedirect on the HTTP server of the same hosts",
         )
     match spec.tls.mode:

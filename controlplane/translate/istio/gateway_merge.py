@@ -235,7 +235,7 @@ def _lost_host(
     listener: _OpenListener, server: Server, host: str, *, winner: Server
 ) -> ServerConflict:
     claim = f'host "{host}" on port {listener.address.port}'
-    hint = "take the host from one of the two"
+    hint = "remove the host from one of the two"
     return ServerConflict(loser=server, winner=winner, claim=claim, hint=hint)
 
 

@@ -12,10 +12,10 @@ from controlplane.base.base64 import decoded
 from controlplane.base.codes import (
     CIPHER_UNKNOWN,
     CLIENT_NAMES_UNUSED,
-    NAME_OF_OTHER_USE,
     NO_EFFECT,
     OPTIONAL_BECOMES_REQUIRED,
     PIN_MALFORMED,
+    SECRET_NAME_SUFFIX,
     TLS_VERSIONS_EMPTY,
 )
 from controlplane.base.diagnostics import Report
@@ -105,7 +105,7 @@ def _certificate(report: Report, at: FieldRef, credential_name: str) -> SecretNa
     if not is_trust_name(name):
         return name
     report.add(
-        NAME_OF_OTHER_USE,
+        SECRET_NAME_SUFFIX,
         at,
         f'"{credential_name}" names authorities, not a certificate, so every connection is closed',
         hint="name a Secret with tls.crt and tls.key",
@@ -130,7 +130,7 @@ def _clients(
                 report.add(
                     CLIENT_NAMES_UNUSED,
                     at / field,
-                    f"mode SIMPLE asks clients for no certificate, so {field} admits everyone",
+                    f"mode SIMPLE does not ask clients for a certificate, so {field} has no effect",
                     hint="set mode MUTUAL",
                 )
         return None
@@ -139,8 +139,8 @@ def _clients(
         report.add(
             OPTIONAL_BECOMES_REQUIRED,
             at / "subjectAltNames",
-            "with subjectAltNames, OPTIONAL_MUTUAL refuses clients without a certificate too",
-            hint="drop subjectAltNames, or set mode MUTUAL",
+            "with subjectAltNames, OPTIONAL_MUTUAL also refuses clients without a certificate",
+            hint="remove subjectAltNames, or set mode MUTUAL",
         )
     pins = bool(_credential_names(spec))
     return ClientValidation(
@@ -169,7 +169,7 @@ def _trust(
     if is_trust_name(name):
         return name
     report.add(
-        NAME_OF_OTHER_USE,
+        SECRET_NAME_SUFFIX,
         at / "caCertCredentialName",
         f'"{spec.ca_cert_credential_name}" does not end in {CA_SUFFIX}, so no CA is read from it '
         "and every connection is closed",
@@ -256,8 +256,8 @@ def _ciphers(report: Report, at: FieldRef, words: tuple[str, ...]) -> tuple[str,
         report.add(
             NO_EFFECT,
             at,
-            "the list only takes ciphers away from none, so Envoy's own ciphers are used",
-            hint="begin the list with ALL, or with the ciphers wanted",
+            "the list only removes ciphers and adds none, so Envoy's default ciphers are used",
+            hint="begin the list with ALL, or with the ciphers to allow",
         )
     return usable
 
@@ -275,6 +275,6 @@ def _report_unknown(report: Report, at: FieldRef, name: str, known: frozenset[st
     report.add(
         CIPHER_UNKNOWN,
         at,
-        f'"{name}" is left out, because Envoy does not take it',
+        f'"{name}" is left out, because Envoy does not support it',
         hint=f"write {near[0]}" if near else f"choose from {', '.join(sorted(known))}",
     )

@@ -122,8 +122,8 @@ def _ring_size(report: Report, at: FieldRef, size: int) -> int:
         report.add(
             RING_TOO_LARGE,
             at,
-            f"a ring of {size} is larger than Envoy's largest of {RING_LIMIT}, which is used",
-            hint=f"ask for at most {RING_LIMIT}",
+            f"a ring of {size} is larger than Envoy's limit of {RING_LIMIT}, which is used",
+            hint=f"set at most {RING_LIMIT}",
         )
     return min(size, RING_LIMIT)
 

@@ -73,7 +73,7 @@ def _check_gateways(
                 report.add(
                     GATEWAY_NOT_BOUND,
                     at / j / "gateways" / k,
-                    f'the match is for "{name}", which spec.gateways does not name, so it never '
+                    f'the match is for "{name}", which spec.gateways does not list, so it never '
                     "applies there",
                     hint=f'add "{name}" to spec.gateways',
                 )
@@ -82,7 +82,9 @@ def _check_gateways(
 def _check_names(report: Report, at: FieldRef, block: HttpMatch) -> None:
     """Istio accepts names that Envoy does not: a route with one of them is left out."""
     if "" in block.query_params:
-        message = "Envoy takes no query parameter without a name, so this match is left out"
+        message = (
+            "Envoy does not accept a query parameter without a name, so this match is left out"
+        )
         report.add(ROUTE_REFUSED, at / "queryParams", message)
     for word, headers in (("headers", block.headers), ("withoutHeaders", block.without_headers)):
         for name in headers:
@@ -103,6 +105,5 @@ def _check_headers(report: Report, at: FieldRef, headers: Headers | None) -> Non
                     report.add(
                         UNKNOWN_COMMAND,
                         at / side / word / name,
-                        f'"{part.strip()}" is not a command that Envoy knows, so it is sent as it '
-                        "is written",
+                        f'"{part.strip()}" is not a command of Envoy, so it is sent as it is',
                     )

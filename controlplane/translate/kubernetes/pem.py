@@ -22,8 +22,8 @@ from cryptography.x509 import ocsp
 from controlplane.base.codes import (
     KEY_MISMATCH,
     KEY_UNSUPPORTED,
+    OCSP_RESPONSE_UNUSABLE,
     SECRET_UNREADABLE,
-    STAPLE_UNUSABLE,
 )
 from controlplane.model.tls import KeyPair, Trust
 from controlplane.translate.kubernetes.secret_entries import Entries, ReadKeyPair, ReadTrust, Span
@@ -51,7 +51,7 @@ def checked_key_pair(
             key,
             f'the key in "{key}" does not belong to the certificate in "{certificate}" '
             f"({_subject(leaf)})",
-            "put the key that the certificate was made for beside it; a chain begins with the leaf",
+            "store the key that the certificate was issued for; a chain begins with the leaf",
         )
         return None
     return ReadKeyPair(
@@ -89,7 +89,7 @@ def _certificates(reader: Entries, entry: str, pem: bytes) -> list[x509.Certific
             SECRET_UNREADABLE,
             entry,
             f'entry "{entry}" is not a PEM certificate (or a chain of them)',
-            "put a text there that begins with -----BEGIN CERTIFICATE-----",
+            "use PEM text that begins with -----BEGIN CERTIFICATE-----",
         )
         return []
 
@@ -99,11 +99,11 @@ def _public_key(reader: Entries, entry: str, pem: bytes) -> bytes | None:
     try:
         key = load_pem_private_key(pem, password=None)
     except TypeError:
-        hint = "take its passphrase off: openssl pkey -in KEY -out PLAIN"
+        hint = "remove its passphrase: openssl pkey -in KEY -out PLAIN"
         reader.fault(SECRET_UNREADABLE, entry, f'the key in "{entry}" is encrypted', hint)
         return None
     except (ValueError, UnsupportedAlgorithm):
-        hint = "put a text there that begins with -----BEGIN PRIVATE KEY-----"
+        hint = "use PEM text that begins with -----BEGIN PRIVATE KEY-----"
         reader.fault(SECRET_UNREADABLE, entry, f'entry "{entry}" is not a PEM private key', hint)
         return None
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -127,7 +127,7 @@ def _is_supported(reader: Entries, entry: str, leaf: x509.Certificate) -> bool:
     reader.fault(
         KEY_UNSUPPORTED,
         entry,
-        f"Envoy takes no certificate with a key of {sort}",
+        f"Envoy does not accept a certificate with a key of {sort}",
         "use ECDSA on P-256, or RSA with 2048 bits or more",
     )
     return False
@@ -159,7 +159,7 @@ def _staple(reader: Entries, entry: str, leaf: x509.Certificate) -> bytes:
     if fits:
         return der
     reader.fault(
-        STAPLE_UNUSABLE,
+        OCSP_RESPONSE_UNUSABLE,
         entry,
         f'"{entry}" is not an OCSP response for the certificate; it is left out',
     )

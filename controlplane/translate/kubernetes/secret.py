@@ -92,9 +92,9 @@ def is_valid_at(
     if time < span.begins:
         tell(
             CERTIFICATE_NOT_YET_VALID,
-            f"certificate {span.subject} is valid from {span.begins:{_DATE}} UTC on and is not "
-            "served before",
-            "check the clock of whoever made it",
+            f"certificate {span.subject} is not valid before {span.begins:{_DATE}} UTC and is "
+            "not served until then",
+            "check the clock of the machine that issued it",
         )
         return False
     for days in WARNED_DAYS:

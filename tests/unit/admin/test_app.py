@@ -151,7 +151,8 @@ def config(part: str) -> dict[str, object]:
             "/api/v1/config/edge.shop?part=x",
             400,
             {
-                "error": 'part "x" is none of all, listeners, routes, clusters, endpoints, secrets',
+                "error": 'part "x" is not one of all, listeners, routes, clusters, endpoints, '
+                "secrets",
             },
         ),
         ("/api/v1/diagnostics", 200, {"diagnostics": [], "objects": 3, "refused": 0}),

@@ -134,16 +134,16 @@ def test_plaintext_carries_no_token() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--insecure-xds", "--xds", "10.0.0.1:15010"), "only xDS servers on loopback"),
+        (("--insecure-xds", "--xds", "10.0.0.1:15010"), "xDS servers on loopback only"),
         (("--token", __file__), "--token and --root-cert go together"),
         (("--token", __file__, "--root-cert", __file__), "holds no token"),
         (("--token", __file__, "--state", "x"), "--token excludes --state"),
         (("--xds", "15010"), '"15010" is not HOST:PORT'),
         (("--ip", "here"), '"here" is not an IP address'),
         (("--label", "app"), '"app" is not KEY=VALUE'),
-        (("--locality", "a/b/c/d"), "more than REGION/ZONE/SUBZONE"),
+        (("--locality", "a/b/c/d"), "more parts than REGION/ZONE/SUBZONE"),
         (("--namespace", "a.b"), '"a.b" is not a namespace'),
-        (("--service-account", "Edge~"), '"Edge~" is not lower-case letters'),
+        (("--service-account", "Edge~"), '"Edge~" is not made of lower-case letters'),
     ],
 )
 def test_what_cannot_be_is_told(arguments: tuple[str, ...], message: str) -> None:

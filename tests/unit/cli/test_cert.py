@@ -89,8 +89,8 @@ def test_the_trusted_certificate_alone_is_on_standard_output(tmp_path: Path, sta
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name what the certificate is for, or ask for --trust"),
-        (("a", "--trust"), "name what the certificate is for, or ask for --trust"),
+        ((), "give the names of the certificate, or use --trust"),
+        (("a", "--trust"), "give the names of the certificate, or use --trust"),
         (("a", "--secret", "b"), '"b" is not NAMESPACE/NAME'),
         (("a", "--secret", "b/c", "--out", "d"), "--out excludes --secret and --secrets"),
         (("a_b c",), '"a_b c" is no host name, IP address or URI'),

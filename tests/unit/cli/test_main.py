@@ -37,7 +37,7 @@ def test_a_fault_of_the_world_is_one_line_and_a_hint(tmp_path: Path) -> None:
     assert result.stdout == ""
     assert result.stderr == (
         f"error: the state directory {tmp_path} is open to others (mode 0755)\n"
-        f"hint: chmod 700 {tmp_path} if it is for the state alone, or name another\n"
+        f"hint: chmod 700 {tmp_path} if it holds nothing else, or name another\n"
     )
 
 

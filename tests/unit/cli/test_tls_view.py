@@ -79,12 +79,12 @@ def test_a_failing_upstream_is_shown_with_what_was_expected_and_presented() -> N
 
 
 def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
-    problem = "CP0404: the key does not belong to it (the version before stays in force)"
+    problem = "CP0404: the key does not belong to it (the previous version stays in force)"
     at = {"proxy": "edge.shop", "address": "10.0.0.1:443", "server_name": "a.com"}
     seen = [
-        {**at, "good": True, "message": "presents it"},
+        {**at, "good": True, "message": "presents this certificate"},
         {**at, "good": False, "message": "presents another: CN=x, until 2026-01-01 00:00"},
-        {**at, "good": None, "message": "not reached from here: Connection refused"},
+        {**at, "good": None, "message": "could not be reached from here: Connection refused"},
     ]
     api = secret(certificate=LEAF, users=[RULE], problems=[problem], seen=seen)
 
@@ -94,12 +94,13 @@ def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
         "   holds      CN=other for other.example.com, by CN=root, until 2026-01-11 12:00 UTC "
         "(10 days left)\n"
         "   used by    DestinationRule default/api (mesh/egress.yaml:3)\n"
-        "   seen       edge.shop at 10.0.0.1:443 as a.com presents it\n"
+        "   seen       edge.shop at 10.0.0.1:443 as a.com presents this certificate\n"
         "   fails      edge.shop at 10.0.0.1:443 as a.com presents another: CN=x, until "
         "2026-01-01 00:00\n"
-        "   not seen   edge.shop at 10.0.0.1:443 as a.com not reached from here: "
-        "Connection refused\n"
-        "   problem    CP0404: the key does not belong to it (the version before stays in force)\n"
+        "   not seen   edge.shop at 10.0.0.1:443 as a.com could not be reached from "
+        "here: Connection refused\n"
+        "   problem    CP0404: the key does not belong to it "
+        "(the previous version stays in force)\n"
         "\n"
         "0 upstreams, 1 Secret (1 has problems)"
     )

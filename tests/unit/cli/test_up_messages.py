@@ -88,7 +88,7 @@ def test_a_proxy_that_does_not_answer_is_told_of() -> None:
 
     assert text(line) == (
         "reloaded in 1.0 ms: - VirtualService default/reviews → 2 proxies, "
-        "not acknowledged by every proxy within 5 s"
+        "not acknowledged by all proxies within 5 s"
     )
 
 
@@ -117,11 +117,11 @@ def test_an_envoy_that_ended_says_why() -> None:
     killed = Death(name="edge.shop", status=-9, reason=None, again_in=0.5)
 
     assert text(up_messages.died(crash)) == (
-        "Envoy edge.shop ended with status 1: cannot open the file; starts again in 0.5 s"
+        "Envoy edge.shop ended with status 1: cannot open the file; it is restarted in 0.5 s"
     )
     assert (
         text(up_messages.died(killed))
-        == "Envoy edge.shop ended with SIGKILL; starts again in 0.5 s"
+        == "Envoy edge.shop ended with SIGKILL; it is restarted in 0.5 s"
     )
 
 
@@ -132,6 +132,6 @@ def test_a_shared_port_names_who_shares_it() -> None:
 
     assert shown == [
         "port 80 is shared: gateway a.x and envoy (pid 7) listen there, "
-        "and each gets a part of the connections",
+        "and each gets some of the connections",
         "   hint: stop one, or give it another port",
     ]

@@ -102,7 +102,7 @@ def test_a_key_that_stands_twice_refuses_its_object() -> None:
     content = read(service("a", "spec:\n  x: 1\n  z: 2\n  x: 3\n"))
 
     [diagnostic] = content.diagnostics
-    assert faults(content) == ['8:3: CP0102 the key "x" is written twice in one mapping']
+    assert faults(content) == ['8:3: CP0102 the key "x" occurs twice in one mapping']
     assert diagnostic.place == FieldRef(key("a"), ("spec", "x"), on_key=True)
     assert [related.place for related in diagnostic.related] == [SourceLocation(FILE, 6, 3, 1)]
     assert content.objects[0].body["spec"] == {"x": 3, "z": 2}

@@ -114,7 +114,7 @@ def test_a_document_becomes_plain_data(text: str, data: Data) -> None:
         ("a\nb: 1\n", "CP0101", 0, 'this line is not a "key: value" pair: it has no colon'),
         ("x: 1\nspec\na: 1", "CP0101", 5, 'this line is not a "key: value" pair: it has no colon'),
         ("x: 1\n: a\n", "CP0101", 5, "a key is missing before this colon"),
-        ('a: "\\u12"\n', "CP0101", 6, "\\x takes 2 hexadecimal digits, \\u 4 and \\U 8"),
+        ('a: "\\u12"\n', "CP0101", 6, "\\x needs 2 hexadecimal digits, \\u 4 and \\U 8"),
         ("a: 'x\nb: 1\n", "CP0101", 3, "the quote that opens here is not closed"),
         ("a: [1, 2\nb: 3\n", "CP0101", 3, 'the "[" that opens here is not closed, or a comma is missing in it'),  # noqa: E501  # a row of a table
         ("a: {x: 1 y: 2}\n", "CP0101", 10, 'a comma or the closing "}" is missing before this'),
@@ -132,8 +132,8 @@ def test_a_document_becomes_plain_data(text: str, data: Data) -> None:
         ("a: &x [*x]\n", "CP0101", 7, 'the alias "*x" is inside what it repeats'),
         ("~: 1\n", "CP0101", 0, "a key is empty or null; a key is text"),
         ("? [a]\n: b\n", "CP0101", 2, "a key is a list; a key is text"),
-        ("<<: 3\n", "CP0101", 4, '"<<" takes a mapping or a list of mappings'),
-        ("a: !!int x\n", "CP0101", 3, '"x" is not what its tag !!int says'),
+        ("<<: 3\n", "CP0101", 4, '"<<" needs a mapping or a list of mappings'),
+        ("a: !!int x\n", "CP0101", 3, '"x" is not a valid value for its tag !!int says'),
     ],
 )  # fmt: skip
 def test_a_fault_says_what_is_there_and_what_was_wanted(

@@ -68,7 +68,7 @@ def test_a_version_that_is_not_served_is_told_with_those_that_are() -> None:
 
     assert diagnostic.message == 'VirtualService has no version "networking.istio.io/v2"'
     assert diagnostic.hint == (
-        "write apiVersion: networking.istio.io/v1 (served: networking.istio.io/v1, "
+        "use apiVersion: networking.istio.io/v1 (served: networking.istio.io/v1, "
         "networking.istio.io/v1beta1, networking.istio.io/v1alpha3)"
     )
 
@@ -76,7 +76,7 @@ def test_a_version_that_is_not_served_is_told_with_those_that_are() -> None:
 def test_a_kind_of_another_group_is_told_with_its_group() -> None:
     _, (diagnostic,) = decoded(REVIEWS.replace("networking.istio.io", "networking.istio.com"))
 
-    assert diagnostic.hint == "VirtualService is a kind of networking.istio.io"
+    assert diagnostic.hint == "VirtualService is a kind in networking.istio.io"
 
 
 def test_a_misspelled_kind_is_told_with_the_nearest() -> None:

@@ -54,7 +54,7 @@ def virtual_service(**rule: object) -> dict[str, object]:
         (
             {"match": [{"headers": {"x": {"exact": True}}}]},
             "expected text, found true",
-            "YAML reads y, n, yes, no, on and off as true or false: put the text in quotes",
+            "YAML reads y, n, yes, no, on and off as booleans: put the text in quotes",
         ),
         (
             {"match": [{"headers": {"x": {"exact": 1}}}]},
@@ -64,7 +64,7 @@ def virtual_service(**rule: object) -> dict[str, object]:
         (
             {"match": {"uri": {"prefix": "/"}}},
             "expected a list, found a mapping",
-            "write each item on a line of its own that begins with a dash",
+            "write each item on its own line, beginning with a dash",
         ),
         (
             {"match": [None]},
@@ -78,12 +78,12 @@ def virtual_service(**rule: object) -> dict[str, object]:
         ),
         (
             {"retries": {"attempts": 1, "retryOn": "5xx, reset"}},
-            '" reset" is neither a condition of Envoy nor an HTTP status',
+            '" reset" is neither a retry condition of Envoy nor an HTTP status',
             "leave out the spaces",
         ),
         (
             {"retries": {"attempts": 1, "retryOn": "conect-failure"}},
-            '"conect-failure" is neither a condition of Envoy nor an HTTP status',
+            '"conect-failure" is neither a retry condition of Envoy nor an HTTP status',
             "write connect-failure",
         ),
         (
@@ -93,7 +93,7 @@ def virtual_service(**rule: object) -> dict[str, object]:
         ),
         (
             {"mirror": {}},
-            "there is no host",
+            "the host is missing",
             None,
         ),
         (
@@ -114,12 +114,12 @@ def virtual_service(**rule: object) -> dict[str, object]:
         (
             {"headers": {"request": {"set": {"x": "50%"}}}},
             'the value "50%" of header "x" ends where a % that ends the variable '
-            "(a percent sign itself is %%) was wanted",
+            "(a percent sign itself is %%) was expected",
             None,
         ),
         (
             {"route": [{"destination": {"host": "a_b"}}]},
-            '"a_b" has the label "a_b" (a label has letters, digits and inner hyphens, 63 at most)',
+            '"a_b" has the label "a_b" (a label is at most 63 letters, digits and inner hyphens)',
             None,
         ),
     ],

@@ -34,7 +34,7 @@ def test_a_key_of_another_certificate_leaves_the_version_before_in_force() -> No
     engine.apply([(FILE, Leaf(SECOND.certificate, FIRST.key).secret("c"))])
 
     assert engine.object(KEY) is before
-    assert told(engine) == [("CP0404", "the version before stays in force")]
+    assert told(engine) == [("CP0404", "the previous version stays in force")]
 
 
 def test_a_certificate_that_expired_leaves_the_version_before_in_force() -> None:
@@ -44,7 +44,7 @@ def test_a_certificate_that_expired_leaves_the_version_before_in_force() -> None
     engine.apply([(FILE, OLD.secret("c"))])
 
     assert engine.object(KEY) is before
-    assert told(engine) == [("CP0405", "the version before stays in force")]
+    assert told(engine) == [("CP0405", "the previous version stays in force")]
 
 
 def test_the_next_version_that_works_takes_over_and_ends_the_complaint() -> None:

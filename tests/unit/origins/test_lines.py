@@ -103,5 +103,5 @@ def test_what_is_built_in_says_so_and_has_no_file() -> None:
     (found,) = origins_by_name(made.graph, made.view(FRONT), TypeUrl.CLUSTER).values()
 
     assert config_part(made, found).origins == (
-        Origin(built_in="the cluster for requests that lead nowhere"),
+        Origin(built_in="the cluster for requests without a destination"),
     )

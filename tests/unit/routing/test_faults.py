@@ -110,7 +110,7 @@ def said(text: str, name: str = "shop") -> list[tuple[str, str, str, str | None,
             "CP0302",
             ".subset",
             'subset "v1" of shop.default is not declared',
-            "no DestinationRule is for shop.default.svc.cluster.local",
+            "no DestinationRule applies to shop.default.svc.cluster.local",
             'add a DestinationRule for shop.default.svc.cluster.local with the subset "v1"',
             id="a subset without any rule",
         ),
@@ -166,16 +166,16 @@ def test_nothing_is_said_of_destinations_that_are_declared(destination: str) -> 
             "[istio-system/gw]",
             "http: [{route: %s}]",
             ".spec.http[0].route[0].destination.host",
-            "ServiceEntry default/all has no endpoints, and a gateway does not know where a client"
-            " was going",
+            "ServiceEntry default/all has no endpoints, and a gateway does not know the "
+            "client's destination",
         ),
         (
             "DYNAMIC_DNS",
             "[istio-system/gw]",
             'tls: [{match: [{sniHosts: ["*.example.com"]}], route: %s}]',
             ".spec.tls[0].route[0].destination.host",
-            "ServiceEntry default/all is looked up by the host of HTTP requests, which a stream"
-            " has not",
+            "ServiceEntry default/all is resolved by the host of HTTP requests, which a TCP "
+            "stream does not have",
         ),
         ("DYNAMIC_DNS", "[istio-system/gw]", "http: [{route: %s}]", None, None),
         ("NONE", "[istio-system/gw, mesh]", "http: [{route: %s}]", None, None),
@@ -235,7 +235,7 @@ def test_a_host_that_no_server_has() -> None:
 
     assert (code, at, hint) == ("CP0306", ".spec.hosts[0]", None)
     assert message == (
-        'host "Shop.example.org" is not served: no server of Gateway istio-system/gw has it for '
+        'host "Shop.example.org" is not served: no server of Gateway istio-system/gw serves it for '
         "VirtualServices of namespace default"
     )
     assert note == "its servers have *.example.com"
@@ -246,7 +246,7 @@ def test_a_host_that_differs_from_the_servers_in_case_alone() -> None:
     ((code, _, _, _, hint),) = said(GATEWAY + SERVICES + text)
 
     assert code == "CP0306"
-    assert hint == "spell the host as the server does: the two are compared with their case"
+    assert hint == "spell the host as the server does: the comparison is case-sensitive"
 
 
 def test_delegates_that_are_missing_unused_or_contradicted() -> None:
@@ -340,9 +340,7 @@ def test_a_header_command_that_envoy_does_not_know() -> None:
     ((code, at, message, _, _),) = said(GATEWAY + SERVICES + virtual_service(rules))
 
     assert (code, at) == ("CP0340", ".spec.http[0].headers.request.set.x-a")
-    assert message == (
-        '"%NO_SUCH_THING%" is not a command that Envoy knows, so it is sent as it is written'
-    )
+    assert message == ('"%NO_SUCH_THING%" is not a command of Envoy, so it is sent as it is')
 
 
 def test_names_that_envoy_does_not_take() -> None:

@@ -59,7 +59,7 @@ def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path, bits: int)
         StateDirectory.opened(path)
 
     assert caught.value.message == f"the state directory {path} is open to others (mode {bits:04o})"
-    assert caught.value.hint == (f"chmod 700 {path} if it is for the state alone, or name another")
+    assert caught.value.hint == (f"chmod 700 {path} if it holds nothing else, or name another")
 
 
 def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:

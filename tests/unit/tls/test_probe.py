@@ -125,7 +125,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         ("expired", "bad: certificate CN=api.example.com expired on 2020-02-01 00:00 UTC"),
         (
             "early",
-            "bad: certificate CN=api.example.com is valid only from 2090-01-01 00:00 UTC on",
+            "bad: certificate CN=api.example.com is not valid before 2090-01-01 00:00 UTC",
         ),
         (
             "asking",
@@ -142,7 +142,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             'bad: 127.0.0.1:PORT refuses the handshake, with SNI "api.example.com" and no client '
             "certificate: unrecognized name",
         ),
-        ("plain", "bad: 127.0.0.1:PORT answers, but not by TLS: is it a plaintext port?"),
+        ("plain", "bad: 127.0.0.1:PORT answers, but not with TLS: is it a plaintext port?"),
         ("closed", "bad: 127.0.0.1:PORT cannot be reached: Connection refused"),
     ],
 )
@@ -175,7 +175,7 @@ def test_the_certificate_of_the_client_is_shown(servers: Servers, client: Leaf, 
     [
         (
             replace(EXPECTED, names=()),
-            "good: TLSv1.3, h2, the authority is verified and no name is",
+            "good: TLSv1.3, h2, the authority is verified, but no name",
         ),
         (replace(EXPECTED, trusted=None), "good: TLSv1.3, h2, nothing is verified"),
         (
@@ -195,7 +195,7 @@ def test_a_revoked_certificate_is_told(servers: Servers) -> None:
     expected = replace(EXPECTED, trusted=trusted)
 
     assert servers.said("revoked", expected) == (
-        "bad: certificate CN=api.example.com is revoked by the list of kubernetes://api-cacert"
+        "bad: certificate CN=api.example.com is revoked by the CRL of kubernetes://api-cacert"
     )
     assert servers.said("good", expected).startswith("good")
 
