@@ -4,6 +4,7 @@ Source: istio ``pilot/pkg/networking/core/gateway.go``.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from controlplane.base.diagnostics import Diagnostic, Diagnostics, Report, Reported
@@ -19,7 +20,7 @@ from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.listeners.streams import named_streams, stream
+from controlplane.queries.listeners.streams import RoutedStream, named_streams, stream
 from controlplane.queries.selection.gateways import addresses, merged_servers
 from controlplane.translate.istio.gateway_listener import (
     Wanted,
@@ -113,15 +114,20 @@ def _chains(
         case TcpServer():
             found = stream(graph, view, server, settings)
             if found is not None:
-                yield tcp_chain(server, found.rule, found.proxy, settings)
+                yield _with_policies(tcp_chain(server, found.rule, found.proxy, settings), found)
         case TlsPassthrough():
             for named in named_streams(graph, view, server, settings):
-                yield passthrough_chain(server, named.rule, named.proxy, settings)
+                chain = passthrough_chain(server, named.rule, named.proxy, settings)
+                yield _with_policies(chain, named)
         case AutoPassthrough():
             for name in _sni_dnat_names(graph, view, server):
                 yield sni_dnat_chain(server, name, settings)
         case _:
             assert_never(server.protocol)
+
+
+def _with_policies(chain: WantedChain, routed: RoutedStream) -> WantedChain:
+    return replace(chain, origins=(*chain.origins, *routed.policies))
 
 
 def _sni_dnat_names(graph: Graph, view: OutboundView, server: Server) -> Iterator[str]:

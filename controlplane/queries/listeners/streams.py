@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace, PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import (
@@ -26,6 +27,7 @@ from controlplane.queries.policy.policies import (
     tcp_idle_timeout,
     tunnel,
 )
+from controlplane.queries.policy.rule_origins import stream_origins
 from controlplane.queries.registry.destinations import destination_cluster
 from controlplane.queries.routes.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
@@ -36,10 +38,13 @@ from controlplane.translate.server import Server, TlsPassthrough
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedStream:
-    """Where connections go, and which rule says so."""
+    """Where connections go, and which rule says so; ``policies`` are the fields of DestinationRules
+    that say how long they last, what they are hashed by and tunnelled through.
+    """
 
     rule: StreamRule
     proxy: TcpProxy
+    policies: tuple[FieldRef, ...] = ()
 
 
 @index(VIRTUAL_SERVICE)
@@ -67,8 +72,7 @@ def stream(
 ) -> RoutedStream | None:
     """Where every connection of a server goes; ``None`` where no rule takes them."""
     for rule in _rules(graph, view, server):
-        proxy = _tcp_proxy(graph, view, server, rule, settings)
-        return RoutedStream(rule=rule, proxy=proxy) if proxy is not None else None
+        return _routed(graph, view, server, rule, settings)
     return None
 
 
@@ -78,9 +82,9 @@ def named_streams(
     """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
     for rule in _rules(graph, view, server):
         if not rule.takes_nothing:
-            proxy = _tcp_proxy(graph, view, server, rule, settings)
-            if proxy is not None:
-                yield RoutedStream(rule=rule, proxy=proxy)
+            routed = _routed(graph, view, server, rule, settings)
+            if routed is not None:
+                yield routed
 
 
 def _rules(graph: Graph, view: OutboundView, server: Server) -> Iterator[StreamRule]:
@@ -100,13 +104,13 @@ def stream_rules(graph: Graph, key: VirtualServiceKey, server: Server) -> tuple[
     return () if rule is None else (rule,)
 
 
-def _tcp_proxy(
+def _routed(
     graph: Graph,
     view: OutboundView,
     server: Server,
     rule: StreamRule,
     settings: ListenerSettings,
-) -> TcpProxy | None:
+) -> RoutedStream | None:
     """``None`` where no destination has a weight. The rule for the first destination says how long
     streams last; its subset counts only where it is the only one.
     """
@@ -124,7 +128,7 @@ def _tcp_proxy(
         for destination, weight in weights
     )
     idle = tcp_idle_timeout(graph, view, host)
-    return TcpProxy(
+    proxy = TcpProxy(
         stat_prefix=clusters[0].cluster if single else rule.title,
         clusters=clusters,
         idle_timeout=settings.tcp_idle_timeout if idle is None else idle,
@@ -133,6 +137,7 @@ def _tcp_proxy(
         tunnel=tunnel(graph, view, host, subset),
         access_log=settings.access_log,
     )
+    return RoutedStream(rule=rule, proxy=proxy, policies=stream_origins(graph, view, host, subset))
 
 
 def _weights(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:

@@ -7,9 +7,10 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host
 from controlplane.graph import Graph
 from controlplane.model.outbound_view import OutboundView, RuleKeys
+from controlplane.model.traffic_policy import ConnectionPool, TrafficPolicy
 from controlplane.queries.policy.rules import governing_rules, merged_rule, rule_of
 from controlplane.queries.registry.services import service_for
-from controlplane.translate.destination_rules import hash_policies_of
+from controlplane.translate.destination_rules import hash_policies_of, hashes_source_address
 
 
 def rule_origins(graph: Graph, keys: RuleKeys, subset: str | None) -> tuple[FieldRef, ...]:
@@ -39,10 +40,7 @@ def hash_origins(
     graph: Graph, view: OutboundView, host: Host, port: int | None, subset: str | None
 ) -> tuple[FieldRef, ...]:
     """What gives the hash policies of routes to a destination; none where there are none."""
-    found = service_for(graph, host, view.namespace, view.role)
-    keys = (
-        governing_rules(graph, host, found.namespace, view.rule_scope) if found is not None else ()
-    )
+    keys = _governing(graph, view, host)
     rule = merged_rule(graph, keys)
     if rule is None:
         return ()
@@ -53,6 +51,42 @@ def hash_origins(
     if is_of_subset and subset is not None:
         return tuple(at / "trafficPolicy" for at in subset_origin(graph, keys, subset))
     return policy_origin(graph, keys)
+
+
+def stream_origins(
+    graph: Graph, view: OutboundView, host: Host, subset: str | None
+) -> tuple[FieldRef, ...]:
+    """What says how long streams to a destination last, what they are hashed by and tunnelled
+    through; none where no rule says anything of it.
+    """
+    keys = _governing(graph, view, host)
+    rule = merged_rule(graph, keys)
+    if rule is None:
+        return ()
+    named = rule.subset(subset) if subset else None
+    narrow = named.policy.policy if named is not None and named.policy else TrafficPolicy()
+    wide = rule.policy.policy if rule.policy else TrafficPolicy()
+    pool = wide.pool or ConnectionPool()
+    hashes = hashes_source_address(rule, named)
+    of_subset = narrow.tunnel is not None or (hashes and narrow.load_balancer is not None)
+    of_rule = (
+        pool.tcp_idle_timeout is not None
+        or pool.max_connection_duration is not None
+        or (hashes and narrow.load_balancer is None)
+        or (wide.tunnel is not None and not subset)
+    )
+    at = subset_origin(graph, keys, subset) if of_subset and subset is not None else ()
+    return (
+        *(origin / "trafficPolicy" for origin in at),
+        *(policy_origin(graph, keys) if of_rule else ()),
+    )
+
+
+def _governing(graph: Graph, view: OutboundView, host: Host) -> RuleKeys:
+    found = service_for(graph, host, view.namespace, view.role)
+    if found is None:
+        return ()
+    return governing_rules(graph, host, found.namespace, view.rule_scope)
 
 
 def _subsets(graph: Graph, keys: RuleKeys, name: str) -> Iterator[FieldRef]:
