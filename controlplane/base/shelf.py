@@ -13,6 +13,10 @@ from typing import Any, Final, Generic, TypeVar
 
 V = TypeVar("V")
 SHARDS: Final = 256
+GROUP: Final = 16
+"""Neighbouring shards that are put together before all are, the square root of their number: an
+edit looks at one group and at the groups, not at every shard.
+"""
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 """The one empty shard, so that two shelves have it in common."""
 

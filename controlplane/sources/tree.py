@@ -306,7 +306,8 @@ class Tree:
                 if not stat.S_ISREG(status.st_mode):
                     return None
                 before = stamp(status)
-                text = file.read(SIZE_LIMIT + 1)
+                size = min(status.st_size or SIZE_LIMIT, SIZE_LIMIT)  # a buffer no larger than that
+                text = file.read(size + 1)
                 after = stamp(os.fstat(file.fileno()))
         except FileNotFoundError:
             return None

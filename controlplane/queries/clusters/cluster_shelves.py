@@ -6,9 +6,11 @@ routed to or not.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
+from typing import Final
 
-from controlplane.base.shelf import SHARDS, Shelf, shard_of
+from controlplane.base.shelf import GROUP, SHARDS, Shelf, shard_of
 from controlplane.envoy.clusters.cluster import black_hole
 from controlplane.envoy.resource import Resource, TypeUrl, resource
 from controlplane.graph import Graph, derived, guarded
@@ -26,6 +28,8 @@ from controlplane.queries.clusters.clusters import (
 )
 from controlplane.queries.policy.public_view import shards_of_namespace, view_for_shard
 from controlplane.queries.registry.services import hosts_of_shard, service_of
+
+_FIRSTS: Final = range(0, SHARDS, GROUP)
 
 
 @guarded(first=())
@@ -47,9 +51,19 @@ def clusters(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[
     Runs again when one of a shard's changes.
     """
     if view.is_public:
-        return Shelf(tuple(_clusters_in(graph, view, client, shard) for shard in range(SHARDS)))
+        groups = (_clusters_of_group(graph, view, client, first) for first in _FIRSTS)
+        return Shelf(tuple(chain.from_iterable(groups)))
     public = clusters(graph, view.public, _in_public(graph, view, client))
     return public.over(_own_clusters(graph, view, client))
+
+
+@derived
+def _clusters_of_group(
+    graph: Graph, view: OutboundView, client: ClientLocality, first: int
+) -> tuple[Mapping[str, Resource], ...]:
+    """The shards of a group, so that an edit of one does not look at all."""
+    shards = range(first, first + GROUP)
+    return tuple(_clusters_in(graph, view, client, shard) for shard in shards)
 
 
 @derived
@@ -71,9 +85,19 @@ def _clusters_in(
 def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
     """The endpoints of every EDS cluster, by the name of the cluster."""
     if view.is_public:
-        return Shelf(tuple(_endpoints_in(graph, view, client, shard) for shard in range(SHARDS)))
+        groups = (_endpoints_of_group(graph, view, client, first) for first in _FIRSTS)
+        return Shelf(tuple(chain.from_iterable(groups)))
     public = endpoints(graph, view.public, _in_public(graph, view, client))
     return public.over(_own_endpoints(graph, view, client))
+
+
+@derived
+def _endpoints_of_group(
+    graph: Graph, view: OutboundView, client: ClientLocality, first: int
+) -> tuple[Mapping[str, Resource], ...]:
+    """The shards of a group, so that an edit of one does not look at all."""
+    shards = range(first, first + GROUP)
+    return tuple(_endpoints_in(graph, view, client, shard) for shard in shards)
 
 
 @derived

@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from controlplane.base.hosts import is_ip
 from controlplane.base.names import Host
-from controlplane.base.shelf import Shelf, shelf
+from controlplane.base.shelf import GROUP, Shelf, shelf
 from controlplane.envoy.resource import Resource
 from controlplane.envoy.routes.table import framed_virtual_host, route_table
 from controlplane.graph import Graph, derived, guarded
@@ -19,7 +19,6 @@ from controlplane.queries.routes.bound_routes import BoundRoutes, HostBindings, 
 from controlplane.queries.routes.virtual_services import bound_hosts, route_defaults
 from controlplane.translate.istio.server_hosts import ServerHosts, hosts_of_table
 
-GROUP: Final = 16  # shards that are joined before all are; the square root of their number
 EMPTY_TABLE: Final = "blackhole"  # istiod's name of the virtual host of a table without any
 
 
