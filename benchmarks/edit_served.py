@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -153,18 +154,23 @@ def moved(listeners: bytes, port: int) -> bytes:
     return response.SerializeToString()
 
 
+Way = Callable[[int], Callable[[], object]]
+"""Prepares an edit to its text of a number; what it gives makes the edit."""
+
+
 def in_turns(
-    edit: Edit, ways: tuple[Callable[[int], None], ...], clients: tuple[Client, ...], runs: int
+    edit: Edit, ways: tuple[Way, ...], clients: tuple[Client, ...], runs: int
 ) -> list[float]:
     """Median milliseconds from an edit to its answer, on each of the ways to make it."""
     questions = [client.question() for client in clients]
     took: list[list[float]] = [[] for _ in ways]
     for run in range(runs):
         number = (run + 1) % 2
-        for i, (make, client) in enumerate(zip(ways, clients, strict=True)):
+        for i, (prepared, client) in enumerate(zip(ways, clients, strict=True)):
             time.sleep(PAUSE)
+            make = prepared(number)
             started = time.perf_counter()
-            make(number)
+            make()
             client.until(edit, edit.answers[number])
             took[i].append(time.perf_counter() - started - questions[i])
     return [statistics.median(each) * 1e3 for each in took]
@@ -191,11 +197,12 @@ def compared(services: int, runs: int) -> list[Figure]:
                     for client in clients:
                         client.until(edit, edit.answers[0])
 
-                    def rename(number: int, edit: Edit = edit) -> None:
-                        mesh.rename_into(edit.in_folder(config), edit.texts[number])
+                    def rename(number: int, edit: Edit = edit) -> Callable[[], object]:
+                        file = edit.in_folder(config)
+                        return partial(mesh.beside(file, edit.texts[number]).rename, file)
 
-                    def send(number: int, edit: Edit = edit) -> None:
-                        bare.edit(f"{edit.name} {number}")
+                    def send(number: int, edit: Edit = edit) -> Callable[[], object]:
+                        return partial(bare.edit, f"{edit.name} {number}")
 
                     value, least = in_turns(edit, (rename, send), clients, runs)
                     name = f"{edit.name}, {services:,} hosts: edit to served, ms"

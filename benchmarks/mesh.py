@@ -127,8 +127,13 @@ def write(folder: Path, services: int) -> None:
         (below / name).write_text(text)
 
 
+def beside(file: Path, text: str) -> Path:
+    """Write what ``file`` is to be beside it, as editors and deployments do before they rename."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text)
+    return new
+
+
 def rename_into(file: Path, text: str) -> None:
     """Replace ``file`` as editors and deployments do: write beside it, then rename."""
-    beside = file.with_name(f".{file.name}.new")
-    beside.write_text(text)
-    beside.rename(file)
+    beside(file, text).rename(file)
