@@ -77,7 +77,7 @@ def encoded(message: Message) -> bytes:
 
     Raises ``RuleBroken`` with every rule that does not.
     """
-    broken = tuple(violations(message))
+    broken = violations(message)
     if broken:
         raise RuleBroken(f"{message.DESCRIPTOR.full_name}: {'; '.join(broken)}")
     return message.SerializeToString(deterministic=True)

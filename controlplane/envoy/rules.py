@@ -6,7 +6,8 @@ Source: protoc-gen-validate, validate/validate.proto.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from validate import validate_pb2
 Value = Any
 """What a field holds is known from its descriptor only: reflection is the place for ``Any``."""
 Check = Callable[[Value], str | None]
+FieldCheck = Callable[[Message], str | None]
+Items = Callable[[Value], Iterable[tuple[str, Message]]]
+"""What a field holds, to the messages in it, each with its place there (``[0]``, ``[name]``)."""
 
 # protobuf's stubs take generated extension descriptors only, xds-protos' say they are plain ones.
 _RULES: Final[Any] = validate_pb2.rules
@@ -39,38 +43,93 @@ _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
 }
 
 
-def violations(message: Message, path: str = "") -> Iterator[str]:
-    """``field: what its rule demands`` forevery rule that ``message`` and what it holds breaks."""
-    for name, check in _checks(message.DESCRIPTOR):
-        problem = check(message)
-        if problem is not None:
-            yield f"{path}{name}: {problem}"
+def violations(message: Message) -> list[str]:
+    """``field: what its rule demands`` for every rule that ``message`` and what it holds breaks."""
+    if isinstance(message, AnyMessage):
+        inner = _unpacked(message)
+        return violations(inner) if inner is not None else []
+    rules = _rules_of(message.DESCRIPTOR)
+    broken = [
+        f"{name}: {problem}"
+        for name, check in rules.demands
+        if (problem := check(message)) is not None
+    ]
     for field, value in message.ListFields():
-        if field.message_type is not None:
-            yield from _within(field, value, f"{path}{field.name}")
+        number = field.number
+        if number in rules.of_fields and (problem := rules.of_fields[number](message)) is not None:
+            broken.append(f"{field.name}: {problem}")
+        if number in rules.held:
+            for at, item in rules.held[number](value):
+                broken.extend(f"{field.name}{at}.{problem}" for problem in violations(item))
+    return broken
 
 
-def _within(field: FieldDescriptor, value: Value, path: str) -> Iterator[str]:
-    for at, item in _messages(field, value):
-        if isinstance(item, AnyMessage):
-            inner = _unpacked(item)
-            if inner is not None:
-                yield from violations(inner, f"{path}{at}.")
-        elif item.DESCRIPTOR.full_name not in _WRAPPED:
-            yield from violations(item, f"{path}{at}.")
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What is to be looked at in the messages of one type."""
+
+    demands: tuple[tuple[str, FieldCheck], ...]
+    """By field or oneof, what an empty message breaks."""
+    of_fields: Mapping[int, FieldCheck]
+    """By number of the field, what only a field that is set can break."""
+    held: Mapping[int, Items]
 
 
-def _messages(field: FieldDescriptor, value: Value) -> Iterator[tuple[str, Message]]:
-    type_ = field.message_type
-    assert type_ is not None, "only message fields are walked"
-    if type_.GetOptions().map_entry:
-        if type_.fields_by_name["value"].message_type is not None:
-            yield from ((f"[{key}]", item) for key, item in value.items())
-    elif field.is_repeated:
-        yield from ((f"[{i}]", item) for i, item in enumerate(value))
-    else:
-        assert isinstance(value, Message), "a singular message field holds a message"
-        yield "", value
+@cache
+def _rules_of(descriptor: Descriptor) -> _Rules:
+    empty = message_factory.GetMessageClass(descriptor)()
+    checks = _checks(descriptor)
+    demands = tuple((name, check) for name, check in checks if check(empty) is not None)
+    of_fields = {
+        descriptor.fields_by_name[name].number: check
+        for name, check in checks
+        if (name, check) not in demands
+    }
+    return _Rules(demands, of_fields, _ruled_fields(descriptor))
+
+
+def _ruled_fields(descriptor: Descriptor) -> Mapping[int, Items]:
+    """The fields, by number, that hold messages with rules somewhere in them, each with the way to
+    its messages. Most hold none, and are not looked into.
+    """
+    found: dict[int, Items] = {}
+    for field in descriptor.fields:
+        type_ = field.message_type
+        if type_ is None or not _has_rules(type_):
+            continue
+        if type_.GetOptions().map_entry:
+            found[field.number] = _values
+        else:
+            found[field.number] = _each if field.is_repeated else _only
+    return found
+
+
+@cache
+def _has_rules(descriptor: Descriptor) -> bool:
+    """Whether messages of a type may break a rule, themselves or in what they hold."""
+    seen, left = {descriptor.full_name}, [descriptor]
+    while left:
+        one = left.pop()
+        if one.full_name == AnyMessage.DESCRIPTOR.full_name or _checks(one):
+            return True
+        held = (field.message_type for field in one.fields)
+        for type_ in held:
+            if type_ is not None and type_.full_name not in seen | _WRAPPED:
+                seen.add(type_.full_name)
+                left.append(type_)
+    return False
+
+
+def _values(map_: Value) -> Iterator[tuple[str, Message]]:
+    return ((f"[{key}]", item) for key, item in map_.items())
+
+
+def _each(repeated: Value) -> Iterator[tuple[str, Message]]:
+    return ((f"[{i}]", item) for i, item in enumerate(repeated))
+
+
+def _only(message: Value) -> tuple[tuple[str, Message], ...]:
+    return (("", message),)
 
 
 def _unpacked(packed: AnyMessage) -> Message | None:
@@ -85,9 +144,9 @@ def _unpacked(packed: AnyMessage) -> Message | None:
 
 
 @cache
-def _checks(descriptor: Descriptor) -> tuple[tuple[str, Callable[[Message], str | None]], ...]:
+def _checks(descriptor: Descriptor) -> tuple[tuple[str, FieldCheck], ...]:
     """The checks of one message type: a path to complain about, and what to run on a message."""
-    found: list[tuple[str, Callable[[Message], str | None]]] = []
+    found: list[tuple[str, FieldCheck]] = []
     for oneof in descriptor.oneofs:
         if oneof.GetOptions().Extensions[_REQUIRED]:
             found.append((oneof.name, _oneof_check(oneof.name)))
@@ -100,13 +159,11 @@ def _checks(descriptor: Descriptor) -> tuple[tuple[str, Callable[[Message], str 
     return tuple(found)
 
 
-def _oneof_check(name: str) -> Callable[[Message], str | None]:
+def _oneof_check(name: str) -> FieldCheck:
     return lambda message: None if message.WhichOneof(name) else "one of its fields must be set"
 
 
-def _field_check(
-    field: FieldDescriptor, rules: validate_pb2.FieldRules
-) -> Callable[[Message], str | None] | None:
+def _field_check(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> FieldCheck | None:
     kind = rules.WhichOneof("type")
     required = rules.message.required or (
         kind in ("duration", "timestamp", "any") and getattr(rules, kind).required

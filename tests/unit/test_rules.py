@@ -69,7 +69,7 @@ def packed(message: Message) -> Any:
     ids=lambda value: value.DESCRIPTOR.name if isinstance(value, Message) else str(value)[:40],
 )
 def test_broken_rules_are_named_with_their_field(message: Message, broken: list[str]) -> None:
-    assert list(violations(message)) == broken
+    assert violations(message) == broken
 
 
 def test_a_message_that_breaks_a_rule_becomes_no_resource() -> None:
