@@ -17,6 +17,8 @@ GROUP: Final = 16
 """Neighbouring shards that are put together before all are, the square root of their number: an
 edit looks at one group and at the groups, not at every shard.
 """
+GROUPS: Final = range(0, SHARDS, GROUP)
+"""The first shard of each group."""
 _EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 """The one empty shard, so that two shelves have it in common."""
 

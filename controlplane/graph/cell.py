@@ -25,6 +25,12 @@ class Family:
     is_input = False
 
 
+# Looked up in loops over thousands of cells: a name of a module is found faster than an attribute.
+CLEAN: Final = State.CLEAN
+DOUBTFUL: Final = State.DOUBTFUL
+STALE: Final = State.STALE
+BUSY: Final = State.BUSY
+
 UNSET: Final = object()
 """The value of a cell that has never been computed."""
 

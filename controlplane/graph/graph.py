@@ -18,7 +18,18 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import update_wrapper
 from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
-from controlplane.graph.cell import UNSET, Cell, Family, Frame, State, cycle, inputs_below
+from controlplane.graph.cell import (
+    BUSY,
+    CLEAN,
+    DOUBTFUL,
+    STALE,
+    UNSET,
+    Cell,
+    Family,
+    Frame,
+    cycle,
+    inputs_below,
+)
 from controlplane.graph.failures import Failure, Failures, Fault, Raised, failure
 from controlplane.graph.parameters import bound, parameters
 
@@ -81,7 +92,7 @@ class Graph:
         self.revision += 1
         for cell in self._failures.take_turn(RETRIED):
             self._doubt(cell)
-            cell.state = State.STALE
+            cell.state = STALE
             if cell.pins:
                 self._dirty_pins[cell] = None
         return self.revision
@@ -96,7 +107,7 @@ class Graph:
         if running:
             # Before it is known what comes of it: what raises is read as well.
             running[-1].reads[cell] = None
-        if cell.state is not State.CLEAN:
+        if cell.state is not CLEAN:
             self._looked_at = self.revision
             self._refresh(cell)
         found = cell.value
@@ -155,7 +166,7 @@ class Graph:
         if cell is None:
             cell = self._cells[key] = Cell(key)
             if key[0].is_input:
-                cell.value, cell.state = key[0].default, State.CLEAN
+                cell.value, cell.state = key[0].default, CLEAN
         return cell
 
     def _doubt(self, changed: Cell) -> None:
@@ -165,8 +176,8 @@ class Graph:
             if dependents is None:
                 continue
             for cell in dependents if isinstance(dependents, dict) else (dependents,):
-                if cell.state is State.CLEAN:
-                    cell.state = State.DOUBTFUL
+                if cell.state is CLEAN:
+                    cell.state = DOUBTFUL
                     if cell.pins:
                         self._dirty_pins[cell] = None
                     stack.append(cell)
@@ -176,27 +187,28 @@ class Graph:
 
         Raises only where it is read in a cycle; what functions raise is kept in their cells.
         """
-        if cell.state is State.BUSY:
+        if cell.state is BUSY:
             running = {frame.cell: tuple(frame.reads) for frame in self._running}
             raise AssertionError(f"a tracked function reads itself: {cycle(cell, running)}")
         try:
-            if cell.state is State.DOUBTFUL:
-                cell.state = State.BUSY
+            if cell.state is DOUBTFUL:
+                cell.state = BUSY
+                verified_at = cell.verified_at
                 for dep in cell.deps:
-                    if dep.state is not State.CLEAN:
-                        if dep.state is State.BUSY:
+                    if dep.state is not CLEAN:
+                        if dep.state is BUSY:
                             break  # whether that is a cycle, running tells
                         self._refresh(dep)
-                    if dep.changed_at > cell.verified_at:
+                    if dep.changed_at > verified_at:
                         break
                 else:
-                    cell.state = State.CLEAN
+                    cell.state = CLEAN
                     cell.verified_at = self.revision
                     return
-            cell.state = State.BUSY
+            cell.state = BUSY
             self._run(cell, cell.key[0])
         except BaseException:
-            cell.state = State.STALE  # interrupted in the middle
+            cell.state = STALE  # interrupted in the middle
             raise
 
     def _run(self, cell: Cell, function: "Derived[..., Any]") -> None:
@@ -223,7 +235,7 @@ class Graph:
             cell.value = value
             cell.changed_at = self.revision
         cell.verified_at = self.revision
-        cell.state = State.CLEAN
+        cell.state = CLEAN
         if failed is not None or before is not None:
             is_news = self._failures.remember(cell, failed)
             if is_news and self.on_fault is not None:
@@ -284,7 +296,7 @@ class Graph:
                     self._unread.append(dep)
             cell.deps = ()
             cell.value = UNSET
-            cell.state = State.STALE
+            cell.state = STALE
 
 
 class Input(Family, Generic[K, V]):

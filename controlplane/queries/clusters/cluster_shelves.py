@@ -6,11 +6,12 @@ routed to or not.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from itertools import chain
+from operator import or_
 from types import MappingProxyType
-from typing import Final
 
-from controlplane.base.shelf import GROUP, SHARDS, Shelf, shard_of
+from controlplane.base.shelf import GROUP, GROUPS, SHARDS, Shelf, shard_of
 from controlplane.envoy.clusters.cluster import black_hole
 from controlplane.envoy.resource import Resource, TypeUrl, resource
 from controlplane.graph import Graph, derived, guarded
@@ -28,8 +29,6 @@ from controlplane.queries.clusters.clusters import (
 )
 from controlplane.queries.policy.public_view import shards_of_namespace, view_for_shard
 from controlplane.queries.registry.services import hosts_of_shard, service_of
-
-_FIRSTS: Final = range(0, SHARDS, GROUP)
 
 
 @guarded(first=())
@@ -51,7 +50,7 @@ def clusters(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[
     Runs again when one of a shard's changes.
     """
     if view.is_public:
-        groups = (_clusters_of_group(graph, view, client, first) for first in _FIRSTS)
+        groups = (_clusters_of_group(graph, view, client, first) for first in GROUPS)
         return Shelf(tuple(chain.from_iterable(groups)))
     public = clusters(graph, view.public, _in_public(graph, view, client))
     return public.over(_own_clusters(graph, view, client))
@@ -85,7 +84,7 @@ def _clusters_in(
 def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
     """The endpoints of every EDS cluster, by the name of the cluster."""
     if view.is_public:
-        groups = (_endpoints_of_group(graph, view, client, first) for first in _FIRSTS)
+        groups = (_endpoints_of_group(graph, view, client, first) for first in GROUPS)
         return Shelf(tuple(chain.from_iterable(groups)))
     public = endpoints(graph, view.public, _in_public(graph, view, client))
     return public.over(_own_endpoints(graph, view, client))
@@ -122,14 +121,19 @@ def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
     Runs again when a destination comes or goes, or ranks its endpoints otherwise.
     """
     if view.is_public:
-        shards: Iterable[int] = range(SHARDS)
-        found = LocalityUse()
-    else:
-        shards = shards_of_namespace(graph, view.namespace)
-        found = locality_use(graph, view.public)
-    for shard in shards:
-        found |= _use_of_shard(graph, view, shard)
-    return found
+        return _united(_use_of_group(graph, view, first) for first in GROUPS)
+    own = shards_of_namespace(graph, view.namespace)
+    public = locality_use(graph, view.public)
+    return _united((public, *(_use_of_shard(graph, view, shard) for shard in own)))
+
+
+@derived
+def _use_of_group(graph: Graph, view: OutboundView, first: int) -> LocalityUse:
+    return _united(_use_of_shard(graph, view, shard) for shard in range(first, first + GROUP))
+
+
+def _united(uses: Iterable[LocalityUse]) -> LocalityUse:
+    return reduce(or_, uses, LocalityUse())
 
 
 @guarded(first=frozenset())
@@ -146,12 +150,22 @@ def _secrets_by_shard(
     graph: Graph, view: OutboundView
 ) -> Mapping[int, frozenset[tuple[SecretUse, SecretName]]]:
     """The shards with clusters that name secrets, which are few."""
+    found: dict[int, frozenset[tuple[SecretUse, SecretName]]] = {}
     if view.is_public:
-        found = {shard: secrets_of_shard(graph, view, shard) for shard in range(SHARDS)}
+        for first in GROUPS:
+            found |= _secrets_of_group(graph, view, first)
     else:
         own = shards_of_namespace(graph, view.namespace)
-        found = dict(_secrets_by_shard(graph, view.public))
+        found |= _secrets_by_shard(graph, view.public)
         found |= {shard: secrets_of_shard(graph, view, shard) for shard in own}
+    return {shard: named for shard, named in found.items() if named}
+
+
+@derived
+def _secrets_of_group(
+    graph: Graph, view: OutboundView, first: int
+) -> Mapping[int, frozenset[tuple[SecretUse, SecretName]]]:
+    found = {s: secrets_of_shard(graph, view, s) for s in range(first, first + GROUP)}
     return {shard: named for shard, named in found.items() if named}
 
 
@@ -200,10 +214,7 @@ def endpoints_of_shard(
 
 @guarded(first=LocalityUse())
 def _use_of_shard(graph: Graph, view: OutboundView, shard: int) -> LocalityUse:
-    found = LocalityUse()
-    for destination in _of_shard(graph, view, shard):
-        found |= locality_use_of(graph, destination)
-    return found
+    return _united(locality_use_of(graph, each) for each in _of_shard(graph, view, shard))
 
 
 @guarded(first=frozenset())

@@ -9,7 +9,7 @@ from typing import Final
 
 from controlplane.base.hosts import fqdn, is_odd, is_wildcard, subset_of, wider
 from controlplane.base.names import Host, Namespace, ObjectKey
-from controlplane.base.shelf import SHARDS, shard_of
+from controlplane.base.shelf import GROUP, GROUPS, shard_of
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule as Spec
 from controlplane.kinds.object import Object
@@ -57,10 +57,18 @@ def shards_of_namespace(graph: Graph, namespace: Namespace) -> tuple[int, ...]:
 @derived
 def _shards_apart(graph: Graph) -> Mapping[Namespace, tuple[int, ...]]:
     found: dict[Namespace, tuple[int, ...]] = {}
-    for shard in range(SHARDS):
-        for namespace in sorted(namespaces_apart(graph, shard)):
-            found[namespace] = (*found.get(namespace, ()), shard)
+    for first in GROUPS:
+        for shard, namespaces in _apart_in_group(graph, first):
+            for namespace in namespaces:
+                found[namespace] = (*found.get(namespace, ()), shard)
     return found
+
+
+@derived
+def _apart_in_group(graph: Graph, first: int) -> tuple[tuple[int, tuple[Namespace, ...]], ...]:
+    """The shards of a group for which any namespace is apart, which are few, with those."""
+    apart = {shard: namespaces_apart(graph, shard) for shard in range(first, first + GROUP)}
+    return tuple((shard, tuple(sorted(each))) for shard, each in apart.items() if each)
 
 
 @derived
