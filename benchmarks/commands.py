@@ -17,7 +17,7 @@ from figures import Figure, show
 from processes import CONTROLPLANE, folder, serving
 
 RUNS = 7
-COMMANDS = ("serve", "up", "bootstrap", "check", "status", "config", "cert")
+COMMANDS = ("serve", "up", "bootstrap", "check", "status", "confirm", "config", "cert")
 
 
 def took(arguments: Sequence[str], runs: int, bytecode: Path) -> float:

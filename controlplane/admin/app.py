@@ -8,10 +8,12 @@
     GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
     GET /api/v1/tls                the Secrets in use, and what upstreams present: probes them
     GET /api/v1/objects            the objects in force
+    POST /api/v1/confirm-removal   remove the objects whose removal is held; gives them
 
-It reads and changes nothing, asks what it shows of an ``Overview``, and answers only to names that
-no web site can have (DNS rebinding). A raising request is logged and answered with 500: one of the
-three boundaries.
+All but the last read and change nothing, and ask an ``Overview`` for what they show. It answers
+only to names that no web site can have (DNS rebinding), and what changes something only to requests
+that no page can make a browser send (JSON). A raising request is logged and answered with 500: one
+of the boundaries.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,10 +27,19 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from controlplane.admin.view import DeclaredObject, Diagnosis, ProxyConfig, Status, TlsState
+from controlplane.admin.view import (
+    DeclaredObject,
+    Diagnosis,
+    ProxyConfig,
+    Removed,
+    Status,
+    TlsState,
+)
 from controlplane.base.hosts import is_ip
+from controlplane.base.names import ObjectKey
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
+_JSON: Final = "application/json"
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _log: Final = structlog.stdlib.get_logger(__name__)
 
@@ -66,7 +77,11 @@ class Overview(Protocol):
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def application(overview: Overview, host: str) -> ASGIApp:
+Confirm = Callable[[], Sequence[ObjectKey]]
+"""Removes the objects whose removal is held; gives them."""
+
+
+def application(overview: Overview, confirm: Confirm, host: str) -> ASGIApp:
     """The interface over ``overview``; it answers to ``host``, which ``--admin`` names, too."""
 
     async def readyz(_: Request) -> Response:
@@ -100,6 +115,11 @@ def application(overview: Overview, host: str) -> ASGIApp:
     async def objects(_: Request) -> Response:
         return _json(overview.objects())
 
+    async def confirm_removal(request: Request) -> Response:
+        if request.headers.get("content-type") != _JSON:
+            return _fault(415, f"POST takes a body of {_JSON}")
+        return _json(Removed(objects=tuple(map(str, confirm()))))
+
     endpoints: tuple[tuple[str, Endpoint], ...] = (
         ("/readyz", readyz),
         ("/healthz", healthz),
@@ -111,6 +131,7 @@ def application(overview: Overview, host: str) -> ASGIApp:
         ("/api/v1/objects", objects),
     )
     routes = [Route(path, _bounded(endpoint), methods=["GET"]) for path, endpoint in endpoints]
+    routes.append(Route("/api/v1/confirm-removal", _bounded(confirm_removal), methods=["POST"]))
     handlers = {404: _not_found, 405: _not_found}
     return LocalNames(Starlette(routes=routes, exception_handlers=handlers), host)
 
@@ -164,7 +185,7 @@ def _host(scope: Scope) -> str:
 
 def _json(value: object, status: int = 200) -> Response:
     body = msgspec.json.encode(value) + b"\n"
-    return Response(body, status, headers={**_HEADERS, "content-type": "application/json"})
+    return Response(body, status, headers={**_HEADERS, "content-type": _JSON})
 
 
 def _fault(status: int, message: str) -> Response:

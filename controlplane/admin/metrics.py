@@ -83,9 +83,7 @@ class Metrics:
         self._virtual_services = Gauge(
             "pilot_virt_services", "VirtualServices in force.", registry=own
         )
-        self._objects = Gauge(
-            "controlplane_objects", "Objects, in force or refused.", ["state"], registry=own
-        )
+        self._objects = Gauge("controlplane_objects", "Objects.", ["state"], registry=own)
         self._root_expiry = Gauge(
             "citadel_server_root_cert_expiry_timestamp",
             "When the mesh's root certificate expires, in seconds since 1970.",
@@ -138,6 +136,7 @@ class Metrics:
         virtual_services: Callable[[], int],
         objects: Callable[[], int],
         refused: Callable[[], int],
+        held: Callable[[], int],
     ) -> None:
         """Ask these for their figures whenever the metrics are read."""
         self._connections.set_function(connections)
@@ -145,6 +144,7 @@ class Metrics:
         self._virtual_services.set_function(virtual_services)
         self._objects.labels("in_force").set_function(objects)
         self._objects.labels("refused").set_function(refused)
+        self._objects.labels("removal_held").set_function(held)
 
     def secrets_expire(self, expiries: Expiries, clock: Callable[[], datetime]) -> None:
         """Ask ``expiries`` when Secrets end whenever the metrics are read."""

@@ -114,7 +114,9 @@ class ShownProxy(View, frozen=True):
 
 class Status(View, frozen=True):
     """``revision`` counts the edits since the start; ``waiting`` the objects that are held as they
-    were, for at most a second, until the rest of their change comes.
+    were, for at most a second, until the rest of their change comes. ``held_removals`` are the
+    objects (``Kind/namespace/name``) that no file declares any more and that stay in force until
+    their removal is confirmed.
     """
 
     ready: bool
@@ -122,14 +124,26 @@ class Status(View, frozen=True):
     objects: int
     refused: int
     waiting: int = 0
+    held_removals: tuple[str, ...] = ()
     proxies: tuple[ShownProxy, ...] = ()
 
     @property
     def is_synced(self) -> bool:
-        """Whether every proxy has all that it should have, and no object is refused."""
+        """Whether every proxy has all that it should have, no object is refused, and no removal
+        waits to be confirmed.
+        """
         states = {t.state for shown in self.proxies for t in shown.proxy.types}
         settled = {SyncState.SYNCED, SyncState.UNASKED}
-        return self.ready and not self.refused and states <= settled
+        return self.ready and not self.refused and not self.held_removals and states <= settled
+
+
+# /api/v1/confirm-removal
+
+
+class Removed(View, frozen=True):
+    """The objects (``Kind/namespace/name``) whose removal was held and is confirmed."""
+
+    objects: tuple[str, ...]
 
 
 # /api/v1/diagnostics, and the diagnostics of ``check --output json``

@@ -58,3 +58,15 @@ class ProxyUnknown(ControlPlaneError):
     """A command asked for a proxy that is not connected."""
 
     exit_status = 1
+
+
+def fault_of_the_world(group: BaseExceptionGroup[BaseException]) -> ControlPlaneError | None:
+    """The first ``ControlPlaneError`` in ``group``, however deep task groups have wrapped it."""
+    for error in group.exceptions:
+        if isinstance(error, ControlPlaneError):
+            return error
+        if isinstance(error, BaseExceptionGroup):
+            found = fault_of_the_world(error)
+            if found is not None:
+                return found
+    return None

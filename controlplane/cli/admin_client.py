@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from controlplane.admin.view import Diagnosis, ProxyConfig, Status, TlsState, View
+from controlplane.admin.view import Diagnosis, ProxyConfig, Removed, Status, TlsState, View
 from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
 
@@ -29,6 +29,12 @@ def tls(admin: Address) -> TlsState:
     return _answer(admin, "/api/v1/tls", TlsState, PROBING)
 
 
+def confirm_removal(admin: Address) -> Removed:
+    path = "/api/v1/confirm-removal"
+    status, body = _asked(admin, path, PATIENCE, method="POST")
+    return _decoded(admin, path, status, body, Removed, "POST")
+
+
 def config(admin: Address, proxy: str, part: str) -> ProxyConfig | None:
     """``None`` when no such proxy is connected."""
     path = f"/api/v1/config/{quote(proxy, safe='')}?{urlencode({'part': part})}"
@@ -43,7 +49,9 @@ def _answer(admin: Address, path: str, view: type[V], patience: float = PATIENCE
     return _decoded(admin, path, status, body, view)
 
 
-def _decoded(admin: Address, path: str, status: int, body: bytes, view: type[V]) -> V:
+def _decoded(
+    admin: Address, path: str, status: int, body: bytes, view: type[V], method: str = "GET"
+) -> V:
     """``body`` as ``view``; ``AdminUnreachable`` when it is something else."""
     try:
         if status == HTTPStatus.OK:
@@ -51,16 +59,17 @@ def _decoded(admin: Address, path: str, status: int, body: bytes, view: type[V])
     except msgspec.MsgspecError:
         pass
     raise AdminUnreachable(
-        f"{admin} answers GET {path} with {status}",
+        f"{admin} answers {method} {path} with {status}",
         hint="is it the admin interface of a control plane of this version?",
     )
 
 
-def _asked(admin: Address, path: str, patience: float) -> tuple[int, bytes]:
-    """The status and body of ``GET path``; ``AdminUnreachable`` when nobody answers."""
+def _asked(admin: Address, path: str, patience: float, method: str = "GET") -> tuple[int, bytes]:
+    """The status and body of an answer; ``AdminUnreachable`` when nobody answers."""
     connection = http.client.HTTPConnection(admin.host, admin.port, timeout=patience)
     try:
-        connection.request("GET", path)
+        headers = {"content-type": "application/json"} if method == "POST" else {}
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:

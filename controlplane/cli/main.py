@@ -21,6 +21,7 @@ COMMANDS: Final = MappingProxyType(
         "bootstrap": "Print a bootstrap for an Envoy.",
         "check": "Show what is wrong in configuration files.",
         "status": "Show which proxies are in sync.",
+        "confirm": "Remove objects whose removal is held.",
         "config": "Show what a proxy was sent, and the lines it came from.",
         "cert": "Issue a certificate of the local authority.",
     }

@@ -113,6 +113,7 @@ class ServingOptions:
     mesh_config: Path | None
     insecure_xds: bool
     lean: bool
+    allow_removal: bool
 
 
 def serving_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -131,6 +132,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
         mesh_config: Path | None,
         insecure_xds: bool,
         lean: bool,
+        allow_removal: bool,
         **others: object,
     ) -> None:
         if insecure_xds and not xds.loopback:
@@ -146,6 +148,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
             mesh_config=mesh_config,
             insecure_xds=insecure_xds,
             lean=lean,
+            allow_removal=allow_removal,
         )
         command(options=options, **others)
 
@@ -160,7 +163,12 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Omit the routes' metadata that names their VirtualService, which access logs"
         "may show (%METADATA(ROUTE:istio:config)%): Envoy updates large tables faster.",
     )
+    removal = click.option(
+        "--allow-removal",
+        is_flag=True,
+        help="Remove objects that vanish from the files without asking, even most of the mesh.",
+    )
     where = (config_option, secrets_option, xds_option, admin_option, state_option)
-    for option in reversed((*where, mesh_config_option, insecure, lean)):
+    for option in reversed((*where, mesh_config_option, insecure, lean, removal)):
         collected = option(collected)
     return collected

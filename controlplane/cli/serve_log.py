@@ -28,6 +28,13 @@ def serve_and_log(options: ServingOptions) -> None:
             tell("diagnostic", code=found.code, at=where, message=found.message)
         if isinstance(reload, Noticed):
             return
+        if reload.edit.held:
+            log.warning(
+                "removal_held",
+                objects=len(reload.edit.held),
+                effect="no file declares them any more; they stay in force",
+                hint="controlplane confirm removes them",
+            )
         log.info(
             "loaded" if reload.is_first else "reloaded",
             revision=reload.edit.revision,

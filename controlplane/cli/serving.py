@@ -36,6 +36,7 @@ def settings_of(options: ServingOptions) -> Settings:
         mesh_text=text,
         is_insecure=options.insecure_xds,
         lean=options.lean,
+        allows_removal=options.allow_removal,
         environment=os.environ,
     )
 

@@ -10,13 +10,15 @@ import msgspec
 from controlplane.admin.view import Finding, Status, json_text
 from controlplane.base import codes
 from controlplane.base.addresses import Address
+from controlplane.base.wording import first_of
 from controlplane.cli import admin_client
 from controlplane.cli.options import admin_to_ask, example
 from controlplane.cli.output import Segment, Style, printable, say, show
-from controlplane.cli.status_view import display_name, overdue, rejection, table
+from controlplane.cli.status_view import display_name, held_removals, overdue, rejection, table
 from controlplane.cli.tls_view import lines as lines_of_tls
 
 NOT_IN_SYNC: Final = 1
+OBJECTS_NAMED: Final = 4
 OF_SECRETS: Final = frozenset(
     code.id
     for code in (
@@ -60,9 +62,9 @@ OF_SECRETS: Final = frozenset(
 def status(context: click.Context, admin: Address, output: str, of_tls: bool) -> None:
     """Show which proxies are in sync.
 
-    Exits with 0 when all are synced, with 1 when something is rejected, refused or still on its
-    way, with 3 when no control plane answers. With --tls, 1 when a handshake fails or a Secret has
-    problems; nothing but handshakes is sent.
+    Exits with 0 when all are synced, with 1 when something is rejected, refused, held or still on
+    its way, with 3 when no control plane answers. With --tls, 1 when a handshake fails or a Secret
+    has problems; nothing but handshakes is sent.
     """
     if of_tls:
         _show_tls(context, admin, output)
@@ -113,6 +115,10 @@ def lines(
     for finding in secrets:
         yield []
         yield from _trouble(finding)
+    if state.held_removals:
+        yield []
+        names = [display_name(name) for name in state.held_removals]
+        yield from held_removals(len(names), first_of(names, OBJECTS_NAMED))
     refusals = f", {state.refused} refused" if state.refused else ""
     yield []
     yield [(f"{state.objects} objects in force{refusals}", Style.PLAIN)]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from controlplane.admin.view import Origin, ProxyStatus, RejectedResource, ShownProxy, SyncState
+from controlplane.base.wording import counted
 from controlplane.cli.output import Segment, Style, printable
 
 Line = list[Segment]
@@ -97,6 +98,17 @@ def _where(origin: Origin) -> str:
 def one_line(error: str) -> str:
     """Envoy's words in one line."""
     return printable(error.strip())
+
+
+def held_removals(count: int, named: str) -> Iterator[Line]:
+    """Objects that no file declares any more and that stay in force until that is confirmed."""
+    yield [
+        (f"{counted(count, 'object')} gone from the files, most of the mesh: ", Style.WARNING),
+        ("the removal is held, all stay in force", Style.PLAIN),
+    ]
+    yield [(f"   {printable(named)}", Style.PLAIN)]
+    hint = "bring the files back, or remove the objects with controlplane confirm"
+    yield [("   hint: ", Style.GOOD), (hint, Style.PLAIN)]
 
 
 def taken_port(error: str) -> int | None:

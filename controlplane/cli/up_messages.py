@@ -17,7 +17,7 @@ from controlplane.cli.diagnostic_text import DiagnosticText, as_text
 from controlplane.cli.envoy_processes import Death
 from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.ports import Process
-from controlplane.cli.status_view import rejection
+from controlplane.cli.status_view import held_removals, rejection
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Reload
 
 Line = list[Segment]
@@ -68,6 +68,13 @@ def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
         (f"reloaded in {duration(took)}: ", Style.WARNING if late else Style.GOOD),
         (f"{listed} → {_proxies(affected, reload.proxies)}{late}{waited}", Style.PLAIN),
     ]
+
+
+def held(keys: Sequence[ObjectKey]) -> Iterator[Line]:
+    """Objects that no file declares any more and that stay in force until that is confirmed."""
+    if keys:
+        named = first_of([key.display_name for key in keys], OBJECTS_NAMED)
+        yield from held_removals(len(keys), named)
 
 
 def _proxies(affected: int, connected: int) -> str:

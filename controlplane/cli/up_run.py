@@ -5,6 +5,7 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
+from controlplane.base.errors import fault_of_the_world
 from controlplane.cli import up_messages
 from controlplane.cli.envoy_processes import Death, Envoys, envoy_binary
 from controlplane.cli.gateway_envoys import GatewayEnvoys
@@ -12,7 +13,7 @@ from controlplane.cli.options import ServingOptions
 from controlplane.cli.output import show
 from controlplane.cli.serving import log_to_stderr, settings_of, told_to_stop
 from controlplane.cli.up_session import Session
-from controlplane.serve.control_plane import fault_of_the_world, run
+from controlplane.serve.control_plane import run
 from controlplane.serve.settings import Settings
 
 

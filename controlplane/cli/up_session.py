@@ -70,6 +70,7 @@ class Session:
 
     async def _after(self, reload: Reload) -> None:
         show([self._news(reload)])
+        show(up_messages.held(reload.edit.held))
         if not reload.is_first:
             show(await self._diagnosed())
         edited = {key.kind for key in (*reload.edit.put, *reload.edit.removed)}

@@ -44,6 +44,8 @@ class Declaration:
 class Accepted(Protocol):
     """The objects that were accepted last, kept over restarts."""
 
+    def keys(self) -> Iterable[ObjectKey]: ...
+
     def of_key(self, key: ObjectKey) -> RawObject | None: ...
 
     def of_file(self, path: Path) -> Iterable[RawObject]: ...
@@ -53,6 +55,9 @@ class Accepted(Protocol):
 
 class NothingAccepted:
     """No memory of earlier runs: what ``check`` uses."""
+
+    def keys(self) -> Iterable[ObjectKey]:
+        return ()
 
     def of_key(self, key: ObjectKey) -> RawObject | None:  # noqa: ARG002  # the protocol's form
         return None

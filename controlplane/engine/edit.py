@@ -19,6 +19,8 @@ class Edit:
 
     waiting: tuple[ObjectKey, ...] = ()
     """What waits for the rest of its change, from this edit or from one before it."""
+    held: tuple[ObjectKey, ...] = ()
+    """What no file declares since this edit, and stays in force until its removal is confirmed."""
 
     def __bool__(self) -> bool:
         return bool(self.put or self.removed)

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from controlplane.base import codes
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import Kind, ObjectKey
@@ -29,9 +28,12 @@ from controlplane.engine.declarations import (
 from controlplane.engine.edit import Edit
 from controlplane.engine.file_reader import FileReader, Text
 from controlplane.engine.findings import Findings
-from controlplane.engine.in_force import Forms, InForce, Outcomes
+from controlplane.engine.forms import Forms
+from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
 from controlplane.engine.read_files import ReadFiles
+from controlplane.engine.removals import Removals
+from controlplane.engine.waiting import Waiting
 from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.decode import once_per_kind
@@ -66,6 +68,7 @@ class Engine:
         now: datetime,
         accepted: Accepted | None = None,
         lean: bool = False,
+        guards_removals: bool = False,
     ) -> None:
         self.graph = Graph()
         self.faults: list[Fault] = []
@@ -78,18 +81,20 @@ class Engine:
         self._accepted: Accepted = accepted or NothingAccepted()
         self._findings = Findings(self.graph)
         self._findings.watch(MESH_CONFIG_KEY)
+        self._guards_removals = guards_removals
+        self._removals = Removals(self._declarations)
         self._in_force = InForce(
             self.graph,
             self._declarations,
             self._accepted,
+            self._removals,
             now=now,
             on_put=self._findings.watch,
             on_removed=self._findings.unwatch,
             on_fault=self.faults.append,
         )
         self._objects = self._in_force.objects
-        self._waiting: dict[ObjectKey, None] = {}
-        """Objects that stay as they were until the rest of their change comes."""
+        self._waiting = Waiting(self._declarations, self._files, self._in_force)
         self._mesh_diagnostics: tuple[Diagnostic, ...] = ()
         self._mesh_file: FileContent | None = None
         self._mesh_locate: Callable[[FieldRef], SourceLocation] | None = None
@@ -114,17 +119,30 @@ class Engine:
         """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
         touched = self._read(changes)
         outcomes = self._bring(touched.keys)
-        self._waiting.clear()
+        self._waiting.keys = {}
         return self._edit(touched, outcomes)
 
-    def apply_whole(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+    def load(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+        """As ``apply``, for the files that are there at the start. What an earlier run accepted
+        stays in force where most of it is not declared any more.
+        """
+        touched = self._read(changes)
+        if self._guards_removals:
+            self._removals.loaded(tuple(self._accepted.keys()))
+        outcomes = self._bring(dict.fromkeys((*touched.keys, *self._removals.held)))
+        held = tuple(key for key in self._removals.held if self._objects.get(key) is not None)
+        return self._edit(touched, outcomes, held)
+
+    def apply_whole(self, changes: Iterable[tuple[Path, Text | None]], moment: float = 0.0) -> Edit:
         """As ``apply``, but objects of a change that makes things worse wait for the rest of it:
-        they stay as they were until a later edit brings their counterparts, or ``let_go``.
+        they stay as they were until a later edit brings their counterparts, or ``let_go``. A mass
+        removal is held until ``confirm_removal``; ``moment`` is now, by a steady clock in seconds.
         """
         self._collect_doubtful()
         self._findings.look_at_referring()
         touched = self._read(changes)
-        keys = dict.fromkeys((*self._waiting, *touched.keys))
+        keys = dict.fromkeys((*self._waiting.keys, *touched.keys))
+        back, kept = self._held_removal(keys, moment)
         before = {key: self._in_force.form(key) for key in keys}
         known = {
             key: broken_references(self.graph, key)
@@ -141,31 +159,54 @@ class Engine:
             known={key: known[key] for key in changed if key in known},
         )
         held = trial.held(self._findings.take_referring()) if changed else frozenset()
-        self._waiting = dict.fromkeys(sorted(held))
-        return self._edit(
-            touched, {k: is_there for k, is_there in outcomes.items() if k not in held}
-        )
+        self._waiting.keys = dict.fromkeys(sorted(held))
+        outcomes = {k: is_there for k, is_there in outcomes.items() if k not in held}
+        return self._edit(touched, {**dict.fromkeys(back, True), **outcomes}, kept)
+
+    def _held_removal(
+        self, keys: Iterable[ObjectKey], moment: float
+    ) -> tuple[Iterable[ObjectKey], tuple[ObjectKey, ...]]:
+        """What is back in force, and what is held, where ``keys`` are part of a mass removal."""
+        if not self._guards_removals:
+            return (), ()
+        going = {key: self._in_force.form(key) for key in keys if self._removals.is_gone(key)}
+        going = {key: form for key, form in going.items() if form.object is not None}
+        back, held = self._removals.noted(going, moment, of=self.object_count)
+        if back:
+            self._put_forms(back)
+        return back, held
+
+    @property
+    def held_removals(self) -> tuple[ObjectKey, ...]:
+        """The objects that no file declares, in force until their removal is confirmed."""
+        return self._removals.held
+
+    def confirm_removal(self) -> Edit:
+        """Remove what is held; a new revision."""
+        keys = dict.fromkeys(self._removals.release())
+        return self._edit(_Touched((), keys), self._bring(keys))
 
     def let_go(self) -> Edit:
         """Put in force what waits, but for objects of a file of which a part is refused: those wait
         until the file is right. A new revision.
         """
-        due = [key for key in self._waiting if not self._is_in_broken_file(key)]
+        due = self._waiting.due
         outcomes = self._bring(due)
         for key in due:
-            del self._waiting[key]
+            del self._waiting.keys[key]
         return self._edit(_Touched((), dict.fromkeys(due)), outcomes)
 
     @property
     def waiting(self) -> tuple[ObjectKey, ...]:
         """The objects that wait for the rest of their change, and that time lets go."""
-        return tuple(key for key in self._waiting if not self._is_in_broken_file(key))
+        return self._waiting.due
 
     def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> "_Touched":
         changed = dict(changes)
         keys = dict.fromkeys(self._in_force.withheld)
         for path, text in (self._reader.unread() | changed).items():
             keys.update(dict.fromkeys(sorted(self._take(path, text))))
+        self._removals.touched(keys)
         return _Touched(tuple(changed), keys)
 
     def _bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
@@ -182,7 +223,9 @@ class Engine:
         self._collect_doubtful()
         return self._findings.take_referring()
 
-    def _edit(self, touched: "_Touched", outcomes: Outcomes) -> Edit:
+    def _edit(
+        self, touched: "_Touched", outcomes: Outcomes, held: tuple[ObjectKey, ...] = ()
+    ) -> Edit:
         self._in_force.save(outcomes)
         self._settle_connected()
         unusable = self._in_force.withheld
@@ -192,20 +235,9 @@ class Engine:
             put=tuple(key for key, is_there in outcomes.items() if is_there),
             removed=tuple(key for key, is_there in outcomes.items() if is_there is False),
             refused=tuple(k for k in touched.keys if self.is_refused(k) or k in unusable),
-            waiting=tuple(self._waiting),
+            waiting=tuple(self._waiting.keys),
+            held=held,
         )
-
-    def _is_in_broken_file(self, key: ObjectKey) -> bool:
-        """Whether a part of the file that declares an object, or declared it, is refused."""
-        winner = self._declarations.winner(key)
-        raws = (winner.raw if winner is not None else None, self._in_force.raw(key))
-        return any(self._is_broken(raw.origin.path) for raw in raws if raw is not None)
-
-    def _is_broken(self, path: Path) -> bool:
-        content = self._files.get(path)
-        if content is None:
-            return False
-        return not content.complete or any(d.is_refused for d in self._declarations.of_file(path))
 
     def read_mesh(self, path: Path, text: str) -> int:
         """Take the MeshConfig of a file, with what is wrong in it; a new revision."""
@@ -274,28 +306,10 @@ class Engine:
         found = dict.fromkeys(self._mesh_diagnostics)
         found.update(dict.fromkeys(declared_diagnostics(self._declarations, self._files)))
         found.update(dict.fromkeys(self._in_force.diagnostics()))
-        found.update(dict.fromkeys(self._waiting_for_their_files()))
+        found.update(dict.fromkeys(self._waiting.diagnostics()))
         found.update(dict.fromkeys(self._findings))
         found.update(dict.fromkeys(reported(self.graph.faults(), self._objects.get)))
-        return once_per_kind(d for d in found if not self._is_about_to_go(d.place))
-
-    def _waiting_for_their_files(self) -> Iterator[Diagnostic]:
-        for key in self._waiting:
-            winner = self._declarations.winner(key)
-            if winner is not None and self._is_in_broken_file(key):
-                yield Diagnostic(
-                    code=codes.CHANGE_WAITS,
-                    place=FieldRef(key),
-                    message=f"this change of {key.display_name} is not in force yet: it would "
-                    f"break what uses it, and part of {winner.raw.origin.path} is refused",
-                    hint="correct the rest of the file",
-                )
-
-    def _is_about_to_go(self, place: FieldRef | SourceLocation) -> bool:
-        """Whether no file declares the object of ``place`` any more, and it only waits to go."""
-        if isinstance(place, SourceLocation) or place.object not in self._waiting:
-            return False
-        return self._declarations.winner(place.object) is None
+        return once_per_kind(d for d in found if not self._waiting.is_about_to_go(d.place))
 
     def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
         """The file, line and column of a place; ``None`` when no file declares its object."""
@@ -344,9 +358,11 @@ class Engine:
         return self._in_force.accepted()
 
     def claimed(self) -> frozenset[ObjectKey]:
-        """Every object that some file declares, or declared before it became unreadable."""
+        """Every object that some file declares, or declared before it became unreadable, and those
+        that are held.
+        """
         return frozenset(d.key for d in self._declarations.all()).union(
-            k for _, k in self._declarations.kept()
+            (k for _, k in self._declarations.kept()), self._removals.held
         )
 
     def declarations(self) -> Iterator[Declaration]:

@@ -6,7 +6,7 @@ not.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,9 @@ from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.names import ObjectKey
 from controlplane.documents.document import RawObject
 from controlplane.engine.declarations import Accepted, Declarations
+from controlplane.engine.forms import Form, Forms
 from controlplane.engine.internal_errors import refused as refused_by
+from controlplane.engine.removals import Removals
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.decode import decode
@@ -22,16 +24,6 @@ from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import Objects
 from controlplane.translate.kubernetes.secret_replacement import would_break
 
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """An object as it is, or is to be, in force, and its document; both ``None``: there is none."""
-
-    object: Object[Any] | None = None
-    raw: RawObject | None = None
-
-
-Forms = Mapping[ObjectKey, Form]
 Outcomes = dict[ObjectKey, bool | None]
 """For each object: put (true), removed (false), or as it was."""
 
@@ -46,6 +38,7 @@ class InForce:
         graph: Graph,
         declarations: Declarations,
         accepted: Accepted,
+        removals: Removals,
         *,
         now: datetime,
         on_put: Callable[[ObjectKey], None],
@@ -58,6 +51,7 @@ class InForce:
         """Why an object is not as it is declared, where an internal error is the reason."""
         self._declarations = declarations
         self._accepted = accepted
+        self._removals = removals
         self._on_put = on_put
         self._on_removed = on_removed
         self._on_fault = on_fault
@@ -141,7 +135,7 @@ class InForce:
         held = self.objects.get(key)
         self._held_back.pop(key, None)
         if winner is None:
-            if self._declarations.is_kept(key):
+            if self._declarations.is_kept(key) or self._removals.is_held(key):
                 return self._restore(key) if held is None else None
             return self._remove(key) if held is not None else None
         object_ = winner.object

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from controlplane.base.names import ObjectKey
-from controlplane.engine.in_force import Forms
+from controlplane.engine.forms import Forms
 from controlplane.graph import Graph
 from controlplane.kinds.istio.destination_rule import DestinationRule
 from controlplane.kinds.istio.virtual_service import VirtualService

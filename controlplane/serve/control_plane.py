@@ -21,7 +21,7 @@ from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener, serving
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.errors import ControlPlaneError, KeyUnusable, TokenRefused
+from controlplane.base.errors import KeyUnusable, TokenRefused, fault_of_the_world
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
@@ -83,7 +83,13 @@ class ControlPlane:
             key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
         )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
-        self.engine = Engine(settings.mesh, now=now, accepted=self._accepted, lean=settings.lean)
+        self.engine = Engine(
+            settings.mesh,
+            now=now,
+            accepted=self._accepted,
+            lean=settings.lean,
+            guards_removals=not settings.allows_removal,
+        )
         if settings.mesh_file is not None:
             self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
         self.snapshots = SnapshotCache(self.engine)
@@ -105,6 +111,7 @@ class ControlPlane:
         self._known: set[Diagnostic] = set()
         self._steps = Steps()
         self._rest: RestOfChange | None = None
+        self._tasks: asyncio.TaskGroup | None = None
 
     async def start(self) -> None:
         """Open the xDS port; nothing is answered before the first load is complete."""
@@ -117,6 +124,7 @@ class ControlPlane:
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             self._rest = RestOfChange(partial(self._let_go, tasks))
             background = (
                 tasks.create_task(self._follow(tasks)),
@@ -153,7 +161,10 @@ class ControlPlane:
         began = time.perf_counter()
         changed = [(changed.path, changed.text) for changed in batch]
         is_first = not self.snapshots.ready.is_set()
-        edit = self.engine.apply(changed) if is_first else self.engine.apply_whole(changed)
+        if is_first:
+            edit = self.engine.load(changed)
+        else:
+            edit = self.engine.apply_whole(changed, time.monotonic())
         self._serve(tasks, edit, began, is_first=is_first)
         if is_first:
             gc.freeze()
@@ -167,6 +178,14 @@ class ControlPlane:
         ):
             self._serve(tasks, self.engine.let_go(), began, is_first=False)
 
+    def confirm_removal(self) -> tuple[ObjectKey, ...]:
+        """Remove the objects whose removal is held; gives them."""
+        began = time.perf_counter()
+        edit = self.engine.confirm_removal()
+        if edit.removed and self._tasks is not None:
+            self._serve(self._tasks, edit, began, is_first=False)
+        return edit.removed
+
     def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float, *, is_first: bool) -> None:
         """Publish an edit. What waits for the rest of its change is reported when that came."""
         assert self._rest is not None, "edits come after the start"
@@ -174,7 +193,7 @@ class ControlPlane:
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
         self.metrics.changed(computed)
-        if edit or edit.refused or not self.engine.waiting:
+        if edit or edit.refused or edit.held or not self.engine.waiting:
             taken = _Taken(edit, began, computed, waited, is_first=is_first)
             tasks.create_task(self._after(taken))
 
@@ -358,7 +377,9 @@ async def run(
     admin = listener(settings.admin.host, settings.admin.port)
     plane = ControlPlane(settings, clock, on_reload)
     try:
-        async with serving(application(plane.overview, settings.admin.host), admin):
+        async with serving(
+            application(plane.overview, plane.confirm_removal, settings.admin.host), admin
+        ):
             try:
                 await plane.start()
                 started(plane)
@@ -370,15 +391,3 @@ async def run(
         if fault is None:
             raise
         raise fault from None
-
-
-def fault_of_the_world(group: BaseExceptionGroup[BaseException]) -> ControlPlaneError | None:
-    """The first ``ControlPlaneError`` in ``group``, however deep task groups have wrapped it."""
-    for error in group.exceptions:
-        if isinstance(error, ControlPlaneError):
-            return error
-        if isinstance(error, BaseExceptionGroup):
-            found = fault_of_the_world(error)
-            if found is not None:
-                return found
-    return None

@@ -71,6 +71,7 @@ class LiveOverview:
             virtual_services=lambda: engine.count(VIRTUAL_SERVICE),
             objects=lambda: engine.object_count,
             refused=lambda: sum(d.is_refused for d in engine.declarations()),
+            held=lambda: len(engine.held_removals),
         )
 
     def ready(self) -> bool:
@@ -84,6 +85,7 @@ class LiveOverview:
             objects=self._engine.object_count,
             refused=sum(d.is_refused for d in self._engine.declarations()),
             waiting=len(self._engine.waiting),
+            held_removals=tuple(str(key) for key in self._engine.held_removals),
             proxies=tuple(
                 ShownProxy(proxy=s, rejected=self._rejected(s, proxies.get((s.namespace, s.name))))
                 for s in self._connections.states()

@@ -27,4 +27,6 @@ class Settings:
     is_insecure: bool = False
     lean: bool = False
     """Whether routes leave out the metadata that names their VirtualService."""
+    allows_removal: bool = False
+    """Whether even most of the mesh is removed at once without a confirmation."""
     environment: Mapping[str, str]

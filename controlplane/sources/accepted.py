@@ -59,6 +59,11 @@ class AcceptedObjects:
         self._unusable_rows: set[Row] = set()
         self._in_file(self._file.open)
 
+    def keys(self) -> Iterable[ObjectKey]:
+        found: list[ObjectKey] = []
+        self._in_file(lambda: found.extend(self._file.keys()))
+        return found
+
     def of_key(self, key: ObjectKey) -> RawObject | None:
         return next(self._objects(lambda: self._file.of_key(key)), None)
 

@@ -70,14 +70,15 @@ class Status:
 class ControlPlane:
     """``controlplane serve`` over a folder of its own, with its state and its ports."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, guards_removals: bool = False) -> None:
         self.config = folder / "config"
         self.config.mkdir(exist_ok=True)
         self.state = folder / "state"
         self.xds = f"{LOOPBACK}:{free_port()}"
         self.admin_port = free_port()
         self.log = folder / "controlplane.log"
-        self._options = options
+        # Tests replace whole meshes at once.
+        self._options = options if guards_removals else (*options, "--allow-removal")
 
     @contextmanager
     def running(self, *wrapper: str) -> Iterator[Running]:
@@ -193,10 +194,11 @@ def running_mesh(
     files: dict[str, str] | None = None,
     workload: Workload | None = None,
     serve_options: tuple[str, ...] = (),
+    guards_removals: bool = False,
 ) -> Iterator[Mesh]:
     """Start everything; when the block ends, Envoy must have rejected nothing and still run."""
     proxy = workload or Workload()
-    control_plane = ControlPlane(folder, *serve_options)
+    control_plane = ControlPlane(folder, *serve_options, guards_removals=guards_removals)
     for name, text in (files or {}).items():
         (control_plane.config / name).write_text(text, encoding="utf-8")
     with ExitStack() as stack:

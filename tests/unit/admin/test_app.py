@@ -23,7 +23,9 @@ from controlplane.admin.view import (
     TypeStatus,
 )
 from controlplane.base.errors import ListenFailed
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.envoy.resource import TypeUrl
+from controlplane.kinds.istio.gateway import GATEWAY
 
 EDGE = ProxyStatus(
     name="edge",
@@ -44,6 +46,7 @@ class Fleet:
     """A small overview: one proxy."""
 
     loaded: bool = True
+    held: tuple[ObjectKey, ...] = (ObjectKey(GATEWAY, Namespace("default"), "shop"),)
     counted: Metrics = field(default_factory=lambda: Metrics("0.1.0"))
 
     def ready(self) -> bool:
@@ -79,6 +82,10 @@ class Fleet:
     def metrics(self) -> tuple[bytes, str]:
         return self.counted.exposition()
 
+    def confirm(self) -> tuple[ObjectKey, ...]:
+        removed, self.held = self.held, ()
+        return removed
+
 
 @pytest.fixture
 def fleet() -> Fleet:
@@ -87,7 +94,7 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 async def client(fleet: Fleet) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=application(fleet, "cp.example.com"))
+    transport = httpx.ASGITransport(app=application(fleet, fleet.confirm, "cp.example.com"))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:15014") as client:
         yield client
 
@@ -219,6 +226,7 @@ async def test_metrics_have_istiods_names(fleet: Fleet, client: httpx.AsyncClien
         virtual_services=lambda: 4,
         objects=lambda: 11,
         refused=lambda: 1,
+        held=lambda: 2,
     )
     fleet.counted.sent(TypeUrl.ROUTE, 1234)
     fleet.counted.rejected(TypeUrl.LISTENER)
@@ -236,6 +244,7 @@ async def test_metrics_have_istiods_names(fleet: Fleet, client: httpx.AsyncClien
         "pilot_services 5.0",
         "pilot_virt_services 4.0",
         'controlplane_objects{state="refused"} 1.0',
+        'controlplane_objects{state="removal_held"} 2.0',
         "# TYPE pilot_xds_pushes counter",
         'pilot_xds_pushes{type="rds"} 1.0',
         'pilot_total_xds_rejects{type="lds"} 1.0',
@@ -249,10 +258,25 @@ async def test_it_serves_on_a_socket_and_stops(fleet: Fleet) -> None:
     listening = listener("127.0.0.1", 0)
     port = listening.getsockname()[1]
 
-    async with serving(application(fleet, "127.0.0.1"), listening), httpx.AsyncClient() as client:
+    interface = application(fleet, fleet.confirm, "127.0.0.1")
+    async with serving(interface, listening), httpx.AsyncClient() as client:
         assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
         with pytest.raises(ListenFailed) as caught:
             listener("127.0.0.1", port)
 
     assert caught.value.message == f"cannot listen on 127.0.0.1:{port}: Address already in use"
     listener("127.0.0.1", port).close()
+
+
+async def test_a_removal_is_confirmed_by_a_request_that_no_page_can_make_a_browser_send(
+    client: httpx.AsyncClient,
+) -> None:
+    path = "/api/v1/confirm-removal"
+    forged = await client.post(path, content=b"", headers={"content-type": "text/plain"})
+    read = await client.get(path)
+    confirmed = await client.post(path, json={})
+    again = await client.post(path, json={})
+
+    assert (forged.status_code, read.status_code) == (415, 405)
+    assert confirmed.json() == {"objects": ["Gateway/default/shop"]}
+    assert again.json() == {"objects": []}

@@ -49,7 +49,7 @@ def test_an_unknown_command_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "serve", "bootstrap", "check", "status", "config", "cert"]
+    "command", ["up", "serve", "bootstrap", "check", "status", "confirm", "config", "cert"]
 )
 def test_help_ends_with_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])

@@ -135,6 +135,24 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
     )
 
 
+def test_a_held_removal_is_shown_with_the_way_to_confirm_it() -> None:
+    names = tuple(f"Service/default/s{i}" for i in range(6))
+
+    shown = structs.replace(status(), held_removals=names)
+
+    assert not shown.is_synced
+    assert text(shown) == (
+        "no proxy is connected\n"
+        "\n"
+        "6 objects gone from the files, most of the mesh: the removal is held, all stay in force\n"
+        "   Service default/s0, Service default/s1, Service default/s2, Service default/s3 "
+        "and 2 more\n"
+        "   hint: bring the files back, or remove the objects with controlplane confirm\n"
+        "\n"
+        "4 objects in force"
+    )
+
+
 @pytest.mark.parametrize(
     ("states", "refused", "ready", "synced"),
     [
