@@ -7,7 +7,7 @@
     GET /api/v1/config/PROXY       what the proxy was sent; ?part=listeners and the like
     GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
     GET /api/v1/tls                the Secrets in use, and what upstreams present: probes them
-    GET /api/v1/objects            the objects in force
+    GET /api/v1/objects            every object: in force or not, refused or not, file, line
     POST /api/v1/confirm-removal   remove the objects whose removal is held; gives them
 
 All but the last read and change nothing, and ask an ``Overview`` for what they show. It answers
@@ -28,8 +28,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controlplane.admin.view import (
-    DeclaredObject,
     Diagnosis,
+    ListedObject,
     ProxyConfig,
     Removed,
     Status,
@@ -53,13 +53,13 @@ class Overview(Protocol):
     def status(self) -> Status:
         """Each connected proxy and, for each of its types, how far it is."""
 
-    def config(self, proxy: str, part: str) -> ProxyConfig | None:
+    async def config(self, proxy: str, part: str) -> ProxyConfig | None:
         """What ``proxy`` (``NAME.NAMESPACE``) has; ``part`` is one of ``PARTS``; keys left out.
 
         ``None`` when no such proxy is connected.
         """
 
-    def diagnostics(self) -> Diagnosis:
+    async def diagnostics(self) -> Diagnosis:
         """All that is wrong, in the form of ``check -o json``."""
 
     async def tls(self) -> TlsState:
@@ -67,8 +67,8 @@ class Overview(Protocol):
         keys. Takes as long as handshakes with the upstreams do.
         """
 
-    def objects(self) -> Sequence[DeclaredObject]:
-        """The objects in force, with their files and lines."""
+    async def objects(self) -> Sequence[ListedObject]:
+        """Every object that is declared or in force, with its file and line."""
 
     def metrics(self) -> tuple[bytes, str]:
         """Prometheus' text and its content type."""
@@ -103,17 +103,17 @@ def application(overview: Overview, confirm: Confirm, host: str) -> ASGIApp:
         proxy, part = request.path_params["proxy"], request.query_params.get("part", "all")
         if part not in PARTS:
             return _fault(400, f'part "{part}" is not one of {", ".join(PARTS)}')
-        found = overview.config(proxy, part)
+        found = await overview.config(proxy, part)
         return _fault(404, f'no proxy "{proxy}" is connected') if found is None else _json(found)
 
     async def diagnostics(_: Request) -> Response:
-        return _json(overview.diagnostics())
+        return _json(await overview.diagnostics())
 
     async def tls(_: Request) -> Response:
         return _json(await overview.tls())
 
     async def objects(_: Request) -> Response:
-        return _json(overview.objects())
+        return _json(await overview.objects())
 
     async def confirm_removal(request: Request) -> Response:
         if request.headers.get("content-type") != _JSON:

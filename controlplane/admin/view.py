@@ -25,6 +25,18 @@ class DeclaredObject(View, frozen=True):
     line: int = 0
 
 
+# /api/v1/objects
+
+
+class ListedObject(DeclaredObject, frozen=True, kw_only=True):
+    """``in_force``: it is served, in the form that was accepted last; ``refused``: the form that is
+    declared now is not accepted. Both hold while an object keeps the form before its mistake.
+    """
+
+    in_force: bool
+    refused: bool
+
+
 # /api/v1/status
 
 

@@ -1,6 +1,6 @@
 """Where things come from with files and lines, as ``config`` and ``status`` show it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -12,31 +12,32 @@ from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 
 
-def config_part(engine: Engine, found: Provenance) -> ConfigPart:
-    """Every origin of a resource and of its parts."""
+def config_part(found: Provenance, shown: Mapping[provenance.Origin, Origin]) -> ConfigPart:
+    """Every origin of a resource and of its parts, as ``shown`` has it."""
     return ConfigPart(
         name=found.name,
-        origins=tuple(_origin(engine, origin) for origin in found.origins),
-        parts=tuple(config_part(engine, part) for part in found.parts),
+        origins=tuple(shown[origin] for origin in found.origins),
+        parts=tuple(config_part(part, shown) for part in found.parts),
     )
 
 
 def origin_by_object(engine: Engine, found: Provenance) -> tuple[Origin, ...]:
     """Of each object that a resource or a part of it came from, the first field that is named."""
     named: dict[object, provenance.Origin] = {}
-    for origin in _all(found):
+    for origin in every_origin(found):
         named.setdefault(origin.object if isinstance(origin, FieldRef) else origin, origin)
-    return tuple(_origin(engine, origin) for origin in named.values())
+    return tuple(shown_origin(engine, origin) for origin in named.values())
 
 
-def _all(found: Provenance) -> Iterator[provenance.Origin]:
-    """The resource's own come first."""
+def every_origin(found: Provenance) -> Iterator[provenance.Origin]:
+    """Those of a resource and of its parts; the resource's own come first."""
     yield from found.origins
     for part in found.parts:
-        yield from _all(part)
+        yield from every_origin(part)
 
 
-def _origin(engine: Engine, origin: provenance.Origin) -> Origin:
+def shown_origin(engine: Engine, origin: provenance.Origin) -> Origin:
+    """With file and line, where a file has it."""
     if isinstance(origin, BuiltIn):
         return Origin(built_in=origin.value)
     is_of_mesh = origin.object == MESH_CONFIG_KEY

@@ -1,6 +1,8 @@
 """The admin interface's ``Overview``: what is shown of a running control plane."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from google.protobuf import message_factory
@@ -9,8 +11,8 @@ from google.protobuf.message import Message
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.view import (
     ConfigResource,
-    DeclaredObject,
     Diagnosis,
+    ListedObject,
     Origin,
     ProxyConfig,
     ProxyStatus,
@@ -19,8 +21,10 @@ from controlplane.admin.view import (
     Status,
     TlsState,
 )
+from controlplane.base import provenance
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
+from controlplane.base.paced import paced
 from controlplane.base.provenance import Provenance
 from controlplane.engine.engine import Engine
 from controlplane.engine.internal_errors import NotComputed
@@ -32,9 +36,9 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.snapshot.origins import origins_by_name
-from controlplane.serve.origins import config_part, origin_by_object
-from controlplane.serve.report import diagnosis
+from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
+from controlplane.serve.origins import config_part, every_origin, origin_by_object, shown_origin
+from controlplane.serve.report import diagnosis, finding
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.tls.state import LiveTls
 from controlplane.xds.connections import Connections
@@ -46,6 +50,7 @@ PARTS: Final = {
     TypeUrl.ENDPOINT: "endpoints",
     TypeUrl.SECRET: "secrets",
 }
+TRIES: Final = 3  # of showing a proxy's configuration, while edits come in between
 _TYPES: Final = {type_url.name.lower(): type_url for type_url in TypeUrl}
 
 
@@ -79,6 +84,7 @@ class LiveOverview:
 
     def status(self) -> Status:
         proxies = {(str(p.namespace), p.name): p for p in self._connections.proxies}
+        found = _OriginsOfTypes(self._engine)
         return Status(
             ready=self.ready(),
             revision=self._engine.revision,
@@ -87,63 +93,70 @@ class LiveOverview:
             waiting=len(self._engine.waiting),
             held_removals=tuple(str(key) for key in self._engine.held_removals),
             proxies=tuple(
-                ShownProxy(proxy=s, rejected=self._rejected(s, proxies.get((s.namespace, s.name))))
+                ShownProxy(
+                    proxy=s,
+                    rejected=self._rejected(s, proxies.get((s.namespace, s.name)), found),
+                )
                 for s in self._connections.states()
             ),
         )
 
-    def config(self, proxy: str, part: str) -> ProxyConfig | None:
+    async def config(self, proxy: str, part: str) -> ProxyConfig | None:
+        """Where edits come all the time, the last try is shown, in which origins may be newer than
+        the resources.
+        """
         found = next(
             (p for p in self._connections.proxies if proxy in (p.name, f"{p.name}.{p.namespace}")),
             None,
         )
         if found is None:
             return None
-        view = self._engine.view(found)
-        parts = {
-            name: tuple(self._shown(view, type_url, shelf))
-            for type_url, shelf in self._engine.resources(view)
-            if part in ((name := PARTS[type_url]), "all")
-        }
+        for _ in range(TRIES):
+            shown = await self._config(found, part)
+            if shown.revision == self._engine.revision:
+                break
+        return shown
+
+    async def _config(self, proxy: Proxy, part: str) -> ProxyConfig:
+        engine, revision = self._engine, self._engine.revision
+        view = engine.view(proxy)
+        parts: dict[str, tuple[ConfigResource, ...]] = {}
+        for type_url, shelf in engine.resources(view):
+            if part not in (PARTS[type_url], "all"):
+                continue
+            slices = origin_slices(engine.graph, view, type_url)
+            origins = joined([slice_ async for slice_ in paced(slices)])
+            named = dict.fromkeys(o for found in origins.values() for o in every_origin(found))
+            shown = {o: located async for o, located in paced(self._located(named))}
+            parts[PARTS[type_url]] = await asyncio.to_thread(_shown, shelf, origins, shown)
         return ProxyConfig(
-            proxy=f"{found.name}.{found.namespace}",
-            role=found.role.value,
-            service_account=found.service_account,
-            labels=dict(found.labels),
-            addresses=found.addresses,
-            revision=self._engine.revision,
+            proxy=f"{proxy.name}.{proxy.namespace}",
+            role=proxy.role.value,
+            service_account=proxy.service_account,
+            labels=dict(proxy.labels),
+            addresses=proxy.addresses,
+            revision=revision,
             **parts,
         )
 
-    def diagnostics(self) -> Diagnosis:
-        return diagnosis(self._engine)
+    async def diagnostics(self) -> Diagnosis:
+        found = (finding(self._engine, d) for d in self._engine.diagnostics())
+        return diagnosis(self._engine, [each async for each in paced(found)])
 
     async def tls(self) -> TlsState:
         return await self._tls.state(self._connections.proxies)
 
-    def objects(self) -> tuple[DeclaredObject, ...]:
-        keys = sorted({d.key for d in self._engine.declarations()})
-        return tuple(s for key in keys for s in self._source(key))
+    async def objects(self) -> tuple[ListedObject, ...]:
+        declared = (d.key for d in self._engine.declarations())
+        keys = sorted({*declared, *(raw.key for raw in self._engine.accepted())})
+        return tuple([each async for each in paced(map(self._listed, keys))])
 
     def metrics(self) -> tuple[bytes, str]:
         return self._metrics.exposition()
 
-    def _shown(
-        self, view: ProxyView, type_url: TypeUrl, shelf: Mapping[str, Resource]
-    ) -> Iterator[ConfigResource]:
-        origins = origins_by_name(self._engine.graph, view, type_url)
-        for name in sorted(shelf):
-            found = origins.get(name, Provenance(name=name, origins=()))
-            shown = config_part(self._engine, found)
-            yield ConfigResource(
-                name=name,
-                version=shelf[name].version,
-                resource=shown_json(_unpacked(shelf[name])),
-                origins=shown.origins,
-                parts=shown.parts,
-            )
-
-    def _rejected(self, status: ProxyStatus, proxy: Proxy | None) -> tuple[RejectedResource, ...]:
+    def _rejected(
+        self, status: ProxyStatus, proxy: Proxy | None, found: "_OriginsOfTypes"
+    ) -> tuple[RejectedResource, ...]:
         refused = [(t.type, r) for t in status.types for r in t.rejections]
         if not refused:
             return ()
@@ -156,24 +169,68 @@ class LiveOverview:
                 type=type_,
                 name=rejection.name,
                 error=rejection.error,
-                origins=self._origins(view, type_, rejection.name),
+                origins=found.of(view, _TYPES[type_], rejection.name) if view is not None else (),
             )
             for type_, rejection in refused
         )
 
-    def _origins(self, view: ProxyView | None, type_: str, name: str) -> tuple[Origin, ...]:
-        """A field of each object that a resource came from."""
-        found = (
-            origins_by_name(self._engine.graph, view, _TYPES[type_]).get(name)
-            if view is not None
-            else None
-        )
-        return origin_by_object(self._engine, found) if found is not None else ()
+    def _located(
+        self, named: Iterable[provenance.Origin]
+    ) -> Iterator[tuple[provenance.Origin, Origin]]:
+        for origin in named:
+            yield origin, shown_origin(self._engine, origin)
 
-    def _source(self, key: ObjectKey) -> Iterator[DeclaredObject]:
+    def _listed(self, key: ObjectKey) -> ListedObject:
         location = self._engine.location(FieldRef(key))
-        if location is not None:
-            yield DeclaredObject(object=str(key), path=str(location.path), line=location.line)
+        return ListedObject(
+            object=str(key),
+            path=str(location.path) if location is not None else "",
+            line=location.line if location is not None else 0,
+            in_force=self._engine.object(key) is not None,
+            refused=self._engine.is_refused(key),
+        )
+
+
+@dataclass(slots=True)
+class _OriginsOfTypes:
+    """Looks up origins by resource; those of a type are computed once for all proxies of a view."""
+
+    engine: Engine
+    _known: dict[tuple[ProxyView, TypeUrl], Mapping[str, Provenance]] = field(default_factory=dict)
+
+    def of(self, view: ProxyView, type_url: TypeUrl, name: str) -> tuple[Origin, ...]:
+        """A field of each object that a resource came from."""
+        known = self._known.get((view, type_url))
+        if known is None:
+            known = origins_by_name(self.engine.graph, view, type_url)
+            self._known[view, type_url] = known
+        found = known.get(name)
+        return origin_by_object(self.engine, found) if found is not None else ()
+
+
+def _shown(
+    shelf: Mapping[str, Resource],
+    origins: Mapping[str, Provenance],
+    shown: Mapping[provenance.Origin, Origin],
+) -> tuple[ConfigResource, ...]:
+    """The resources of a type. Reads values alone, so it may run in a thread."""
+    return tuple(_config_resources(shelf, origins, shown))
+
+
+def _config_resources(
+    shelf: Mapping[str, Resource],
+    origins: Mapping[str, Provenance],
+    shown: Mapping[provenance.Origin, Origin],
+) -> Iterator[ConfigResource]:
+    for name in sorted(shelf):
+        found = config_part(origins.get(name, Provenance(name=name, origins=())), shown)
+        yield ConfigResource(
+            name=name,
+            version=shelf[name].version,
+            resource=shown_json(_unpacked(shelf[name])),
+            origins=found.origins,
+            parts=found.parts,
+        )
 
 
 def _unpacked(resource: Resource) -> Message:

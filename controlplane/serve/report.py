@@ -1,5 +1,7 @@
 """Diagnostics with their lines, as ``check``, ``status`` and the admin interface show them."""
 
+from collections.abc import Iterable
+
 from controlplane.admin.view import Diagnosis, Finding
 from controlplane.base.diagnostics import Diagnostic, Effect
 from controlplane.base.locations import FieldRef, SourceLocation
@@ -21,9 +23,8 @@ def finding(engine: Engine, diagnostic: Diagnostic) -> Finding:
     )
 
 
-def diagnosis(engine: Engine) -> Diagnosis:
-    """Everything known now; ``engine.analyse()`` makes the analysis complete."""
-    found = (finding(engine, d) for d in engine.diagnostics())
+def diagnosis(engine: Engine, found: Iterable[Finding]) -> Diagnosis:
+    """All that was ``found``, in order, and how much was looked at."""
     return Diagnosis(
         diagnostics=tuple(sorted(found, key=_order)),
         objects=len({d.key for d in engine.declarations()}),

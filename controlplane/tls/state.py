@@ -24,13 +24,15 @@ from controlplane.admin.view import (
 from controlplane.base.addresses import Address
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace, ObjectKey
+from controlplane.base.paced import paced
 from controlplane.base.provenance import Provenance
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.proxy import Proxy, Role
+from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.snapshot.origins import origins_by_name
+from controlplane.queries.snapshot.origins import joined, origin_slices
 from controlplane.tls.certificate import certificates
 from controlplane.tls.certificate_probe import CertificateProbe, certificate_probes, probe_result
 from controlplane.tls.expectation import Expectation, expectations
@@ -70,7 +72,7 @@ class LiveTls:
         """
         async with self._probing:  # one at a time, so that asking often is no load on upstreams
             connected = tuple(proxies)
-            asked = self._asked(connected or (self._imagined(),))
+            asked = await self._asked(connected or (self._imagined(),))
             probes = tuple(self._probes(connected))
             expected = [*(one.expected for one in asked), *(probe.expectation for probe in probes)]
             found = await _probed(expected)
@@ -94,18 +96,21 @@ class LiveTls:
         root = Namespace(mesh_config(self._engine.graph).root_namespace)
         return Proxy(name="none", role=Role.GATEWAY, namespace=root, service_account="default")
 
-    def _asked(self, proxies: tuple[Proxy, ...]) -> list[_Asked]:
+    async def _asked(self, proxies: tuple[Proxy, ...]) -> list[_Asked]:
         """Each expectation once, however many proxies have it; sorted by host and cluster."""
         of: dict[Expectation, list[str]] = {}
         rules: dict[Expectation, tuple[DeclaredObject, ...]] = {}
+        origins: dict[ProxyView, Mapping[str, Provenance]] = {}
         for proxy in proxies:
             view = self._engine.view(proxy)
             found = dict(self._engine.resources(view))
             made = list(expectations(found, self._own_secrets(proxy)))
-            origins = origins_by_name(self._engine.graph, view, TypeUrl.CLUSTER) if made else {}
+            if made and view not in origins:
+                slices = origin_slices(self._engine.graph, view, TypeUrl.CLUSTER)
+                origins[view] = joined([slice_ async for slice_ in paced(slices)])
             for cluster, expected in made:
                 of.setdefault(expected, []).append(f"{proxy.name}.{proxy.namespace}")
-                keys = _rules(origins.get(cluster.name))
+                keys = _rules(origins[view].get(cluster.name))
                 rules[expected] = tuple(declared(self._engine, key) for key in keys)
         return [
             _Asked(expected=one, proxies=tuple(of[one]), rules=rules[one])

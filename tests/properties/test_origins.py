@@ -14,7 +14,7 @@ from controlplane.kinds.istio.virtual_service import HttpMatch
 from controlplane.queries.inputs.objects import OBJECT
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.routes.routes import route_tables
-from controlplane.queries.snapshot.origins import origins
+from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.translate.istio.delegate_match import merged_match
 from controlplane.translate.istio.http_match import route_match
 from tests.support.declared import Declared
@@ -54,7 +54,7 @@ delegations = st.builds(delegation, several, several)
 def routes(declared: Declared) -> Iterator[tuple[Route, list[FieldRef]]]:
     """Each route that the gateway is sent, with its origins."""
     graph, view = declared.graph, declared.view()
-    found = {table.name: table for table in origins(graph, view, TypeUrl.ROUTE)}
+    found = origins_by_name(graph, view, TypeUrl.ROUTE)
     plan = proxy_plan(graph, view.gateway, view.outbound.for_listeners)
     for sent in route_tables(graph, plan.route_tables, view.outbound.for_routes).values():
         hosts = {host.name: host for host in found[sent.name].parts}

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, ObjectKey, PortNumber, key_is_of
 from controlplane.base.provenance import BuiltIn, Provenance
-from controlplane.base.shelf import SHARDS
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
@@ -31,12 +30,15 @@ _Origins = tuple[FieldRef, ...]
 
 
 def cluster_origins(
-    graph: Graph, view: OutboundView, client: ClientLocality
+    graph: Graph, view: OutboundView, client: ClientLocality, shards: range
 ) -> Iterator[Provenance]:
-    """Each cluster of a view. Those that hold their endpoints themselves have them as parts."""
+    """Each cluster of a view in some shards. Those that hold their endpoints themselves have them
+    as parts.
+    """
     made = clusters(graph, view, client)
-    yield Provenance(name=BLACK_HOLE, origins=(BuiltIn.BLACK_HOLE,))
-    for key in _cluster_keys(graph, view):
+    if 0 in shards:
+        yield Provenance(name=BLACK_HOLE, origins=(BuiltIn.BLACK_HOLE,))
+    for key in _cluster_keys(graph, view, shards):
         name = _cluster_name(key)
         if name in made:
             held = _endpoints(graph, key, held_groups(graph, key, client))
@@ -46,11 +48,11 @@ def cluster_origins(
 
 
 def endpoint_origins(
-    graph: Graph, view: OutboundView, client: ClientLocality
+    graph: Graph, view: OutboundView, client: ClientLocality, shards: range
 ) -> Iterator[Provenance]:
-    """Each assignment of endpoints, with its endpoints as parts."""
+    """Each assignment of endpoints in some shards, with its endpoints as parts."""
     assigned = endpoints(graph, view, client)
-    for key in _cluster_keys(graph, view):
+    for key in _cluster_keys(graph, view, shards):
         name = _cluster_name(key)
         if name in assigned:
             yield Provenance(
@@ -60,8 +62,8 @@ def endpoint_origins(
             )
 
 
-def _cluster_keys(graph: Graph, view: OutboundView) -> Iterator[ClusterKey]:
-    hosts = (host for shard in range(SHARDS) for host in hosts_of_shard(graph, shard))
+def _cluster_keys(graph: Graph, view: OutboundView, shards: range) -> Iterator[ClusterKey]:
+    hosts = (host for shard in shards for host in hosts_of_shard(graph, shard))
     for host in hosts:
         yield from cluster_keys(graph, host, view)
 

@@ -29,6 +29,7 @@ from controlplane.queries.routes.routes import (
     host_bindings,
     merged,
     server_hosts,
+    virtual_host_groups,
     virtual_host_name,
 )
 from controlplane.queries.routes.virtual_services import (
@@ -83,32 +84,38 @@ def explained_routes(
     )
 
 
-def route_table_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[Provenance]:
-    """Each table that the listeners of a proxy name."""
+def route_table_origins(
+    graph: Graph, plan: ProxyPlan, view: ProxyView, shards: range
+) -> Iterator[Provenance]:
+    """Each table that the listeners of a proxy name, with its virtual hosts in some shards."""
     for table in plan.route_tables:
         match table:
             case GatewayTable():
                 assert view.gateway is not None, "its servers are those of a gateway"
-                yield _gateway_table(graph, table, view.gateway, view.outbound.for_routes)
+                yield _gateway_table(graph, table, view.gateway, view.outbound.for_routes, shards)
             case _:
                 assert_never(table)
 
 
 def _gateway_table(
-    graph: Graph, table: GatewayTable, instance: GatewayInstance, view: OutboundView
+    graph: Graph, table: GatewayTable, instance: GatewayInstance, view: OutboundView, shards: range
 ) -> Provenance:
     servers = servers_of_table(merged_gateways(graph, instance).listeners, table.name)
-    found = tuple(_virtual_hosts(graph, server_hosts(graph, table), servers, view))
+    hosts = server_hosts(graph, table)
     at = tuple(server.place for server in servers)
-    empty = Provenance(name=f"{EMPTY_TABLE}:{servers[0].port}", origins=at)
-    return Provenance(name=table.name, origins=at, parts=found or (empty,))
+    if any(virtual_host_groups(graph, hosts, view)):
+        parts = tuple(_virtual_hosts(graph, hosts, servers, view, shards))
+    else:
+        empty = Provenance(name=f"{EMPTY_TABLE}:{servers[0].port}", origins=at)
+        parts = (empty,) if 0 in shards else ()
+    return Provenance(name=table.name, origins=at, parts=parts)
 
 
 def _virtual_hosts(
-    graph: Graph, hosts: ServerHosts, servers: tuple[Server, ...], view: OutboundView
+    graph: Graph, hosts: ServerHosts, servers: tuple[Server, ...], view: OutboundView, shards: range
 ) -> Iterator[Provenance]:
     for shard in hosts.shards:
-        for domain, bindings in host_bindings(graph, hosts, shard):
+        for domain, bindings in host_bindings(graph, hosts, shard) if shard in shards else ():
             found = [
                 (servers[place], bound)
                 for place, of_server in bindings.items()

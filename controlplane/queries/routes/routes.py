@@ -49,8 +49,7 @@ def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | 
 
     Runs again when a virtual host in it comes, goes or changes.
     """
-    firsts = sorted({shard // GROUP * GROUP for shard in servers.shards})
-    groups = [virtual_host_group(graph, servers, view, first) for first in firsts]
+    groups = virtual_host_groups(graph, servers, view)
     if not any(groups):
         port = servers.table.servers[0].port if servers.table.servers else 0
         groups = [
@@ -59,6 +58,12 @@ def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | 
             )
         ]
     return route_table(servers.table.name, groups)
+
+
+def virtual_host_groups(graph: Graph, servers: ServerHosts, view: OutboundView) -> list[bytes]:
+    """The virtual hosts of a table, group by group of the shards; none where all are empty."""
+    firsts = sorted({shard // GROUP * GROUP for shard in servers.shards})
+    return [virtual_host_group(graph, servers, view, first) for first in firsts]
 
 
 @derived

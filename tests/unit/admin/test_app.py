@@ -12,8 +12,8 @@ from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener, serving
 from controlplane.admin.view import (
     ConfigResource,
-    DeclaredObject,
     Diagnosis,
+    ListedObject,
     ProxyConfig,
     ProxyStatus,
     ShownProxy,
@@ -56,7 +56,7 @@ class Fleet:
         proxies = (ShownProxy(proxy=EDGE),)
         return Status(ready=True, revision=7, objects=3, refused=0, proxies=proxies)
 
-    def config(self, proxy: str, part: str) -> ProxyConfig | None:
+    async def config(self, proxy: str, part: str) -> ProxyConfig | None:
         if proxy != "edge.shop":
             return None
         resource = ConfigResource(name=part, version="1", resource={"name": part})
@@ -70,13 +70,13 @@ class Fleet:
             routes=(resource,),
         )
 
-    def diagnostics(self) -> Diagnosis:
+    async def diagnostics(self) -> Diagnosis:
         return Diagnosis(diagnostics=(), objects=3, refused=0)
 
     async def tls(self) -> TlsState:
         return TlsState(destinations=(), secrets=(), troubles=())
 
-    def objects(self) -> tuple[DeclaredObject, ...]:
+    async def objects(self) -> tuple[ListedObject, ...]:
         raise ValueError("a fault of ours")
 
     def metrics(self) -> tuple[bytes, str]:

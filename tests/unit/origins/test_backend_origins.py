@@ -2,7 +2,7 @@
 
 from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.envoy.resource import TypeUrl
-from controlplane.queries.snapshot.origins import origins
+from controlplane.queries.snapshot.origins import origins_by_name
 from tests.support.declared import Declared
 from tests.support.pki import Authority
 
@@ -40,7 +40,7 @@ spec:
 
 def found(declared: Declared, type_url: TypeUrl) -> dict[str, Provenance]:
     view = declared.view()
-    return {one.name: one for one in origins(declared.graph, view, type_url)}
+    return dict(origins_by_name(declared.graph, view, type_url))
 
 
 def spoken(provenance: Provenance) -> list[str]:

@@ -5,13 +5,15 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from controlplane.admin.view import ConfigPart, Origin
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
+from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.snapshot.origins import origins_by_name
-from controlplane.serve.origins import config_part, origin_by_object
+from controlplane.serve.origins import config_part, every_origin, origin_by_object, shown_origin
 from tests.support.cases import NOW
 
 GATEWAY = """\
@@ -68,11 +70,15 @@ def lines(part: ConfigPart) -> list[str]:
     return [f"{origin.path}:{origin.line}" for origin in part.origins]
 
 
+def shown(made: Engine, found: Provenance) -> dict[FieldRef | BuiltIn, Origin]:
+    return {origin: shown_origin(made, origin) for origin in every_origin(found)}
+
+
 def test_every_origin_has_its_file_and_line() -> None:
     made = engine()
     (found,) = origins_by_name(made.graph, made.view(FRONT), TypeUrl.ROUTE).values()
 
-    table = config_part(made, found)
+    table = config_part(found, shown(made, found))
 
     (host,) = table.parts
     assert lines(table) == ["gateway.yaml:7"]
@@ -102,6 +108,6 @@ def test_what_is_built_in_says_so_and_has_no_file() -> None:
     made = engine()
     (found,) = origins_by_name(made.graph, made.view(FRONT), TypeUrl.CLUSTER).values()
 
-    assert config_part(made, found).origins == (
+    assert config_part(found, shown(made, found)).origins == (
         Origin(built_in="the cluster for requests without a destination"),
     )

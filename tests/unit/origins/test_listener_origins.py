@@ -2,7 +2,7 @@
 
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.queries.snapshot.origins import origins
+from controlplane.queries.snapshot.origins import origins_by_name
 from tests.support.declared import Declared
 
 GATEWAY = """
@@ -35,7 +35,7 @@ spec:
 def test_a_listener_comes_from_servers_and_rules_and_each_chain_from_its_own() -> None:
     declared = Declared(GATEWAY, mesh=MeshConfig(access_log_file="/dev/stdout"))
 
-    (listener,) = origins(declared.graph, declared.view(), TypeUrl.LISTENER)
+    (listener,) = origins_by_name(declared.graph, declared.view(), TypeUrl.LISTENER).values()
 
     assert {part.name: list(map(str, part.origins)) for part in listener.parts} == {
         "shop.example.com": ["Gateway/istio-system/gw.spec.servers[0]"],

@@ -11,7 +11,7 @@ from controlplane.kinds.istio.mesh_config import Enabling, MeshConfig, ProxyConf
 from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.routes.virtual_services import encoded_routes
-from controlplane.queries.snapshot.origins import origins, origins_by_name
+from controlplane.queries.snapshot.origins import origins_by_name
 from tests.support.cases import NOW
 from tests.support.declared import Declared
 from tests.support.routes import GATEWAY, SERVICES, virtual_service
@@ -46,14 +46,14 @@ spec:
 def hosts(declared: Declared) -> dict[str, list[str]]:
     """The origins of each virtual host of the one table."""
     view = declared.view()
-    (table,) = origins(declared.graph, view, TypeUrl.ROUTE)
+    (table,) = origins_by_name(declared.graph, view, TypeUrl.ROUTE).values()
     return {host.name: list(map(str, host.origins)) for host in table.parts}
 
 
 def routes(declared: Declared) -> list[list[str]]:
     """The origins of each route of the one virtual host, in its order."""
     view = declared.view()
-    (table,) = origins(declared.graph, view, TypeUrl.ROUTE)
+    (table,) = origins_by_name(declared.graph, view, TypeUrl.ROUTE).values()
     (host,) = table.parts
     return [list(map(str, route.origins)) for route in host.parts]
 
