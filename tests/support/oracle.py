@@ -3,7 +3,8 @@
     python -m tests.support.oracle FOLDER WAITING [PREFIX…]
 
 FOLDER holds the recordings and their ``replay.py``; WAITING has a line for each case that differs
-as yet: ``area/case  reason``, or ``validation/FILE/OBJECT  reason`` for a verdict. The run fails
+as yet: ``area/case  reason``, or ``validation/FILE/OBJECT  reason`` for a verdict (``admission/…``
+for those that the API server gives). The run fails
 for a case that differs and is not listed, and for a listed one that does not differ any more.
 A PREFIX (``traffic/``, ``validation/gateway/host``) limits it to the cases that begin so.
 """
@@ -28,7 +29,8 @@ from tests.support.oracle_reports import otherwise_reported_cases
 
 JOBS: Final = 2
 TRIES: Final = 3
-VALIDATION: Final = "validation"
+VERDICTS: Final = ("validation/*", "admission/nulls")
+"""The files with verdicts of admission that are compared; those of the Gateway API are not yet."""
 
 
 def waiting(file: Path) -> dict[str, str]:
@@ -127,17 +129,18 @@ def disagreement(recorded: dict[str, Any], refusal: str | None) -> list[str]:
 
 
 def validated(folder: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Each object below ``validation/`` with the disagreement about it."""
-    for file in sorted((folder / VALIDATION).glob("*.verdicts.yaml")):
+    """Each object with a recorded verdict, and the disagreement about it."""
+    files = (file for files in VERDICTS for file in sorted(folder.glob(f"{files}.verdicts.yaml")))
+    for file in files:
         area = file.name.removesuffix(".verdicts.yaml")
         recorded = {
             name: verdict
             for name, verdict in yaml.safe_load(file.read_text(encoding="utf-8")).items()
-            if f"{VALIDATION}/{area}/{name}".startswith(prefixes)
+            if f"{file.parent.name}/{area}/{name}".startswith(prefixes)
         }
         ours = verdicts(file.with_name(f"{area}.yaml")) if recorded else {}
         for name, verdict in recorded.items():
-            yield f"{VALIDATION}/{area}/{name}", disagreement(verdict, ours.get(name))
+            yield f"{file.parent.name}/{area}/{name}", disagreement(verdict, ours.get(name))
 
 
 def compared(folder: Path, listed: dict[str, str], prefixes: tuple[str, ...]) -> int:
