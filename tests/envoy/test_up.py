@@ -209,6 +209,8 @@ def test_status_and_config_tell_what_the_gateway_has(up: Up, commands: list[str]
         done = subprocess.run([*CONTROLPLANE, *arguments], capture_output=True, text=True)
         return done.returncode, done.stdout
 
+    up.write("routes.yaml", f"# whatever was there before\n{ROUTES.replace('blue', 'green')}")
+    up.prints(r"^reloaded in .*$")
     status, table = shown("status")
     _, routes = shown("config", "ingressgateway", "routes")
     state = str(up.config.parent / "state")
@@ -216,8 +218,8 @@ def test_status_and_config_tell_what_the_gateway_has(up: Up, commands: list[str]
     _, second_opinion = shown("config", "ingressgateway.istio-system", "routes", *xds)
 
     assert (status, "5 objects in force" in table) == (0, True)
-    host = f"shop.example  {up.config}/routes.yaml:5, {up.config}/gateway.yaml:8\n"
-    assert f"{host}      /* → green.shop:80  {up.config}/routes.yaml:8\n" in routes
+    host = f"shop.example  {up.config}/routes.yaml:6, {up.config}/gateway.yaml:8\n"
+    assert f"{host}      /* → green.shop:80  {up.config}/routes.yaml:9\n" in routes
     assert second_opinion == routes
 
 
@@ -276,7 +278,7 @@ def test_an_envoy_that_dies_is_started_again(up: Up, commands: list[str]) -> Non
     os.kill(envoy, signal.SIGKILL)
     shown = up.prints(r"^Envoy ingressgateway.istio-system ended with SIGKILL; .*$")
 
-    assert shown.endswith("; starts again in 0.25 s")
+    assert shown.endswith("; it is restarted in 0.25 s")
     eventually("the gateway answers again", lambda: shop() is not None)
 
 
