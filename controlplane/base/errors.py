@@ -4,6 +4,7 @@ diagnostics instead.
 ControlPlaneError
 ├── ListenFailed        a port of ours cannot be opened
 ├── StateUnusable       the state directory cannot be read or written, or is open to others
+├── StateHeld           another control plane has the state directory
 ├── ConfigMissing       a path that --config names does not exist
 ├── KeyUnusable         a key or certificate of the authority cannot be used
 ├── TokenRefused        a proxy's token is missing, forged, expired or for another use
@@ -30,6 +31,10 @@ class ListenFailed(ControlPlaneError):
 
 class StateUnusable(ControlPlaneError):
     """The state directory cannot be read or written, or others may read it."""
+
+
+class StateHeld(ControlPlaneError):
+    """Another control plane has the state directory."""
 
 
 class ConfigMissing(ControlPlaneError):

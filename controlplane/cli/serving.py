@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import os
+import shlex
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,17 +22,20 @@ from controlplane.serve.control_plane import ControlPlane, run
 from controlplane.serve.reload import OnReload
 from controlplane.serve.settings import Settings
 from controlplane.sources.printable import printable
+from controlplane.sources.state_lock import Holder, StateLock
 
 
 def settings_of(options: ServingOptions) -> Settings:
-    """What the options say."""
+    """What the options say. From here on no other control plane has the state directory."""
     mesh, text = mesh_of(options.mesh_config)
+    state = opened_state(options.state)
     return Settings(
         config=options.config,
         secrets=options.secrets,
         xds=options.xds,
         admin=options.admin,
-        state=opened_state(options.state),
+        state=state,
+        lock=StateLock(state.path, _this_process(options.config)),
         mesh=mesh,
         mesh_file=options.mesh_config,
         mesh_text=text,
@@ -90,4 +95,15 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
+    )
+
+
+def _this_process(config: Iterable[Path]) -> Holder:
+    """This process as another one is told of it, when it holds a state directory."""
+    return Holder(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        command=str(printable(Path(shlex.join(("controlplane", *sys.argv[1:]))))),
+        since=datetime.now(UTC),
+        config=tuple(str(printable(path.absolute())) for path in config),
     )

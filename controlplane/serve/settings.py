@@ -7,6 +7,7 @@ from pathlib import Path
 from controlplane.base.addresses import Address
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.state import StateDirectory
+from controlplane.sources.state_lock import StateLock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class Settings:
     xds: Address
     admin: Address
     state: StateDirectory
+    lock: StateLock | None = None
+    """What keeps other control planes out of ``state``; ``None`` where nobody else can be there."""
     mesh: MeshConfig
     mesh_file: Path | None = None
     """Where ``mesh`` was read from, and is read from again when it changes."""

@@ -7,17 +7,15 @@ than what was accepted and identity.
 """
 
 import os
-import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Final
 
 from controlplane.base.errors import StateUnusable
-
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+from controlplane.sources.private_files import private_content, private_folder
 
 
 def default_path(environment: Mapping[str, str]) -> Path:
@@ -37,35 +35,44 @@ def default_path(environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A folder of the state directory."""
+    """A folder of the state directory, of keys: its files are read only where they are private."""
 
     path: Path
+
+    def content(self, name: str) -> bytes | None:
+        """The file's content; ``None`` when there is none."""
+        with _reported(self.path):
+            return self._content(name)
 
     def made_once(self, name: str, make: Callable[[], bytes]) -> bytes:
         """The file's content, made first when there is none; of several processes that make it, one
         wins for all.
         """
         file = self.path / name
-        with _told(self.path):
-            with suppress(FileNotFoundError):
-                return file.read_bytes()
-            with self._written_beside(make()) as new, suppress(FileExistsError):
-                file.hardlink_to(new)
-            return file.read_bytes()
+        with _reported(self.path):
+            while (content := self._content(name)) is None:
+                with self._written_beside(make()) as new, suppress(FileExistsError):
+                    file.hardlink_to(new)
+            return content
+
+    def set_aside(self, name: str) -> Path:
+        """Give the file another name, at which nothing was; return it."""
+        with _reported(self.path):
+            return set_aside(self.path / name)
+
+    def _content(self, name: str) -> bytes | None:
+        try:
+            with private_folder(self.path, what="the folder of keys") as folder:
+                return private_content(folder, self.path / name)
+        except FileNotFoundError:
+            return None
 
     @contextmanager
     def _written_beside(self, content: bytes) -> Iterator[Path]:
         """A synced file with ``content`` in the folder; its first name is gone afterwards."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, new = tempfile.mkstemp(prefix=".", dir=self.path)  # mode 0600
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            yield Path(new)
-        finally:
-            Path(new).unlink(missing_ok=True)
+        with _draft(self.path, content) as new:
+            yield new
         _sync_folder(self.path)
 
 
@@ -78,27 +85,50 @@ class StateDirectory:
     @classmethod
     def opened(cls, path: Path) -> "StateDirectory":
         """The directory, made if it is new. ``StateUnusable`` when others than its owner may enter
-        it.
+        it, or when we are not its owner.
         """
-        with _told(path):
+        with _reported(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mode = stat.S_IMODE(path.stat().st_mode)
-            if mode & _OTHERS:
-                raise StateUnusable(
-                    f"the state directory {path} is open to others (mode {mode:04o})",
-                    hint=f"chmod 700 {path} if it holds nothing else, or name another",
-                )
-            if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-                raise StateUnusable(
-                    f"the state directory {path} is not writable",
-                    hint="run as its owner, or name another directory with --state",
-                )
-        return cls(path)
+            with private_folder(path, what="the state directory", is_named=True):
+                return cls(path)
 
     @property
     def authority(self) -> Area:
         """Keys and certificates of the mesh's authority."""
         return Area(self.path / "authority")
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Put ``content`` in a file of the directory at once, and return its path; ``OSError`` when
+        that is not possible.
+        """
+        file = self.path / name
+        with _draft(self.path, content) as new:
+            new.replace(file)
+        return file
+
+
+def set_aside(file: Path) -> Path:
+    """Rename ``file`` to ``….unusable`` or, where that is taken, ``….unusable-2`` and so on."""
+    for number in count(1):
+        aside = file.with_name(f"{file.name}.unusable" + (f"-{number}" if number > 1 else ""))
+        if not os.path.lexists(aside):
+            file.rename(aside)
+            return aside
+    raise AssertionError("one of endlessly many names is free")
+
+
+@contextmanager
+def _draft(folder: Path, content: bytes) -> Iterator[Path]:
+    """A synced file of mode 0600 with ``content``, without a name when the block ends."""
+    descriptor, new = tempfile.mkstemp(prefix=".", dir=folder)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(new)
+    finally:
+        Path(new).unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -111,7 +141,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _reported(path: Path) -> Iterator[None]:
     """Turn what the system says about a file below ``path`` into ``StateUnusable``."""
     try:
         yield
