@@ -137,7 +137,7 @@ def application(overview: Overview, confirm: Confirm, host: str) -> ASGIApp:
 
 
 def _bounded(endpoint: Endpoint) -> Endpoint:
-    """``endpoint``, whose faults cost their own request and nothing else."""
+    """``endpoint``, whose errors fail their own request and nothing else."""
 
     async def answered(request: Request) -> Response:
         try:
@@ -152,8 +152,9 @@ def _bounded(endpoint: Endpoint) -> Endpoint:
 class LocalNames:
     """Refuses requests whose Host a web site could have made a browser send.
 
-    A site that points its name at this machine is sent to us under that name. Such a name has a dot
-    and is not a number; ``localhost``, addresses, names of one word (containers') and our own pass.
+    A site that points its name at this machine is sent here under that name. Such a name has a dot
+    and is not a number; ``localhost``, addresses, names of one word (containers') and this
+    machine's own pass.
     """
 
     def __init__(self, inner: ASGIApp, own: str) -> None:

@@ -1,7 +1,7 @@
 """Prometheus metrics, under istiod's names where they mean the same, so that its dashboards work.
 
-No label is a proxy's or an object's name: who connects chooses them, and each would stay for good.
-The exception are Secrets in use, which are asked for anew each time, and no more than 500 of them.
+No label is a proxy's or an object's name: they are chosen by whoever connects, and each would stay
+forever. The exceptions are Secrets in use, which are looked up each time, at most 500 of them.
 Source: Istio ``pilot/pkg/xds/monitoring.go``, ``pilot/pkg/model/push_context.go``,
 ``security/pkg/server/ca/monitoring.go``.
 """
@@ -42,13 +42,13 @@ _BYTES: Final = (1_000, 10_000, 100_000, 1_000_000, 4_000_000, 10_000_000, 40_00
 
 
 EXPIRIES_SHOWN: Final = 500
-"""Those that end first."""
+"""Those that expire first."""
 
 Expiries = Callable[[], Iterable[tuple[ObjectKey, datetime]]]
 
 
 class _SecretExpiry(Collector):
-    """Seconds until the certificate of each Secret in use ends; below 0 once it has."""
+    """Seconds until the certificate of each Secret in use expires; negative afterwards."""
 
     def __init__(self, expiries: Expiries, clock: Callable[[], datetime]) -> None:
         self._expiries = expiries
@@ -68,7 +68,7 @@ class _SecretExpiry(Collector):
 
 
 class Metrics:
-    """What is counted, told by those who do it; figures that are only looked up are functions."""
+    """What is counted, reported by those who do it; figures that are only read are functions."""
 
     def __init__(self, version: str) -> None:
         # It would add a second series to each, which no dashboard of Istio reads.

@@ -43,7 +43,7 @@ class ListedObject(DeclaredObject, frozen=True, kw_only=True):
 class SyncState(Enum):
     """``UNASKED``: the proxy never asked for the type. ``WAITING``: it has yet to answer.
 
-    ``OVERDUE``: it should have answered by now; what comes next no longer waits for that.
+    ``OVERDUE``: it should have answered by now; later changes no longer wait for it.
     """
 
     UNASKED = "unasked"
@@ -95,8 +95,8 @@ class ProxyStatus(View, frozen=True):
 
 class Origin(View, frozen=True):
     """A field of the user's text that made something: its object, its path there
-    (``spec.http[0]``), and file and line; without those it is in no file. ``built_in`` alone is
-    set for what is there without anybody asking for it, and says what that is.
+    (``spec.http[0]``), and file and line; without those it is in no file. ``built_in`` alone is set
+    for what exists without being configured, and says what that is.
     """
 
     object: str | msgspec.UnsetType = msgspec.UNSET
@@ -201,7 +201,7 @@ class ConfigResource(View, frozen=True):
 
     ``origins`` made it, the nearest first. ``parts`` are in the order of the resource: the virtual
     hosts of a route table, with their routes; the chains of a listener; endpoints. They are empty
-    where they are not known, which is so after an internal error alone.
+    where they are not known, which happens only after an internal error.
     """
 
     name: str
@@ -317,12 +317,12 @@ class TlsProblem(View, frozen=True):
 class TlsState(View, frozen=True):
     destinations: tuple[TlsDestination, ...]
     secrets: tuple[SecretInUse, ...]
-    troubles: tuple[TlsProblem, ...]
+    problems: tuple[TlsProblem, ...]
 
     @property
     def is_good(self) -> bool:
         judged = (*(d.good for d in self.destinations), *(s.is_good for s in self.secrets))
-        return all(judged) and not self.troubles
+        return all(judged) and not self.problems
 
 
 def json_text(value: object) -> str:

@@ -1,1 +1,1 @@
-"""The words every other package speaks: names, hosts, units, places, diagnostics."""
+"""The vocabulary of every other package: names, hosts, units, places, diagnostics."""

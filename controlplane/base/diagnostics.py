@@ -1,4 +1,4 @@
-"""A fault of the user's, as a value: code, place, message, hint. Never raised, always collected."""
+"""A user's mistake as a value: code, place, message, hint. Never raised, always collected."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Severity(Enum):
 class Effect(Enum):
     """What a fault does to its object.
 
-    ``REFUSED``: Istio's admission refuses the object, so it is not taken; its last accepted
+    ``REFUSED``: Istio's admission refuses the object, so it is not accepted; its last accepted
     version stays. ``DANGLING``: the object is in force, but part of it leads nowhere. ``NONE``:
     advice.
     """
@@ -46,7 +46,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Related:
-    """Another place that a diagnostic speaks of, such as the object that came first."""
+    """Another place that a diagnostic refers to, such as the object that came first."""
 
     place: FieldRef | SourceLocation
     message: str
@@ -61,7 +61,7 @@ class Diagnostic:
     message: str
     hint: str | None = None
     note: str | None = None
-    """Stands under the excerpt's caret: what is declared elsewhere, and where."""
+    """Shown under the excerpt's caret: what is declared elsewhere, and where."""
     related: tuple[Related, ...] = ()
 
     @property

@@ -2,7 +2,7 @@
 diagnostics instead.
 
 ControlPlaneError
-├── ListenFailed        a port of ours cannot be opened
+├── ListenFailed        a port cannot be opened
 ├── StateUnusable       the state directory cannot be read or written, or is open to others
 ├── StateHeld           another control plane has the state directory
 ├── ConfigMissing       a path that --config names does not exist
@@ -26,7 +26,7 @@ class ControlPlaneError(Exception):
 
 
 class ListenFailed(ControlPlaneError):
-    """A port of ours cannot be opened."""
+    """A port cannot be opened."""
 
 
 class StateUnusable(ControlPlaneError):

@@ -26,7 +26,7 @@ def is_ip(text: str) -> bool:
 
 
 def is_unscoped_ip(text: str) -> bool:
-    """Whether ``text`` is an IP address without a zone, as Envoy takes it."""
+    """Whether ``text`` is an IP address without a zone, which is all that Envoy accepts."""
     return "%" not in text and is_ip(text)
 
 
@@ -38,7 +38,7 @@ def short_name(host: str) -> str:
 def fqdn(host: str, namespace: Namespace, domain: str = CLUSTER_DOMAIN) -> Host:
     """``reviews`` seen from ``default`` is ``reviews.default.svc.cluster.local``.
 
-    Anything with a dot, the bare ``*``, an IP address or nothing at all is taken as it is.
+    Anything with a dot, the bare ``*``, an IP address or nothing at all is used as it is.
     """
     if not host or host == "*" or "." in host or ":" in host:
         return Host(host)
@@ -48,7 +48,7 @@ def fqdn(host: str, namespace: Namespace, domain: str = CLUSTER_DOMAIN) -> Host:
 def subset_of(narrow: str, wide: str) -> bool:
     """Whether every name that ``narrow`` stands for is one of ``wide``'s.
 
-    ``*example.com`` holds ``example.com`` too; in ``*.example.com`` the dot sees to it.
+    ``*example.com`` holds ``example.com`` too; in ``*.example.com`` the dot rules that out.
     """
     if narrow == wide or wide == "*":
         return True

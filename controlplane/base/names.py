@@ -1,5 +1,5 @@
-"""Names of objects and of the things they speak of, each its own type so that none is mistaken for
-another.
+"""Names of objects and of the things they refer to, each its own type so that they cannot be
+confused.
 """
 
 from dataclasses import dataclass, field

@@ -7,7 +7,7 @@ from controlplane.base.locations import FieldRef
 
 
 class BuiltIn(Enum):
-    """What is there without anybody asking for it; everything else has fields that made it."""
+    """What exists without being configured; everything else has fields that made it."""
 
     BLACK_HOLE = "the cluster for requests without a destination"
 
@@ -21,7 +21,7 @@ class Provenance:
 
     ``parts`` are in the order of the message: the virtual hosts of a route table and the routes of
     each, the chains of a listener, the endpoints of an assignment. Parts are empty where they are
-    not known, which is so after an internal error alone.
+    not known, which happens only after an internal error.
     """
 
     name: str

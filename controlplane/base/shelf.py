@@ -27,7 +27,7 @@ def shard_of(name: str) -> int:
     """The shard that ``name`` lives in; the same in every run and on every machine.
 
     Of a cluster's name (``outbound|80|v1|reviews.default``, ``outbound_.80_._.reviews.default``)
-    only the host counts, at its end: everything that concerns a host is in the shard of that host.
+    only the host is used, at its end: everything that concerns a host is in the shard of that host.
     """
     mark = "_." if name.startswith("outbound_.") else "|"
     _, _, host = name.rpartition(mark)

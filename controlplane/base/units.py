@@ -23,7 +23,7 @@ _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
 def nanoseconds(text: str) -> int | None:
-    """The length of a Go duration in nanoseconds; ``None`` when ``text`` is none."""
+    """The length of a Go duration in nanoseconds; ``None`` when ``text`` is not one."""
     rest, sign = text, 1
     if rest[:1] in ("-", "+"):
         sign = -1 if rest[0] == "-" else 1
@@ -43,6 +43,6 @@ def nanoseconds(text: str) -> int | None:
 
 
 def duration(text: str) -> timedelta | None:
-    """A Go duration, to the microsecond; ``None`` when ``text`` is none."""
+    """A Go duration, to the microsecond; ``None`` when ``text`` is not one."""
     length = nanoseconds(text)
     return None if length is None else timedelta(microseconds=length // 1_000)

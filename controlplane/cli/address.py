@@ -1,4 +1,4 @@
-"""``HOST:PORT`` as commands take it."""
+"""``HOST:PORT`` as commands accept it."""
 
 import click
 
@@ -6,7 +6,7 @@ from controlplane.base.addresses import Address
 
 
 def address(text: str) -> Address | None:
-    """``text`` as an address; ``None`` when it is none."""
+    """``text`` as an address; ``None`` when it is not one."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdecimal() or int(port) > 65535:
         return None

@@ -13,7 +13,7 @@ from controlplane.base.errors import AdminUnreachable
 
 V = TypeVar("V", bound=View)
 PATIENCE: Final = 10.0  # seconds
-PROBING: Final = 45.0  # seconds; another probe may be before us
+PROBING: Final = 45.0  # seconds; another probe may be queued first
 
 
 def status(admin: Address) -> Status:
@@ -65,7 +65,7 @@ def _decoded(
 
 
 def _asked(admin: Address, path: str, patience: float, method: str = "GET") -> tuple[int, bytes]:
-    """The status and body of an answer; ``AdminUnreachable`` when nobody answers."""
+    """The status and body of an answer; ``AdminUnreachable`` when there is no answer."""
     connection = http.client.HTTPConnection(admin.host, admin.port, timeout=patience)
     try:
         headers = {"content-type": "application/json"} if method == "POST" else {}

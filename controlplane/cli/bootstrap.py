@@ -1,7 +1,8 @@
 """``controlplane bootstrap``: what to start an Envoy with, on standard output.
 
 It needs no running control plane: the token is signed with the state directory's key, which is made
-if the directory is new. Where the state is not, a token and the root certificate come as files.
+if the directory is new. Without the state directory, a token and the root certificate come as
+files.
 """
 
 import ipaddress
@@ -28,7 +29,7 @@ _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _name(text: str) -> str:
-    """A name as Kubernetes takes it."""
+    """A name that is valid in Kubernetes."""
     if len(text) > 253 or not _NAME.fullmatch(text):
         raise click.BadParameter(
             f'"{text}" is not made of lower-case letters, digits and, inside, dashes and dots'
@@ -180,8 +181,8 @@ def bootstrap(
 ) -> None:
     """Print the bootstrap of an Envoy, JSON for envoy -c.
 
-    ROLE is gateway or sidecar, NAME the workload's name. The output holds the proxy's token: who
-    has it is the proxy, so keep it as you keep a private key.
+    ROLE is gateway or sidecar, NAME the workload's name. The output holds the proxy's token:
+    whoever has it can act as the proxy, so keep it like a private key.
     """
     node = Node(
         role=Role(role),

@@ -8,7 +8,7 @@ import click
 from controlplane.cli.options import example, mesh_config_option, secrets_option
 
 ERRORS: Final = 1
-"""Exit status when there are errors, refused or dangling; 2 is click's for a wrong call."""
+"""Exit status when there are errors, refused or dangling; 2 is click's for a usage error."""
 
 
 @click.command(
@@ -39,7 +39,7 @@ def check(
     """Show what is wrong in configuration files.
 
     PATH is a file or a folder, read recursively (.yaml, .yml, .json). Exits with 0 without errors
-    (warnings are allowed), with 1 when there are errors, with 2 when it is called wrongly.
+    (warnings are allowed), with 1 when there are errors, with 2 for a usage error.
     """
     from controlplane.cli.check_files import (
         findings_in,  # late: --help needs no engine

@@ -22,7 +22,7 @@ from controlplane.sources.printable import printable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What is wrong, in order; ``objects`` are declared, ``refused`` of these are not taken."""
+    """What is wrong, in order; ``objects`` are declared, ``refused`` of these are not accepted."""
 
     diagnostics: tuple[DiagnosticText, ...]
     objects: int

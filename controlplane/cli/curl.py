@@ -32,13 +32,13 @@ from controlplane.cli.envoy_json import (
 )
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
-"""Where to connect for an address that stands for all."""
+"""Where to connect when a listener is on all addresses."""
 _SOME_NAME: Final = "any"  # stands for the star of *.example.com
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A command, and what is to be expected of it."""
+    """A command and its expected result."""
 
     command: str
     expected: str
@@ -57,7 +57,7 @@ class Roots:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What a gateway was sent, as far as it decides which requests it takes."""
+    """What a gateway was sent, as far as it decides which requests are accepted."""
 
     listeners: tuple[Listener, ...]
     tables: Mapping[str, RouteConfiguration]
@@ -97,7 +97,7 @@ def leaf(secret: Secret) -> x509.Certificate | None:
 
 
 def names_of(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The DNS names that it is for."""
+    """The DNS names that it is valid for."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:

@@ -29,7 +29,7 @@ _STATUSES: Final = {
 
 
 def by_domain(table: RouteConfiguration) -> list[VirtualHost]:
-    """The virtual hosts as a person looks for them; to Envoy their order means nothing."""
+    """The virtual hosts as a person looks for them; their order has no meaning to Envoy."""
     return sorted(table.virtual_hosts, key=lambda virtual_host: tuple(virtual_host.domains))
 
 

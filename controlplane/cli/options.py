@@ -1,7 +1,7 @@
 """The options that commands share, and how ``--help`` ends.
 
 A command's own module declares its options and nothing else. What it does is imported when it is
-called, so that ``--help`` and a wrong call are answered at once.
+called, so that ``--help`` and usage errors are answered at once.
 """
 
 from collections.abc import Callable
@@ -103,7 +103,7 @@ def config_option(command: F) -> F:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingOptions:
-    """What ``serve`` and ``up`` are given."""
+    """The options of ``serve`` and ``up``."""
 
     config: tuple[Path, ...]
     secrets: tuple[Path, ...]

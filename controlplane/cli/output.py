@@ -1,4 +1,4 @@
-"""Where all that commands print goes out: plain text, in colour only for a person at a terminal."""
+"""All output of commands: plain text, in colour only for a person at a terminal."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print to standard error what went wrong, or what a person should know."""
+    """Print errors and notices to standard error."""
     click.echo(text, err=True)
 
 
@@ -50,7 +50,7 @@ def is_coloured() -> bool:
 
 
 def printable(text: str) -> str:
-    """``text`` in one line and without what a terminal would obey.
+    """``text`` in one line and without anything that a terminal would interpret.
 
     Escapes, line breaks, bidi marks.
     """

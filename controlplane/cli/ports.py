@@ -1,8 +1,7 @@
-"""Who listens on a TCP port of this machine, as far as Linux tells us; nobody, elsewhere.
+"""Who listens on a TCP port of this machine, as far as Linux reports it; none on other systems.
 
-Two Envoys may listen on one port (SO_REUSEPORT), and the kernel then deals their connections out:
-no error says so, so it is looked for here.
-Source: https://docs.kernel.org/networking/proc_net_tcp.html
+Two Envoys may listen on one port (SO_REUSEPORT), and the kernel then spreads connections over them
+without an error, so it is detected here.
 """
 
 from collections.abc import Iterator, Mapping, Set

@@ -1,4 +1,4 @@
-"""``serve`` as its log tells it: what is served, every edit, and what is wrong."""
+"""The log of ``serve``: what is served, every edit, and what is wrong."""
 
 import structlog
 

@@ -1,4 +1,4 @@
-"""What ``serve`` and ``up`` share: a control plane that runs until it is told to stop."""
+"""What ``serve`` and ``up`` share: a control plane that runs until it is asked to stop."""
 
 import asyncio
 import logging
@@ -47,7 +47,7 @@ def settings_of(options: ServingOptions) -> Settings:
 
 
 def mesh_of(file: Path | None) -> tuple[MeshConfig, str]:
-    """The MeshConfig of a file, as far as it is good, and its text."""
+    """The MeshConfig of a file, as far as it is valid, and its text."""
     if file is None:
         return MeshConfig(), ""
     text = mesh_config_text(file)
@@ -60,7 +60,7 @@ def serve_until_stopped(
     """Serve until SIGINT or SIGTERM."""
 
     async def main() -> None:
-        stop = told_to_stop()
+        stop = stop_requested()
         await run(
             settings,
             clock=lambda: datetime.now(UTC),
@@ -72,7 +72,7 @@ def serve_until_stopped(
     asyncio.run(main())
 
 
-def told_to_stop() -> asyncio.Event:
+def stop_requested() -> asyncio.Event:
     """An event of the running loop that SIGINT and SIGTERM set."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

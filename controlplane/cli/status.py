@@ -1,4 +1,4 @@
-"""``controlplane status``: which proxies have what they should have, and what is in the way."""
+"""``controlplane status``: which proxies are in sync, and what keeps the others from it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ OF_SECRETS: Final = frozenset(
         codes.CERTIFICATE_EXPIRES,
     )
 )
-"""What is wrong with Secrets, which time alone can bring about."""
+"""What is wrong with Secrets; time alone can cause it."""
 
 
 @click.command(
@@ -94,8 +94,8 @@ def _show_tls(context: click.Context, admin: Address, output: str) -> None:
 def lines(
     state: Status, refused: list[Finding], now: datetime, secrets: Sequence[Finding] = ()
 ) -> Iterator[list[Segment]]:
-    """The table, what proxies do not answer or reject, objects that are refused, Secrets in
-    trouble.
+    """The table, what proxies do not answer or reject, objects that are refused, Secrets with
+    problems.
     """
     if not state.ready:
         yield [("the first load is not complete", Style.WARNING)]
@@ -114,7 +114,7 @@ def lines(
         yield from _refusal(finding)
     for finding in secrets:
         yield []
-        yield from _trouble(finding)
+        yield from _problem(finding)
     if state.held_removals:
         yield []
         names = [display_name(name) for name in state.held_removals]
@@ -133,8 +133,8 @@ def _refusal(finding: Finding) -> Iterator[list[Segment]]:
     yield from _hint(finding)
 
 
-def _trouble(finding: Finding) -> Iterator[list[Segment]]:
-    """A Secret that is not served as it is, or not for long; ``--tls`` shows who uses it."""
+def _problem(finding: Finding) -> Iterator[list[Segment]]:
+    """A Secret that is not served as declared, or expires soon; ``--tls`` shows who uses it."""
     yield _headline(finding)
     yield from _hint(finding)
 

@@ -73,7 +73,7 @@ def overdue(proxy: ProxyStatus, now: datetime) -> Iterator[Line]:
 
 
 def rejection(proxy: str, rejected: RejectedResource) -> Iterator[Line]:
-    """Who refuses what and why, and the lines of the objects that it came from."""
+    """Which proxy rejects what and why, and the lines of the objects that it came from."""
     hint = hint_for(rejected.error)
     yield [
         (f"{proxy} rejects ", Style.ERROR),

@@ -1,4 +1,4 @@
-"""The short form of ``config``: one line for each thing that a person thinks in."""
+"""The short form of ``config``: one line for each thing that matters to a person."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -81,7 +81,7 @@ def _address(address: Address) -> str:
 
 
 def _who(chain: FilterChain) -> str:
-    """Whose connections take the chain."""
+    """Which connections the chain handles."""
     match = chain.filter_chain_match
     names = ", ".join(match.server_names) or "any name"
     context = envoy_json.tls_context(chain)

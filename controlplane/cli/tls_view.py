@@ -33,9 +33,9 @@ def lines(state: TlsState, now: datetime) -> Iterator[Line]:
     for secret in state.secrets:
         yield from _secret(secret, now)
         yield []
-    for trouble in state.troubles:
-        yield [(_declared(trouble.declared), Style.NAME)]
-        yield _trouble(trouble.problem)
+    for found in state.problems:
+        yield [(_declared(found.declared), Style.NAME)]
+        yield _problem(found.problem)
         yield []
     bad = sum(not d.good for d in state.destinations)
     troubled = sum(not s.is_good for s in state.secrets)
@@ -109,11 +109,11 @@ def _secret(secret: SecretInUse, now: datetime) -> Iterator[Line]:
     for seen in secret.seen:
         yield _seen(seen)
     for problem in secret.problems:
-        yield _trouble(problem)
+        yield _problem(problem)
 
 
 def _seen(seen: ProbeResult) -> Line:
-    """``not seen`` says nothing of the gateway, whose node may name an address that is no use."""
+    """``not seen`` says nothing about the gateway: its node may report an unreachable address."""
     label, style = {
         True: ("   seen       ", Style.GOOD),
         False: ("   fails      ", Style.ERROR),
@@ -124,7 +124,7 @@ def _seen(seen: ProbeResult) -> Line:
     return [(label, style), (printable(what), Style.NAME if seen.good is False else _PLAIN)]
 
 
-def _trouble(problem: str) -> Line:
+def _problem(problem: str) -> Line:
     return [("   problem    ", Style.ERROR), (printable(problem), Style.NAME)]
 
 

@@ -18,7 +18,7 @@ from controlplane.cli.options import ServingOptions, example, serving_options
 def up(options: ServingOptions, concurrency: int) -> None:
     """Serve, and run a real Envoy for each gateway that the configuration declares.
 
-    Prints commands to try, and forevery edit what it changed and how long it took until the
+    Prints commands to try, and for every edit what it changed and how long it took until the
     Envoys had it. Ctrl-C stops everything.
     """
     from controlplane.cli.up_run import serve_with_envoys  # late: --help needs no server

@@ -138,7 +138,7 @@ def not_connected(name: str, log: Path) -> Line:
 
 
 def shared_ports(ports: Mapping[int, Sequence[object]]) -> Iterator[Line]:
-    """Ports on which others listen too, which nothing else tells of."""
+    """Ports on which other processes listen too, which is reported nowhere else."""
     for port, others in sorted(ports.items()):
         who = " and ".join(str(other) for other in others)
         yield [

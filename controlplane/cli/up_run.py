@@ -11,7 +11,7 @@ from controlplane.cli.envoy_processes import Death, Envoys, envoy_binary
 from controlplane.cli.gateway_envoys import GatewayEnvoys
 from controlplane.cli.options import ServingOptions
 from controlplane.cli.output import show
-from controlplane.cli.serving import log_to_stderr, settings_of, told_to_stop
+from controlplane.cli.serving import log_to_stderr, settings_of, stop_requested
 from controlplane.cli.up_session import Session
 from controlplane.serve.control_plane import run
 from controlplane.serve.settings import Settings
@@ -35,7 +35,7 @@ def told_of_death(death: Death) -> None:
 
 
 async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> None:
-    stop = told_to_stop()
+    stop = stop_requested()
 
     def clock() -> datetime:
         return datetime.now(UTC)

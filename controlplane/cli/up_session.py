@@ -1,4 +1,4 @@
-"""What ``up`` does after each edit: see to the Envoys, and say what happened."""
+"""What ``up`` does after each edit: start and stop Envoys, and report what happened."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Set
@@ -17,7 +17,7 @@ from controlplane.cli import up_messages
 from controlplane.cli.curl import Resources, Roots, trials
 from controlplane.cli.diagnostic_text import diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
-from controlplane.cli.gateway_envoys import NOTHING_TENDED, GatewayEnvoys, Running
+from controlplane.cli.gateway_envoys import NOTHING_RECONCILED, GatewayEnvoys, Running
 from controlplane.cli.output import Segment, show
 from controlplane.cli.ports import Process, holders
 from controlplane.cli.status_view import taken_port
@@ -74,16 +74,16 @@ class Session:
         if not reload.is_first:
             show(await self._diagnosed())
         edited = {key.kind for key in (*reload.edit.put, *reload.edit.removed)}
-        tended = NOTHING_TENDED
+        reconciled = NOTHING_RECONCILED
         if reload.is_first or edited & {GATEWAY, SERVICE}:
-            tended = await self._gateways.tend(self._plane)
+            reconciled = await self._gateways.reconcile(self._plane)
             show(await self._diagnosed())
         self._snapshots = self._current()
-        show(up_messages.gone(str(proxy)) for proxy in tended.stopped)
-        if not tended.wanted and (tended.stopped or reload.is_first):
+        show(up_messages.gone(str(proxy)) for proxy in reconciled.stopped)
+        if not reconciled.wanted and (reconciled.stopped or reload.is_first):
             show([up_messages.no_gateway()])
         rejections = list(self._rejections())
-        for running in tended.started:
+        for running in reconciled.started:
             show([up_messages.gateway(str(running.proxy), running.admin_port, running.log)])
             show(await self._to_try(running))
         show(rejections)
@@ -134,7 +134,7 @@ class Session:
         return {p: plane.snapshots.snapshot(p) for p in plane.server.connections.proxies}
 
     def _rejections(self) -> Iterator[Line]:
-        """What proxies reject now and did not before, and what those still connected take again."""
+        """What proxies reject now and did not before, and what connected ones accept again."""
         if not self._rejected and not self._plane.server.connections.refusing:
             return
         proxies = self._plane.overview.status().proxies
@@ -150,14 +150,14 @@ class Session:
                 yield up_messages.taken(proxy, rejected)
 
     def _holders(self, rejected: RejectedResource) -> tuple[Process, ...]:
-        """Who has the port that a listener cannot bind to."""
+        """The processes that have the port that a listener cannot bind to."""
         port = taken_port(rejected.error)
         if port is None:
             return ()
         return tuple(p for p in holders({port})[port] if p.pid not in self._gateways.pids)
 
     def _shared_ports(self) -> Iterator[Line]:
-        """Ports that others listen on too; looked for when the gateways' ports are others."""
+        """Ports that others listen on too; looked for when the gateways' ports change."""
         rejected = {r.name for _, r in self._rejected}
         ports: dict[int, list[str]] = {}
         for proxy, snapshot in self._snapshots.items():

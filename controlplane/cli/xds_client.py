@@ -1,7 +1,7 @@
 """A second opinion of what a proxy is sent: ask the xDS server as the proxy does, and decode it.
 
-envoy-data-plane, which shares no code with what encodes our resources, reads the answers. The
-control plane sees one more proxy of that name while it takes.
+envoy-data-plane, which shares no code with what encodes our resources, reads the answers. Meanwhile
+the control plane sees one more proxy of that name.
 """
 
 import importlib

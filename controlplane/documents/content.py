@@ -251,7 +251,7 @@ class Sources:
     def line(self, location: SourceLocation) -> str | None:
         """The text of the line that ``location`` is in; ``None`` when the file has none such.
 
-        Without the keys of Secrets: it is shown in logs and to whoever reads what CI printed.
+        Without the keys of Secrets: it is shown in logs and in the output of CI.
         """
         content = self._contents.get(location.path)
         if content is None or not content.documents or location.line < 1:

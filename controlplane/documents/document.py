@@ -1,7 +1,7 @@
-"""A file's content becomes the objects that it declares, and diagnostics for what is none.
+"""A file's content becomes the objects that it declares, and diagnostics for what is not an object.
 
 Each document fails alone. ``List`` kinds become their items. What did not change since the previous
-content of the file is the same object again, so nothing behind it is computed anew.
+content of the file is the same object again, so nothing that follows from it is recomputed.
 Source: Kubernetes, "Object Names and IDs" and "Objects in Kubernetes: required fields".
 """
 
@@ -64,7 +64,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawObject:
-    """An object with its identity and nothing else read; objects that say the same are equal."""
+    """An object of which only the identity is read; objects that say the same are equal."""
 
     key: ObjectKey
     api_version: str
@@ -78,8 +78,8 @@ class RawObject:
 class Document:
     """One document of a file with all that it declares.
 
-    ``readable`` is false where it is unknown what the document declares: what stood there before
-    may still be meant.
+    ``readable`` is false where it is unknown what the document declares: what was there before may
+    still be meant.
     """
 
     index: int
@@ -270,7 +270,7 @@ def _raw(key: ObjectKey, data: Mapping[str, Data], origin: Origin) -> RawObject:
 
 
 def _items(data: Data) -> list[Data] | None:
-    """What a ``List`` of any kind holds; ``None`` when it is none.
+    """What a ``List`` of any kind holds; ``None`` when it is not a ``List``.
 
     Items of a typed list, such as ``ServiceList``, may leave out apiVersion and kind, as the
     Kubernetes API does.

@@ -1,6 +1,6 @@
 """Plain text in brackets that ends in a colon, ``[2001:db8::]``, which libyaml refuses.
 
-go-yaml, and so Kubernetes, takes it: a colon that no space follows is a character like any other.
+go-yaml, and so Kubernetes, accepts it: a colon without a space after it is an ordinary character.
 The text is read again with another character in its place, and the colon put back in what was
 read; every place in the text stays where it is.
 Source: https://github.com/kubernetes-sigs/yaml, goyaml.v2/scannerc.go (scan_plain_scalar)
@@ -23,7 +23,7 @@ _PRIVATE_USE: Final = range(0xE000, 0xF900)
 
 @dataclass(frozen=True, slots=True)
 class Respelled:
-    """``text`` as libyaml takes it, with ``mark`` for each colon that it would refuse."""
+    """``text`` as libyaml accepts it, with ``mark`` for each colon that it would refuse."""
 
     text: str
     mark: str

@@ -51,7 +51,7 @@ def parsed_json(text: str) -> Parsed:
 
 
 def as_yaml(text: str) -> str:
-    """The same value on the same lines for a YAML parser, which takes JSON but for two things.
+    """The same value on the same lines for a YAML parser, which accepts JSON with two exceptions.
 
     Tabs before the first bracket become spaces, pairs of ``\\u`` surrogates their one character.
     """

@@ -57,7 +57,7 @@ def number(text: str) -> str | int | float:
 
 
 def key_text(value: Scalar) -> str | None:
-    """A key as JSON has it, ``true`` for ``y``; ``None`` where the value can be no key."""
+    """A key as JSON has it, ``true`` for ``y``; ``None`` where the value cannot be a key."""
     match value:
         case str():
             return value

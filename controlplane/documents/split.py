@@ -89,7 +89,7 @@ def _directives(text: str, start: int, end: int) -> bool:
 
 
 def _is_only_an_end(part: str) -> bool:
-    """Whether ``part`` ends a document a second time: libyaml takes no ``...`` for a document."""
+    """Whether ``part`` ends a document a second time; to libyaml ``...`` is no document."""
     if "..." not in part:
         return False
     *lines, last = part.removesuffix("\n").split("\n")

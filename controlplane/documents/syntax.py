@@ -1,4 +1,4 @@
-"""libyaml's complaints become faults that say what is there and what was wanted.
+"""libyaml's errors become faults that say what is there and what was expected.
 
 Where the text shows the cause (a tab, a missing space, an open quote), the fault points there and
 names it; otherwise libyaml's own words are kept.
@@ -110,7 +110,7 @@ def _tab_in_block(complaint: _Complaint) -> Fault:
 
 
 def _second_colon(complaint: _Complaint) -> Fault:
-    """A ``:`` where no key can be.
+    """A ``:`` where no key is possible.
 
     On the same line, or because the line before is not what it seems.
     """

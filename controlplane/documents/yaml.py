@@ -1,9 +1,9 @@
-"""One chunk of YAML becomes plain data, by a builder of our own over the events of libyaml.
+"""One chunk of YAML becomes plain data, by a builder over the events of libyaml.
 
 Twice as fast as ``yaml.CSafeLoader``, and safe: depth and the expansion of aliases are counted
 while the events arrive, so a bomb ends in a fault and never in libyaml's recursive composer.
 Explicit keys win over ``<<``; keys become text as in JSON. The same object may occur several times
-in the data (aliases), so nobody may change it.
+in the data (aliases), so it must not be changed.
 """
 
 import math
@@ -45,7 +45,7 @@ ALIAS_LIMIT: Final = (
 )
 _TEXT_PER_VALUE: Final = 64  # characters that weigh as much as one value more
 _FIRST_OF_OTHER: Final = FIRST_OF_NUMBER | {word[:1] for word in WORDS}
-"""The first characters of all plain text that is something else than text."""
+"""The first characters of plain scalars that may not be text."""
 _KEYS: Final[dict[str, str]] = {}
 """Keys that were seen and mean themselves, quoted or not: names of fields, each once in memory."""
 _KEYS_LIMIT: Final = 4096
@@ -153,7 +153,7 @@ class _Builder:
         merged: list[Mapping[str, Data]] = []
         next_event, scalar = self._next, self._scalar
         while type(event := next_event()) is not MappingEndEvent:
-            # Nearly every key takes the first way: text that means nothing else.
+            # Nearly every key takes this branch: text that means nothing else.
             if type(event) is ScalarEvent and event.value in _KEYS and event.anchor is None:
                 key = _KEYS[event.value]
             else:
@@ -249,7 +249,7 @@ def _together(merged: list[Mapping[str, Data]], own: dict[str, Data]) -> dict[st
 
 
 def _tagged(event: ScalarEvent, tag: str) -> Scalar:
-    """The value of a scalar with an explicit tag; tags that JSON has no word for leave text."""
+    """The value of a scalar with an explicit tag; tags without a counterpart in JSON give text."""
     text = event.value
     if tag == f"{_TAG}binary":
         content = decoded(text)

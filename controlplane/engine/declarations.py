@@ -1,8 +1,7 @@
-"""Which declaration of an object counts when several files, or an older and a newer text, claim it.
-
-The first by path counts. A refused declaration counts too, so that the object keeps its last
-accepted version instead of being taken from a later file. What a file declared before is still
-claimed while it is unknown what the file declares now (it was half-written, or it does not parse).
+"""Which declaration of an object is used when several files, or an older and a newer text, claim
+it. The first by path is used, even when it is refused, so that the object keeps its last accepted
+version instead of being taken from a later file. What a file declared before is still claimed while
+it is unknown what the file declares now (it was half-written, or it does not parse).
 """
 
 from collections.abc import Iterable, Iterator
@@ -70,7 +69,7 @@ class NothingAccepted:
 
 
 class Declarations:
-    """The declarations of every file, and for each object the one that counts."""
+    """The declarations of every file, and for each object the one that is used."""
 
     def __init__(self) -> None:
         self._by_key: dict[ObjectKey, dict[Order, Declaration]] = {}
@@ -82,7 +81,7 @@ class Declarations:
     def replace(
         self, path: Path, declarations: tuple[Declaration, ...], *, is_complete: bool
     ) -> set[ObjectKey]:
-        """What ``path`` declares now; gives the objects of which the counting claim may have
+        """What ``path`` declares now; returns the objects of which the declaration in use may have
         changed.
         """
         before, after = self._by_file.pop(path, ()), declarations
@@ -102,7 +101,7 @@ class Declarations:
         return touched
 
     def keep(self, path: Path, keys: Iterable[ObjectKey]) -> None:
-        """Let ``path``, which is not complete, go on claiming ``keys``: they were accepted from it
+        """Let ``path``, which is not complete, keep claiming ``keys``: they were accepted from it
         before.
         """
         self._kept[path] = self._kept.get(path, frozenset()).union(keys)
@@ -112,7 +111,7 @@ class Declarations:
         return declarations[min(declarations)] if declarations else None
 
     def losers(self, key: ObjectKey) -> tuple[Declaration, ...]:
-        """The declarations of ``key`` that do not count, in order."""
+        """The declarations of ``key`` that are not used, in order."""
         declarations = self._by_key.get(key, {})
         return tuple(declarations[order] for order in sorted(declarations)[1:])
 
@@ -164,31 +163,29 @@ def declared_diagnostics(declarations: Declarations, files: ReadFiles) -> Iterat
     declare one object. Walks only what has something to report.
     """
     for content in files.faulty():
-        for told in content.diagnostics:
-            yield from _located(declarations, files, _meant(content, told), (told,))
+        for found in content.diagnostics:
+            yield from _located(declarations, files, _meant(content, found), (found,))
     for declaration in declarations.faulty():
         yield from _located(declarations, files, declaration.raw, declaration.diagnostics)
     for key in declarations.contested():
         yield from _duplicates(declarations, files, key)
 
 
-def _meant(content: FileContent, told: Diagnostic) -> RawObject | None:
-    """The object of ``content`` that a fault of its text spoils."""
-    if isinstance(told.place, SourceLocation):
+def _meant(content: FileContent, found: Diagnostic) -> RawObject | None:
+    """The object of ``content`` that a fault in its text makes unusable."""
+    if isinstance(found.place, SourceLocation):
         return None
-    key = told.place.object
+    key = found.place.object
     return next((raw for raw in content.objects if raw.key == key and raw.is_refused), None)
 
 
 def _located(
-    declarations: Declarations, files: ReadFiles, raw: RawObject | None, told: Iterable[Diagnostic]
+    declarations: Declarations, files: ReadFiles, raw: RawObject | None, found: Iterable[Diagnostic]
 ) -> Iterator[Diagnostic]:
-    """What is ``told`` of ``raw``; at its own lines where another declaration is the one that
-    counts.
-    """
+    """What was ``found`` in ``raw``; at its own lines where another declaration is used."""
     winner = declarations.winner(raw.key) if raw is not None else None
     if raw is None or winner is None or winner.raw is raw:
-        yield from told
+        yield from found
         return
 
     def own(place: FieldRef | SourceLocation) -> FieldRef | SourceLocation:
@@ -196,7 +193,7 @@ def _located(
             return place
         return location_in(files[raw.origin.path], raw.origin, place)
 
-    for one in told:
+    for one in found:
         related = tuple(replace(r, place=own(r.place)) for r in one.related)
         yield replace(one, place=own(one.place), related=related)
 
@@ -210,7 +207,8 @@ def _duplicates(
         yield Diagnostic(
             code=codes.DUPLICATE_OBJECT,
             place=location_in(files[origin.path], origin, place),
-            message=f"{key.display_name} is declared a second time; the first by path counts",
+            message=f"{key.display_name} is declared twice; the declaration in the first file "
+            "(by path) is used",
             hint="remove one of the two, or rename it",
             related=(Related(place=place, message="the first is declared here"),),
         )

@@ -15,7 +15,7 @@ class Edit:
     put: tuple[ObjectKey, ...] = ()
     removed: tuple[ObjectKey, ...] = ()
     refused: tuple[ObjectKey, ...] = ()
-    """Declared anew and refused; the last accepted version of each, where there is one, stays."""
+    """Declared again and refused; the last accepted version of each, where there is one, stays."""
 
     waiting: tuple[ObjectKey, ...] = ()
     """What waits for the rest of its change, from this edit or from one before it."""

@@ -1,9 +1,9 @@
-"""The one owner of the graph: takes changed files, gives resources, diagnostics and where they
-came from.
+"""The one owner of the graph: accepts changed files, and gives resources, diagnostics and where
+they came from.
 
 The way of one change: a file's text becomes documents (unchanged ones are the same objects), these
-are decoded (remembered by document), what counts of them is put into the graph in one edit, and
-whoever reads ``resources`` next recomputes what the edit touched.
+are decoded (remembered by document), the declarations in use are put into the graph in one edit,
+and whoever reads ``resources`` next recomputes what the edit touched.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,7 +72,9 @@ class Engine:
     ) -> None:
         self.graph = Graph()
         self.faults: list[Fault] = []
-        """Internal errors that nobody has taken yet, newest last, each once while it lasts."""
+        """Internal errors that ``take_faults`` has not returned yet, newest last, each once while
+        it lasts.
+        """
         self.graph.on_fault = self.faults.append
         self._reader = FileReader(self.faults.append)
         self.connected = Connected(self.graph)
@@ -116,7 +118,7 @@ class Engine:
         return self._objects.count(kind)
 
     def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
-        """Take the files that changed (``None``: the file is gone) in one edit; a new revision."""
+        """Apply the files that changed (``None``: the file is gone) in one edit; a new revision."""
         touched = self._read(changes)
         outcomes = self._bring(touched.keys)
         self._waiting.keys = {}
@@ -187,7 +189,7 @@ class Engine:
         return self._edit(_Touched((), keys), self._bring(keys))
 
     def let_go(self) -> Edit:
-        """Put in force what waits, but for objects of a file of which a part is refused: those wait
+        """Put in force what waits, except objects of a file of which a part is refused: those wait
         until the file is right. A new revision.
         """
         due = self._waiting.due
@@ -198,7 +200,7 @@ class Engine:
 
     @property
     def waiting(self) -> tuple[ObjectKey, ...]:
-        """The objects that wait for the rest of their change, and that time lets go."""
+        """The objects that wait for the rest of their change until time is up."""
         return self._waiting.due
 
     def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> "_Touched":
@@ -240,7 +242,7 @@ class Engine:
         )
 
     def read_mesh(self, path: Path, text: str) -> int:
-        """Take the MeshConfig of a file, with what is wrong in it; a new revision."""
+        """Apply the MeshConfig of a file, and note what is wrong in it; a new revision."""
         report = Report()
         mesh = decode_mesh_config(text, path, report)
         self._mesh_file = file_objects(path, text)
@@ -248,7 +250,7 @@ class Engine:
         return self.set_mesh(mesh, report)
 
     def set_mesh(self, mesh: MeshConfig, diagnostics: Iterable[Diagnostic] = ()) -> int:
-        """Take another MeshConfig, and what is wrong with its file; a new revision."""
+        """Apply another MeshConfig, and note what is wrong with its file; a new revision."""
         self._mesh_diagnostics = tuple(diagnostics)
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
@@ -257,7 +259,7 @@ class Engine:
         return self.revision
 
     def set_clock(self, now: datetime) -> int:
-        """Let time go on, for certificates that come due; a new revision."""
+        """Set the time, by which certificates are judged; a new revision."""
         self._in_force.now = now
         self.graph.edit()
         self.graph.set(CLOCK, "clock", now)
@@ -267,7 +269,7 @@ class Engine:
         return self.revision
 
     def note_connected(self) -> None:
-        """Look again at what depends on which proxies are connected, now that others are."""
+        """Recompute what depends on which proxies are connected, after they have changed."""
         self._settle_connected()
 
     # What proxies get
@@ -293,15 +295,13 @@ class Engine:
     # What is wrong, and where
 
     def analyse(self, limit: int | None = None) -> bool:
-        """Look for what leads nowhere in up to ``limit`` objects in doubt; says whether more are
-        left.
-        """
+        """Run up to ``limit`` analyses in doubt; returns whether more are left."""
         self._collect_doubtful()
         return self._findings.analyse(limit)
 
     def diagnostics(self) -> list[Diagnostic]:
-        """Every diagnostic that is known now, without repeats; call ``analyse`` before for a whole
-        answer.
+        """Every diagnostic that is known now, without repeats; call ``analyse`` first for a
+        complete answer.
         """
         found = dict.fromkeys(self._mesh_diagnostics)
         found.update(dict.fromkeys(declared_diagnostics(self._declarations, self._files)))
@@ -336,7 +336,7 @@ class Engine:
         return self._objects.get(key)
 
     def held_back(self) -> Iterator[Object[Any]]:
-        """The newest form of each Secret of which the form before stays in force."""
+        """The newest form of each Secret of which the previous form stays in force."""
         return self._in_force.held_back()
 
     def objects(self, kind: Kind) -> Iterator[Object[Any]]:

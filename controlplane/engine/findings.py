@@ -27,7 +27,7 @@ class Findings:
         self._referring: dict[ObjectKey, None] = {}
         """Objects whose references came in doubt and were not looked at since."""
         self._unseen: dict[ObjectKey, None] = {}
-        """Objects whose references were never looked at, so that no edit puts them in doubt."""
+        """Objects whose references were never looked at, so no edit puts them in doubt."""
 
     def watch(self, key: ObjectKey) -> None:
         """Look at an object that was put, and again whenever what it refers to changes."""

@@ -1,8 +1,8 @@
 """The objects in force, and why one of them is not as it is declared.
 
 An object that Istio would refuse keeps its last accepted form, also one from before a restart; so
-does one that an internal error strikes, and a Secret that works is not replaced by one that does
-not.
+does one that an internal error affects, and a working Secret is not replaced by one that does not
+work.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -57,7 +57,7 @@ class InForce:
         self._on_fault = on_fault
         self._raw: dict[ObjectKey, RawObject] = {}
         self._held_back: dict[ObjectKey, tuple[Diagnostic, ...]] = {}
-        """Why the newest form of a Secret is not in force, and the one before still is."""
+        """Why the newest form of a Secret is not in force, while the previous one is."""
 
     def bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
         """Bring objects in step with their declarations."""
@@ -66,7 +66,7 @@ class InForce:
         return outcomes
 
     def due(self) -> tuple[ObjectKey, ...]:
-        """The objects that are worth another try when time has passed."""
+        """The objects to try again as time passes."""
         return tuple(dict.fromkeys((*self._held_back, *self.withheld)))
 
     def form(self, key: ObjectKey) -> Form:
@@ -95,7 +95,7 @@ class InForce:
         self.objects.settle()
 
     def held_back(self) -> Iterator[Object[Any]]:
-        """The newest form of each Secret of which the form before stays in force."""
+        """The newest form of each Secret of which the previous form stays in force."""
         for key in self._held_back:
             winner = self._declarations.winner(key)
             if winner is not None and winner.object is not None:
@@ -153,7 +153,7 @@ class InForce:
         if before is None or not would_break(report, new, before, self.now):
             return False
         note = "the previous version stays in force"
-        self._held_back[new.key] = tuple(replace(told, note=note) for told in report)
+        self._held_back[new.key] = tuple(replace(found, note=note) for found in report)
         return True
 
     def _put(self, object_: Object[Any], raw: RawObject) -> bool | None:
@@ -180,6 +180,6 @@ class InForce:
         return self._put(object_, raw) if raw is not None and object_ is not None else None
 
     def _remembered(self, key: ObjectKey) -> Object[Any] | None:
-        """The version that an earlier run accepted last, where it is known and still good."""
+        """The version that an earlier run accepted last, where it is known and still valid."""
         raw = self._accepted.of_key(key)
         return decode(raw, Report()) if raw is not None else None

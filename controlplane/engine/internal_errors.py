@@ -1,4 +1,4 @@
-"""Internal errors in words: what a fault of the control plane's own code is reported as, and where.
+"""Internal errors in words: how an error in the control plane's own code is reported, and where.
 
 What it costs is decided where it happens: one object, one resource, one step of a task.
 """
@@ -27,7 +27,9 @@ T = TypeVar("T")
 
 
 class NotComputed(Exception):
-    """An internal error, reported elsewhere, keeps what a proxy gets from being known at all."""
+    """An internal error, reported elsewhere, keeps the proxy's resources from being computed at
+    all.
+    """
 
 
 class Hidden(Exception):

@@ -1,4 +1,4 @@
-"""The files as they were read last, and which of them have something wrong in their text."""
+"""The files as they were last read, and which of them have faults in their text."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,9 +1,9 @@
-"""A change is taken as a whole: which objects of an edit wait for the rest of it.
+"""A change is applied as a whole: which objects of an edit wait for the rest of it.
 
 A change often comes in pieces: two files saved one after the other, a checkout, a copy. A piece
-that makes things worse (a reference leads nowhere that led somewhere, an object goes that had
-something to do) is most likely not all of it, so the objects concerned stay as they were until
-their counterparts come. What makes nothing worse is never held.
+that makes things worse (a reference that resolved no longer does, an object that was in use goes
+away) is most likely not all of it, so the objects concerned stay as they were until their
+counterparts come. An edit that makes nothing worse is never held.
 """
 
 from collections.abc import Callable, Iterable
@@ -43,7 +43,7 @@ class Trial:
     """What was broken before the edit: of its own objects, and of those it put in doubt."""
 
     def held(self, doubtful: Iterable[ObjectKey]) -> frozenset[ObjectKey]:
-        """The objects that go on as they were; the others are in force as the edit wants them.
+        """The objects that stay as they were; the others are in force as edited.
 
         ``doubtful`` are the objects whose references the edit put in doubt.
         """
@@ -68,8 +68,8 @@ class Trial:
     def _concerned(
         self, worse: frozenset[ObjectKey], held: frozenset[ObjectKey]
     ) -> frozenset[ObjectKey]:
-        """What else is to be held: those that are worse and part of the edit, else those that they
-        lead to, else all.
+        """What else is to be held: objects that are worse off and part of the edit, else those that
+        they refer to, else all.
         """
         free = frozenset(self.after) - held
         if worse & free:
@@ -90,7 +90,7 @@ class Trial:
         )
 
     def _let_go(self, held: frozenset[ObjectKey]) -> frozenset[ObjectKey]:
-        """Hold no more than is needed: what an object leads to may be held instead of it."""
+        """Hold no more than needed: what an object refers to may be held in its place."""
         for key in sorted(held) if 1 < len(held) <= TRIED_ALONE else ():
             self._set(held - {key})
             if self._worse(held - {key}):
@@ -118,8 +118,8 @@ class Trial:
         return frozenset(found)
 
     def _is_missed(self, removed: Object[Any]) -> bool:
-        """Whether an object that nothing refers to had something to do before the edit. A rule for
-        a host may have, and whether it had is not worth a look for the moment that it waits.
+        """Whether an object that nothing refers to was in use before the edit. A rule for a host
+        may have been; finding out costs more than the moment that it waits.
         """
         if isinstance(removed.spec, VirtualService):
             return has_gateway(removed, self._was_in_force)
@@ -131,7 +131,7 @@ class Trial:
         return object_of(self.graph, key) is not None
 
     def _set(self, held: frozenset[ObjectKey]) -> None:
-        """Put the edit in force but for ``held``."""
+        """Put the edit in force except for ``held``."""
         forms = {
             key: self.before[key] if key in held else after for key, after in self.after.items()
         }

@@ -67,7 +67,7 @@ def access_log(log: AccessLog) -> AccessLogMessage:
 
 
 def unmatched_log(log: AccessLog) -> AccessLogMessage:
-    """The log of connections that no filter chain takes; it belongs to the listener."""
+    """The log of connections that match no filter chain; it belongs to the listener."""
     return AccessLogMessage(
         name="envoy.access_loggers.file",
         filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=["NR"])),

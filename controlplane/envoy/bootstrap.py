@@ -1,13 +1,13 @@
-"""What an Envoy is started with: who it is, where its control plane is, and how it knows it.
+"""An Envoy's bootstrap: who it is, where its control plane is, and how it recognises it.
 
 The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value, and
 ``{"$when": NAME, "then": …}`` is left out where there is no such value. Its numbers:
 
 - Back-off 0.2 s to 2 s: after an outage of the control plane proxies are back in under 1.5 s, with
   Envoy's own (0.5 s to 30 s) in 2 to 8 s. The control plane answers a thousand at once.
-- ``initial_fetch_timeout`` 0: a proxy opens no listener before it was told all of them.
-- ``set_node_on_first_message_only``: the node is 60 KB, it need not stand in every request.
-- HTTP/2 pings after 30 s of silence: a connection that a middle box forgot is found within 40 s.
+- ``initial_fetch_timeout`` 0: a proxy opens no listener before it has received all of them.
+- ``set_node_on_first_message_only``: the node may be 60 kB, and is not repeated in every request.
+- HTTP/2 pings after 30 s of silence: a connection that a middlebox dropped is found within 40 s.
 - RE2 programs up to 32768, Istio's limit; Envoy's own is 100, which ``/[a-z0-9-]{1,63}`` exceeds.
 - Statistics of a cluster or listener that saw no traffic take no memory.
 
@@ -31,11 +31,10 @@ ISTIO_VERSION: Final = "1.31.0"
 """The Istio whose API is served; EnvoyFilters select proxies by it (``match.proxy.proxyVersion``).
 """
 ENVOY_FLAGS: Final = ("--ignore-unknown-dynamic-fields", "--drain-time-s", "45")
-"""What an Envoy is to be started with besides its bootstrap.
-
-It does not look for unknown or deprecated fields in all that it gets, which costs a quarter of its
-CPU and a line of its log for each route and update (``max_grpc_timeout``, as istiod sends it). A
-listener that was replaced keeps its connections for Istio's 45 s, instead of 600 s.
+"""Envoy's command line besides its bootstrap. It does not look for unknown or deprecated fields in
+what it receives, which costs a quarter of its CPU and a line of its log for each route and update
+(``max_grpc_timeout``, as istiod sends it). A replaced listener keeps its connections for Istio's 45
+s instead of 600 s.
 """
 _HERE: Final = Path(__file__).resolve()
 _TEMPLATES: Final = (_HERE.with_name("bootstrap.json"), _HERE.parents[2] / "envoy/bootstrap.json")
@@ -59,7 +58,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What a proxy proves itself with, and what its control plane must prove."""
+    """What a proxy authenticates with, and what its control plane must present."""
 
     token: str = field(repr=False)
     root_certificate: str
@@ -69,7 +68,7 @@ class Trust:
 def bootstrap(
     node: Node, *, xds: Address, admin: Address, trust: Trust | None
 ) -> Mapping[str, Json]:
-    """The bootstrap of ``node``; without ``trust`` it speaks plaintext and proves nothing."""
+    """The bootstrap of ``node``; without ``trust`` it uses plaintext and no token."""
     values: dict[str, Json] = {
         "node": _node(node),
         "admin": _socket_address(admin),

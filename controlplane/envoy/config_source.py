@@ -9,7 +9,7 @@ from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVe
 
 
 def ads() -> ConfigSource:
-    """Asked for without a limit of time: the server always answers."""
+    """Without a time limit: the server always answers."""
     return ConfigSource(
         ads=AggregatedConfigSource(),
         initial_fetch_timeout=timedelta(0),
@@ -18,7 +18,7 @@ def ads() -> ConfigSource:
 
 
 def ads_within_default() -> ConfigSource:
-    """After Envoy's own 15 s the proxy goes on without it (a server's secret: only that server
+    """After Envoy's own 15 s the proxy continues without it (a server's secret: only that server
     waits).
     """
     return ConfigSource(ads=AggregatedConfigSource(), resource_api_version=ApiVersion.V3)

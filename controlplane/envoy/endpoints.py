@@ -58,6 +58,6 @@ def _address(endpoint: Endpoint) -> Address:
 
 
 def _takes_mutual_tls() -> Metadata:
-    """What a cluster's ``transport_socket_matches`` choose by."""
+    """What a cluster's ``transport_socket_matches`` select by."""
     mode = Struct(fields={TLS_MODE: Value(string_value=MUTUAL)})
     return Metadata(filter_metadata={"envoy.transport_socket_match": mode})

@@ -12,5 +12,5 @@ def fraction(parts_per_million: int) -> FractionalPercent:
 
 
 def runtime_fraction(parts_per_million: int) -> RuntimeFractionalPercent:
-    """A share without a runtime key: nobody changes it from outside."""
+    """A share without a runtime key, so it cannot be changed from outside."""
     return RuntimeFractionalPercent(default_value=fraction(parts_per_million))

@@ -1,4 +1,4 @@
-"""How HTTP/1.1 spells the names of headers: in lower case, unless they are to go on as they came.
+"""How HTTP/1.1 spells the names of headers: in lower case, unless their original case is kept.
 
 Case is kept only where both sides keep it, the listener and the cluster.
 Source: envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case.proto.

@@ -69,7 +69,9 @@ class Resource:
 
 
 class RuleBroken(Exception):
-    """A message that Envoy would refuse; a fault of ours, caught where a resource is remembered."""
+    """A message that Envoy would refuse; an internal error, caught where a resource is
+    remembered.
+    """
 
 
 def encoded(message: Message) -> bytes:
@@ -111,7 +113,7 @@ def length_delimited(number: int, value: bytes) -> bytes:
 
 
 def _head(number: int, length: int) -> bytes:
-    """What stands before the bytes of a length-delimited field: its number and its length."""
+    """What precedes the bytes of a length-delimited field: its number and its length."""
     size = bytearray((number << 3 | 2,))
     while length > 0x7F:
         size.append(length & 0x7F | 0x80)
@@ -121,7 +123,7 @@ def _head(number: int, length: int) -> bytes:
 
 
 def packed(resource: Resource) -> Any:
-    """The message of a resource as it was packed, for who shows it."""
+    """The message of a resource as it was packed, for display."""
     framed, at = resource.any, 1
     while framed[at] & 0x80:
         at += 1

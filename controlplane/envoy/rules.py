@@ -1,7 +1,7 @@
 """Envoy's own validation rules, read from its descriptors and checked before a message is sent.
 
-One field outside its rule makes Envoy refuse a whole response, so what breaks a rule never leaves.
-Rules are compiled once for each message type into a tuple of checks.
+One field outside its rule makes Envoy refuse a whole response, so a message that breaks a rule is
+never sent. Rules are compiled once for each message type into a tuple of checks.
 Source: protoc-gen-validate, validate/validate.proto.
 """
 
@@ -145,7 +145,7 @@ def _unpacked(packed: AnyMessage) -> Message | None:
 
 @cache
 def _checks(descriptor: Descriptor) -> tuple[tuple[str, FieldCheck], ...]:
-    """The checks of one message type: a path to complain about, and what to run on a message."""
+    """The checks of one message type: a path to report, and what to run on a message."""
     found: list[tuple[str, FieldCheck]] = []
     for oneof in descriptor.oneofs:
         if oneof.GetOptions().Extensions[_REQUIRED]:

@@ -1,5 +1,5 @@
-"""Filters in their order. Each has a slot; the order of the slots is data, and of those in one slot
-none is lost.
+"""Filters in their order. Each has a slot; the order of the slots is data, and several filters in
+one slot are all kept.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Makes functions tracked, and knows all that are."""
+"""Makes functions tracked, and lists them."""
 
 from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload

@@ -1,4 +1,4 @@
-"""What remains of functions that raised: the error as their outcome, and who is to run again."""
+"""What remains of functions that raised: the error as their outcome, and which are to run again."""
 
 from collections.abc import Hashable, Iterator
 from contextlib import suppress
@@ -25,10 +25,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The value of a function that raised: who reads it raises the same.
+    """The value of a function that raised: its readers raise the same.
 
-    Two are equal when the errors look the same, so that a fault that stays as it is changes
-    nothing above it.
+    Two are equal when the errors look the same, so an unchanged fault changes nothing above it.
     """
 
     error: Exception
@@ -88,7 +87,7 @@ class Failures:
         return self._failures.get(cell)
 
     def remember(self, cell: Cell, failed: Failure | None) -> bool:
-        """Take how ``cell`` ended; says whether that is a fault that was not known."""
+        """Note how ``cell`` ended; returns whether that is a new fault."""
         self._origins.pop(cell, None)
         if failed is None:
             self._failures.pop(cell, None)
@@ -101,13 +100,13 @@ class Failures:
         return before is None or not before.is_origin or before.raised != failed.raised
 
     def forget(self, cell: Cell) -> tuple[Cell, ...]:
-        """``cell`` goes; gives what it still held."""
+        """``cell`` is dropped; returns what it still held."""
         self._origins.pop(cell, None)
         failed = self._failures.pop(cell, None)
         return failed.kept if failed is not None else ()
 
     def take_turn(self, limit: int) -> tuple[Cell, ...]:
-        """Up to ``limit`` cells that raised by themselves, those whose turn was longest ago."""
+        """Up to ``limit`` cells that raised by themselves, least recently tried first."""
         turn = tuple(islice(self._origins, limit))
         for cell in turn:
             self._origins[cell] = self._origins.pop(cell)

@@ -39,8 +39,8 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 RETRIED: Final = 100
-"""How many functions that raised run again in one revision although nothing they read changed; with
-more of them, those that waited longest.
+"""How many functions that raised run again in one revision although nothing they read changed;
+beyond that, those that waited longest.
 """
 
 
@@ -71,7 +71,7 @@ class Graph:
     def set(self, input_: "Input[K, V]", key: K, value: V) -> bool:
         """Give an input a value, in the revision that ``edit`` began; says whether it is new.
 
-        What was looked at in this revision already knows it without the value, so a new one begins.
+        What was verified in this revision has not seen the value, so a new one begins.
         """
         cell = self._cell((input_, key))
         try:
@@ -105,7 +105,7 @@ class Graph:
             cell = self._cell(key)
         running = self._running
         if running:
-            # Before it is known what comes of it: what raises is read as well.
+            # Recorded before the outcome is known: what raises is read as well.
             running[-1].reads[cell] = None
         if cell.state is not CLEAN:
             self._looked_at = self.revision
@@ -197,7 +197,7 @@ class Graph:
                 for dep in cell.deps:
                     if dep.state is not CLEAN:
                         if dep.state is BUSY:
-                            break  # whether that is a cycle, running tells
+                            break  # running it shows whether that is a cycle
                         self._refresh(dep)
                     if dep.changed_at > verified_at:
                         break
@@ -242,7 +242,7 @@ class Graph:
                 self.on_fault(self._failures.fault(cell))
 
     def _kept_form(self, cell: Cell, function: "Derived[..., Any]", failed: Failure) -> Any:
-        """What a function that raised is worth to its readers."""
+        """What readers get from a function that raised."""
         if not function.is_guarded or self.on_fault is None:
             return failed.raised
         if cell.value is UNSET or type(cell.value) is Raised:
@@ -286,7 +286,7 @@ class Graph:
             cell = self._unread.pop()
             if cell.dependents is not None or cell.pins:
                 continue
-            # An input that has its default says nothing that a new one would not say.
+            # An input with its default is no different from a new one.
             if cell.family.is_input and cell.value is not cell.family.default:
                 continue
             self._cells.pop(cell.key, None)

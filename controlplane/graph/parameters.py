@@ -1,4 +1,4 @@
-"""How the arguments of a tracked function are made one tuple, by which its value is remembered."""
+"""How the arguments of a tracked function become the tuple that its value is remembered by."""
 
 from collections.abc import Callable, Hashable, Mapping
 from inspect import Parameter, signature

@@ -1,8 +1,8 @@
 """MeshConfig, read from a file of its own: plain, or as the ``mesh`` key of Istio's ConfigMap.
 
 MeshConfig is large. What bears on traffic is in its struct, and its declaration says which fields
-of that are translated; what we leave aside on purpose is listed here; everything else is probably a
-slip of the pen and gets a warning. A setting with a fault keeps its default.
+of that are translated; what is left out on purpose is listed here; everything else is probably a
+misspelling and gets a warning. A setting with a fault keeps its default.
 Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/, Istio ValidateMeshConfig
 """
 
@@ -158,7 +158,7 @@ def decode_mesh_config(
 ) -> MeshConfig:
     """The MeshConfig that the text of ``path`` says, its faults reported at their lines.
 
-    A mapping is taken as it is; its faults are reported at the file as a whole.
+    A mapping is used as it is; its faults are reported at the file as a whole.
     """
     found = Report()
     if isinstance(config, str):

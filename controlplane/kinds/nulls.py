@@ -4,7 +4,7 @@ A field or an entry of a mapping whose value is null goes away, at any depth; a 
 then missing. In a list null stays, and is refused by its type. An unknown field keeps its null, so
 that it is still found to be unknown. Fields that the CRD calls nullable keep theirs in Kubernetes;
 to all who read them null and absent are the same, so they go as well.
-Built-in kinds know another rule (null is Go's zero value), which ``walk`` applies.
+Built-in kinds follow another rule (null is Go's zero value), which ``walk`` applies.
 Source: Kubernetes ``apiextensions-apiserver/pkg/apiserver/schema/defaulting/prunenulls.go``
 """
 
@@ -61,7 +61,7 @@ def _value(report: Report, at: FieldRef, wanted: inspect.Type, value: object) ->
 def _mapping(
     report: Report, at: FieldRef, wanted: inspect.Type, value: Mapping[str, object]
 ) -> Mapping[str, object]:
-    """What selects or matches by a mapping takes everything once its entries are gone."""
+    """A selector or match without entries matches everything."""
     kept: dict[str, object] = {}
     for key, item in value.items():
         if item is not None:

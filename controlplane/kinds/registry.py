@@ -82,9 +82,9 @@ KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "cert-manager.io": frozenset({"Certificate", "Issuer", "ClusterIssuer"}),
     "kustomize.config.k8s.io": frozenset({"Kustomization"}),
 }
-"""Kinds that people keep beside those that are served, by API group."""
+"""Kinds that are known but not served, by API group."""
 
 
 def is_known(kind: Kind) -> bool:
-    """Whether the kind exists, though it has no effect here."""
+    """Whether the kind exists, although it has no effect here."""
     return kind.group in KNOWN and kind.name in KNOWN[kind.group]

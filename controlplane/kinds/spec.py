@@ -34,7 +34,7 @@ class Duration:
 
     ``length`` is rounded down to the microsecond; ``beyond`` is what that left off, in nanoseconds
     (0 to 999).
-    No dataclass, because msgspec would then expect a mapping where users write ``1.5s``.
+    Not a dataclass, because msgspec would then expect a mapping where users write ``1.5s``.
     """
 
     __slots__ = ("_beyond", "_length")

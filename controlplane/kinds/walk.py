@@ -1,8 +1,7 @@
 """A plain value is compared with a struct's types, every difference reported at its place.
 
-The slow way, taken when msgspec has refused an object: msgspec stops at the first fault, this goes
-on.
-What remains without the faults is given back, so that the rules can look at the rest.
+The slow way, taken when msgspec has refused an object: msgspec stops at the first fault, this one
+continues. What remains without the faults is given back, so that the rules can look at the rest.
 """
 
 import difflib
@@ -65,14 +64,14 @@ class Walk:
     def struct(
         self, at: FieldRef, struct: type[Spec], value: object
     ) -> dict[str, object] | Dropped:
-        """What fits of ``value``; ``DROPPED`` where it is no mapping."""
+        """The valid part of ``value``; ``DROPPED`` where it is not a mapping."""
         info = inspect.type_info(struct)
         assert isinstance(info, inspect.StructType), "a Spec is a struct"
         found = self._struct(at, info, value)
         return found if isinstance(found, dict) else DROPPED
 
     def only(self, at: FieldRef, value: Mapping[str, object], known: Collection[str]) -> None:
-        """Report the fields of ``value`` that are none of ``known``."""
+        """Report the fields of ``value`` that are not among ``known``."""
         for name in value:
             if name not in known:
                 self._unknown_field(at, name, list(known))
@@ -285,7 +284,7 @@ def _type_hint(wanted: str, value: object) -> str | None:
 
 
 def _fits(wanted: str, text: str) -> bool:
-    """Whether ``text`` without quotes is what is wanted."""
+    """Whether ``text`` without quotes has the type that is expected."""
     match wanted:
         case "a whole number":
             return re.fullmatch(r"[-+]?\d+", text) is not None

@@ -1,4 +1,4 @@
-"""What one Envoy cluster is made of, with every decision taken."""
+"""What one Envoy cluster is made of, with every decision made."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,7 +76,7 @@ class ZoneAwareness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a cluster comes from, for whoever reads a configuration dump."""
+    """Where a cluster comes from, for readers of a configuration dump."""
 
     host: Host
     name: str

@@ -1,5 +1,5 @@
-"""An endpoint: where one port of one workload is reached, and what of the workload bears on
-choosing it.
+"""An endpoint: where one port of one workload is reached, and which properties of its workload
+matter for choosing it.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Endpoint:
     """``address`` is an IP address, a name (for DNS alone), or ``unix://`` and a path (then
     ``port`` is 0).
 
-    ``account`` is ``namespace/service account`` where the workload has one: who it must prove to
-    be.
+    ``account`` is ``namespace/service account`` where the workload has one: which identity it must
+    prove.
     """
 
     address: str
@@ -58,7 +58,7 @@ class Endpoint:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether Envoy takes the address without looking a name up."""
+        """Whether Envoy can use the address without a DNS lookup."""
         return is_unscoped_ip(self.address) or (self.is_pipe and is_path(self.address))
 
 

@@ -79,8 +79,8 @@ class Cors:
     """The proxy answers preflights of ``origins``; those of others go upstream or are answered
     bare.
 
-    An exact origin ``*`` is every origin. Empty lists say nothing in the answer. ``credentials`` of
-    ``None`` is not said.
+    An exact origin ``*`` is every origin. Empty lists add no header to the answer. ``credentials``
+    of ``None`` is unset.
     """
 
     origins: tuple[TextMatch, ...] = ()

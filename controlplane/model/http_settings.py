@@ -1,4 +1,4 @@
-"""How a proxy reads requests, and what it tells others of them."""
+"""How a proxy reads requests, and what it passes on about them."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -79,8 +79,8 @@ class Http2Limits:
 class HttpSettings:
     """How requests are read and passed on by every HTTP listener of a proxy.
 
-    ``uses_remote_address``: the proxy trusts no client, and is the edge that ``x-forwarded-for``
-    begins at. ``server_name`` of ``None`` leaves the upstream's own ``server`` header.
+    ``uses_remote_address``: the proxy is the edge: it trusts no client and starts
+    ``x-forwarded-for``. ``server_name`` of ``None`` leaves the upstream's own ``server`` header.
     ``tracing_share`` is the percentage of requests sampled; ``None`` switches tracing off.
     """
 

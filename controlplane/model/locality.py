@@ -1,5 +1,4 @@
-"""Where endpoints are relative to a client: which localities get how much, and who comes after
-whom.
+"""Where endpoints are relative to a client: which localities get how much, and which come next.
 
 Source: https://istio.io/latest/docs/reference/config/networking/destination-
 rule/#LocalityLoadBalancerSetting and Istio ``pkg/networking/core/loadbalancer``.
@@ -130,7 +129,7 @@ def _by_locality(endpoints: Iterable[Endpoint]) -> tuple[Group, ...]:
 
 
 def _group(locality: Locality, endpoints: tuple[Endpoint, ...], limit: int = WEIGHT_LIMIT) -> Group:
-    """A group whose weights Envoy takes: together they stay below ``limit``."""
+    """A group whose weights Envoy accepts: together they stay below ``limit``."""
     total = sum(endpoint.weight for endpoint in endpoints)
     if total > limit:
         scale = (limit - len(endpoints)) / total

@@ -1,4 +1,4 @@
-"""What of a proxy decides which services it reaches, and how: the part of it that may be a key.
+"""What part of a proxy decides which services it reaches, and how: the part that may be a key.
 
 Proxies with equal views share every cluster, endpoint and route, whatever else tells them apart.
 """
@@ -31,7 +31,7 @@ class RuleScope:
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundView:
-    """What of a proxy bears on its clusters, endpoints, routes and listeners.
+    """The properties of a proxy that affect its clusters, endpoints, routes and listeners.
 
     ``role`` is here because gateways and sidecars choose differently among declarations of a host,
     and only a sidecar knows where a connection was going.
@@ -39,7 +39,7 @@ class OutboundView:
 
     role: Role
     namespace: Namespace
-    """Whose own rules and bare names come first."""
+    """The namespace whose own rules and bare names come first."""
     selected: RuleKeys = ()
     """The DestinationRules with a workloadSelector that select the proxy."""
     source_labels: Labels = ()
@@ -57,7 +57,7 @@ class OutboundView:
 
     @property
     def public(self) -> "OutboundView":
-        """What this view is for hosts for which its namespace is like any other."""
+        """This view for hosts that its namespace sees like every other one."""
         return replace(self, namespace=PUBLIC, selected=())
 
     @property
@@ -66,27 +66,27 @@ class OutboundView:
 
     @property
     def for_clusters(self) -> "OutboundView":
-        """What bears on clusters and endpoints."""
+        """The part that affects clusters and endpoints."""
         if not self.source_labels and not self.settings:
             return self
         return replace(self, source_labels=(), settings=())
 
     @property
     def for_listeners(self) -> "OutboundView":
-        """What bears on listeners."""
+        """The part that affects listeners."""
         if not self.source_labels:
             return self
         return replace(self, source_labels=())
 
     @property
     def for_routes(self) -> "OutboundView":
-        """What bears on routes."""
+        """The part that affects routes."""
         return replace(self, families=(), has_sni_dnat=False, settings=())
 
 
 @dataclass(frozen=True, slots=True)
 class LocalityUse:
-    """What of a client's place destinations use: its locality, and its labels of these names."""
+    """What destinations use of a client's place: its locality, and its labels of these names."""
 
     locality: bool = False
     labels: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""An Envoy that asks for its configuration, as its token and its node say who it is."""
+"""An Envoy that asks for its configuration, as its token and its node identify it."""
 
 from dataclasses import dataclass, field
 from enum import Enum
@@ -62,7 +62,7 @@ class Locality:
 
 
 NOWHERE: Final = Locality()
-"""The locality of whoever says none."""
+"""The locality of a proxy that reports none."""
 
 Labels = tuple[tuple[str, str], ...]
 """Labels sorted by key: a value that can be a key of the graph."""

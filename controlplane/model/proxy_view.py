@@ -11,7 +11,7 @@ from controlplane.model.proxy import Labels
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayInstance:
-    """What of a gateway proxy decides where it listens.
+    """What decides where a gateway proxy listens.
 
     ``gateways`` are the Gateways that select it, oldest first. ``target_ports`` pairs a port of a
     Service in front of it with the one where it arrives, where they differ.
@@ -37,7 +37,7 @@ class ProxyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectedGateway:
-    """What of a connected gateway bears on what is reported of objects."""
+    """What diagnostics may depend on of a connected gateway."""
 
     namespace: Namespace
     labels: Labels

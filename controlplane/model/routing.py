@@ -95,7 +95,7 @@ class WeightedCluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    """A copy of the request, whose answer nobody sees. ``parts_per_million`` of 1,000,000 copies
+    """A copy of the request, whose answer is dropped. ``parts_per_million`` of 1,000,000 copies
     every one.
     """
 
@@ -152,7 +152,7 @@ Action = ForwardTo | RedirectTo | Respond
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """The first route whose match holds is taken.
+    """The first route that matches is used.
 
     ``operation`` names it in traces and tells the upstream (x-envoy-decorator-operation);
     ``declared_by`` is the object that its virtual host got it from, which metadata names; ``None``

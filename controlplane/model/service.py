@@ -10,7 +10,7 @@ from controlplane.model.visibility import EVERYONE, Visibility
 
 
 class Protocol(Enum):
-    """What is spoken on a port. ``AUTO``: the user named none that is known."""
+    """What is spoken on a port. ``AUTO``: none that is known was declared."""
 
     HTTP = "HTTP"
     HTTP2 = "HTTP2"

@@ -1,5 +1,5 @@
-"""TLS that ends at a proxy: which certificate it shows, whom it admits, in which versions and
-ciphers.
+"""TLS that ends at a proxy: which certificate it presents, which clients it admits, in which
+versions and ciphers.
 
 Keys and certificates are never here, only the names under which a proxy asks for them (Envoy:
 SDS).
@@ -35,10 +35,9 @@ def is_trust_name(name: str) -> bool:
 
 
 def never_served(name: str) -> SecretName:
-    """A name that no secret has: who asks for it never gets it.
-
-    For names of another use: authorities that are a certificate's secret would be no authorities at
-    all, and Envoy would then take every client.
+    """A name that no secret has, so it is never served. For names of another use: authorities that
+    are a certificate's secret would be no authorities at all, and Envoy would then accept every
+    client.
     """
     return SecretName(f"invalid://{name}")
 
@@ -52,7 +51,7 @@ class TlsVersion(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsParameters:
-    """Versions, ciphers and curves; what is not said is Envoy's default (TLS 1.2 to 1.3)."""
+    """Versions, ciphers and curves; what is unset is Envoy's default (TLS 1.2 to 1.3)."""
 
     minimum: TlsVersion | None = None
     maximum: TlsVersion | None = None

@@ -60,14 +60,14 @@ class SecretUse(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OnEveryEndpoint:
-    """Every endpoint is spoken to in this way."""
+    """Every endpoint is connected to in this way."""
 
     tls: MeshMutual | Originate
 
 
 @dataclass(frozen=True, slots=True)
 class OnCapableEndpoints:
-    """Endpoints that take the mesh's mutual TLS are spoken to in it, the others in plaintext."""
+    """Endpoints that accept the mesh's mutual TLS get it, the others plaintext."""
 
     tls: MeshMutual
 

@@ -1,6 +1,6 @@
 """What a client does on the way to a destination: balancing, limits, ejection, encryption.
 
-In every value ``None`` is "the user did not say".
+In every value ``None`` is "not set by the user".
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keepalive:
-    """Probes of idle TCP connections; what is not said is the operating system's."""
+    """Probes of idle TCP connections; what is unset is the operating system's."""
 
     probes: int | None = None
     time: timedelta | None = None
@@ -84,7 +84,7 @@ class Http2Keepalive:
 
 
 class HttpUpgrade(Enum):
-    """Which HTTP version is spoken where the port's protocol does not say."""
+    """Which HTTP version is used where the port's protocol leaves it open."""
 
     ALWAYS = auto()
     NEVER = auto()

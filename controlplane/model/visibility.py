@@ -10,12 +10,12 @@ from typing import Final
 from controlplane.base.names import Namespace
 
 PUBLIC: Final = Namespace("*")
-"""A namespace that sees what everybody sees and nothing else; no object can be in it."""
+"""A namespace that sees only what is visible to all; no object can be in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """``namespaces`` see it, or everyone does. Nobody does when there are none."""
+    """``namespaces`` see it, or all do. None does when they are empty."""
 
     namespaces: frozenset[Namespace] = frozenset()
     is_public: bool = False
@@ -28,7 +28,7 @@ EVERYONE: Final = Visibility(is_public=True)
 
 
 def visibility(export_to: Iterable[str], namespace: Namespace) -> Visibility:
-    """``.`` is ``namespace``, ``*`` is everyone, ``~`` is nobody; nothing at all is everyone."""
+    """``.`` is ``namespace``, ``*`` is all, ``~`` is none; an empty list is all."""
     words = tuple(export_to)
     if not words or "*" in words:
         return EVERYONE

@@ -1,6 +1,4 @@
-"""What keeps background tasks alive: each step of one is contained, and what is followed is
-followed again.
-"""
+"""Keeps background tasks alive: each step is contained, and a follower that fails is restarted."""
 
 import asyncio
 from collections import Counter
@@ -26,7 +24,7 @@ log = structlog.stdlib.get_logger("serve")
 
 
 class Steps:
-    """The steps of background tasks. What fails again and again is logged once."""
+    """The steps of background tasks. Repeated failures are logged once."""
 
     def __init__(self) -> None:
         self._failing: dict[str, str] = {}

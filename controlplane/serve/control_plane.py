@@ -144,7 +144,7 @@ class ControlPlane:
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
         """The way of every change: files, engine, proxies; then what can wait."""
         settings = self.settings
-        gc.disable()  # until the first load is done: what it makes stays, so looking at it is vain
+        gc.disable()  # until the first load is done: what it makes stays
         batches = followed(
             partial(
                 changes,
@@ -187,7 +187,7 @@ class ControlPlane:
         return edit.removed
 
     def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float, *, is_first: bool) -> None:
-        """Publish an edit. What waits for the rest of its change is reported when that came."""
+        """Publish an edit. What waits for the rest of its change is reported when that arrives."""
         assert self._rest is not None, "edits come after the start"
         waited = self._rest.edited(is_waiting=bool(self.engine.waiting))
         self._publish(edit)
@@ -198,9 +198,9 @@ class ControlPlane:
             tasks.create_task(self._after(taken))
 
     async def follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
-        """Take the MeshConfig anew when its file changes; trust domain and root namespace excepted,
-        which tokens and certificates were made with. An edit waits for the first load: before it
-        no proxy is answered.
+        """Apply the MeshConfig again when its file changes, except trust domain and root namespace,
+        which tokens and certificates were made with. An edit waits for the first load: before it no
+        proxy is answered.
         """
         file = self.settings.mesh_file
         if file is None:
@@ -269,7 +269,7 @@ class ControlPlane:
         )
 
     async def _watch_proxies(self) -> None:
-        """Look again at what depends on who is connected, as soon as others are."""
+        """Recompute what depends on which proxies are connected, as soon as that changes."""
         changed = self.server.proxies_changed
         while True:
             await changed.wait()
@@ -298,9 +298,8 @@ class ControlPlane:
         return found
 
     async def _keep_house(self) -> None:
-        """Time passes: certificates come due, and what nobody needs is forgotten.
-
-        The clock of the graph steps once an hour, and when a certificate begins or ends.
+        """Renew certificates that are due, and forget what is no longer needed. The graph's clock
+        advances once an hour, and when a certificate becomes valid or expires.
         """
         stepped = self._clock()
         due: tuple[int, datetime] = (-1, stepped)
@@ -346,7 +345,9 @@ class ControlPlane:
         return self._secrets.secrets(identity, self._clock()).resources
 
     def _plug_in(self) -> None:
-        """Sign workloads with the CA of the Secret ``cacerts``, where there is a good one."""
+        """Sign workload certificates with the CA of the Secret ``cacerts``, where there is a valid
+        one.
+        """
         root = Namespace(self.settings.mesh.root_namespace)
         secret = self.engine.object(ObjectKey(SECRET, root, _CA_SECRET))
         authority: Authority = self._authority

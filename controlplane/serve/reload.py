@@ -13,7 +13,7 @@ ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported wit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """One edit, once every connected proxy has answered it, or none was in time."""
+    """One edit, once every connected proxy has answered it or time is up."""
 
     edit: Edit
     is_first: bool

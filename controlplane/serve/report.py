@@ -35,7 +35,7 @@ def diagnosis(engine: Engine, found: Iterable[Finding]) -> Diagnosis:
 def _object(
     engine: Engine, place: FieldRef | SourceLocation, location: SourceLocation | None
 ) -> str | None:
-    """The object a diagnostic is about; of a location, the object whose document it stands in."""
+    """The object a diagnostic is about; of a location, the object whose document it is in."""
     if isinstance(place, FieldRef):
         return str(place.object)
     key = engine.object_at(location) if location is not None else None

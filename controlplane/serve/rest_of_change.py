@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-QUIET: Final = 0.1  # seconds without a further edit, after which no rest is expected
-LONGEST: Final = 1.0  # seconds that nothing waits longer than
+QUIET: Final = 0.1  # seconds without a further edit, after which nothing more is expected
+LONGEST: Final = 1.0  # the longest wait, in seconds
 
 
 class RestOfChange:

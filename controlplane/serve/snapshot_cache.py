@@ -40,7 +40,9 @@ class SnapshotCache:
         self._behind: dict[Proxy, None] = {}
         """Proxies that have an older view, because of an internal error."""
         self._renewed: dict[ProxyView, None] = {}
-        """Views with another snapshot than their proxies were given, whoever asked for it first."""
+        """Views with another snapshot than their proxies were given, whatever asked for it
+        first.
+        """
 
     def snapshot(self, proxy: Proxy) -> Snapshot:
         """What ``proxy`` is to have now; what it needs is kept until ``retain`` drops it.
@@ -61,8 +63,8 @@ class SnapshotCache:
         return found
 
     def changed(self) -> tuple[Proxy, ...]:
-        """The proxies that are to have another snapshot than at the last call. What an edit means
-        nothing for is not looked at.
+        """The proxies that are to have another snapshot than at the last call. Proxies that an edit
+        does not affect are not looked at.
 
         A proxy whose new view has nothing that is known yet, because of an internal error, keeps
         its view and is looked at again the next time.
@@ -100,7 +102,7 @@ class SnapshotCache:
             self._engine.connected.release(view)
 
     def _move(self, proxy: Proxy, view: ProxyView) -> None:
-        """Note that ``view`` is the proxy's from now on."""
+        """Note that the proxy has ``view`` from now on."""
         if proxy in self._view_of:
             self._forget(proxy)
         self._view_of[proxy] = view

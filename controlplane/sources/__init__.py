@@ -1,1 +1,3 @@
-"""The readers of the world: files and the state directory. They give text and know no kinds."""
+"""Input from the file system: configuration files and the state directory. They give text and know
+no kinds.
+"""

@@ -2,8 +2,9 @@
 plane.
 
 What is to be kept is collected while edits are applied and written afterwards, off the path of an
-edit. It is only a memory: a file that is missing, broken, locked, read-only, deleted or not ours
-costs what it held or what would be added, and a line in the log. Nothing here raises because of it.
+edit. It is only a cache: a file that is missing, broken, locked, read-only, deleted or not
+accessible costs what it held or what would be added, and a line in the log. Nothing here raises
+because of it.
 """
 
 import asyncio
@@ -54,7 +55,7 @@ class AcceptedObjects:
         self._writing = asyncio.Lock()
         self._lock = Lock()  # of the file: it is written on another thread than it is read on
         self._is_new = False
-        self._trouble: str | None = None
+        self._problem: str | None = None
         """Why the file cannot be used now, as it was logged."""
         self._unusable_rows: set[Row] = set()
         self._in_file(self._file.open)
@@ -90,7 +91,7 @@ class AcceptedObjects:
                 self._pending = {**pending, **self._pending}
 
     async def forget_others(self, known: Collection[ObjectKey]) -> None:
-        """Forget the objects that no file claims: they were deleted while nothing ran."""
+        """Forget the objects that no file declares: they were deleted while nothing ran."""
         async with self._writing:
             await asyncio.to_thread(self._in_file, lambda: self._file.forget_others(known))
 
@@ -114,8 +115,8 @@ class AcceptedObjects:
                 return _Written.NO
         if not self._in_file(lambda: self._file.remove(removed)):
             return _Written.NO
-        if self._trouble is not None:
-            self._trouble = None
+        if self._problem is not None:
+            self._problem = None
             log.info("accepted_kept_again", file=str(self._file.path))
         return _Written.YES
 
@@ -167,6 +168,6 @@ class AcceptedObjects:
         return True
 
     def _report(self, event: str, reason: str, effect: str) -> None:
-        if reason != self._trouble:
-            self._trouble = reason
+        if reason != self._problem:
+            self._problem = reason
             log.warning(event, file=str(self._file.path), reason=reason, effect=effect)

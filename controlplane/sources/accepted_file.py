@@ -1,6 +1,6 @@
 """The SQLite file that accepted objects are kept in: one row for each, its body as JSON.
 
-One process holds the file at a time. A file that is no such database is set aside, never
+One process holds the file at a time. A file that is not such a database is set aside, never
 overwritten; one that cannot be written is still read.
 Source: sqlite.org, "Result and Error Codes" and "PRAGMA locking_mode".
 """
@@ -39,15 +39,15 @@ _BESIDE: Final = ("", "-wal", "-shm")  # a database, and what SQLite keeps besid
 
 
 class Broken(Exception):
-    """The file is no database of accepted objects; it was set aside, and the next is empty."""
+    """The file is not a database of accepted objects; it was set aside, and the next is empty."""
 
 
 class _Foreign(Exception):
-    """A database that others made."""
+    """A database of another program, or of another version."""
 
 
 class RowUnusable(Exception):
-    """A row that cannot be written, or is no accepted object."""
+    """A row that cannot be written, or is not an accepted object."""
 
     def __init__(self, row: str, reason: str) -> None:
         super().__init__(f"{row}: {reason}")
@@ -130,7 +130,7 @@ class AcceptedFile:
 
     @contextmanager
     def _setting_aside(self) -> Iterator[None]:
-        """Take a file that turns out to be no database, or a broken one, out of the way."""
+        """Move away a file that turns out to be broken or not a database."""
         try:
             yield
         except _Foreign:
@@ -159,7 +159,7 @@ def row_of(raw: RawObject) -> Row:
 
 
 def raw_of(row: Row) -> RawObject:
-    """``RowUnusable`` where it is no row that ``row_of`` made."""
+    """``RowUnusable`` where it is not a row that ``row_of`` made."""
     group, kind, namespace, name, path, version, body = row
     spoken = f"{kind!s} {namespace!s}/{name!s}"
     if not all(isinstance(text, str) for text in row[:6]) or not isinstance(body, bytes):

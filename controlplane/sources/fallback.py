@@ -1,4 +1,4 @@
-"""What watches where the kernel has no inotify: the library watchfiles, or the clock alone."""
+"""Watchers for systems without inotify: the library watchfiles, or the clock alone."""
 
 import os
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ class Watchfiles:
         """By complete path, as events have it, the names that were given."""
         self._watched: set[str] = set()
         self._is_current = False
-        """Whether what is wanted, and is there, is known to be watched."""
+        """Whether everything that should be watched, and exists, is watched."""
         self._notify: RustNotify | None = None
         self._woken = Signal()
 
@@ -99,7 +99,7 @@ class Watchfiles:
         return list(self._events(found)) if isinstance(found, set) else []
 
     def _begin(self) -> bool:
-        """Watch what is there of what is wanted; whether that is new."""
+        """Watch what exists of what should be watched; returns whether that is new."""
         self._is_current = True
         there = {path for path in self._wanted if os.path.isdir(path)}
         if self._notify is not None and there == self._watched:

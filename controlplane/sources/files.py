@@ -1,11 +1,11 @@
-"""Configuration files as a stream: everything that is there at first, then each change within
+"""Configuration files as a stream: everything that exists at first, then each change within
 milliseconds.
 
 Events of the file system are hints at where to look; what is reported is decided by content
 (``tree``). Folders are watched, never files, so renames, links that are swapped (a ConfigMap's
-``..data``) and folders that come and go are seen. A scan of everything finds what no event said:
-now and then where events are reliable, every two seconds where they are not (network file systems,
-folders beyond the kernel's limit), more often where there are none.
+``..data``) and folders that come and go are seen. A scan of everything finds what no event
+reported: now and then where events are reliable, every two seconds where they are not (network file
+systems, folders beyond the kernel's limit), more often where there are none.
 Source: inotify(7), "Limitations and caveats".
 """
 
@@ -56,9 +56,9 @@ async def changes(
     """Yield all files below ``paths`` as the first batch, even if it is empty, then what changes.
 
     Of ``secrets`` each folder NAMESPACE/NAME is one Secret (``secret_folders``).
-    ``ConfigMissing`` when one of the paths does not exist at first. Later a missing path keeps what
-    it held. ``WATCHFILES_FORCE_POLLING`` in ``environment`` switches to scans instead of events.
-    ``rescan`` and ``watcher`` are chosen by what the system offers unless given.
+    ``ConfigMissing`` when one of the paths does not exist at first. Later, a missing path keeps its
+    last content. ``WATCHFILES_FORCE_POLLING`` in ``environment`` switches to scans instead of
+    events. ``rescan`` and ``watcher`` are chosen by what the system offers unless given.
     """
     loop = asyncio.get_running_loop()
     batches: asyncio.Queue[tuple[Changed, ...] | None] = asyncio.Queue()
@@ -166,7 +166,7 @@ class _Follower:
         self._on_change(changes)
 
     def _scan(self, steps: Steps) -> None:
-        """Do all ``steps``, and meanwhile look at what changes just then."""
+        """Do all ``steps``, and meanwhile check what changes at the same time."""
         began = time.monotonic()
         is_due = False
         self._watched.begin()
@@ -184,7 +184,7 @@ class _Follower:
             self._report(changes)
 
     def _plan(self, began: float, ended: float, *, is_due: bool) -> None:
-        """Say when the next scan is due; what takes long is not done again at once."""
+        """Schedule the next scan; a slow one is not repeated at once."""
         least, times = self._pace()
         took = ended - began
         self._earliest_scan = ended + took if self._is_loaded else ended

@@ -1,4 +1,4 @@
-"""Which file systems tell of every change: those of this machine do, those of others do not."""
+"""Which file systems tell of every change: local ones do, remote ones do not."""
 
 import os
 from collections.abc import Iterable, Set
@@ -20,8 +20,9 @@ _REMOTE: Final = (
         "glusterfs",
     ),
 )
-"""Others may write to them without this kernel's knowledge; also the folders of a host in a
-container of Docker Desktop."""
+"""Other machines may write to them without this kernel noticing; also folders of the host in a
+container of Docker Desktop.
+"""
 
 
 def remote_devices(mounts: str) -> Set[int]:

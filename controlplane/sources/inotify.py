@@ -67,7 +67,7 @@ class Inotify:
 
     def watch(self, folder: str, *, only_names: bool = False) -> bool:
         """False where no more folders can be watched (``fs.inotify.max_user_watches``); a folder
-        that is gone or closed to us is left to who looks into it next.
+        that is gone or not readable is left to the next scan.
         """
         mask = (_NAMES if only_names else _ALL) | _ONLY_FOLDERS | _ADD
         try:

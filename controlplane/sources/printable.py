@@ -1,4 +1,4 @@
-"""How the name of a file is shown: names are bytes to the system, text to everybody else.
+"""How the name of a file is shown: names are bytes to the system, text everywhere else.
 
 The system's own form (``surrogateescape``) goes back to it unchanged; but no JSON, no database and
 no terminal takes it, so it never leaves ``sources``.

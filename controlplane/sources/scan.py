@@ -57,7 +57,7 @@ class Seen:
 
 
 class Visitor(Protocol):
-    """Hears of each place before it is looked at, so that what changes afterwards is noticed."""
+    """Is called for each place before it is looked at, so that later changes are noticed."""
 
     def root(self, path: str) -> None:
         """Where to look; it may be missing."""
@@ -69,7 +69,7 @@ class Visitor(Protocol):
 
 
 class Unnoticed:
-    """A visitor that does nothing: for one walk of which nothing follows."""
+    """A visitor that does nothing, for a single walk."""
 
     def root(self, path: str) -> None: ...
 
@@ -98,10 +98,9 @@ class Scan:
     _looked: int = 0
 
     def steps(self, roots: Iterable[str], secrets: Iterable[str] = ()) -> Iterator[None]:
-        """Walk, some entries in each step; a root that is a file counts whatever its name is.
-
-        Below ``secrets`` files count whatever their names are, and however many names they have:
-        two Secrets may share the file of an authority.
+        """Walk, some entries in each step; a root that is a file is included whatever its name is.
+        Below ``secrets`` files are included whatever their names are, and however many names they
+        have: two Secrets may share the file of an authority.
         """
         kept: list[tuple[str, Seen]] = []
         yield from self._below(secrets, kept, lambda _: True)

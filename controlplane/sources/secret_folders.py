@@ -19,7 +19,7 @@ _MISPLACED: Final = Unreadable("a Secret's entries lie in a folder NAMESPACE/NAM
 
 
 class SecretFolders:
-    """The entries of each folder below ``roots`` as they were last told."""
+    """The entries of each folder below ``roots`` as they were last reported."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(roots)

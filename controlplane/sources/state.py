@@ -1,5 +1,5 @@
-"""The state directory, which only we may enter: the keys of the authority, and what others keep in
-files of their own beside them.
+"""The state directory, which only its owner may enter: the keys of the authority, and files that
+other modules keep next to them.
 
 A key is seen whole or not at all, also after a crash: it is written beside its place, synced and
 linked there, and the folder is synced. All of it may be deleted while nothing runs, at no more loss
@@ -21,7 +21,7 @@ from controlplane.sources.private_files import private_content, private_folder
 def default_path(environment: Mapping[str, str]) -> Path:
     """``$XDG_STATE_HOME/controlplane``, or ``~/.local/state/controlplane`` where that is not set.
 
-    Relative values do not count. Source: XDG Base Directory Specification.
+    Relative values are ignored. Source: XDG Base Directory Specification.
     """
     for variable, below in (("XDG_STATE_HOME", ""), ("HOME", ".local/state")):
         base = Path(environment.get(variable, ""))
@@ -78,7 +78,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class StateDirectory:
-    """A directory of mode 0700 that is ours; made by ``opened``."""
+    """A directory of mode 0700 that belongs to this user; made by ``opened``."""
 
     path: Path
 
@@ -142,7 +142,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def _reported(path: Path) -> Iterator[None]:
-    """Turn what the system says about a file below ``path`` into ``StateUnusable``."""
+    """Turn the system's errors about a file below ``path`` into ``StateUnusable``."""
     try:
         yield
     except OSError as error:

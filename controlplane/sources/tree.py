@@ -1,11 +1,11 @@
 """Files and folders become texts: all at first, then what is different since.
 
-Looking is by ``stat``, telling is by content: a file that was touched and says the same is no
-change. A file that is being written is waited for, so that a half of it is not taken for the whole;
-until it is closed, where it is known to be open (``kubectl get … > mesh.yaml`` empties a file
-seconds before it fills it). One that came by a rename is taken at once. A file that is gone is
-waited for as well, because editors save by deleting. A root that is missing keeps what it had:
-nobody deletes a whole mesh by accident.
+Files are checked by ``stat`` and compared by content: a file that was touched but has the same
+content is no change. A file that is being written is waited for, so that a half of it is not taken
+for the whole; until it is closed, where it is known to be open (``kubectl get … > mesh.yaml``
+empties a file seconds before it fills it). One that arrives by a rename is read at once. A file
+that is gone is waited for as well, because editors save by deleting. A root that is missing keeps
+its content: deleting a whole mesh at once is most likely an accident.
 """
 
 import os
@@ -32,7 +32,7 @@ from controlplane.sources.scan import (
     stamp,
 )
 
-SETTLED: Final = 0.010  # seconds without a change after which a written file counts as complete
+SETTLED: Final = 0.010  # seconds without a change after which a written file is taken as complete
 LONGEST_WAIT: Final = 1.0  # seconds; also for an emptied file, which is how most writing begins
 OPEN_WAIT: Final = 30.0  # seconds; a writer that has not closed its file by then never will
 ABSENCE: Final = 0.050  # seconds; editors that save by deleting are done long before
@@ -68,7 +68,7 @@ Steps = Generator[None, None, tuple[Changed, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """What a recheck found. Only a scan tells the rest where it is not ``enough``: there is a new
+    """What a recheck found. Only a scan finds the rest where it is not ``enough``: there is a new
     link or folder now, or one of several names of a file.
     """
 
@@ -90,7 +90,7 @@ class _File:
 class _Waiting:
     """A file is not as it was read, but like ``stamp`` since ``since``.
 
-    At ``until`` that is its state. ``opened``: since when somebody is known to write it.
+    At ``until`` that is its state. ``opened``: since when it is known to be open for writing.
     """
 
     stamp: Stamp | None
@@ -106,7 +106,7 @@ class Tree:
     """
 
     def __init__(self, roots: Sequence[Path], secrets: Sequence[Path] = ()) -> None:
-        """Below ``secrets`` every file counts. ``ConfigMissing``: a root does not exist."""
+        """Below ``secrets`` every file is included. ``ConfigMissing``: a root does not exist."""
         for root in (*roots, *secrets):
             try:
                 root.stat()
@@ -126,14 +126,14 @@ class Tree:
         self.devices: Set[int] = frozenset()
         """The file systems that the last scan saw folders of."""
         self.writing: Set[str] = frozenset()
-        """The files that somebody writes to, as far as is known; to be set before each look."""
+        """The files known to be open for writing; to be set before each look."""
 
     def load(self, at: Moment) -> tuple[Changed, ...]:
         """All files as they are."""
         return completed(self.loading(Unnoticed(), lambda: at))
 
     def scan(self, at: Moment) -> tuple[Changed, ...]:
-        """What is different."""
+        """Find what is different."""
         return completed(self.scanning(Unnoticed(), lambda: at))
 
     def loading(self, visitor: Visitor, clock: Clock) -> Steps:
@@ -184,7 +184,7 @@ class Tree:
         return sights
 
     def recheck(self, paths: Mapping[str, bool], at: Moment) -> Rechecked:
-        """Whether the files at ``paths``, which count by their names, are different.
+        """Whether the files at ``paths``, which are included by name, are different.
 
         True where another file was renamed to it, or it was closed, so it is complete; unless it
         is empty, which is how writing in steps begins.
@@ -206,7 +206,7 @@ class Tree:
         return path in self._roots
 
     def wants(self, path: str) -> bool:
-        """Whether a file at ``path`` counts, going by its name."""
+        """Whether a file at ``path`` is included, going by its name."""
         return is_configuration(path) or path in self._roots or _below(path, self._secrets)
 
     def waiting(self, at: Moment) -> tuple[str, ...]:
@@ -267,7 +267,7 @@ class Tree:
         return None
 
     def _is_first_look(self, path: str) -> bool:
-        """Whether ``path`` is not waited for, or only because somebody had it open."""
+        """Whether ``path`` is not waited for, or only because it was open for writing."""
         waiting = self._waiting.get(path)
         return waiting is None or waiting.opened is not None
 
@@ -276,7 +276,7 @@ class Tree:
         if now is not None and path in self.writing:
             return self._is_abandoned(path, now, at)
         if waiting is not None and waiting.opened is not None:
-            waiting = None  # closed: how long its writer took says nothing any more
+            waiting = None  # closed: how long its writer took no longer matters
         if waiting is not None and waiting.stamp == now:
             return at.steady >= waiting.until
         gap = at.steady - waiting.since if waiting and waiting.stamp else 0.0
@@ -291,7 +291,7 @@ class Tree:
         return wait == 0.0
 
     def _is_abandoned(self, path: str, now: Stamp, at: Moment) -> bool:
-        """Whether a file has been open for so long that its writer does not count any more."""
+        """Whether a file has been open for so long that its writer is ignored."""
         waiting = self._waiting.get(path)
         opened = at.steady if waiting is None or waiting.opened is None else waiting.opened
         self._waiting[path] = _Waiting(now, at.steady, opened + OPEN_WAIT, opened)
@@ -342,7 +342,7 @@ class Tree:
             if path not in self.blind:
                 changes.append(Changed(path=Path(path), text=Unreadable(why)))
             if path in self._files:
-                self._files[path] = replace(self._files[path], digest=b"")  # to be told again
+                self._files[path] = replace(self._files[path], digest=b"")  # to be reported again
         for path in sorted(self.blind - found.blind.keys() - found.files.keys()):
             changes.append(Changed(path=Path(path), text=None))
         self.blind = frozenset(found.blind)

@@ -46,7 +46,7 @@ class _Places:
 
 
 class WatchSet:
-    """The visitor of each scan: it has what the scan looks at watched before it is looked at."""
+    """The visitor of each scan: it watches what the scan looks at before it is looked at."""
 
     def __init__(self, watcher: Watcher, tree: Tree) -> None:
         self._watcher = watcher

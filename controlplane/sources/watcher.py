@@ -1,4 +1,4 @@
-"""What may tell that files changed: the kernel, a library, or nothing but the clock.
+"""What reports that files changed: the kernel, a library, or only the clock.
 
 Events are hints at where to look. A watcher that fails costs the time until the next scan.
 """
@@ -16,14 +16,14 @@ class What(Enum):
     TOUCHED = auto()
     """Its content or its attributes changed."""
     WRITING = auto()
-    """Its content changed, and somebody has it open: ``CLOSED`` follows."""
+    """Its content changed, and it is open for writing: ``CLOSED`` follows."""
     CLOSED = auto()
     MOVED_IN = auto()
     """It was renamed to this name, complete."""
     REMOVED = auto()
     """It was deleted, or renamed to another name."""
     LOST = auto()
-    """The folder itself is gone, or more happened than can be told."""
+    """The folder itself is gone, or more happened than can be reported."""
 
 
 @dataclass(frozen=True, slots=True)

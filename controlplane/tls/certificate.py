@@ -1,4 +1,4 @@
-"""A certificate in words: whose it is, for whom, by whom, until when."""
+"""A certificate in words: its subject, names, issuer and expiry."""
 
 from collections.abc import Iterable
 

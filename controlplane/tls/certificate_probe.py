@@ -1,4 +1,4 @@
-"""Where a gateway shows a certificate of a Secret, read from what it was sent, and whether it does.
+"""Where a gateway presents a Secret's certificate, read from what it was sent, and whether it does.
 
 Source: envoy/config/listener/v3/listener.proto,
 envoy/extensions/transport_sockets/tls/v3/tls.proto.
@@ -27,7 +27,9 @@ _ANYWHERE: Final = ("0.0.0.0", "::")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateProbe:
-    """A filter chain of ``proxy`` that shows one of the ``objects``, ``Secret/namespace/name``."""
+    """A filter chain of ``proxy`` that presents one of the ``objects``,
+    ``Secret/namespace/name``.
+    """
 
     proxy: str
     objects: tuple[str, ...]
@@ -36,7 +38,7 @@ class CertificateProbe:
 
     @property
     def expectation(self) -> Expectation:
-        """What to shake hands by: whoever stands there, only its certificate is looked at."""
+        """How to perform the handshake: whatever answers, only its certificate is looked at."""
         return Expectation(
             cluster="",
             host=self.server_name,

@@ -1,7 +1,7 @@
 """What a proxy's clusters expect of the TLS of their endpoints, read from what the proxy was sent.
 
-Only clusters that speak TLS to every endpoint count, which is what a DestinationRule's ``tls`` asks
-for. Source: envoy/extensions/transport_sockets/tls/v3/tls.proto.
+Only clusters that use TLS to every endpoint are considered, which is what a DestinationRule's
+``tls`` asks for. Source: envoy/extensions/transport_sockets/tls/v3/tls.proto.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,7 @@
-"""A handshake with an endpoint, as a proxy would do it, to see what the endpoint presents.
-
-No byte of the application's is ever sent. A first handshake believes everything and looks; where
-authorities are expected, a second one lets OpenSSL verify against these alone, as Envoy's BoringSSL
-does.
+"""A handshake with an endpoint, as a proxy would do it, to see what the endpoint presents. No
+application data is ever sent. A first handshake trusts everything and records what is presented;
+where authorities are expected, a second one lets OpenSSL verify against these alone, as Envoy's
+BoringSSL does.
 """
 
 import os
@@ -44,9 +43,10 @@ class Distrust(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presented:
-    """What an endpoint presented. ``distrust`` is ``None`` where its chain verifies or nobody asks.
+    """What an endpoint presented. ``distrust`` is ``None`` where its chain verifies or is not
+    verified.
 
-    ``refusal`` is how it refused us after all: an alert in OpenSSL's words.
+    ``refusal`` is how it refused the connection after all: an alert in OpenSSL's words.
     """
 
     chain: tuple[Certificate, ...]
@@ -168,7 +168,7 @@ def _show(context: ssl.SSLContext, shown: Shown) -> None:
 
 def _trust(context: ssl.SSLContext, trusted: Trusted) -> None:
     context.verify_mode = ssl.CERT_REQUIRED
-    # Envoy takes any certificate that is listed as an anchor, whether it is a root or not.
+    # Envoy accepts any listed certificate as a trust anchor, whether it is a root or not.
     context.verify_flags = ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     revoked = _read(trusted.revoked)
     if revoked:
@@ -234,8 +234,8 @@ def _presented(connection: ssl.SSLSocket) -> list[bytes]:
 
 
 def _refusal(connection: ssl.SSLSocket) -> str | None:
-    """What a server does when it does not take our certificate, or misses one: it sends an alert or
-    closes, where others wait for a request.
+    """What a server does when it does not accept the client certificate, or misses one: it sends an
+    alert or closes, where others wait for a request.
     """
     connection.settimeout(ALERT_WITHIN)
     try:

@@ -31,7 +31,7 @@ _STEPS: Final = (timedelta(0), *(timedelta(days=days) for days in WARNED_DAYS))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Contents:
-    """What is good or was good in an object: a leaf, authorities, or both."""
+    """What is or was valid in an object: a leaf, authorities, or both."""
 
     certificate: Certificate | None
     authorities: tuple[Certificate, ...]
@@ -69,7 +69,7 @@ class Inventory:
             for secret, users, contents in self._used()
         )
 
-    def troubles(self) -> tuple[TlsProblem, ...]:
+    def problems(self) -> tuple[TlsProblem, ...]:
         """What is wrong with TLS elsewhere than in the Secrets in use."""
         used = {secret.key for secret, _, _ in self._used()}
         return tuple(
@@ -84,12 +84,14 @@ class Inventory:
                 yield diagnostic.place, diagnostic
 
     def expiries(self) -> tuple[tuple[ObjectKey, datetime], ...]:
-        """When each object in use ends to be of use."""
+        """When each object in use expires."""
         decisive = ((secret.key, contents.decisive) for secret, _, contents in self._used())
         return tuple((key, found.ends) for key, found in decisive if found is not None)
 
     def next_change(self, after: datetime) -> datetime | None:
-        """When a certificate begins, ends, or comes so close to its end that it is told of."""
+        """When a certificate becomes valid, expires, or comes close enough to its end to be
+        reported.
+        """
         held_back = map(_contents, self._engine.held_back())
         moments = (
             moment

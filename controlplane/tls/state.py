@@ -1,7 +1,7 @@
 """The state of TLS: the Secrets in use, and for each upstream what was presented and expected.
 
-``TlsState`` is asked for by a person, so upstreams are probed then and not before; each handshake
-has a time limit and so has the whole.
+``TlsState`` is requested by a person, so upstreams are probed only then; each handshake has a time
+limit, and so has the whole.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class _Asked:
 
 
 class LiveTls:
-    """Asks the engine what is expected, and the network what is presented."""
+    """Compares what the engine expects with what the network presents."""
 
     def __init__(self, engine: Engine, own_secrets: OwnSecrets) -> None:
         self._engine = engine
@@ -79,7 +79,7 @@ class LiveTls:
             return TlsState(
                 destinations=tuple(_destination(one, found) for one in asked),
                 secrets=tuple(_with_probes(self.inventory.in_use(), probes, found)),
-                troubles=self.inventory.troubles(),
+                problems=self.inventory.problems(),
             )
 
     def _probes(self, proxies: tuple[Proxy, ...]) -> Iterator[CertificateProbe]:
@@ -207,10 +207,10 @@ def _endpoints(expected: Expectation, found: Handshakes) -> Iterator[ProbedEndpo
         outcome = found.get((expected, at))
         if outcome is None:
             late = Verdict(good=False, message=f"no answer within {PROBED_WITHIN:g} s")
-        told = late if outcome is None else verdict(expected, at, outcome)
+        judged = late if outcome is None else verdict(expected, at, outcome)
         yield ProbedEndpoint(
             address=str(at),
-            good=told.good,
-            message=told.message,
+            good=judged.good,
+            message=judged.message,
             presented=outcome.chain if isinstance(outcome, Presented) else (),
         )

@@ -1,4 +1,4 @@
-"""What is to be said of a handshake: whether a proxy would send requests, and if not, why.
+"""The verdict on a handshake: whether a proxy would send requests, and if not, why.
 
 A verdict names both sides: what was presented, and what was expected.
 """
@@ -18,9 +18,7 @@ _NAMES_SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """``good`` where a proxy would send its requests; ``message`` says why not, or what was agreed
-    on.
-    """
+    """``good``: a proxy would send requests; ``message`` says why not, or what was agreed."""
 
     good: bool
     message: str
@@ -39,7 +37,7 @@ def verdict(expected: Expectation, at: Address, found: Presented | Failed) -> Ve
 
 
 def unsent(expected: Expectation) -> Verdict:
-    """Of a cluster whose secrets the proxy was not sent."""
+    """The verdict on a cluster whose secrets the proxy was not sent."""
     names = ", ".join(f'"{name}"' for name in expected.missing)
     return Verdict(good=False, message=f"the proxy has no secret {names}, so it does not connect")
 
@@ -71,7 +69,7 @@ def _of_failure(expected: Expectation, at: Address, failed: Failed) -> str:
 
 
 def _offer(expected: Expectation) -> str:
-    """What the server may not like."""
+    """What the server may object to."""
     name = f'with SNI "{expected.sni}"' if expected.sni else "without SNI"
     shown = expected.shown
     return f"{name} and {f'the certificate of {shown.name}' if shown else 'no client certificate'}"

@@ -1,5 +1,5 @@
-"""A port of a service, and the policy for it, become a cluster: every decision that Envoy is not
-left with.
+"""A port of a service, and the policy for it, become a cluster: every decision that is not left to
+Envoy.
 
 Source: Istio ``pilot/pkg/networking/core/cluster_builder.go``, ``cluster_traffic_policy.go``.
 """

@@ -61,8 +61,8 @@ def members(
     inputs: ClusterInputs, endpoints: tuple[Endpoint, ...], node: str
 ) -> tuple[Endpoint, ...]:
     """The endpoints of the subset; those not ready only where Envoy is never to panic, and those on
-    other nodes than the client's ``node`` unless the service is for its own node alone. None takes
-    the mesh's mutual TLS where the policy says something else.
+    other nodes than the client's ``node`` unless the service is for its own node alone. None
+    accepts the mesh's mutual TLS where the policy says otherwise.
     """
     if inputs.policy.tls is not None and not isinstance(inputs.policy.tls, MeshMutual):
         endpoints = tuple(replace(endpoint, takes_mutual_tls=False) for endpoint in endpoints)

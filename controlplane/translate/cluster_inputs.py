@@ -56,8 +56,8 @@ class ClusterInputs:
 
     @property
     def passes_through(self) -> bool:
-        """Whether connections go where the client was going; below a port that does, no subset is
-        otherwise.
+        """Whether connections keep the client's original destination; below a port that does, so
+        does every subset.
         """
         whole = effective_policy(self.rule, self.port.number, None, TrafficPolicy())
         return any(
@@ -69,8 +69,8 @@ class ClusterInputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFacts:
-    """What is asked of the endpoints, and only where it matters: reading it costs a new cluster for
-    each change.
+    """What is asked of the endpoints, and only where it matters: whatever is read here makes a new
+    cluster when it changes.
     """
 
     groups: Callable[[], tuple[Group, ...]]

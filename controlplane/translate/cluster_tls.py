@@ -26,8 +26,8 @@ from controlplane.translate.cluster_inputs import ClusterInputs, EndpointFacts, 
 def upstream_tls(
     inputs: ClusterInputs, where: Discovery, mesh: MeshDefaults, facts: EndpointFacts, role: Role
 ) -> UpstreamTls | None:
-    """What the rule says; where it says nothing, mutual TLS with what takes it, if that is in the
-    mesh.
+    """What the rule says; where it says nothing, mutual TLS with endpoints in the mesh that accept
+    it.
     """
     if inputs.is_sni_dnat:
         return None

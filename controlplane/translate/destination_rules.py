@@ -131,8 +131,8 @@ def hash_policies_of(
 
 
 def hashes_source_address(rule: DestinationRule, subset: Subset | None) -> bool:
-    """Whether connections are hashed by where they come from: as the subset's balancer says where
-    it has one, else as the rule's does; those of ports do not count.
+    """Whether connections are hashed by where they come from: by the subset's balancer where it has
+    one, else by the rule's; those of ports are ignored.
 
     Source: Istio ``maybeSetHashPolicy``.
     """

@@ -1,4 +1,4 @@
-"""What is spoken on a port, from the words of either API.
+"""The protocol of a port, from the names of either API.
 
 Source: https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/
 """

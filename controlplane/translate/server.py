@@ -44,7 +44,7 @@ ServerProtocol = HttpServer | TcpServer | TlsPassthrough | AutoPassthrough
 class Server:
     """``place`` is where the server is declared; ``gateway`` is ``namespace/name`` of that object.
 
-    ``bind`` is as written: empty forevery address of the proxy. ``port`` is the declared one,
+    ``bind`` is as written: empty for every address of the proxy. ``port`` is the declared one,
     which the Service in front of the proxy may translate. ``title`` names statistics.
     A plain HTTP server may have TLS settings too (``has_tls_settings``), to redirect or empty.
     """

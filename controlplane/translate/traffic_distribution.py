@@ -1,4 +1,4 @@
-"""How near a service's traffic should stay, in the words that Services and ServiceEntries share.
+"""How close a service's traffic should stay, in the words that Services and ServiceEntries share.
 
 Source: https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution
 """
@@ -17,6 +17,6 @@ _DISTRIBUTIONS: Final[Mapping[str, TrafficDistribution]] = {
 
 
 def traffic_distribution(*said: str | None) -> TrafficDistribution | None:
-    """The first that is said decides, and a word that is unknown asks for nothing."""
+    """The first that is set decides; an unknown value asks for nothing."""
     word = next((word for word in said if word is not None), "")
     return _DISTRIBUTIONS.get(word.lower())

@@ -53,7 +53,7 @@ def endpoint(
 
 
 def is_usable(declared: Object[WorkloadEntry]) -> bool:
-    """Whether it may get traffic: with health checks only once it was found healthy."""
+    """Whether it may get traffic: with health checks, only once it was found healthy."""
     checked = declared.annotations.get(HEALTH_CHECKS, "") in TRUE
     return declared.is_healthy is True or not checked
 

@@ -1,7 +1,7 @@
 """The search for the culprit when a client rejects (NACK) a response of several resources.
 
 Envoy rejects a response as a whole, applies any part of it, and names the culprit for listeners and
-clusters only; so the suspects are sent again in parts, whose nonces tell them apart.
+clusters only; so the suspects are sent again in parts, which are distinguished by their nonces.
 """
 
 import re
@@ -13,7 +13,8 @@ BISECTION_WIDTH: Final = 64  # a rejected response is sent again in up to so man
 
 
 def bisection_groups(suspects: Names, error: str) -> tuple[Names, ...]:
-    """The suspects of a rejected response in groups to send again; whom the error names goes first.
+    """The suspects of a rejected response in groups to send again; one that the error names goes
+    first.
 
     Listeners and clusters are named by Envoy, routes, endpoints and secrets are not. Up to
     ``BISECTION_WIDTH`` suspects go one by one; more are divided and, when rejected, divided again.

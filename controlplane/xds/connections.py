@@ -1,4 +1,4 @@
-"""Who is connected, and what each proxy said of what it was sent.
+"""The connected proxies, and what each answered to what it was sent.
 
 Plain values for ``status``, made for JSON. Nothing here changes what is computed or sent.
 """
@@ -34,9 +34,9 @@ class Connection:
     acked: dict[TypeUrl, int] = field(default_factory=dict)
 
     def status(self, now: datetime, clock: float, published: int | None) -> ProxyStatus:
-        """What is known of the proxy at ``now``, when the monotonic clock says ``clock``.
+        """What is known of the proxy at ``now``, when the monotonic clock is at ``clock``.
 
-        ``published`` is the newest revision, where the proxy has answered all that it means for it.
+        ``published`` is the newest revision, where the proxy has answered all that concerns it.
         """
         if published is not None:
             self.revision = published
@@ -106,7 +106,7 @@ class Connections:
 
     @property
     def refusing(self) -> bool:
-        """Whether a connected proxy refuses anything."""
+        """Whether a connected proxy rejects anything."""
         return any(c.session.rejections(t) for c in self._connections for t in PUSH_ORDER)
 
     def states(self) -> tuple[ProxyStatus, ...]:
@@ -136,8 +136,8 @@ class Connections:
         self._wake()
 
     def published(self, revision: int, concerned: Iterable[Connection]) -> None:
-        """``revision`` is what every session has been given from now on; it means something for
-        those that are ``concerned`` only.
+        """``revision`` is what every session has been given from now on; it concerns only the
+        proxies in ``concerned``.
         """
         self._published = revision
         self._behind |= self._connections.intersection(concerned)

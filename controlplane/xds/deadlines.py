@@ -46,7 +46,7 @@ class Deadlines:
         )
 
     def held_back_too_long(self, now: float) -> tuple[TypeUrl, ...]:
-        """The types that have waited their turn for long enough; each is named once a limit."""
+        """The types that have waited their turn long enough; each is named once per limit."""
         late = tuple(t for t, since in self._turns.items() if now - since >= self._limit)
         for type_url in late:
             self._turns[type_url] = now

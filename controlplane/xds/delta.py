@@ -24,7 +24,7 @@ class DeltaSession(Session):
     """One ``DeltaAggregatedResources`` stream."""
 
     def receive(self, request: DeltaRequest) -> tuple[Output, ...]:
-        """Answer ``request``; whatever its nonce, what it subscribes to is answered."""
+        """Answer ``request``; what it subscribes to is answered, whatever its nonce."""
         return tuple(self._received(request))
 
     def _received(self, request: DeltaRequest) -> Iterator[Output]:
@@ -93,7 +93,7 @@ class DeltaSession(Session):
             state.assume_sent()
 
     def _resubscribe(self, state: SubscriptionState, request: DeltaRequest) -> None:
-        """Any later change. A name is answered though the client should have it: it may not."""
+        """Any later change. A name is answered even if the client should have it: it may not."""
         added, dropped, wildcard = request.subscribe, request.unsubscribe, state.wildcard
         if "*" in dropped:
             wildcard = False
@@ -177,7 +177,9 @@ class DeltaSession(Session):
 
 
 def _absence(type_url: TypeUrl, name: str) -> Resource | None:
-    """How "there is none" is said of routes: removed ones keep a listener warming forever."""
+    """How a missing route configuration is answered: removed ones keep a listener warming
+    forever.
+    """
     return nothing_named(type_url, name) if type_url is TypeUrl.ROUTE else None
 
 

@@ -1,4 +1,6 @@
-"""The events of a stream as values: what a client asks and answers, what its session does then."""
+"""The events of a stream as values: what a client requests and answers, and what its session
+does.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,7 +51,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Acked:
-    """The client took a response."""
+    """The client accepted a response."""
 
     type_url: TypeUrl
     nonce: Nonce
@@ -67,7 +69,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The client refused a response of several resources; which of them is being found out."""
+    """The client refused a response of several resources; which of them is being searched for."""
 
     type_url: TypeUrl
     nonce: Nonce

@@ -10,7 +10,7 @@ _REMEMBERED: Final = 1_000  # reasons; when there are more, all are forgotten an
 
 
 class LogThrottle:
-    """The reasons that were logged lately, with the machine each is about."""
+    """The reasons that were logged recently, with the machine each is about."""
 
     def __init__(self) -> None:
         self._logged: dict[tuple[str, str], datetime] = {}

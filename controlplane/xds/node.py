@@ -1,6 +1,6 @@
 """Envoy's node, and the token beside it, become the proxy that the configuration is made for.
 
-The node is a hint: what it says of namespace, service account and role must be what the token says.
+The node is a hint: its namespace, service account and role must be those of the token.
 Source: Istio ``pilot/pkg/model/proxy.go``, ``pkg/model/proxy.go`` (node metadata).
 """
 
@@ -21,7 +21,7 @@ METADATA_LIMIT: Final = 64 << 10  # bytes
 ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR}
 DEFAULT_SERVICE_ACCOUNT: Final = "default"  # Kubernetes' own
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
-HEEDED: Final = frozenset(
+HONOURED: Final = frozenset(
     {
         "CLUSTER_ID",
         "HTTP10",
@@ -32,11 +32,11 @@ HEEDED: Final = frozenset(
         "UNPRIVILEGED_POD",
     }
 )
-"""The metadata that may change what a proxy gets; the rest would only tell equal proxies apart."""
+"""The metadata that may change what a proxy gets; the rest would only distinguish equal proxies."""
 
 
 class Identity(Protocol):
-    """Who a token says the proxy is."""
+    """The identity that a token proves."""
 
     @property
     def namespace(self) -> Namespace: ...
@@ -51,7 +51,7 @@ class Identity(Protocol):
 def proxy_of(node: Node, identity: Identity | None) -> Proxy:
     """The proxy behind ``node``; ``StreamFault`` when the node is not one or is not ``identity``.
 
-    Without an identity (plaintext on loopback) the node is believed.
+    Without an identity (plaintext on loopback) the node is trusted.
     """
     role, address, name, domain = _id_parts(node.id)
     metadata = _metadata(node.metadata)
@@ -71,7 +71,7 @@ def proxy_of(node: Node, identity: Identity | None) -> Proxy:
         labels=labels_of(labels),
         addresses=_addresses(node.id, _text(metadata.get("INSTANCE_IPS")) or address),
         locality=_locality(node, labels),
-        metadata=labels_of({key: _text(metadata[key]) for key in HEEDED & metadata.keys()}),
+        metadata=labels_of({key: _text(metadata[key]) for key in HONOURED & metadata.keys()}),
     )
 
 

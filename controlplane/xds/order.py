@@ -18,7 +18,7 @@ PUSH_ORDER: Final = (
 )
 """Make before break: what is referred to before what refers to it (xDS, "Eventual consistency").
 
-Envoy takes the responses of a stream in their order, so what was sent first is there first.
+Envoy applies the responses of a stream in their order, so what was sent first is there first.
 """
 
 REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
@@ -48,7 +48,7 @@ REFERRERS: Final[Mapping[TypeUrl, tuple[TypeUrl, ...]]] = MappingProxyType(
         TypeUrl.SECRET: (TypeUrl.LISTENER, TypeUrl.CLUSTER),
     }
 )
-"""Whose newest form the client must have taken before something of a type is removed.
+"""The types whose newest form the client must have accepted before something of a type is removed.
 
 That it was sent is not enough: Envoy may reject it, and then uses the old one. And until a listener
 or cluster that replaces another is warm the old one works, with all that it names: a listener warms

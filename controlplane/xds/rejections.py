@@ -14,7 +14,7 @@ VERSIONS_LIMIT: Final = 16  # rejected versions of one resource that are remembe
 class _Held:
     """A resource that the client keeps in the form ``good``, or does not have at all.
 
-    ``versions`` maps what it rejected to its words. ``current`` is the rejection in force: until
+    ``versions`` maps what it rejected to its error. ``current`` is the rejection in force: until
     another form is acknowledged or the resource is gone.
     """
 
@@ -47,17 +47,19 @@ class Rejections:
         return tuple(h.current for _, h in sorted(self._held.items()) if h.current is not None)
 
     def form(self, resource: Resource) -> Resource | None:
-        """What the client takes instead of ``resource``, mostly that itself."""
+        """What the client gets instead of ``resource``, mostly that itself."""
         held = self._held.get(resource.name)
         return held.good if held is not None and resource.version in held.versions else resource
 
     def good(self, name: str, acknowledged: Resource | None) -> Resource | None:
-        """The last form of ``name`` that the client took; the ``acknowledged`` one by default."""
+        """The last form of ``name`` that the client accepted; the ``acknowledged`` one by
+        default.
+        """
         held = self._held.get(name)
         return held.good if held is not None else acknowledged
 
     def reports(self, resource: Resource | None) -> bool:
-        """Whether this form was rejected before; then it counts as rejected again."""
+        """Whether this form was rejected before; then it is reported as rejected again."""
         held = self._held.get(resource.name) if resource is not None else None
         if resource is None or held is None or resource.version not in held.versions:
             return False
@@ -75,7 +77,7 @@ class Rejections:
         return held.current
 
     def accept(self, resource: Resource, wanted: Resource | None) -> None:
-        """The client took this form, which is good then.
+        """The client accepted this form, which is good then.
 
         The rejection ends with that if it is the ``wanted`` one, not when what was good before was
         only sent again.

@@ -1,4 +1,4 @@
-"""A response without its nonce, shared by all sessions that say the same.
+"""A response without its nonce, shared by all sessions that send the same.
 
 Serialized messages that are put one after the other are one message with the fields of all, so a
 response is joined from its head, the framed bytes of its resources and a tail with the nonce.
@@ -24,7 +24,7 @@ class Variant(Enum):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Response:
-    """What one response says. Immutable but for the memory of its last serialization.
+    """The content of one response. Immutable except for its cached serialization.
 
     ``fresh`` are the names whose form is new to the client: the suspects when it refuses the
     response. In delta these are all; a state of the world repeats what the client has.
@@ -88,7 +88,7 @@ def sotw_response(
 
 
 def nothing_named(type_url: TypeUrl, name: str) -> Resource | None:
-    """The empty resource that says "there is none", for the two types that have one.
+    """The empty resource that means "there is none", for the two types that have one.
 
     Envoy would keep a listener warming forever when its routes were answered as removed.
     """

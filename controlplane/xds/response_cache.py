@@ -1,6 +1,6 @@
-"""What the sessions of one server work out once for all of them: differences and responses.
+"""What the sessions of one server compute once for all of them: differences and responses.
 
-A thousand proxies of one scope ask the same questions. A question is named by the identity of the
+A thousand proxies with one view ask the same questions. A question is named by the identity of the
 shelves it is about, so an answer is one look into a dictionary and its bytes exist once.
 """
 
@@ -24,7 +24,7 @@ the names that must be answered, and the names it still holds that are gone."""
 
 
 class ResponseCache:
-    """The common memory of sessions. It forgets when a new revision makes most of it useless."""
+    """The common memory of sessions. It is cleared when a new revision makes most of it useless."""
 
     def __init__(self) -> None:
         self._changes: dict[tuple[Shelf[Resource], Shelf[Resource]], Change[Resource]] = {}
@@ -53,7 +53,7 @@ class ResponseCache:
         return names
 
     def change(self, older: Shelf[Resource], newer: Shelf[Resource]) -> Change[Resource]:
-        """``newer.difference(older)``, worked out once."""
+        """``newer.difference(older)``, computed once."""
         key = (older, newer)
         found = self._changes.get(key)
         if found is None:
@@ -65,7 +65,7 @@ class ResponseCache:
     def answer(
         self, question: Question, worked_out: Callable[[], tuple[Response, ...]]
     ) -> tuple[Response, ...]:
-        """The answer to ``question``, worked out by the first session that asks it."""
+        """The answer to ``question``, computed by the first session that asks it."""
         found = self._answers.get(question)
         if found is None:
             found = worked_out()

@@ -1,4 +1,5 @@
-"""The ADS server: gRPC streams in, a session for each, one engine that says what every proxy gets.
+"""The ADS server: gRPC streams in, a session for each, one engine that decides what every proxy
+gets.
 
 Messages pass as bytes; grpc.aio does the HTTP/2 and the TLS. A fault of one stream ends that stream
 with a status that says why, and nothing else.
@@ -44,7 +45,7 @@ from controlplane.xds.wire_pb2 import Node
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 WATCH_INTERVAL: Final = 0.5  # seconds
 RETRY_EVERY: Final = 10  # looks
-"""How often what a proxy could not bind to is offered again; the port may be free by then."""
+"""How often a listener whose port was taken is offered again; the port may be free by then."""
 ARRIVAL_TIME: Final = 0.1  # seconds in which Envoy has asked for what it needs, see ``arrived``
 STOP_TIME: Final = 2.0  # seconds in which thousands of streams have ended
 MEBIBYTE: Final = 1 << 20
@@ -65,7 +66,7 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # So is one that does not read from its socket and so holds a response in our memory.
+    # So is one that does not read from its socket and so keeps a response in memory.
     ("grpc.http2.ping_timeout_ms", 20_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
@@ -169,7 +170,7 @@ class XdsServer:
                         await asyncio.sleep(0.01)
 
     def publish(self, revision: int) -> None:
-        """Bring every connected proxy to what the engine now says, which is ``revision``."""
+        """Bring every connected proxy to the engine's current state, which is ``revision``."""
         self._cache.forget()
         concerned = [s for proxy in self._engine.changed() for s in self._of_proxy.get(proxy, ())]
         self.connections.published(revision, (stream.connection for stream in concerned))
@@ -329,7 +330,7 @@ class XdsServer:
         )
 
     def _give_time(self, stream: Stream) -> None:
-        """Let the client ask for more, if it may be about to."""
+        """Give the client time to ask for more, if it may be about to."""
         if stream.connection.session.may_ask_more:
             asyncio.get_running_loop().call_later(ARRIVAL_TIME, self._arrived, stream)
 
@@ -347,7 +348,7 @@ class XdsServer:
                 stream.timer = loop.call_at(when, self._waited_long, stream)
 
     def _waited_long(self, stream: Stream) -> None:
-        """Let go on what has waited for long enough."""
+        """Stop waits that have lasted long enough."""
         stream.timer = None
         connection, now = stream.connection, asyncio.get_running_loop().time()
         with _Contained(stream):

@@ -1,8 +1,8 @@
 """One stream as a state machine without I/O: requests and snapshots in, responses out.
 
 What both variants of the protocol have in common is here: what is sent in which order, what waits
-for what, and how the culprit of a rejected response is found. ``delta`` and ``sotw`` say how things
-are asked for and how they are said.
+for what, and how the culprit of a rejected response is found. ``delta`` and ``sotw`` say how
+resources are requested and sent.
 Source: Envoy, "xDS REST and gRPC protocol".
 """
 
@@ -36,7 +36,7 @@ class Session(ABC):
     """The state of one stream. Every event returns what to write and what was learnt, in order.
 
     A type waits for the answer to its last generation before the next one is sent, and listeners
-    and routes wait for clusters and endpoints. A client may answer late or never, so whoever keeps
+    and routes wait for clusters and endpoints. A client may answer late or never, so the keeper of
     the time ends each wait: ``stop_waiting``, ``send_anyway``.
     """
 
@@ -78,7 +78,7 @@ class Session(ABC):
         return tuple(self._flush())
 
     def stop_waiting(self, type_url: TypeUrl) -> tuple[Output, ...]:
-        """The answer for ``type_url`` is overdue: go on without it."""
+        """The answer for ``type_url`` is overdue: continue without it."""
         self._stop_waiting(self._states[type_url])
         return tuple(self._flush())
 
@@ -106,7 +106,7 @@ class Session(ABC):
         """The client has had the time to ask for all its types, and for what its listeners need.
 
         Until then nothing is removed that may be in use. Envoy acknowledges a listener at once and
-        goes on with the one before it until the routes and secrets of the new one are there.
+        continues with the previous one until the routes and secrets of the new one are there.
         """
         self._may_ask_more = False
         return tuple(self._flush())
@@ -119,7 +119,7 @@ class Session(ABC):
         return None if state.is_answered else state.oldest_unanswered
 
     def is_overdue(self, type_url: TypeUrl) -> bool:
-        """Whether nothing waits for that answer any more."""
+        """Whether nothing waits for that answer any longer."""
         return self._states[type_url].is_overdue
 
     @property
@@ -247,7 +247,7 @@ class Session(ABC):
         until it comes; a health check of 500 ms, 503 for 494 ms. A cluster with EDS alone, or with
         secrets that Envoy has, loses no request and need not be waited for. A secret that is said
         not to be there ends the warming, and the cluster answers 503: no wait helps. Clusters with
-        health checks are not told apart here; this control plane makes none.
+        health checks are not distinguished here; this control plane makes none.
         """
         if not self._leads_to_clusters():
             return False
@@ -323,7 +323,9 @@ class Session(ABC):
     def _answered(
         self, state: SubscriptionState, nonce: Nonce, error: str | None
     ) -> Iterator[Output]:
-        """The client took (no ``error``) or rejected a response; an unknown nonce says nothing."""
+        """The client accepted (no ``error``) or rejected a response; an unknown nonce is
+        ignored.
+        """
         pending = state.answered(nonce)
         if pending is None:
             return
@@ -364,7 +366,7 @@ class Session(ABC):
     def _form(self, state: SubscriptionState, name: str, base: Shelf[Resource]) -> Resource | None:
         """The form of ``name`` for this proxy: its own secrets come before those of the mesh.
 
-        What is gone may be in use until its removal: who asks for it gets its last form.
+        What is gone may be in use until its removal: a request for it gets its last form.
         """
         if state.type_url is TypeUrl.SECRET and (own := self._own.get(name)) is not None:
             return state.form(name, own)

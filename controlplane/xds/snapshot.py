@@ -1,4 +1,4 @@
-"""What a scope of proxies is to have: one shelf of resources for each type."""
+"""What the proxies of one view are to have: one shelf of resources for each type."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

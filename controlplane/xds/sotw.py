@@ -162,7 +162,7 @@ class SotwSession(Session):
         """Go back to what was good, then offer the suspects again group by group.
 
         A whole type is said once more in the end, as Envoy may have applied any part of what it
-        rejected, and is left alone when it rejects what it had taken before.
+        rejected, and is left alone when it rejects what it had accepted before.
         """
         suspects = rejected.fresh
         if len(suspects) > 1:

@@ -37,7 +37,7 @@ class Channel(Protocol):
 
 
 class Traffic(Protocol):
-    """Who counts what goes over the streams."""
+    """Counts what goes over the streams."""
 
     def sent(self, type_url: TypeUrl, size: int) -> None:
         """A response of ``size`` bytes was written to one proxy."""
@@ -47,7 +47,7 @@ class Traffic(Protocol):
 
 
 class Uncounted:
-    """Nobody counts."""
+    """Counts nothing."""
 
     def sent(self, type_url: TypeUrl, size: int) -> None: ...
 

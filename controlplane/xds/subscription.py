@@ -15,10 +15,10 @@ from controlplane.xds.snapshot import NOTHING
 
 NO_NONCE: Final = Nonce("")
 NO_NAMES: Final[Names] = frozenset()
-UNANSWERED_LIMIT: Final = 128  # responses that are still told apart when the client is slow
+UNANSWERED_LIMIT: Final = 128  # responses that are still distinguished when the client is slow
 
 WILDCARD_BY_SILENCE: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER})
-"""A first request without names asks foreverything of these types, and for nothing of the others.
+"""A first request without names asks for everything of these types, and for nothing of the others.
 
 Source: xDS protocol, "How the client specifies what resources to return".
 """
@@ -337,7 +337,7 @@ class SubscriptionState:
         return self.rejections.form(resource) if resource is not None else None
 
     def good(self, name: str) -> Resource | None:
-        """The last form of ``name`` that the client took, as far as this stream knows."""
+        """The last form of ``name`` that the client accepted, as far as this stream knows."""
         return self.rejections.good(name, self._acked.get(name))
 
     @property
@@ -348,7 +348,7 @@ class SubscriptionState:
         return not self._pending_removal or self.names_to_answer.isdisjoint(self._pending_removal)
 
     def accept(self, response: Response) -> None:
-        """The client took ``response``."""
+        """The client accepted ``response``."""
         for resource in response.resources if self.rejections else ():
             if resource.name in response.fresh:
                 self.rejections.accept(resource, self._sent.get(resource.name))

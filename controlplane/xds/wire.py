@@ -1,4 +1,4 @@
-"""Bytes of a request become values; whatever cannot be read is a fault of that stream alone.
+"""Bytes of a request become values; what cannot be read is an error of that stream alone.
 
 Source: envoy/service/discovery/v3/discovery.proto.
 """
@@ -14,12 +14,12 @@ from controlplane.xds.events import DeltaRequest, Nonce, SotwRequest
 from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest, DiscoveryRequest, Node, Status
 
 NAMES_LIMIT: Final = 100_000  # names in one request; Envoy's largest known meshes have a tenth
-ERROR_LIMIT: Final = 4096  # characters of Envoy's words that are kept
+ERROR_LIMIT: Final = 4096  # characters of Envoy's error that are kept
 TYPE_URLS: Final = {type_url.value: type_url for type_url in TypeUrl}
 
 
 class StreamFault(Exception):
-    """The stream ends with ``code``; its text is for whoever runs the client."""
+    """The stream ends with ``code``; its text is for the operator of the client."""
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
         super().__init__(text)

@@ -313,7 +313,7 @@ def test_a_name_is_proven_unless_the_sni_is_written_and_roots_are_the_systems(
     assert gateway.at("system").status == 503
 
 
-def test_a_credential_without_an_authority_reaches_nobody(gateway: Gateway) -> None:
+def test_a_credential_without_an_authority_reaches_no_endpoint(gateway: Gateway) -> None:
     assert gateway.at("no-authority").status == 503
 
 
@@ -347,7 +347,7 @@ def test_without_outlier_detection_localities_do_not_matter(gateway: Gateway) ->
     assert {gateway.at("near").upstream for _ in range(40)} == {"one", "two"}
 
 
-def test_when_all_are_ejected_nobody_is_asked(gateway: Gateway) -> None:
+def test_when_all_are_ejected_no_endpoint_is_asked(gateway: Gateway) -> None:
     assert gateway.at("ejected", "/status/503").upstream == "one"
 
     gateway.mesh.until(

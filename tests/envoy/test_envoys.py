@@ -26,7 +26,7 @@ def is_envoy(pid: int) -> bool:
     return Path(f"/proc/{pid}/comm").read_text().strip() == "envoy"
 
 
-async def test_an_envoy_that_ends_is_told_of_and_started_again(tmp_path: Path) -> None:
+async def test_an_envoy_that_ends_is_reported_and_started_again(tmp_path: Path) -> None:
     deaths: asyncio.Queue[Death] = asyncio.Queue()
 
     async with asyncio.timeout(20), Envoys(envoy_binary(), deaths.put_nowait) as running:
@@ -38,7 +38,7 @@ async def test_an_envoy_that_ends_is_told_of_and_started_again(tmp_path: Path) -
     assert "no_such_field" in first.reason
 
 
-async def test_an_envoy_that_heeds_no_signal_is_killed(tmp_path: Path) -> None:
+async def test_an_envoy_that_ignores_signals_is_killed(tmp_path: Path) -> None:
     async with asyncio.timeout(20), Envoys(envoy_binary(), print) as running:
         running.start(launch(tmp_path, "{}"))
         while not any(is_envoy(pid) for pid in running.pids):

@@ -261,7 +261,7 @@ def test_protocols_and_versions_are_agreed_on(
         assert agreed.selected_alpn_protocol() == protocol
 
 
-def test_the_upstream_is_told_who_the_client_is_and_not_what_it_claims(doors: Doors) -> None:
+def test_the_upstream_sees_who_the_client_is_and_not_what_it_claims(doors: Doors) -> None:
     claim = {"x-forwarded-client-cert": "Subject=root"}
     proven = doors.mesh.send(
         "https://mutual.shop.example:443/", client=doors.clients["alice"], headers=claim
@@ -319,6 +319,6 @@ def test_a_renewed_certificate_is_shown_and_a_broken_one_is_not(doors: Doors) ->
     assert shown is not None
     assert shown.certificate.split() == renewed.certificate.split()
     assert doors.ask("turned", None) == 200
-    told = doors.mesh.control_plane.admin("/api/v1/diagnostics").text
-    assert "CP0404" in told
-    assert renewed.key not in told
+    reported = doors.mesh.control_plane.admin("/api/v1/diagnostics").text
+    assert "CP0404" in reported
+    assert renewed.key not in reported

@@ -97,7 +97,7 @@ async def test_an_envoy_shows_its_token_to_its_control_plane(tmp_path: Path) -> 
 
 @pytest.mark.envoy
 @pytest.mark.parametrize("impostor", ["another authority", "a server that the authority signed"])
-async def test_an_envoy_shows_its_token_to_nobody_else(tmp_path: Path, impostor: str) -> None:
+async def test_an_envoy_shows_its_token_to_no_one_else(tmp_path: Path, impostor: str) -> None:
     now = datetime.now(UTC)
     if impostor == "another authority":
         other = kept_authority(StateDirectory.opened(tmp_path / "other").authority, now)

@@ -416,7 +416,7 @@ def test_a_fault_without_a_share_never_happens(mesh: Mesh) -> None:
     assert delays(mesh) == before
 
 
-def test_an_abort_is_not_retried_and_a_delay_heeds_no_timeout(mesh: Mesh) -> None:
+def test_an_abort_is_not_retried_and_a_delay_ignores_timeouts(mesh: Mesh) -> None:
     assert at(mesh, "faulty", "/abort").text == "fault filter abort"
     assert mesh.upstreams.by_name["shop"].hits["/abort"] == 0
 

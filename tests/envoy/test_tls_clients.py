@@ -279,15 +279,15 @@ def test_on_a_kept_connection_the_host_of_another_server_is_not_found(doors: Doo
     assert answers == [b"HTTP/1.1 200", b"HTTP/1.1 404", b"HTTP/1.1 200"]
 
 
-def test_what_is_wrong_with_secrets_is_told_with_who_uses_them_and_what_is_shown(
+def test_what_is_wrong_with_secrets_is_reported_with_who_uses_them_and_what_is_shown(
     doors: Doors,
 ) -> None:
     said = doors.mesh.control_plane.admin("/api/v1/tls").seen
 
     secrets = said["secrets"]
     assert isinstance(secrets, list)
-    told = {s["declared"]["object"]: [p[:6] for p in s["problems"]] for s in secrets}
-    assert told == {
+    reported = {s["declared"]["object"]: [p[:6] for p in s["problems"]] for s in secrets}
+    assert reported == {
         "Secret/istio-system/early": ["CP0406"],
         "Secret/istio-system/halved": ["CP0403"],
         "Secret/istio-system/late": ["CP0405"],
@@ -301,14 +301,14 @@ def test_what_is_wrong_with_secrets_is_told_with_who_uses_them_and_what_is_shown
     shown = {s["declared"]["object"]: [x["message"] for x in s["seen"]] for s in secrets}
     assert set(shown["Secret/istio-system/shop"]) == {"presents this certificate"}
     assert shown["Secret/istio-system/late"][0].startswith("closes the connection")
-    troubles = said["troubles"]
-    assert isinstance(troubles, list)
-    assert [t["problem"].partition(" in ")[0] for t in troubles] == [
+    problems = said["problems"]
+    assert isinstance(problems, list)
+    assert [t["problem"].partition(" in ")[0] for t in problems] == [
         'CP0401: secret "gone" does not exist'
     ]
 
 
-def test_a_secret_that_is_deleted_goes_on_being_shown_and_is_told(doors: Doors) -> None:
+def test_a_secret_that_is_deleted_is_still_shown_and_is_reported(doors: Doors) -> None:
     mesh = doors.mesh
     mesh.edited(lambda: mesh.delete("leaving.yaml"))
 

@@ -164,7 +164,7 @@ def test_the_commands_that_it_prints_work_when_they_are_pasted(commands: list[st
     assert all('"name": "blue"' in answer for answer in answers)
 
 
-def test_an_edit_is_told_of_in_one_line(up: Up, commands: list[str]) -> None:
+def test_an_edit_is_reported_in_one_line(up: Up, commands: list[str]) -> None:
     up.write("routes.yaml", ROUTES.replace("blue", "green"))
 
     line = up.prints(r"^reloaded in .*$").splitlines()[-1]
@@ -182,7 +182,7 @@ def test_the_log_of_the_envoy_says_nothing_about_a_good_edit(up: Up, commands: l
     assert log.read_text() == ""
 
 
-def test_an_edit_that_proxies_do_not_see_is_told_of_as_such(up: Up, commands: list[str]) -> None:
+def test_an_edit_that_proxies_do_not_see_is_reported_as_such(up: Up, commands: list[str]) -> None:
     up.write("services.yaml", f"# a comment\n{(up.config / 'services.yaml').read_text()}")
 
     assert "services.yaml, no object changed" in up.prints(r"^reloaded in .*$")
@@ -242,7 +242,7 @@ def test_no_output_of_config_shows_a_private_key(
     assert (output == "short") or "[not shown]" in shown
 
 
-def test_a_port_that_somebody_else_has_is_told_of(up: Up, commands: list[str]) -> None:
+def test_a_port_that_somebody_else_has_is_reported(up: Up, commands: list[str]) -> None:
     with socket.create_server(("0.0.0.0", 8083)):
         up.write("gateway.yaml", GATEWAY.replace("8080", "8083"))
         shown = up.prints(r"^   the port is held by .*$")

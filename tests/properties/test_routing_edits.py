@@ -86,7 +86,7 @@ def test_edits_give_the_table_of_a_fresh_start(steps: list[tuple[bool, str]]) ->
 
 @given(edits)
 @settings(max_examples=examples(20))
-def test_no_domain_stands_twice_in_a_table(steps: list[tuple[bool, str]]) -> None:
+def test_no_domain_occurs_twice_in_a_table(steps: list[tuple[bool, str]]) -> None:
     declared = Declared(gateway('["*"]', redirects=False) + SERVICES)
     for _, text in steps:
         declared.edit(text)

@@ -18,7 +18,7 @@ REQUESTS: Final = some_requests(Random(1), 600)
 given_worlds = settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 
 
-def told(world: World) -> set[str]:
+def reported(world: World) -> set[str]:
     """The rules (``namespace/name/index``) that are said to be reached by no request."""
     declared, report = Declared(documents(world)), Report()
     for raw in file_objects(Path("input.yaml"), documents(world)).objects:
@@ -48,10 +48,10 @@ def test_within_a_virtual_service(asked: list[Block]) -> None:
     labels = (("istio", "ingressgateway"),)
     world = World(gateways=GATEWAYS, virtual_services=(one,), namespace=HOME, labels=labels)
 
-    assert told(world) & reached(world) == set()
+    assert reported(world) & reached(world) == set()
 
 
 @given(worlds)
 @given_worlds
 def test_across_those_that_merge_at_a_gateway(world: World) -> None:
-    assert told(world) & reached(world) == set()
+    assert reported(world) & reached(world) == set()

@@ -84,7 +84,7 @@ class Declared:
         return {name: _plain(found[name]) for name in sorted(found)}
 
     def endpoints(self, proxy: ResolvedProxy = INGRESS) -> dict[str, list[dict[str, Any]]]:
-        """The groups of endpoints of each cluster that is told them, as Envoy's JSON."""
+        """The endpoint groups of each cluster that is sent them, as Envoy's JSON."""
         found = self.resources(proxy).endpoints
         assignments = {name: _plain(found[name]) for name in sorted(found)}
         return {name: message.get("endpoints", []) for name, message in assignments.items()}
@@ -95,7 +95,7 @@ class Declared:
         found = (d for key in keys for root in roots(key.kind) for d in root(self.graph, key))
         return tuple(dict.fromkeys(found))
 
-    def told(self) -> set[str]:
+    def reported(self) -> set[str]:
         """Code and place of everything that the analyses find."""
         return {f"{found.code} {found.place}" for found in self.diagnostics()}
 

@@ -1,4 +1,4 @@
-"""Which rule answers a request at a gateway: Istio's routing told a second time, on its own.
+"""Which rule answers a request at a gateway: Istio's routing, implemented again.
 
 Knows nothing of the control plane: only what a user writes (Gateways, VirtualServices) and what a
 client sends. A real Envoy that we configured, and what we say of rules that nobody reaches, are

@@ -83,7 +83,7 @@ def test_a_refused_object_keeps_its_last_accepted_version(engine: Engine) -> Non
     assert codes(engine) == ["CP0213"]
 
 
-def test_a_refused_object_that_is_mended_counts_again(engine: Engine) -> None:
+def test_a_refused_object_that_is_mended_is_in_force_again(engine: Engine) -> None:
     engine.apply([(FILE, rule("reviews"))])
     engine.apply([(FILE, rule("reviews", "BEST"))])
 
@@ -124,7 +124,7 @@ def test_what_a_half_written_file_kept_goes_when_it_is_whole_and_does_not_say_it
     assert edit.removed == (RATINGS,)
 
 
-def test_of_two_declarations_the_first_by_path_counts_and_both_places_are_named(
+def test_of_two_declarations_the_first_by_path_is_used_and_both_places_are_named(
     engine: Engine,
 ) -> None:
     later, earlier = Path("mesh/b.yaml"), Path("mesh/a.yaml")
@@ -132,9 +132,9 @@ def test_of_two_declarations_the_first_by_path_counts_and_both_places_are_named(
     engine.apply([(earlier, b"\n" + rule("reviews", "ROUND_ROBIN"))])
 
     assert balancer(engine, REVIEWS) == "ROUND_ROBIN"
-    told = [d for d in engine.diagnostics() if d.code.id == "CP0109"]
-    assert [str(engine.location(d.place).path) for d in told] == ["mesh/b.yaml"]
-    assert [str(engine.location(d.related[0].place).path) for d in told] == ["mesh/a.yaml"]
+    reported = [d for d in engine.diagnostics() if d.code.id == "CP0109"]
+    assert [str(engine.location(d.place).path) for d in reported] == ["mesh/b.yaml"]
+    assert [str(engine.location(d.related[0].place).path) for d in reported] == ["mesh/a.yaml"]
 
     engine.apply([(earlier, None)])
 

@@ -1,4 +1,4 @@
-"""A Secret of files is taken only when its parts fit, and is told of at the file in question."""
+"""A Secret of files is accepted only when its parts fit, and reported at the file in question."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ def served(engine: Engine) -> dict[str, str]:
     return {name: text.decode() for name, text in secret_files(secret.spec).items()}
 
 
-def told(engine: Engine) -> list[str]:
+def reported(engine: Engine) -> list[str]:
     shown = []
     for diagnostic in engine.diagnostics():
         location = engine.location(diagnostic.place)
@@ -87,12 +87,12 @@ def test_the_last_good_pair_stays_until_the_new_one_fits(
 
     assert served(engine)["tls.key"] == OLD.key
     assert served(engine)["tls.crt"] == OLD.certificate
-    assert told(engine) == [fault]
+    assert reported(engine) == [fault]
 
     engine.apply([(FOLDER, pair(NEW))])
 
     assert served(engine) == {"tls.crt": NEW.certificate, "tls.key": NEW.key}
-    assert told(engine) == []
+    assert reported(engine) == []
 
 
 def test_authorities_may_be_left_out(engine: Engine) -> None:
@@ -111,9 +111,9 @@ def test_a_certificate_is_taken_once_its_time_has_come(engine: Engine) -> None:
     early = ROOT.leaf("a.com", valid=(NOW + DAY, NOW + 9 * DAY))
     engine.apply([(FOLDER, pair(early))])
     assert served(engine)["tls.crt"] == OLD.certificate
-    assert told(engine) == [f"{FOLDER}/tls.crt:1 CP0406"]
+    assert reported(engine) == [f"{FOLDER}/tls.crt:1 CP0406"]
 
     engine.set_clock(NOW + DAY)
 
     assert served(engine)["tls.crt"] == early.certificate
-    assert told(engine) == []
+    assert reported(engine) == []

@@ -13,10 +13,10 @@ def test_the_table_of_kinds_is_up_to_date() -> None:
     first = (
         "<!-- kinds: from controlplane.kinds.support, kept true by tests/unit/test_readme.py -->\n"
     )
-    told = README.partition(first)[2].partition("<!-- end of kinds -->")[0]
+    table = README.partition(first)[2].partition("<!-- end of kinds -->")[0]
     expected = markdown_table(served for served in SERVED.values() if served.custom)
 
-    assert told == expected, f"put this into README.md:\n\n{expected}"
+    assert table == expected, f"put this into README.md:\n\n{expected}"
 
 
 def test_every_command_is_in_the_table_of_commands() -> None:

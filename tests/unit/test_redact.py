@@ -229,7 +229,7 @@ def test_a_header_that_carries_credentials_is_shown_without_its_value(
     assert virtual_host["request_headers_to_add"] == [{"header": {"key": header, "value": value}}]
 
 
-def test_a_struct_of_a_type_that_nobody_knows_is_not_shown() -> None:
+def test_a_struct_of_an_unknown_type_is_not_shown() -> None:
     struct = TypedStruct(type_url="type.googleapis.com/example.Filter")
     struct.value.update({"anything": MARK})
 

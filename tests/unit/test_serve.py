@@ -57,15 +57,15 @@ async def test_a_file_that_does_not_parse_is_reported_though_a_part_of_it_waits(
 ) -> None:
     file = tmp_path / "mesh.yaml"
     file.write_text(f"{gateway()}---{service()}---{rule('blue')}---{route('blue')}")
-    plane, told = _plane(tmp_path)
+    plane, reports = _plane(tmp_path)
     stop = asyncio.Event()
 
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         await plane.start()
         tasks.create_task(plane.serve_until(stop))
-        await _until(told, lambda reload: reload.is_first)
+        await _until(reports, lambda reload: reload.is_first)
         file.write_text(f"{gateway()}---{service()}---{rule('green')}---\nkind: [Virtual")
-        broken = await _until(told, lambda reload: bool(reload.found))
+        broken = await _until(reports, lambda reload: bool(reload.found))
         stop.set()
     await plane.stop()
 
@@ -73,7 +73,7 @@ async def test_a_file_that_does_not_parse_is_reported_though_a_part_of_it_waits(
 
 
 def _plane(folder: Path) -> tuple[ControlPlane, asyncio.Queue[Reload | Noticed]]:
-    told: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
+    reports: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
     loopback = Address(host="127.0.0.1", port=0)
     settings = Settings(
         config=(folder,),
@@ -83,11 +83,13 @@ def _plane(folder: Path) -> tuple[ControlPlane, asyncio.Queue[Reload | Noticed]]
         mesh=MeshConfig(),
         environment={},
     )
-    return ControlPlane(settings, lambda: datetime.now(UTC), told.put_nowait), told
+    return ControlPlane(settings, lambda: datetime.now(UTC), reports.put_nowait), reports
 
 
-async def _until(told: asyncio.Queue[Reload | Noticed], holds: Callable[[Reload], bool]) -> Reload:
+async def _until(
+    reports: asyncio.Queue[Reload | Noticed], holds: Callable[[Reload], bool]
+) -> Reload:
     while True:
-        one = await told.get()
+        one = await reports.get()
         if isinstance(one, Reload) and holds(one):
             return one

@@ -1,4 +1,4 @@
-"""What a proxy is told while an internal error keeps its configuration from being computed."""
+"""What a proxy is sent while an internal error keeps its configuration from being computed."""
 
 from typing import Any
 

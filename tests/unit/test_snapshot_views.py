@@ -96,7 +96,7 @@ status: {podIP: 127.0.0.2, phase: Running}
     assert cache.snapshot(OUT) is not before
 
 
-def test_what_nobody_needs_is_forgotten() -> None:
+def test_what_is_not_needed_is_forgotten() -> None:
     engine, cache = served()
     cells = len(engine.graph)
 

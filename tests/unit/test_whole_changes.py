@@ -223,7 +223,7 @@ def test_an_edit_right_after_a_wait_that_ended_in_vain_waits_for_nothing() -> No
     assert edit.waiting == ()
 
 
-def test_what_heals_while_nobody_looks_is_held_when_it_would_break_again() -> None:
+def test_what_heals_unnoticed_is_held_when_it_would_break_again() -> None:
     engine = engine_with(g=gateway(), s=service(), d=rule("green"), v=route("blue"))
     engine.apply([(Path("d.yaml"), rule("blue"))])
 
@@ -288,7 +288,7 @@ def test_a_new_route_that_would_take_requests_waits_for_its_service() -> None:
     assert names(edit.waiting) == ["VirtualService late"]
 
 
-def test_nothing_is_reported_of_an_object_that_only_waits_to_go() -> None:
+def test_nothing_is_reported_an_object_that_only_waits_to_go() -> None:
     engine = engine_with(g=gateway(), d=rule("blue"))
     edited(engine, d=None)
 

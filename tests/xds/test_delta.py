@@ -161,13 +161,13 @@ def test_a_subscription_beside_an_acknowledgement_is_answered() -> None:
     assert said(session.receive(delta("EDS", "b", nonce="1"))) == ["ack 1 EDS", "2 EDS +b1"]
 
 
-def test_a_name_nobody_knows_is_answered_as_removed() -> None:
+def test_an_unknown_name_is_answered_as_removed() -> None:
     session = fresh(SHOP)
 
     assert said(session.receive(delta("EDS", "a ghost"))) == ["1 EDS +a1 -ghost"]
 
 
-def test_a_route_configuration_nobody_knows_is_answered_as_an_empty_one() -> None:
+def test_an_unknown_route_configuration_is_answered_as_an_empty_one() -> None:
     session = fresh(SHOP)
 
     assert said(session.receive(delta("RDS", "ghost"))) == ["1 RDS +ghost(empty)"]
@@ -226,7 +226,7 @@ def test_a_reconnected_client_that_is_current_gets_one_empty_response_per_wildca
     assert session.settled
 
 
-def test_a_reconnected_client_is_told_what_is_gone_once_it_had_time_to_ask_for_routes() -> None:
+def test_a_reconnected_client_is_sent_removals_once_it_had_time_to_ask_for_routes() -> None:
     session = DeltaSession(ResponseCache(), SHOP)
 
     first = said(session.receive(delta("CDS", held="a1 b1 old1")))
@@ -299,7 +299,7 @@ def test_a_replaced_own_secret_is_sent_to_whom_it_was_subscribed_by() -> None:
     assert said(session.replace_own(renewed)) == ["2 SDS +default2"]
 
 
-def test_a_secret_that_is_nobodys_is_answered_as_removed() -> None:
+def test_an_unknown_secret_is_answered_as_removed() -> None:
     session = fresh(world(1))
 
     assert said(session.receive(delta("SDS", "default"))) == ["1 SDS -default"]

@@ -196,7 +196,7 @@ def test_what_a_reconnected_client_may_still_use_is_removed_after_its_routes() -
     assert removed == ["ack 1 RDS", "2 EDS -old", "3 CDS -old"]
 
 
-def test_a_name_that_nobody_knows_is_answered_after_a_reconnect_too() -> None:
+def test_an_unknown_name_is_answered_after_a_reconnect_too() -> None:
     session = fresh(world(1, SDS="t1"))
 
     assert said(session.receive(delta("SDS", "s t", held="t1"))) == ["1 SDS -s"]

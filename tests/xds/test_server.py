@@ -174,7 +174,7 @@ async def test_a_client_that_does_not_answer_is_sent_what_comes_next_and_shown_a
         assert before < late.since < sent
 
 
-async def test_a_client_that_does_not_answer_holds_back_nobody_else() -> None:
+async def test_a_client_that_does_not_answer_holds_back_no_other() -> None:
     async with rig(cluster("a")) as r, r.connected() as prompt, delta_stream(r.channel) as mute:
         await mute.ask("CDS", node=NODE)
         await mute.response()
@@ -350,7 +350,7 @@ async def test_over_tls_only_those_who_trust_the_authority_are_served(tmp_path: 
             assert (await stranger.ended())[0] is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_revision_is_acknowledged_when_nobody_is_connected() -> None:
+async def test_a_revision_is_acknowledged_when_no_proxy_is_connected() -> None:
     async with rig() as r:
         waiting = asyncio.ensure_future(r.server.connections.acknowledged(2))
         await asyncio.sleep(0)

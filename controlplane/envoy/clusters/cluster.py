@@ -86,7 +86,7 @@ def _whole_seconds(length: timedelta) -> UInt32Value:
 
 
 def _metadata(origin: Origin, cluster: Cluster) -> Metadata:
-    """What the cluster is of, as istiod says it: service, subset, rule."""
+    """What the cluster is for, as istiod says it: service, subset, rule."""
     service = {"host": origin.host, "name": origin.name, "namespace": origin.namespace}
     said = {"subset": origin.subset, "config": opt(object_path, origin.rule)}
     fields = {name: Value(string_value=text) for name, text in said.items() if text is not None}

@@ -1,4 +1,4 @@
-"""How much may be under way to a cluster at once.
+"""How many connections and requests a cluster may have at once.
 
 Source: envoy/config/cluster/v3/circuit_breaker.proto.
 """

@@ -1,4 +1,4 @@
-"""Which HTTP is spoken to the endpoints of a cluster, and how.
+"""Which HTTP version the endpoints of a cluster are sent, and how.
 
 Source: envoy/extensions/upstreams/http/v3/http_protocol_options.proto.
 """
@@ -30,7 +30,7 @@ EXTENSION: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def extension_options(cluster: Cluster) -> Mapping[str, Packed]:
-    """The options under their name; none where everything is as Envoy has it."""
+    """The options under their name; none where every option has Envoy's default."""
     common = _common(cluster.pool)
     upstream = _names_from_request(cluster)
     statuses = cluster.outlier.error_statuses if cluster.outlier is not None else ()
@@ -106,7 +106,7 @@ def _keepalive(keepalive: Http2Keepalive) -> KeepaliveSettings:
 
 
 def _errors(statuses: tuple[int, ...]) -> HttpProtocolOptions.OutlierDetection:
-    """Answers with one of ``statuses`` count as errors, and no others."""
+    """Only answers with one of ``statuses`` count as errors."""
     rules = [MatchPredicate(http_response_headers_match=_status(status)) for status in statuses]
     return HttpProtocolOptions.OutlierDetection(
         error_matcher=(

@@ -36,7 +36,7 @@ from controlplane.model.traffic_policy import ProxyProtocol
 
 
 def transport_socket(cluster: Cluster) -> TransportSocket | None:
-    """The one way in which every endpoint is spoken to, where that is not plaintext alone."""
+    """The transport socket of every endpoint; none where all are plaintext or endpoints differ."""
     if isinstance(cluster.tls, OnCapableEndpoints):
         return None
     if cluster.tls is None:

@@ -1,7 +1,7 @@
 """The order of HTTP filters, as Istio has it.
 
-Names do not order filters: a manager may have several of one name (``envoy.filters.http.rbac`` once
-for each verdict), and each counts.
+Filters are not ordered by name: a manager may have several of one name (``envoy.filters.http.rbac``
+once for each verdict), and each is kept.
 Source: istio ``pilot/pkg/networking/core/listener.go``, ``buildHTTPConnectionManager``.
 """
 
@@ -26,10 +26,10 @@ class Slot(Enum):
 
 ORDER: Final = (
     Slot.EXTERNAL_AUTHORIZATION,  # the provider of CUSTOM policies is asked before all else
-    Slot.JWT,  # verifies tokens, whose claims the policies behind it speak of
+    Slot.JWT,  # verifies tokens, whose claims the policies after it refer to
     Slot.AUDIT,  # only notes, so it also sees what the next two refuse
     Slot.DENY,  # what a policy denies is refused, whatever another allows
-    Slot.ALLOW,  # the last policies: whoever gets past them is admitted
+    Slot.ALLOW,  # the last policies: what passes them is admitted
     Slot.GRPC_WEB,  # what comes after sees plain gRPC
     Slot.GRPC_STATS,  # counts calls as the client made them, before faults
     Slot.FAULT,  # before cors: a preflight can be aborted or delayed too

@@ -21,6 +21,6 @@ ORDER: Final = (
     Slot.EXTERNAL_AUTHORIZATION,  # the provider of CUSTOM policies is asked before all else
     Slot.AUDIT,  # only notes, so it also sees what the next two refuse
     Slot.DENY,  # what a policy denies is refused, whatever another allows
-    Slot.ALLOW,  # whoever gets past it is admitted
+    Slot.ALLOW,  # what passes it is admitted
     Slot.TERMINAL,  # reads requests or forwards bytes, and so ends the chain
 )

@@ -31,7 +31,7 @@ MAX_TOTAL_WEIGHT: Final = 2**32 - 1  # Envoy: the weights' sum fits into uint32
 
 
 def route_action(forward: ForwardTo) -> RouteAction:
-    """Envoy's action. A client's grpc-timeout is heeded up to the route's own timeout."""
+    """Envoy's action. A client's grpc-timeout is honoured up to the route's own timeout."""
     target, rewrite = forward.target, forward.path_rewrite
     timeout = UNLIMITED if forward.timeout is None else forward.timeout
     return RouteAction(

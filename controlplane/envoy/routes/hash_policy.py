@@ -1,4 +1,4 @@
-"""What of a request decides which endpoint it always goes to.
+"""What part of a request decides its endpoint (consistent hashing).
 
 Source: envoy/config/route/v3/route_components.proto (``RouteAction.HashPolicy``).
 """

@@ -31,11 +31,11 @@ from controlplane.model.http_match import (
 )
 
 JWT_AUTHN: Final = "envoy.filters.http.jwt_authn"
-CLAIMS: Final = "payload"  # where jwt_authn is told to keep a token's claims
+CLAIMS: Final = "payload"  # where jwt_authn is configured to keep a token's claims
 
 
 def route_match(match: RouteMatch) -> RouteMatchMessage:
-    """Envoy's match; the case of the path counts unless ``ignores_case``."""
+    """Envoy's match; the path is compared with its case unless ``ignores_case``."""
     path = match.path
     return RouteMatchMessage(
         prefix=path.text if isinstance(path, Prefix) else None,

@@ -56,7 +56,7 @@ def framed_virtual_host(
 
 
 def route_table(name: str, virtual_hosts: Iterable[bytes]) -> Resource:
-    """A route table; ports in requests' authorities do not count when a virtual host is chosen."""
+    """A route table; ports in requests' authorities are ignored when a virtual host is chosen."""
     head = encoded(
         RouteConfiguration(
             name=name,

@@ -23,7 +23,7 @@ from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.kinds.spec import Duration, Spec
 
 MESH_CONFIG_KEY: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
-"""How fields of MeshConfig are referred to; the mesh has one, which is no object of its own."""
+"""How fields of MeshConfig are referred to; the mesh has one, which is not an object."""
 
 
 class OutboundMode(Enum):
@@ -175,7 +175,9 @@ class ServiceEntryVisibility(Spec, frozen=True):
 
 
 class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
-    """Defaults are Istio's. Fields that bear on nothing we do are accepted and have no effect."""
+    """Defaults are Istio's. Fields that affect nothing served here are accepted and have no
+    effect.
+    """
 
     root_namespace: str = "istio-system"
     trust_domain: str = "cluster.local"

@@ -36,7 +36,7 @@ SELECTOR_LABELS_LIMIT: Final = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a rule may ask about the object beside its spec.
+    """What a rule may use of the object besides its spec.
 
     ``body`` is the spec as it was written: it tells a field that was left out from one that was
     given its default.
@@ -108,7 +108,7 @@ def check_selected_port(report: Report, at: FieldRef, port: PortSelector | None)
 
 
 def check_destination(report: Report, at: FieldRef, destination: Destination | None) -> None:
-    """Where a rule or a mirror sends requests; a missing one is reported at what should have it."""
+    """Where a rule or a mirror sends requests; a missing one is reported at its parent."""
     if destination is None:
         report.add(MISSING_FIELD, FieldRef(at.object, at.path[:-1]), "the destination is missing")
         return
@@ -160,7 +160,7 @@ def check_regex(report: Report, at: FieldRef, pattern: str) -> None:
 
 
 def check_match(report: Report, at: FieldRef, match: StringMatch | None) -> None:
-    """At most one way to match, its regular expression sound, its prefix not empty."""
+    """At most one way to match, a valid regular expression, a prefix that is not empty."""
     if match is None:
         return
     check_path_match(report, at, match)
@@ -205,7 +205,7 @@ def check_count(
 def check_export_to(
     report: Report, at: FieldRef, export_to: Sequence[str], namespace: Namespace, *, hideable: bool
 ) -> None:
-    """Namespaces that see the object; ``~`` (nobody) only where it is ``hideable``."""
+    """Namespaces that see the object; ``~`` (no namespace) only where it is ``hideable``."""
     seen: set[str] = set()
     for i, entry in enumerate(export_to):
         meant = namespace if entry == "." else entry

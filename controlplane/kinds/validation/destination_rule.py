@@ -207,7 +207,7 @@ def _check_config_map(report: Report, at: FieldRef, name: str, namespace: Namesp
 
 
 def _check_unverified(report: Report, at: FieldRef, tls: ClientTls) -> None:
-    """What would be compared with a certificate that is not looked at."""
+    """Settings that compare a certificate that is not verified."""
     fields: dict[str, object] = {}
     if tls.mode in (ClientTlsMode.SIMPLE, ClientTlsMode.MUTUAL):
         fields = {

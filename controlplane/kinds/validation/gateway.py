@@ -182,7 +182,7 @@ def check_server_tls(report: Report, at: FieldRef, tls: ServerTls) -> None:
 
 
 def _check_beside_secret(report: Report, at: FieldRef, tls: ServerTls) -> None:
-    """Files that somebody may rely on, although the secret alone is read."""
+    """Files that have no effect because only the secret is read."""
     for name, file, key in (
         ("serverCertificate", tls.server_certificate, "tls.crt"),
         ("privateKey", tls.private_key, "tls.key"),
@@ -196,8 +196,8 @@ def _check_beside_secret(report: Report, at: FieldRef, tls: ServerTls) -> None:
 
 
 def _sources(tls: ServerTls) -> list[str]:
-    """The fields that say where the server's certificate comes from; half a pair of files says
-    nothing.
+    """The fields that say where the server's certificate comes from; half a pair of files is
+    ignored.
     """
     named = {
         "serverCertificate": tls.server_certificate and tls.private_key,

@@ -1,7 +1,7 @@
 """What the value of a header that a proxy sets may look like: text with ``%VARIABLE(arguments)%``
 in it.
 
-Istio accepts what its copy of an old parser of Envoy's accepts, and that is what this one takes,
+Istio accepts what its copy of an old parser of Envoy's accepts, and this one accepts the same,
 state by state.
 Source: Istio ``pkg/config/validation/header_value_validator.go``
 """
@@ -33,7 +33,7 @@ class State(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """Where a character leads: ``to`` the state under it, ``otherwise``, or to a fault that
-    ``wanted`` something.
+    expected ``wanted``.
     """
 
     to: Mapping[str, State] = field(default_factory=dict)
@@ -63,7 +63,7 @@ _STEPS: Final[Mapping[State, Step]] = {
 
 @lru_cache(maxsize=4096)
 def header_value_fault(value: str) -> str | None:
-    """The fault in words that go on after the quoted value; ``None`` when there is none."""
+    """The fault, in words that follow the quoted value; ``None`` when there is none."""
     control = _CONTROL.search(value)
     if control is not None:
         return f"has the control character {control[0]!r}"

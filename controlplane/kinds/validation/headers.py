@@ -33,7 +33,7 @@ def check_headers(report: Report, at: FieldRef, headers: Headers | None) -> None
 def check_authority_once(
     report: Report, at: FieldRef, rewrite: HttpRewrite | None, headers: Headers | None
 ) -> None:
-    """Only one place of a rule may give the request another authority."""
+    """Only one place of a rule may rewrite the authority."""
     current = rewrite.authority if rewrite is not None else ""
     if headers is None or headers.request is None:
         return

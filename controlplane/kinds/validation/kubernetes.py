@@ -1,4 +1,4 @@
-"""What the Kubernetes kinds must be, as far as the API server looks at what we read.
+"""What the Kubernetes kinds must be, as far as the API server validates the fields used here.
 
 Source: Kubernetes ``pkg/apis/core/validation``, ``pkg/apis/discovery/validation``
 """

@@ -167,7 +167,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "source_labels": Field(applies=_for_labels, gives_way=True),
     "source_namespace": Field(applies=_for_namespace, gives_way=True),
 }
-"""Every field of a match. One that is missing here is a ``KeyError`` forevery match, so that no
+"""Every field of a match. One that is missing here is a ``KeyError`` for every match, so that no
 match is ever said to take more than it does.
 """
 _EMPTY: Final = HttpMatch()

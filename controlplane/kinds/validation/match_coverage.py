@@ -1,9 +1,10 @@
-"""Is there a request that a match takes and none of the matches before it does?
+"""Is there a request that a match covers and none of the earlier matches does?
 
-A search, not a comparison of texts: a request is made up that meets the match; where a match before
-it takes that request, one of that match's conditions is to fail as well, and another request is
-made up, and so on. None left: nothing gets by. Conditions on different parts of a request are
-independent, so each part is made up alone. Where something is not known, a request gets by.
+A search, not a comparison of texts: a request is constructed that meets the match; where an earlier
+match covers that request, one of that match's conditions is to fail as well, and another request is
+constructed, and so on. When none is left, the match is unreachable. Conditions on different parts
+of a request are independent, so each part is constructed alone. Where something is not known, the
+match is taken to be reachable.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +22,7 @@ from controlplane.kinds.validation.string_patterns import Matching, Value, begin
 
 Where = TypeVar("Where")
 
-_STEPS: Final = 200  # requests that are made up for one match before it is assumed to be reached
+_STEPS: Final = 200  # requests constructed for one match before it is assumed to be reachable
 _LOOKED_AT: Final = 1_000  # matches that are asked for one match
 
 _ANY_PATH: Final = value_of((), (), begins="/") or ""
@@ -33,7 +34,7 @@ Key = tuple[str, Part, str]
 Assumed = Mapping[Part, tuple[tuple[Condition, bool], ...]]
 """What a request is to meet (true) and to fail (false), by part."""
 Made = Mapping[Part, tuple[Value, ...]]
-"""A request: the values of the parts that matter; what is not among them is just something."""
+"""A request: the values of the parts that matter; other parts have any value."""
 
 
 @dataclass(slots=True)
@@ -48,7 +49,8 @@ class EarlierMatches(Generic[Where]):
     def cover(
         self, taken: Match, may_take: Callable[[Match, Where], bool]
     ) -> tuple[Where, ...] | None:
-        """Which matches take every request that ``taken`` asks for; ``None`` where one gets by.
+        """Which matches cover every request that ``taken`` asks for; ``None`` where some request
+        reaches it.
 
         ``may_take``: whether one applies wherever ``taken`` does, as far as that is decided without
         a request. A match that no request can meet is covered by nothing: ``None`` too.
@@ -83,7 +85,7 @@ def _filed(taker: Match) -> Key:
 
 
 def _found(made: Made) -> Iterator[Key]:
-    """Where matches are filed that may take a request."""
+    """Where matches are filed that may cover a request."""
     yield _ANYTHING
     for part, values in made.items():
         for value in values:
@@ -107,7 +109,7 @@ class _Search(Generic[Where]):
     looked_at: int = 0
 
     def gets_by(self, assumed: Assumed) -> bool:
-        """Whether a request that is as assumed gets by all earlier matches, or it is not known."""
+        """Whether a request as assumed passes all earlier matches, or it is not known."""
         self.steps += 1
         made = _made(assumed)
         if made is None:
@@ -120,7 +122,7 @@ class _Search(Generic[Where]):
         return any(self.gets_by(_failing(assumed, condition)) for condition in taker.conditions)
 
     def _taker(self, made: Made) -> tuple[Match, Where] | None:
-        """One that certainly takes a request."""
+        """One that certainly covers a request."""
         for taker, where in self.earlier.candidates(made):
             self.looked_at += 1
             if self.looked_at > _LOOKED_AT:
@@ -135,7 +137,7 @@ def _takes(taker: Match, made: Made) -> bool:
 
 
 def _values(made: Made, part: Part) -> tuple[Value, ...]:
-    """A part that nothing was asked of is missing, or where it cannot be, it is just something."""
+    """A part that nothing was asked of is missing, or where it cannot be, has any value."""
     if part in made:
         return made[part]
     if may_be_missing(part):

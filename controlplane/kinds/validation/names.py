@@ -1,10 +1,8 @@
 """What makes a host, a label, an address or a regular expression well formed.
 
-Each function gives the fault of a text in words, or ``None`` when there is none; the words go on
-after
+Each function gives the fault of a text in words, or ``None`` when there is none; the words follow
 the text in quotes: ``"a b" has the label "a b", which …``. Results are remembered, because a mesh
-says
-the same few thousand names again and again.
+repeats the same few thousand names.
 Source: Istio ``pkg/config/labels``, ``pkg/config/validation/agent``; RFC 1123.
 """
 
@@ -89,7 +87,7 @@ def generated_sni_fault(name: str) -> str | None:
 
 
 def is_partial_wildcard(name: str) -> bool:
-    """Whether an asterisk is anywhere but alone or as the whole first label."""
+    """Whether there is an asterisk other than alone or as the whole first label."""
     return "*" in name and name != "*" and not name.startswith("*.")
 
 
@@ -133,9 +131,7 @@ def label_key_fault(key: str) -> str | None:
 
 @lru_cache(maxsize=16_384)
 def label_value_fault(value: str) -> str | None:
-    """The fault of a label's value; its length is another matter, which Istio mostly does not look
-    at.
-    """
+    """The fault of a label's value; its length is not checked, as mostly in Istio."""
     if _LABEL_VALUE.fullmatch(value):
         return None
     return "is not a valid label value (letters, digits, inner -, _ and .)"

@@ -35,5 +35,5 @@ def is_tls(protocol: str) -> bool:
 
 
 def is_tcp(protocol: str) -> bool:
-    """Spoken byte by byte: neither HTTP nor UDP."""
+    """A byte stream: neither HTTP nor UDP."""
     return protocol.upper() in _KNOWN - _HTTP - {"UDP"}

@@ -1,9 +1,9 @@
-"""Rules of a VirtualService that no request can reach, because rules before them take all they
+"""Rules of a VirtualService that no request can reach, because earlier rules match all that they
 ask for.
 
-For ``http`` every request is thought of: see ``match_coverage``. Of ``tls`` and ``tcp`` only what
-says the same as one before, or comes after a rule that takes everything.
-Only warnings: Istio accepts such rules too.
+For ``http`` every possible request is considered: see ``match_coverage``. Of ``tls`` and ``tcp``
+only what says the same as one before, or comes after a rule that matches everything. Only warnings:
+Istio accepts such rules too.
 Source: Istio ``analyzeUnreachableHTTPRules``, which sees a part of these.
 """
 
@@ -33,7 +33,7 @@ from controlplane.kinds.validation.match_conditions import (
 )
 from controlplane.kinds.validation.match_coverage import EarlierMatches
 
-RELATED: Final = 3  # rules that take the requests and are named
+RELATED: Final = 3  # rules named that match the requests
 
 
 def check_reachability(report: Report, at: FieldRef, spec: VirtualService) -> None:
@@ -60,8 +60,8 @@ def _check_http(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> Non
 
 
 def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) -> None:
-    """Rules that others delegate to: one that contradicts whoever delegates is left out whole, so
-    another hides nothing unless it asks for the same, or for nothing.
+    """Rules that others delegate to: one that contradicts every rule that delegates to it is left
+    out whole, so another hides nothing unless it asks for the same, or for nothing.
     """
     earlier: dict[bytes, FieldRef] = {}
     catch_all: tuple[FieldRef, ...] = ()
@@ -93,7 +93,7 @@ def asked_matches(rule: HttpRoute) -> tuple[Match, ...]:
 def _report_covers(
     report: Report, at: FieldRef, covers: Sequence[tuple[FieldRef, ...] | None]
 ) -> None:
-    """``covers``: for each match of the rule, what takes all that it asks for."""
+    """``covers``: for each match of the rule, which earlier rules match all that it asks for."""
     if all(covers):
         places = [place for cover in covers for place in cover or ()]
         message = "this rule is unreachable: earlier rules match every request it would"

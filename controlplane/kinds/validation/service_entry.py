@@ -240,8 +240,8 @@ def _check_endpoint(
 
 
 def _check_several_hosts(report: Report, at: FieldRef, spec: ServiceEntry) -> None:
-    """Only HTTP and TLS tell which of several hosts is meant, and with an address only HTTP at a
-    sidecar.
+    """Only HTTP and TLS show which of several hosts is meant; at a sidecar, with an address, only
+    HTTP.
     """
     if len(spec.hosts) < 2:
         return

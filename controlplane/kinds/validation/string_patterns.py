@@ -116,7 +116,7 @@ def pattern(text: StringMatch, *, folds: bool = False) -> Pattern:
 def value_of(
     wanted: Sequence[Pattern], unwanted: Sequence[Pattern], *, begins: str = ""
 ) -> Value | None:
-    """A value that all of ``wanted`` hold of and none of ``unwanted``; ``None``: there is none.
+    """A value that meets all of ``wanted`` and none of ``unwanted``; ``None``: there is none.
 
     It begins with ``begins``.
     """
@@ -176,7 +176,7 @@ def _takes(regex: str, text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compiled(regex: str) -> Any:
-    """``None`` for one that RE2 does not take; that is reported elsewhere."""
+    """``None`` for one that RE2 does not compile; that is reported elsewhere."""
     options = re2.Options()
     options.log_errors = False
     try:

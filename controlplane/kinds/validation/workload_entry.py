@@ -48,7 +48,7 @@ def workload_entry(report: Report, at: FieldRef, spec: WorkloadEntry, about: Abo
 
 
 def check_entry(report: Report, at: FieldRef, entry: WorkloadEntry, body: object) -> None:
-    """What holds forevery entry, wherever it is; ``body`` is it as it was written."""
+    """What holds for every entry, wherever it is; ``body`` is it as it was written."""
     address = entry.address
     if address.startswith(names.UNIX):
         fault = names.unix_fault(address.removeprefix(names.UNIX))

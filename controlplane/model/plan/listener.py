@@ -51,8 +51,8 @@ class Capture(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainMatch:
-    """Which connections a chain takes; no two chains of a listener take the same ones. Without any
-    field it takes what no other chain does.
+    """Which connections a chain accepts; no two chains of a listener accept the same ones. Without
+    any field it accepts what no other chain does.
 
     ``server_names`` are SNI in lower case, exact or ``*.suffix``, sorted.
     """
@@ -67,7 +67,8 @@ EVERY_CONNECTION = ChainMatch()
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainPlan:
-    """A way through a listener. The last of its network filters, by slot, is what ends it.
+    """One filter chain of a listener. The last of its network filters, by slot, is the terminal
+    one.
 
     ``handshake_timeout`` is how long a client may take to begin TLS; ``None`` is forever.
     """
@@ -89,10 +90,10 @@ class PlannedChain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerPlan:
-    """``inspects_tls``: the first bytes are looked at for a ClientHello and its SNI.
+    """``inspects_tls``: the first bytes are inspected for a ClientHello and its SNI.
 
-    ``expects_proxy_protocol``: connections begin with a PROXY header. ``unmatched_log`` tells of
-    connections that no chain takes. ``buffer_limit`` is in bytes for each connection; unset is
+    ``expects_proxy_protocol``: connections begin with a PROXY header. ``unmatched_log`` records
+    connections that match no chain. ``buffer_limit`` is in bytes for each connection; unset is
     Envoy's own default (1 MiB). ``origins`` are those of its chains and of these settings.
     """
 

@@ -24,12 +24,12 @@ class GatewayListener:
 
 
 ListenerKey = GatewayListener
-"""What a listener is planned from; whoever plans one matches on every kind."""
+"""What a listener is planned from; planning matches on every kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyPlan:
-    """Nothing that is made from it asks any more what kind of proxy it is for."""
+    """Nothing computed from it depends on the kind of proxy."""
 
     listeners: tuple[ListenerKey, ...] = ()
     route_tables: tuple[RouteTablePlan, ...] = ()

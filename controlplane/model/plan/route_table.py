@@ -8,7 +8,9 @@ from controlplane.base.names import Host, Namespace, PortNumber
 
 @dataclass(frozen=True, slots=True, order=True)
 class ServerHost:
-    """A host that is served. ``namespace`` admits only routes of that one; ``None`` admits all."""
+    """A host that is served. ``namespace`` admits routes of that namespace only; ``None`` admits
+    all.
+    """
 
     host: Host
     namespace: Namespace | None = None
@@ -43,4 +45,4 @@ class GatewayTable:
 
 
 RouteTablePlan = GatewayTable
-"""What a table is filled from; whoever fills one matches on every kind."""
+"""What a table is filled from; filling matches on every kind."""

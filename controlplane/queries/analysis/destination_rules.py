@@ -1,7 +1,7 @@
-"""What in a DestinationRule does nothing: its host, a subset, or a policy that another rule sets.
+"""What in a DestinationRule has no effect: its host, a subset, or a policy that another rule sets.
 
-Such a rule harms nobody else, so all of these are warnings; a route to one of its subsets answers
-503, which the route's own analysis says.
+Such a rule affects no other object, so all of these are warnings; a route to one of its subsets
+answers 503, which the route's own analysis says.
 """
 
 from controlplane.base.codes import RULE_OVERRIDDEN, SUBSET_WITHOUT_ENDPOINTS, UNKNOWN_RULE_HOST
@@ -105,7 +105,7 @@ def _what_there_is(endpoints: tuple[Endpoint, ...], wanted: Labels) -> str | Non
 
 
 def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:
-    """What an older rule of the namespace for the same host and clients sets already."""
+    """What an older rule of the namespace for the same host and clients already sets."""
     others = (
         other
         for key in rules_of_host(graph, (rule.namespace, rule.host))

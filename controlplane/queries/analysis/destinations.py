@@ -1,6 +1,6 @@
-"""Destinations that lead nowhere: a host, a port or a subset that nobody declares.
+"""Destinations that lead nowhere: a host, a port or a subset that is not declared.
 
-Which proxies will ask is not known here, so a destination is at fault only when it leads nowhere
+Which proxies will ask is not known here, so a destination is reported only when it leads nowhere
 for proxies in the object's own namespace and in those of its Gateways alike.
 """
 
@@ -41,7 +41,8 @@ def services_by_name(declared: Object[KubernetesService]) -> Iterator[tuple[str,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Who may ask: the object's namespace, and where the proxies of its Gateways may be.
+    """The namespaces that proxies may ask from: the object's, and those where its Gateways' proxies
+    may be.
 
     ``ports`` are those its servers listen on, for destinations that leave the port out; none where
     the object serves sidecars too.
@@ -55,7 +56,7 @@ class Asker:
 def check_destination(
     report: Report, at: FieldRef, graph: Graph, asker: Asker, destination: Destination
 ) -> None:
-    """Report what of a destination is declared nowhere; the first of host, port and subset."""
+    """Report the first of host, port and subset of a destination that is not declared."""
     host = fqdn(destination.host, asker.owner)
     found = _seen(graph, host, asker)
     if found is None:
@@ -127,8 +128,8 @@ def _declaration(graph: Graph, written: str, host: Host) -> str:
 
 
 def _check_endpoints(report: Report, at: FieldRef, target: Service) -> None:
-    """What a sidecar finds where its application was going, a gateway does not. It looks up the
-    name of an HTTP request alone: Istio gives the filter that reads the SNI to sidecars.
+    """A sidecar can follow its application's own destination, a gateway cannot. It resolves only
+    the name in an HTTP request: Istio gives the filter that reads the SNI to sidecars only.
     """
     entry, is_stream = target.declared_by[0].display_name, at.path[1] != "http"
     if target.resolution is Resolution.NONE:
@@ -219,7 +220,7 @@ def _check_subset(
 
 
 def _rules(graph: Graph, asker: Asker, named: Service) -> tuple[ObjectKey, ...]:
-    """The rules that may govern a service for one of those who ask, whatever their labels are."""
+    """The rules that may apply to a service for any asking proxy, whatever its labels are."""
     keys: dict[ObjectKey, None] = {}
     for viewer in asker.viewers:
         scope = RuleScope(viewer, selected_rules(graph, viewer, ()))

@@ -1,8 +1,8 @@
 """What leads nowhere in a Gateway, whether a proxy is connected or not.
 
-Whose secrets are meant depends on where the proxies are: those that are connected say so. Without
-one, the namespaces of Services that a proxy of these labels would stand behind are looked in, the
-Gateway's own and the root namespace.
+Which namespace's secrets are meant depends on where the proxies are: connected ones show it.
+Without one, the namespaces of Services that a proxy of these labels would stand behind are looked
+in, the Gateway's own and the root namespace.
 """
 
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def _homes(graph: Graph, own: Namespace, selector: Labels) -> Homes:
 
 
 def _check_routes(graph: Graph, report: Report, server: Server) -> None:
-    """TCP and TLS servers without a route open no port (or take no SNI)."""
+    """TCP and TLS servers without a route open no port (or accept no SNI)."""
     if not isinstance(server.protocol, TcpServer | TlsPassthrough):
         return
     rules = [rule for rule in _rules(graph, server) if not _report_unusable(report, rule)]
@@ -129,7 +129,7 @@ def _rules(graph: Graph, server: Server) -> Iterator[StreamRule]:
 
 
 def _report_unusable(report: Report, rule: StreamRule) -> bool:
-    """Say which SNI no chain is made for; whether nothing is left of the rule."""
+    """Report the SNI that no chain is made for; returns whether nothing is left of the rule."""
     for name in rule.unusable_names:
         report.add(
             SNI_PARTIAL_WILDCARD,
@@ -190,7 +190,7 @@ def _check_names(
 
 
 def _covers(names: tuple[str, ...], host: str) -> bool:
-    """Whether a client that asks for ``host`` takes a certificate for ``names``: ``*`` is one
+    """Whether a client that asks for ``host`` accepts a certificate for ``names``: ``*`` is one
     label.
     """
     wanted = host.lower()

@@ -1,7 +1,7 @@
 """Which references of an object lead nowhere, as plain names: what a change must not make worse
-while its other half is on the way.
+while its counterpart is on the way.
 
-Apart from the analysis, which says the same to people, because this is asked before an edit is
+Separate from the analysis, which reports the same to people, because this runs before an edit is
 served: it reads little, and each destination is looked at once however many rules lead to it.
 """
 
@@ -38,7 +38,7 @@ from controlplane.translate.istio.virtual_service import (
 from controlplane.translate.istio.virtual_service_diagnostics import destinations
 
 Reference = tuple[str, ...]
-"""What is referred to, in words that stay the same while it is missing."""
+"""What is referred to, in a form that stays the same while it is missing."""
 
 REFERRING = (VIRTUAL_SERVICE, GATEWAY, DESTINATION_RULE)
 """The kinds whose objects refer to others."""
@@ -48,8 +48,7 @@ REFERRING = (VIRTUAL_SERVICE, GATEWAY, DESTINATION_RULE)
 def broken_references(graph: Graph, key: ObjectKey) -> frozenset[Reference]:
     """The references of one object that lead nowhere now.
 
-    Runs again when the object changes, or when one of its references begins or ceases to lead
-    somewhere.
+    Runs again when the object changes, or when one of its references starts or stops resolving.
     """
     namespace, name = key.namespace, key.name
     if key.kind == VIRTUAL_SERVICE:
@@ -74,7 +73,7 @@ def takes_requests(graph: Graph, declared: Object[VirtualService]) -> bool:
 
 
 def has_gateway(declared: Object[VirtualService], exists: Callable[[GatewayKey], bool]) -> bool:
-    """Whether a Gateway that a VirtualService is bound to is there."""
+    """Whether a Gateway that a VirtualService is bound to exists."""
     return any(
         reference != MESH and exists(_gateway_key(reference))
         for reference in virtual_service_gateways(declared)
@@ -125,8 +124,8 @@ def _unserved_hosts(
 def _viewers(
     graph: Graph, declared: Object[VirtualService], gateways: list[Object[Gateway]]
 ) -> tuple[Namespace, ...]:
-    """Where the proxies are that ask for the destinations. A delegate is asked for by those who
-    ask for its roots.
+    """The namespaces of proxies that ask for the destinations. A delegate is used by those that use
+    its roots.
     """
     viewers = {declared.namespace, *(gateway.namespace for gateway in gateways)}
     for root in roots_of_delegate(graph, declared.key) if not declared.spec.hosts else ():

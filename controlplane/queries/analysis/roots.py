@@ -1,7 +1,7 @@
 """What is wrong with one object: the roots of all that is reported of objects.
 
-``analyse`` asks nothing of proxies, so ``check`` and a running server report the same.
-``analyse_where_connected`` asks where the proxies are; without any it takes the likely namespaces.
+``analyse`` does not depend on proxies, so ``check`` and a running server report the same.
+``analyse_where_connected`` uses where the proxies are; without any, the likely namespaces.
 """
 
 from collections.abc import Mapping
@@ -34,13 +34,13 @@ NOTHING_FOUND: Final[Diagnostics] = ()
 
 @derived
 def mesh_diagnostics(graph: Graph, _: ObjectKey) -> Diagnostics:
-    """What MeshConfig says that listeners cannot have; runs again when it changes."""
+    """Settings of MeshConfig that listeners cannot have; runs again when it changes."""
     return settings_of_gateways(graph, ()).diagnostics
 
 
 @derived
 def mesh_diagnostics_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
-    """What a node's metadata says that listeners cannot have; runs again when gateways come or
+    """Node metadata that listeners cannot have; runs again when gateways come or
     go.
     """
     metadata = dict.fromkeys(proxy.view.settings for proxy in connected_gateways(graph))
@@ -74,7 +74,7 @@ def analyse(graph: Graph, key: ObjectKey) -> Diagnostics:
 
 @guarded(first=NOTHING_FOUND)
 def analyse_where_connected(graph: Graph, key: ObjectKey) -> Diagnostics:
-    """What depends on which proxies are connected; runs again when they come and go, too."""
+    """What depends on which proxies are connected; also runs again when they come and go."""
     return _WHERE_CONNECTED[key.kind](graph, key)
 
 

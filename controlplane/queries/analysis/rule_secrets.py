@@ -54,7 +54,7 @@ def _check(
 
 
 def _homes(graph: Graph, own: Namespace) -> Homes:
-    """Any gateway may be meant, so one that has the secret is enough."""
+    """Any gateway may be meant, so it is enough that one has the secret."""
     connected = {proxy.namespace for proxy in connected_gateways(graph)}
     if connected:
         return Homes(namespaces=tuple(sorted(connected)), certain=True)

@@ -1,5 +1,5 @@
 """What in a Service or ServiceEntry leads nowhere: a host that another declares, a selector that
-selects nothing, a port that no workload has, an address that nobody looks up.
+selects nothing, a port that no workload has, a host name that is never resolved.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,10 +1,10 @@
-"""Rules that no request can reach at a gateway, because VirtualServices that go before take all
-they ask for.
+"""Rules that no request can reach at a gateway, because earlier VirtualServices match all that they
+ask for.
 
-VirtualServices for one host merge at a gateway: one after another, and what catches all goes behind
-everything else. Only what holds forevery proxy is reported: where the order depends on the proxy's
-namespace, where a server admits one of them and not the other, and what depends on the port or on a
-delegate, counts as getting by.
+VirtualServices for one host merge at a gateway: one after another, and catch-all routes go last.
+Only what holds for every proxy is reported: where the order depends on the proxy's namespace, where
+a server admits one of them and not the other, and what depends on the port or on a delegate, is
+treated as reachable.
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``SortVHostRoutes``).
 """
 
@@ -52,7 +52,7 @@ class Asked:
 
     @property
     def goes_last(self) -> bool:
-        """Whether its route goes behind those of other VirtualServices that do not."""
+        """Whether its route goes after those of other VirtualServices that do not."""
         return self.catches_all and not self.delegates
 
 
@@ -72,7 +72,7 @@ class Rules:
         )
 
     def goes_before(self, other: "Rules") -> bool:
-        """Whether it does forevery proxy that sees ``other``."""
+        """Whether it does for every proxy that sees ``other``."""
         if not self.is_there_with(other):
             return False
         if self.seen.is_public or other.seen.is_public:
@@ -96,14 +96,12 @@ class Taker:
 
 
 Shadowed = tuple[int, tuple[FieldRef, ...]]
-"""The index of a rule that nobody reaches, and the rules that take its requests."""
+"""The index of an unreachable rule, and the rules that match its requests."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Merged:
-    """The VirtualServices that merge at one host of a Gateway; made anew when one of them
-    changes.
-    """
+    """The VirtualServices that merge at one host of a Gateway; runs again when one changes."""
 
     takers: EarlierMatches[Taker]
     count: int
@@ -121,7 +119,9 @@ def rules_of(graph: Graph, key: VirtualServiceKey) -> Rules | None:
 
 
 def _asked(declared: Object[VirtualService]) -> Iterator[Asked]:
-    """In order. Nothing is taken behind a match that catches all: no routes come of the rest."""
+    """In order. Nothing after a match that catches all is considered: no routes come of the
+    rest.
+    """
     ended, order = False, 0
     for i, rule in enumerate(complete_rules(declared)):
         delegates = rule.delegate is not None
@@ -145,7 +145,7 @@ def merged_at(graph: Graph, gateway: str, host: Host) -> Merged:
     keys = bound_at(graph, (gateway, host))
     for rules in (rules_of(graph, key) for key in keys):
         for asked in rules.asked if rules is not None else ():
-            # Which server's port counts depends on all hosts of a VirtualService.
+            # Which server's port is used depends on all hosts of a VirtualService.
             if rules is not None and asked.takes and not asked.match.spec.port:
                 takers.add(asked.match, Taker(rules, asked))
     return Merged(takers, len(keys))
@@ -155,7 +155,7 @@ def merged_at(graph: Graph, gateway: str, host: Host) -> Merged:
 def shadowed_at(
     graph: Graph, key: VirtualServiceKey, gateway: str, host: Host
 ) -> tuple[Shadowed, ...]:
-    """The rules of a VirtualService that nobody reaches at one host of a Gateway.
+    """The rules of a VirtualService that no request reaches at one host of a Gateway.
 
     Runs again when a VirtualService there changes; stops what does not change this.
     """
@@ -175,8 +175,8 @@ def shadowed_at(
 
 
 def _cover(merged: Merged, taken: Taker, *, restricted: bool) -> tuple[Taker, ...] | None:
-    """What takes all requests; ``None`` too where that is its own VirtualService alone, which is
-    told elsewhere.
+    """What matches all requests; also ``None`` where that is its own VirtualService alone, which is
+    reported elsewhere.
     """
     key = taken.rules.key
 
@@ -221,7 +221,7 @@ def _is_restricted(graph: Graph, gateway: str, host: Host, namespace: Namespace)
 
 
 def check_shadows(report: Report, graph: Graph, declared: Object[VirtualService]) -> None:
-    """Tell of each rule that nobody reaches at any host of any Gateway it is for."""
+    """Report each rule that no request reaches at any host of any Gateway it is for."""
     gateways = virtual_service_gateways(declared)
     if MESH in gateways:
         return

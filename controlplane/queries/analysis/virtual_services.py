@@ -133,7 +133,7 @@ def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[
 
 
 def _asker(graph: Graph, declared: Declared, gateways: tuple[Object[Gateway], ...]) -> Asker:
-    """Who asks for the destinations. A delegate is asked for by those who ask for its roots."""
+    """Which proxies ask for the destinations. A delegate is used by those that use its roots."""
     if not declared.spec.hosts:
         roots = roots_of_delegate(graph, declared.key)
         viewers = {declared.namespace, *(root.namespace for root in roots)}
@@ -235,7 +235,9 @@ def _check_delegate(
 
 
 def _check_delegated(report: Report, graph: Graph, declared: Declared) -> None:
-    """A delegate that nobody uses, and its rules that contradict every rule that leads to them."""
+    """A delegate that is not used, and its rules that contradict every rule that delegates to
+    them.
+    """
     if declared.spec.hosts:
         return
     roots = [

@@ -1,6 +1,6 @@
 """Where clusters and their endpoints come from: declarations of services, rules, endpoints.
 
-Computed when somebody asks and kept by nobody.
+Computed on demand and not kept.
 """
 
 from collections.abc import Iterator

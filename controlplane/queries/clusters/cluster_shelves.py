@@ -2,7 +2,7 @@
 
 A host's clusters are in the host's shard, so an edit of one service or rule costs a shard and a
 join. Source: Istio ``pilot/pkg/networking/core/cluster.go``; a gateway gets all that it sees,
-routed to or not.
+whether routes use it or not.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ def sni_dnat_destinations(graph: Graph, view: OutboundView) -> tuple[ClusterKey,
 
 @derived
 def clusters(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
-    """Every cluster of a view, by name: what everybody has, with the view's own shards laid over.
+    """Every cluster of a view, by name: the public clusters, with the view's own shards laid over.
 
     Runs again when one of a shard's changes.
     """
@@ -69,7 +69,7 @@ def _clusters_of_group(
 def _own_clusters(
     graph: Graph, view: OutboundView, client: ClientLocality
 ) -> Mapping[int, Mapping[str, Resource]]:
-    """Apart from ``clusters``, so that an edit of what everybody has reads none of these."""
+    """Separate from ``clusters``, so that an edit of public clusters reads none of these."""
     own = shards_of_namespace(graph, view.namespace)
     return {shard: _clusters_in(graph, view, client, shard) for shard in own}
 
@@ -103,7 +103,7 @@ def _endpoints_of_group(
 def _own_endpoints(
     graph: Graph, view: OutboundView, client: ClientLocality
 ) -> Mapping[int, Mapping[str, Resource]]:
-    """Apart from ``endpoints``, so that an edit of what everybody has reads none of these."""
+    """Separate from ``endpoints``, so that an edit of public endpoints reads none of these."""
     own = shards_of_namespace(graph, view.namespace)
     return {shard: _endpoints_in(graph, view, client, shard) for shard in own}
 

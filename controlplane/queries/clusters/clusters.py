@@ -77,7 +77,7 @@ def _mesh_defaults(mesh: MeshConfig) -> MeshDefaults:
 
 @guarded(first=_mesh_defaults(MeshConfig()))
 def mesh_defaults(graph: Graph) -> MeshDefaults:
-    """What of MeshConfig every cluster takes over."""
+    """The settings of MeshConfig that every cluster inherits."""
     return _mesh_defaults(mesh_config(graph))
 
 
@@ -121,12 +121,12 @@ def locality_use_of(graph: Graph, key: ClusterKey) -> LocalityUse:
 
 @guarded
 def cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resource | None:
-    """The cluster of one destination; ``None`` where Envoy could not take it (a name without
+    """The cluster of one destination; ``None`` where Envoy would not accept it (a name without
     endpoints).
 
     Runs again when the service, the rules that govern it or the mesh's defaults change; when
-    endpoints change only where they are in the cluster itself (DNS), or the identities they prove
-    are others.
+    endpoints change only where they are in the cluster itself (DNS), or when the identities they
+    prove change.
     """
     made = _cluster(graph, key, client)
     if made is None:

@@ -1,1 +1,1 @@
-"""Where the user's objects, MeshConfig, the clock and who is connected enter the graph."""
+"""Where the user's objects, MeshConfig, the clock and the connected gateways enter the graph."""

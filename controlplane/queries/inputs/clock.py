@@ -9,5 +9,5 @@ CLOCK: Final[Input[str, datetime | None]] = Input("clock", None)
 
 
 def now(graph: Graph) -> datetime | None:
-    """The time to the hour; ``None`` where nobody set it, and then no certificate is too old."""
+    """The time to the hour; ``None`` where it was not set, and then no certificate is expired."""
     return CLOCK(graph, "clock")

@@ -1,6 +1,4 @@
-"""Which gateways are connected: the only thing about proxies that what is reported of an object may
-depend on.
-"""
+"""Which gateways are connected: the only thing about proxies that diagnostics may depend on."""
 
 from typing import Final
 
@@ -12,5 +10,5 @@ CONNECTED: Final[Input[str, tuple[ConnectedGateway, ...]]] = Input("connected", 
 
 
 def connected_gateways(graph: Graph) -> tuple[ConnectedGateway, ...]:
-    """None where nobody connects, as for ``check``."""
+    """None where no proxy connects, as for ``check``."""
     return CONNECTED(graph, "gateways")

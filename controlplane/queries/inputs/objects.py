@@ -1,8 +1,9 @@
 """Where the user's objects enter the graph: each is an input, and so is each entry of an index
 over them.
 
-An index says, for one object alone, under which keys it is found and what is kept there. A tracked
-function asks an index and never walks a whole kind, so that its reads are what it depends on.
+An index gives, for one object alone, the keys under which it is found and what is kept there. A
+tracked function asks an index and never walks a whole kind, so that its reads are what it depends
+on.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -91,7 +92,7 @@ class Objects:
     """Keeps the graph's objects and the indexes over them in step. Use within one edit, then
     ``settle``.
 
-    ``put`` and ``remove`` raise what an index raises for the object, and then change nothing.
+    When an index raises for the object, so do ``put`` and ``remove``, and change nothing.
     """
 
     graph: Graph
@@ -175,5 +176,5 @@ def _sorted(values: Iterable[Any]) -> tuple[Any, ...]:
     try:
         return tuple(sorted(values))
     except Exception:
-        # Any order that is always the same will do, so none is lost for the sake of another.
+        # Any stable order will do: an object that cannot be compared costs no other.
         return tuple(sorted(values, key=repr))

@@ -1,4 +1,4 @@
-"""The plan of a gateway's listener: its servers, with the streams that their routes give.
+"""The plan of a gateway's listener: its servers, with the TCP and TLS routes of those servers.
 
 Source: istio ``pilot/pkg/networking/core/gateway.go``.
 """
@@ -67,7 +67,8 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
 
 @guarded(first=Reported(gateway_settings(Report(), MeshConfig(), ())))
 def settings_of_gateways(graph: Graph, metadata: Labels) -> Reported[ListenerSettings]:
-    """What the mesh and the node's metadata say of a gateway's listeners, with what is wrong there.
+    """A gateway's listener settings, from the mesh and the node's metadata, with what is wrong
+    there.
 
     Runs again when the mesh configuration changes.
     """
@@ -92,7 +93,7 @@ def sni_conflicts(graph: Graph, instance: GatewayInstance, view: OutboundView) -
 def _wanted(
     graph: Graph, view: OutboundView, merged: MergedServers, settings: ListenerSettings
 ) -> Iterator[Wanted]:
-    """Every server with its chains; the plain HTTP servers share one, which comes first."""
+    """Every server with its chains; the plain HTTP servers share the first."""
     plain = tuple(server for server in merged.servers if server.routes_plain_requests)
     if plain:
         yield plain[0], (plain_http_chain(plain, merged.address, settings),)

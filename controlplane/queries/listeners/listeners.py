@@ -28,7 +28,9 @@ def listener(graph: Graph, key: ListenerKey) -> Resource | None:
 
 @derived
 def framed(_: Graph, chain: ChainPlan) -> bytes:
-    """One chain, encoded once for all listeners that have it; an edit of others leaves it."""
+    """One chain, encoded once for all listeners that have it; edits of other chains do not affect
+    it.
+    """
     return framed_chain(chain)
 
 

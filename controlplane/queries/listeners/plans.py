@@ -1,4 +1,4 @@
-"""What each kind of proxy is to have: the one place that tells them apart."""
+"""The plan of each kind of proxy: the one place that distinguishes them."""
 
 from typing import assert_never
 

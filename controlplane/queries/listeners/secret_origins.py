@@ -1,6 +1,6 @@
 """Where secrets come from: the object that holds each, and the fields that name it.
 
-Computed when somebody asks and kept by nobody.
+Computed on demand and not kept.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """The secrets that a gateway's listeners and clusters name, as long as they can be served.
 
-A proxy gets secrets of its own namespace only. One that is missing, broken, too old or too new is
-not sent: Envoy then closes the one server (or destination) that needs it and no other. (In a
-running server the engine keeps a Secret that works when its file is changed to one that does not.)
+A proxy gets secrets of its own namespace only. One that is missing, broken, expired or not yet
+valid is not sent: Envoy then closes the one server (or destination) that needs it and no other. (In
+a running server the engine keeps a Secret that works when its file is changed to one that does
+not.)
 Source: istio ``pilot/pkg/xds/sds.go``.
 """
 

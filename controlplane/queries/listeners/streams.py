@@ -70,7 +70,7 @@ def bound_stream_services(
 def stream(
     graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
 ) -> RoutedStream | None:
-    """Where every connection of a server goes; ``None`` where no rule takes them."""
+    """Where every connection of a server goes; ``None`` where no rule matches them."""
     for rule in _rules(graph, view, server):
         return _routed(graph, view, server, rule, settings)
     return None
@@ -94,7 +94,7 @@ def _rules(graph: Graph, view: OutboundView, server: Server) -> Iterator[StreamR
 
 @guarded(first=())
 def stream_rules(graph: Graph, key: VirtualServiceKey, server: Server) -> tuple[StreamRule, ...]:
-    """The rules of one VirtualService that take a server's connections, in order."""
+    """The rules of one VirtualService that match a server's connections, in order."""
     declared = object_of(graph, key)
     if declared is None or not is_served(declared, server):
         return ()
@@ -112,7 +112,7 @@ def _routed(
     settings: ListenerSettings,
 ) -> RoutedStream | None:
     """``None`` where no destination has a weight. The rule for the first destination says how long
-    streams last; its subset counts only where it is the only one.
+    streams last; its subset is used only where it is the only one.
     """
     weights = _weights(rule.destinations)
     if not weights or rule.destinations[0].destination is None:
@@ -141,7 +141,7 @@ def _routed(
 
 
 def _weights(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:
-    """A single destination takes all, whatever its weight; of several those with weight 0 take
+    """A single destination gets all, whatever its weight; of several, those with weight 0 get
     nothing.
     """
     if len(destinations) == 1:

@@ -1,4 +1,4 @@
-"""Which object a secret's name means, what is in it, and whether it can be served.
+"""Which object a secret's name refers to, what is in it, and whether it can be served.
 
 Source: istio ``pilot/pkg/model/credentials``, ``pilot/pkg/credentials/kube``.
 """
@@ -37,9 +37,8 @@ class Credential:
 
 
 def credential_of(name: str, namespace: Namespace) -> Credential | None:
-    """What ``name`` means to a proxy in ``namespace``; ``None`` for what is never served to it.
-
-    Secrets of other namespaces are not; ConfigMaps are, as they hold nothing secret.
+    """What ``name`` refers to for a proxy in ``namespace``; ``None`` for what is never served to
+    it: Secrets of other namespaces. ConfigMaps of others are served, as they hold nothing secret.
     ``kubernetes-gateway`` is how Gateway API names Secrets, always with their namespace.
     """
     scheme, _, rest = name.partition("://")
@@ -90,7 +89,7 @@ def credential_rules(
 
 @guarded
 def reading(graph: Graph, credential: Credential) -> ReadKeyPair | ReadTrust | None:
-    """What the object holds; runs again when it changes, or who names it."""
+    """What the object holds; runs again when it changes, or the objects that name it."""
     return _reported_reading(graph, credential).value
 
 
@@ -147,7 +146,7 @@ def _reported_servable(graph: Graph, credential: Credential) -> Reported[KeyPair
 
 
 def users_of(graph: Graph, name: str) -> tuple[Related, ...]:
-    """Who names the object ``name``, of whatever namespace."""
+    """The objects that name the object ``name``, in any namespace."""
     names = (name, f"{name}{CA_SUFFIX}", name.removesuffix(CA_SUFFIX))
     servers = {user for n in names for user in credential_users(graph, n)}
     rules = {rule for n in names for rule in credential_rules(graph, n)}

@@ -1,8 +1,7 @@
-"""What of a client's place may bear on how endpoints are ranked, anywhere in the mesh.
-
-What nothing asks for is in no view of a proxy, so proxies that differ in it alone share
-everything. Read from what objects say, so that an edit of anything else puts no proxy in doubt;
-which destinations really use it is found out shard by shard.
+"""What part of a client's place may affect how endpoints are ranked, anywhere in the mesh. What
+nothing asks for is in no proxy's view, so proxies that differ only in it share everything. Read
+from what objects say, so that an edit of anything else puts no proxy in doubt; which destinations
+really use it is found out shard by shard.
 """
 
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ _LOCALITY: Final = ""  # stands for the locality itself among the names of label
 @index(DESTINATION_RULE)
 def uses_of_rule(declared: Object[Spec]) -> Iterator[tuple[str, str]]:
     """Labels, and the locality, that a rule ranks endpoints by; with outlier detection the mesh's
-    own order counts.
+    own order applies.
     """
     top = declared.spec.traffic_policy
     subsets = (subset.traffic_policy for subset in declared.spec.subsets)

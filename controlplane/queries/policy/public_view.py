@@ -1,7 +1,5 @@
-"""Which namespaces get other clusters than everybody, shard by shard.
-
-For most hosts a namespace sees what every other sees: the public view. What is computed for that
-is computed once for all of them.
+"""Which namespaces get clusters of their own, shard by shard. For most hosts a namespace sees what
+every other sees: the public view. What is computed for that is computed once for all of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,13 +42,15 @@ def rules_of_odd_wildcards(declared: Object[Spec]) -> Iterator[tuple[str, tuple[
 
 
 def view_for_shard(graph: Graph, view: OutboundView, shard: int) -> OutboundView:
-    """The view by which a shard is computed: the public one, unless the namespace is apart."""
+    """The view that a shard is computed for: the public one, unless the namespace differs from
+    it.
+    """
     return view if view.namespace in namespaces_apart(graph, shard) else view.public
 
 
 @derived
 def shards_of_namespace(graph: Graph, namespace: Namespace) -> tuple[int, ...]:
-    """The shards for which a namespace is apart, in order."""
+    """The shards in which a namespace differs from the public view, in order."""
     return _shards_apart(graph).get(namespace, ())
 
 
@@ -73,10 +73,9 @@ def _apart_in_group(graph: Graph, first: int) -> tuple[tuple[int, tuple[Namespac
 
 @derived
 def namespaces_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
-    """The namespaces that may get other clusters of the shard's hosts than everybody.
-
-    Some of them may get the same. Runs again when a declaration of one of the hosts comes, goes or
-    changes, or a rule for one.
+    """The namespaces that may get other clusters of the shard's hosts than the public view. Some
+    may get the same. Runs again when a declaration of one of the hosts comes, goes or changes, or a
+    rule for one.
     """
     exact: dict[Host, RuleKeys] = {}
     for host, key in exact_rules_of_shard(graph, shard):

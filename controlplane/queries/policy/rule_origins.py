@@ -15,7 +15,7 @@ from controlplane.translate.destination_rules import hash_policies_of, hashes_so
 
 def rule_origins(graph: Graph, keys: RuleKeys, subset: str | None) -> tuple[FieldRef, ...]:
     """What of the rules that govern a service makes the cluster of one of its subsets: the subset,
-    the policy that counts, and the rule that decides by its host.
+    the policy that is used, and the rule that decides by its host.
     """
     named = subset_origin(graph, keys, subset) if subset is not None else ()
     policy = policy_origin(graph, keys)
@@ -25,12 +25,12 @@ def rule_origins(graph: Graph, keys: RuleKeys, subset: str | None) -> tuple[Fiel
 
 
 def subset_origin(graph: Graph, keys: RuleKeys, name: str) -> tuple[FieldRef, ...]:
-    """The subset that counts: the first of its name in the first rule that has it."""
+    """The subset that is used: the first of its name in the first rule that has it."""
     return tuple(_subsets(graph, keys, name))[:1]
 
 
 def policy_origin(graph: Graph, keys: RuleKeys) -> tuple[FieldRef, ...]:
-    """The ``trafficPolicy`` that counts: that of the first rule with one."""
+    """The ``trafficPolicy`` that is used: that of the first rule with one."""
     rules = (rule for key in keys if (rule := rule_of(graph, key)) is not None)
     found = (FieldRef(rule.key, ("spec", "trafficPolicy")) for rule in rules if rule.policy)
     return tuple(found)[:1]

@@ -60,7 +60,7 @@ def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
 
 @derived
 def reported_rule(graph: Graph, key: DestinationRuleKey) -> Reported[DestinationRule | None]:
-    """The rule that one object is, with what is odd in it."""
+    """The rule that one object is, with its warnings."""
     declared = object_of(graph, key)
     if declared is None:
         return Reported(None)
@@ -164,7 +164,7 @@ def _merged_groups(rules: list[DestinationRule]) -> list[_Group]:
     """Rules with selectors first, then by age; a later one joins an earlier one that is seen no
     further.
 
-    That a rule which joins is then unseen where only it was exported to is Istio's way.
+    As in Istio, a rule that joins is then not seen where only it was exported to.
     """
     groups: list[list[DestinationRule]] = []
     for rule in sorted(rules, key=lambda r: (r.selector is None, r.created, r.key.name)):

@@ -24,10 +24,10 @@ class Reached:
 
 @derived
 def reached(graph: Graph, host: Host, client: Namespace, owner: Namespace | None) -> Reached:
-    """What ``host`` is to a client, in an object of the namespace ``owner``.
+    """What ``host`` refers to for a client, in an object of the namespace ``owner``.
 
     The service of that namespace comes first, if the client sees it; without an ``owner`` none
-    does. A host that is declared nowhere is taken as it is. Runs again when a declaration of the
+    does. A host that is declared nowhere is used as it is. Runs again when a declaration of the
     host changes.
     """
     found = service_of(graph, host, owner) if owner is not None else None
@@ -58,8 +58,8 @@ def destination_cluster(
     subset: str | None,
     listened: PortNumber,
 ) -> DestinationCluster:
-    """The cluster of a destination; whether it exists is not asked, a request to one that does not
-    is answered 503.
+    """The cluster of a destination; it need not exist: a request to one that does not is answered
+    503.
 
     ``host`` is complete. HTTP routes look in the namespace of their object (``owner``) first, TLS
     and TCP routes do not. A port left out is the service's only one, else the ``listened`` one.

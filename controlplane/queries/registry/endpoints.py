@@ -37,7 +37,7 @@ from controlplane.translate.kubernetes import endpoints as kubernetes
 
 Pair = tuple[str, str]
 EVERY_WORKLOAD: Final[Pair] = ("", "")
-"""For what selects every workload of a namespace: a pair that each of them has."""
+"""For selectors that select every workload of a namespace: a pair that each workload has."""
 Workload = Object[Pod | WorkloadEntry]
 WorkloadKey = ObjectKey[Pod | WorkloadEntry]
 _OF_ENTRY: Final = ("spec", "address")

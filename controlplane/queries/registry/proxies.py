@@ -1,4 +1,4 @@
-"""What of a proxy bears on its configuration: its labels, the services that it is an endpoint of.
+"""What affects a proxy's configuration: its labels, the services that it is an endpoint of.
 
 Source: Istio ``model/context.go`` (``SetWorkloadLabels``, ``SetServiceTargets``).
 """
@@ -55,7 +55,7 @@ Where = tuple[Namespace, str]
 def services_by_selector(
     declared: Object[KubernetesService],
 ) -> Iterator[tuple[tuple[Namespace, Pair], ObjectKey[KubernetesService]]]:
-    """Each Service under one pair of its selector: whoever has all pairs has that one."""
+    """Each Service under one pair of its selector: a workload with all pairs has that one."""
     for pair in sorted(declared.spec.selector.items())[:1]:
         yield (declared.namespace, pair), declared.key
 
@@ -126,8 +126,8 @@ def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
 
 
 def resolved_or_as_it_says(graph: Graph, proxy: Proxy) -> ResolvedProxy:
-    """As ``resolved``; by what the proxy says of itself alone where an internal error keeps what is
-    declared for it from being known.
+    """As ``resolved``; only from what the proxy reports where an internal error hides what is
+    declared for it.
     """
     found = resolved(graph, proxy)
     if found is not None:
@@ -152,7 +152,7 @@ def _families(addresses: tuple[str, ...]) -> tuple[IpFamily, ...]:
 def _labels_and_locality(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
     """The labels of the proxy, with those that say where it is, and its locality.
 
-    What the labels say wins over what the node says. Source: Istio ``pilot/pkg/xds/ads.go``
+    The labels win over the node's own locality. Source: Istio ``pilot/pkg/xds/ads.go``
     (``setTopologyLabels``).
     """
     labels, declared = _workload(graph, proxy)

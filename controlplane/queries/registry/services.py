@@ -75,7 +75,7 @@ def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None
 
 @guarded
 def service_declared(graph: Graph, key: DeclarationKey, host: Host) -> Service | None:
-    """What one of several declarations of a host makes of it, so that none costs the others."""
+    """One declaration of a host, on its own, so that an error in it costs no other."""
     declared = object_of(graph, key)
     return _service(graph, declared, host) if declared is not None else None
 

@@ -1,5 +1,5 @@
-"""Which VirtualServices meet the servers of a route table at a host, in which order, and the routes
-that each gives there.
+"""Which VirtualServices are bound to the servers of a route table at a host, in which order, and
+the routes of each there.
 
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``buildGatewayHTTPRouteConfig``).
 """
@@ -26,13 +26,13 @@ from controlplane.queries.routes.virtual_services import (
 from controlplane.translate.istio.server_hosts import HostBinding, ServerPort
 
 HostBindings = tuple[tuple[Host, HostBinding], ...]
-"""Whom one server admits to a host, for each way that it is spelled."""
+"""What one server admits to a host, for each spelling of it."""
 MERGE_CHUNK: Final = 32  # VirtualServices at one host that are looked at together
 
 
 @dataclass(frozen=True, slots=True)
 class BoundVirtualService:
-    """A VirtualService that meets a server at ``host``, and the binding by which it does."""
+    """A VirtualService bound to a server at ``host``, and the binding."""
 
     key: VirtualServiceKey
     host: Host
@@ -41,10 +41,9 @@ class BoundVirtualService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundRoutes:
-    """What a virtual host is made of: the routes of a VirtualService that meets a server there, or,
-    without one, a server that sends everybody to HTTPS.
-
-    ``routed_at`` is the server whose port and gateway its matches are held against.
+    """What a virtual host is made of: the routes of a VirtualService bound to a server there, or,
+    without one, a server that redirects all requests to HTTPS. ``routed_at`` is the server whose
+    port and gateway its matches are compared with.
     """
 
     gateway: str
@@ -57,7 +56,7 @@ class BoundRoutes:
 
 
 def bound_routes(graph: Graph, bindings: HostBindings, view: OutboundView) -> Iterator[BoundRoutes]:
-    """What comes in at one server: VirtualServices in the order they merge."""
+    """What is bound at one server: VirtualServices in the order they merge."""
     if _binding_count(graph, bindings) <= MERGE_CHUNK:
         yield from _routed(graph, _bound(graph, bindings, view.namespace), view)
     else:
@@ -78,7 +77,7 @@ def bound_routes(graph: Graph, bindings: HostBindings, view: OutboundView) -> It
 
 
 def _binding_count(graph: Graph, bindings: HostBindings) -> int:
-    """About how many VirtualServices come in."""
+    """About how many VirtualServices are bound."""
     return sum(len(bound_at(graph, (at.server_port.gateway, host))) for host, at in bindings)
 
 
@@ -86,7 +85,7 @@ def _binding_count(graph: Graph, bindings: HostBindings) -> int:
 def bound_virtual_services(
     graph: Graph, bindings: HostBindings, client: Namespace
 ) -> tuple[BoundVirtualService, ...]:
-    """Where many come in: runs again when one comes or goes or changes its place; a change of its
+    """Where many are bound: runs again when one comes, goes or changes its place; a change of its
     routes stops here.
     """
     return _bound(graph, bindings, client)
@@ -96,7 +95,7 @@ def bound_virtual_services(
 def bound_routes_chunk(
     graph: Graph, bindings: HostBindings, first: int, view: OutboundView
 ) -> tuple[BoundRoutes, ...]:
-    """Where many come in: some of them, so that an edit of one reads one chunk, not all."""
+    """Where many are bound: some of them, so that an edit of one reads one chunk, not all."""
     bound = bound_virtual_services(graph, bindings, view.namespace)
     return tuple(_routed(graph, bound[first : first + MERGE_CHUNK], view))
 
@@ -147,7 +146,7 @@ def _routes_of(
 def _admitted(
     graph: Graph, host: Host, binding: HostBinding, client: Namespace
 ) -> list[tuple[MergeOrder, VirtualServiceKey]]:
-    """The VirtualServices that come in at a host, with their places among others."""
+    """The VirtualServices bound at a host, with their merge order."""
     gateway = binding.server_port.gateway
     keys = {key for key in bound_at(graph, (gateway, host)) if binding.admits_same(key.namespace)}
     if binding.listed:

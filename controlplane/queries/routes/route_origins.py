@@ -1,8 +1,7 @@
 """Where the route tables of a gateway come from: every virtual host and every route of them.
 
-Computed when somebody asks and kept by nobody. What is here is put together by the functions that
-put together the tables, and says nothing of a VirtualService whose routes are not, byte for byte,
-those that proxies have.
+Computed on demand and not kept. Built by the functions that build the tables; a VirtualService
+whose routes are not, byte for byte, those that proxies have is left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -62,8 +61,8 @@ class ExplainedRoutes:
 def explained_routes(
     graph: Graph, key: ObjectKey[VirtualService], server_port: ServerPort, view: OutboundView
 ) -> ExplainedRoutes | None:
-    """What ``encoded_routes`` has. ``None`` where it has something else, which is so when one of
-    the two has just raised and kept what it had before.
+    """What ``encoded_routes`` has. ``None`` where it has something else, which happens when one of
+    the two has just raised and kept its last value.
     """
 
     def target(to: Destination) -> RouteTarget:
@@ -144,7 +143,7 @@ def _virtual_host(
 
 def _routes(graph: Graph, bound: Iterable[BoundRoutes], view: OutboundView) -> Iterator[Provenance]:
     """The routes in the order of the virtual host; none where one VirtualService has none that are
-    explained, so that none is taken for another.
+    explained, so that they are not confused.
     """
     explained = [
         explained_routes(graph, one.virtual_service, one.routed_at, view)
@@ -182,6 +181,6 @@ def _served_hosts(server: Server, bound: BoundRoutes) -> Iterator[FieldRef]:
 
 
 def _meeting(host: Host, hosts: Sequence[Host]) -> list[int]:
-    """Which of ``hosts`` are ``host``, or else are wider than it, by their place."""
+    """Which of ``hosts`` equal ``host``, or else are wider than it, by index."""
     same = [i for i, other in enumerate(hosts) if other == host]
     return same or [i for i, other in enumerate(hosts) if subset_of(host, other)]

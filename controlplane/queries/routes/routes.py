@@ -1,7 +1,7 @@
-"""The route tables of a gateway: the VirtualServices that meet its servers, host by host.
+"""The route tables of a gateway: the VirtualServices bound to its servers, host by host.
 
 An edit of one VirtualService encodes its routes, joins them into its virtual hosts, and joins those
-into the table: the rest of the table is bytes that are kept.
+into the table: the rest of the table is kept as bytes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -103,7 +103,7 @@ def host_bindings(
 
 
 def _candidates(graph: Graph, servers: ServerHosts, shard: int) -> list[Host]:
-    """Every host that may be one at which a server and a VirtualService meet."""
+    """Every host at which a server and a VirtualService may be bound."""
     bound = (host for gateway in servers.gateways for host in bound_hosts(graph, (gateway, shard)))
     listed = servers.hosts_by_shard.get(shard, ())
     return sorted({*bound, *listed})
@@ -115,9 +115,9 @@ def virtual_host(
 ) -> bytes | None:
     """One virtual host, in its place of a table; ``None`` where nothing is served.
 
-    Istio tells spellings of a host that differ in case apart when servers and VirtualServices meet,
-    and Envoy does not: they share the virtual host. Runs again when a VirtualService for the host
-    (or for a wider one, where a server lists it) comes or goes, or when its routes change.
+    Istio distinguishes the case of a host when it binds VirtualServices to servers, Envoy does not:
+    spellings share the virtual host. Runs again when a VirtualService for the host (or for a wider
+    one, where a server lists it) comes or goes, or when its routes change.
     """
     bound = [one for of_server in bindings for one in bound_routes(graph, of_server, view)]
     if not bound:
@@ -133,8 +133,8 @@ def virtual_host(
 
 
 def merged(bound: Iterable[BoundRoutes]) -> Iterable[BoundRoutes]:
-    """Whose routes a virtual host has, in order: a VirtualService that comes by several servers of
-    a Gateway gives them once.
+    """The VirtualServices whose routes a virtual host has, in order: one bound to several servers
+    of a Gateway gives them once.
     """
     return {(one.gateway, one.virtual_service): one for one in bound}.values()
 

@@ -1,4 +1,4 @@
-"""Which VirtualServices meet a gateway at a host, in which order, and the routes each gives.
+"""Which VirtualServices are bound to a gateway at a host, in which order, and the routes of each.
 
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/,
 Istio ``pilot/pkg/model/push_context.go`` (``VirtualServicesForGateway``).
@@ -47,7 +47,7 @@ from controlplane.translate.istio.virtual_service import (
 
 Declared = Object[VirtualService]
 MergeOrder = tuple[int, str, str, Namespace]
-"""Who goes first: private ones, those exported by name, public ones; then by age."""
+"""Which goes first: private ones, those exported by name, public ones; then by age."""
 
 
 def _bindings(declared: Declared) -> Iterator[tuple[str, Host]]:
@@ -119,7 +119,7 @@ def _defaults(mesh: MeshConfig, *, names_objects: bool = True) -> Defaults:
 
 @guarded(first=_defaults(MeshConfig()))
 def route_defaults(graph: Graph) -> Defaults:
-    """What of the mesh bears on routes; other changes of MeshConfig stop here."""
+    """The settings of the mesh that affect routes; other changes of MeshConfig stop here."""
     return _defaults(mesh_config(graph), names_objects=not is_lean(graph))
 
 
@@ -143,7 +143,7 @@ def delegated_rules(
 class EncodedRoutes:
     """The routes of one VirtualService in their places of a virtual host.
 
-    Those that catch all are apart: where VirtualServices merge, they go last.
+    Catch-all routes are separate: where VirtualServices merge, they go last.
     """
 
     specific: bytes
@@ -196,9 +196,7 @@ def routes_at(
 
 
 def encodable(report: Report, routes: Iterable[Routed]) -> list[tuple[Routed, bytes]]:
-    """The routes that Envoy will take, encoded; one that it would refuse is left out and
-    reported.
-    """
+    """The routes that Envoy accepts, encoded; one that it would refuse is left out and reported."""
     taken: list[tuple[Routed, bytes]] = []
     for routed in routes:
         try:
@@ -251,7 +249,7 @@ def route_target(
     listened: PortNumber,
 ) -> RouteTarget:
     """Where one destination leads. Runs again when the service or the DestinationRule behind it
-    changes: what does not bear on routes stops here.
+    changes: what does not affect routes stops here.
     """
     cluster = destination_cluster(
         graph,

@@ -1,4 +1,4 @@
-"""Which Gateways a proxy serves, and what their servers come to on it.
+"""Which Gateways a proxy serves, and what their servers become on it.
 
 Source: https://istio.io/latest/docs/reference/config/networking/gateway/
 """
@@ -78,7 +78,7 @@ def gateway_servers(graph: Graph, key: ObjectKey) -> tuple[Server, ...]:
 
 @derived
 def reported_servers(graph: Graph, key: GatewayKey) -> Reported[tuple[Server, ...]]:
-    """The servers of one Gateway, with what is odd in them."""
+    """The servers of one Gateway, with their warnings."""
     gateway = object_of(graph, key)
     if gateway is None:
         return Reported(())

@@ -37,7 +37,7 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
     """Runs again when any resource of this view comes, goes or changes.
 
     ``None`` while an internal error keeps those of one type from being known at all: a proxy that
-    has some must not be told that there are none.
+    has some must not be sent an empty set.
     """
     for_clusters = view.outbound.for_clusters
     client = view.locality.only(locality_use(graph, for_clusters))

@@ -1,1 +1,1 @@
-"""What of a proxy matters to what it is to have."""
+"""What part of a proxy its resources depend on."""

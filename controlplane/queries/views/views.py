@@ -1,6 +1,5 @@
-"""What of a proxy may be a key: three small values, each with no more in it than it decides.
-
-No other tracked function takes a proxy, so whatever of a proxy is in none of these costs nothing.
+"""What part of a proxy may be a key: three small values, each with only what it decides. No other
+tracked function takes a proxy, so everything else about a proxy costs nothing.
 """
 
 from collections.abc import Iterator
@@ -55,7 +54,9 @@ def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
 
 
 def _gateway(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance | None:
-    """What the proxy listens for, by its role: all that is planned for it follows from this."""
+    """The Gateways that the proxy serves, by its role: all that is planned for it follows from
+    this.
+    """
     match proxy.role:
         case Role.GATEWAY:
             return gateway_instance(graph, proxy)
@@ -65,7 +66,7 @@ def _gateway(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance | None:
 
 
 def gateway_view(namespace: Namespace) -> OutboundView:
-    """The view of a gateway in ``namespace`` of which nothing else is known."""
+    """The view of a gateway in ``namespace`` about which nothing else is known."""
     return OutboundView(role=Role.GATEWAY, namespace=namespace)
 
 
@@ -88,7 +89,7 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> Out
 
 @derived
 def client_locality(graph: Graph, proxy: ResolvedProxy) -> ClientLocality:
-    """Runs again when what endpoints are ranked by anywhere in the mesh changes."""
+    """Runs again when what endpoints are ranked by, anywhere in the mesh, changes."""
     place = ClientLocality(locality=proxy.locality, labels=proxy.labels)
     return place.only(mesh_locality_use(graph))
 

@@ -1,5 +1,4 @@
-"""Whether a format of access logs is one that Envoy takes: for one that it does not, it rejects
-every listener.
+"""Whether Envoy accepts an access log format: for one that it does not, it rejects every listener.
 
 Source: envoy/config/core/v3/substitution_format_string.proto; the limits were measured with Envoy.
 """
@@ -14,7 +13,7 @@ DEEPEST: Final = 30  # objects within objects; at 34 Envoy's parser of messages 
 
 
 def fault_of_line(text: str) -> str | None:
-    """What Envoy would refuse in a format of lines; ``None`` for one it takes."""
+    """What Envoy would refuse in a format of lines; ``None`` for one it accepts."""
     return first_fault(text)
 
 

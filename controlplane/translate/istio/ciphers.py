@@ -1,7 +1,7 @@
 """What ``cipherSuites`` may say: names of ciphers, and rules about them.
 
 Istio passes on its list of names and whatever begins with a sign; Envoy refuses a whole listener
-for one word that it does not know. Each word here was seen to be taken by Envoy 1.40. Source: Istio
+for one word that it does not know. Each word here was accepted by Envoy 1.40. Source: Istio
 ``pkg/config/security``, ``IsValidCipherSuite``; BoringSSL ``ssl_create_cipher_list``.
 """
 
@@ -32,7 +32,7 @@ _GROUPS: Final = frozenset(
 
 
 def is_cipher(word: str) -> bool:
-    """Whether Envoy takes ``word``: a name, ``[A|B]`` (equally good), ``-A``, ``!A``, ``+A``, or
+    """Whether Envoy accepts ``word``: a name, ``[A|B]`` (equally good), ``-A``, ``!A``, ``+A``, or
     several with colons between them.
     """
     if word in CIPHERS:
@@ -41,7 +41,7 @@ def is_cipher(word: str) -> bool:
 
 
 def usable_ciphers(words: Iterable[str]) -> tuple[str, ...]:
-    """The words that Envoy takes, each once; none where they only take away, which would leave
+    """The words that Envoy accepts, each once; none where they only remove, which would leave
     nothing.
     """
     known = tuple(dict.fromkeys(word for word in words if is_cipher(word)))

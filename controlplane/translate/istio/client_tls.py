@@ -1,6 +1,6 @@
 """``ClientTLSSettings`` become the model's way to encrypt connections to endpoints.
 
-Files are asked for by name too, as secrets that hold their paths: Envoy opens and watches them, and
+Files are requested by name too, as secrets that hold their paths: Envoy opens and watches them, and
 one that is missing costs the destination its connections and not the cluster.
 
 Source: https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings

@@ -1,6 +1,6 @@
 """A rule that delegates becomes the delegate's rules, each narrowed by the rule's own conditions.
 
-One level deep. Rules whose conditions cannot both hold are left out.
+Delegation is one level deep. Rules whose conditions cannot both hold are left out.
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#Delegate,
 Istio ``pilot/pkg/model/virtualservice.go``.
 """

@@ -20,7 +20,7 @@ V = TypeVar("V")
 @dataclass(frozen=True, slots=True)
 class FieldMerge:
     """Of a field, by the blocks of the root and of its delegate, in this order: its value in both
-    together, and whether what they say of it cannot hold together.
+    together, and whether the two contradict each other.
     """
 
     merged: Callable[[HttpMatch, HttpMatch], object]
@@ -59,7 +59,9 @@ def _texts(field: Callable[[HttpMatch], Mapping[str, StringMatch]]) -> FieldMerg
 
 
 def _texts_conflict(root: StringMatch | None, leaf: StringMatch | None) -> bool:
-    """A regex stands alone; an exact root takes itself, a prefix what begins so; else nothing."""
+    """A regex conflicts with everything else; an exact root contains itself, a prefix what begins
+    with it.
+    """
     if root is None or leaf is None:
         return False
     if root.regex and (leaf.regex or leaf.prefix or leaf.exact):

@@ -23,7 +23,7 @@ def capped(
     namespace: Namespace,
     labels: Mapping[str, str],
 ) -> Visibility:
-    """Who of those that ``exportTo`` admits sees a ServiceEntry in a namespace with ``labels``.
+    """Which of those that ``exportTo`` admits see a ServiceEntry in a namespace with ``labels``.
 
     The first policy whose rules all match decides, else the default. Ambient meshes aside, it holds
     only where ``applyToSidecars`` says so.

@@ -1,8 +1,7 @@
 """The servers that share an address of a gateway become its listener: which chains there are, and
-which of two that take the same connections is left out.
-
-Envoy takes no listener with two chains for the same connections. A server is asked for its chains
-in the order of the merge, and what comes first holds its SNI.
+which of two that match the same connections is left out. Envoy does not accept a listener with two
+chains for the same connections. A server is asked for its chains in the order of the merge, and
+what comes first keeps its SNI.
 Source: istio ``pilot/pkg/networking/core/gateway.go``.
 """
 
@@ -56,7 +55,7 @@ class WantedChain:
     """A chain that a server asks for; ``origins`` begin with the field that is named in reports.
 
     ``named`` is every SNI that its rule names, where TLS passes through: a rule that names one of
-    an earlier rule takes nothing.
+    an earlier rule matches nothing.
     """
 
     chain: ChainPlan
@@ -194,7 +193,7 @@ def _http_connection_manager(
 
 
 def _http_filters(settings: ListenerSettings, *, accepts_grpc_web: bool) -> tuple[HttpFilter, ...]:
-    """Faults and CORS are there forevery route, which switch them on."""
+    """Faults and CORS are there for every route, which switch them on."""
     web = (GrpcWeb(),) if accepts_grpc_web else ()
     router = Router(shows_envoy_headers=settings.shows_envoy_headers)
     return (*web, GrpcStats(), FaultInjection(), CrossOrigin(), router)

@@ -1,4 +1,4 @@
-"""The servers of all Gateways that select a proxy are merged: who shares a port and who loses it.
+"""The servers of all Gateways that select a proxy are merged: which share a port and which lose it.
 
 First come, first served, in the order of Gateways (by age, then name, then namespace) and of their
 servers: TLS servers share a port while their hosts differ, plain HTTP servers share one route
@@ -44,9 +44,7 @@ class ServerConflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedGateways:
-    """What all servers come to on one sort of proxy; ``shared`` are plaintext servers beside TLS
-    ones.
-    """
+    """The servers of one kind of proxy, merged; ``shared``: plaintext servers next to TLS ones."""
 
     listeners: tuple[MergedServers, ...] = ()
     conflicts: tuple[ServerConflict, ...] = ()
@@ -183,7 +181,7 @@ def _routed_server(server: Server) -> RoutedServer:
 
 
 def _conflict(port: _OpenPort, listener: _OpenListener, server: Server) -> ServerConflict | None:
-    """Whom Istio leaves out: what comes to plaintext at its own address, unless both are HTTP; what
+    """What Istio leaves out: what comes to plaintext at its own address, unless both are HTTP; what
     comes to TLS in plaintext after another.
     """
     if server is port.first:
@@ -208,7 +206,7 @@ def _latest(listener: _OpenListener, port: _OpenPort) -> Server:
 
 
 def _refused_by_envoy(listener: _OpenListener, server: Server) -> ServerConflict | None:
-    """Whom Istio would send and Envoy would refuse, with all servers of the port: two chains for
+    """What Istio would send and Envoy would refuse, with all servers of the port: two chains for
     the same connections.
     """
     ended = _bare_hosts(server) if server.tls is not None else ()

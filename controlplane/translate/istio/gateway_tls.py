@@ -202,8 +202,8 @@ def _usable_pins(
     honoured: bool,
     none: str,
 ) -> tuple[str, ...]:
-    """The pins Envoy can read; where none is left, one that no certificate has: pins never get
-    looser.
+    """The pins Envoy can read; where none is left, one that no certificate has, so that
+    verification never gets weaker.
     """
     if pins and not honoured:
         report.add(NO_EFFECT, at, f"{at.path[-1]} has no effect where certificates come from files")
@@ -216,7 +216,7 @@ def _usable_pins(
 
 
 def _is_key_pin(pin: str) -> bool:
-    """The base64 of 32 bytes, without the line breaks that Envoy does not take."""
+    """The base64 of 32 bytes, without the line breaks that Envoy does not accept."""
     return len(pin) == 44 and len(decoded(pin) or b"") == 32
 
 

@@ -44,7 +44,7 @@ from controlplane.translate.istio.http_retry import retry_policy
 from controlplane.translate.istio.located_rules import Origins
 
 REDIRECTS: Final = (301, 302, 303, 307, 308)
-"""The codes that Envoy can send. Istio's admission takes every 3xx."""
+"""The codes that Envoy can send. Istio's admission accepts every 3xx."""
 CANNOT_REDIRECT: Final = Respond(status=500)
 """What a redirect with another code answers: it must neither reach a backend nor cost other routes.
 """
@@ -71,7 +71,7 @@ Targets = Callable[[Destination], RouteTarget]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What holds forevery route. ``retries`` of ``None`` is Istio's own policy.
+    """What holds for every route. ``retries`` of ``None`` is Istio's own policy.
 
     ``names_objects``: each route names its VirtualService in its metadata.
     """
@@ -110,7 +110,7 @@ def _redirect_path(spec: HttpRedirect) -> ReplacePath | ReplacePrefix | None:
 
 
 def direct_response(spec: HttpDirectResponse) -> Respond:
-    """The answer; 600, which Istio takes and Envoy does not, becomes 599."""
+    """The answer; 600, which Istio accepts and Envoy does not, becomes 599."""
     return Respond(status=min(spec.status, MAX_STATUS), body=_body(spec.body))
 
 
@@ -139,10 +139,8 @@ class Done:
 
 
 def forwarding(rule: HttpRoute, targets: Targets, defaults: Defaults) -> Done:
-    """Where the rule's requests go.
-
-    A single destination gets everything, whatever its weight. Among several, those of weight 0 get
-    nothing.
+    """Where the rule's requests go. A single destination gets everything, whatever its weight.
+    Among several, those of weight 0 get nothing.
     """
     host = _host_rewrite(rule)
     single = rule.route[0] if len(rule.route) == 1 else None

@@ -12,7 +12,7 @@ from controlplane.model.http_policy import NO_CHANGES, Append, HeaderChanges, Ov
 
 
 def header_changes(operations: HeaderOperations | None) -> HeaderChanges:
-    """The changes in the order they are made; the authority is none of them."""
+    """The changes in the order they are made; the authority is not among them."""
     if operations is None:
         return NO_CHANGES
     return HeaderChanges(

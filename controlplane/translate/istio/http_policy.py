@@ -76,7 +76,7 @@ def _abort(abort: AbortSpec) -> AbortHttp | AbortGrpc | None:
 
 
 def cors(policy: CorsPolicy) -> Cors:
-    """The policy; the deprecated ``allowOrigin`` counts where there is no ``allowOrigins``."""
+    """The policy; the deprecated ``allowOrigin`` is used where there is no ``allowOrigins``."""
     origins = (origin for text in policy.allow_origins if (origin := _origin(value_match(text))))
     return Cors(
         origins=tuple(origins) or tuple(Exact(text) for text in policy.allow_origin),
@@ -90,5 +90,5 @@ def cors(policy: CorsPolicy) -> Cors:
 
 
 def _origin(value: Exact | Prefix | Regex | Present) -> TextMatch | None:
-    """An origin that says nothing (no field, an empty prefix) admits nobody."""
+    """An empty origin (no field, an empty prefix) admits none."""
     return None if isinstance(value, Present) or value == Prefix("") else value

@@ -19,7 +19,7 @@ DEFAULT_CONDITIONS: Final = (
     "cancelled",
     "retriable-status-codes",
 )
-"""Without statuses the last one heeds only what x-envoy-retriable-status-codes asks for."""
+"""Without statuses the last one honours only what x-envoy-retriable-status-codes asks for."""
 BY_STATUS: Final = "retriable-status-codes"
 _STATUSES: Final = frozenset(status.value for status in HTTPStatus)
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,9}")

@@ -88,7 +88,7 @@ HANDSHAKE_TIMEOUT: Final = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerSettings:
-    """What holds forevery listener of a proxy. ``origins`` are the fields of MeshConfig that are
+    """What holds for every listener of a proxy. ``origins`` are the fields of MeshConfig that are
     set and enter into it.
 
     ``logs_unmatched``: connections that no chain takes are logged too. ``buffer_limit`` is in bytes
@@ -244,7 +244,7 @@ def _timeouts(connections: ConnectionSettings, idle: timedelta | None) -> Timeou
 
 
 def _within(number: int | None, *, least: int) -> int | None:
-    """``number`` where Envoy takes it."""
+    """``number`` where Envoy accepts it."""
     return number if number is not None and least <= number <= _LARGEST else None
 
 

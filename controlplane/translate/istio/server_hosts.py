@@ -1,8 +1,7 @@
-"""What the servers of one route table admit to a host, found without walking them all.
-
-A server and a VirtualService meet at the narrower of their hosts. So at a host that a server lists
-come in VirtualServices for it or for a wider one; at a host that a server only covers by a wildcard
-come in those for exactly that host.
+"""What the servers of one route table admit to a host, found without walking them all. A
+VirtualService is bound to a server at the narrower of their hosts. So a host that a server lists
+admits VirtualServices for it or for a wider one; a host that a server only covers by a wildcard
+admits those for exactly that host.
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``buildGatewayHTTPRouteConfig``).
 """
 
@@ -31,7 +30,7 @@ class ServerPort:
 
 @dataclass(frozen=True, slots=True)
 class HostBinding:
-    """Whom one server admits to one host: namespaces, or ``*`` for all of them.
+    """What one server admits to one host: namespaces, or ``*`` for all of them.
 
     ``listed`` are admitted because the server lists the host itself, ``covered`` because it lists a
     wider one. ``earlier`` are the servers of the same Gateway in this table that come before, where
@@ -45,20 +44,21 @@ class HostBinding:
     earlier: tuple[RoutedServer, ...] = ()
 
     def admits_same(self, namespace: Namespace) -> bool:
-        """Whether a VirtualService for exactly the host comes in."""
+        """Whether a VirtualService for exactly the host is admitted."""
         return _among(namespace, self.listed) or _among(namespace, self.covered)
 
     def admits_wider(self, namespace: Namespace) -> bool:
-        """Whether a VirtualService for a wider host comes in."""
+        """Whether a VirtualService for a wider host is admitted."""
         return _among(namespace, self.listed)
 
     @property
     def redirects_everybody(self) -> bool:
-        """Whether requests for the host are sent to HTTPS even without a VirtualService."""
+        """Whether requests for the host are redirected to HTTPS even without a VirtualService."""
         return self.redirects and ANY_NAMESPACE in self.listed
 
     def server_ports(self, namespace: Namespace, hosts: tuple[Host, ...]) -> Iterator[ServerPort]:
-        """The servers of the Gateway in this table that a VirtualService meets, up to this one.
+        """The servers of the Gateway in this table that a VirtualService is bound to, up to this
+        one.
 
         Istio works out its routes once: at the first of them where it has any.
         """
@@ -68,8 +68,8 @@ class HostBinding:
 
 
 def server_port_of(server: RoutedServer) -> ServerPort:
-    """A plain server with TLS settings, which redirect or are empty, counts as one that speaks TLS,
-    as in Istio.
+    """A plain server with TLS settings, which redirect or are empty, is treated as one that speaks
+    TLS, as in Istio.
     """
     return ServerPort(server.gateway, server.port, server.has_tls_settings)
 
@@ -95,7 +95,9 @@ class ServerHosts:
     hosts_by_shard: Mapping[int, tuple[Host, ...]] = field(repr=False)
     """The hosts that servers list, in the shard of their lower-case form."""
     shards: tuple[int, ...] = field(repr=False)
-    """Where hosts may be met: where one is listed, or anywhere if one of them is a wildcard."""
+    """The shards with hosts of these servers: where one is listed, or all if one of them is a
+    wildcard.
+    """
     _listings: Mapping[Host, tuple[tuple[int, Namespace], ...]] = field(repr=False)
     _hash: int = field(repr=False)
 
@@ -109,7 +111,7 @@ class ServerHosts:
         return self.table.name
 
     def bindings(self, host: Host) -> dict[int, HostBinding]:
-        """Whom the servers admit to ``host``, by their place; none where no server has it."""
+        """What the servers admit to ``host``, by their place; none where no server has it."""
         listed = self._servers((host,))
         covered = self._servers(self._wider_listed(host))
         return {

@@ -1,6 +1,6 @@
 """``tls`` and ``tcp`` rules of a VirtualService, as a server of a gateway reads them.
 
-Only ports and gateways of a match count there; subnets, labels and namespaces are for sidecars.
+Only ports and gateways of a match are used there; subnets, labels and namespaces are for sidecars.
 Source: istio ``pilot/pkg/networking/core/gateway.go``, ``buildGatewayNetworkFiltersFromTLSRoutes``.
 """
 
@@ -24,7 +24,8 @@ from controlplane.translate.server import Server
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRule:
-    """A rule that takes connections. ``server_names`` are SNI in lower case, sorted, empty for any.
+    """A rule that matches connections. ``server_names`` are SNI in lower case, sorted, empty for
+    any.
 
     ``title`` is ``name.namespace`` of the VirtualService, whose statistics weighted routes share.
     """
@@ -37,7 +38,7 @@ class StreamRule:
     claimed_names: tuple[str, ...] = ()
     """Every SNI written, ``*`` too: each is the first rule's that names it."""
     unusable_names: tuple[str, ...] = ()
-    """SNI that Envoy would refuse the listener for; a rule with these alone takes nothing."""
+    """SNI that Envoy would refuse the listener for; a rule with these alone matches nothing."""
 
     @property
     def takes_nothing(self) -> bool:
@@ -52,9 +53,7 @@ def is_served(virtual_service: Object[VirtualService], server: Server) -> bool:
 
 
 def tcp_rule(virtual_service: Object[VirtualService], server: Server) -> StreamRule | None:
-    """The first ``tcp`` rule that fits the server: one connection is like any other, so it takes
-    all.
-    """
+    """The first ``tcp`` rule that fits the server: connections are all alike, so it matches all."""
     for i, rule in enumerate(virtual_service.spec.tcp):
         if not rule.match or any(_fits(m, server, virtual_service.namespace) for m in rule.match):
             return _rule(

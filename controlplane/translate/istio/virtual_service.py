@@ -110,7 +110,7 @@ def http_routes(
 
 
 def applies(block: HttpMatch, server_port: ServerPort, client: OutboundView) -> bool:
-    """Whether a block is for this server at all. One that names gateways heeds no source."""
+    """Whether a block is for this server at all. One that names gateways ignores sources."""
     if block.port and block.port != server_port.port:
         return False
     if block.gateways:
@@ -123,8 +123,8 @@ def applies(block: HttpMatch, server_port: ServerPort, client: OutboundView) -> 
 def _route_of(
     key: ObjectKey, rule: HttpRoute, server_port: ServerPort, targets: Targets, defaults: Defaults
 ) -> Callable[[HttpMatch | None, Origins], Routed]:
-    """A function from a match block and what made it to its route: all else of the rule is worked
-    out once.
+    """A function from a match block and what made it to its route: all else of the rule is computed
+    once.
     """
     done = _done(rule, server_port, targets, defaults)
     described = done.described or f"{key.name}:{server_port.port}"

@@ -1,5 +1,5 @@
-"""What in a VirtualService cannot work, as far as the object alone tells: gateways that its matches
-name in vain, header values that Envoy would not understand.
+"""What in a VirtualService cannot work, as far as the object alone tells: gateways in its matches
+that it is not bound to, header values that Envoy would not understand.
 
 What one rule hides of another within the object is found where objects are accepted.
 """

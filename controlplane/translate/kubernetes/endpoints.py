@@ -34,7 +34,8 @@ def slice_endpoints(
 ) -> Iterator[ListedEndpoint]:
     """Every address of an endpoint is one; those not ready, or terminating, are kept as such.
 
-    Whether unready ones are published is for whoever writes slices: there they are ready.
+    Whether unready ones are published is decided by the writer of the slice, which marks them
+    ready.
     """
     spec = declared.spec
     if spec.address_type not in ("IPv4", "IPv6"):

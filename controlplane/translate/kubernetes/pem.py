@@ -1,4 +1,4 @@
-"""PEM files of certificates, keys and authorities, checked so that Envoy takes them.
+"""PEM files of certificates, keys and authorities, checked so that Envoy accepts them.
 
 What Envoy 1.40 refuses (keys under RSA 2048, curves but P-256, P-384, P-521, a broken PEM block
 anywhere) was tried with ``envoy --mode validate``. Imported where there is a file to read, and not
@@ -143,7 +143,9 @@ def _is_revocation_list(reader: Entries, entry: str, pem: bytes) -> bool:
 
 
 def _staple(reader: Entries, entry: str, leaf: x509.Certificate) -> bytes:
-    """The OCSP response for ``leaf``; empty where there is none, or none that Envoy would take."""
+    """The OCSP response for ``leaf``; empty where there is none, or none that Envoy would
+    accept.
+    """
     if not reader.has(entry):
         return b""
     der = reader.bytes_of(entry)

@@ -1,8 +1,8 @@
-"""Secrets and ConfigMaps become certificates, keys and authorities, checked so that Envoy takes
+"""Secrets and ConfigMaps become certificates, keys and authorities, checked so that Envoy accepts
 them.
 
 The entries that hold them: ``cert``/``key``/``cacert``/``crl`` (generic),
-``tls.crt``/``tls.key``/``ca.crt``/ ``ca.crl`` (the usual ones); the first complete set counts.
+``tls.crt``/``tls.key``/``ca.crt``/ ``ca.crl`` (the usual ones); the first complete set is used.
 Source: istio ``pilot/pkg/credentials/kube``.
 """
 
@@ -23,7 +23,7 @@ from controlplane.translate.kubernetes.secret_entries import Entries, ReadKeyPai
 
 _DATE: Final = "%Y-%m-%d %H:%M"
 WARNED_DAYS: Final = (1, 7, 14, 30)
-"""How many days before its end a certificate is warned of; each step is told once."""
+"""How many days before its end a certificate is warned about; each step is reported once."""
 _PAIRS: Final = (("cert", "key", "", "crl"), ("tls.crt", "tls.key", "tls.ocsp-staple", "ca.crl"))
 _AUTHORITIES: Final = (("cacert", "crl"), ("ca.crt", "ca.crl"))
 
@@ -31,8 +31,8 @@ _AUTHORITIES: Final = (("cacert", "crl"), ("ca.crt", "ca.crl"))
 def key_pair(
     report: Report, source: Object[Secret], *, users: tuple[Related, ...] = ()
 ) -> ReadKeyPair | None:
-    """The certificate and key of a Secret; ``None``, and a diagnostic, where there is none that
-    works.
+    """The certificate and key of a Secret; ``None``, and a diagnostic, where there is no usable
+    one.
     """
     reader = _entries(report, source, users)
     for certificate, key, staple, _ in _PAIRS:

@@ -23,7 +23,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadKeyPair:
-    """A key pair that Envoy takes. ``names`` are the DNS names and addresses the certificate is
+    """A key pair that Envoy accepts. ``names`` are the DNS names and addresses the certificate is
     for.
     """
 
@@ -35,7 +35,7 @@ class ReadKeyPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadTrust:
-    """Authorities that Envoy takes."""
+    """Authorities that Envoy accepts."""
 
     credential: Trust
     spans: tuple[Span, ...]
@@ -70,7 +70,7 @@ class Entries:
 
     def pem_of(self, entry: str) -> bytes | None:
         """As ``bytes_of``; without a byte order mark and without spaces around lines, which Envoy
-        does not see past.
+        does not tolerate.
         """
         found = self.bytes_of(entry)
         if found is None:

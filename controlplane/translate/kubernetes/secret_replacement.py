@@ -1,5 +1,5 @@
-"""Whether a Secret can take the place of another: a running gateway never trades a certificate that
-works for one that does not.
+"""Whether a Secret can take the place of another: a running gateway never replaces a working
+certificate by one that does not work.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from controlplane.translate.kubernetes.secret import is_valid_at, key_pair, trus
 def would_break(report: Report, new: Object[Secret], before: Object[Secret], now: datetime) -> bool:
     """Whether something is good in ``before`` and broken or gone in ``new``; reports what.
 
-    Authorities may be left out on purpose, so only broken ones count. A certificate cannot: who
-    copies files one by one, or has copied half of them, means it still.
+    Authorities may be left out on purpose, so only broken ones count. A certificate cannot: it is
+    still wanted while its files are copied one by one.
     """
     if _pair_is_good(Report(), before, now) and not _pair_is_good(report, new, now):
         return True

@@ -31,7 +31,7 @@ def service(
     namespace_distribution: str | None = None,
     trust_domain: str = "cluster.local",
 ) -> Service:
-    """The service that ``declared`` is; ``namespace_distribution`` is the Namespace's word."""
+    """The service that ``declared`` is; ``namespace_distribution`` is the Namespace's setting."""
     spec = declared.spec
     is_alias = spec.type == "ExternalName" and spec.external_name != ""
     export_to = _words(declared.annotations.get(EXPORT_TO, ""))

@@ -74,7 +74,7 @@ class Fleet:
         return Diagnosis(diagnostics=(), objects=3, refused=0)
 
     async def tls(self) -> TlsState:
-        return TlsState(destinations=(), secrets=(), troubles=())
+        return TlsState(destinations=(), secrets=(), problems=())
 
     async def objects(self) -> tuple[ListedObject, ...]:
         raise ValueError("a fault of ours")

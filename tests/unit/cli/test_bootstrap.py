@@ -39,14 +39,14 @@ def xds_cluster(document: Any) -> Any:
 
 
 def test_the_node_says_what_istios_agent_says(tmp_path: Path) -> None:
-    told = document(
+    printed = document(
         *("sidecar", "cart-7", "--namespace", "shop", "--service-account", "cart"),
         *("--label", "version=v1", "--label", "app=cart", "--ip", "10.0.0.7", "--ip", "fd00::7"),
         *("--locality", "eu/eu-1", "--metadata", "IDLE_TIMEOUT=30s"),
         *("--state", str(tmp_path / "state")),
     )
 
-    assert told["node"] == {
+    assert printed["node"] == {
         "id": "sidecar~10.0.0.7~cart-7.shop~shop.svc.cluster.local",
         "cluster": "cart-7.shop",
         "metadata": {
@@ -67,20 +67,20 @@ def test_the_node_says_what_istios_agent_says(tmp_path: Path) -> None:
 
 
 def test_a_gateway_is_a_router(tmp_path: Path) -> None:
-    told = document(*GATEWAY, "--state", str(tmp_path / "state"))
+    printed = document(*GATEWAY, "--state", str(tmp_path / "state"))
 
-    assert told["node"]["id"] == "router~127.0.0.1~edge.shop~shop.svc.cluster.local"
-    assert "locality" not in told["node"]
-    assert told["admin"]["address"]["socket_address"] == {
+    assert printed["node"]["id"] == "router~127.0.0.1~edge.shop~shop.svc.cluster.local"
+    assert "locality" not in printed["node"]
+    assert printed["admin"]["address"]["socket_address"] == {
         "address": "127.0.0.1",
         "port_value": 15000,
     }
 
 
 def test_the_token_is_good_at_the_server_of_that_state(tmp_path: Path) -> None:
-    told = document(*GATEWAY, "--service-account", "edge", "--state", str(tmp_path / "state"))
+    printed = document(*GATEWAY, "--service-account", "edge", "--state", str(tmp_path / "state"))
 
-    [metadata] = ads(told)["grpc_services"][0]["initial_metadata"]
+    [metadata] = ads(printed)["grpc_services"][0]["initial_metadata"]
     assert metadata["key"] == "authorization"
     scheme, _, token = metadata["value"].partition(" ")
     area = StateDirectory.opened(tmp_path / "state").authority
@@ -88,7 +88,7 @@ def test_the_token_is_good_at_the_server_of_that_state(tmp_path: Path) -> None:
     assert scheme == "Bearer"
     assert (identity.namespace, identity.service_account) == ("shop", "edge")
     assert identity.role is Role.GATEWAY
-    tls = xds_cluster(told)["transport_socket"]["typed_config"]
+    tls = xds_cluster(printed)["transport_socket"]["typed_config"]
     context = tls["common_tls_context"]["validation_context"]
     root = kept_authority(area, datetime.now(UTC)).trust_bundle.decode()
     assert context["trusted_ca"] == {"inline_string": root}
@@ -99,11 +99,11 @@ def test_the_token_is_good_at_the_server_of_that_state(tmp_path: Path) -> None:
 
 
 def test_xds_is_delta_and_comes_back_fast(tmp_path: Path) -> None:
-    told = document(*GATEWAY, "--state", str(tmp_path / "state"))
+    printed = document(*GATEWAY, "--state", str(tmp_path / "state"))
 
-    assert ads(told)["api_type"] == "DELTA_GRPC"
-    assert ads(told)["set_node_on_first_message_only"] is True
-    [service] = ads(told)["grpc_services"]
+    assert ads(printed)["api_type"] == "DELTA_GRPC"
+    assert ads(printed)["set_node_on_first_message_only"] is True
+    [service] = ads(printed)["grpc_services"]
     assert service["envoy_grpc"]["retry_policy"]["retry_back_off"] == {
         "base_interval": "0.2s",
         "max_interval": "2s",
@@ -116,19 +116,19 @@ def test_elsewhere_token_and_root_come_as_files(tmp_path: Path) -> None:
     token.write_text(run(*GATEWAY, "--only-token", "--state", state).stdout)
     root.write_text(CliRunner().invoke(main, ["cert", "--trust", "--state", state]).stdout)
 
-    told = document(*GATEWAY, "--token", str(token), "--root-cert", str(root))
+    printed = document(*GATEWAY, "--token", str(token), "--root-cert", str(root))
 
-    [metadata] = ads(told)["grpc_services"][0]["initial_metadata"]
+    [metadata] = ads(printed)["grpc_services"][0]["initial_metadata"]
     assert metadata["value"] == f"Bearer {token.read_text().strip()}"
-    tls = xds_cluster(told)["transport_socket"]["typed_config"]["common_tls_context"]
+    tls = xds_cluster(printed)["transport_socket"]["typed_config"]["common_tls_context"]
     assert tls["validation_context"]["trusted_ca"]["inline_string"] == root.read_text()
 
 
 def test_plaintext_carries_no_token() -> None:
-    told = document(*GATEWAY, "--insecure-xds")
+    printed = document(*GATEWAY, "--insecure-xds")
 
-    assert "initial_metadata" not in ads(told)["grpc_services"][0]
-    assert "transport_socket" not in xds_cluster(told)
+    assert "initial_metadata" not in ads(printed)["grpc_services"][0]
+    assert "transport_socket" not in xds_cluster(printed)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_plaintext_carries_no_token() -> None:
         (("--service-account", "Edge~"), '"Edge~" is not made of lower-case letters'),
     ],
 )
-def test_what_cannot_be_is_told(arguments: tuple[str, ...], message: str) -> None:
+def test_what_cannot_be_is_reported(arguments: tuple[str, ...], message: str) -> None:
     result = run(*GATEWAY, *arguments)
 
     assert result.exit_code == 2

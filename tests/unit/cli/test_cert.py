@@ -96,7 +96,7 @@ def test_the_trusted_certificate_alone_is_on_standard_output(tmp_path: Path, sta
         (("a_b c",), '"a_b c" is no host name, IP address or URI'),
     ],
 )
-def test_what_cannot_be_is_told(arguments: tuple[str, ...], message: str) -> None:
+def test_what_cannot_be_is_reported(arguments: tuple[str, ...], message: str) -> None:
     result = CliRunner().invoke(main, ["cert", *arguments])
 
     assert result.exit_code == 2

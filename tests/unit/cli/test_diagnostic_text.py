@@ -121,7 +121,7 @@ def test_what_has_no_line_is_shown_without_one() -> None:
         ("x" * 400, 1, 400, "x" * 120, "^" * 120),
     ],
 )  # fmt: skip
-def test_the_caret_stands_below_what_it_means(
+def test_the_caret_is_below_what_it_means(
     line: str, column: int, width: int, excerpt: str, caret: str
 ) -> None:
     diagnostic = Diagnostic(

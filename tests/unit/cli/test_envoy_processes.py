@@ -53,7 +53,7 @@ def test_who_listens_on_a_port_is_found() -> None:
     assert process.pid == os.getpid()
 
 
-def test_a_missing_envoy_is_told_of_with_a_hint(tmp_path: Path) -> None:
+def test_a_missing_envoy_is_reported_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(EnvoyMissing) as missing:
         found_envoy(None, tmp_path / "python", str(tmp_path))
 

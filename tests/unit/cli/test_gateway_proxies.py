@@ -69,7 +69,7 @@ def test_a_smaller_selector_is_served_by_the_proxy_of_the_larger() -> None:
     assert both == ["ingressgateway.istio-system"]
 
 
-def test_gateways_of_one_name_are_told_apart() -> None:
+def test_gateways_of_one_name_are_numbered() -> None:
     zones = [gateway(zone, {**INGRESS, "zone": zone}) for zone in ("eu", "us")]
 
     assert names(*zones) == ["ingressgateway.istio-system", "ingressgateway-2.istio-system"]

@@ -41,7 +41,7 @@ def test_a_fault_of_the_world_is_one_line_and_a_hint(tmp_path: Path) -> None:
     )
 
 
-def test_an_unknown_command_is_told() -> None:
+def test_an_unknown_command_is_reported() -> None:
     result = CliRunner().invoke(main, ["destroy"])
 
     assert result.exit_code == 2

@@ -61,7 +61,7 @@ def text(state: Status, *refused: Finding) -> str:
     return "\n".join("".join(part for part, _ in line) for line in shown)
 
 
-def test_a_proxy_is_a_row_and_what_it_rejects_stands_below() -> None:
+def test_a_proxy_is_a_row_and_what_it_rejects_is_below() -> None:
     edge = proxy(listener="rejected", route="synced", cluster="waiting", secret="unasked")
 
     shown = text(status(ShownProxy(proxy=edge, rejected=(REJECTED,))))
@@ -190,7 +190,7 @@ def test_only_known_errors_get_a_hint() -> None:
 
 
 @pytest.mark.parametrize("command", [["status"], ["config", "edge"]])
-def test_a_control_plane_that_does_not_answer_is_told_of(command: list[str]) -> None:
+def test_a_control_plane_that_does_not_answer_is_reported(command: list[str]) -> None:
     result = CliRunner().invoke(main, [*command, "--admin", "127.0.0.1:1"])
 
     assert result.exit_code == 3

@@ -118,7 +118,7 @@ def test_a_route_whose_rule_is_not_known_shows_none() -> None:
     assert shown.endswith("    a.example  gateway.yaml:2\n      /* → reviews.default:9080 all")
 
 
-def test_what_nobody_asked_for_is_built_in() -> None:
+def test_what_is_not_configured_is_built_in() -> None:
     cluster = {"name": "BlackHoleCluster", "resource": {}, "origins": [{"built_in": "why"}]}
 
     assert text(clusters=[cluster]).endswith("  STATIC ROUND_ROBIN  built in")

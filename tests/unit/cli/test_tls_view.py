@@ -45,7 +45,7 @@ API = {
 }
 
 
-EMPTY: dict[str, object] = {"destinations": [], "secrets": [], "troubles": []}
+EMPTY: dict[str, object] = {"destinations": [], "secrets": [], "problems": []}
 
 
 def tls(**parts: object) -> TlsState:
@@ -78,7 +78,7 @@ def test_a_failing_upstream_is_shown_with_what_was_expected_and_presented() -> N
     )
 
 
-def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
+def test_a_secret_is_shown_with_its_end_its_users_and_its_problems() -> None:
     problem = "CP0404: the key does not belong to it (the previous version stays in force)"
     at = {"proxy": "edge.shop", "address": "10.0.0.1:443", "server_name": "a.com"}
     seen = [
@@ -107,14 +107,14 @@ def test_a_secret_is_shown_with_its_end_its_users_and_its_troubles() -> None:
 
 
 def test_a_secret_that_is_not_there_is_shown_where_it_is_named() -> None:
-    trouble = {"declared": RULE, "problem": 'CP0401: secret "api" does not exist'}
+    missing = {"declared": RULE, "problem": 'CP0401: secret "api" does not exist'}
 
-    shown = text(troubles=[trouble])
+    shown = text(problems=[missing])
 
     assert "DestinationRule default/api (mesh/egress.yaml:3)\n   problem    CP0401: secret" in shown
 
 
-def test_it_is_good_when_every_handshake_is_and_no_secret_is_in_trouble() -> None:
+def test_it_is_good_when_every_handshake_is_and_no_secret_has_problems() -> None:
     good = {**API, "good": True}
 
     assert tls(destinations=[good], secrets=[secret()]).is_good

@@ -81,7 +81,7 @@ def test_a_refused_edit_leaves_its_objects_as_they_were() -> None:
     assert text(line) == "reloaded in 2.3 ms: mesh/reviews.yaml, its objects stay as they were"
 
 
-def test_a_proxy_that_does_not_answer_is_told_of() -> None:
+def test_a_proxy_that_does_not_answer_is_reported() -> None:
     changes = up_messages.Changes(removed=(REVIEWS,))
 
     line = up_messages.reloaded(changes, reload(acknowledged=None), affected=2)

@@ -101,7 +101,7 @@ def test_a_subset_that_does_not_hash_keeps_the_hash_of_its_rule() -> None:
     assert hash_policies_of(rule(base, (subset,)), 80, subset) == (HeaderHash(name="x-user"),)
 
 
-def test_the_narrowest_policy_that_hashes_counts() -> None:
+def test_the_narrowest_policy_that_hashes_is_used() -> None:
     base = PolicyByPort(
         policy=hashed(HeaderHash(name="a")), ports=((80, hashed(HeaderHash(name="b"))),)
     )

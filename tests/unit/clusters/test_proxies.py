@@ -53,7 +53,7 @@ spec: {address: 10.0.0.1, locality: r1/z1, labels: {from: spec, app: web}}
     ],
     ids=["the node alone", "a label for a part", "a label for all"],
 )
-def test_labels_say_where_a_proxy_stands_before_its_node_does(
+def test_labels_say_where_a_proxy_is_before_its_node_does(
     labels: dict[str, str], expected: Locality
 ) -> None:
     asking = replace(proxy("10.0.0.1", **labels), locality=Locality("r9", "z9"))
@@ -113,7 +113,7 @@ spec: {selector: {app: gateway}, ports: [{name: http, port: 80}]}
     )
 
 
-def test_of_two_ports_that_arrive_at_one_the_first_counts() -> None:
+def test_of_two_ports_that_arrive_at_one_the_first_is_used() -> None:
     text = """
 apiVersion: v1
 kind: Service

@@ -91,14 +91,14 @@ def test_a_list_becomes_its_items() -> None:
         ("a: [\n", "1:4: CP0101 the document ends where a value or a closing bracket is missing"),
     ],
 )  # fmt: skip
-def test_what_is_no_object_is_reported_where_it_stands(text: str, expected: str) -> None:
+def test_what_is_no_object_is_reported_where_it_is(text: str, expected: str) -> None:
     content = read(text)
 
     assert faults(content) == [expected]
     assert not content.complete
 
 
-def test_a_key_that_stands_twice_refuses_its_object() -> None:
+def test_a_key_that_occurs_twice_refuses_its_object() -> None:
     content = read(service("a", "spec:\n  x: 1\n  z: 2\n  x: 3\n"))
 
     [diagnostic] = content.diagnostics

@@ -81,7 +81,7 @@ def test_the_authority_is_made_once_and_kept(tmp_path: Path) -> None:
     assert first.certificate.not_valid_after_utc == datetime(2036, 2, 27, 12, 0, tzinfo=UTC)
 
 
-def test_an_expired_authority_is_told(tmp_path: Path) -> None:
+def test_an_expired_authority_is_reported(tmp_path: Path) -> None:
     area = StateDirectory.opened(tmp_path / "state").authority
     kept_authority(area, NOW)
 
@@ -89,7 +89,7 @@ def test_an_expired_authority_is_told(tmp_path: Path) -> None:
         kept_authority(area, NOW + timedelta(days=4000))
 
 
-def test_a_broken_file_is_told_and_not_replaced(tmp_path: Path) -> None:
+def test_a_broken_file_is_reported_and_not_replaced(tmp_path: Path) -> None:
     area = StateDirectory.opened(tmp_path / "state").authority
     area.made_once("ca.pem", lambda: b"not PEM")
 
@@ -157,7 +157,7 @@ def test_cert_managers_names_are_known() -> None:
         ({"root-cert.pem": STRANGER}, "ca-cert.pem does not lead to root-cert.pem"),
     ],
 )
-def test_a_plugged_in_authority_that_cannot_work_is_told(
+def test_a_plugged_in_authority_that_cannot_work_is_reported(
     changes: dict[str, bytes], message: str
 ) -> None:
     with pytest.raises(KeyUnusable) as caught:

@@ -124,7 +124,7 @@ def test_an_rsa_key_serves_old_clients(authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a..b", "-a", "a" * 64, "*", "*.*.com", "ä.example"])
-def test_what_is_no_name_is_told(authority: Authority, name: str) -> None:
+def test_what_is_no_name_is_reported(authority: Authority, name: str) -> None:
     with pytest.raises(ValueError, match="is no host name, IP address or URI"):
         server_credential(authority, [name], NOW, DAY)
 

@@ -46,7 +46,7 @@ def body_of(kind: str, spec: Mapping[str, Any], **metadata: Any) -> dict[str, An
     return head | (dict(spec) if served.whole else {"spec": spec})
 
 
-def told(diagnostics: list[Diagnostic], within: tuple[str | int, ...] = ()) -> list[str]:
+def reported(diagnostics: list[Diagnostic], within: tuple[str | int, ...] = ()) -> list[str]:
     """``CP0205 http[0].timeout``: codes and places, a place within ``within`` without it."""
     lines = []
     for diagnostic in diagnostics:

@@ -8,7 +8,7 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.virtual_service import VirtualService
-from tests.unit.kinds.given import body_of, decoded, decoded_body, told
+from tests.unit.kinds.given import body_of, decoded, decoded_body, reported
 
 REVIEWS = """
 apiVersion: networking.istio.io/v1
@@ -60,10 +60,10 @@ def test_kinds_and_versions(kind: str, api_version: str, expected: list[str]) ->
 
     _, diagnostics = decoded(text.replace("networking.istio.io/v1", api_version))
 
-    assert told(diagnostics) == expected
+    assert reported(diagnostics) == expected
 
 
-def test_a_version_that_is_not_served_is_told_with_those_that_are() -> None:
+def test_a_version_that_is_not_served_is_reported_with_those_that_are() -> None:
     _, (diagnostic,) = decoded(REVIEWS.replace("istio.io/v1", "istio.io/v2"))
 
     assert diagnostic.message == 'VirtualService has no version "networking.istio.io/v2"'
@@ -73,19 +73,19 @@ def test_a_version_that_is_not_served_is_told_with_those_that_are() -> None:
     )
 
 
-def test_a_kind_of_another_group_is_told_with_its_group() -> None:
+def test_a_kind_of_another_group_is_reported_with_its_group() -> None:
     _, (diagnostic,) = decoded(REVIEWS.replace("networking.istio.io", "networking.istio.com"))
 
     assert diagnostic.hint == "VirtualService is a kind in networking.istio.io"
 
 
-def test_a_misspelled_kind_is_told_with_the_nearest() -> None:
+def test_a_misspelled_kind_is_reported_with_the_nearest() -> None:
     _, (diagnostic,) = decoded(REVIEWS.replace("kind: VirtualService", "kind: VirtualServce"))
 
     assert diagnostic.hint == "did you mean the kind VirtualService?"
 
 
-def test_a_kind_that_nobody_knows_is_told_once() -> None:
+def test_an_unknown_kind_is_reported_once() -> None:
     def unknown(kind: str, name: str) -> Diagnostic:
         key = ObjectKey(Kind("example.com", kind), Namespace("default"), name)
         return Diagnostic(code=UNKNOWN_KIND, place=FieldRef(key), message=name)
@@ -111,7 +111,7 @@ def test_a_spec_is_a_mapping(body: dict[str, object], expected: list[str]) -> No
 
     _, diagnostics = decoded_body(head | body)
 
-    assert told(diagnostics) == expected
+    assert reported(diagnostics) == expected
 
 
 @pytest.mark.parametrize(

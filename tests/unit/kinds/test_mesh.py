@@ -97,7 +97,7 @@ def test_it_may_stand_in_istios_config_map() -> None:
         pytest.param("data: {}", [("CP0202", 1, 1)], id="a ConfigMap without mesh"),
     ],
 )
-def test_a_fault_is_told_at_its_line(text: str, expected: list[tuple[str, int, int]]) -> None:
+def test_a_fault_is_reported_at_its_line(text: str, expected: list[tuple[str, int, int]]) -> None:
     _, said = read(text)
 
     assert said == expected

@@ -132,7 +132,7 @@ def test_a_message_says_what_is_there_and_what_was_wanted(
     assert [(d.message, d.hint) for d in diagnostics] == [(message, hint)]
 
 
-def test_all_faults_of_an_object_are_told_at_once() -> None:
+def test_all_faults_of_an_object_are_reported_at_once() -> None:
     body = virtual_service(timeOut="1s", timeout="soon", retries={"attempts": "x"}, redirect={})
 
     _, diagnostics = decoded_body(body)
@@ -146,7 +146,7 @@ def test_all_faults_of_an_object_are_told_at_once() -> None:
     ]
 
 
-def test_what_follows_from_a_fault_is_not_told_as_another() -> None:
+def test_what_follows_from_a_fault_is_not_reported_as_another() -> None:
     body = body_of("VirtualService", {"hosts": ["reviews"], "Http": [{"route": ROUTE}]})
 
     _, diagnostics = decoded_body(body)

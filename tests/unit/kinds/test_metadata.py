@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kinds.given import body_of, decoded_body, told
+from tests.unit.kinds.given import body_of, decoded_body, reported
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_metadata(metadata: dict[str, Any], expected: list[str]) -> None:
 
     _, diagnostics = decoded_body(body)
 
-    assert told(diagnostics, ("metadata",)) == expected
+    assert reported(diagnostics, ("metadata",)) == expected
 
 
 def test_a_gateway_is_named_by_one_label() -> None:
@@ -58,4 +58,4 @@ def test_a_gateway_is_named_by_one_label() -> None:
 
     _, diagnostics = decoded_body(body_of("Gateway", {"servers": [server]}, name="a.b"))
 
-    assert told(diagnostics) == ["CP0206 metadata.name"]
+    assert reported(diagnostics) == ["CP0206 metadata.name"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kinds.given import body_of, decoded, decoded_body, told
+from tests.unit.kinds.given import body_of, decoded, decoded_body, reported
 
 TO_A = [{"destination": {"host": "a"}}]
 HTTP = {"number": 80, "name": "http", "protocol": "HTTP"}
@@ -104,7 +104,7 @@ def test_a_null_is_stored_as_the_api_server_stores_it(
     ours, _ = decoded_body(body_of(kind, written))
     theirs, diagnostics = decoded_body(body_of(kind, stored))
 
-    assert theirs is not None, told(diagnostics)
+    assert theirs is not None, reported(diagnostics)
     assert ours is not None
     assert ours.spec == theirs.spec
 
@@ -129,7 +129,7 @@ def test_null_is_no_item_and_fills_no_required_field(
 ) -> None:
     object_, diagnostics = decoded_body(body_of(kind, written))
 
-    assert told(diagnostics) == expected
+    assert reported(diagnostics) == expected
     assert object_ is None
 
 
@@ -155,7 +155,7 @@ def test_what_matches_more_for_want_of_a_value_is_reported(
 ) -> None:
     object_, diagnostics = decoded_body(body_of(kind, written))
 
-    assert told(diagnostics, ("spec",)) == [f"CP0223 {expected}"]
+    assert reported(diagnostics, ("spec",)) == [f"CP0223 {expected}"]
     assert object_ is not None
 
 

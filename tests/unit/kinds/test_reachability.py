@@ -1,8 +1,8 @@
-"""Rules that no request reaches: a row is the match of each rule, and which of them are told."""
+"""Rules that no request reaches: a row has each rule's match, and the rules reported."""
 
 import pytest
 
-from tests.unit.kinds.given import decoded, told
+from tests.unit.kinds.given import decoded, reported
 
 VIRTUAL_SERVICE = """
 apiVersion: networking.istio.io/v1
@@ -17,7 +17,7 @@ spec:
 
 def unreached(*rules: str) -> list[str]:
     _, diagnostics = decoded(VIRTUAL_SERVICE.format(rules=", ".join(rules)))
-    return told(diagnostics, ("spec",))
+    return reported(diagnostics, ("spec",))
 
 
 def answering(match: str) -> str:
@@ -127,7 +127,7 @@ def test_a_rule_of_a_delegate_may_contradict_who_delegates_and_hides_only_its_li
     delegate = VIRTUAL_SERVICE.replace(roots, "")
 
     def unreached_in_delegate(*rules: str) -> list[str]:
-        return told(decoded(delegate.format(rules=", ".join(rules)))[1], ("spec",))
+        return reported(decoded(delegate.format(rules=", ".join(rules)))[1], ("spec",))
 
     assert unreached_in_delegate(below, exact) == []
     assert unreached_in_delegate(below, below) == ["CP0216 http[1]"]

@@ -14,7 +14,7 @@ import pytest
 
 from controlplane.base.diagnostics import Effect
 from controlplane.documents.yaml import parsed
-from tests.unit.kinds.given import body_of, decoded_body, told
+from tests.unit.kinds.given import body_of, decoded_body, reported
 
 FILES = sorted((Path(__file__).parent / "validation").glob("*.yaml"))
 
@@ -49,7 +49,7 @@ def test_accepted(data: Any, fields: dict[str, Any]) -> None:
 
     object_, diagnostics = decoded_body(body_of(data["kind"], spec))
 
-    assert told(diagnostics) == []
+    assert reported(diagnostics) == []
     assert object_ is not None
 
 
@@ -60,7 +60,7 @@ def test_refused(data: Any, line: list[Any]) -> None:
 
     object_, diagnostics = decoded_body(body_of(data["kind"], spec))
 
-    assert told(diagnostics, within) == expected
+    assert reported(diagnostics, within) == expected
     assert object_ is None
 
 
@@ -71,6 +71,6 @@ def test_warned(data: Any, line: list[Any]) -> None:
 
     object_, diagnostics = decoded_body(body_of(data["kind"], spec))
 
-    assert told(diagnostics, within) == expected
+    assert reported(diagnostics, within) == expected
     assert object_ is not None
     assert all(d.code.effect is Effect.NONE for d in diagnostics)

@@ -23,7 +23,7 @@ def engine_with(leaf: Leaf) -> Engine:
     return engine
 
 
-def told(engine: Engine) -> list[tuple[str, str | None]]:
+def reported(engine: Engine) -> list[tuple[str, str | None]]:
     return [(d.code.id, d.note) for d in engine.diagnostics()]
 
 
@@ -34,7 +34,7 @@ def test_a_key_of_another_certificate_leaves_the_version_before_in_force() -> No
     engine.apply([(FILE, Leaf(SECOND.certificate, FIRST.key).secret("c"))])
 
     assert engine.object(KEY) is before
-    assert told(engine) == [("CP0404", "the previous version stays in force")]
+    assert reported(engine) == [("CP0404", "the previous version stays in force")]
 
 
 def test_a_certificate_that_expired_leaves_the_version_before_in_force() -> None:
@@ -44,7 +44,7 @@ def test_a_certificate_that_expired_leaves_the_version_before_in_force() -> None
     engine.apply([(FILE, OLD.secret("c"))])
 
     assert engine.object(KEY) is before
-    assert told(engine) == [("CP0405", "the previous version stays in force")]
+    assert reported(engine) == [("CP0405", "the previous version stays in force")]
 
 
 def test_the_next_version_that_works_takes_over_and_ends_the_complaint() -> None:
@@ -55,7 +55,7 @@ def test_the_next_version_that_works_takes_over_and_ends_the_complaint() -> None
 
     assert engine.object(KEY) is not None
     assert engine.object(KEY) != engine_with(FIRST).object(KEY)
-    assert told(engine) == []
+    assert reported(engine) == []
 
 
 def test_a_secret_that_is_taken_away_is_gone() -> None:
@@ -65,4 +65,4 @@ def test_a_secret_that_is_taken_away_is_gone() -> None:
     engine.apply([(FILE, None)])
 
     assert engine.object(KEY) is None
-    assert told(engine) == []
+    assert reported(engine) == []

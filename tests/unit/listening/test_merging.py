@@ -207,7 +207,7 @@ def test_the_gateway_that_is_first_by_name_keeps_the_port_wherever_it_is_written
     assert [(c.loser.gateway, c.winner.gateway) for c in found.conflicts] == [("apps/b", "apps/a")]
     assert [c.hint for c in found.conflicts] == ["give it another port"]
     assert list(declared.listeners()) == []
-    assert "CP0310 Gateway/apps/b.spec.servers[0]" in declared.told()
+    assert "CP0310 Gateway/apps/b.spec.servers[0]" in declared.reported()
 
 
 def test_a_gateway_serves_proxies_with_all_labels_of_its_selector() -> None:

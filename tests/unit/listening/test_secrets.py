@@ -61,8 +61,8 @@ def served(declared: Declared) -> dict[str, Secret]:
     return messages
 
 
-def told(declared: Declared) -> list[str]:
-    return sorted({t.split()[0] for t in declared.told()})
+def reported(declared: Declared) -> list[str]:
+    return sorted({t.split()[0] for t in declared.reported()})
 
 
 SIMPLE = "mode: SIMPLE, credentialName: c"
@@ -124,7 +124,7 @@ def test_authorities_are_looked_for_in_a_secret_of_their_own_first(
     found = served(declared)
 
     assert ("kubernetes://c-cacert" in found) is (authority is not None)
-    assert ("CP0402" in told(declared)) is (authority is None)
+    assert ("CP0402" in reported(declared)) is (authority is None)
     if authority is not None:
         context = found["kubernetes://c-cacert"].validation_context
         assert context.trusted_ca.inline_bytes.decode() == authority
@@ -190,7 +190,7 @@ def test_a_secret_that_envoy_or_clients_would_refuse_is_held_back(
     )
 
     assert list(served(declared)) == ["kubernetes://good"]
-    assert told(declared) == [code]
+    assert reported(declared) == [code]
     users = {r.message for note in declared.diagnostics() for r in note.related}
     assert users == {"Gateway istio-system/gw uses it"}
 
@@ -210,7 +210,7 @@ def test_a_staple_that_is_no_ocsp_response_is_left_out() -> None:
     declared = Declared(gateway(SIMPLE) + secret("c", entries), now=NOW)
 
     assert list(served(declared)) == ["kubernetes://c"]
-    assert told(declared) == ["CP0417"]
+    assert reported(declared) == ["CP0417"]
 
 
 @pytest.mark.parametrize(("days", "warned"), [(31, None), (29, 30), (13, 14), (6, 7), (0.5, 1)])
@@ -238,7 +238,7 @@ def test_time_alone_takes_a_certificate_out_of_service() -> None:
     declared.graph.set(CLOCK, "clock", NOW + 91 * DAY)
 
     assert list(served(declared)) == []
-    assert told(declared) == ["CP0405"]
+    assert reported(declared) == ["CP0405"]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_proxy_gets_secrets_of_its_own_namespace(name: str, found: bool) -> No
     assert bool(served(declared)) is found
 
 
-def test_certificates_in_files_are_told_by_their_paths() -> None:
+def test_certificates_in_files_are_reported_by_their_paths() -> None:
     tls = "mode: MUTUAL, serverCertificate: /c, privateKey: /k, caCertificates: /ca, caCrl: /crl"
 
     found = served(Declared(gateway(tls), now=NOW))
@@ -297,7 +297,7 @@ def test_a_certificate_for_other_hosts_is_warned_of(
     declared = Declared(gateway(SIMPLE, host=host) + secret("c", pair(ROOT.leaf(*names))), now=NOW)
     served(declared)
 
-    assert ("CP0408" in told(declared)) is warned
+    assert ("CP0408" in reported(declared)) is warned
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_without_a_proxy_secrets_are_looked_for_where_one_may_be(
 ) -> None:
     declared = Declared(gateway(SIMPLE, namespace="apps") + objects, now=NOW)
 
-    assert told(declared) == ([code] if code else [])
+    assert reported(declared) == ([code] if code else [])
 
 
 def test_keys_are_never_shown() -> None:
@@ -351,7 +351,7 @@ def test_secrets_of_a_destination_rule_are_looked_for_where_gateways_are(
 ) -> None:
     declared = Declared(RULE % tls + objects, now=NOW)
 
-    assert [code for code in told(declared) if code.startswith("CP04")] == codes
+    assert [code for code in reported(declared) if code.startswith("CP04")] == codes
 
 
 EDGE = ConnectedGateway(

@@ -116,7 +116,7 @@ def test_what_upstreams_learn_of_certificates_is_up_to_the_topology_alone() -> N
 @pytest.mark.parametrize(
     ("said", "appended"), [({"enabled": True}, True), ({"enabled": False}, False), ({}, False)]
 )
-def test_the_port_that_clients_came_to_is_told_where_the_mesh_enables_it(
+def test_the_port_that_clients_came_to_is_reported_where_the_mesh_enables_it(
     said: dict[str, bool], appended: bool
 ) -> None:
     config = mesh(defaultConfig={"proxyHeaders": {"xForwardedPort": said}})
@@ -183,13 +183,13 @@ def logs(config: MeshConfig) -> tuple[dict[str, Any], set[str]]:
 def test_a_log_has_the_format_that_is_given_or_that_of_istio() -> None:
     given, _ = logs(mesh(accessLogFile="/dev/stdout", accessLogFormat="%PROTOCOL%"))
     default, _ = logs(mesh(accessLogFile="/dev/stdout"))
-    refused, told = logs(mesh(accessLogFile="/dev/stdout", accessLogFormat="%NOPE%"))
+    refused, reported = logs(mesh(accessLogFile="/dev/stdout", accessLogFormat="%NOPE%"))
     fields, _ = logs(mesh(accessLogFile="/dev/stdout", accessLogEncoding="JSON"))
 
     assert given["log_format"] == {"text_format_source": {"inline_string": "%PROTOCOL%\n"}}
     assert default["log_format"]["text_format_source"]["inline_string"].endswith("%ROUTE_NAME%\n")
     assert refused == default
-    assert told == {"CP0316"}
+    assert reported == {"CP0316"}
     assert fields["log_format"]["json_format"]["authority"] == "%REQ(:AUTHORITY)%"
 
 
@@ -336,7 +336,7 @@ def test_trusted_proxies_are_hops_that_envoy_believes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "forwarded", "told"),
+    ("said", "forwarded", "reported"),
     [
         ("SANITIZE", "SANITIZE", False),
         ("FORWARD_ONLY", "FORWARD_ONLY", False),
@@ -345,12 +345,12 @@ def test_trusted_proxies_are_hops_that_envoy_believes() -> None:
         ("ALWAYS_FORWARD_ONLY", "ALWAYS_FORWARD_ONLY", False),
     ],
 )
-def test_what_becomes_of_client_certificates(said: str, forwarded: str, told: bool) -> None:
+def test_what_becomes_of_client_certificates(said: str, forwarded: str, reported: bool) -> None:
     found = manager(mesh(defaultConfig={"gatewayTopology": {"forwardClientCertDetails": said}}))
 
     # Envoy's JSON leaves out the first value of an enumeration.
     assert found.get("forward_client_cert_details", "SANITIZE") == forwarded
-    assert ("set_current_client_cert_details" in found) is told
+    assert ("set_current_client_cert_details" in found) is reported
 
 
 HTTPS = """

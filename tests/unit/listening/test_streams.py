@@ -106,7 +106,7 @@ def match(sni: str, host: str) -> str:
     return f"{{match: [{{sniHosts: [{sni}]}}], route: [{to(host)}]}}"
 
 
-def test_a_match_whose_sni_is_taken_is_left_out_whole_and_told_of() -> None:
+def test_a_match_whose_sni_is_taken_is_left_out_whole_and_reported() -> None:
     declared = Declared(
         GATEWAY % PASS
         + service(f"tls: [{match('A.com', 'x')}, {match('a.com, b.com', 'w')}]")
@@ -117,7 +117,7 @@ def test_a_match_whose_sni_is_taken_is_left_out_whole_and_told_of() -> None:
         (["a.com"], cluster("x")),
         (["c.com"], cluster("z")),
     ]
-    assert "CP0313 VirtualService/apps/s.spec.tls[1].match[0].sniHosts" in declared.told()
+    assert "CP0313 VirtualService/apps/s.spec.tls[1].match[0].sniHosts" in declared.reported()
 
 
 def test_a_match_for_any_sni_claims_the_names_beside_it_too() -> None:
@@ -130,7 +130,7 @@ def test_a_match_for_any_sni_claims_the_names_beside_it_too() -> None:
         (None, cluster("x")),
         (["b.com"], cluster("z")),
     ]
-    assert "CP0313 VirtualService/apps/s.spec.tls[1].match[0].sniHosts" in declared.told()
+    assert "CP0313 VirtualService/apps/s.spec.tls[1].match[0].sniHosts" in declared.reported()
 
 
 def test_a_route_cannot_take_a_host_whose_tls_ends_at_the_port() -> None:
@@ -145,7 +145,7 @@ def test_a_route_cannot_take_a_host_whose_tls_ends_at_the_port() -> None:
     (listener,) = declared.listeners().values()
     names = [c["filter_chain_match"]["server_names"] for c in listener["filter_chains"]]
     assert names == [["b.com"], ["a.com"]]
-    assert "CP0313 VirtualService/apps/s.spec.tls[0].match[0].sniHosts" in declared.told()
+    assert "CP0313 VirtualService/apps/s.spec.tls[0].match[0].sniHosts" in declared.reported()
 
 
 def test_a_host_whose_tls_ends_nowhere_is_passed_through() -> None:

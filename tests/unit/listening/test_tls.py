@@ -36,7 +36,7 @@ def context_of(
     declared = Declared(text.replace("HTTPS}", f"{protocol}}}") + STREAM, mesh=mesh)
     (listener,) = declared.listeners().values()
     (chain,) = listener["filter_chains"]
-    return chain["transport_socket"]["typed_config"], {t.split()[0] for t in declared.told()}
+    return chain["transport_socket"]["typed_config"], {t.split()[0] for t in declared.reported()}
 
 
 def certificates(context: dict[str, Any]) -> list[str]:
@@ -137,10 +137,10 @@ def test_a_mode_names_its_secrets(
 def test_versions_and_ciphers_are_those_that_envoy_takes(
     tls: str, parameters: dict[str, Any] | None, codes: set[str]
 ) -> None:
-    context, told = context_of(f"mode: SIMPLE, credentialName: c, {tls}")
+    context, reported = context_of(f"mode: SIMPLE, credentialName: c, {tls}")
 
     assert context["common_tls_context"].get("tls_params") == parameters
-    assert told & {"CP0413", "CP0414"} == codes
+    assert reported & {"CP0413", "CP0414"} == codes
 
 
 MESH = MeshConfig(
@@ -208,11 +208,11 @@ def test_names_are_demanded_of_clients_in_the_mesh_too() -> None:
 
 def test_pins_mean_nothing_where_certificates_come_from_files() -> None:
     files = "serverCertificate: /c, privateKey: /k, caCertificates: /ca"
-    context, told = context_of(f"mode: MUTUAL, {files}, verifyCertificateHash: [{HASH}]")
+    context, reported = context_of(f"mode: MUTUAL, {files}, verifyCertificateHash: [{HASH}]")
 
     validation = context["common_tls_context"]["combined_validation_context"]
     assert validation["default_validation_context"] == {}
-    assert "CP0210" in told
+    assert "CP0210" in reported
 
 
 @pytest.mark.parametrize(
@@ -252,32 +252,32 @@ def test_envoy_waits_a_while_for_secrets_that_may_be_missing(
 def test_what_is_demanded_of_clients_never_gets_looser(
     tls: str, expected: dict[str, Any], code: str | None
 ) -> None:
-    context, told = context_of(f"mode: MUTUAL, credentialName: c, {tls}")
+    context, reported = context_of(f"mode: MUTUAL, credentialName: c, {tls}")
 
     validation = context["common_tls_context"]["combined_validation_context"]
     assert validation["default_validation_context"] == expected
-    assert told & {"CP0412"} == ({code} if code else set())
+    assert reported & {"CP0412"} == ({code} if code else set())
 
 
 def test_names_of_clients_on_simple_do_not_reach_envoy_which_would_refuse_the_listener() -> None:
-    context, told = context_of("mode: SIMPLE, credentialName: c, subjectAltNames: [x]")
+    context, reported = context_of("mode: SIMPLE, credentialName: c, subjectAltNames: [x]")
 
     assert "combined_validation_context" not in context["common_tls_context"]
-    assert "CP0410" in told
+    assert "CP0410" in reported
 
 
 def test_an_authority_that_would_be_read_as_a_certificate_is_never_served() -> None:
-    context, told = context_of("mode: MUTUAL, credentialName: c, caCertCredentialName: c")
+    context, reported = context_of("mode: MUTUAL, credentialName: c, caCertCredentialName: c")
 
     validation = context["common_tls_context"]["combined_validation_context"]
     assert validation["validation_context_sds_secret_config"]["name"] == "invalid://c"
-    assert "CP0415" in told
+    assert "CP0415" in reported
 
 
 @pytest.mark.parametrize("name", ["c-cacert", "'configmap://ns/c'"])
 def test_a_certificate_that_would_be_read_as_an_authority_is_never_served(name: str) -> None:
-    context, told = context_of(f"mode: SIMPLE, credentialName: {name}")
+    context, reported = context_of(f"mode: SIMPLE, credentialName: {name}")
 
     (shown,) = certificates(context)
     assert shown.startswith("invalid://")
-    assert "CP0415" in told
+    assert "CP0415" in reported

@@ -123,7 +123,7 @@ spec:
     assert found(declared, TypeUrl.ENDPOINT) == {}
 
 
-def test_nobody_asked_for_the_cluster_that_leads_nowhere() -> None:
+def test_the_cluster_that_leads_nowhere_is_built_in() -> None:
     (black_hole,) = found(Declared(""), TypeUrl.CLUSTER).values()
 
     assert black_hole.origins == (BuiltIn.BLACK_HOLE,)

@@ -465,7 +465,7 @@ def test_the_mesh_may_switch_retries_off() -> None:
     assert "retry_policy" not in found["route"]
 
 
-def test_the_mesh_says_whether_a_rewritten_host_and_the_try_are_told() -> None:
+def test_the_mesh_says_whether_a_rewritten_host_and_the_try_are_reported() -> None:
     headers = ProxyHeaders(
         x_forwarded_host=Enabling(enabled=True), attempt_count=HeaderSwitch(disabled=True)
     )
@@ -475,8 +475,8 @@ def test_the_mesh_says_whether_a_rewritten_host_and_the_try_are_told() -> None:
     )
     declared = Declared(GATEWAY + SERVICES + virtual_service(rules), mesh=mesh)
 
-    told = [r["route"].get("append_x_forwarded_host", False) for r in routes(declared)]
-    assert told == [True, False]
+    appended = [r["route"].get("append_x_forwarded_host", False) for r in routes(declared)]
+    assert appended == [True, False]
     assert not table(declared).virtual_hosts[0].include_request_attempt_count
     untold = Declared(GATEWAY + SERVICES + virtual_service(rules))
     assert table(untold).virtual_hosts[0].include_request_attempt_count

@@ -246,7 +246,7 @@ def test_proxies_that_differ_in_place_alone_share_every_byte() -> None:
     assert Namespace("istio-system") == elsewhere.namespace
 
 
-def test_where_two_ports_of_a_gateway_become_one_the_first_servers_port_counts() -> None:
+def test_where_two_ports_of_a_gateway_become_one_the_first_servers_port_is_used() -> None:
     servers = gateway('["a.com"]').replace(
         "  - port: {number: 8080, name: http, protocol: HTTP}",
         '  - port: {number: 80, name: web, protocol: HTTP}\n    hosts: ["a.com"]\n'

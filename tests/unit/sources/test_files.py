@@ -60,7 +60,7 @@ async def test_the_first_batch_is_the_load_even_of_nothing(tmp_path: Path, strea
         assert await batch(files) == {}
 
 
-async def test_a_written_file_is_told(tmp_path: Path, stream: Opened) -> None:
+async def test_a_written_file_is_reported(tmp_path: Path, stream: Opened) -> None:
     async with stream(tmp_path) as files:
         await batch(files)
 
@@ -71,7 +71,7 @@ async def test_a_written_file_is_told(tmp_path: Path, stream: Opened) -> None:
         assert await batch(files) == {"a.yaml": b"two"}
 
 
-async def test_a_file_that_is_renamed_over_another_is_told_once(
+async def test_a_file_that_is_renamed_over_another_is_reported_once(
     tmp_path: Path, stream: Opened
 ) -> None:
     (tmp_path / "a.yaml").write_text("one")
@@ -83,7 +83,7 @@ async def test_a_file_that_is_renamed_over_another_is_told_once(
             assert await batch(files) == {"a.yaml": text.encode()}
 
 
-async def test_a_deleted_file_is_told(tmp_path: Path, stream: Opened) -> None:
+async def test_a_deleted_file_is_reported(tmp_path: Path, stream: Opened) -> None:
     (tmp_path / "a.yaml").write_text("one")
     async with stream(tmp_path) as files:
         await batch(files)
@@ -130,7 +130,7 @@ async def test_a_file_that_was_touched_and_says_the_same_is_no_change(
         assert await batch(files) == {"b.yaml": b"two"}
 
 
-async def test_files_in_new_folders_are_told(tmp_path: Path, stream: Opened) -> None:
+async def test_files_in_new_folders_are_reported(tmp_path: Path, stream: Opened) -> None:
     async with stream(tmp_path) as files:
         await batch(files)
 
@@ -170,9 +170,9 @@ async def test_a_missing_root_keeps_its_files_until_it_is_back(
         mesh.mkdir()
         (mesh / "b.yaml").write_text("two")
 
-        told: dict[str, bytes | Unreadable | None] = {}
-        while told.get("b.yaml") != b"two" or told.get("a.yaml", b"") is not None:
-            told |= await batch(files)
+        texts: dict[str, bytes | Unreadable | None] = {}
+        while texts.get("b.yaml") != b"two" or texts.get("a.yaml", b"") is not None:
+            texts |= await batch(files)
 
         (mesh / "c.yaml").write_text("three")
         assert await batch(files) == {"c.yaml": b"three"}
@@ -194,7 +194,7 @@ async def test_a_root_that_is_gone_is_reported_and_loses_nothing(
         assert await batch(files) == {"mesh": None}
 
 
-async def test_a_root_that_is_a_file_is_told_again_when_it_is_back(
+async def test_a_root_that_is_a_file_is_reported_again_when_it_is_back(
     tmp_path: Path, stream: Opened
 ) -> None:
     path = tmp_path / "a.yaml"
@@ -210,24 +210,24 @@ async def test_a_root_that_is_a_file_is_told_again_when_it_is_back(
 
 
 @pytest.mark.parametrize("seed", range(10))
-async def test_whatever_happens_what_was_told_is_what_is_there(
+async def test_whatever_happens_what_was_reported_is_what_is_there(
     tmp_path: Path, stream: Opened, seed: int
 ) -> None:
     chance = Random(seed)
     mesh = tmp_path / "mesh"
     mesh.mkdir()
     async with stream(mesh) as files:
-        told = {change.path: change.text for change in await anext(files)}
+        texts = {change.path: change.text for change in await anext(files)}
         for step in range(20):
             folder = mesh / chance.choice(["", "a", "a/b", "c"])
             with suppress(OSError):
                 disturb(chance, folder, folder / f"{chance.choice('xyz')}.yaml", f"{step}")
 
-        while told != {change.path: change.text for change in loaded([mesh])}:
+        while texts != {change.path: change.text for change in loaded([mesh])}:
             for change in await asyncio.wait_for(anext(files), timeout=10):
-                told[change.path] = change.text
+                texts[change.path] = change.text
                 if change.text is None:
-                    del told[change.path]
+                    del texts[change.path]
 
 
 def disturb(chance: Random, folder: Path, file: Path, text: str) -> None:

@@ -44,7 +44,7 @@ def test_the_files_of_a_folder_are_the_entries_of_one_secret(tmp_path: Path) -> 
     )
 
 
-def test_what_lies_elsewhere_is_told_and_yaml_is_configuration(tmp_path: Path) -> None:
+def test_what_lies_elsewhere_is_reported_and_yaml_is_configuration(tmp_path: Path) -> None:
     write(tmp_path / "istio-system", tls_crt="certificate", README="text", more_yaml="a: b")
 
     found = {change.path.name: change.text for change in loaded((), [tmp_path])}
@@ -67,7 +67,7 @@ def test_keys_are_not_printed() -> None:
     assert repr(entries(tls_key=b"secret")) == "SecretFolder(tls.key)"
 
 
-async def test_a_new_folder_an_edit_and_a_deletion_are_told(tmp_path: Path) -> None:
+async def test_a_new_folder_an_edit_and_a_deletion_are_reported(tmp_path: Path) -> None:
     async with stream(tmp_path) as files:
         assert await batch(files) == {}
 

@@ -62,7 +62,7 @@ def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path, bits: int)
     assert caught.value.hint == (f"chmod 700 {path} if it holds nothing else, or name another")
 
 
-def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "state"
     path.write_text("")
 

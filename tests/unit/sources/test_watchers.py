@@ -20,7 +20,7 @@ from tests.unit.sources.streams import HOUR, batch
 
 
 class Silent:
-    """A watcher that has nothing to say until it is told to say that it lost events."""
+    """A watcher that has nothing to say until it is made to report lost events."""
 
     follows_at_once = True
 
@@ -62,7 +62,7 @@ async def test_more_events_than_the_kernel_keeps_are_a_scan(tmp_path: Path) -> N
         assert await batch(files) == {"a.yaml": b"one"}
 
 
-async def test_a_watcher_that_fails_is_reported_once_and_scans_go_on(tmp_path: Path) -> None:
+async def test_a_watcher_that_fails_is_reported_once_and_scans_continue(tmp_path: Path) -> None:
     class Failing(Silent):
         def wait(self, seconds: float) -> list[Event]:  # noqa: ARG002
             raise WatchFailed("the disk is gone")
@@ -79,7 +79,7 @@ async def test_a_watcher_that_fails_is_reported_once_and_scans_go_on(tmp_path: P
     ]
 
 
-async def test_a_kernel_without_a_watcher_left_is_reported_once_and_scans_go_on(
+async def test_a_kernel_without_a_watcher_left_is_reported_once_and_scans_continue(
     tmp_path: Path,
 ) -> None:
     def none_left() -> Watcher:

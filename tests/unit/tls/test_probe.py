@@ -58,9 +58,9 @@ class Servers:
     def said(self, name: str, expected: Expectation = EXPECTED) -> str:
         """``good: …`` or ``bad: …``; the port of the server is shown as PORT."""
         at = Address("127.0.0.1", self.ports[name])
-        told = verdict(expected, at, handshake(at, expected))
-        message = told.message.replace(str(at.port), "PORT")
-        return f"{'good' if told.good else 'bad'}: {message}"
+        judged = verdict(expected, at, handshake(at, expected))
+        message = judged.message.replace(str(at.port), "PORT")
+        return f"{'good' if judged.good else 'bad'}: {message}"
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def test_what_is_not_asked_for_is_not_verified(
     assert servers.said("other", changed) == said
 
 
-def test_a_revoked_certificate_is_told(servers: Servers) -> None:
+def test_a_revoked_certificate_is_reported(servers: Servers) -> None:
     trusted = replace(TRUSTED, revoked=ROOT.revocation(REVOKED).encode())
     expected = replace(EXPECTED, trusted=trusted)
 
@@ -231,9 +231,9 @@ def test_a_probe_sends_nothing(servers: Servers) -> None:
 
 
 def test_without_its_secret_a_proxy_does_not_connect() -> None:
-    told = unsent(replace(EXPECTED, missing=("kubernetes://api-cacert",)))
+    judged = unsent(replace(EXPECTED, missing=("kubernetes://api-cacert",)))
 
-    assert told.message == (
+    assert judged.message == (
         'the proxy has no secret "kubernetes://api-cacert", so it does not connect'
     )
 
