@@ -4,6 +4,7 @@
 #               (CASES="matching/ validation/gateway/": only those that begin so)
 # make fuzz     the properties among the tests, with random examples and five times as many; make
 #               test always tries the same ones
+# make soak     edits, kills and requests for ten minutes (SECONDS=60: for so long): what failed, and why
 # make bench    the figures of benchmarks/RESULTS.md, in less than ten minutes
 #               (BENCH=--quick: in two; BENCH=--write: into RESULTS.md; BENCH=fleet: one suite)
 #
@@ -19,7 +20,9 @@ INSTALLED := $(VENV)/.installed
 STUBS     := $(VENV)/.stubs
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test lint fuzz oracle bench install clean
+SECONDS ?= 600
+
+.PHONY: demo test lint fuzz oracle soak bench install clean
 
 demo: $(INSTALLED)
 	$(BIN)/python samples/demo.py
@@ -38,6 +41,9 @@ fuzz: $(INSTALLED)
 
 oracle: $(INSTALLED)
 	$(BIN)/python -m tests.support.oracle ../shared/oracle tests/oracle-waiting.txt $(CASES)
+
+soak: $(INSTALLED)
+	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest -q -s tests/envoy/test_churn.py
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/run.py $(BENCH)

@@ -45,6 +45,9 @@ class Accepted(Protocol):
 
     def keys(self) -> Iterable[ObjectKey]: ...
 
+    def differing(self, objects: Iterable[RawObject]) -> Iterable[RawObject]:
+        """Of what is remembered, all that is not among ``objects`` as it is."""
+
     def of_key(self, key: ObjectKey) -> RawObject | None: ...
 
     def of_file(self, path: Path) -> Iterable[RawObject]: ...
@@ -56,6 +59,9 @@ class NothingAccepted:
     """No memory of earlier runs: what ``check`` uses."""
 
     def keys(self) -> Iterable[ObjectKey]:
+        return ()
+
+    def differing(self, objects: Iterable[RawObject]) -> Iterable[RawObject]:  # noqa: ARG002  # the protocol's form
         return ()
 
     def of_key(self, key: ObjectKey) -> RawObject | None:  # noqa: ARG002  # the protocol's form

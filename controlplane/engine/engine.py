@@ -6,17 +6,16 @@ are decoded (remembered by document), the declarations in use are put into the g
 and whoever reads ``resources`` next recomputes what the edit touched.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from controlplane.base.diagnostics import Diagnostic, Report
+from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import Kind, ObjectKey
-from controlplane.documents.content import FileContent, file_objects, location_in
+from controlplane.documents.content import FileContent, location_in
 from controlplane.documents.document import RawObject
 from controlplane.engine.declarations import (
     Accepted,
@@ -31,6 +30,7 @@ from controlplane.engine.findings import Findings
 from controlplane.engine.forms import Forms
 from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
+from controlplane.engine.mesh_file import MeshFile, mesh_file
 from controlplane.engine.read_files import ReadFiles
 from controlplane.engine.removals import Removals
 from controlplane.engine.waiting import Waiting
@@ -38,7 +38,6 @@ from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
-from controlplane.kinds.mesh import decode_mesh_config, mesh_location
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
@@ -97,9 +96,7 @@ class Engine:
         )
         self._objects = self._in_force.objects
         self._waiting = Waiting(self._declarations, self._files, self._in_force)
-        self._mesh_diagnostics: tuple[Diagnostic, ...] = ()
-        self._mesh_file: FileContent | None = None
-        self._mesh_locate: Callable[[FieldRef], SourceLocation] | None = None
+        self._mesh_file: MeshFile | None = None
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self.graph.set(CLOCK, "clock", now)
@@ -125,14 +122,18 @@ class Engine:
         return self._edit(touched, outcomes)
 
     def load(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
-        """As ``apply``, for the files that are there at the start. What an earlier run accepted
-        stays in force where most of it is not declared any more.
+        """As ``apply_whole``, for the files that are there at the start: the edit is what changed
+        since an earlier run, whose objects stay in force where most of them are not declared now.
         """
         touched = self._read(changes)
         if self._guards_removals:
             self._removals.loaded(tuple(self._accepted.keys()))
         outcomes = self._bring(dict.fromkeys((*touched.keys, *self._removals.held)))
         held = tuple(key for key in self._removals.held if self._objects.get(key) is not None)
+        before = self._in_force.differing()
+        if before:
+            self._put_forms(before)
+            outcomes |= self._tried(before)
         return self._edit(touched, outcomes, held)
 
     def apply_whole(self, changes: Iterable[tuple[Path, Text | None]], moment: float = 0.0) -> Edit:
@@ -140,18 +141,22 @@ class Engine:
         they stay as they were until a later edit brings their counterparts, or ``let_go``. A mass
         removal is held until ``confirm_removal``; ``moment`` is now, by a steady clock in seconds.
         """
-        self._collect_doubtful()
-        self._findings.look_at_referring()
+        self._look_at_references()
         touched = self._read(changes)
         keys = dict.fromkeys((*self._waiting.keys, *touched.keys))
         back, kept = self._held_removal(keys, moment)
+        return self._edit(touched, {**dict.fromkeys(back, True), **self._tried(keys)}, kept)
+
+    def _tried(self, keys: Iterable[ObjectKey]) -> Outcomes:
+        """Bring objects in step with their claims, but for those that have to wait."""
+        self._look_at_references()
         before = {key: self._in_force.form(key) for key in keys}
         known = {
             key: broken_references(self.graph, key)
             for key, form in before.items()
             if key.kind in REFERRING and form.object is not None
         }
-        outcomes = self._bring(keys)
+        outcomes = self._bring(before)
         changed = [key for key, is_there in outcomes.items() if is_there is not None]
         trial = Trial(
             graph=self.graph,
@@ -162,8 +167,12 @@ class Engine:
         )
         held = trial.held(self._findings.take_referring()) if changed else frozenset()
         self._waiting.keys = dict.fromkeys(sorted(held))
-        outcomes = {k: is_there for k, is_there in outcomes.items() if k not in held}
-        return self._edit(touched, {**dict.fromkeys(back, True), **outcomes}, kept)
+        return {key: is_there for key, is_there in outcomes.items() if key not in held}
+
+    def _look_at_references(self) -> None:
+        """Know what leads nowhere now, so that it can be seen what an edit makes worse."""
+        self._collect_doubtful()
+        self._findings.look_at_referring()
 
     def _held_removal(
         self, keys: Iterable[ObjectKey], moment: float
@@ -180,7 +189,7 @@ class Engine:
 
     @property
     def held_removals(self) -> tuple[ObjectKey, ...]:
-        """The objects that no file declares, in force until their removal is confirmed."""
+        """What no file declares, in force until the removal is confirmed."""
         return self._removals.held
 
     def confirm_removal(self) -> Edit:
@@ -229,7 +238,7 @@ class Engine:
         self, touched: "_Touched", outcomes: Outcomes, held: tuple[ObjectKey, ...] = ()
     ) -> Edit:
         self._in_force.save(outcomes)
-        self._settle_connected()
+        self.note_connected()
         unusable = self._in_force.withheld
         return Edit(
             revision=self.revision,
@@ -243,19 +252,15 @@ class Engine:
 
     def read_mesh(self, path: Path, text: str) -> int:
         """Apply the MeshConfig of a file, and note what is wrong in it; a new revision."""
-        report = Report()
-        mesh = decode_mesh_config(text, path, report)
-        self._mesh_file = file_objects(path, text)
-        self._mesh_locate = partial(mesh_location, text, path)
-        return self.set_mesh(mesh, report)
+        self._mesh_file = mesh_file(path, text)
+        return self.set_mesh(self._mesh_file.mesh)
 
-    def set_mesh(self, mesh: MeshConfig, diagnostics: Iterable[Diagnostic] = ()) -> int:
-        """Apply another MeshConfig, and note what is wrong with its file; a new revision."""
-        self._mesh_diagnostics = tuple(diagnostics)
+    def set_mesh(self, mesh: MeshConfig) -> int:
+        """Apply another MeshConfig; a new revision."""
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self._collect_doubtful()
-        self._settle_connected()
+        self.note_connected()
         return self.revision
 
     def set_clock(self, now: datetime) -> int:
@@ -265,12 +270,8 @@ class Engine:
         self.graph.set(CLOCK, "clock", now)
         self._in_force.save(self._in_force.bring(self._in_force.due()))
         self._collect_doubtful()
-        self._settle_connected()
+        self.note_connected()
         return self.revision
-
-    def note_connected(self) -> None:
-        """Recompute what depends on which proxies are connected, after they have changed."""
-        self._settle_connected()
 
     # What proxies get
 
@@ -303,7 +304,7 @@ class Engine:
         """Every diagnostic that is known now, without repeats; call ``analyse`` first for a
         complete answer.
         """
-        found = dict.fromkeys(self._mesh_diagnostics)
+        found = dict.fromkeys(self._mesh_file.diagnostics if self._mesh_file else ())
         found.update(dict.fromkeys(declared_diagnostics(self._declarations, self._files)))
         found.update(dict.fromkeys(self._in_force.diagnostics()))
         found.update(dict.fromkeys(self._waiting.diagnostics()))
@@ -315,8 +316,8 @@ class Engine:
         """The file, line and column of a place; ``None`` when no file declares its object."""
         if isinstance(place, SourceLocation):
             return place
-        if place.object == MESH_CONFIG_KEY and self._mesh_locate is not None:
-            return self._mesh_locate(place)
+        if place.object == MESH_CONFIG_KEY and self._mesh_file is not None:
+            return self._mesh_file.location(place)
         winner = self._declarations.winner(place.object)
         if winner is None:
             return None
@@ -328,7 +329,7 @@ class Engine:
         return self._files.object_at(location)
 
     def contents(self) -> tuple[FileContent, ...]:
-        mesh = (self._mesh_file,) if self._mesh_file is not None else ()
+        mesh = (self._mesh_file.content,) if self._mesh_file else ()
         return (*mesh, *self._files.values())
 
     def object(self, key: ObjectKey) -> Object[Any] | None:
@@ -393,7 +394,7 @@ class Engine:
                 case _:
                     self.connected.doubt(args)
 
-    def _settle_connected(self) -> None:
+    def note_connected(self) -> None:
         """Let the graph know which gateways are connected after an edit."""
         self.connected.settle()
         self._collect_doubtful()

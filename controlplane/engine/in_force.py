@@ -8,7 +8,7 @@ work.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.names import ObjectKey
@@ -26,6 +26,10 @@ from controlplane.translate.kubernetes.secret_replacement import would_break
 
 Outcomes = dict[ObjectKey, bool | None]
 """For each object: put (true), removed (false), or as it was."""
+
+
+CHANGED_AT_MOST: Final = 1_000
+"""Objects that may differ at a start for the change to be taken as a whole."""
 
 
 class InForce:
@@ -78,6 +82,19 @@ class InForce:
     def accepted(self) -> tuple[RawObject, ...]:
         """The declaration of every object that is in force, as it is to be remembered."""
         return tuple(self._raw.values())
+
+    def differing(self) -> Forms:
+        """The objects that an earlier run accepted otherwise than they are in force now, as they
+        were then; nothing where there was none, or where so many differ that it is another mesh.
+        """
+        remembered = tuple(self._accepted.differing(self._raw.values()))
+        known = self._accepted.keys()
+        new = self._raw.keys() - set(known) if known else ()
+        if len(remembered) + len(new) > CHANGED_AT_MOST:
+            return {}
+        forms = {raw.key: Form(decode(raw, Report()), raw) for raw in remembered}
+        good = {key: form for key, form in forms.items() if form.object is not None}
+        return {**good, **dict.fromkeys(new, Form())}
 
     def save(self, outcomes: Mapping[ObjectKey, bool | None]) -> None:
         """Remember what was put and removed, for the next run."""

@@ -65,6 +65,15 @@ class AcceptedObjects:
         self._in_file(lambda: found.extend(self._file.keys()))
         return found
 
+    def differing(self, objects: Iterable[RawObject]) -> Iterable[RawObject]:
+        found: list[RawObject] = []
+        by_key = {raw.key: raw for raw in objects}
+        for raw in self._objects(self._file.all):
+            same = by_key.get(raw.key)
+            if same is None or (same.body, same.api_version) != (raw.body, raw.api_version):
+                found.append(raw)
+        return found
+
     def of_key(self, key: ObjectKey) -> RawObject | None:
         return next(self._objects(lambda: self._file.of_key(key)), None)
 

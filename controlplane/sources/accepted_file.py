@@ -86,8 +86,10 @@ class AcceptedFile:
         return self._rows(f"{_SELECT} path = ?", (str(path),))
 
     def keys(self) -> list[ObjectKey]:
-        found = self._rows(f"SELECT {', '.join(_COLUMNS)} FROM accepted", ())
-        return [ObjectKey(Kind(r[0], r[1]), Namespace(r[2]), r[3]) for r in found]
+        return [ObjectKey(Kind(r[0], r[1]), Namespace(r[2]), r[3]) for r in self.all()]
+
+    def all(self) -> list[Row]:
+        return self._rows(f"{_SELECT} true", ())
 
     def put(self, rows: Iterable[Row]) -> None:
         places = ", ".join("?" * len(_COLUMNS))

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from controlplane.base.names import ObjectKey
-from controlplane.documents.document import RawObject
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.engine.removals import BURST
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.memory import Memory
 from tests.support.properties import examples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,27 +34,6 @@ def path(name: str) -> Path:
 
 def entry(name: str) -> str:
     return ENTRY.replace("NAME", name)
-
-
-class Memory:
-    """What an earlier run accepted, as the next finds it."""
-
-    def __init__(self) -> None:
-        self.objects: dict[ObjectKey, RawObject] = {}
-
-    def keys(self) -> tuple[ObjectKey, ...]:
-        return tuple(self.objects)
-
-    def of_key(self, key: ObjectKey) -> RawObject | None:
-        return self.objects.get(key)
-
-    def of_file(self, path: Path) -> tuple[RawObject, ...]:
-        return tuple(raw for raw in self.objects.values() if raw.origin.path == path)
-
-    def save(self, put: Sequence[RawObject], removed: Sequence[ObjectKey]) -> None:
-        self.objects.update((raw.key, raw) for raw in put)
-        for key in removed:
-            self.objects.pop(key, None)
 
 
 def engine_with(names: Sequence[str], memory: Memory | None = None) -> Engine:

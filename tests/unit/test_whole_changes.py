@@ -8,6 +8,8 @@ import pytest
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from tests.support.memory import Memory
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -294,3 +296,27 @@ def test_nothing_is_reported_an_object_that_only_waits_to_go() -> None:
 
     assert names(engine.waiting) == ["DestinationRule rev"]
     assert engine.diagnostics() == []
+
+
+def test_a_start_in_the_middle_of_a_change_serves_what_was_before_until_the_rest_comes() -> None:
+    memory = Memory()
+    before = {"gw": gateway(), "service": service(), "rule": rule("blue"), "route": route("blue")}
+    started(memory, before)
+
+    engine, edit = started(memory, before | {"route": route("green")})
+    assert names(edit.waiting) == ["VirtualService rev"]
+    assert served_subset(engine) == "blue"
+
+    engine.apply_whole([(_path("rule"), rule("green"))])
+    assert engine.waiting == ()
+    assert served_subset(engine) == "green"
+
+
+def started(memory: Memory, files: dict[str, str]) -> tuple[Engine, Edit]:
+    engine = Engine(MeshConfig(), now=NOW, accepted=memory, guards_removals=True)
+    return engine, engine.load([(_path(name), text) for name, text in files.items()])
+
+
+def served_subset(engine: Engine) -> str | None:
+    (found,) = engine.objects(VIRTUAL_SERVICE)
+    return found.spec.http[0].route[0].destination.subset
