@@ -192,7 +192,7 @@ class ControlPlane:
         waited = self._rest.edited(is_waiting=bool(self.engine.waiting))
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
-        self.metrics.changed(computed)
+        asyncio.get_running_loop().call_soon(self.metrics.changed, computed)  # once it is sent
         if edit or edit.refused or edit.held or not self.engine.waiting:
             taken = _Taken(edit, began, computed, waited, is_first=is_first)
             tasks.create_task(self._after(taken))
