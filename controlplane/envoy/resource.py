@@ -5,7 +5,7 @@ that a response is a join of them. Source: envoy/service/discovery/v3/discovery.
 (``Resource``, ``DeltaDiscoveryResponse.resources = 2``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -37,24 +37,30 @@ class TypeUrl(Enum):
 class Resource:
     """A resource of one type. Two are equal when their names and versions are.
 
-    ``version`` is the hash of the message's deterministic serialization: equal across restarts and
-    replicas. ``framed`` is the framed ``Resource``: field 2 of a ``DeltaDiscoveryResponse``. It is
-    not shown by ``repr``: a secret's bytes hold a private key.
+    ``version`` is a hash of the message's deterministic serialization: equal across restarts and
+    replicas. ``pieces`` are the framed ``Resource``, field 2 of a ``DeltaDiscoveryResponse``; those
+    between the first and the last hold the message as a framed ``google.protobuf.Any``. They are
+    joined when they are sent. ``repr`` does not show them: a secret's bytes hold a private key.
     """
 
     name: str
     version: str
-    framed: bytes = field(repr=False)
-    packed_at: tuple[int, int] = field(repr=False)
-    """Where ``framed`` holds the message as a framed ``google.protobuf.Any``."""
+    pieces: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.pieces))
+
+    @property
+    def framed(self) -> bytes:
+        return b"".join(self.pieces)
 
     @property
     def any(self) -> bytes:
         """The framed ``google.protobuf.Any``: field 2 of a ``Resource``, and also of a
         state-of-the-world ``DiscoveryResponse``.
         """
-        start, end = self.packed_at
-        return self.framed[start:end]
+        return b"".join(self.pieces[1:-1])
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -85,26 +91,53 @@ def encoded(message: Message) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a serialized message, with a hash of it."""
+
+    encoded: bytes = field(repr=False, compare=False)
+    digest: bytes
+
+
+def part(fragments: Iterable[bytes]) -> Part:
+    """``fragments`` joined."""
+    joined = b"".join(fragments)
+    return Part(joined, xxhash.xxh3_128_digest(joined))
+
+
 def resource(type_url: TypeUrl, name: str, message: Message) -> Resource:
     """Check and encode ``message`` once, in all the forms it is sent in; raises ``RuleBroken``."""
     return resource_of_parts(type_url, name, (encoded(message),))
 
 
-def resource_of_parts(type_url: TypeUrl, name: str, parts: Sequence[bytes]) -> Resource:
-    """As ``resource``, for a message that is serialized already, in parts; copies each once."""
-    digest = xxhash.xxh3_128()
-    for part in parts:
-        digest.update(part)
-    version = digest.hexdigest()
-    size = sum(map(len, parts))
+def resource_of_parts(type_url: TypeUrl, name: str, parts: Iterable[bytes]) -> Resource:
+    """As ``resource``, for a message that is serialized already, in parts."""
+    whole = part(parts)
+    head, packed_head, tail = _frame(type_url, name, whole.digest.hex(), len(whole.encoded))
+    pieces = (head, b"".join((packed_head, whole.encoded)), tail)
+    return Resource(name, whole.digest.hex(), pieces)
+
+
+def large_resource(type_url: TypeUrl, name: str, parts: Sequence[Part]) -> Resource:
+    """As ``resource_of_parts``, for a message of megabytes of which most parts are as before: none
+    is copied or hashed again. The version depends on how the message is divided.
+    """
+    version = xxhash.xxh3_128_hexdigest(b"".join(each.digest for each in parts))
+    size = sum(len(each.encoded) for each in parts)
+    head, packed_head, tail = _frame(type_url, name, version, size)
+    return Resource(name, version, (head, packed_head, *(each.encoded for each in parts), tail))
+
+
+def _frame(type_url: TypeUrl, name: str, version: str, size: int) -> tuple[bytes, bytes, bytes]:
+    """What is before the framed ``Any`` of a message of ``size`` bytes, before the message within
+    it, and behind it.
+    """
     type_and_value = length_delimited(1, type_url.value.encode()) + _head(2, size)
     packed_head = _head(2, len(type_and_value) + size) + type_and_value
     version_first = length_delimited(1, version.encode())
     name_last = length_delimited(3, name.encode())
-    packed_size = len(packed_head) + size
-    head = _head(2, len(version_first) + packed_size + len(name_last)) + version_first
-    framed = b"".join((head, packed_head, *parts, name_last))
-    return Resource(name, version, framed, (len(head), len(head) + packed_size))
+    rest = len(version_first) + len(packed_head) + size + len(name_last)
+    return _head(2, rest) + version_first, packed_head, name_last
 
 
 def length_delimited(number: int, value: bytes) -> bytes:

@@ -40,7 +40,7 @@ class Response:
     @property
     def size(self) -> int:
         """Roughly the bytes of the response."""
-        return sum(len(resource.framed) for resource in self.resources)
+        return sum(resource.size for resource in self.resources)
 
     def message(self, nonce: str) -> bytes:
         """The response in bytes; proxies that are alike use the same nonces, so the same bytes."""
@@ -53,7 +53,7 @@ class Response:
         if self.variant is Variant.DELTA:
             head = DeltaDiscoveryResponse(type_url=url, removed_resources=self.removed)
             tail = DeltaDiscoveryResponse(nonce=nonce)
-            fragments = [resource.framed for resource in self.resources]
+            fragments = [piece for resource in self.resources for piece in resource.pieces]
             return b"".join((head.SerializeToString(), *fragments, tail.SerializeToString()))
         last = DiscoveryResponse(nonce=nonce)
         first = DiscoveryResponse(type_url=url, version_info=_version(self.resources))

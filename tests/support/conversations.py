@@ -25,7 +25,7 @@ def type_url(short: str) -> TypeUrl:
 
 def form(text: str) -> Resource:
     """``a1`` is the resource ``a`` in the version ``1``."""
-    return Resource(text[:-1], text[-1], b"", (0, 0))
+    return Resource(text[:-1], text[-1], ())
 
 
 def world(revision: int, **types: str) -> Snapshot:

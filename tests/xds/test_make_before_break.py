@@ -42,7 +42,7 @@ class Mesh:
 
         def put(type_url: TypeUrl, name: str, form: Form) -> None:
             forms.put(type_url, name, form)
-            found[type_url].append(Resource(name, form.version, b"", (0, 0)))
+            found[type_url].append(Resource(name, form.version, ()))
 
         secrets = {f.secret for f in (*self.clusters.values(), *self.listeners.values())}
         for name, cluster in self.clusters.items():

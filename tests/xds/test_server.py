@@ -307,11 +307,11 @@ async def test_too_many_names_end_the_stream() -> None:
 
 async def test_own_secrets_reach_their_proxy_and_are_rotated() -> None:
     async with rig() as r, delta_stream(r.channel) as client:
-        r.secrets["default"] = Resource("default", "1", b"\x12\x09\x1a\x07default", (0, 0))
+        r.secrets["default"] = Resource("default", "1", (b"\x12\x09\x1a\x07default",))
         await client.ask("SDS", "default", node=NODE)
         first = await client.response()
         await client.ask("SDS", nonce=first.nonce)
-        r.secrets["default"] = Resource("default", "2", b"\x12\x09\x1a\x07default", (0, 0))
+        r.secrets["default"] = Resource("default", "2", (b"\x12\x09\x1a\x07default",))
         while r.server.connections.states()[0].types[4].state is not SyncState.SYNCED:
             await asyncio.sleep(0)
         r.server.rotate()

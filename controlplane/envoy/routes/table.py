@@ -14,11 +14,13 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from controlplane.envoy.resource import (
+    Part,
     Resource,
     TypeUrl,
     encoded,
+    large_resource,
     length_delimited,
-    resource_of_parts,
+    part,
 )
 from controlplane.envoy.routes.route import route_message
 from controlplane.model.routing import Route
@@ -55,7 +57,7 @@ def framed_virtual_host(
     return length_delimited(_VIRTUAL_HOSTS, b"".join((head, *routes)))
 
 
-def route_table(name: str, virtual_hosts: Iterable[bytes]) -> Resource:
+def route_table(name: str, virtual_hosts: Iterable[Part]) -> Resource:
     """A route table; ports in requests' authorities are ignored when a virtual host is chosen."""
     head = encoded(
         RouteConfiguration(
@@ -65,4 +67,4 @@ def route_table(name: str, virtual_hosts: Iterable[bytes]) -> Resource:
             ignore_port_in_host_matching=True,
         )
     )
-    return resource_of_parts(TypeUrl.ROUTE, name, (head, *virtual_hosts))
+    return large_resource(TypeUrl.ROUTE, name, (part((head,)), *virtual_hosts))

@@ -102,7 +102,7 @@ def _gateway_table(
     servers = servers_of_table(merged_gateways(graph, instance).listeners, table.name)
     hosts = server_hosts(graph, table)
     at = tuple(server.place for server in servers)
-    if any(virtual_host_groups(graph, hosts, view)):
+    if virtual_host_groups(graph, hosts, view):
         parts = tuple(_virtual_hosts(graph, hosts, servers, view, shards))
     else:
         empty = Provenance(name=f"{EMPTY_TABLE}:{servers[0].port}", origins=at)

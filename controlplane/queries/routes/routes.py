@@ -4,13 +4,13 @@ An edit of one VirtualService encodes its routes, joins them into its virtual ho
 into the table: the rest of the table is kept as bytes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
 from controlplane.base.hosts import is_ip
 from controlplane.base.names import Host
 from controlplane.base.shelf import GROUP, Shelf, shelf
-from controlplane.envoy.resource import Resource
+from controlplane.envoy.resource import Part, Resource, part
 from controlplane.envoy.routes.table import framed_virtual_host, route_table
 from controlplane.graph import Graph, derived, guarded
 from controlplane.model.outbound_view import OutboundView
@@ -50,27 +50,27 @@ def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | 
     Runs again when a virtual host in it comes, goes or changes.
     """
     groups = virtual_host_groups(graph, servers, view)
-    if not any(groups):
+    if not groups:
         port = servers.table.servers[0].port if servers.table.servers else 0
-        groups = [
-            framed_virtual_host(
-                f"{EMPTY_TABLE}:{port}", "*", (), demands_tls=False, tells_attempt=False
-            )
-        ]
+        nothing = framed_virtual_host(
+            f"{EMPTY_TABLE}:{port}", "*", (), demands_tls=False, tells_attempt=False
+        )
+        groups = [part((nothing,))]
     return route_table(servers.table.name, groups)
 
 
-def virtual_host_groups(graph: Graph, servers: ServerHosts, view: OutboundView) -> list[bytes]:
+def virtual_host_groups(graph: Graph, servers: ServerHosts, view: OutboundView) -> list[Part]:
     """The virtual hosts of a table, group by group of the shards; none where all are empty."""
     firsts = sorted({shard // GROUP * GROUP for shard in servers.shards})
-    return [virtual_host_group(graph, servers, view, first) for first in firsts]
+    groups = (virtual_host_group(graph, servers, view, first) for first in firsts)
+    return [group for group in groups if group.encoded]
 
 
 @derived
-def virtual_host_group(graph: Graph, servers: ServerHosts, view: OutboundView, first: int) -> bytes:
+def virtual_host_group(graph: Graph, servers: ServerHosts, view: OutboundView, first: int) -> Part:
     """The virtual hosts in the shards from ``first``, joined: an edit reads one group, not all."""
     shards = (shard for shard in servers.shards if first <= shard < first + GROUP)
-    return b"".join(virtual_hosts(graph, servers, view, shard) for shard in shards)
+    return part(virtual_hosts(graph, servers, view, shard) for shard in shards)
 
 
 @derived
@@ -84,22 +84,22 @@ def virtual_hosts(graph: Graph, servers: ServerHosts, view: OutboundView, shard:
         virtual_host(graph, domain, tuple(bindings.values()), view)
         for domain, bindings in host_bindings(graph, servers, shard)
     )
-    return b"".join(part for part in found if part is not None)
+    return b"".join(framed for framed in found if framed is not None)
 
 
+@derived
 def host_bindings(
     graph: Graph, servers: ServerHosts, shard: int
-) -> Iterator[tuple[str, Mapping[int, HostBindings]]]:
+) -> tuple[tuple[str, Mapping[int, HostBindings]], ...]:
     """The domains in a shard, sorted, each with the bindings of every server that has it, by the
-    server's place in the table.
+    server's place in the table. Runs again when a host of the shard is bound or unbound.
     """
     found: dict[str, dict[int, HostBindings]] = {}
     for host in _candidates(graph, servers, shard):
         for server, binding in servers.bindings(host).items():
             here = found.setdefault(host.lower(), {})
             here[server] = (*here.get(server, ()), (host, binding))
-    for domain in sorted(found):
-        yield domain, dict(sorted(found[domain].items()))
+    return tuple((domain, dict(sorted(found[domain].items()))) for domain in sorted(found))
 
 
 def _candidates(graph: Graph, servers: ServerHosts, shard: int) -> list[Host]:
