@@ -47,35 +47,22 @@ def secrets_option(command: F) -> F:
 
 def admin_to_ask(command: F) -> F:
     """``--admin HOST:PORT`` of a command that asks a running control plane."""
-    return click.option(
-        "--admin",
-        default="127.0.0.1:15014",
-        show_default=True,
-        type=address_parameter,
-        metavar="HOST:PORT",
-        help="The admin interface of the control plane.",
+    return _address(
+        "--admin", default="127.0.0.1:15014", help="The admin interface of the control plane."
     )(command)
 
 
 def xds_option(command: F) -> F:
-    return click.option(
+    return _address(
         "--xds",
         default="127.0.0.1:15010",
-        show_default=True,
-        type=address_parameter,
-        metavar="HOST:PORT",
         help="Address for xDS, from which Envoys get their configuration.",
     )(command)
 
 
 def admin_option(command: F) -> F:
-    return click.option(
-        "--admin",
-        default="127.0.0.1:15014",
-        show_default=True,
-        type=address_parameter,
-        metavar="HOST:PORT",
-        help="Address for health, metrics and state.",
+    return _address(
+        "--admin", default="127.0.0.1:15014", help="Address for health, metrics and state."
     )(command)
 
 
@@ -172,3 +159,14 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed((*where, mesh_config_option, insecure, lean, removal)):
         collected = option(collected)
     return collected
+
+
+def _address(flag: str, *, default: str, help: str) -> Callable[[F], F]:
+    return click.option(
+        flag,
+        default=default,
+        show_default=True,
+        type=address_parameter,
+        metavar="HOST:PORT",
+        help=help,
+    )

@@ -127,7 +127,7 @@ def _second_colon(complaint: _Complaint) -> Fault:
     pair = _PAIR.match(above)
     deeper = _indentation(complaint.line) > _indentation(above)
     if deeper and pair and pair["value"]:
-        message = f'this line nests under "{pair["key"]}", which has a value already'
+        message = f'this line nests under "{pair["key"]}", which already has a value'
         hint = "indent both lines equally, or remove that value"
         key = complaint.line_start + _indentation(complaint.line)
         return complaint.fault(message, hint=hint, start=key)

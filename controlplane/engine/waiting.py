@@ -35,7 +35,7 @@ class Waiting:
                     code=codes.CHANGE_WAITS,
                     place=FieldRef(key),
                     message=f"this change of {key.display_name} is not in force yet: it would "
-                    f"break what uses it, and a part of {winner.raw.origin.path} is refused",
+                    f"break what uses it, and part of {winner.raw.origin.path} is refused",
                     hint="correct the rest of the file",
                 )
 

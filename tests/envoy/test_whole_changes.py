@@ -6,21 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.changing_mesh import gateway, route, rule
 from tests.support.mesh import Mesh, running_mesh
 from tests.support.traffic import steady_traffic
 
 pytestmark = pytest.mark.envoy
 
-GATEWAY = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: NAME, namespace: istio-system}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
-  - port: {number: 8080, name: http, protocol: HTTP}
-    hosts: ["*"]
-"""
 SERVICE = """
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -33,25 +24,6 @@ spec:
   - {address: 127.0.0.1, ports: {http: 9001}, labels: {version: v1}}
   - {address: 127.0.0.1, ports: {http: 9002}, labels: {version: v2}}
 """
-RULE = """
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: rev, namespace: default}
-spec:
-  host: rev.example
-  subsets: [{name: SUBSET, labels: {version: VERSION}}]
-"""
-ROUTE = """
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: rev, namespace: default}
-spec:
-  hosts: [rev.example]
-  gateways: [istio-system/GATEWAY]
-  http:
-  - route: [{destination: {host: SERVICE.example}}]
-"""
-TO_SUBSET = ROUTE.replace("SERVICE.example", "rev.example, subset: SUBSET")
 CHANGES = 10
 BETWEEN = 0.01  # seconds between the two files of a change: more than one step of the watcher
 
@@ -60,32 +32,32 @@ Change = tuple[dict[str, str], dict[str, str]]
 
 SUBSETS: Change = (
     {
-        "rule.yaml": RULE.replace("SUBSET", "blue").replace("VERSION", "v1"),
-        "route.yaml": TO_SUBSET.replace("SUBSET", "blue").replace("GATEWAY", "gw"),
+        "rule.yaml": rule("blue", "v1"),
+        "route.yaml": route("blue"),
     },
     {
-        "rule.yaml": RULE.replace("SUBSET", "green").replace("VERSION", "v2"),
-        "route.yaml": TO_SUBSET.replace("SUBSET", "green").replace("GATEWAY", "gw"),
+        "rule.yaml": rule("green", "v2"),
+        "route.yaml": route("green"),
     },
 )
 SERVICES: Change = (
     {
         "service.yaml": SERVICE.replace("NAME", "rev"),
-        "route.yaml": ROUTE.replace("SERVICE", "rev").replace("GATEWAY", "gw"),
+        "route.yaml": route(to="rev", at="gw"),
     },
     {
         "service.yaml": SERVICE.replace("NAME", "new"),
-        "route.yaml": ROUTE.replace("SERVICE", "new").replace("GATEWAY", "gw"),
+        "route.yaml": route(to="new", at="gw"),
     },
 )
 GATEWAYS: Change = (
     {
-        "gateway.yaml": GATEWAY.replace("NAME", "gw"),
-        "route.yaml": ROUTE.replace("SERVICE", "rev").replace("GATEWAY", "gw"),
+        "gateway.yaml": gateway("gw"),
+        "route.yaml": route(to="rev", at="gw"),
     },
     {
-        "gateway.yaml": GATEWAY.replace("NAME", "other"),
-        "route.yaml": ROUTE.replace("SERVICE", "rev").replace("GATEWAY", "other"),
+        "gateway.yaml": gateway("other"),
+        "route.yaml": route(to="rev", at="other"),
     },
 )
 
@@ -95,7 +67,7 @@ def mesh(network: None, tmp_path: Path) -> Iterator[Mesh]:
     with running_mesh(tmp_path) as running:
         for name, port in (("v1", 9001), ("v2", 9002)):
             running.upstreams.add(name, "127.0.0.1", port)
-        running.write("gateway.yaml", GATEWAY.replace("NAME", "gw"))
+        running.write("gateway.yaml", gateway("gw"))
         running.write("service.yaml", SERVICE.replace("NAME", "rev"))
         yield running
 

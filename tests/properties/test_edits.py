@@ -14,8 +14,9 @@ from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy, Role
 from tests.support.cases import NOW, resources_of
+from tests.support.changing_mesh import gateway, route, rule
 from tests.support.properties import examples
-from tests.unit.test_whole_changes import gateway, route, rule, service
+from tests.unit.test_whole_changes import service
 
 DELEGATE: Final = """
 apiVersion: networking.istio.io/v1

@@ -11,8 +11,9 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.queries.analysis.references import broken_references
 from tests.support.cases import NOW
+from tests.support.changing_mesh import gateway, route, rule
 from tests.support.properties import examples
-from tests.unit.test_whole_changes import gateway, route, rule, service
+from tests.unit.test_whole_changes import service
 
 Files = dict[str, str]
 

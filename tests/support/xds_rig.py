@@ -135,9 +135,10 @@ def bootstrap(xds: int, admin: int, api_type: str) -> str:
 
 @dataclass
 class FixedEngine:
+    """An engine that gives every proxy the same snapshot, set by hand."""
+
     now: Snapshot
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-
     asked: list[Proxy] = field(default_factory=list)
 
     def snapshot(self, proxy: Proxy) -> Snapshot:

@@ -23,7 +23,8 @@ from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import DeltaRequest, Nonce
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
-from tests.unit.test_whole_changes import gateway, route, rule, service
+from tests.support.changing_mesh import gateway, route, rule
+from tests.unit.test_whole_changes import service
 
 INGRESS = Proxy(
     name="edge",

@@ -13,7 +13,8 @@ from controlplane.serve.reload import Noticed, Reload
 from controlplane.serve.settings import Settings
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
-from tests.unit.test_whole_changes import gateway, names, route, rule, service
+from tests.support.changing_mesh import gateway, route, rule
+from tests.unit.test_whole_changes import names, service
 
 
 async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Path) -> None:

@@ -9,20 +9,11 @@ from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from tests.support.changing_mesh import gateway, route, rule
 from tests.support.memory import Memory
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
-GATEWAY = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: NAME, namespace: istio-system}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
-  - port: {number: 8080, name: http, protocol: HTTP}
-    hosts: ["HOST"]
-"""
 SERVICE = """
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -34,42 +25,10 @@ spec:
   endpoints:
   - {address: 127.0.0.1, ports: {http: 9001}, labels: {version: v1}}
 """
-RULE = """
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: rev, namespace: default}
-spec:
-  host: rev.example
-  subsets: [{name: SUBSET, labels: {version: VERSION}}]
-"""
-ROUTE = """
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: rev, namespace: default}
-spec:
-  hosts: [rev.example]
-  gateways: [istio-system/GATEWAY]
-  http:
-  - route: [{destination: {host: SERVICE.example, subset: SUBSET}}]
-"""
-PLAIN_ROUTE = ROUTE.replace(", subset: SUBSET", "")
-
-
-def gateway(name: str = "gw", host: str = "*") -> str:
-    return GATEWAY.replace("NAME", name).replace("HOST", host)
 
 
 def service(name: str = "rev", port: int = 80) -> str:
     return SERVICE.replace("NAME", name).replace("PORT", str(port))
-
-
-def rule(subset: str, version: str = "v1") -> str:
-    return RULE.replace("SUBSET", subset).replace("VERSION", version)
-
-
-def route(subset: str = "", *, to: str = "rev", at: str = "gw") -> str:
-    text = ROUTE.replace("SUBSET", subset) if subset else PLAIN_ROUTE
-    return text.replace("SERVICE", to).replace("GATEWAY", at)
 
 
 def engine_with(**files: str) -> Engine:

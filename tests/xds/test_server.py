@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Proxy, Role
 from controlplane.sources.state import StateDirectory
 from controlplane.xds.server import XdsServer
-from controlplane.xds.snapshot import Snapshot, snapshot
+from controlplane.xds.snapshot import snapshot
 from tests.support.ads import INGRESS, DeltaClient, delta_stream, sotw_stream
+from tests.support.xds_rig import FixedEngine
 
 NODE = Node(id=INGRESS, cluster="ingress")
 WITH_TOKEN = (("authorization", "Bearer ingress"),)
@@ -46,22 +47,6 @@ def cluster(name: str, alt_stat_name: str = "") -> Resource:
 
 def listener(name: str) -> Resource:
     return resource(TypeUrl.LISTENER, name, Listener(name=name))
-
-
-@dataclass
-class FixedEngine:
-    """An engine that gives every proxy the same, kept by hand."""
-
-    now: Snapshot
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: list[Proxy] = field(default_factory=list)
-
-    def snapshot(self, proxy: Proxy) -> Snapshot:
-        self.asked.append(proxy)
-        return self.now
-
-    def changed(self) -> list[Proxy]:
-        return list(dict.fromkeys(self.asked))
 
 
 @dataclass

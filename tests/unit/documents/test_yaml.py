@@ -110,7 +110,7 @@ def test_a_document_becomes_plain_data(text: str, data: Data) -> None:
         ("a:\n\tb: 1\n", "CP0101", 3, "a tab indents this line; YAML indents with spaces"),
         ("key:value\nb: 1\n", "CP0101", 3, 'a space is missing after the colon of "key:"'),
         ("a: b: c\n", "CP0101", 4, 'the value of "a" has a second ": " in it'),
-        ("a: b\n  c: d\n", "CP0101", 7, 'this line nests under "a", which has a value already'),
+        ("a: b\n  c: d\n", "CP0101", 7, 'this line nests under "a", which already has a value'),
         ("a\nb: 1\n", "CP0101", 0, 'this line is not a "key: value" pair: it has no colon'),
         ("x: 1\nspec\na: 1", "CP0101", 5, 'this line is not a "key: value" pair: it has no colon'),
         ("x: 1\n: a\n", "CP0101", 5, "a key is missing before this colon"),
