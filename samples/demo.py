@@ -5,15 +5,23 @@
 What it writes (the authority, the certificate of the shop) is in FOLDER, .demo if unset.
 """
 
+import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from os.path import relpath
 from pathlib import Path
 from typing import Final
+
+from controlplane.base.errors import ControlPlaneError
+from controlplane.sources.state import StateDirectory
+from controlplane.sources.state_lock import Holder, StateLock
 
 TOP: Final = Path(__file__).resolve().parents[1]
 WORK: Final = Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / ".demo"
@@ -100,7 +108,29 @@ def attend(*processes: subprocess.Popen[bytes]) -> None:
         time.sleep(LOOK_EVERY)
 
 
+def locked() -> tuple[StateLock, StateLock]:
+    """Keep a second demo from the files of this one, and this one from those of a control plane
+    that runs on its state; ends with status 3, having changed nothing, where there is one.
+    """
+    since = datetime.now(UTC)
+    command = "make demo" if len(sys.argv) == 1 else shlex.join(("demo.py", *sys.argv[1:]))
+    holder = Holder(
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        command=command,
+        since=since,
+        config=("samples",),
+    )
+    WORK.mkdir(parents=True, exist_ok=True)
+    try:
+        return StateLock(WORK, holder), StateLock(StateDirectory.opened(STATE).path, holder)
+    except ControlPlaneError as error:
+        sys.stderr.write(f"error: {error.message}\nhint: stop that one first\n")
+        sys.exit(error.exit_status)
+
+
 def main() -> int:
+    _own, of_state = locked()
     prepare()
     upstream = TOP / "samples/upstream/server.py"
     services = subprocess.Popen([sys.executable, str(upstream), *SERVICES])
@@ -116,6 +146,7 @@ def main() -> int:
     configs = [option for f in (*folders, CERTIFICATES) for option in ("--config", relpath(f))]
     mesh = relpath(samples / "mesh-config.yaml")
     options = ("--secrets", relpath(SECRETS), "--mesh-config", mesh)
+    of_state.release()  # it is the control plane's from here on
     serving = subprocess.Popen([*CONTROLPLANE, "up", *configs, *options, "--state", str(STATE)])
     for number in (signal.SIGTERM, signal.SIGINT):
         # From a terminal all three have the signal already; from a script only this process has.

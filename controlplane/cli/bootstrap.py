@@ -17,7 +17,7 @@ import click
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
 from controlplane.cli.address import address_parameter
-from controlplane.cli.options import example, state_option
+from controlplane.cli.options import StatePlace, example, state_options
 from controlplane.cli.output import say
 from controlplane.envoy.bootstrap import ENVOY_FLAGS, Node, Trust, bootstrap as envoy_bootstrap
 from controlplane.identity.identity import TOKEN_LIFE, XDS_NAME
@@ -67,7 +67,7 @@ def _locality(text: str) -> Locality:
 @click.command(
     epilog=example(
         "controlplane bootstrap gateway ingressgateway --namespace istio-system \\",
-        "    --label istio=ingressgateway > gateway.json",
+        "    --label istio=ingressgateway --config samples/mesh > gateway.json",
         f"envoy -c gateway.json {' '.join(ENVOY_FLAGS)}",
     )
 )
@@ -130,7 +130,7 @@ def _locality(text: str) -> Locality:
     metavar="HOST:PORT",
     help="Where the Envoy serves its admin interface; anyone who reaches it controls the Envoy.",
 )
-@state_option
+@state_options
 @click.option(
     "--token",
     "token_file",
@@ -172,7 +172,7 @@ def bootstrap(
     metadata: tuple[tuple[str, str], ...],
     xds: Address,
     admin: Address,
-    state: Path | None,
+    state: StatePlace,
     token_file: Path | None,
     root_file: Path | None,
     days: int,
@@ -194,7 +194,7 @@ def bootstrap(
         locality=locality,
         metadata=dict(metadata),
     )
-    if token_file is not None and (state is not None or insecure_xds or only_token):
+    if token_file is not None and (state.path is not None or insecure_xds or only_token):
         raise click.UsageError("--token excludes --state, --insecure-xds and --only-token")
     if (token_file is None) != (root_file is None):
         raise click.UsageError("--token and --root-cert go together")
@@ -206,10 +206,11 @@ def bootstrap(
     if token_file is not None and root_file is not None:
         trust = _trust_of_files(token_file, root_file)
     elif not insecure_xds:
-        from controlplane.cli.inputs import opened_state  # late: --help needs no keys
+        from controlplane.cli.inputs import state_to_issue_from  # late: --help needs no keys
         from controlplane.cli.issued_trust import issued_trust
 
-        trust = issued_trust(opened_state(state), node, timedelta(days=days), datetime.now(UTC))
+        directory = state_to_issue_from(state)
+        trust = issued_trust(directory, node, timedelta(days=days), datetime.now(UTC))
     if only_token and trust is not None:
         say(trust.token)
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from controlplane.cli.options import example, state_option
+from controlplane.cli.options import StatePlace, example, state_options
 
 
 def _name(text: str) -> str:
@@ -30,8 +30,8 @@ def _secret_name(text: str) -> tuple[str, str]:
 
 @click.command(
     epilog=example(
-        "controlplane cert shop.example.com --secret istio-system/shop > mesh/shop-secret.yaml",
-        "curl --cacert <(controlplane cert --trust) https://shop.example.com/",
+        "controlplane cert shop.example.com -c mesh > mesh/shop-secret.yaml",
+        "curl --cacert <(controlplane cert --trust -c mesh) https://shop.example.com/",
     )
 )
 @click.argument("names", nargs=-1, type=_name, metavar="[NAME]...")
@@ -75,7 +75,7 @@ def _secret_name(text: str) -> tuple[str, str]:
 @click.option(
     "--trust", is_flag=True, help="Print the authority's certificate and how to trust it."
 )
-@state_option
+@state_options
 def cert(
     names: tuple[str, ...],
     secret: tuple[str, str] | None,
@@ -85,7 +85,7 @@ def cert(
     key_type: str,
     client: bool,
     trust: bool,
-    state: Path | None,
+    state: StatePlace,
 ) -> None:
     """Issue a certificate of the local authority.
 

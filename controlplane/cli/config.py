@@ -1,13 +1,12 @@
 """``controlplane config``: what a proxy was sent, and from which lines it came."""
 
-from pathlib import Path
 from typing import Final
 
 import click
 
 from controlplane.base.addresses import Address
 from controlplane.cli.address import address_parameter
-from controlplane.cli.options import admin_to_ask, example, state_option
+from controlplane.cli.options import StatePlace, admin_to_ask, example, state_options
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
 
@@ -35,14 +34,14 @@ PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets"
     metavar="HOST:PORT",
     help="Ask this xDS server as the proxy would, and decode the answer with envoy-data-plane.",
 )
-@state_option
+@state_options
 def config(
     proxy: str,
     part: str,
     output: str,
     admin: Address,
     from_xds: Address | None,
-    state: Path | None,
+    state: StatePlace,
 ) -> None:
     """Show what a proxy was sent, with the file and line that each part came from.
 

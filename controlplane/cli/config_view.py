@@ -1,7 +1,6 @@
 """What ``config`` prints."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import yaml
@@ -10,6 +9,7 @@ from controlplane.admin.view import json_text
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ProxyUnknown
 from controlplane.cli import admin_client
+from controlplane.cli.options import StatePlace
 from controlplane.cli.output import say, show
 from controlplane.cli.summary import summary
 
@@ -21,7 +21,7 @@ def print_config(
     *,
     admin: Address,
     from_xds: Address | None,
-    state: Path | None,
+    state: StatePlace,
 ) -> None:
     """Print ``part`` of what ``proxy`` was sent; ``ProxyUnknown`` when it is not connected."""
     found = admin_client.config(admin, proxy, part)

@@ -12,7 +12,8 @@ import yaml
 
 from controlplane.base.errors import ControlPlaneError
 from controlplane.base.names import ROOT_NAMESPACE
-from controlplane.cli.inputs import opened_state
+from controlplane.cli.inputs import state_to_issue_from
+from controlplane.cli.options import StatePlace
 from controlplane.cli.output import complain, say
 from controlplane.identity.authority import Authority, kept_authority, new_key
 from controlplane.identity.certificates import (
@@ -49,16 +50,16 @@ class Order:
     client: bool
 
 
-def print_trust(state: Path | None) -> None:
+def print_trust(state: StatePlace) -> None:
     """Print the authority's certificate, and how to trust it."""
-    authority = kept_authority(opened_state(state).authority, datetime.now(UTC))
+    authority = kept_authority(state_to_issue_from(state).authority, datetime.now(UTC))
     say(authority.trust_bundle.decode().rstrip())
     complain(_TRUST)
 
 
-def issue(order: Order, state: Path | None) -> None:
+def issue(order: Order, state: StatePlace) -> None:
     now = datetime.now(UTC)
-    authority = kept_authority(opened_state(state).authority, now)
+    authority = kept_authority(state_to_issue_from(state).authority, now)
     kind = client_credential if order.client else server_credential
     key = new_rsa_key() if order.rsa else new_key()
     credential = kind(authority, order.names, now, order.life, key)

@@ -23,14 +23,54 @@ def example(*lines: str) -> str:
     return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))
 
 
+@dataclass(frozen=True, slots=True)
+class StatePlace:
+    """Which state directory: ``path``, or the one that belongs to ``config`` where that is
+    ``None``.
+    """
+
+    path: Path | None
+    config: tuple[Path, ...]
+
+
 def state_option(command: F) -> F:
     """``--state DIR``; the command gets ``state: Path | None``."""
     return click.option(
         "--state",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
-        help="Where keys and accepted objects are stored.  [default: $XDG_STATE_HOME/controlplane]",
+        help="Where keys and accepted objects are stored.  [default: a directory for these "
+        "--config paths, below $XDG_STATE_HOME/controlplane]",
     )(command)
+
+
+def state_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``--state DIR`` and ``--config PATH`` of a command that uses the keys of a control plane; it
+    gets ``state``, a ``StatePlace``.
+    """
+
+    @wraps(command)
+    def collected(*, state: Path | None, config: tuple[Path, ...], **others: object) -> None:
+        command(state=StatePlace(state, config), **others)
+
+    directory = click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="The state directory of the control plane, where it was given one.",
+    )
+    project = click.option(
+        "--config",
+        "-c",
+        multiple=True,
+        default=["."],
+        show_default=True,
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="What the control plane serves, as it was given there: without --state it says which "
+        "state directory is used. May be repeated.",
+    )
+    return project(directory(collected))
 
 
 def secrets_option(command: F) -> F:

@@ -10,7 +10,7 @@ from controlplane.envoy.bootstrap import ENVOY_FLAGS
     epilog=example(
         "controlplane serve --config samples/mesh",
         "controlplane bootstrap gateway ingressgateway --namespace istio-system \\",
-        "    --label istio=ingressgateway > gateway.json",
+        "    --label istio=ingressgateway --config samples/mesh > gateway.json",
         f"envoy -c gateway.json {' '.join(ENVOY_FLAGS)}",
     )
 )

@@ -15,7 +15,7 @@ import structlog
 
 from controlplane.base.diagnostics import Report
 from controlplane.cli.inputs import mesh_config_text, opened_state
-from controlplane.cli.options import ServingOptions
+from controlplane.cli.options import ServingOptions, StatePlace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.serve.control_plane import ControlPlane, run
@@ -28,7 +28,7 @@ from controlplane.sources.state_lock import Holder, StateLock
 def settings_of(options: ServingOptions) -> Settings:
     """What the options say. From here on no other control plane has the state directory."""
     mesh, text = mesh_of(options.mesh_config)
-    state = opened_state(options.state)
+    state = opened_state(StatePlace(options.state, options.config))
     return Settings(
         config=options.config,
         secrets=options.secrets,

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -35,6 +34,7 @@ from controlplane.base.names import Namespace
 from controlplane.cli import envoy_json
 from controlplane.cli.inputs import opened_state
 from controlplane.cli.issued_trust import issued_trust
+from controlplane.cli.options import StatePlace
 from controlplane.envoy.bootstrap import Node, bootstrap
 from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import redacted
@@ -61,7 +61,7 @@ _SILENCE: Final = 1.0  # seconds without a response after which nothing more is 
 _PATIENCE: Final = 10.0  # seconds until the first response
 
 
-def read_back(asked: ProxyConfig, part: str, xds: Address, state: Path | None) -> ProxyConfig:
+def read_back(asked: ProxyConfig, part: str, xds: Address, state: StatePlace) -> ProxyConfig:
     """What the proxy of ``asked`` is sent; where a resource came from is taken from ``asked``."""
     node, token, roots = _identity(asked, xds, state)
     credentials = grpc.ssl_channel_credentials(roots.encode())
@@ -112,7 +112,7 @@ def _received(
 
 
 def _identity(
-    asked: ProxyConfig, xds: Address, state: Path | None
+    asked: ProxyConfig, xds: Address, state: StatePlace
 ) -> tuple[NodeMessage | None, str, str]:
     """The node, a token and the authority's certificate, as a bootstrap would hold them."""
     name, _, namespace = asked.proxy.partition(".")
@@ -153,7 +153,7 @@ def _until_silent(
             if patience == _PATIENCE:
                 raise AdminUnreachable(
                     f"no xDS server that accepts tokens of this state directory answers at {xds}",
-                    hint="name the state directory of the control plane with --state",
+                    hint="name the --config paths of the control plane, or its --state directory",
                 )
             return
         patience = _SILENCE

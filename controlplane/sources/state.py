@@ -7,26 +7,40 @@ than what was accepted and identity.
 """
 
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 from controlplane.base.errors import StateUnusable
 from controlplane.sources.private_files import private_content, private_folder
 
+_DIGITS: Final = 10  # of the hash: two of a user's projects meet once in a trillion
+_NAME_LENGTH: Final = 40  # characters; file systems take 255 bytes
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
-def default_path(environment: Mapping[str, str]) -> Path:
-    """``$XDG_STATE_HOME/controlplane``, or ``~/.local/state/controlplane`` where that is not set.
 
-    Relative values are ignored. Source: XDG Base Directory Specification.
+def default_path(environment: Mapping[str, str], config: Iterable[Path]) -> Path:
+    """The directory of the project whose configuration is ``config``, below
+    ``$XDG_STATE_HOME/controlplane`` or, where that is not set, ``~/.local/state/controlplane``.
+
+    It is named after the last of these paths and a hash of all, whatever their order and however
+    they are written. Relative values of the variables are ignored. Source: XDG Base Directory
+    Specification.
     """
+    paths = sorted({os.fsencode(os.path.realpath(path)) for path in config})
+    digest = sha256(b"\0".join(paths)).hexdigest()[:_DIGITS]
+    last = paths[-1].rpartition(b"/")[2].decode(errors="replace") if paths else ""
+    name = f"{_UNUSUAL.sub('-', last)[:_NAME_LENGTH] or 'root'}-{digest}"
     for variable, below in (("XDG_STATE_HOME", ""), ("HOME", ".local/state")):
         base = Path(environment.get(variable, ""))
         if base.is_absolute():
-            return base / below / "controlplane"
+            return base / below / "controlplane" / name
     raise StateUnusable(
         "the state has no directory: neither XDG_STATE_HOME nor HOME is set",
         hint="name a directory with --state",

@@ -1,11 +1,15 @@
 """``make demo`` as a user meets it: open within seconds, gone after Ctrl-C."""
 
 import signal
+import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from controlplane.sources.state import StateDirectory
+from controlplane.sources.state_lock import Holder, StateLock
 from tests.support.client import send
 from tests.support.process import Running
 
@@ -55,3 +59,46 @@ def test_the_demo_opens_the_bookshop_and_leaves_nothing_behind(
 
     for port in (8080, 8081, 8443, 9081, 9085, 15010, 15014):
         assert send("http://localhost/", address=LOOPBACK, port=port).error == "refused"
+
+
+def test_a_second_demo_says_who_is_there_and_leaves_its_certificates_alone(
+    network: None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "demo"
+    command = [sys.executable, str(DEMO), str(folder)]
+    with Running(command, tmp_path / "demo.log") as demo:
+        written = folder / "partners" / "shipping.example.key"
+        demo.eventually("its last certificate is written", written.exists, within=20)
+        before = contents(folder)
+
+        second = subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+        assert second.returncode == 3
+        assert f"{folder} is in use by demo.py {folder} (pid {demo.pid}), since " in second.stderr
+        assert second.stderr.endswith(" UTC, serving samples\nhint: stop that one first\n")
+        assert {path: contents(folder)[path] for path in before} == before
+
+
+def test_a_demo_leaves_the_certificates_of_a_control_plane_on_its_state_alone(
+    tmp_path: Path,
+) -> None:
+    state = StateDirectory.opened(tmp_path / "demo" / "state")
+    holder = Holder(pid=7, host="", command="up", since=datetime.now(UTC), config=("mesh",))
+    lock = StateLock(state.path, holder)
+    before = contents(tmp_path / "demo")
+
+    command = [sys.executable, str(DEMO), str(tmp_path / "demo")]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+    assert (second.returncode, "is in use by up (pid 7" in second.stderr) == (3, True)
+    assert {path: contents(tmp_path / "demo")[path] for path in before} == before
+    lock.release()
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Keys and certificates, whose content nobody else may change."""
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.suffix in (".crt", ".key", ".pem", ".yaml")
+    }

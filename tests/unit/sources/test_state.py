@@ -1,5 +1,6 @@
 """The state directory: who may read it, and what a write leaves behind."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -20,24 +21,75 @@ def files(path: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("environment", "path"),
     [
-        ({"XDG_STATE_HOME": "/var/state", "HOME": "/home/ada"}, "/var/state/controlplane"),
-        ({"HOME": "/home/ada"}, "/home/ada/.local/state/controlplane"),
-        (
-            {"XDG_STATE_HOME": "relative", "HOME": "/home/ada"},
-            "/home/ada/.local/state/controlplane",
-        ),
-        ({"XDG_STATE_HOME": "", "HOME": "/home/ada"}, "/home/ada/.local/state/controlplane"),
+        ({"XDG_STATE_HOME": "/var/state", "HOME": "/home/ada"}, "/var/state"),
+        ({"HOME": "/home/ada"}, "/home/ada/.local/state"),
+        ({"XDG_STATE_HOME": "relative", "HOME": "/home/ada"}, "/home/ada/.local/state"),
+        ({"XDG_STATE_HOME": "", "HOME": "/home/ada"}, "/home/ada/.local/state"),
     ],
 )
 def test_where_the_state_is_kept_by_default(environment: dict[str, str], path: str) -> None:
-    assert default_path(environment) == Path(path)
+    found = default_path(environment, (Path("/srv/mesh"),))
+
+    assert found == Path(path, "controlplane", "mesh-ac3141ea2d")
 
 
 def test_without_a_home_the_hint_names_the_option() -> None:
     with pytest.raises(StateUnusable) as caught:
-        default_path({})
+        default_path({}, (Path("/srv/mesh"),))
 
     assert caught.value.hint == "name a directory with --state"
+
+
+def default_name(*config: str | Path) -> str:
+    return default_path({"HOME": "/home/ada"}, map(Path, config)).name
+
+
+def test_one_project_is_found_however_its_paths_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mesh, more = tmp_path / "mesh", tmp_path / "more"
+    for folder in (mesh, more):
+        folder.mkdir()
+    (tmp_path / "link").symlink_to(mesh)
+    monkeypatch.chdir(mesh)
+    name = default_name(mesh)
+
+    assert default_name(".") == name
+    assert default_name("../mesh/") == name
+    assert default_name(tmp_path / "link") == name
+    assert default_name(mesh, more) == default_name(more, tmp_path / "link", mesh)
+
+
+def test_two_projects_never_meet(tmp_path: Path) -> None:
+    names = {
+        default_name(*paths)
+        for paths in (
+            ("/srv/a/mesh",),
+            ("/srv/b/mesh",),
+            ("/srv/a/mesh", "/srv/b/mesh"),
+            ("/srv/a/mesh/b",),
+            ("/srv/a", "/mesh"),
+            ("/",),
+        )
+    }
+
+    assert len(names) == 6
+
+
+@pytest.mark.parametrize(
+    ("path", "begins"),
+    [
+        ("/", "root-"),
+        ("/srv/my mesh/ü", "-"),
+        (os.fsdecode(b"/srv/b\xff"), "b-"),
+        ("/" + "x" * 250, "x" * 40 + "-"),
+    ],
+)
+def test_every_path_makes_a_name_for_a_directory(path: str, begins: str) -> None:
+    name = default_name(path)
+
+    assert name.startswith(begins)
+    assert name.isascii()
 
 
 def test_a_new_directory_is_for_its_owner_only(tmp_path: Path) -> None:
