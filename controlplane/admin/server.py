@@ -12,7 +12,7 @@ from controlplane.base.errors import ListenFailed
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the loop."""
+    """Leaves signals to the owner of the event loop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -62,7 +62,7 @@ class Launch:
 class Death:
     """An Envoy ended; ``status`` is negative for a signal.
 
-    ``reason`` is from its log, ``None`` when somebody ended it.
+    ``reason`` is from its log, ``None`` when it was stopped on purpose.
     """
 
     name: str

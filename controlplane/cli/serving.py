@@ -99,7 +99,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 
 def _this_process(config: Iterable[Path]) -> Holder:
-    """This process as another one is told of it, when it holds a state directory."""
+    """This process as others see it while it holds a state directory."""
     return Holder(
         pid=os.getpid(),
         host=socket.gethostname(),

@@ -18,7 +18,7 @@ from controlplane.documents.redact import redacted
 from controlplane.documents.split import Chunk, chunks
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
-ENTRY_LIMIT: Final = 1024 * 1024  # bytes of one entry; Kubernetes takes no larger Secret
+ENTRY_LIMIT: Final = 1024 * 1024  # bytes of one entry; Kubernetes accepts no larger Secret
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _SAVE_AS_UTF8: Final = "save it as UTF-8"
 _INTERNAL: Final = "internal error while reading this {} (please report it)"
@@ -231,7 +231,7 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> FileContent:
 class Sources:
     """The files of a mesh as they were read last: finds where a field is, and the line there.
 
-    Where two files declare one object, the first one by path counts.
+    Where two files declare one object, the first one by path is used.
     """
 
     def __init__(self, contents: Iterable[FileContent]) -> None:

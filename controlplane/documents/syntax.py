@@ -133,7 +133,7 @@ def _second_colon(complaint: _Complaint) -> Fault:
         return complaint.fault(message, hint=hint, start=key)
     if above.strip():
         return complaint.fault(_COLONLESS, start=above_start + _indentation(above))
-    return complaint.fault("a colon stands where no key is possible")
+    return complaint.fault("a colon is where no key is possible")
 
 
 def _no_colon(complaint: _Complaint) -> Fault:

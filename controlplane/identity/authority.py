@@ -170,7 +170,7 @@ def _certificates(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
 
 
 def _key(pem: bytes, what: str) -> Key:
-    """The one private key of ``pem``; the message never shows what stands there."""
+    """The one private key of ``pem``; the message never shows its content."""
     try:
         key = load_pem_private_key(pem, password=None)
     except TypeError:

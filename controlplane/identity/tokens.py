@@ -1,6 +1,6 @@
-"""Tokens: what a proxy shows to be believed who it is, a JWT that only this control plane can sign.
+"""Tokens: what a proxy authenticates with, a JWT that only this control plane can sign.
 
-The token stands in the proxy's bootstrap and comes as ``authorization: Bearer …`` with each xDS
+The token is in the proxy's bootstrap and comes as ``authorization: Bearer …`` with each xDS
 stream.
 Source: RFC 7519 (claims), RFC 7518 (ES256).
 """

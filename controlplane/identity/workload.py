@@ -61,7 +61,7 @@ class WorkloadSecrets:
         return kept
 
     def forget_expired(self, now: datetime) -> None:
-        """Drop what nobody asked for since its renewal was due."""
+        """Drop what has not been asked for since its renewal was due."""
         self._kept = {who: kept for who, kept in self._kept.items() if now < kept.renew_at}
 
     def sign_with(self, authority: Authority) -> None:

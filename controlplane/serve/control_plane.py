@@ -168,7 +168,9 @@ class ControlPlane:
         self._serve(tasks, edit, began, is_first=is_first)
         if is_first:
             gc.freeze()
-            gc.set_threshold(50_000, 20, 50)  # streams make garbage that counts frees at once
+            gc.set_threshold(
+                50_000, 20, 50
+            )  # streams make garbage that reference counting frees at once
             gc.enable()
 
     def _let_go(self, tasks: asyncio.TaskGroup) -> None:

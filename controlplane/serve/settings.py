@@ -21,7 +21,7 @@ class Settings:
     admin: Address
     state: StateDirectory
     lock: StateLock | None = None
-    """What keeps other control planes out of ``state``; ``None`` where nobody else can be there."""
+    """What keeps other control planes out of ``state``; ``None`` where there can be no other."""
     mesh: MeshConfig
     mesh_file: Path | None = None
     """Where ``mesh`` was read from, and is read from again when it changes."""

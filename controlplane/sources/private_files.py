@@ -1,4 +1,4 @@
-"""Folders and files that nobody but their owner may read or write.
+"""Folders and files that only their owner may read or write.
 
 What is checked is what was opened, not what its path leads to by then: a link is never followed,
 and type, owner and mode are those of the open file.
@@ -53,8 +53,9 @@ def private_folder(path: Path, *, what: str, is_named: bool = False) -> Iterator
 
 
 def private_content(folder: int, path: Path) -> bytes:
-    """What the file ``path`` of the open ``folder`` holds, if it is a regular file that is ours and
-    that nobody else may read or write; ``StateUnusable`` with the command that mends it otherwise.
+    """What the file ``path`` of the open ``folder`` holds, if it is a regular file that belongs to
+    this user and that no other may read or write; ``StateUnusable`` with the command that mends it
+    otherwise.
     """
     # Without O_NONBLOCK the open of a FIFO waits for a writer.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -116,7 +116,7 @@ class StateLock:
 
 
 def _opened(file: Path) -> int:
-    """The file, open for writing where that is possible; a lock needs no more than reading."""
+    """The file, open for writing where that is possible; a lock needs only reading."""
     flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(file, os.O_RDWR | os.O_CREAT | flags, 0o600)

@@ -68,7 +68,7 @@ def effective_policy(
 ) -> TrafficPolicy:
     """The policy for one port of a destination.
 
-    A port's own policy stands in for the rule's; a subset then replaces the blocks that it sets,
+    A port's own policy replaces the rule's; a subset then replaces the blocks that it sets,
     and a subset's policy for the port replaces four blocks, set or not. ``defaults`` (the mesh's)
     fill pool and outlier detection at last. Source: Istio ``MergeTrafficPolicy``.
     """

@@ -117,7 +117,7 @@ class XdsServer:
         """``wait_limit``: seconds that a stream waits for its client, see ``Deadlines``."""
         self.connections = Connections(clock)
         self.proxies_changed = asyncio.Event()
-        """Set when a proxy came or went; whoever waits for it clears it."""
+        """Set when a proxy came or went; the waiter clears it."""
         self._traffic = traffic
         self._engine = engine
         self._authenticate = authenticate

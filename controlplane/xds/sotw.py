@@ -146,7 +146,7 @@ class SotwSession(Session):
         return [form for form in forms if form is not None]
 
     def _removal(self, state: SubscriptionState) -> Response | None:
-        """Whole types are said again without what is gone; in the others nobody refers to it.
+        """Whole types are sent again without what is gone; in the others nothing refers to it.
 
         There, empty ones are said of what an earlier stream may have sent: see ``_open``.
         """

@@ -1,4 +1,4 @@
-"""``envoy.filters.http.grpc_stats``: counts messages of gRPC calls, not apart by method."""
+"""``envoy.filters.http.grpc_stats``: counts messages of gRPC calls, not separately by method."""
 
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig
 from envoy.extensions.filters.network.http_connection_manager.v3 import (

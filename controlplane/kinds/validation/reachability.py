@@ -70,7 +70,7 @@ def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) ->
         for match in rule.match or (HttpMatch(),):
             text = msgspec.json.encode(without(match, lambda field: field.is_a_name))
             same = (earlier[text],) if text in earlier else ()
-            # These two of its own stand in the place of those of the rule that delegates.
+            # These two of its own replace those of the rule that delegates.
             narrows = not match.without_headers and not match.gateways
             covers.append(same or (catch_all if narrows else ()) or None)
             if len(rule.match) == 1:
@@ -81,7 +81,7 @@ def _check_delegate(report: Report, at: FieldRef, rules: Sequence[HttpRoute]) ->
 
 
 def asked_matches(rule: HttpRoute) -> tuple[Match, ...]:
-    """What a rule asks for. A rule that delegates asks for no more than this: a delegate's
+    """What a rule asks for. A rule that delegates asks for at most this: a delegate's
     conditions win over its own on headers that must be missing, and on who may call.
     """
     matches = rule.match or (HttpMatch(),)

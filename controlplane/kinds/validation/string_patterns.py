@@ -1,4 +1,4 @@
-"""Values that meet some conditions on text and none of others, found without trying all there are.
+"""Values that meet some conditions on text and none of others, found without trying all of them.
 
 Between the texts that conditions name no condition tells values apart, so a few values stand for
 all. A regular expression is asked where a value is known; of a value that only it describes, little

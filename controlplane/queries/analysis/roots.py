@@ -65,7 +65,7 @@ _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
 
 @guarded(first=NOTHING_FOUND)
 def analyse(graph: Graph, key: ObjectKey) -> Diagnostics:
-    """What is wrong with one object, or with MeshConfig, whoever is connected.
+    """What is wrong with one object, or with MeshConfig, whichever proxies are connected.
 
     Runs again when something that the object refers to changes.
     """

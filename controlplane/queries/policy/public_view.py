@@ -105,7 +105,7 @@ def _apart(graph: Graph, host: Host, rules: RuleKeys) -> Iterator[Namespace]:
         for visibility in seen:
             yield from visibility.namespaces
     # Rules are looked for in the client's namespace, then the service's, then the root namespace:
-    # a rule that everybody sees in one of the last two is everybody's.
+    # a rule that all see in one of the last two applies to all.
     everybodys = (*declaring, Namespace(mesh_config(graph).root_namespace))
     for key in rules:
         rule = rule_of(graph, key)

@@ -1,6 +1,6 @@
 """Where everything that proxies of one view have comes from, resource by resource.
 
-It costs about as much as making the resources anew, so it is computed in slices of the hosts: who
+It costs about as much as making the resources again, so it is computed in slices of the hosts: who
 has an event loop to share lets others run between them.
 """
 
