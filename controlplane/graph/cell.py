@@ -1,6 +1,6 @@
 """One remembered value, and the small operations on it that do not need the whole graph."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
@@ -31,6 +31,9 @@ DOUBTFUL: Final = State.DOUBTFUL
 STALE: Final = State.STALE
 BUSY: Final = State.BUSY
 
+FEW: Final = 8
+"""Dependents that are kept in a tuple: a dict of two takes four times the memory."""
+
 UNSET: Final = object()
 """The value of a cell that has never been computed."""
 
@@ -39,8 +42,8 @@ class Cell:
     """An input, or a tracked function with its arguments.
 
     ``key`` is the function and its arguments, as the graph finds the cell. ``dependents`` is
-    ``None``, the only dependent itself, or a dict of several: most cells have one, and a dict for
-    each of them would be a fifth of all memory.
+    ``None``, the only dependent itself, a tuple of a few, or a dict of more: most cells have one or
+    two, and a dict for each of them would be a fifth of all memory.
     """
 
     __slots__ = (
@@ -61,7 +64,7 @@ class Cell:
         self.changed_at = 0
         self.verified_at = 0
         self.deps: tuple[Cell, ...] = ()
-        self.dependents: Cell | dict[Cell, None] | None = None
+        self.dependents: Cell | tuple[Cell, ...] | dict[Cell, None] | None = None
         self.pins = 0
 
     @property
@@ -74,27 +77,35 @@ class Cell:
 
     def add_dependent(self, cell: "Cell") -> None:
         known = self.dependents
-        if known is None or known is cell:
-            self.dependents = cell
-        elif isinstance(known, dict):
+        if isinstance(known, dict):
             known[cell] = None
+        elif isinstance(known, tuple):
+            if cell not in known:
+                more = (*known, cell)
+                self.dependents = more if len(more) <= FEW else dict.fromkeys(more)
+        elif known is None or known is cell:
+            self.dependents = cell
         else:
-            self.dependents = {known: None, cell: None}
+            self.dependents = (known, cell)
 
     def drop_dependent(self, cell: "Cell") -> None:
         known = self.dependents
-        if known is cell:
-            self.dependents = None
-        elif isinstance(known, dict):
+        if isinstance(known, dict):
             known.pop(cell, None)
             if not known:
                 self.dependents = None
+        elif isinstance(known, tuple):
+            left = tuple(other for other in known if other is not cell)
+            self.dependents = left if len(left) > 1 else left[0]
+        elif known is cell:
+            self.dependents = None
 
-    def each_dependent(self) -> tuple["Cell", ...]:
+    def each_dependent(self) -> Iterable["Cell"]:
+        """Not to be changed meanwhile."""
         known = self.dependents
         if known is None:
             return ()
-        return tuple(known) if isinstance(known, dict) else (known,)
+        return known if isinstance(known, tuple | dict) else (known,)
 
     def __repr__(self) -> str:
         return f"{self.family.name}({', '.join(map(str, self.args))})"

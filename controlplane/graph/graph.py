@@ -172,10 +172,7 @@ class Graph:
     def _doubt(self, changed: Cell) -> None:
         stack = [changed]
         while stack:
-            dependents = stack.pop().dependents
-            if dependents is None:
-                continue
-            for cell in dependents if isinstance(dependents, dict) else (dependents,):
+            for cell in stack.pop().each_dependent():
                 if cell.state is CLEAN:
                     cell.state = DOUBTFUL
                     if cell.pins:

@@ -159,3 +159,28 @@ def test_the_sources_of_a_value_are_the_inputs_it_was_computed_from(graph: Graph
     chosen(graph)
 
     assert graph.sources(chosen) == [(NUMBER, "a"), (NUMBER, "b")]
+
+
+@pytest.mark.parametrize("readers", [1, 2, 8, 9, 30])
+def test_every_reader_is_told_of_a_change_however_many_come_and_go(
+    graph: Graph, readers: int
+) -> None:
+    names = tuple("a" * n for n in range(1, readers + 1))
+    for name in names:
+        graph.pin(large_of, ("a", name))
+        graph.pin(large_of, ("a", name, "other"))
+        large_of(graph, ("a", name))
+        large_of(graph, ("a", name, "other"))
+    graph.take_dirty()
+    for name in names[1:]:
+        graph.unpin(large_of, ("a", name))
+
+    graph.edit()
+    graph.set(NUMBER, "a", 40)
+
+    told = [args for _, args in graph.take_dirty()]
+    assert sorted(told) == sorted([(("a", "a"),), *((("a", name, "other"),) for name in names)])
+    for name in names:
+        graph.unpin(large_of, ("a", name, "other"))
+    graph.unpin(large_of, ("a", "a"))
+    assert len(graph) == 1, "only the input that has a value is left"
