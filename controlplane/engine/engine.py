@@ -6,11 +6,10 @@ are decoded (remembered by document), the declarations in use are put into the g
 and whoever reads ``resources`` next recomputes what the edit touched.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef, SourceLocation
@@ -20,22 +19,22 @@ from controlplane.documents.document import RawObject
 from controlplane.engine.declarations import (
     Accepted,
     Declaration,
-    Declarations,
     NothingAccepted,
     declared_diagnostics,
 )
+from controlplane.engine.declared_files import DeclaredFiles, Touched
 from controlplane.engine.edit import Edit
-from controlplane.engine.file_reader import FileReader, Text
+from controlplane.engine.file_reader import Text
 from controlplane.engine.findings import Findings
 from controlplane.engine.forms import Forms
 from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
 from controlplane.engine.mesh_file import MeshFile, mesh_file
-from controlplane.engine.read_files import ReadFiles
 from controlplane.engine.removals import Removals
 from controlplane.engine.waiting import Waiting
 from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
+from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.object import Object
@@ -48,13 +47,7 @@ from controlplane.queries.snapshot.connected import Connected, Doubt
 from controlplane.queries.snapshot.snapshot import Resources, resources
 from controlplane.queries.views.views import view_of
 
-
-@dataclass(frozen=True, slots=True)
-class _Touched:
-    """What changed files touch: the objects of which the claims may have changed."""
-
-    paths: tuple[Path, ...]
-    keys: Mapping[ObjectKey, None]
+WITH_CERTIFICATES: Final = frozenset({SECRET, CONFIG_MAP})
 
 
 class Engine:
@@ -75,15 +68,13 @@ class Engine:
         it lasts.
         """
         self.graph.on_fault = self.faults.append
-        self._reader = FileReader(self.faults.append)
         self.connected = Connected(self.graph)
-        self._declarations = Declarations()
-        self._files = ReadFiles()
         self._accepted: Accepted = accepted or NothingAccepted()
+        self._declared = DeclaredFiles(self._accepted, self.faults.append)
+        self._declarations, self._files = self._declared.declarations, self._declared.files
         self._findings = Findings(self.graph)
         self._findings.watch(MESH_CONFIG_KEY)
-        self._guards_removals = guards_removals
-        self._removals = Removals(self._declarations)
+        self._removals = Removals(self._declarations, is_on=guards_removals)
         self._in_force = InForce(
             self.graph,
             self._declarations,
@@ -107,6 +98,11 @@ class Engine:
         return self.graph.revision
 
     @property
+    def now(self) -> datetime:
+        """The time by which certificates are judged."""
+        return self._in_force.now
+
+    @property
     def object_count(self) -> int:
         return len(self._objects)
 
@@ -126,8 +122,7 @@ class Engine:
         since an earlier run, whose objects stay in force where most of them are not declared now.
         """
         touched = self._read(changes)
-        if self._guards_removals:
-            self._removals.loaded(tuple(self._accepted.keys()))
+        self._removals.loaded(self._accepted)
         outcomes = self._bring(dict.fromkeys((*touched.keys, *self._removals.held)))
         held = tuple(key for key in self._removals.held if self._objects.get(key) is not None)
         before = self._in_force.differing()
@@ -136,15 +131,25 @@ class Engine:
             outcomes |= self._tried(before)
         return self._edit(touched, outcomes, held)
 
-    def apply_whole(self, changes: Iterable[tuple[Path, Text | None]], moment: float = 0.0) -> Edit:
+    def apply_whole(
+        self,
+        changes: Iterable[tuple[Path, Text | None]],
+        moment: float = 0.0,
+        now: datetime | None = None,
+    ) -> Edit:
         """As ``apply``, but objects of a change that makes things worse wait for the rest of it:
         they stay as they were until a later edit brings their counterparts, or ``let_go``. A mass
-        removal is held until ``confirm_removal``; ``moment`` is now, by a steady clock in seconds.
+        removal is held until ``confirm_removal``. ``moment`` is the time by a steady clock in
+        seconds, ``now`` by the calendar; certificates are judged by it.
         """
         self._look_at_references()
         touched = self._read(changes)
         keys = dict.fromkeys((*self._waiting.keys, *touched.keys))
-        back, kept = self._held_removal(keys, moment)
+        self._keep_time(keys, now)
+        form, count = self._in_force.form, self.object_count
+        back, kept = self._removals.noted(keys, form, moment, of=count)
+        if back:
+            self._put_forms(back)
         return self._edit(touched, {**dict.fromkeys(back, True), **self._tried(keys)}, kept)
 
     def _tried(self, keys: Iterable[ObjectKey]) -> Outcomes:
@@ -174,18 +179,12 @@ class Engine:
         self._collect_doubtful()
         self._findings.look_at_referring()
 
-    def _held_removal(
-        self, keys: Iterable[ObjectKey], moment: float
-    ) -> tuple[Iterable[ObjectKey], tuple[ObjectKey, ...]]:
-        """What is back in force, and what is held, where ``keys`` are part of a mass removal."""
-        if not self._guards_removals:
-            return (), ()
-        going = {key: self._in_force.form(key) for key in keys if self._removals.is_gone(key)}
-        going = {key: form for key, form in going.items() if form.object is not None}
-        back, held = self._removals.noted(going, moment, of=self.object_count)
-        if back:
-            self._put_forms(back)
-        return back, held
+    def _keep_time(self, keys: Iterable[ObjectKey], now: datetime | None) -> None:
+        """Judge certificates in ``keys`` by the present time, not by that of the last step."""
+        if now is not None and any(key.kind in WITH_CERTIFICATES for key in keys):
+            self._in_force.now = now
+            self.graph.edit()
+            self.graph.set(CLOCK, "clock", now)
 
     @property
     def held_removals(self) -> tuple[ObjectKey, ...]:
@@ -195,7 +194,7 @@ class Engine:
     def confirm_removal(self) -> Edit:
         """Remove what is held; a new revision."""
         keys = dict.fromkeys(self._removals.release())
-        return self._edit(_Touched((), keys), self._bring(keys))
+        return self._edit(Touched((), keys), self._bring(keys))
 
     def let_go(self) -> Edit:
         """Put in force what waits, except objects of a file of which a part is refused: those wait
@@ -205,20 +204,17 @@ class Engine:
         outcomes = self._bring(due)
         for key in due:
             del self._waiting.keys[key]
-        return self._edit(_Touched((), dict.fromkeys(due)), outcomes)
+        return self._edit(Touched((), dict.fromkeys(due)), outcomes)
 
     @property
     def waiting(self) -> tuple[ObjectKey, ...]:
         """The objects that wait for the rest of their change until time is up."""
         return self._waiting.due
 
-    def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> "_Touched":
-        changed = dict(changes)
-        keys = dict.fromkeys(self._in_force.withheld)
-        for path, text in (self._reader.unread() | changed).items():
-            keys.update(dict.fromkeys(sorted(self._take(path, text))))
-        self._removals.touched(keys)
-        return _Touched(tuple(changed), keys)
+    def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> Touched:
+        touched = self._declared.read(changes, self._in_force.withheld)
+        self._removals.touched(touched.keys)
+        return touched
 
     def _bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
         """Bring objects in step with their claims, in a revision of its own."""
@@ -234,9 +230,7 @@ class Engine:
         self._collect_doubtful()
         return self._findings.take_referring()
 
-    def _edit(
-        self, touched: "_Touched", outcomes: Outcomes, held: tuple[ObjectKey, ...] = ()
-    ) -> Edit:
+    def _edit(self, touched: Touched, outcomes: Outcomes, held: tuple[ObjectKey, ...] = ()) -> Edit:
         self._in_force.save(outcomes)
         self.note_connected()
         unusable = self._in_force.withheld
@@ -368,23 +362,6 @@ class Engine:
 
     def declarations(self) -> Iterator[Declaration]:
         return self._declarations.all()
-
-    def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
-        previous = self._files.get(path)
-        if text is None:
-            self._reader.forget(path)
-            self._files.remove(path)
-            return self._declarations.replace(path, (), is_complete=True)
-        known = self._declarations.of_file(path)
-        content, declarations = self._reader.read(path, text, previous, known)
-        self._files.put(content)
-        touched = self._declarations.replace(path, declarations, is_complete=content.complete)
-        if previous is None and not content.complete:
-            declared = {d.key for d in declarations}
-            remembered = [r for r in self._accepted.of_file(path) if r.key not in declared]
-            self._declarations.keep(path, (r.key for r in remembered))
-            touched.update(r.key for r in remembered)
-        return touched
 
     def _collect_doubtful(self) -> None:
         for function, args in self.graph.take_dirty():

@@ -6,11 +6,11 @@ until the removal is confirmed or a file declares them again. Files that are del
 other arrive in several edits, so what an earlier edit of the burst removed comes back.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from controlplane.base.names import ObjectKey
-from controlplane.engine.declarations import Declarations
+from controlplane.engine.declarations import Accepted, Declarations
 from controlplane.engine.forms import Form, Forms
 
 FEW: Final = 3  # objects; to remove so many is never held
@@ -25,8 +25,9 @@ def is_mass_removal(going: int, of: int) -> bool:
 class Removals:
     """The objects that no file declares and that stay in force nevertheless."""
 
-    def __init__(self, declarations: Declarations) -> None:
+    def __init__(self, declarations: Declarations, *, is_on: bool) -> None:
         self._declarations = declarations
+        self._is_on = is_on
         self._held: dict[ObjectKey, None] = {}
         self._burst: dict[ObjectKey, Form] = {}
         """What the present burst takes away, as it was before."""
@@ -52,8 +53,9 @@ class Removals:
                 self._held.pop(key, None)
                 self._burst.pop(key, None)
 
-    def loaded(self, known: Collection[ObjectKey]) -> None:
+    def loaded(self, accepted: Accepted) -> None:
         """Hold what an earlier run accepted and no file declares, where that is most of it."""
+        known = tuple(accepted.keys()) if self._is_on else ()
         gone = [key for key in known if self.is_gone(key)]
         if is_mass_removal(len(gone), len(known)):
             self._held.update(dict.fromkeys(gone))
@@ -66,13 +68,20 @@ class Removals:
         return released
 
     def noted(
-        self, going: Mapping[ObjectKey, Form], moment: float, *, of: int
+        self,
+        touched: Iterable[ObjectKey],
+        form: Callable[[ObjectKey], Form],
+        moment: float,
+        *,
+        of: int,
     ) -> tuple[Forms, tuple[ObjectKey, ...]]:
         """Note what an edit at ``moment`` (seconds of a steady clock) takes away from ``of``
         objects that are in force. Where the burst is a mass removal, everything in it is held
         from now on: gives the forms of what is to come back, and what is newly held.
         """
-        if not going:
+        forms = {key: form(key) for key in touched if self.is_gone(key)}
+        going = {key: before for key, before in forms.items() if before.object is not None}
+        if not going or not self._is_on:
             return {}, ()
         if moment - self._latest > BURST:
             self._burst.clear()

@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controlplane.base.errors import KeyUnusable
-from controlplane.identity.authority import BACKDATED, LIFE, Authority, Key, key_pem, new_key
+from controlplane.identity.authority import BACKDATED, Authority, Key, key_pem, new_key
 from controlplane.identity.identity import XDS_NAME, Identity
 
+XDS_LIFE: Final = timedelta(days=7)
 WORKLOAD_LIFE: Final = timedelta(hours=24)  # Istio's default, DEFAULT_WORKLOAD_CERT_TTL
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _LONGEST_COMMON_NAME: Final = 64  # characters; RFC 5280, ub-common-name
@@ -61,14 +62,14 @@ def workload_credential(
     return _credential(authority, new_key(), x509.Name(()), names, (_SERVER, _CLIENT), now, life)
 
 
-def xds_credential(authority: Authority, hosts: Sequence[str], now: datetime) -> Credential:
-    """The xDS server's: for its fixed name, this machine and ``hosts``.
-
-    It lives as long as the authority, because its key lives in memory only and is new at every
-    start.
+def xds_credential(
+    authority: Authority, hosts: Sequence[str], now: datetime, life: timedelta = XDS_LIFE
+) -> Credential:
+    """The xDS server's: for its fixed name, this machine and ``hosts``. Its key lives in memory
+    only.
     """
     names = tuple(dict.fromkeys((XDS_NAME, *_LOCAL, *hosts)))
-    return server_credential(authority, names, now, LIFE)
+    return server_credential(authority, names, now, life)
 
 
 def server_credential(

@@ -21,16 +21,11 @@ from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener, serving
 from controlplane.base.diagnostics import Diagnostic
-from controlplane.base.errors import KeyUnusable, TokenRefused, fault_of_the_world
-from controlplane.base.names import Namespace, ObjectKey
+from controlplane.base.errors import TokenRefused, fault_of_the_world
+from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
-from controlplane.identity.authority import Authority, kept_authority, kept_token_key, plugged_in
-from controlplane.identity.certificates import xds_credential
-from controlplane.identity.identity import Identity
-from controlplane.identity.tokens import Tokens
-from controlplane.identity.workload import WorkloadSecrets
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.model.proxy import Proxy
@@ -40,18 +35,18 @@ from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Re
 from controlplane.serve.rest_of_change import RestOfChange
 from controlplane.serve.settings import Settings
 from controlplane.serve.snapshot_cache import SnapshotCache
+from controlplane.serve.trust import CA_SECRET, Trust
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.printable import printable
 from controlplane.tls.state import LiveTls
-from controlplane.translate.kubernetes.secret_replacement import secret_files
 from controlplane.xds.node import Identity as NodeIdentity
 from controlplane.xds.server import XdsServer
 
 HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
+LOOK_AT_CLOCK: Final = 1.0  # seconds at most between two looks at what an edit made due
 CLOCK_STEP: Final = timedelta(hours=1)
 ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
-_CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
 
 log = structlog.stdlib.get_logger("serve")
 
@@ -77,11 +72,7 @@ class ControlPlane:
         self.settings = settings
         self._clock = clock
         self._on_reload = on_reload
-        self._authority = kept_authority(settings.state.authority, now)
-        self._secrets = WorkloadSecrets(self._authority)
-        self._tokens = Tokens(
-            key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
-        )
+        self._trust = Trust(settings, clock)
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
         self.engine = Engine(
             settings.mesh,
@@ -94,7 +85,7 @@ class ControlPlane:
             self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
-        self.metrics.root_expires(self._authority.certificate.not_valid_after_utc)
+        self.metrics.root_expires(self._trust.root_expires)
         self.server = XdsServer(
             self.snapshots,
             authenticate=self._authenticate,
@@ -116,10 +107,7 @@ class ControlPlane:
     async def start(self) -> None:
         """Open the xDS port; nothing is answered before the first load is complete."""
         settings = self.settings
-        tls = None
-        if not settings.is_insecure:
-            credential = xds_credential(self._authority, (settings.xds.host,), self._clock())
-            tls = (credential.key, credential.chain)
+        tls = None if settings.is_insecure else self._trust.xds_certificate().credentials()
         await self.server.start(str(settings.xds), tls)
 
     async def serve_until(self, stop: asyncio.Event) -> None:
@@ -130,6 +118,7 @@ class ControlPlane:
                 tasks.create_task(self._follow(tasks)),
                 tasks.create_task(self.follow_mesh(tasks)),
                 tasks.create_task(self._keep_house()),
+                tasks.create_task(self._keep_time()),
                 tasks.create_task(self._watch_proxies()),
             )
             await stop.wait()
@@ -164,7 +153,7 @@ class ControlPlane:
         if is_first:
             edit = self.engine.load(changed)
         else:
-            edit = self.engine.apply_whole(changed, time.monotonic())
+            edit = self.engine.apply_whole(changed, time.monotonic(), self._clock())
         self._serve(tasks, edit, began, is_first=is_first)
         if is_first:
             gc.freeze()
@@ -225,7 +214,7 @@ class ControlPlane:
         tasks.create_task(self._after(_Taken(edit, began, computed)))
 
     def _publish(self, edit: Edit) -> None:
-        if any(key.kind == SECRET and key.name == _CA_SECRET for key in (*edit.put, *edit.removed)):
+        if any(key.kind == SECRET and key.name == CA_SECRET for key in (*edit.put, *edit.removed)):
             with self._steps.contained("plugging in the CA", "the previous CA signs"):
                 self._plug_in()
         self.snapshots.ready.set()
@@ -282,11 +271,15 @@ class ControlPlane:
                 self.engine.note_connected()
                 if self.engine.revision != before:
                     self.server.publish(self.engine.revision)
-                await self._analysed()
-                found = self._take_found()
-                if found:
-                    self._on_reload(Noticed(found))
+                await self._notice()
             log_faults(self.engine.take_faults())
+
+    async def _notice(self) -> None:
+        """Report what is wrong now and was not, though no file has changed."""
+        await self._analysed()
+        found = self._take_found()
+        if found:
+            self._on_reload(Noticed(found))
 
     async def _analysed(self) -> None:
         while self.engine.analyse(ANALYSED_AT_ONCE):
@@ -300,69 +293,52 @@ class ControlPlane:
         return found
 
     async def _keep_house(self) -> None:
-        """Renew certificates that are due, and forget what is no longer needed. The graph's clock
-        advances once an hour, and when a certificate becomes valid or expires.
-        """
-        stepped = self._clock()
-        due: tuple[int, datetime] = (-1, stepped)
+        """Renew certificates that are due, and forget what is no longer needed."""
         while True:
             await asyncio.sleep(HOUSEKEEPING)
-            now = self._clock()
             with self._steps.contained("renewing certificates", "proxies keep their current ones"):
                 self.server.rotate()
             with self._steps.contained("forgetting", "memory is freed later"):
-                self._secrets.forget_expired(now)
+                self._trust.forget_expired()
                 self.snapshots.retain(self.server.connections.proxies)
+            log_faults(self.engine.take_faults())
+
+    async def _keep_time(self) -> None:
+        """Advance the graph's clock once an hour, and in the second in which a certificate becomes
+        valid or expires.
+        """
+        revision, due = -1, self._clock()
+        while True:
             with self._steps.contained(
                 "advancing the clock", "validity of certificates is not rechecked"
             ):
-                if due[0] != self.engine.revision:
-                    change = self._inventory.next_change(stepped)
-                    latest = stepped + CLOCK_STEP
-                    due = (self.engine.revision, min(change or latest, latest))
-                if now >= due[1]:
-                    stepped = now
+                if revision != self.engine.revision:
+                    latest = self.engine.now + CLOCK_STEP
+                    change = self._inventory.next_change(self.engine.now)
+                    revision, due = self.engine.revision, min(change or latest, latest)
+                now = self._clock()
+                if now >= due:
                     self.server.publish(self.engine.set_clock(now))
+                    await self._notice()
             log_faults(self.engine.take_faults())
+            left = (due - self._clock()).total_seconds()
+            await asyncio.sleep(min(max(left, 0), LOOK_AT_CLOCK))
 
     def _authenticate(self, metadata: Mapping[str, str]) -> NodeIdentity | None:
-        if self.settings.is_insecure:
-            return None
-        scheme, _, token = metadata.get("authorization", "").partition(" ")
         try:
-            return self._tokens.verify(
-                token.strip() if scheme.lower() == "bearer" else "", self._clock()
-            )
+            return self._trust.authenticate(metadata)
         except TokenRefused:
             self.metrics.token_refused()
             raise
 
     def _own_secrets(self, proxy: Proxy, _: NodeIdentity | None) -> Mapping[str, Resource]:
-        identity = Identity(
-            trust_domain=self.settings.mesh.trust_domain,
-            namespace=proxy.namespace,
-            service_account=proxy.service_account,
-            role=proxy.role,
-        )
-        return self._secrets.secrets(identity, self._clock()).resources
+        return self._trust.own_secrets(proxy)
 
     def _plug_in(self) -> None:
-        """Sign workload certificates with the CA of the Secret ``cacerts``, where there is a valid
-        one.
-        """
-        root = Namespace(self.settings.mesh.root_namespace)
-        secret = self.engine.object(ObjectKey(SECRET, root, _CA_SECRET))
-        authority: Authority = self._authority
-        if secret is not None:
-            try:
-                authority = plugged_in(secret_files(secret.spec), self._clock())
-            except KeyUnusable as fault:
-                log.error("ca_not_plugged_in", secret=f"{root}/{_CA_SECRET}", reason=fault.message)
-                return
-            log.info("ca_plugged_in", secret=f"{root}/{_CA_SECRET}")
-        self._secrets.sign_with(authority)
-        self.metrics.root_expires(authority.roots[0].not_valid_after_utc)
-        self.server.rotate()
+        expires = self._trust.plug_in(self.engine)
+        if expires is not None:
+            self.metrics.root_expires(expires)
+            self.server.rotate()
 
 
 async def run(

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from controlplane.base.addresses import Address
+from controlplane.identity.certificates import XDS_LIFE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.state import StateDirectory
 from controlplane.sources.state_lock import StateLock
@@ -27,6 +29,8 @@ class Settings:
     """Where ``mesh`` was read from, and is read from again when it changes."""
     mesh_text: str = ""
     """What that file said."""
+    xds_life: timedelta = XDS_LIFE
+    """How long a certificate of the xDS server lives; it is renewed after two thirds of that."""
     is_insecure: bool = False
     lean: bool = False
     """Whether routes leave out the metadata that names their VirtualService."""

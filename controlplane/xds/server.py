@@ -132,10 +132,10 @@ class XdsServer:
         self._server: grpc.aio.Server | None = None
         self._watching: asyncio.Task[None] | None = None
 
-    async def start(self, address: str, tls: tuple[bytes, bytes] | None) -> int:
+    async def start(self, address: str, tls: grpc.ServerCredentials | None) -> int:
         """Listen on ``address`` (``HOST:PORT``) and return the port.
 
-        ``tls`` is the private key and the certificate chain in PEM; ``None`` serves plaintext,
+        ``tls`` has the server's certificate; ``None`` serves plaintext,
         which belongs on loopback addresses only. Raises ``ListenFailed``.
         """
         server = grpc.aio.server(options=CHANNEL_OPTIONS)
@@ -149,7 +149,7 @@ class XdsServer:
             if tls is None:
                 port = server.add_insecure_port(address)
             else:
-                port = server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
+                port = server.add_secure_port(address, tls)
         except RuntimeError as error:
             text = f"cannot listen on {address} for xDS: {error}"
             raise ListenFailed(text, hint="another process may use the port; see --xds") from error

@@ -82,7 +82,7 @@ def by_token(metadata: Mapping[str, str]) -> Identity | None:
 
 @asynccontextmanager
 async def rig(
-    *clusters: Resource, tls: tuple[bytes, bytes] | None = None, wait_limit: float = 1.0
+    *clusters: Resource, tls: grpc.ServerCredentials | None = None, wait_limit: float = 1.0
 ) -> AsyncIterator[Rig]:
     engine = FixedEngine(snapshot(1, {TypeUrl.CLUSTER: clusters}))
     engine.ready.set()
@@ -319,7 +319,8 @@ async def test_over_tls_only_those_who_trust_the_authority_are_served(tmp_path: 
     now = datetime.now(UTC)
     authority = kept_authority(StateDirectory(tmp_path / "state").authority, now)
     credential = xds_credential(authority, ("localhost",), now)
-    async with rig(cluster("a"), tls=(credential.key, credential.chain)) as r:
+    tls = grpc.ssl_server_credentials([(credential.key, credential.chain)])
+    async with rig(cluster("a"), tls=tls) as r:
         trusting = grpc.ssl_channel_credentials(authority.trust_bundle)
         async with (
             grpc.aio.secure_channel(f"localhost:{r.port}", trusting) as channel,

@@ -1,0 +1,58 @@
+"""Changed files become declarations: which objects each file declares, and which are touched."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.base.names import ObjectKey
+from controlplane.engine.declarations import Accepted, Declarations
+from controlplane.engine.file_reader import FileReader, Text
+from controlplane.engine.read_files import ReadFiles
+from controlplane.graph import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What changed files touch: the objects whose declarations may have changed."""
+
+    paths: tuple[Path, ...]
+    keys: Mapping[ObjectKey, None]
+
+
+class DeclaredFiles:
+    """The files as they were read last, and what they declare."""
+
+    def __init__(self, accepted: Accepted, on_fault: Callable[[Fault], None]) -> None:
+        self.declarations = Declarations()
+        self.files = ReadFiles()
+        self._accepted = accepted
+        self._reader = FileReader(on_fault)
+
+    def read(
+        self, changes: Iterable[tuple[Path, Text | None]], doubtful: Iterable[ObjectKey]
+    ) -> Touched:
+        """Read the files that changed (``None``: the file is gone), and those that could not be
+        read before; ``doubtful`` are touched as well.
+        """
+        changed = dict(changes)
+        keys = dict.fromkeys(doubtful)
+        for path, text in (self._reader.unread() | changed).items():
+            keys.update(dict.fromkeys(sorted(self._take(path, text))))
+        return Touched(tuple(changed), keys)
+
+    def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
+        previous = self.files.get(path)
+        if text is None:
+            self._reader.forget(path)
+            self.files.remove(path)
+            return self.declarations.replace(path, (), is_complete=True)
+        known = self.declarations.of_file(path)
+        content, declarations = self._reader.read(path, text, previous, known)
+        self.files.put(content)
+        touched = self.declarations.replace(path, declarations, is_complete=content.complete)
+        if previous is None and not content.complete:
+            declared = {d.key for d in declarations}
+            remembered = [r for r in self._accepted.of_file(path) if r.key not in declared]
+            self.declarations.keep(path, (r.key for r in remembered))
+            touched.update(r.key for r in remembered)
+        return touched
