@@ -18,6 +18,7 @@ from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.queries.policy.locality_use import uses_of_rule
 
 KEY = ObjectKey(DESTINATION_RULE, Namespace("default"), "reviews")
 OTHER = ObjectKey(DESTINATION_RULE, Namespace("default"), "ratings")
@@ -140,6 +141,30 @@ def test_an_object_that_an_index_fails_on_stays_as_it_was_until_the_next_edit(
     assert edit.put == (KEY,)
     assert balancer(engine, KEY) == "ROUND_ROBIN"
     assert internal(engine) == []
+
+
+def test_values_of_an_index_that_cannot_be_sorted_are_used_and_reported_once(
+    engine: Engine,
+) -> None:
+    def mixed(function: Any, graph: Graph, *args: Any) -> Any:
+        if function.name == "uses_of_rule":
+            return {("mesh", 1 if args[0].key == KEY else "text")}
+        return function.function(graph, *args)
+
+    engine.graph.around = mixed
+    engine.apply([(FILE, rule("reviews") + rule("ratings"))])
+
+    assert uses_of_rule(engine.graph, "mesh") == ("text", 1)
+    assert [(fault.function, fault.args) for fault in engine.take_faults()] == [
+        ("order of uses_of_rule", ("mesh",))
+    ]
+
+    engine.apply([(Path("another.yaml"), rule("another"))])
+    assert engine.take_faults() == ()
+
+    engine.apply([(FILE, rule("ratings"))])  # now they can be
+    engine.apply([(FILE, rule("reviews") + rule("ratings"))])
+    assert len(engine.take_faults()) == 1
 
 
 def test_an_object_that_an_index_fails_on_stays_when_its_file_goes_until_the_next_edit(

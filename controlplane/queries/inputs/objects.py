@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, overload
 
 from controlplane.base.names import Kind, ObjectKey
-from controlplane.graph import Graph, Input
+from controlplane.graph import Fault, Graph, Input
 from controlplane.kinds.object import Object
 
 S = TypeVar("S")
@@ -100,6 +100,8 @@ class Objects:
     """For each key of each index, its values and how many objects put them there."""
     _touched: dict[tuple[Index[Any, Any], Hashable], None] = field(default_factory=dict)
     _held: dict[ObjectKey, Object[Any]] = field(default_factory=dict)
+    _unsortable: set[tuple[Index[Any, Any], Hashable]] = field(default_factory=set)
+    """Where values could not be sorted, which is reported once while it lasts."""
 
     def put(self, object_: Object[Any]) -> None:
         before = self._held.get(object_.key)
@@ -137,7 +139,7 @@ class Objects:
             counts = self._entries[(index_, key)]
             if not counts:
                 del self._entries[(index_, key)]
-            self.graph.set(index_.input, key, _sorted(counts))
+            self.graph.set(index_.input, key, self._sorted(index_, key, counts))
         self._touched.clear()
 
     def _changes(
@@ -171,10 +173,17 @@ class Objects:
                 counts[value] = counts[value] + 1 if value in counts else 1
                 self._touched[(index_, key)] = None
 
-
-def _sorted(values: Iterable[Any]) -> tuple[Any, ...]:
-    try:
-        return tuple(sorted(values))
-    except Exception:
-        # Any stable order will do: an object that cannot be compared costs no other.
-        return tuple(sorted(values, key=repr))
+    def _sorted(
+        self, index_: Index[Any, Any], key: Hashable, values: Iterable[Any]
+    ) -> tuple[Any, ...]:
+        try:
+            found = tuple(sorted(values))
+        except Exception as error:
+            # Any stable order will do: an object that cannot be compared costs no other.
+            if (index_, key) not in self._unsortable and self.graph.on_fault is not None:
+                self.graph.on_fault(Fault(f"order of {index_.name}", (key,), error))
+            self._unsortable.add((index_, key))
+            return tuple(sorted(values, key=repr))
+        if self._unsortable:
+            self._unsortable.discard((index_, key))
+        return found
