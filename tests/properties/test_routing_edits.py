@@ -64,7 +64,7 @@ def identity(text: str) -> str:
 
 
 @given(edits)
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(20, in_gate=10))
 def test_edits_give_the_table_of_a_fresh_start(steps: list[tuple[bool, str]]) -> None:
     first = gateway('["*"]', redirects=False)
     edited = Declared(first + SERVICES)

@@ -15,7 +15,9 @@ from tests.support.simulator import Block, Rule, VirtualService, World
 from tests.support.worlds import GATEWAYS, HOME, blocks, documents, some_requests, worlds
 
 REQUESTS: Final = some_requests(Random(1), 600)
-given_worlds = settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
+given_worlds = settings(
+    max_examples=examples(60, in_gate=30), suppress_health_check=list(HealthCheck)
+)
 
 
 def reported(world: World) -> set[str]:

@@ -102,11 +102,9 @@ def _gateway_table(
     servers = servers_of_table(merged_gateways(graph, instance).listeners, table.name)
     hosts = server_hosts(graph, table)
     at = tuple(server.place for server in servers)
-    if virtual_host_groups(graph, hosts, view):
-        parts = tuple(_virtual_hosts(graph, hosts, servers, view, shards))
-    else:
-        empty = Provenance(name=f"{EMPTY_TABLE}:{servers[0].port}", origins=at)
-        parts = (empty,) if 0 in shards else ()
+    parts = tuple(_virtual_hosts(graph, hosts, servers, view, shards))
+    if 0 in shards and not virtual_host_groups(graph, hosts, view):
+        parts = (Provenance(name=f"{EMPTY_TABLE}:{servers[0].port}", origins=at),)
     return Provenance(name=table.name, origins=at, parts=parts)
 
 

@@ -190,6 +190,22 @@ def test_a_route_that_envoy_would_refuse_shifts_the_origins_of_no_other() -> Non
     assert routes(declared) == [["VirtualService/default/shop.spec.http[1]"]]
 
 
+def test_asking_for_origins_makes_what_nobody_has_once_and_keeps_none_of_it() -> None:
+    declared = Declared(GATEWAY + SERVICES + virtual_service(f"[{{{TO_SHOP}}}]"))
+    view = declared.view()
+    cells = len(declared.graph)
+    ran: list[str] = []
+    declared.graph.trace = ran
+
+    for type_url in TypeUrl:
+        ran.clear()
+        origins_by_name(declared.graph, view, type_url)
+        assert ran
+        assert len(ran) == len(set(ran)), type_url
+
+    assert len(declared.graph) == cells
+
+
 def test_after_an_internal_error_no_route_is_given_the_lines_of_another() -> None:
     declared = Declared(GATEWAY + SERVICES + virtual_service(f"[{{{TO_SHOP}}}]"))
     graph, faults = declared.graph, list[Fault]()
