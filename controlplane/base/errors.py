@@ -7,6 +7,7 @@ ControlPlaneError
 ├── StateHeld           another control plane has the state directory
 ├── ConfigMissing       a path that --config names does not exist
 ├── KeyUnusable         a key or certificate of the authority cannot be used
+│   └── KeyLost         its file holds nothing that can be read
 ├── TokenRefused        a proxy's token is missing, forged, expired or for another use
 ├── EnvoyMissing        there is no Envoy to start
 ├── ProxyUnknown        a command asked for a proxy that is not connected
@@ -45,6 +46,10 @@ class ConfigMissing(ControlPlaneError):
 
 class KeyUnusable(ControlPlaneError):
     """A key or certificate of the authority cannot be used."""
+
+
+class KeyLost(KeyUnusable):
+    """The file of a key holds nothing that can be read."""
 
 
 class TokenRefused(ControlPlaneError):

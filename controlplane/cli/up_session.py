@@ -6,6 +6,8 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
@@ -22,7 +24,6 @@ from controlplane.cli.output import Segment, show
 from controlplane.cli.ports import Process, holders
 from controlplane.cli.status_view import taken_port
 from controlplane.envoy.resource import Resource, TypeUrl, packed
-from controlplane.identity.authority import kept_authority
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
@@ -33,6 +34,10 @@ from controlplane.xds.snapshot import Snapshot
 Line = list[Segment]
 LOOK_AGAIN: Final = 1.0  # seconds between looks at what proxies reject while nothing is edited
 TRIALS_SHOWN: Final = 20
+ROOT_FILE: Final = "root.pem"  # in the state directory
+_UNTRUSTED: Final = "the commands to try do not check certificates"
+
+log = structlog.get_logger(__name__)
 
 
 class Session:
@@ -188,12 +193,18 @@ class Session:
         return await asyncio.to_thread(_to_try, snapshot, roots, rejected)
 
     def _roots(self) -> Roots:
-        """The authority's certificate, in a file that curl can be given."""
-        state = self._plane.settings.state
-        authority = kept_authority(state.authority, self._clock())
-        file = (state.path / "root.pem").resolve()
-        file.write_bytes(authority.trust_bundle)
-        return Roots(authority.roots, file)
+        """The authority's certificate, in a file that curl can be given; none, so that curl checks
+        nothing, where the file cannot be written.
+        """
+        state, trusted = self._plane.settings.state, self._plane.trusted
+        file = (state.path / ROOT_FILE).resolve()
+        try:
+            state.write(ROOT_FILE, b"".join(root.public_bytes(Encoding.PEM) for root in trusted))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            log.error("root_not_written", file=str(file), reason=reason, effect=_UNTRUSTED)
+            return Roots((), file)
+        return Roots(trusted, file)
 
 
 def _to_try(snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -26,15 +27,23 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from controlplane.base.errors import KeyUnusable
+from controlplane.base.errors import KeyLost, KeyUnusable
 from controlplane.sources.state import Area
+
+log = structlog.get_logger(__name__)
 
 Key = EllipticCurvePrivateKey | RSAPrivateKey
 
 LIFE: Final = timedelta(days=3650)  # of the authority we make; Istio's self-signed CA lives as long
 BACKDATED: Final = timedelta(minutes=2)  # what clocks may differ by; Istio's ClockSkewGracePeriod
-_KEPT: Final = "ca.pem"
-_KEPT_TOKEN_KEY: Final = "token-key.pem"
+AUTHORITY: Final = "ca.pem"
+TOKEN_KEY: Final = "token-key.pem"
+_LOST: Final = {
+    AUTHORITY: "a new authority is made: every proxy needs a new bootstrap, every client the new "
+    "root certificate",
+    TOKEN_KEY: "a new key is made: every proxy needs a new bootstrap",
+}
+_COPY: Final = "put back a copy of it, or delete it and give every proxy a new bootstrap"
 _PLUGGED: Final = (
     ("ca-cert.pem", "ca-key.pem", "root-cert.pem", "cert-chain.pem"),
     ("tls.crt", "tls.key", "ca.crt", "tls.crt"),
@@ -63,23 +72,55 @@ class Authority:
 
 def kept_authority(area: Area, now: datetime) -> Authority:
     """The authority of the state directory, made first when there is none."""
-    blob = area.made_once(_KEPT, lambda: _new_authority(now))
-    certificate = _certificates(blob, "the kept authority")[0]
+    return _authority(area.made_once(AUTHORITY, lambda: _new_authority(now)), area, now)
+
+
+def kept_token_key(area: Area) -> EllipticCurvePrivateKey:
+    """The key that signs proxies' tokens, made first when there is none."""
+    return _token_key(area.made_once(TOKEN_KEY, lambda: key_pem(new_key())), area)
+
+
+def make_lost_anew(area: Area, now: datetime) -> None:
+    """Set aside the files of keys that cannot be read, and make new ones.
+
+    For the control plane that has the state directory; other commands raise ``KeyLost``.
+    """
+    for name in (AUTHORITY, TOKEN_KEY):
+        content = area.content(name)
+        fault = None if content is None else kept_fault(name, content, area, now)
+        if isinstance(fault, KeyLost):
+            aside = area.set_aside(name)
+            log.error("key_lost", reason=fault.message, kept_as=str(aside), effect=_LOST[name])
+
+
+def kept_fault(name: str, content: bytes, area: Area, now: datetime) -> KeyUnusable | None:
+    """Why ``content`` could not be used as the file ``name`` of ``area``."""
+    try:
+        if name == AUTHORITY:
+            _authority(content, area, now)
+        else:
+            _token_key(content, area)
+    except KeyUnusable as fault:
+        return fault
+    return None
+
+
+def _authority(blob: bytes, area: Area, now: datetime) -> Authority:
+    what = str(area.path / AUTHORITY)
+    certificate, key = _certificates(blob, what)[0], _key(blob, what)
     if now >= certificate.not_valid_after_utc:
         raise KeyUnusable(
             f"the authority in {area.path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}",
             hint=f"delete {area.path} and give every proxy a new bootstrap",
         )
-    key = _key(blob, "the kept authority")
-    _check_pair(certificate, key, "the kept authority")
+    _check_pair(certificate, key, what)
     return Authority(certificate=certificate, key=key, roots=(certificate,))
 
 
-def kept_token_key(area: Area) -> EllipticCurvePrivateKey:
-    """The key that signs proxies' tokens, made first when there is none."""
-    key = _key(area.made_once(_KEPT_TOKEN_KEY, lambda: key_pem(new_key())), "the kept token key")
+def _token_key(blob: bytes, area: Area) -> EllipticCurvePrivateKey:
+    key = _key(blob, what := str(area.path / TOKEN_KEY))
     if not isinstance(key, EllipticCurvePrivateKey):
-        raise KeyUnusable(f"the token key in {area.path} is not an elliptic-curve key")
+        raise KeyUnusable(f"the token key {what} is not an elliptic-curve key")
     return key
 
 
@@ -166,7 +207,7 @@ def _certificates(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
     try:
         return tuple(x509.load_pem_x509_certificates(pem))
     except ValueError:
-        raise KeyUnusable(f"{what} holds no PEM certificate that can be read") from None
+        raise KeyLost(f"{what} holds no PEM certificate that can be read", hint=_COPY) from None
 
 
 def _key(pem: bytes, what: str) -> Key:
@@ -178,7 +219,7 @@ def _key(pem: bytes, what: str) -> Key:
             f"the key of {what} is encrypted", hint="store it without a passphrase"
         ) from None
     except ValueError:
-        raise KeyUnusable(f"{what} holds no PEM private key that can be read") from None
+        raise KeyLost(f"{what} holds no PEM private key that can be read", hint=_COPY) from None
     if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
         raise KeyUnusable(f"the key of {what} is neither RSA nor on an elliptic curve")
     return key

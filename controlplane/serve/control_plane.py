@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from cryptography import x509
 
 from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
@@ -35,6 +36,7 @@ from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Re
 from controlplane.serve.rest_of_change import RestOfChange
 from controlplane.serve.settings import Settings
 from controlplane.serve.snapshot_cache import SnapshotCache
+from controlplane.serve.state_keeper import StateKeeper, kept_keys
 from controlplane.serve.trust import CA_SECRET, Trust
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
@@ -73,6 +75,7 @@ class ControlPlane:
         self._clock = clock
         self._on_reload = on_reload
         self._trust = Trust(settings, clock)
+        self._keeper = StateKeeper(settings.state, settings.lock, kept_keys(settings.state))
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
         self.engine = Engine(
             settings.mesh,
@@ -298,6 +301,8 @@ class ControlPlane:
             await asyncio.sleep(HOUSEKEEPING)
             with self._steps.contained("renewing certificates", "proxies keep their current ones"):
                 self.server.rotate()
+            with self._steps.contained("looking after the state", "it may lack what was deleted"):
+                await self.look_after_state()
             with self._steps.contained("forgetting", "memory is freed later"):
                 self._trust.forget_expired()
                 self.snapshots.retain(self.server.connections.proxies)
@@ -323,6 +328,17 @@ class ControlPlane:
             log_faults(self.engine.take_faults())
             left = (due - self._clock()).total_seconds()
             await asyncio.sleep(min(max(left, 0), LOOK_AT_CLOCK))
+
+    async def look_after_state(self) -> None:
+        """Write again what was deleted from the state directory, and what could not be written."""
+        await asyncio.to_thread(self._keeper.look, self._clock())
+        if self.snapshots.ready.is_set():
+            await self._accepted.keep(self.engine.accepted)
+
+    @property
+    def trusted(self) -> tuple[x509.Certificate, ...]:
+        """The root certificates of the authority in the state directory."""
+        return self._trust.own_roots
 
     def _authenticate(self, metadata: Mapping[str, str]) -> NodeIdentity | None:
         try:

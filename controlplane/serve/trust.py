@@ -6,12 +6,19 @@ from typing import Final
 
 import grpc
 import structlog
+from cryptography import x509
 
 from controlplane.base.errors import KeyUnusable
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
-from controlplane.identity.authority import Authority, kept_authority, kept_token_key, plugged_in
+from controlplane.identity.authority import (
+    Authority,
+    kept_authority,
+    kept_token_key,
+    make_lost_anew,
+    plugged_in,
+)
 from controlplane.identity.certificates import Credential, xds_credential
 from controlplane.identity.identity import Identity
 from controlplane.identity.tokens import Tokens
@@ -74,11 +81,17 @@ class Trust:
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self._clock = clock
+        make_lost_anew(settings.state.authority, clock())
         self._authority = kept_authority(settings.state.authority, clock())
         self._secrets = WorkloadSecrets(self._authority)
         self._tokens = Tokens(
             key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
         )
+
+    @property
+    def own_roots(self) -> tuple[x509.Certificate, ...]:
+        """The root certificates of the authority in the state directory."""
+        return self._authority.roots
 
     @property
     def root_expires(self) -> datetime:

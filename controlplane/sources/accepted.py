@@ -118,6 +118,8 @@ class AcceptedObjects:
         if self._is_new:
             self._is_new = False
             return _Written.EMPTY
+        if not pending and self._problem is None:
+            return _Written.YES
         for start in range(0, len(put), AT_ONCE):
             chunk = put[start : start + AT_ONCE]
             if not self._in_file(lambda chunk=chunk: self._file.put(chunk)):  # type: ignore[misc]
@@ -131,11 +133,13 @@ class AcceptedObjects:
 
     def _renew(self) -> None:
         """Notice that the file was deleted or replaced, and make it again."""
-        if self._file.is_lost():
+        is_lost = self._file.is_lost()
+        if is_lost:
             self._file.close()
             self._is_new = True
-            self._report("accepted_lost", "the file was deleted or replaced", "it is written again")
         self._file.open()
+        if is_lost:
+            self._report("accepted_lost", "the file was deleted or replaced", "it is written again")
 
     def _objects(self, read: Callable[[], list[Row]]) -> Iterator[RawObject]:
         found: list[Row] = []
@@ -146,7 +150,7 @@ class AcceptedObjects:
             except RowUnusable as fault:
                 if row not in self._unusable_rows:
                     self._unusable_rows.add(row)
-                    log.warning(
+                    log.error(
                         "accepted_row_unusable",
                         object=fault.row,
                         reason=fault.reason,
@@ -157,7 +161,7 @@ class AcceptedObjects:
         try:
             yield row_of(raw)
         except RowUnusable as fault:
-            log.warning(
+            log.error(
                 "accepted_row_unusable", object=fault.row, reason=fault.reason, effect=_ITS_OWN
             )
 
@@ -179,4 +183,4 @@ class AcceptedObjects:
     def _report(self, event: str, reason: str, effect: str) -> None:
         if reason != self._problem:
             self._problem = reason
-            log.warning(event, file=str(self._file.path), reason=reason, effect=effect)
+            log.error(event, file=str(self._file.path), reason=reason, effect=effect)

@@ -8,6 +8,7 @@ Source: sqlite.org, "Result and Error Codes" and "PRAGMA locking_mode".
 import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ import msgspec
 
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.documents.document import Origin, RawObject
+from controlplane.sources.state import set_aside
 
 Row = tuple[str, str, str, str, str, str, bytes]
 """API group, kind, namespace, name, path, version, body."""
@@ -34,8 +36,9 @@ _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM accepted WHERE"
 _BY_KEY: Final = "api_group = ? AND kind = ? AND namespace = ? AND name = ?"
 _NO_DATABASE: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _NOT_OURS_TO_WRITE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
-_ASIDE: Final = ".unusable"
-_BESIDE: Final = ("", "-wal", "-shm")  # a database, and what SQLite keeps beside it
+_BESIDE: Final = ("-wal", "-shm")  # what SQLite keeps beside a database
+_BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_FORMAT: Final = 1  # PRAGMA user_version: of this schema and of what the bodies are
 
 
 class Broken(Exception):
@@ -43,7 +46,7 @@ class Broken(Exception):
 
 
 class _Foreign(Exception):
-    """A database of another program, or of another version."""
+    """A database that others made, or a newer version; it says which."""
 
 
 class RowUnusable(Exception):
@@ -112,11 +115,14 @@ class AcceptedFile:
         with self._setting_aside():
             try:
                 return self._opened().execute(query, values).fetchall()
-            except OSError as error:
-                if error.errno not in _NOT_OURS_TO_WRITE:
+            except (OSError, sqlite3.OperationalError) as error:
+                if not _is_readable_all_the_same(error):
                     raise
-                with closing(_readable(self.path)) as database:
-                    return database.execute(query, values).fetchall()
+                try:
+                    with closing(_readable(self.path)) as database:
+                        return database.execute(query, values).fetchall()
+                except sqlite3.OperationalError:
+                    raise error from None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -135,8 +141,8 @@ class AcceptedFile:
         """Move away a file that turns out to be broken or not a database."""
         try:
             yield
-        except _Foreign:
-            self._set_aside("another program's database, or another version's")
+        except _Foreign as foreign:
+            self._set_aside(str(foreign))
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF not in _NO_DATABASE:
                 raise
@@ -144,10 +150,11 @@ class AcceptedFile:
 
     def _set_aside(self, reason: str) -> None:
         self.close()
+        aside = set_aside(self.path)
         for suffix in _BESIDE:
             with suppress(FileNotFoundError):
-                Path(f"{self.path}{suffix}").replace(f"{self.path}{_ASIDE}{suffix}")
-        raise Broken(f"{reason}; it is now {self.path.name}{_ASIDE}")
+                Path(f"{self.path}{suffix}").rename(f"{aside}{suffix}")
+        raise Broken(f"{reason}; it is now {aside.name}")
 
 
 def row_of(raw: RawObject) -> Row:
@@ -193,7 +200,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _writable(path: Path) -> sqlite3.Connection:
     """The database, held for this process alone; ``OSError`` where it is not writable."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    _check_regular(path)
     database = sqlite3.connect(path, timeout=0, check_same_thread=False)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -204,17 +211,42 @@ def _writable(path: Path) -> sqlite3.Connection:
             database.execute("BEGIN EXCLUSIVE")
             database.execute(_SCHEMA)
             database.execute(_INDEX)
+            database.execute(f"PRAGMA user_version = {_FORMAT}")
     except BaseException:
         database.close()
         raise
     return database
 
 
+def _check_regular(path: Path) -> None:
+    """Have a regular file of mode 0600 at ``path``; ``OSError`` where there is something else."""
+    flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+            os.fchmod(descriptor, 0o600)  # it holds Secrets, too
+    finally:
+        os.close(descriptor)
+
+
 def _check_schema(database: sqlite3.Connection) -> None:
     tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
     columns = database.execute("PRAGMA table_info (accepted)").fetchall()
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > _FORMAT:
+        raise _Foreign("a newer version's database")
     if tables and tuple(column[1] for column in columns) != _COLUMNS:
-        raise _Foreign
+        raise _Foreign("another program's database, or another version's")
+
+
+def _is_readable_all_the_same(error: OSError | sqlite3.OperationalError) -> bool:
+    """Whether a file that cannot be opened for writing may be read: nobody else writes it."""
+    if isinstance(error, OSError):
+        return error.errno in _NOT_OURS_TO_WRITE
+    return error.sqlite_errorcode & 0xFF not in _BUSY  # a full disk, a -wal that is a directory
 
 
 def _readable(path: Path) -> sqlite3.Connection:

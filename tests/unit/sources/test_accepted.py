@@ -89,7 +89,15 @@ def a_foreign_database(file: Path) -> None:
         database.execute("CREATE TABLE accepted (id INTEGER PRIMARY KEY, email TEXT)")
 
 
-@pytest.mark.parametrize("spoil", [no_database, a_truncated_database, a_foreign_database])
+def a_newer_database(file: Path) -> None:
+    kept(file, A)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA user_version = 2")
+
+
+@pytest.mark.parametrize(
+    "spoil", [no_database, a_truncated_database, a_foreign_database, a_newer_database]
+)
 def test_a_file_that_is_no_memory_is_set_aside_and_reported_once(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
@@ -108,6 +116,36 @@ def test_a_file_that_is_no_memory_is_set_aside_and_reported_once(
     assert logs[0]["effect"] == "objects that are broken now have no accepted version"
     assert (tmp_path / "accepted.db.unusable").read_bytes() == before
     assert remembered(file) == ["a", "b"]
+
+
+def test_what_was_set_aside_stays(tmp_path: Path) -> None:
+    file = tmp_path / "accepted.db"
+    for content in (b"first" * 100, b"second" * 100):
+        file.write_bytes(content)
+        AcceptedObjects(file).close()
+
+    assert (tmp_path / "accepted.db.unusable").read_bytes() == b"first" * 100
+    assert (tmp_path / "accepted.db.unusable-2").read_bytes() == b"second" * 100
+
+
+def test_an_older_memory_is_taken_over(tmp_path: Path) -> None:
+    file = tmp_path / "accepted.db"
+    kept(file, A)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA user_version = 0")
+
+    with capture_logs() as logs:
+        assert remembered(file) == ["a"]
+    assert logs == []
+
+
+def test_a_memory_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None:
+    file = tmp_path / "accepted.db"
+    kept(file, A)
+    file.chmod(0o644)
+
+    assert remembered(file) == ["a"]
+    assert file.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(
