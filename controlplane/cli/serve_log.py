@@ -2,6 +2,7 @@
 
 import structlog
 
+from controlplane.cli.handshake_log import handshakes_logged
 from controlplane.cli.options import ServingOptions
 from controlplane.cli.serving import log_to_stderr, serve_until_stopped, settings_of
 from controlplane.serve.control_plane import ControlPlane
@@ -48,4 +49,5 @@ def serve_and_log(options: ServingOptions) -> None:
             else round(reload.acknowledged.total_seconds() * 1e3, 2),
         )
 
-    serve_until_stopped(settings, on_reload, started)
+    with handshakes_logged(settings.state.path):
+        serve_until_stopped(settings, on_reload, started)

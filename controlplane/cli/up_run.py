@@ -9,6 +9,7 @@ from controlplane.base.errors import fault_of_the_world
 from controlplane.cli import up_messages
 from controlplane.cli.envoy_processes import Death, Envoys, envoy_binary
 from controlplane.cli.gateway_envoys import GatewayEnvoys
+from controlplane.cli.handshake_log import handshakes_logged
 from controlplane.cli.options import ServingOptions
 from controlplane.cli.output import show
 from controlplane.cli.serving import log_to_stderr, settings_of, stop_requested
@@ -22,7 +23,8 @@ def serve_with_envoys(options: ServingOptions, concurrency: int) -> None:
     log_to_stderr(logging.ERROR)
     settings = settings_of(options)
     try:
-        asyncio.run(_until_stopped(settings, envoy_binary(), concurrency))
+        with handshakes_logged(settings.state.path):
+            asyncio.run(_until_stopped(settings, envoy_binary(), concurrency))
     except BaseExceptionGroup as group:
         fault = fault_of_the_world(group)
         if fault is None:
