@@ -3,7 +3,7 @@
 import base64
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.documents.document import Document, Origin, RawObject, document, moved
 from controlplane.documents.json import as_yaml
 from controlplane.documents.locate import locate
-from controlplane.documents.redact import redacted
+from controlplane.documents.redact import redacted, without_secrets
 from controlplane.documents.split import Chunk, chunks
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
@@ -117,7 +117,7 @@ def _read(
     before = known.get(chunk.text)
     try:
         if before is None:
-            return document(path, index, chunk)
+            return _without_secrets(document(path, index, chunk))
         return moved(before, path, index, chunk)
     except Exception as error:
         if failed is None:
@@ -129,6 +129,12 @@ def _read(
             message=_INTERNAL.format("document"),
         )
         return Document(index=index, chunk=chunk, diagnostics=(fault,), readable=False)
+
+
+def _without_secrets(read: Document) -> Document:
+    """``read``, whose diagnostics quote no key material."""
+    shown = tuple(without_secrets(found, read.chunk.text) for found in read.diagnostics)
+    return replace(read, diagnostics=shown) if shown != read.diagnostics else read
 
 
 def _json_chunks(text: str) -> list[Chunk]:

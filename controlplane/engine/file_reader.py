@@ -3,12 +3,14 @@ and is tried again with the next edit.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from controlplane.base.codes import INTERNAL_ERROR
 from controlplane.base.diagnostics import Report
 from controlplane.documents.content import FileContent, SecretFolder, Unreadable, file_objects
 from controlplane.documents.document import RawObject
+from controlplane.documents.redact import without_secrets
 from controlplane.engine.declarations import Declaration
 from controlplane.engine.internal_errors import refused
 from controlplane.graph import Fault
@@ -50,7 +52,8 @@ class FileReader:
         )
         known = {id(d.raw): d for d in declared if not _failed(d)}
         declarations = tuple(
-            known.get(id(raw)) or declaration(raw, faults.append) for raw in content.objects
+            known.get(id(raw)) or _without_secrets(declaration(raw, faults.append), content)
+            for raw in content.objects
         )
         self._remember(path, text, faults)
         return content, declarations
@@ -82,6 +85,15 @@ def declaration(raw: RawObject, heard: Heard) -> Declaration:
         diagnostics=tuple(report),
         is_refused=is_refused,
     )
+
+
+def _without_secrets(declaration: Declaration, content: FileContent) -> Declaration:
+    """``declaration``, whose diagnostics quote no key material."""
+    if not declaration.diagnostics or content.is_folder:
+        return declaration
+    text = content.documents[declaration.raw.origin.document].chunk.text
+    shown = tuple(without_secrets(found, text) for found in declaration.diagnostics)
+    return replace(declaration, diagnostics=shown)
 
 
 def _failed(declaration: Declaration) -> bool:

@@ -9,6 +9,8 @@ The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value,
 - ``set_node_on_first_message_only``: the node may be 60 kB, and is not repeated in every request.
 - HTTP/2 pings after 30 s of silence: a connection that a middlebox dropped is found within 40 s.
 - RE2 programs up to 32768, Istio's limit; Envoy's own is 100, which ``/[a-z0-9-]{1,63}`` exceeds.
+- The token is a secret that Envoy adds to its requests: as initial metadata of the xDS stream it
+  would stand in every answer of ``/config_dump``, which omits secrets.
 - Statistics of a cluster or listener that saw no traffic take no memory.
 
 Source: Istio ``tools/packaging/common/envoy_bootstrap.json``;

@@ -1,6 +1,7 @@
 """A real Envoy with our bootstrap: it trusts the server of its state directory and no other."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.identity.tokens import Tokens
 from controlplane.sources.state import StateDirectory
 from tests.support.envoy import envoy_binary
+from tests.support.mesh import running_mesh
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 
@@ -93,6 +95,19 @@ async def test_an_envoy_shows_its_token_to_its_control_plane(tmp_path: Path) -> 
 
     identity = Tokens(key=kept_token_key(area)).verify(token, now)
     assert (scheme, str(identity)) == ("Bearer", "gateway shop/edge")
+
+
+@pytest.mark.envoy
+def test_no_answer_of_envoys_admin_interface_shows_the_token(network: None, tmp_path: Path) -> None:
+    with running_mesh(tmp_path) as mesh:
+        bootstrap = json.loads((tmp_path / "ingressgateway" / "bootstrap.json").read_text())
+        (secret,) = bootstrap["static_resources"]["secrets"]
+        token = secret["generic_secret"]["secret"]["inline_string"].removeprefix("Bearer ")
+        paths = ("/config_dump?include_eds", "/server_info", "/stats", "/clusters", "/init_dump")
+        answers = {path: str(mesh.gateway.admin(path).body) for path in paths}
+
+    assert "redacted" in answers["/config_dump?include_eds"]
+    assert [path for path, body in answers.items() if token.rpartition(".")[2] in body] == []
 
 
 @pytest.mark.envoy

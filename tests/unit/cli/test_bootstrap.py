@@ -33,6 +33,13 @@ def ads(document: Any) -> Any:
     return document["dynamic_resources"]["ads_config"]
 
 
+def authorization(printed: Any) -> str:
+    """The header that Envoy adds to its requests."""
+    (secret,) = printed["static_resources"]["secrets"]
+    value: str = secret["generic_secret"]["secret"]["inline_string"]
+    return value
+
+
 def xds_cluster(document: Any) -> Any:
     [cluster] = document["static_resources"]["clusters"]
     return cluster
@@ -80,9 +87,7 @@ def test_a_gateway_is_a_router(tmp_path: Path) -> None:
 def test_the_token_is_good_at_the_server_of_that_state(tmp_path: Path) -> None:
     printed = document(*GATEWAY, "--service-account", "edge", "--state", str(tmp_path / "state"))
 
-    [metadata] = ads(printed)["grpc_services"][0]["initial_metadata"]
-    assert metadata["key"] == "authorization"
-    scheme, _, token = metadata["value"].partition(" ")
+    scheme, _, token = authorization(printed).partition(" ")
     area = StateDirectory.opened(tmp_path / "state").authority
     identity = Tokens(key=kept_token_key(area)).verify(token, datetime.now(UTC))
     assert scheme == "Bearer"
@@ -118,8 +123,7 @@ def test_elsewhere_token_and_root_come_as_files(tmp_path: Path) -> None:
 
     printed = document(*GATEWAY, "--token", str(token), "--root-cert", str(root))
 
-    [metadata] = ads(printed)["grpc_services"][0]["initial_metadata"]
-    assert metadata["value"] == f"Bearer {token.read_text().strip()}"
+    assert authorization(printed) == f"Bearer {token.read_text().strip()}"
     tls = xds_cluster(printed)["transport_socket"]["typed_config"]["common_tls_context"]
     assert tls["validation_context"]["trusted_ca"]["inline_string"] == root.read_text()
 
@@ -127,7 +131,9 @@ def test_elsewhere_token_and_root_come_as_files(tmp_path: Path) -> None:
 def test_plaintext_carries_no_token() -> None:
     printed = document(*GATEWAY, "--insecure-xds")
 
-    assert "initial_metadata" not in ads(printed)["grpc_services"][0]
+    assert "secrets" not in printed["static_resources"]
+    (options,) = xds_cluster(printed)["typed_extension_protocol_options"].values()
+    assert "http_filters" not in options
     assert "transport_socket" not in xds_cluster(printed)
 
 

@@ -1,0 +1,94 @@
+"""Whatever is wrong with a document, nothing that is shown of it is key material or a password."""
+
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from hypothesis import given, settings, strategies as st
+
+from controlplane.cli.diagnostic_text import as_text, diagnostic_texts
+from controlplane.cli.engine_files import EngineFiles
+from controlplane.engine.engine import Engine
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.properties import examples
+
+NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+PASSWORD: Final = "hunter2xyz"
+KEY: Final = base64.b64encode(bytes(range(101, 149))).decode()
+PEM: Final = f"-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----"
+PART: Final = 8  # characters of a secret that may be shown neither
+
+SECRETS: Final = (
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  password: SECRET\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {tls.key: SECRET}\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: SECRET\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: [SECRET]\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\npassword: SECRET\n",
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n"
+    '  password: "SECRET"\n  x: 1\n',
+    "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  tls.key: |\n    SECRET\n",
+    "apiVersion: v1\nkind: Secrets\nmetadata: {name: a}\nstringData:\n  password: SECRET\n",
+    "apiVersion: v1\nmetadata: {name: a}\ndata:\n  password: SECRET\n",
+    "apiVersion: v1\nkind: List\nitems:\n- kind: Secret\n  apiVersion: v1\n  metadata: {name: a}\n"
+    "  stringData: {password: SECRET}\n",
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {password: SECRET, x: [1]}\n",
+    "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\n"
+    "spec: {password: SECRET}\n",
+    '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": '
+    '{"password": "SECRET"}}\n',
+)
+MISTAKES: Final = (*":{}[]|&*%#\"'", "\n", "\t", "", ": ", "- ")
+
+
+def shown_of(text: str) -> str:
+    """All that is shown when ``text`` is in a file: as text with excerpts, and as JSON."""
+    engine = Engine(MeshConfig(), now=NOW)
+    engine.apply([(Path("a.yaml"), text)])
+    while engine.analyse():
+        pass
+    found = diagnostic_texts(engine.diagnostics(), EngineFiles(engine))
+    lines = ("".join(part for part, _ in line) for line in as_text(found))
+    return "\n".join((*lines, *(f"{d.message} {d.hint} {d.note}" for d in engine.diagnostics())))
+
+
+def leaks(shown: str, secret: str) -> list[str]:
+    size = min(PART, len(secret))
+    parts = {secret[i : i + size] for i in range(len(secret) - size + 1)}
+    return [part for part in sorted(parts) if part in shown]
+
+
+@settings(max_examples=examples(3000))
+@given(
+    template=st.sampled_from(SECRETS),
+    secret=st.sampled_from([PASSWORD, KEY, PEM]),
+    at=st.integers(0, 400),
+    cut=st.integers(0, 3),
+    put=st.sampled_from(MISTAKES),
+    indent=st.sampled_from(["", "    "]),
+)
+def test_no_mistake_shows_a_secret(
+    template: str, secret: str, at: int, cut: int, put: str, indent: str
+) -> None:
+    if "ConfigMap" in template or "Gateway" in template:
+        put, cut = "", 0  # elsewhere a secret is known by its form, or by the key before it
+    text = template.replace("SECRET", secret.replace("\n", f"\n{indent}"))
+    at %= len(text) + 1
+    broken = text[:at] + put + text[at + cut :]
+
+    shown = shown_of(broken)
+
+    canary = KEY if secret == PEM else secret
+    assert leaks(shown, canary) == []
+
+
+def test_what_is_no_secret_is_shown() -> None:
+    shown = shown_of(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ntyp: kubernetes.io/tls\n"
+        "stringData: {tls.key: [x]}\n---\n"
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: b}\n"
+        "spec: {servers: [{hosts: [outbound_.80_.v1_.reviews-with-a-long-name.default.svc]}]}\n"
+    )
+
+    assert 'Secret has no field "typ"' in shown
+    assert "outbound_.80_.v1_.reviews-with-a-long-name.default.svc" in shown
