@@ -19,7 +19,12 @@ def serve_and_log(options: ServingOptions) -> None:
 
     def started(plane: ControlPlane) -> None:
         running.append(plane)
-        log.info("serving", xds=str(settings.xds), admin=str(settings.admin))
+        log.info(
+            "serving",
+            xds=str(settings.xds),
+            admin=str(settings.admin),
+            state=str(settings.state.path),
+        )
 
     def on_reload(reload: Reload | Noticed) -> None:
         engine = running[0].engine

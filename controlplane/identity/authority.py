@@ -227,7 +227,10 @@ def _key(pem: bytes, what: str) -> Key:
 
 def _check_pair(certificate: x509.Certificate, key: Key, what: str) -> None:
     if certificate.public_key() != key.public_key():
-        raise KeyUnusable(f"the key beside {what} is not the certificate's")
+        raise KeyUnusable(
+            f"the key beside {what} is not the certificate's",
+            hint="put both there, as they were made",
+        )
 
 
 def _check_may_sign(certificate: x509.Certificate, what: str, now: datetime) -> None:

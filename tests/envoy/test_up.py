@@ -295,3 +295,38 @@ def test_nothing_is_left_when_it_ends(number: signal.Signals, tmp_path: Path) ->
 
         eventually("it ends", lambda: not up.process.alive(), within=2)
         eventually("its Envoy ends", lambda: not Path(f"/proc/{envoy}/exe").exists(), within=2)
+
+
+def test_a_root_certificate_that_cannot_be_written_costs_the_check_of_certificates(
+    tmp_path: Path,
+) -> None:
+    config, state = tmp_path / "mesh", tmp_path / "state"
+    config.mkdir()
+    (config / "gateway.yaml").write_text(GATEWAY)
+    (config / "routes.yaml").write_text(ROUTES)
+    command = [*CONTROLPLANE, "cert", "shop.example", "--secret", "istio-system/shop"]
+    secret = subprocess.run([*command, "--state", str(state)], check=True, capture_output=True)
+    (config / "secret.yaml").write_bytes(secret.stdout)
+    (state / "root.pem").mkdir()
+    with own_network(), running_up(tmp_path) as up:
+        shown = up.prints(r"^  curl --insecure .*https://shop.example/.*$")
+
+        assert "event=root_not_written" in shown
+        assert "the commands to try do not check certificates" in shown
+        assert up.process.terminate() == 0
+
+
+def test_a_second_up_says_who_has_the_directory_and_starts_no_envoy(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "mesh.yaml").write_text(ANOTHER)
+    with own_network(), running_up(tmp_path) as up:
+        up.prints(r"^  curl .*$")
+        command = [*CONTROLPLANE, "up", "--config", str(up.config), "--state"]
+        second = subprocess.run(
+            [*command, str(tmp_path / "state")], capture_output=True, text=True, timeout=30
+        )
+
+        assert (second.returncode, second.stdout) == (3, "")
+        assert f"is in use by controlplane up --config {up.config} " in second.stderr
+        assert f"(pid {up.process.pid}), since " in second.stderr
+        assert len(up.envoys()) == 1

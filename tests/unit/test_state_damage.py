@@ -20,7 +20,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from controlplane.base.addresses import Address
-from controlplane.base.errors import ControlPlaneError, StateHeld, StateUnusable
+from controlplane.base.errors import ControlPlaneError, KeyUnusable, StateHeld, StateUnusable
 from controlplane.base.names import ObjectKey
 from controlplane.identity.authority import kept_authority, make_lost_anew
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
@@ -485,3 +485,43 @@ async def test_a_full_disk_without_keys_is_refused_and_one_with_keys_is_not(tmp_
         fill(ballast)
         async with serving(tmp_path) as served:
             await served.edited("a")
+
+
+async def test_nobody_else_may_read_anything_there_whatever_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    before = os.umask(0)
+    try:
+        async with serving(tmp_path) as served:
+            await served.edited("a")
+            await served.plane.look_after_state()
+            served.plane.settings.state.write("root.pem", b"")
+            files = [tmp_path / "state", *(tmp_path / "state").rglob("*")]
+            modes = {str(f.relative_to(tmp_path)): f.stat().st_mode & 0o777 for f in files}
+    finally:
+        os.umask(before)
+
+    assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
+    assert len(modes) == 8
+
+
+async def test_half_an_update_of_the_authority_is_used_neither_now_nor_later(
+    tmp_path: Path,
+) -> None:
+    """The certificate is another one already, the key is not."""
+    (tmp_path / "mesh").mkdir()
+    other = StateDirectory.opened(tmp_path / "other").authority
+    kept_authority(other, NOW)
+    async with serving(tmp_path) as served:
+        file = tmp_path / "state/authority/ca.pem"
+        certificate, begin, _ = (other.path / "ca.pem").read_bytes().partition(b"-----BEGIN PRIV")
+        half = certificate + begin + file.read_bytes().partition(begin)[2]
+        file.write_bytes(half)
+        with capture_logs() as logs:
+            for _ in range(3):
+                await served.plane.look_after_state()
+        assert [entry["event"] for entry in logs] == ["state_unusable"]
+
+    with pytest.raises(KeyUnusable, match="is not the certificate's"):
+        async with serving(tmp_path):
+            pass
+    assert file.read_bytes() == half
