@@ -1,5 +1,6 @@
 """What ``config`` prints."""
 
+import os
 from datetime import UTC, datetime
 
 import msgspec
@@ -28,6 +29,8 @@ def print_config(
     if found is None:
         raise _unknown(proxy, admin)
     if from_xds is not None:
+        # A handshake that fails is the error below; gRPC would write its attempts before it.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         from controlplane.cli.xds_client import read_back  # late: envoy-data-plane is slow to load
 
         found = read_back(found, part, from_xds, state)

@@ -32,7 +32,7 @@ from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
 from controlplane.base.names import Namespace
 from controlplane.cli import envoy_json
-from controlplane.cli.inputs import opened_state
+from controlplane.cli.inputs import state_to_issue_from
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.options import StatePlace
 from controlplane.envoy.bootstrap import Node, bootstrap
@@ -126,7 +126,7 @@ def _identity(
         locality=Locality(),
         metadata={},
     )
-    trust = issued_trust(opened_state(state), node, TOKEN_LIFE, datetime.now(UTC))
+    trust = issued_trust(state_to_issue_from(state), node, TOKEN_LIFE, datetime.now(UTC))
     document = bootstrap(node, xds=xds, admin=xds, trust=trust)
     return NodeMessage.from_dict(document["node"]), trust.token, trust.root_certificate
 

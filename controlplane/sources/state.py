@@ -2,8 +2,8 @@
 other modules keep next to them.
 
 A key is seen whole or not at all, also after a crash: it is written beside its place, synced and
-linked there, and the folder is synced. All of it may be deleted while nothing runs, at no more loss
-than what was accepted and identity.
+linked there, and the folder is synced. All of it may be deleted or broken at any time, at no more
+loss than what was accepted and identity; while a control plane runs, not even that.
 """
 
 import os

@@ -242,6 +242,24 @@ def test_no_output_of_config_shows_a_private_key(
     assert (output == "short") or "[not shown]" in shown
 
 
+def test_reading_back_with_the_keys_of_another_directory_says_what_to_pass(
+    up: Up, commands: list[str], tmp_path: Path
+) -> None:
+    command = [*CONTROLPLANE, "config", "ingressgateway", "--from-xds", "127.0.0.1:15010"]
+    command += ["--state", str(tmp_path / "other")]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines() == [
+        f"note: new keys in {tmp_path}/other: a control plane that was started with the same "
+        "--state uses them, no other trusts them",
+        "error: no xDS server that accepts tokens of this state directory answers at "
+        "127.0.0.1:15010",
+        "hint: name the --config paths of the control plane, or its --state directory",
+    ]
+
+
 def test_a_port_that_somebody_else_has_is_reported(up: Up, commands: list[str]) -> None:
     with socket.create_server(("0.0.0.0", 8083)):
         up.write("gateway.yaml", GATEWAY.replace("8080", "8083"))
