@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-QUIET: Final = 0.1  # seconds without a further edit, after which nothing more is expected
+QUIET: Final = 0.3  # seconds without a further edit, after which nothing more is expected
 LONGEST: Final = 1.0  # the longest wait, in seconds
 
 
