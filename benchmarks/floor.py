@@ -17,7 +17,8 @@ import grpc.aio
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from recorded import Recording
 
-from controlplane.xds.server import CHANNEL_OPTIONS, SERVICE
+from controlplane.xds.grpc_options import CHANNEL_OPTIONS
+from controlplane.xds.server import SERVICE
 
 _SHARED: dict[bytes, bytes] = {}
 Context = grpc.aio.ServicerContext[bytes, bytes]

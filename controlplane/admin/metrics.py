@@ -127,6 +127,7 @@ class Metrics:
             "Streams refused because their token was missing or not valid.",
             registry=own,
         )
+        self._limited = _limited(own)
 
     def look_up(
         self,
@@ -158,6 +159,10 @@ class Metrics:
     def rejected(self, type_url: TypeUrl) -> None:
         self._rejects.labels(SHORT[type_url]).inc()
 
+    def limited(self, limit: str) -> None:
+        """A stream was ended or refused because its client exceeds ``limit``."""
+        self._limited.labels(limit).inc()
+
     def changed(self, took: timedelta) -> None:
         """The configuration changed; ``took`` until all that follows was computed."""
         self._updates.labels("config").inc()
@@ -179,3 +184,12 @@ class Metrics:
     def exposition(self) -> tuple[bytes, str]:
         """Prometheus' text and its content type."""
         return _SUFFIX.sub(rb"\1", generate_latest(self._registry)), CONTENT_TYPE_LATEST
+
+
+def _limited(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "controlplane_xds_limited",
+        "Streams that were ended or refused because their client exceeded a limit.",
+        ["limit"],
+        registry=registry,
+    )

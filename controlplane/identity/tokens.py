@@ -24,6 +24,14 @@ _LONGEST: Final = 8 * 1024  # characters; ours have about 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Who a token was issued to, and until when."""
+
+    identity: Identity
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """Signs and verifies with one key.
 
@@ -58,9 +66,9 @@ class Tokens:
             claims["trust_domain"] = trust_domain
         return jwt.encode(claims, self.key, algorithm=_ALGORITHM)
 
-    def verify(self, token: str, now: datetime, *, audience: str = XDS_AUDIENCE) -> Identity:
-        """Who the token was issued to. ``TokenRefused`` says what is wrong, never what the token
-        holds.
+    def verify(self, token: str, now: datetime, *, audience: str = XDS_AUDIENCE) -> Verified:
+        """Who the token was issued to, and until when. ``TokenRefused`` says what is wrong, never
+        what the token holds.
         """
         claims = self._signed(token)
         _check_audience(claims, audience)
@@ -72,12 +80,13 @@ class Tokens:
             raise _refused(
                 f'the token is for trust domain "{trust_domain}", the mesh is "{self.trust_domain}"'
             )
-        return Identity(
+        identity = Identity(
             trust_domain=trust_domain,
             namespace=Namespace(_text(claims, "namespace")),
             service_account=_text(claims, "service_account"),
             role=_role(claims),
         )
+        return Verified(identity=identity, expires=_moment(claims, "exp"))
 
     def _signed(self, token: str) -> dict[str, object]:
         if not token:

@@ -42,7 +42,7 @@ from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.printable import printable
 from controlplane.tls.state import LiveTls
-from controlplane.xds.node import Identity as NodeIdentity
+from controlplane.xds.node import Bearer, Identity as NodeIdentity
 from controlplane.xds.server import XdsServer
 
 HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
@@ -340,7 +340,7 @@ class ControlPlane:
         """The root certificates of the authority in the state directory."""
         return self._trust.own_roots
 
-    def _authenticate(self, metadata: Mapping[str, str]) -> NodeIdentity | None:
+    def _authenticate(self, metadata: Mapping[str, str]) -> Bearer | None:
         try:
             return self._trust.authenticate(metadata)
         except TokenRefused:

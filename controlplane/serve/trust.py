@@ -27,7 +27,7 @@ from controlplane.kinds.core.configuration import SECRET
 from controlplane.model.proxy import Proxy
 from controlplane.serve.settings import Settings
 from controlplane.translate.kubernetes.secret_replacement import secret_files
-from controlplane.xds.node import Identity as NodeIdentity
+from controlplane.xds.node import Bearer
 
 CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
 
@@ -101,13 +101,14 @@ class Trust:
         host = self._settings.xds.host
         return XdsCertificate(self._authority, host, self._clock, self._settings.xds_life)
 
-    def authenticate(self, metadata: Mapping[str, str]) -> NodeIdentity | None:
+    def authenticate(self, metadata: Mapping[str, str]) -> Bearer | None:
         """Whose token ``metadata`` bears; ``None`` where none is asked for. ``TokenRefused``."""
         if self._settings.is_insecure:
             return None
         scheme, _, token = metadata.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else ""
-        return self._tokens.verify(bearer, self._clock())
+        verified = self._tokens.verify(bearer, self._clock())
+        return Bearer(identity=verified.identity, expires=verified.expires)
 
     def own_secrets(self, proxy: Proxy) -> Mapping[str, Resource]:
         """A proxy's own certificate and the roots that it trusts."""

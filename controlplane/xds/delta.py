@@ -27,6 +27,13 @@ class DeltaSession(Session):
         """Answer ``request``; what it subscribes to is answered, whatever its nonce."""
         return tuple(self._received(request))
 
+    def named_after(self, request: DeltaRequest) -> int:
+        """How many names the client will subscribe to, or says that it has, by ``request``."""
+        names = self._states[request.type_url].names
+        added = len(request.subscribe.difference(names, request.unsubscribe))
+        dropped = len(request.unsubscribe & names) if request.unsubscribe else 0
+        return max(self.named + added - dropped, len(request.initial))
+
     def _received(self, request: DeltaRequest) -> Iterator[Output]:
         state = self._states[request.type_url]
         if request.nonce:
@@ -121,11 +128,16 @@ class DeltaSession(Session):
             put = [n for n, _ in self._cache.change(sent, target).put if state.covers(n)]
             return self._responses(state.type_url, put, asked, gone, form)
 
-        if self._is_plain(state):
+        if not self._is_plain(state):
+            found = worked_out(lambda name: self._news(state, name, asked))
+        elif sent is target and not gone and not any(name in target for name in asked):
+            # Nobody else asks for just these, which are not there: it need not be remembered.
+            found = worked_out(target.get)
+        else:
+            if sent is target:
+                scope = NO_NAMES  # nothing changed: it does not matter, and may be large
             question = (Variant.DELTA, state.type_url, sent, target, scope, asked, gone)
             found = self._cache.answer(question, lambda: worked_out(target.get))
-        else:
-            found = worked_out(lambda name: self._news(state, name, asked))
         if gone and found:
             state.removed()
         if not found and state.owes_empty_response and not state.pending_removal:

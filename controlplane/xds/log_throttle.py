@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 REPEATED_EVERY: Final = timedelta(seconds=30)
-_REMEMBERED: Final = 1_000  # reasons; when there are more, all are forgotten and logged again
+LINES: Final = 30  # of one machine in that time, whatever the reasons: it may make them up
+_REMEMBERED: Final = 1_000  # reasons and machines; when there are more, all are forgotten
 
 
 class LogThrottle:
@@ -14,14 +15,22 @@ class LogThrottle:
 
     def __init__(self) -> None:
         self._logged: dict[tuple[str, str], datetime] = {}
+        self._lines: dict[str, tuple[datetime, int]] = {}
 
     def is_due(self, peer: str, reason: str, now: datetime) -> bool:
         """Whether to log ``reason`` for ``peer`` (``ipv4:10.0.0.1:4711``, of any port) now."""
-        about = (peer.rpartition(":")[0], reason)
-        last = self._logged.get(about)
+        machine = peer.rpartition(":")[0]
+        last = self._logged.get((machine, reason))
         if last is not None and now - last < REPEATED_EVERY:
             return False
-        if len(self._logged) >= _REMEMBERED:
-            self._logged.clear()
-        self._logged[about] = now
+        began, lines = self._lines.get(machine, (now, 0))
+        if now - began >= REPEATED_EVERY:
+            began, lines = now, 0
+        if lines >= LINES:
+            return False
+        for remembered in (self._logged, self._lines):
+            if len(remembered) >= _REMEMBERED:
+                remembered.clear()
+        self._logged[machine, reason] = now
+        self._lines[machine] = (began, lines + 1)
         return True

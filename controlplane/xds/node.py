@@ -5,7 +5,9 @@ Source: Istio ``pilot/pkg/model/proxy.go``, ``pkg/model/proxy.go`` (node metadat
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 import grpc
@@ -13,11 +15,14 @@ from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.base.names import Namespace
+from controlplane.base.peer_text import shown
 from controlplane.model.proxy import Locality, Proxy, Role, labels_of
-from controlplane.xds.wire import StreamFault
+from controlplane.xds.wire import LimitExceeded, StreamFault
 from controlplane.xds.wire_pb2 import Node
 
-METADATA_LIMIT: Final = 64 << 10  # bytes
+ID_LIMIT: Final = 1_024  # characters; names of Kubernetes make at most 600
+METADATA_LIMIT: Final = 64 << 10  # bytes; Istio's own agents send 4 to 8 kB
+TEXT_LIMIT: Final = 253  # characters of a part of the locality, as of a name in Kubernetes
 ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR}
 DEFAULT_SERVICE_ACCOUNT: Final = "default"  # Kubernetes' own
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
@@ -48,21 +53,35 @@ class Identity(Protocol):
     def role(self) -> Role: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """Whose token a stream bears, and until when it does."""
+
+    identity: Identity
+    expires: datetime
+
+
 def proxy_of(node: Node, identity: Identity | None) -> Proxy:
     """The proxy behind ``node``; ``StreamFault`` when the node is not one or is not ``identity``.
 
     Without an identity (plaintext on loopback) the node is trusted.
     """
+    _limit_size(node)
     role, address, name, domain = _id_parts(node.id)
     metadata = _metadata(node.metadata)
     namespace = Namespace(_text(metadata.get("NAMESPACE")) or _first_label(domain))
     if not namespace:
-        raise _unusable(f'node "{node.id}" has no namespace, neither in NAMESPACE nor in its id')
+        raise _unusable(
+            f'node "{shown(node.id)}" has no namespace, neither in NAMESPACE nor in its id'
+        )
     account = _text(metadata.get("SERVICE_ACCOUNT"))
     if identity is not None:
         _check(identity, role, namespace, account or identity.service_account)
         account = identity.service_account
     labels = _strings(metadata.get("STATIC_LABELS")) | _strings(metadata.get("LABELS"))
+    honoured = {key: _text(metadata[key]) for key in HONOURED & metadata.keys()}
+    _check_printable((node.id, namespace, account, node.locality.region, node.locality.zone))
+    _check_printable((*labels, *labels.values(), *honoured.values()))
     return Proxy(
         name=name.removesuffix(f".{namespace}"),
         role=role,
@@ -71,7 +90,7 @@ def proxy_of(node: Node, identity: Identity | None) -> Proxy:
         labels=labels_of(labels),
         addresses=_addresses(node.id, _text(metadata.get("INSTANCE_IPS")) or address),
         locality=_locality(node, labels),
-        metadata=labels_of({key: _text(metadata[key]) for key in HONOURED & metadata.keys()}),
+        metadata=labels_of(honoured),
     )
 
 
@@ -79,11 +98,12 @@ def _id_parts(node_id: str) -> tuple[Role, str, str, str]:
     """``router~10.0.0.1~ingress.istio-system~istio-system.svc.cluster.local`` in its parts."""
     parts = node_id.split("~")
     if len(parts) != 4:
-        text = f'node id "{node_id}" is not TYPE~IP~NAME.NAMESPACE~DOMAIN'
+        text = f'node id "{shown(node_id)}" is not TYPE~IP~NAME.NAMESPACE~DOMAIN'
         raise _unusable(text)
     role = ROLES.get(parts[0])
     if role is None:
-        text = f'node id "{node_id}" has the type "{parts[0]}", router and sidecar are served'
+        said = f'node id "{shown(node_id)}" has the type "{shown(parts[0])}"'
+        text = f"{said}, router and sidecar are served"
         raise _unusable(text)
     return role, parts[1], parts[2], parts[3]
 
@@ -95,15 +115,12 @@ def _check(identity: Identity, role: Role, namespace: Namespace, account: str) -
         ("role", "namespace", "service account"), said, proven, strict=True
     ):
         if here != there:
-            text = f'the node says {what} "{here}", its token is for {what} "{there}"'
+            said_here = f'the node says {what} "{shown(here)}"'
+            text = f'{said_here}, its token is for {what} "{there}"'
             raise StreamFault(grpc.StatusCode.PERMISSION_DENIED, text)
 
 
 def _metadata(body: bytes) -> Mapping[str, Value]:
-    if len(body) > METADATA_LIMIT:
-        raise _unusable(
-            f"the node's metadata has {len(body)} bytes, at most {METADATA_LIMIT} are accepted"
-        )
     try:
         return dict(Struct.FromString(body).fields)
     except DecodeError as error:
@@ -139,7 +156,7 @@ def _addresses(node_id: str, text: str) -> tuple[str, ...]:
             continue
     if not addresses:
         raise _unusable(
-            f'node "{node_id}" has no IP address, neither in INSTANCE_IPS nor in its id'
+            f'node "{shown(node_id)}" has no IP address, neither in INSTANCE_IPS nor in its id'
         )
     return tuple(addresses)
 
@@ -155,6 +172,29 @@ def _locality(node: Node, labels: Mapping[str, str]) -> Locality:
 
 def _first_label(domain: str) -> str:
     return domain.split(".")[0] if "." in domain else ""
+
+
+def _limit_size(node: Node) -> None:
+    where = node.locality
+    for what, size, most in (
+        ("id has", len(node.id), ID_LIMIT),
+        ("metadata has", len(node.metadata), METADATA_LIMIT),
+        *(
+            ("locality has a part of", len(part), TEXT_LIMIT)
+            for part in (where.region, where.zone, where.sub_zone)
+        ),
+    ):
+        if size > most:
+            unit = "bytes" if most == METADATA_LIMIT else "characters"
+            text = f"the node's {what} {size} {unit}, at most {most} are accepted"
+            raise LimitExceeded("node_size", text, grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def _check_printable(texts: Iterable[str]) -> None:
+    """What the node says of itself is shown by ``status`` and the log."""
+    for text in texts:
+        if not text.isprintable():
+            raise _unusable(f'the node says "{shown(text)}", which cannot be printed')
 
 
 def _unusable(text: str) -> StreamFault:

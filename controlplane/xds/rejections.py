@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from controlplane.base.peer_text import shown
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.events import Rejected
 
+ERRORS_IN_FULL: Final = 100  # resources; a client that rejects more has one reason
 VERSIONS_LIMIT: Final = 16  # rejected versions of one resource that are remembered
 
 
@@ -70,6 +72,8 @@ class Rejections:
     def reject(self, resource: Resource, good: Resource | None, error: str) -> Rejected:
         """The client rejected this form and keeps ``good``."""
         held = self._held.setdefault(resource.name, _Held(good))
+        if len(self._held) > ERRORS_IN_FULL:
+            error = shown(error, ERRORS_IN_FULL)
         if len(held.versions) >= VERSIONS_LIMIT:
             held.versions.pop(next(iter(held.versions)))
         held.versions[resource.version] = error

@@ -8,11 +8,14 @@ Source: Protocol Buffers, "Encoding", "Last One Wins".
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 import xxhash
 
 from controlplane.envoy.resource import Resource, TypeUrl, resource_of_parts
 from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse, DiscoveryResponse, Node
+
+NAME_SIZE: Final = 150  # bytes that a name in a set takes, roughly
 
 
 class Variant(Enum):
@@ -36,11 +39,15 @@ class Response:
     removed: tuple[str, ...] = ()
     fresh: frozenset[str] = frozenset()
     _last: tuple[str, bytes] | None = field(default=None, repr=False)
+    _size: int | None = field(default=None, repr=False)
 
     @property
     def size(self) -> int:
-        """Roughly the bytes of the response."""
-        return sum(resource.size for resource in self.resources)
+        """Roughly the bytes of the response in memory."""
+        if self._size is None:
+            resources = sum(resource.size for resource in self.resources)
+            self._size = resources + NAME_SIZE * len(self.removed)
+        return self._size
 
     def message(self, nonce: str) -> bytes:
         """The response in bytes; proxies that are alike use the same nonces, so the same bytes."""

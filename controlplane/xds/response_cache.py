@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from controlplane.base.shelf import Change, Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
-from controlplane.xds.response import Response, Variant
+from controlplane.xds.response import NAME_SIZE, Response, Variant
 
 ANSWERS_LIMIT: Final = 256 << 20  # bytes of remembered responses, until the next revision;
 # with less than what all namespaces of a mesh get at first, a fleet that connects shares nothing
@@ -33,6 +33,11 @@ class ResponseCache:
         self._rejected: dict[tuple[TypeUrl, str, str], None] = {}
         self._names: WeakValueDictionary[int, Names] = WeakValueDictionary()
         self._size = 0
+
+    @property
+    def size(self) -> int:
+        """Roughly the bytes of the answers that are remembered."""
+        return self._size
 
     def forget(self) -> None:
         """Drop what older snapshots needed; rejections stay."""
@@ -69,10 +74,11 @@ class ResponseCache:
         found = self._answers.get(question)
         if found is None:
             found = worked_out()
-            self._size += sum(response.size for response in found)
+            size = _size(question, found)
+            self._size += size
             if self._size > ANSWERS_LIMIT or len(self._answers) >= CHANGES_LIMIT:
                 self._answers.clear()
-                self._size = sum(response.size for response in found)
+                self._size = size
             self._answers[question] = found
         return found
 
@@ -98,3 +104,10 @@ class ResponseCache:
     def is_rejected(self, type_url: TypeUrl, resource: Resource) -> bool:
         key = (type_url, resource.name, resource.version)
         return bool(self._rejected) and key in self._rejected
+
+
+def _size(question: Question, answer: tuple[Response, ...]) -> int:
+    """What remembering an answer takes, roughly in bytes."""
+    *_, scope, asked, gone = question
+    names = len(asked) + len(gone) + (len(scope) if scope is not None else 0)
+    return NAME_SIZE * names + sum(response.size for response in answer)

@@ -7,22 +7,25 @@ with a status that says why, and nothing else.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import grpc
 import grpc.aio
 import structlog
 
-from controlplane.base.errors import ListenFailed, TokenRefused
-from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.base.errors import ListenFailed
+from controlplane.base.peer_text import shown
+from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.connections import Connection, Connections
+from controlplane.xds.contained import Contained, first_fault
 from controlplane.xds.deadlines import WAIT_LIMIT, Deadlines
 from controlplane.xds.delta import DeltaSession
+from controlplane.xds.engine import Engine, OwnSecrets
 from controlplane.xds.events import (
     Acked,
     DeltaRequest,
@@ -32,14 +35,17 @@ from controlplane.xds.events import (
     Send,
     SotwRequest,
 )
+from controlplane.xds.greeting import Authenticate, bearer_of, first_request
+from controlplane.xds.grpc_options import CHANNEL_OPTIONS
+from controlplane.xds.limits import OF_NAMES, Limits, RequestRate, Usage, Use
 from controlplane.xds.log_throttle import LogThrottle
-from controlplane.xds.node import Identity, proxy_of
+from controlplane.xds.node import Bearer, Identity, proxy_of
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
-from controlplane.xds.snapshot import Snapshot
+from controlplane.xds.session import Session
 from controlplane.xds.sotw import SotwSession
 from controlplane.xds.stream import Stream, Traffic, Uncounted
-from controlplane.xds.wire import Requests, StreamFault, sotw
+from controlplane.xds.wire import LimitExceeded, Requests, StreamFault, node_of, sotw
 from controlplane.xds.wire_pb2 import Node
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
@@ -48,57 +54,11 @@ RETRY_EVERY: Final = 10  # looks
 """How often a listener whose port was taken is offered again; the port may be free by then."""
 ARRIVAL_TIME: Final = 0.1  # seconds in which Envoy has asked for what it needs, see ``arrived``
 STOP_TIME: Final = 2.0  # seconds in which thousands of streams have ended
-MEBIBYTE: Final = 1 << 20
-
-CHANNEL_OPTIONS: Final = (
-    # A node with 70,000 subscriptions sends 7 MB when it reconnects; gRPC's own limit is 4 MiB.
-    ("grpc.max_receive_message_length", 32 * MEBIBYTE),
-    ("grpc.max_send_message_length", -1),
-    # Without these gRPC refuses streams at random when a thousand reconnect at once.
-    ("grpc.server.max_pending_requests", 100_000),
-    ("grpc.server.max_pending_requests_hard_limit", 100_000),
-    ("grpc.max_concurrent_streams", 100_000),
-    # Two servers on one port would each get half of the proxies.
-    ("grpc.so_reuseport", 0),
-    # Clients that never finish their handshake; gRPC's own limit is 120 s.
-    ("grpc.server_handshake_timeout_ms", 5_000),
-    # A dead peer is noticed within 40 s, and a peer may ping as often as Envoy's bootstrap says.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # So is one that does not read from its socket and so keeps a response in memory.
-    ("grpc.http2.ping_timeout_ms", 20_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.http2.max_ping_strikes", 0),
-)
 
 UNCOUNTED: Final = Uncounted()
+LIMITS: Final = Limits()
 
 log = structlog.stdlib.get_logger("xds")
-
-
-class Engine(Protocol):
-    """What the server needs of the engine."""
-
-    @property
-    def ready(self) -> asyncio.Event:
-        """Set once the first load is complete; no proxy is answered before."""
-        ...
-
-    def snapshot(self, proxy: Proxy) -> Snapshot:
-        """What ``proxy`` is to have now; the same object for proxies that get the same."""
-        ...
-
-    def changed(self) -> Iterable[Proxy]:
-        """The proxies that are to have another snapshot than at the last call."""
-        ...
-
-
-Authenticate = Callable[[Mapping[str, str]], Identity | None]
-"""Metadata of a stream to who it is; raises ``TokenRefused``. ``None`` believes the node."""
-
-OwnSecrets = Callable[[Proxy, Identity | None], Mapping[str, Resource]]
-"""A proxy's own certificate and trust bundle, by the name it asks for."""
 
 
 class XdsServer:
@@ -113,6 +73,7 @@ class XdsServer:
         clock: Callable[[], datetime],
         traffic: Traffic = UNCOUNTED,
         wait_limit: float = WAIT_LIMIT,
+        limits: Limits = LIMITS,
     ) -> None:
         """``wait_limit``: seconds that a stream waits for its client, see ``Deadlines``."""
         self.connections = Connections(clock)
@@ -126,8 +87,11 @@ class XdsServer:
         self._wait_limit = wait_limit
         self._cache = ResponseCache()
         self._requests = Requests()
+        self._limits = limits
+        self._usage = Usage(limits)
         self._log_throttle = LogThrottle()
-        self._streams: dict[Stream, Identity | None] = {}
+        self._limit_throttle = LogThrottle()
+        self._streams: dict[Stream, Bearer | None] = {}
         self._of_proxy: dict[Proxy, dict[Stream, None]] = {}
         self._server: grpc.aio.Server | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -175,18 +139,24 @@ class XdsServer:
         concerned = [s for proxy in self._engine.changed() for s in self._of_proxy.get(proxy, ())]
         self.connections.published(revision, (stream.connection for stream in concerned))
         for stream in concerned:
-            with _Contained(stream):
-                connection = stream.connection
-                snapshot = self._engine.snapshot(connection.proxy)
-                self._happened(stream, connection.session.update(snapshot))
+            stream.happen("update", partial(self._update, stream))
 
     def rotate(self) -> None:
         """Ask for every proxy's own secrets again and send those that changed."""
-        for stream, identity in tuple(self._streams.items()):
-            with _Contained(stream):
-                connection = stream.connection
-                own = self._own_secrets(connection.proxy, identity)
-                self._happened(stream, connection.session.replace_own(own))
+        for stream in tuple(self._streams):
+            stream.happen("rotate", partial(self._rotate, stream))
+
+    def _update(self, stream: Stream) -> None:
+        with Contained(stream):
+            connection = stream.connection
+            snapshot = self._engine.snapshot(connection.proxy)
+            self._happened(stream, connection.session.update(snapshot))
+
+    def _rotate(self, stream: Stream) -> None:
+        with Contained(stream):
+            connection, bearer = stream.connection, self._streams[stream]
+            own = self._own_secrets(connection.proxy, bearer.identity if bearer else None)
+            self._happened(stream, connection.session.replace_own(own))
 
     def _handler(self, variant: Variant) -> "grpc.RpcMethodHandler[bytes, bytes]":
         return grpc.stream_stream_rpc_method_handler(partial(self._serve, variant))
@@ -201,9 +171,8 @@ class XdsServer:
         try:
             await self._converse(variant, context)
         except* StreamFault as faults:
-            fault = _first(faults)
-            if self._log_throttle.is_due(context.peer(), fault.text, self._clock()):
-                log.warning("stream_closed", peer=context.peer(), reason=fault.text)
+            fault = first_fault(faults)
+            self._note(fault, context.peer())
         except* Exception:
             fault = StreamFault(
                 grpc.StatusCode.INTERNAL, "internal error of the control plane on this stream"
@@ -214,30 +183,56 @@ class XdsServer:
             # from its socket answers no ping and is dropped with its connection.
             await context.abort(fault.code, fault.text)
 
+    def _note(self, fault: StreamFault, peer: str) -> None:
+        """Count and log a fault: of one limit not more than two lines a minute, whoever the peers
+        are.
+        """
+        if isinstance(fault, LimitExceeded):
+            self._traffic.limited(fault.limit)
+            if self._limit_throttle.is_due("", fault.limit, self._clock()):
+                log.warning("client_limited", limit=fault.limit, peer=peer, reason=fault.text)
+        elif self._log_throttle.is_due(peer, fault.text, self._clock()):
+            log.warning("stream_closed", peer=peer, reason=fault.text)
+
     async def _converse(
         self, variant: Variant, context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> None:
-        identity = self._identity(context)
-        first = await context.read()
-        if not isinstance(first, bytes):
-            return
-        node = self._read(variant, first)[0]
-        if node is None or not node.id:
-            text = "the first request of a stream has no node"
-            raise StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text)
-        proxy = proxy_of(node, identity)
-        await self._engine.ready.wait()
-        connection = self._connection(variant, proxy, node.id, context.peer(), identity)
-        stream = Stream(context, connection, self._traffic)
-        self._streams[stream] = identity
+        bearer = bearer_of(context, self._authenticate)
+        identity = bearer.identity if bearer is not None else None
+        with ExitStack() as ended:
+            use: Use | None = None
+            if identity is not None:
+                use = ended.enter_context(self._usage.of(_account(identity)))
+            first = await first_request(context, self._limits.first_request)
+            if first is None:
+                return
+            node = node_of(variant, first)
+            if node is None or not node.id:
+                text = "the first request of a stream has no node"
+                raise StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text)
+            proxy = proxy_of(node, identity)
+            if use is None:
+                use = ended.enter_context(self._usage.of(_account(proxy)))
+            use.say_node(node.id)
+            await self._engine.ready.wait()
+            connection = self._connection(variant, proxy, node.id, context.peer(), identity)
+            rate = RequestRate(self._limits, asyncio.get_running_loop().time())
+            stream = Stream(context, connection, self._traffic, use=use, rate=rate)
+            with self._joined(stream, bearer):
+                await self._live(variant, stream, first)
+
+    @contextmanager
+    def _joined(self, stream: Stream, bearer: Bearer | None) -> Iterator[None]:
+        """While the block runs, ``stream`` gets what happens."""
+        connection = stream.connection
+        proxy, peer = connection.proxy, connection.peer
+        self._streams[stream] = bearer
         self._of_proxy.setdefault(proxy, {})[stream] = None
         self.connections.joined(connection)
         self.proxies_changed.set()
-        log.info(
-            "proxy_connected", proxy=proxy.name, namespace=proxy.namespace, peer=context.peer()
-        )
+        log.info("proxy_connected", proxy=proxy.name, namespace=proxy.namespace, peer=peer)
         try:
-            await self._live(variant, stream, first)
+            yield
         finally:
             del self._streams[stream]
             del self._of_proxy[proxy][stream]
@@ -272,33 +267,45 @@ class XdsServer:
             deadlines=Deadlines(self._wait_limit),
         )
 
-    def _identity(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> Identity | None:
-        metadata = {k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)}
-        try:
-            return self._authenticate(metadata)
-        except TokenRefused as refusal:
-            raise StreamFault(grpc.StatusCode.UNAUTHENTICATED, refusal.message) from refusal
-
     def _read(
         self, variant: Variant, body: bytes
     ) -> tuple[Node | None, DeltaRequest | SotwRequest | str]:
         return self._requests.delta(body) if variant is Variant.DELTA else sotw(body)
 
     def _heard(self, variant: Variant, stream: Stream, body: bytes) -> None:
-        node, request = self._read(variant, body)
         connection = stream.connection
+        stream.rate.take(asyncio.get_running_loop().time())
+        node, request = self._read(variant, body)
         if node is not None and node.id != connection.node:
-            text = f'the node of a stream cannot change, it was "{connection.node}"'
+            text = f'the node of a stream cannot change, it was "{shown(connection.node)}"'
             raise StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text)
         match request, connection.session:
             case DeltaRequest(), DeltaSession() as session:
-                self._happened(stream, session.receive(request))
+                self._limit_names(session, session.named_after(request))
+                outputs = session.receive(request)
             case SotwRequest(), SotwSession() as session:
-                self._happened(stream, session.receive(request))
+                self._limit_names(session, session.named_after(request))
+                outputs = session.receive(request)
             case str(), _:
-                log.info("type_not_served", proxy=connection.proxy.name, type_url=request[:200])
+                self._not_served(connection, request)
+                return
             case _:
                 raise AssertionError("a session of one variant got a request of the other")
+        stream.use.subscribe(session.subscriptions, in_mesh=lambda: session.in_mesh)
+        self._happened(stream, outputs)
+
+    def _limit_names(self, session: Session, named: int) -> None:
+        """What is named already may stay, though the mesh became smaller."""
+        if named > max(self._limits.names, session.named):
+            most = self._limits.names + session.in_mesh
+            if named > max(most, session.named):
+                text = f"the stream subscribes to {named:,} names, at most {most:,} are accepted"
+                raise LimitExceeded(OF_NAMES, text)
+
+    def _not_served(self, connection: Connection, type_url: str) -> None:
+        if self._log_throttle.is_due(connection.peer, "type_not_served", self._clock()):
+            name = connection.proxy.name
+            log.info("type_not_served", proxy=name, type_url=shown(type_url))
 
     def _happened(self, stream: Stream, outputs: tuple[Output, ...]) -> None:
         stream.emit(outputs)
@@ -318,16 +325,18 @@ class XdsServer:
     def _refused(
         self, stream: Stream, output: Rejected | Refused, *, resource: str | None, error: str
     ) -> None:
-        proxy = stream.connection.proxy
+        connection = stream.connection
         self._traffic.rejected(output.type_url)
-        log.warning(
-            "configuration_rejected",
-            proxy=proxy.name,
-            namespace=proxy.namespace,
-            type=output.type_url.name.lower(),
-            resource=resource,
-            error=error,
-        )
+        type_ = output.type_url.name.lower()
+        if self._log_throttle.is_due(connection.peer, f"{type_} {resource} {error}", self._clock()):
+            log.warning(
+                "configuration_rejected",
+                proxy=connection.proxy.name,
+                namespace=connection.proxy.namespace,
+                type=type_,
+                resource=resource,
+                error=error,
+            )
 
     def _give_time(self, stream: Stream) -> None:
         """Give the client time to ask for more, if it may be about to."""
@@ -336,8 +345,11 @@ class XdsServer:
 
     def _arrived(self, stream: Stream) -> None:
         if stream in self._streams:
-            with _Contained(stream):
-                self._happened(stream, stream.connection.session.arrived())
+            stream.happen("arrived", partial(self._has_arrived, stream))
+
+    def _has_arrived(self, stream: Stream) -> None:
+        with Contained(stream):
+            self._happened(stream, stream.connection.session.arrived())
 
     def _set_timer(self, stream: Stream) -> None:
         connection = stream.connection
@@ -345,13 +357,14 @@ class XdsServer:
             when = connection.deadlines.next(connection.session)
             if when is not None:
                 loop = asyncio.get_running_loop()
-                stream.timer = loop.call_at(when, self._waited_long, stream)
+                stop = partial(self._waited_long, stream)
+                stream.timer = loop.call_at(when, stream.happen, "waited", stop)
 
     def _waited_long(self, stream: Stream) -> None:
         """Stop waits that have lasted long enough."""
         stream.timer = None
         connection, now = stream.connection, asyncio.get_running_loop().time()
-        with _Contained(stream):
+        with Contained(stream):
             for type_url in connection.deadlines.answered_late(connection.session, now):
                 self._happened(stream, connection.session.stop_waiting(type_url))
             for type_url in connection.deadlines.held_back_too_long(now):
@@ -362,38 +375,24 @@ class XdsServer:
         """Offer again what may be taken now, end streams whose clients do not read."""
         for look in itertools.count(1):
             await asyncio.sleep(WATCH_INTERVAL)
-            for stream in tuple(self._streams):
+            now = self._clock()
+            for stream, bearer in tuple(self._streams.items()):
                 stream.expire()
+                if bearer is not None and now >= bearer.expires:
+                    stream.end(_token_expired(bearer.expires))
                 if look % RETRY_EVERY == 0:
-                    with _Contained(stream):
-                        self._happened(stream, stream.connection.session.retry())
+                    stream.happen("retry", partial(self._retry, stream))
+
+    def _retry(self, stream: Stream) -> None:
+        with Contained(stream):
+            self._happened(stream, stream.connection.session.retry())
 
 
-def _first(faults: ExceptionGroup[StreamFault]) -> StreamFault:
-    """The first fault, however deep task groups have wrapped it."""
-    for fault in faults.exceptions:
-        return _first(fault) if isinstance(fault, ExceptionGroup) else fault
-    raise AssertionError("a group of exceptions is never empty")
+def _account(bearer: Identity | Proxy) -> tuple[str, str]:
+    """Whose use counts together."""
+    return bearer.namespace, bearer.service_account
 
 
-class _Contained:
-    """The boundary of a stream for events that come from outside of it.
-
-    Not a generator: a publish enters it a thousand times.
-    """
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        log.error("stream_failed", proxy=self._stream.connection.proxy.name, exc_info=error)
-        return True
+def _token_expired(at: datetime) -> StreamFault:
+    text = f"the token of the stream expired at {at:%Y-%m-%d %H:%M:%S} UTC"
+    return StreamFault(grpc.StatusCode.UNAUTHENTICATED, text)

@@ -23,10 +23,11 @@ from controlplane.xds.order import (
     REFERRING,
     REMOVAL_ORDER,
 )
+from controlplane.xds.pending_response import PendingResponse
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names, ResponseCache
 from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.subscription import PendingResponse, SubscriptionState
+from controlplane.xds.subscription import SubscriptionState
 
 _CAN_PASS: Final = "cannot bind"  # Envoy's words where another process has a listener's port
 NO_SECRETS: Final[Mapping[str, Resource]] = MappingProxyType({})
@@ -137,6 +138,21 @@ class Session(ABC):
 
     def rejections(self, type_url: TypeUrl) -> tuple[Rejected, ...]:
         return self._states[type_url].rejections.current
+
+    @property
+    def subscriptions(self) -> tuple[Names, ...]:
+        """The names that the client subscribes to, of each type."""
+        return tuple(state.names for state in self._push_order)
+
+    @property
+    def named(self) -> int:
+        """How many names the client subscribes to."""
+        return sum(len(state.names) for state in self._push_order)
+
+    @property
+    def in_mesh(self) -> int:
+        """How many resources there are for the client."""
+        return sum(len(state.target) for state in self._push_order)
 
     @property
     def settled(self) -> bool:

@@ -36,6 +36,10 @@ class SotwSession(Session):
         """Answer ``request``, unless its nonce is stale: then its sender has not seen our last."""
         return tuple(self._received(request))
 
+    def named_after(self, request: SotwRequest) -> int:
+        """How many names the client will subscribe to by ``request``."""
+        return self.named - len(self._states[request.type_url].names) + len(request.names)
+
     def _received(self, request: SotwRequest) -> Iterator[Output]:
         state = self._states[request.type_url]
         is_stale = state.asked and state.is_stale(request.nonce)
@@ -99,7 +103,9 @@ class SotwSession(Session):
         else:
             gone = frozenset(state.pending_removal)
             key = asked | {"*"} if state.owes_empty_response else asked
-            question = (Variant.SOTW, state.type_url, state.sent, target, state.scope, key, gone)
+            is_same = state.sent is target and state.type_url not in WHOLE
+            scope = NO_NAMES if is_same else state.scope  # only what changed depends on it
+            question = (Variant.SOTW, state.type_url, state.sent, target, scope, key, gone)
             found = self._cache.answer(question, lambda: self._responses(state, target, asked))
         if found and state.type_url is TypeUrl.LISTENER:
             state.removed()

@@ -1,7 +1,8 @@
 """One gRPC stream around one session: reads requests, writes responses, one at a time.
 
-A client that does not read blocks only the writing of its own stream; what piles up behind is one
-shared response for each type. It is closed when a write takes longer than ``WRITE_DEADLINE``.
+A client that does not read blocks its own stream only, and nothing piles up behind: until what one
+event made is written, no request is read and no event happens, and of those that come meanwhile the
+last of each kind is kept. The stream is closed when a write takes longer than ``WRITE_DEADLINE``.
 """
 
 import asyncio
@@ -15,17 +16,18 @@ import grpc
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.connections import Connection
 from controlplane.xds.events import Output, Send
-from controlplane.xds.wire import StreamFault
+from controlplane.xds.limits import RequestRate, Use
+from controlplane.xds.wire import LimitExceeded, StreamFault
 
 WRITE_DEADLINE: Final = 10.0  # seconds
 
 
-class SlowClient(StreamFault):
+class SlowClient(LimitExceeded):
     """A response could not be written in time."""
 
     def __init__(self, deadline: float) -> None:
         text = f"the client did not read a response within {deadline:g} s"
-        super().__init__(grpc.StatusCode.DEADLINE_EXCEEDED, text)
+        super().__init__("write_time", text, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class Channel(Protocol):
@@ -37,13 +39,16 @@ class Channel(Protocol):
 
 
 class Traffic(Protocol):
-    """Counts what goes over the streams."""
+    """Counts what goes over the streams, and what was refused."""
 
     def sent(self, type_url: TypeUrl, size: int) -> None:
         """A response of ``size`` bytes was written to one proxy."""
 
     def rejected(self, type_url: TypeUrl) -> None:
         """A proxy refused a response."""
+
+    def limited(self, limit: str) -> None:
+        """A stream was ended or refused because it exceeds ``limit``."""
 
 
 class Uncounted:
@@ -53,9 +58,13 @@ class Uncounted:
 
     def rejected(self, type_url: TypeUrl) -> None: ...
 
+    def limited(self, limit: str) -> None: ...
+
 
 class Stream:
-    """A live stream. A write may take ``deadline`` seconds."""
+    """A live stream. A write may take ``deadline`` seconds; ``use`` and ``rate`` are what its
+    client may ask for.
+    """
 
     def __init__(
         self,
@@ -63,16 +72,24 @@ class Stream:
         connection: Connection,
         traffic: Traffic,
         deadline: float = WRITE_DEADLINE,
+        *,
+        use: Use,
+        rate: RequestRate,
     ) -> None:
         self.connection = connection
+        self.use = use
+        self.rate = rate
         self._traffic = traffic
         self._deadline = deadline
         self._channel = channel
         self._outbox: deque[Send] = deque()
         self._wake = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._postponed: dict[str, Callable[[], None]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._writing: float | None = None
-        self._expired = False
+        self._fault: StreamFault | None = None
         self.timer: asyncio.TimerHandle | None = None
         """Rings when something has waited for too long: see ``Deadlines``."""
 
@@ -80,15 +97,32 @@ class Stream:
         """Queue what is to be written."""
         self._outbox.extend(output for output in outputs if isinstance(output, Send))
         if self._outbox:
+            self._drained.clear()
             self._wake.set()
+
+    @property
+    def queued(self) -> int:
+        """How many responses wait to be written, behind the one that is being written."""
+        return len(self._outbox)
+
+    def happen(self, kind: str, event: Callable[[], None]) -> None:
+        """Let ``event`` happen now, or once all is written, where no newer one of its ``kind``
+        replaces it.
+        """
+        if self._drained.is_set():
+            event()
+        else:
+            self._postponed[kind] = event
 
     async def read(self, heard: Callable[[bytes], None]) -> None:
         """Hand over requests until the client ends the stream."""
         while isinstance(body := await self._channel.read(), bytes):
+            while not self._drained.is_set():
+                await self._drained.wait()
             heard(body)
 
     async def write(self) -> None:
-        """Write what is queued, forever; raises ``SlowClient`` once it was ``expire``d."""
+        """Write what is queued, forever; raises the fault that the stream was ``end``ed with."""
         self._writer = asyncio.current_task()
         try:
             while True:
@@ -101,15 +135,29 @@ class Stream:
                     await self._channel.write(message)
                     self._writing = None
                     self._traffic.sent(send.type_url, len(message))
+                    del send, message
+                self._catch_up()
         except asyncio.CancelledError:
-            if not self._expired:
+            if self._fault is None:
                 raise
-            raise SlowClient(self._deadline) from None
+            raise self._fault from None
+
+    def _catch_up(self) -> None:
+        """All is written: let happen what was postponed."""
+        self._drained.set()
+        postponed, self._postponed = self._postponed, {}
+        for kind, event in postponed.items():
+            self.happen(kind, event)
+
+    def end(self, fault: StreamFault) -> None:
+        """Close the stream with ``fault``, which ``write`` raises."""
+        if self._writer is not None and self._fault is None:
+            self._fault = fault
+            self._writer.cancel()
 
     def expire(self) -> None:
         """End the stream if its client does not read; a look from time to time is cheap."""
         since = self._writing
         overdue = since is not None and time.monotonic() - since > self._deadline
-        if overdue and self._writer is not None and not self._expired:
-            self._expired = True
-            self._writer.cancel()
+        if overdue:
+            self.end(SlowClient(self._deadline))

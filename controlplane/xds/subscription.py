@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.events import Nonce, Rejected
+from controlplane.xds.pending_response import PendingResponse, make_room
 from controlplane.xds.rejections import Rejections
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names
@@ -15,25 +15,12 @@ from controlplane.xds.snapshot import NOTHING
 
 NO_NONCE: Final = Nonce("")
 NO_NAMES: Final[Names] = frozenset()
-UNANSWERED_LIMIT: Final = 128  # responses that are still distinguished when the client is slow
 
 WILDCARD_BY_SILENCE: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER})
 """A first request without names asks for everything of these types, and for nothing of the others.
 
 Source: xDS protocol, "How the client specifies what resources to return".
 """
-
-
-@dataclass(slots=True, kw_only=True)
-class PendingResponse:
-    """A response that the client has not answered. While it is ``awaited``, the next generation of
-    its type is not sent; while it ``warms``, nothing that leads to its clusters.
-    """
-
-    response: Response
-    is_awaited: bool
-    is_bisection: bool
-    warms: bool
 
 
 class SubscriptionState:
@@ -287,8 +274,7 @@ class SubscriptionState:
         self, nonce: Nonce, response: Response, *, is_bisection: bool, warms: bool = False
     ) -> None:
         """``response`` is sent."""
-        if len(self._unanswered) >= UNANSWERED_LIMIT:
-            self._unanswered.pop(next(iter(self._unanswered)))
+        make_room(self._unanswered)
         self._unanswered[nonce] = PendingResponse(
             response=response,
             is_awaited=self._waits_for_ack or is_bisection,

@@ -4,17 +4,22 @@ Source: envoy/service/discovery/v3/discovery.proto.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from typing import Final
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from controlplane.base.peer_text import shown
 from controlplane.envoy.resource import TypeUrl
 from controlplane.xds.events import DeltaRequest, Nonce, SotwRequest
+from controlplane.xds.response import Variant
 from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest, DiscoveryRequest, Node, Status
 
 NAMES_LIMIT: Final = 100_000  # names in one request; Envoy's largest known meshes have a tenth
-ERROR_LIMIT: Final = 4096  # characters of Envoy's error that are kept
+NAME_LIMIT: Final = 1_024  # characters of a name; what we send has names of at most 600
+ERROR_LIMIT: Final = 1_000  # characters of Envoy's error that are kept
+TEXT_LIMIT: Final = 500  # characters of a status; HTTP/2 peers take 8 kB of headers at least
 TYPE_URLS: Final = {type_url.value: type_url for type_url in TypeUrl}
 
 
@@ -22,19 +27,33 @@ class StreamFault(Exception):
     """The stream ends with ``code``; its text is for the operator of the client."""
 
     def __init__(self, code: grpc.StatusCode, text: str) -> None:
-        super().__init__(text)
         self.code = code
-        self.text = text
+        self.text = shown(text, TEXT_LIMIT)
+        super().__init__(self.text)
+
+
+class LimitExceeded(StreamFault):
+    """A client asked for too much of ``limit``, which is also the label of the metric."""
+
+    def __init__(
+        self,
+        limit: str,
+        text: str,
+        code: grpc.StatusCode = grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ) -> None:
+        super().__init__(code, text)
+        self.limit = limit
 
 
 class Requests:
     """Reads requests. Thousands of alike proxies send the same bytes, so the last ones are kept."""
 
     SIZES: Final = range(1 << 10, 1 << 20)  # smaller ones are read as fast as they are found
-    KEPT: Final = 32
+    KEPT: Final = 4 << 20  # bytes
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, DeltaRequest] = OrderedDict()
+        self._size = 0
 
     def delta(self, body: bytes) -> tuple[Node | None, DeltaRequest | str]:
         """The node, if it is there, and the request; of a type that is not served only its URL."""
@@ -49,7 +68,8 @@ class Requests:
             message.resource_names_subscribe,
             message.resource_names_unsubscribe,
         )
-        _limit(len(subscribe) + len(unsubscribe) + len(message.initial_resource_versions))
+        initial = message.initial_resource_versions
+        _limit(len(body), subscribe, unsubscribe, initial)
         node = message.node if message.HasField("node") else None
         if type_url is None:
             return node, message.type_url
@@ -57,7 +77,7 @@ class Requests:
             type_url=type_url,
             subscribe=frozenset(subscribe),
             unsubscribe=frozenset(unsubscribe),
-            initial=dict(message.initial_resource_versions),
+            initial=dict(initial),
             nonce=Nonce(message.response_nonce),
             error=_error(message.error_detail) if message.HasField("error_detail") else None,
         )
@@ -67,8 +87,9 @@ class Requests:
 
     def _keep(self, body: bytes, request: DeltaRequest) -> None:
         self._kept[body] = request
-        if len(self._kept) > self.KEPT:
-            self._kept.popitem(last=False)
+        self._size += len(body)
+        while self._size > self.KEPT:
+            self._size -= len(self._kept.popitem(last=False)[0])
 
 
 def sotw(body: bytes) -> tuple[Node | None, SotwRequest | str]:
@@ -78,7 +99,7 @@ def sotw(body: bytes) -> tuple[Node | None, SotwRequest | str]:
     except DecodeError as error:
         raise _unreadable() from error
     type_url = TYPE_URLS.get(message.type_url)
-    _limit(len(message.resource_names))
+    _limit(len(body), message.resource_names)
     node = message.node if message.HasField("node") else None
     if type_url is None:
         return node, message.type_url
@@ -91,14 +112,29 @@ def sotw(body: bytes) -> tuple[Node | None, SotwRequest | str]:
     )
 
 
+def node_of(variant: Variant, body: bytes) -> Node | None:
+    """The node of a request, which says who sends it."""
+    kind = DeltaDiscoveryRequest if variant is Variant.DELTA else DiscoveryRequest
+    try:
+        message = kind.FromString(body)
+    except DecodeError as error:
+        raise _unreadable() from error
+    return message.node if message.HasField("node") else None
+
+
 def _error(detail: Status) -> str:
-    return detail.message[:ERROR_LIMIT] or f"status {detail.code}"
+    return shown(detail.message, ERROR_LIMIT) or f"status {detail.code}"
 
 
-def _limit(names: int) -> None:
-    if names > NAMES_LIMIT:
-        text = f"the request names {names} resources, at most {NAMES_LIMIT} are accepted"
-        raise StreamFault(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
+def _limit(size: int, *names: Collection[str]) -> None:
+    """``size`` is that of the request, in bytes: a small one has no long names."""
+    count = sum(map(len, names))
+    if count > NAMES_LIMIT:
+        text = f"the request names {count} resources, at most {NAMES_LIMIT} are accepted"
+        raise LimitExceeded("names_of_request", text)
+    if size > NAME_LIMIT and any(len(name) > NAME_LIMIT for some in names for name in some):
+        text = f"the request names a resource with more than {NAME_LIMIT} characters"
+        raise LimitExceeded("size_of_name", text)
 
 
 def _unreadable() -> StreamFault:

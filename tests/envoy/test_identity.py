@@ -93,7 +93,7 @@ async def test_an_envoy_shows_its_token_to_its_control_plane(tmp_path: Path) -> 
         with envoy(tmp_path, port, tmp_path / "state"):
             scheme, _, token = (await asyncio.wait_for(server.token, 10)).partition(" ")
 
-    identity = Tokens(key=kept_token_key(area)).verify(token, now)
+    identity = Tokens(key=kept_token_key(area)).verify(token, now).identity
     assert (scheme, str(identity)) == ("Bearer", "gateway shop/edge")
 
 

@@ -26,9 +26,22 @@ def test_another_reason_or_machine_is_logged_at_once() -> None:
     assert throttle.is_due("ipv4:10.0.0.2:1000", "no token", NOW)
 
 
-def test_no_more_reasons_than_a_thousand_are_remembered() -> None:
+def test_a_machine_that_makes_up_reasons_is_logged_thirty_times_in_thirty_seconds() -> None:
+    throttle = LogThrottle()
+
+    logged = [
+        throttle.is_due("ipv4:10.0.0.1:1000", f"node id {i} is not one", NOW) for i in range(1_000)
+    ]
+    later = NOW + timedelta(seconds=30)
+
+    assert logged == [True] * 30 + [False] * 970
+    assert throttle.is_due("ipv4:10.0.0.2:1000", "no token", NOW)
+    assert throttle.is_due("ipv4:10.0.0.1:1000", "node id 5 is not one", later)
+
+
+def test_no_more_machines_than_a_thousand_are_remembered() -> None:
     throttle = LogThrottle()
     for i in range(1_001):
-        throttle.is_due("ipv4:10.0.0.1:1000", f"node id {i} is not one", NOW)
+        throttle.is_due(f"ipv6:[::{i}]:1000", "no token", NOW)
 
-    assert throttle.is_due("ipv4:10.0.0.1:1000", "node id 0 is not one", NOW)
+    assert throttle.is_due("ipv6:[::0]:1000", "no token", NOW)

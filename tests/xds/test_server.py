@@ -24,6 +24,7 @@ from controlplane.identity.certificates import xds_credential
 from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Proxy, Role
 from controlplane.sources.state import StateDirectory
+from controlplane.xds.node import Bearer
 from controlplane.xds.server import XdsServer
 from controlplane.xds.snapshot import snapshot
 from tests.support.ads import INGRESS, DeltaClient, delta_stream, sotw_stream
@@ -32,11 +33,14 @@ from tests.support.xds_rig import FixedEngine
 NODE = Node(id=INGRESS, cluster="ingress")
 WITH_TOKEN = (("authorization", "Bearer ingress"),)
 TOKENS = {
-    "Bearer ingress": Identity(
-        trust_domain="cluster.local",
-        namespace=Namespace("istio-system"),
-        service_account="ingress",
-        role=Role.GATEWAY,
+    "Bearer ingress": Bearer(
+        identity=Identity(
+            trust_domain="cluster.local",
+            namespace=Namespace("istio-system"),
+            service_account="ingress",
+            role=Role.GATEWAY,
+        ),
+        expires=datetime(2126, 11, 27, tzinfo=UTC),
     )
 }
 
@@ -71,7 +75,7 @@ class Rig:
             yield client
 
 
-def by_token(metadata: Mapping[str, str]) -> Identity | None:
+def by_token(metadata: Mapping[str, str]) -> Bearer | None:
     token = metadata.get("authorization")
     if token is None:
         return None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from controlplane.base.names import Namespace
 from controlplane.model.proxy import Proxy, Role
 from controlplane.xds.connections import Connection
 from controlplane.xds.delta import DeltaSession
+from controlplane.xds.limits import Limits, RequestRate, Usage
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.stream import SlowClient, Stream, Uncounted
@@ -24,9 +26,10 @@ class Pipe:
         self.open = asyncio.Event()
         self.written: list[bytes] = []
         self.tried = asyncio.Event()
+        self.requests: asyncio.Queue[object] = asyncio.Queue()
 
     async def read(self) -> object:
-        return None
+        return await self.requests.get()
 
     async def write(self, message: bytes, /) -> None:
         self.tried.set()
@@ -49,7 +52,9 @@ async def writing(deadline: float) -> AsyncIterator[tuple[Stream, Pipe, "asyncio
         session=session,
     )
     pipe = Pipe()
-    stream = Stream(pipe, connection, Uncounted(), deadline)
+    rate = RequestRate(Limits(), 0.0)
+    use = Usage(Limits()).of(("shop", "default"))
+    stream = Stream(pipe, connection, Uncounted(), deadline, use=use, rate=rate)
     task = asyncio.ensure_future(stream.write())
     stream.emit(session.receive(delta("CDS")))
     stream.emit(session.receive(delta("LDS")))
@@ -83,3 +88,51 @@ async def test_a_client_that_may_still_read_is_not() -> None:
         await asyncio.sleep(0)
 
         assert not task.done()
+
+
+async def test_until_all_is_written_no_event_happens_and_of_each_kind_the_last_one_is_kept() -> (
+    None
+):
+    async with writing(10.0) as (stream, pipe, _):
+        happened: list[str] = []
+        for revision in range(100):
+            stream.happen("update", partial(happened.append, f"update {revision}"))
+        stream.happen("rotate", partial(happened.append, "rotate"))
+        before = list(happened)
+
+        pipe.open.set()
+        while len(happened) < 2:
+            await asyncio.sleep(0)
+        stream.happen("update", partial(happened.append, "update 100"))
+
+        assert (before, happened) == ([], ["update 99", "rotate", "update 100"])
+
+
+async def test_until_all_is_written_no_request_is_heard() -> None:
+    async with writing(10.0) as (stream, pipe, _):
+        heard: list[bytes] = []
+        for request in (b"one", b"two", None):
+            pipe.requests.put_nowait(request)
+        reading = asyncio.ensure_future(stream.read(heard.append))
+        await asyncio.sleep(0)
+        before = list(heard)
+
+        pipe.open.set()
+        await reading
+
+        assert (before, heard, pipe.requests.qsize()) == ([], [b"one", b"two"], 0)
+
+
+async def test_what_an_event_makes_is_written_before_the_next_one_happens() -> None:
+    async with writing(10.0) as (stream, pipe, _):
+        session = stream.connection.session
+        assert isinstance(session, DeltaSession)
+        stream.happen("one", lambda: stream.emit(session.receive(delta("SDS", "x"))))
+        queued: list[int] = []
+        stream.happen("two", lambda: queued.append(stream.queued))
+
+        pipe.open.set()
+        while not queued:
+            await asyncio.sleep(0)
+
+        assert (queued, len(pipe.written)) == ([0], 3)

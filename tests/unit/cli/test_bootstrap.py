@@ -89,7 +89,7 @@ def test_the_token_is_good_at_the_server_of_that_state(tmp_path: Path) -> None:
 
     scheme, _, token = authorization(printed).partition(" ")
     area = StateDirectory.opened(tmp_path / "state").authority
-    identity = Tokens(key=kept_token_key(area)).verify(token, datetime.now(UTC))
+    identity = Tokens(key=kept_token_key(area)).verify(token, datetime.now(UTC)).identity
     assert scheme == "Bearer"
     assert (identity.namespace, identity.service_account) == ("shop", "edge")
     assert identity.role is Role.GATEWAY

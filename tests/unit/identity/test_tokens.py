@@ -31,7 +31,7 @@ def refusal(text: str, now: datetime = NOW, tokens: Tokens = TOKENS) -> str:
 
 
 def test_a_token_proves_a_service_account() -> None:
-    identity = TOKENS.verify(token(), NOW)
+    identity = TOKENS.verify(token(), NOW).identity
 
     assert identity == Identity(
         trust_domain="cluster.local",
@@ -45,7 +45,7 @@ def test_a_token_proves_a_service_account() -> None:
 def test_a_token_without_trust_domain_is_good_for_the_mesh() -> None:
     mesh = Tokens(key=TOKENS.key, trust_domain="new.example")
 
-    assert mesh.verify(token(), NOW).trust_domain == "new.example"
+    assert mesh.verify(token(), NOW).identity.trust_domain == "new.example"
 
 
 def test_a_token_for_another_trust_domain_is_refused() -> None:
@@ -60,18 +60,18 @@ def test_a_token_outlives_a_restart(tmp_path: Path) -> None:
     before = Tokens(key=kept_token_key(StateDirectory.opened(tmp_path / "state").authority))
     after = Tokens(key=kept_token_key(StateDirectory.opened(tmp_path / "state").authority))
 
-    assert after.verify(token(before), NOW).service_account == "cart"
+    assert after.verify(token(before), NOW).identity.service_account == "cart"
 
 
 def test_a_token_ends_with_its_life() -> None:
     text = token(life=timedelta(hours=1))
 
-    assert TOKENS.verify(text, NOW + timedelta(minutes=59)).service_account == "cart"
+    assert TOKENS.verify(text, NOW + timedelta(minutes=59)).identity.service_account == "cart"
     assert refusal(text, NOW + timedelta(hours=1)) == "the token expired at 2026-03-01 13:00 UTC"
 
 
 def test_clocks_may_differ_a_little() -> None:
-    assert TOKENS.verify(token(), NOW - timedelta(minutes=1)).service_account == "cart"
+    assert TOKENS.verify(token(), NOW - timedelta(minutes=1)).identity.service_account == "cart"
     assert refusal(token(), NOW - timedelta(minutes=3)) == (
         "the token is not valid before 2026-03-01 12:00 UTC; a clock is wrong"
     )
