@@ -27,6 +27,7 @@ _MAPS: Final = frozenset({"data", "stringdata", "labels", "annotations"})
 _KEY: Final = re.compile(
     r"""(?P<lead>[\s\-?{,]*)(?P<quote>["']?)(?P<key>[\w.\-/]{1,40})(?P=quote)(?P<colon>\s*:)(?=\s|$)"""
 )
+_NAME: Final = re.compile(r"[a-z0-9._-]+|[A-Z0-9_]+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")  # 30 bytes or more
 _OF_SECRET: Final = re.compile(r"[A-Za-z0-9+/=_-]{16,}")  # in what may be a Secret: 12 bytes
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.DOTALL)
@@ -37,7 +38,7 @@ _CALLED: Final = (
     *("password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey"),
     *("authorization", "cookie"),
 )
-_QUOTED: Final = re.compile(r'"([^"]*)"')
+_WORD: Final = re.compile(r"""[^\s"'…{}\[\],]{4,}""")
 _TOKEN: Final = re.compile(r"[^\s\"'{}\[\],]+")
 _HIDDEN: Final = "***"
 _SHORTEST: Final = 4  # characters of what is left out of a message where it is not in quotes
@@ -62,17 +63,16 @@ def redacted_message(message: str, document: str) -> str:
     if not secrets:
         return message
 
-    def hidden(quoted: re.Match[str]) -> str:
-        shown = quoted[1].removesuffix("…")
-        words = [word for word in shown.split() if len(word) >= _SHORTEST]
-        is_secret = shown in secrets or any(s.startswith(word) for s in secrets for word in words)
-        return f'"{_HIDDEN}"' if is_secret else quoted[0]
+    def hidden(word: re.Match[str]) -> str:
+        """A word may be cut off at its end, where a long value is."""
+        return _HIDDEN if any(secret.startswith(word[0]) for secret in secrets) else word[0]
 
-    message = _QUOTED.sub(hidden, message)
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST:
             message = message.replace(secret, _HIDDEN)
-    return message
+        else:
+            message = message.replace(f'"{secret}"', f'"{_HIDDEN}"')
+    return _WORD.sub(hidden, message)
 
 
 def without_secrets(diagnostic: Diagnostic, document: str) -> Diagnostic:
@@ -101,10 +101,17 @@ def _only_keys(line: str) -> str:
     if found is None:
         return re.sub(r"[^\s\-\[\]{},:#]", _MASK, line)
     key, rest = found["key"], line[found.end() :]
-    shown = _OF_SECRET.sub(lambda long: _stars(long[0]), line[: found.end()])
+    shown = line[: found.end()] if _is_plain(key) else _stars(line[: found.end()])
     if key.lower() in _MAPS or key.lower() not in _PUBLIC:
         return shown + _stars(rest)
     return shown + _only_public(rest)
+
+
+def _is_plain(key: str) -> bool:
+    """Whether a key is a name rather than a part of a secret that has come to its place."""
+    if key.lower() in _PUBLIC:
+        return True
+    return _NAME.fullmatch(key) is not None and not _OF_SECRET.fullmatch(key)
 
 
 def _only_public(value: str) -> str:
@@ -122,7 +129,7 @@ def _stars(text: str) -> str:
 def _secrets(document: str) -> frozenset[str]:
     """The texts in ``document`` that must not be shown."""
     if _may_be_secret(document):
-        return frozenset(_of_a_secret(document))
+        return frozenset(filter(None, _of_a_secret(document)))
     return frozenset(_of_others(document))
 
 
@@ -132,7 +139,7 @@ def _of_a_secret(document: str) -> Iterator[str]:
         if found is None:
             yield from _values(line)
             continue
-        if _OF_SECRET.fullmatch(found["key"]):
+        if not _is_plain(found["key"]):
             yield found["key"]
         rest = line[found.end() :]
         key = found["key"].lower()
@@ -147,10 +154,10 @@ def _values(text: str) -> Iterator[str]:
         yield whole
         yield whole.strip("\"'")
     for word in _TOKEN.findall(text):
-        is_key = word.endswith(":") and not _OF_SECRET.fullmatch(word[:-1])
+        is_key = word.endswith(":") and _is_plain(word[:-1])
         if not is_key and word.strip("-|>&*!:"):
             yield word
-            yield word.rstrip(":")
+            yield word.rstrip(":").lstrip("&*!%@#|>-")
 
 
 def _of_others(document: str) -> Iterator[str]:

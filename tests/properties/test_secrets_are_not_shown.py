@@ -58,7 +58,7 @@ def leaks(shown: str, secret: str) -> list[str]:
     return [part for part in sorted(parts) if part in shown]
 
 
-@settings(max_examples=examples(3000))
+@settings(max_examples=examples(300))
 @given(
     template=st.sampled_from(SECRETS),
     secret=st.sampled_from([PASSWORD, KEY, PEM]),
@@ -73,7 +73,8 @@ def test_no_mistake_shows_a_secret(
     if "ConfigMap" in template or "Gateway" in template:
         put, cut = "", 0  # elsewhere a secret is known by its form, or by the key before it
     text = template.replace("SECRET", secret.replace("\n", f"\n{indent}"))
-    at %= len(text) + 1
+    first = 0 if "kind: Secret" in template else template.index("SECRET")
+    at = first + at % (len(text) - first + 1)  # what says that it is a Secret stays
     broken = text[:at] + put + text[at + cut :]
 
     shown = shown_of(broken)
