@@ -15,6 +15,7 @@ from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.documents.document import RawObject
 from controlplane.kinds.duration import value_of
+from controlplane.kinds.limits import limited
 from controlplane.kinds.metadata import Metadata, metadata_of
 from controlplane.kinds.nulls import pruned
 from controlplane.kinds.object import Object
@@ -152,7 +153,7 @@ def _spec(
         report.diagnostics.extend(d for d in ruled if not _follows(d, walked))
     else:
         report.diagnostics.extend(ruled)
-    return spec
+    return spec if report.refused else limited(report, place, spec)
 
 
 def _ruled(served: ServedKind[Any], at: FieldRef, spec: Spec, about: About) -> Report:

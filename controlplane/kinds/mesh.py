@@ -30,6 +30,7 @@ from controlplane.kinds.declared.mesh_config import FIELDS
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig, ProxyConfig
 from controlplane.kinds.istio.proxy_config import Tracing
+from controlplane.kinds.limits import limited
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported, unsupported_fields
 from controlplane.kinds.validation import names
@@ -265,7 +266,7 @@ def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshCo
     mesh = msgspec.convert(fitting, MeshConfig, dec_hook=value_of)
     report_unsupported(report, at, mesh, unsupported_fields(MeshConfig, FIELDS))
     _check(report, at, mesh)
-    return mesh
+    return limited(report, at, mesh)
 
 
 def _check_settings(

@@ -145,19 +145,32 @@ def key_pair_files_name(certificate: str, private_key: str) -> SecretName:
     """The name Istio's agent serves files under; we send the paths and Envoy opens (and watches)
     them.
     """
-    return SecretName(f"{_KEY_PAIR_FILES}{certificate}~{private_key}")
+    return SecretName(f"{_KEY_PAIR_FILES}{_escaped(certificate)}~{_escaped(private_key)}")
 
 
 def trust_file_name(authorities: str, revoked: str = "") -> SecretName:
-    return SecretName(f"{_TRUST_FILE}{authorities}{'~' + revoked if revoked else ''}")
+    return SecretName(
+        f"{_TRUST_FILE}{_escaped(authorities)}{'~' + _escaped(revoked) if revoked else ''}"
+    )
 
 
 def files_of(name: str) -> KeyPairFiles | TrustFile | None:
     """The files that a secret's name spells out; ``None`` for a name of another sort."""
     if name.startswith(_KEY_PAIR_FILES):
         certificate, _, key = name.removeprefix(_KEY_PAIR_FILES).partition("~")
-        return KeyPairFiles(certificate=certificate, private_key=key)
+        return KeyPairFiles(certificate=_path(certificate), private_key=_path(key))
     if name.startswith(_TRUST_FILE):
         authorities, _, revoked = name.removeprefix(_TRUST_FILE).partition("~")
-        return TrustFile(authorities=authorities, revoked=revoked)
+        return TrustFile(authorities=_path(authorities), revoked=_path(revoked))
     return None
+
+
+def _escaped(path: str) -> str:
+    """The path without the character that stands between two."""
+    return path.replace("%", "%25").replace("~", "%7E")
+
+
+def _path(escaped: str) -> str:
+    """The path as Envoy opens it: it wants to know the folder, even that which it runs in."""
+    path = escaped.replace("%7E", "~").replace("%25", "%")
+    return f"./{path}" if path and "/" not in path else path

@@ -18,6 +18,7 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
     CaresDnsResolverConfig,
 )
 
+from controlplane.envoy.clusters.protocol import extension_options, names_from_request
 from controlplane.envoy.config_source import ads
 from controlplane.envoy.endpoints import load_assignment as assignment
 from controlplane.envoy.optional import uint32
@@ -62,7 +63,7 @@ def cluster_type(cluster: Cluster) -> ClusterMessage.CustomClusterType | None:
         typed_config=packed(
             ClusterConfig(
                 dns_cache_config=dns_cache(where),
-                allow_insecure_cluster_options=_has_fixed_names(cluster),
+                allow_insecure_cluster_options=_needs_leave(cluster),
             )
         ),
     )
@@ -127,8 +128,16 @@ def _family(families: tuple[IpFamily, ...]) -> "ClusterMessage.DnsLookupFamily":
     return ClusterMessage.ALL
 
 
+def _needs_leave(cluster: Cluster) -> bool:
+    """Whether Envoy wants it confirmed that TLS, or its absence, does not follow the name in the
+    request: also of a cluster that has options of HTTP for another reason.
+    """
+    return _has_fixed_names(cluster) or (
+        names_from_request(cluster) is None and bool(extension_options(cluster))
+    )
+
+
 def _has_fixed_names(cluster: Cluster) -> bool:
-    """Whether TLS does not follow the name in the request, which Envoy wants confirmed."""
     tls = cluster.tls
     if not isinstance(tls, OnEveryEndpoint):
         return False

@@ -32,7 +32,7 @@ EXTENSION: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 def extension_options(cluster: Cluster) -> Mapping[str, Packed]:
     """The options under their name; none where every option has Envoy's default."""
     common = _common(cluster.pool)
-    upstream = _names_from_request(cluster)
+    upstream = names_from_request(cluster)
     statuses = cluster.outlier.error_statuses if cluster.outlier is not None else ()
     if (
         cluster.http_version is HttpVersion.HTTP1
@@ -64,7 +64,7 @@ def _common(pool: ConnectionPool) -> CommonOptions | None:
     )
 
 
-def _names_from_request(cluster: Cluster) -> UpstreamHttpProtocolOptions | None:
+def names_from_request(cluster: Cluster) -> UpstreamHttpProtocolOptions | None:
     """Without ``sni`` the request's host is sent, and may have to be proven."""
     tls = cluster.tls
     if not isinstance(tls, OnEveryEndpoint) or not isinstance(tls.tls, Originate) or tls.tls.sni:

@@ -5,7 +5,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/gateway/
 
 from typing import Final
 
-from controlplane.base.codes import NO_EFFECT, PROTOCOL_SPELLING
+from controlplane.base.codes import CANNOT_WORK, NO_EFFECT, PROTOCOL_SPELLING
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Namespace, PortNumber
@@ -36,7 +36,7 @@ def gateway_servers(
     return tuple(
         _server(report, at / i, gateway, spec, spec.port, tls_defaults=tls_defaults)
         for i, spec in enumerate(gateway.spec.servers)
-        if spec.port is not None
+        if spec.port is not None and _has_address(report, at / i, spec)
     )
 
 
@@ -44,6 +44,16 @@ def server_hosts(spec: ServerSpec, namespace: Namespace) -> tuple[ServerHost, ..
     """The hosts with the namespaces they admit; ``*/*`` makes every other host moot."""
     hosts = tuple(_server_host(text, namespace) for text in spec.hosts)
     return (ServerHost(Host("*")),) if "*/*" in spec.hosts else hosts
+
+
+def _has_address(report: Report, at: FieldRef, spec: ServerSpec) -> bool:
+    """Whether Envoy can listen there: Istio's admission takes an IPv6 zone, Envoy does not."""
+    if "%" not in spec.bind or spec.bind.startswith("unix://"):
+        return True
+    message = f'Envoy takes no zone in an address, so nothing listens on "{spec.bind}"'
+    hint = f"write {spec.bind.partition('%')[0]}"
+    report.add(CANNOT_WORK, at / "bind", message, hint=hint)
+    return False
 
 
 def _server(

@@ -11,10 +11,10 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import asdict, fields, replace
 
-from controlplane.base.codes import LOG_FORMAT_REFUSED
+from controlplane.base.codes import CANNOT_WORK, LOG_FORMAT_REFUSED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.units import duration
+from controlplane.base.units import nanoseconds
 from controlplane.kinds.istio.mesh_config import (
     MESH_CONFIG_KEY,
     AccessLogEncoding,
@@ -26,6 +26,7 @@ from controlplane.kinds.istio.mesh_config import (
     ProxyHeaders,
 )
 from controlplane.kinds.istio.proxy_config import ConnectionSettings
+from controlplane.kinds.limits import DURATIONS
 from controlplane.kinds.spec import Duration
 from controlplane.model.access_log import AccessLog
 from controlplane.model.http_settings import (
@@ -82,6 +83,8 @@ _OF_PROXY_CONFIG: Final = frozenset(
     {"connection_settings", "gateway_topology", "proxy_headers", "tracing"}
 )
 """The fields of MeshConfig and of its ProxyConfig that are read here."""
+SERVER_NAME: Final = "istio-envoy"
+_UNSENDABLE: Final = frozenset("\0\r\n")  # envoy/.../http_connection_manager.proto, server_name
 HANDSHAKE_TIMEOUT: Final = timedelta(seconds=15)
 """istiod's PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT."""
 
@@ -113,9 +116,9 @@ def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> List
     config = mesh.default_config
     topology = config.gateway_topology or GatewayTopology()
     connections = _connections(config.connection_settings)
-    idle = duration(said["IDLE_TIMEOUT"]) if "IDLE_TIMEOUT" in said else None
+    idle = _idle_timeout(said["IDLE_TIMEOUT"]) if "IDLE_TIMEOUT" in said else None
     return ListenerSettings(
-        http=_http(mesh, topology, connections, idle, said),
+        http=_http(report, mesh, topology, connections, idle, said),
         shows_envoy_headers=not _off(
             config.proxy_headers.envoy_debug_headers if config.proxy_headers else None
         ),
@@ -128,7 +131,15 @@ def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> List
     )
 
 
+def _idle_timeout(text: str) -> timedelta | None:
+    """What a node says, in the range of a user's durations; ``None`` where it is no duration."""
+    length = nanoseconds(text)
+    least, most = (bound.nanoseconds for bound in DURATIONS.ends if isinstance(bound, Duration))
+    return None if length is None else timedelta(microseconds=min(max(length, least), most) // 1000)
+
+
 def _http(
+    report: Report,
     mesh: MeshConfig,
     topology: GatewayTopology,
     connections: ConnectionSettings,
@@ -140,7 +151,7 @@ def _http(
     sampling = tracing.sampling if tracing is not None else None
     return HttpSettings(
         uses_remote_address=True,
-        server_name=None if _off(headers.server) else _value(headers.server) or "istio-envoy",
+        server_name=None if _off(headers.server) else _server_name(report, headers.server),
         trusted_hops=max(0, topology.num_trusted_proxies),
         forwarded_certificate=_forwarded_certificate(topology),
         paths=_paths(mesh.path_normalization.normalization, connections),
@@ -197,8 +208,14 @@ def _off(switch: HeaderSwitch | None) -> bool:
     return switch is not None and bool(switch.disabled)
 
 
-def _value(switch: HeaderSwitch | None) -> str:
-    return switch.value if switch is not None else ""
+def _server_name(report: Report, switch: HeaderSwitch | None) -> str:
+    name = switch.value if switch is not None else ""
+    if not _UNSENDABLE.isdisjoint(name):
+        at = FieldRef(MESH_CONFIG_KEY, ("defaultConfig", "proxyHeaders", "server", "value"))
+        message = f"a header holds no line breaks or NUL, so its value is {SERVER_NAME}"
+        report.add(CANNOT_WORK, at, message)
+        return SERVER_NAME
+    return name or SERVER_NAME
 
 
 def _forwarded_certificate(topology: GatewayTopology) -> ForwardedCertificate:
