@@ -48,7 +48,7 @@ _MASK: Final = "*"
 def redacted(line: str, document: str) -> str:
     """``line`` of ``document``, as long as it was, so that a caret is still below its value."""
     if _may_be_secret(document):
-        return _only_keys(line)
+        return _stars(line) if _is_in_key(line, document) else _only_keys(line)
     masked = line
     for secret in sorted(_secrets(document), key=len, reverse=True):
         for part in secret.split("\n"):
@@ -93,6 +93,11 @@ def _may_be_secret(document: str) -> bool:
     if _SECRET.search(document):
         return True
     return _WITH_DATA.search(document) is not None and not _CONFIG_MAP.search(document)
+
+
+def _is_in_key(line: str, document: str) -> bool:
+    """Whether a line is one of a private key's, where what looks like a key of YAML is none."""
+    return bool(line.strip()) and any(line in found[0] for found in _PEM.finditer(document))
 
 
 def _only_keys(line: str) -> str:
