@@ -3,7 +3,7 @@
 # make oracle   our answers compared with istiod's, where its recordings are beside this folder
 #               (CASES="matching/ validation/gateway/": only those that begin so)
 # make fuzz     the properties among the tests, with random examples and five times as many; make
-#               test always tries the same ones
+#               test always tries the same ones; then random meshes at a real Envoy for ten minutes
 # make soak     edits, kills and requests for ten minutes (SECONDS=60: for so long): what failed, and why
 # make bench    the figures of benchmarks/RESULTS.md, in less than ten minutes
 #               (BENCH=--quick: in two; BENCH=--write: into RESULTS.md; BENCH=fleet: one suite)
@@ -38,6 +38,7 @@ lint: $(STUBS)
 
 fuzz: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto -m 'hypothesis and not envoy' --hypothesis-profile=fuzz
+	$(BIN)/python -m pytest -q tests/envoy/test_accepted.py --hypothesis-profile=fuzz
 
 oracle: $(INSTALLED)
 	$(BIN)/python -m tests.support.oracle ../shared/oracle tests/oracle-waiting.txt $(CASES)

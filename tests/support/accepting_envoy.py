@@ -26,12 +26,14 @@ from tests.support.accepted_meshes import AcceptedMesh
 from tests.support.broad_mesh import MESH_CONFIG, Body, broad_mesh
 from tests.support.envoy import free_port, running_envoy
 from tests.support.every_kind import NOW, PROXIES
-from tests.support.xds_rig import WAIT, bootstrap
+from tests.support.xds_rig import bootstrap
 
 T = TypeVar("T")
 GATEWAY: Final = PROXIES[0]
+PATIENCE: Final = 60.0
+"""Seconds: Envoy withholds answers while clusters warm, and each costs a limit of the server."""
 BOOTSTRAP: Final = Path(__file__).parents[2] / "envoy" / "bootstrap.json"
-OF_THE_MACHINE: Final = ("annot bind", "Invalid path: /dev/null", "does not exist: ./~")
+OF_THE_MACHINE: Final = ("annot bind", "Invalid path: /dev/null", "Invalid path: ./~")
 """What Envoy refuses because of where it runs: an address that is not there, a file."""
 
 
@@ -89,7 +91,7 @@ class AcceptingEnvoy:
 
     async def _refused(self, revision: int) -> list[str]:
         self._server.publish(revision)
-        await asyncio.wait_for(self._server.connections.acknowledged(revision), WAIT)
+        await asyncio.wait_for(self._server.connections.acknowledged(revision), PATIENCE)
         (status,) = self._server.connections.states()
         return [
             f"{of_type.type} {rejection.name}: {rejection.error}"

@@ -13,3 +13,8 @@ def examples(number: int, *, in_gate: int | None = None) -> int:
     if not settings().derandomize:
         return FUZZED * number
     return number if in_gate is None else in_gate
+
+
+def is_fuzzing() -> bool:
+    """Whether this is ``make fuzz``."""
+    return not settings().derandomize
