@@ -1,7 +1,7 @@
 """The HTTP interface: health, metrics and the JSON that ``status`` and ``config`` show.
 
     GET /readyz                    200 once the first load is complete, 503 before
-    GET /healthz                   200 while the process answers
+    GET /healthz                   200 while the event loop turns; no answer while it does not
     GET /metrics                   Prometheus; istiod's names where the thing is the same
     GET /api/v1/status             each proxy and type: synced, waiting, rejected
     GET /api/v1/config/PROXY       what the proxy was sent; ?part=listeners and the like
@@ -39,6 +39,7 @@ from controlplane.base.hosts import is_ip
 from controlplane.base.names import ObjectKey
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
+BODY_LIMIT: Final = 4096  # bytes; no request needs more than an empty object
 _JSON: Final = "application/json"
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _log: Final = structlog.stdlib.get_logger(__name__)
@@ -76,12 +77,17 @@ class Overview(Protocol):
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-
 Confirm = Callable[[], Sequence[ObjectKey]]
 """Removes the objects whose removal is held; gives them."""
 
 
-def application(overview: Overview, confirm: Confirm, host: str) -> ASGIApp:
+Alive = Callable[[], str]
+"""What ``/healthz`` says, which answers only while the event loop turns."""
+
+
+def application(
+    overview: Overview, confirm: Confirm, host: str, alive: Alive = lambda: "ok"
+) -> ASGIApp:
     """The interface over ``overview``; it answers to ``host``, which ``--admin`` names, too."""
 
     async def readyz(_: Request) -> Response:
@@ -90,7 +96,7 @@ def application(overview: Overview, confirm: Confirm, host: str) -> ASGIApp:
         return PlainTextResponse("the first load is not complete\n", 503, headers=_HEADERS)
 
     async def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n", headers=_HEADERS)
+        return PlainTextResponse(f"{alive()}\n", headers=_HEADERS)
 
     async def metrics(_: Request) -> Response:
         text, content_type = overview.metrics()
@@ -165,12 +171,23 @@ class LocalNames:
         if scope["type"] == "http" and not self._is_local(_host(scope)):
             await _fault(421, "this host name is not served here")(scope, receive, send)
             return
+        if scope["type"] == "http" and _has_large_body(scope):
+            refusal = _fault(413, f"a body has at most {BODY_LIMIT} bytes here")
+            refusal.headers["connection"] = "close"
+            await refusal(scope, receive, send)
+            return
         await self._inner(scope, receive, send)
 
     def _is_local(self, name: str) -> bool:
         if "." not in name.rstrip(".") and ":" not in name:
             return bool(name)
         return name == self._own.lower() or is_ip(name)
+
+
+def _has_large_body(scope: Scope) -> bool:
+    """Whether the request says so; one that does not say is not read, and ends by the time."""
+    sizes = [value for name, value in scope["headers"] if name == b"content-length"]
+    return any(len(size) > 9 or int(size) > BODY_LIMIT for size in sizes if size.isdigit())
 
 
 def _host(scope: Scope) -> str:

@@ -4,11 +4,16 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from controlplane.admin.connections import DEFAULT, ConnectionLimits, LimitedConnection
 from controlplane.base.errors import ListenFailed
+
+HEADERS_LIMIT: Final = 16 << 10  # bytes of a request line with its headers
 
 
 class _Server(uvicorn.Server):
@@ -42,19 +47,23 @@ def listener(host: str, port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(application: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    application: ASGIApp, listening: socket.socket, limits: ConnectionLimits = DEFAULT
+) -> AsyncIterator[None]:
     """Answer on ``listening`` while the block runs; the socket is closed afterwards."""
+    connection = partial(LimitedConnection, limits=limits)
     server = _Server(
         uvicorn.Config(
             application,
             log_config=None,
+            log_level="error",  # not a line for each request that is no HTTP
             access_log=False,
             server_header=False,
             lifespan="off",
-            http="h11",
+            http=connection,  # type: ignore[arg-type] # declared as a class, and only called
             ws="none",
-            limit_concurrency=256,
-            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=HEADERS_LIMIT,
+            timeout_keep_alive=limits.keep_alive,
             timeout_graceful_shutdown=1,
         )
     )

@@ -31,6 +31,7 @@ from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.model.proxy import Proxy
 from controlplane.serve.background import Batch, Steps, followed, log_faults
+from controlplane.serve.heartbeat import Heartbeat, beating
 from controlplane.serve.overview import LiveOverview
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload
 from controlplane.serve.rest_of_change import RestOfChange
@@ -372,9 +373,9 @@ async def run(
     admin = listener(settings.admin.host, settings.admin.port)
     plane = ControlPlane(settings, clock, on_reload)
     try:
-        async with serving(
-            application(plane.overview, plane.confirm_removal, settings.admin.host), admin
-        ):
+        host, heartbeat = settings.admin.host, Heartbeat()
+        app = application(plane.overview, plane.confirm_removal, host, heartbeat.state)
+        async with serving(app, admin), beating(heartbeat):
             try:
                 await plane.start()
                 started(plane)

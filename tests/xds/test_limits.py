@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -15,8 +16,11 @@ from envoy_data_plane.envoy.config.core.v3 import Locality, Node
 
 from controlplane.base.names import Namespace
 from controlplane.envoy.resource import Resource, TypeUrl, resource
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.certificates import xds_credential
 from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Role
+from controlplane.sources.state import StateDirectory
 from controlplane.xds.limits import LimitExceeded, Limits, RequestRate, Usage
 from controlplane.xds.node import Bearer
 from controlplane.xds.server import XdsServer
@@ -56,6 +60,7 @@ class Rig:
     channel: "grpc.aio.Channel"
     counted: Counted
     engine: FixedEngine
+    port: int
     now: datetime = NOW
 
 
@@ -64,7 +69,9 @@ def cluster(name: str) -> Resource:
 
 
 @asynccontextmanager
-async def rig(limits: Limits = SMALL, *clusters: Resource) -> AsyncIterator[Rig]:
+async def rig(
+    limits: Limits = SMALL, *clusters: Resource, tls: grpc.ServerCredentials | None = None
+) -> AsyncIterator[Rig]:
     engine = FixedEngine(snapshot(1, {TypeUrl.CLUSTER: clusters}))
     engine.ready.set()
     identity = Identity(
@@ -82,11 +89,11 @@ async def rig(limits: Limits = SMALL, *clusters: Resource) -> AsyncIterator[Rig]
         limits=limits,
         wait_limit=0.02,
     )
-    port = await server.start("127.0.0.1:0", None)
+    port = await server.start("127.0.0.1:0", tls)
     server.publish(1)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            found = Rig(server, channel, counted, engine)
+            found = Rig(server, channel, counted, engine, port)
             yield found
     finally:
         await server.stop()
@@ -309,3 +316,23 @@ def test_nothing_is_kept_of_an_identity_without_streams() -> None:
         held = len(usage)
 
     assert (held, len(usage)) == (1, 0)
+
+
+async def test_a_handshake_that_is_not_finished_is_cut_and_keeps_nobody_out(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    authority = kept_authority(StateDirectory(tmp_path / "state").authority, now)
+    credential = xds_credential(authority, ("localhost",), now)
+    tls = grpc.ssl_server_credentials([(credential.key, credential.chain)])
+    async with rig(Limits(), cluster("a"), tls=tls) as r:
+        silent = [await asyncio.open_connection("127.0.0.1", r.port) for _ in range(100)]
+        trusting = grpc.ssl_channel_credentials(authority.trust_bundle)
+        async with (
+            grpc.aio.secure_channel(f"localhost:{r.port}", trusting) as channel,
+            delta_stream(channel) as client,
+        ):
+            await client.ask("CDS", node=NODE)
+            assert [sent.name for sent in (await client.response()).resources] == ["a"]
+
+        for reader, writer in silent:
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+            writer.close()

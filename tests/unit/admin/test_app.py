@@ -280,3 +280,12 @@ async def test_a_removal_is_confirmed_by_a_request_that_no_page_can_make_a_brows
     assert (forged.status_code, read.status_code) == (415, 405)
     assert confirmed.json() == {"objects": ["Gateway/default/shop"]}
     assert again.json() == {"objects": []}
+
+
+async def test_a_large_body_is_refused_unread(client: httpx.AsyncClient) -> None:
+    small = await client.post("/api/v1/confirm-removal", json={"a": "x" * 1_000})
+    large = await client.post("/api/v1/confirm-removal", json={"a": "x" * 5_000})
+    very_large = await client.get("/healthz", headers={"content-length": "9" * 4_000})
+
+    assert (small.status_code, large.status_code, very_large.status_code) == (200, 413, 413)
+    assert large.headers["connection"] == "close"
