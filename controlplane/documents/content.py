@@ -13,7 +13,7 @@ from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.documents.document import Document, Origin, RawObject, document, moved
 from controlplane.documents.json import as_yaml
-from controlplane.documents.locate import locate
+from controlplane.documents.locate import line_of, locate
 from controlplane.documents.redact import redacted, without_secrets
 from controlplane.documents.split import Chunk, chunks
 
@@ -262,11 +262,14 @@ class Sources:
         content = self._contents.get(location.path)
         if content is None or not content.documents or location.line < 1:
             return None
-        firsts = [d.chunk.first_line for d in content.documents]
-        chunk = content.documents[bisect_right(firsts, location.line) - 1].chunk
-        lines = chunk.text.split("\n")
-        at = location.line - chunk.first_line
-        return redacted(lines[at].removesuffix("\r"), chunk.text) if at < len(lines) else None
+        at = bisect_right(content.documents, location.line, key=_first_line) - 1
+        chunk = content.documents[at].chunk
+        line = line_of(chunk.text, location.line - chunk.first_line)
+        return None if line is None else redacted(line, chunk.text)
+
+
+def _first_line(document: Document) -> int:
+    return document.chunk.first_line
 
 
 def location_in(content: FileContent, origin: Origin, place: FieldRef) -> SourceLocation:

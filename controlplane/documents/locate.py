@@ -5,10 +5,13 @@ only chunks whose events were counted before (depth 64, aliases) come here. Line
 from 1; a column counts characters, not cells of the screen.
 """
 
-from collections.abc import Iterator
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -16,6 +19,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from controlplane.base.locations import SourceLocation, Step
 from controlplane.documents.flow_colons import respelled
 from controlplane.documents.scalars import key_text, plain
+
+_LINE_END: Final = re.compile("\n")
 
 Span = tuple[int, int]
 """First and last character of a chunk's text, the last one not included.
@@ -43,13 +48,23 @@ def locate(
 def location(path: Path, text: str, first_line: int, span: Span) -> SourceLocation:
     """Where ``span`` of a chunk's ``text`` is in the file."""
     start, end = span
-    line_start = text.rfind("\n", 0, start) + 1
+    starts = _line_starts(text)
+    line = bisect_right(starts, start) - 1
     return SourceLocation(
         path=path,
-        line=first_line + text.count("\n", 0, start),
-        column=start - line_start + 1,
+        line=first_line + line,
+        column=start - starts[line] + 1,
         width=max(end - start, 1),
     )
+
+
+def line_of(text: str, number: int) -> str | None:
+    """The line ``number`` of a chunk's ``text``, from 0, without its end; ``None``: beyond it."""
+    starts = _line_starts(text)
+    if not 0 <= number < len(starts):
+        return None
+    end = starts[number + 1] - 1 if number + 1 < len(starts) else len(text)
+    return text[starts[number] : end].removesuffix("\r")
 
 
 def span_of(text: str, path: tuple[Step, ...], *, on_key: bool) -> Span:
@@ -78,6 +93,12 @@ def duplicate_keys(text: str) -> tuple[DuplicateKey, ...]:
     """Every key that is written more than once in its mapping, in the order of the text."""
     node = _composed(text)
     return tuple(_duplicates(text, node, (), set())) if node is not None else ()
+
+
+@lru_cache(maxsize=16)
+def _line_starts(text: str) -> Sequence[int]:
+    """Where each line begins, so that the places of many diagnostics cost one look at the text."""
+    return (0, *(found.end() for found in _LINE_END.finditer(text)))
 
 
 @lru_cache(maxsize=16)

@@ -88,6 +88,7 @@ def without_secrets(diagnostic: Diagnostic, document: str) -> Diagnostic:
     return replace(diagnostic, message=masked[0], hint=masked[1], note=masked[2])
 
 
+@lru_cache(maxsize=8)
 def _may_be_secret(document: str) -> bool:
     """Whether a document says so, or has data and does not say that it is a ConfigMap's."""
     if _SECRET.search(document):

@@ -18,7 +18,13 @@ from controlplane.kinds.validation.match_conditions import (
     Part,
     may_be_missing,
 )
-from controlplane.kinds.validation.string_patterns import Matching, Value, beginning, value_of
+from controlplane.kinds.validation.string_patterns import (
+    Matching,
+    Pattern,
+    Value,
+    beginning,
+    value_of,
+)
 
 Where = TypeVar("Where")
 
@@ -44,7 +50,8 @@ class EarlierMatches(Generic[Where]):
     _by_key: dict[Key, list[tuple[Match, Where]]] = field(default_factory=dict)
 
     def add(self, taker: Match, where: Where) -> None:
-        self._by_key.setdefault(_filed(taker), []).append((taker, where))
+        for key in _filed(taker):
+            self._by_key.setdefault(key, []).append((taker, where))
 
     def cover(
         self, taken: Match, may_take: Callable[[Match, Where], bool]
@@ -68,35 +75,53 @@ class EarlierMatches(Generic[Where]):
             yield from self._by_key.get(key, ())
 
 
-def _filed(taker: Match) -> Key:
-    """By its path; one that asks for none by an exact text that it asks for elsewhere."""
-    exact: Key | None = None
+def _filed(taker: Match) -> tuple[Key, ...]:
+    """By its path; one that asks for none by an exact text, or a regular expression, that it asks
+    for elsewhere.
+    """
+    elsewhere: tuple[Key, ...] | None = None
     for condition in taker.conditions:
-        asked = condition.pattern
-        if condition.part == PATH:
-            if asked.regex is not None:
-                return ("regex", PATH, beginning(asked.regex))
-            if asked.folds:
-                return ("folded", PATH, asked.text.lower())
-            return ("prefix" if asked.exact is None else "exact", PATH, asked.text)
-        if asked.exact is not None and not condition.negated:
-            exact = exact or ("exact", condition.part, asked.exact)
-    return exact or _ANYTHING
+        asked, part = condition.pattern, condition.part
+        if part == PATH:
+            return _filed_by_path(asked)
+        if elsewhere is not None or condition.negated:
+            continue
+        if asked.exact is not None:
+            elsewhere = (("exact", part, asked.exact),)
+        elif asked.regex is not None and may_be_missing(part):
+            elsewhere = (("regex", part, ""), ("same", part, asked.regex))
+    return elsewhere or (_ANYTHING,)
+
+
+def _filed_by_path(asked: Pattern) -> tuple[Key, ...]:
+    if asked.regex is not None:
+        return ("regex", PATH, beginning(asked.regex)), ("same", PATH, asked.regex)
+    if asked.folds:
+        return (("folded", PATH, asked.text.lower()),)
+    return (("prefix" if asked.exact is None else "exact", PATH, asked.text),)
 
 
 def _found(made: Made) -> Iterator[Key]:
-    """Where matches are filed that may cover a request."""
+    """Where matches are filed that may cover a request. A text of which only a regular expression
+    is known is certainly taken by the same one alone.
+    """
     yield _ANYTHING
     for part, values in made.items():
         for value in values:
-            if isinstance(value, str):
-                yield ("exact", part, value)
+            match value:
+                case str():
+                    yield ("exact", part, value)
+                    if part != PATH:
+                        yield ("regex", part, "")
+                case Matching():
+                    yield ("same", part, value.regex)
     path = made.get(PATH, (_ANY_PATH,))[0]
     known = path.beginning if isinstance(path, Matching) else path
     if isinstance(known, str):
         for end in range(len(known) + 1):
             yield ("prefix", PATH, known[:end])
-            yield ("regex", PATH, known[:end])
+            if not isinstance(path, Matching):
+                yield ("regex", PATH, known[:end])
             yield ("folded", PATH, known[:end].lower())
 
 

@@ -8,7 +8,7 @@ treated as reachable.
 Source: Istio ``pilot/pkg/networking/core/gateway.go`` (``SortVHostRoutes``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from controlplane.base.codes import SHADOWED_RULE
@@ -141,14 +141,19 @@ def _asked(declared: Object[VirtualService]) -> Iterator[Asked]:
 @derived
 def merged_at(graph: Graph, gateway: str, host: Host) -> Merged:
     """Runs again when a VirtualService comes to the host, leaves it, or changes its matches."""
-    takers: EarlierMatches[Taker] = EarlierMatches()
     keys = bound_at(graph, (gateway, host))
-    for rules in (rules_of(graph, key) for key in keys):
-        for asked in rules.asked if rules is not None else ():
+    found = (rules_of(graph, key) for key in keys)
+    return Merged(_takers(rules for rules in found if rules is not None), len(keys))
+
+
+def _takers(merged: Iterable[Rules]) -> EarlierMatches[Taker]:
+    takers: EarlierMatches[Taker] = EarlierMatches()
+    for rules in merged:
+        for asked in rules.asked:
             # Which server's port is used depends on all hosts of a VirtualService.
-            if rules is not None and asked.takes and not asked.match.spec.port:
+            if asked.takes and not asked.match.spec.port:
                 takers.add(asked.match, Taker(rules, asked))
-    return Merged(takers, len(keys))
+    return takers
 
 
 @derived
@@ -163,9 +168,10 @@ def shadowed_at(
     if rules is None or merged.count < 2:
         return ()
     restricted = _is_restricted(graph, gateway, host, key.namespace)
+    own = _takers((rules,))
     covers: dict[int, list[tuple[Taker, ...] | None]] = {}
     for asked in rules.asked:
-        cover = _cover(merged, Taker(rules, asked), restricted=restricted)
+        cover = _cover(merged.takers, own, Taker(rules, asked), restricted=restricted)
         covers.setdefault(asked.rule, []).append(cover)
     return tuple(
         (rule, tuple(dict.fromkeys(t.place for cover in found for t in cover or ())))
@@ -174,9 +180,11 @@ def shadowed_at(
     )
 
 
-def _cover(merged: Merged, taken: Taker, *, restricted: bool) -> tuple[Taker, ...] | None:
+def _cover(
+    merged: EarlierMatches[Taker], own: EarlierMatches[Taker], taken: Taker, *, restricted: bool
+) -> tuple[Taker, ...] | None:
     """What matches all requests; also ``None`` where that is its own VirtualService alone, which is
-    reported elsewhere.
+    reported elsewhere. ``own``: those of ``merged`` that are of its VirtualService.
     """
     key = taken.rules.key
 
@@ -189,11 +197,8 @@ def _cover(merged: Merged, taken: Taker, *, restricted: bool) -> tuple[Taker, ..
             return False
         return _goes_before(taker, taken) and applies_wherever(taken.asked.match, match)
 
-    def own(match: Match, taker: Taker) -> bool:
-        return taker.rules.key == key and before(match, taker)
-
-    found = merged.takers.cover(taken.asked.match, before)
-    if found is None or merged.takers.cover(taken.asked.match, own) is not None:
+    found = merged.cover(taken.asked.match, before)
+    if found is None or own.cover(taken.asked.match, before) is not None:
         return None
     return tuple(taker for taker in found if taker.rules.key != key)
 
