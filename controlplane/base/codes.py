@@ -38,6 +38,8 @@ UNREADABLE_FILE: Final = _refused("CP0110", "the file cannot be read as text")
 CHANGE_WAITS: Final = _warning(
     "CP0111", "the change would break a reference and part of its file is refused, so it waits"
 )
+TOO_MANY_DOCUMENTS: Final = _refused("CP0112", "the file has more than 5,000 documents")
+TOO_MANY_OBJECTS: Final = _refused("CP0113", "all files together declare more objects than allowed")
 
 # Fields of objects
 UNKNOWN_FIELD: Final = _refused("CP0201", "the kind has no such field")

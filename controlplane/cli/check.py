@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from controlplane.cli.options import example, mesh_config_option, secrets_option
+from controlplane.cli.options import example, max_objects_option, mesh_config_option, secrets_option
 
 ERRORS: Final = 1
 """Exit status when there are errors, refused or dangling; 2 is click's for a usage error."""
@@ -28,6 +28,7 @@ ERRORS: Final = 1
 )
 @mesh_config_option
 @secrets_option
+@max_objects_option
 @click.pass_context
 def check(
     context: click.Context,
@@ -35,6 +36,7 @@ def check(
     output: str,
     mesh_config: Path | None,
     secrets: tuple[Path, ...],
+    max_objects: int,
 ) -> None:
     """Show what is wrong in configuration files.
 
@@ -46,7 +48,7 @@ def check(
         print_findings,
     )
 
-    findings = findings_in(paths, mesh_config, secrets)
+    findings = findings_in(paths, mesh_config, secrets, max_objects)
     print_findings(findings, output)
     if findings.has_errors:
         context.exit(ERRORS)

@@ -15,6 +15,7 @@ from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.inputs import mesh_config_text
 from controlplane.cli.output import Segment, Style, say, show
 from controlplane.engine.engine import Engine
+from controlplane.engine.room import MAX_OBJECTS
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.load import loaded
 from controlplane.sources.printable import printable
@@ -34,12 +35,15 @@ class Findings:
 
 
 def findings_in(
-    paths: Sequence[Path], mesh_config: Path | None = None, secrets: Sequence[Path] = ()
+    paths: Sequence[Path],
+    mesh_config: Path | None = None,
+    secrets: Sequence[Path] = (),
+    max_objects: int = MAX_OBJECTS,
 ) -> Findings:
     """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist, or none
     of them holds a file.
     """
-    engine = Engine(MeshConfig(), now=datetime.now(UTC))
+    engine = Engine(MeshConfig(), now=datetime.now(UTC), max_objects=max_objects)
     if mesh_config is not None:
         engine.read_mesh(printable(mesh_config), mesh_config_text(mesh_config))
     files = loaded(paths, secrets)

@@ -115,6 +115,18 @@ def mesh_config_option(command: F) -> F:
     )(command)
 
 
+def max_objects_option(command: F) -> F:
+    """``--max-objects N``; the command gets ``max_objects: int``."""
+    return click.option(
+        "--max-objects",
+        type=click.IntRange(min=1),
+        default=100_000,
+        show_default=True,
+        metavar="N",
+        help="Objects that are taken from all files together; 10,000 services take 0.6 GB.",
+    )(command)
+
+
 def config_option(command: F) -> F:
     return click.option(
         "--config",
@@ -141,6 +153,7 @@ class ServingOptions:
     insecure_xds: bool
     lean: bool
     allow_removal: bool
+    max_objects: int
 
 
 def serving_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -160,6 +173,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
         insecure_xds: bool,
         lean: bool,
         allow_removal: bool,
+        max_objects: int,
         **others: object,
     ) -> None:
         if insecure_xds and not xds.loopback:
@@ -176,6 +190,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
             insecure_xds=insecure_xds,
             lean=lean,
             allow_removal=allow_removal,
+            max_objects=max_objects,
         )
         command(options=options, **others)
 
@@ -196,7 +211,9 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Remove objects that vanish from the files without asking, even most of the mesh.",
     )
     where = (config_option, secrets_option, xds_option, admin_option, state_option)
-    for option in reversed((*where, mesh_config_option, insecure, lean, removal)):
+    for option in reversed(
+        (*where, mesh_config_option, insecure, lean, removal, max_objects_option)
+    ):
         collected = option(collected)
     return collected
 

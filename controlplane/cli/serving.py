@@ -42,6 +42,7 @@ def settings_of(options: ServingOptions) -> Settings:
         is_insecure=options.insecure_xds,
         lean=options.lean,
         allows_removal=options.allow_removal,
+        max_objects=options.max_objects,
         environment=os.environ,
     )
 

@@ -18,8 +18,10 @@ from controlplane.documents.redact import redacted, without_secrets
 from controlplane.documents.split import Chunk, chunks
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024  # bytes of one file
+DOCUMENTS_LIMIT: Final = 5_000  # documents of one file, empty ones too
 ENTRY_LIMIT: Final = 1024 * 1024  # bytes of one entry; Kubernetes accepts no larger Secret
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
+_SPLIT: Final = "split it into several files"
 _SAVE_AS_UTF8: Final = "save it as UTF-8"
 _INTERNAL: Final = "internal error while reading this {} (please report it)"
 Failed = Callable[[Exception], None]
@@ -99,13 +101,17 @@ def _file_objects(
         return _secret(path, text)
     if len(text) > SIZE_LIMIT:
         message = f"the file is larger than {SIZE_LIMIT // 2**20} MiB"
-        hint = "split it into several files"
-        return _without_text(path, codes.FILE_TOO_LARGE, SourceLocation(path), message, hint)
+        return _without_text(path, codes.FILE_TOO_LARGE, SourceLocation(path), message, _SPLIT)
     try:
         decoded = text if isinstance(text, str) else text.removeprefix(_UTF8_MARK).decode()
     except UnicodeDecodeError as error:
         return _not_utf8(path, error)
-    parts = _json_chunks(decoded) if path.suffix == ".json" else chunks(decoded)
+    is_json = path.suffix == ".json"
+    parts = _json_chunks(decoded) if is_json else chunks(decoded, most=DOCUMENTS_LIMIT)
+    if len(parts) > DOCUMENTS_LIMIT:
+        place = SourceLocation(path, parts[DOCUMENTS_LIMIT].first_line, 1)
+        message = f"the file has more than {DOCUMENTS_LIMIT:,} documents, counted to here"
+        return _without_text(path, codes.TOO_MANY_DOCUMENTS, place, message, _SPLIT)
     known = _by_text(previous)
     read = (_read(path, i, part, known, failed) for i, part in enumerate(parts))
     return _content(path, tuple(read))

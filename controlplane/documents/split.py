@@ -9,6 +9,7 @@ Source: YAML 1.1, production ``c-forbidden``.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 _AFTER_MARKER: Final = frozenset(" \t\r\n")
@@ -24,16 +25,20 @@ class Chunk:
     first_line: int
 
 
-def chunks(text: str) -> list[Chunk]:
-    """The documents of ``text``, empty ones too; their texts joined are ``text`` again."""
+def chunks(text: str, most: int | None = None) -> list[Chunk]:
+    """The documents of ``text``, empty ones too; their texts joined are ``text`` again. Where there
+    are more than ``most``, one more than that is returned, and the rest is not looked at.
+    """
     result: list[Chunk] = []
     start, line = 0, 1
-    for border in (*_borders(text), len(text)):
+    for border in chain(_borders(text), (len(text),)):
         part = text[start:border]
         if result and _is_only_an_end(part):
             result[-1] = Chunk(result[-1].text + part, result[-1].first_line)
         elif part:
             result.append(Chunk(part, line))
+            if most is not None and len(result) > most + 1:
+                return result[:-1]
         line += part.count("\n")
         start = border
     return result

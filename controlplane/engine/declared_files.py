@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
 from controlplane.engine.declarations import Accepted, Declarations
 from controlplane.engine.file_reader import FileReader, Text
 from controlplane.engine.read_files import ReadFiles
+from controlplane.engine.room import MAX_OBJECTS, Room, unread
 from controlplane.graph import Fault
 
 
@@ -22,11 +24,14 @@ class Touched:
 class DeclaredFiles:
     """The files as they were read last, and what they declare."""
 
-    def __init__(self, accepted: Accepted, on_fault: Callable[[Fault], None]) -> None:
+    def __init__(
+        self, accepted: Accepted, on_fault: Callable[[Fault], None], max_objects: int = MAX_OBJECTS
+    ) -> None:
         self.declarations = Declarations()
         self.files = ReadFiles()
         self._accepted = accepted
         self._reader = FileReader(on_fault)
+        self._room = Room(max_objects)
 
     def read(
         self, changes: Iterable[tuple[Path, Text | None]], doubtful: Iterable[ObjectKey]
@@ -38,16 +43,25 @@ class DeclaredFiles:
         keys = dict.fromkeys(doubtful)
         for path, text in (self._reader.unread() | changed).items():
             keys.update(dict.fromkeys(sorted(self._take(path, text))))
+        for path, text in self._room.fitting():
+            keys.update(dict.fromkeys(sorted(self._take(path, text))))
         return Touched(tuple(changed), keys)
+
+    def left_out(self) -> tuple[Diagnostic, ...]:
+        """That objects are left out because there are too many; one diagnostic at most."""
+        return self._room.left_out()
 
     def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
         previous = self.files.get(path)
         if text is None:
             self._reader.forget(path)
             self.files.remove(path)
+            self._room.leave(path)
             return self.declarations.replace(path, (), is_complete=True)
         known = self.declarations.of_file(path)
         content, declarations = self._reader.read(path, text, previous, known)
+        if not self._room.takes(path, text, len(declarations)):
+            content, declarations = unread(path), ()
         self.files.put(content)
         touched = self.declarations.replace(path, declarations, is_complete=content.complete)
         if previous is None and not content.complete:

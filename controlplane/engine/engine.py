@@ -31,6 +31,7 @@ from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
 from controlplane.engine.mesh_file import MeshFile, mesh_file
 from controlplane.engine.removals import Removals
+from controlplane.engine.room import MAX_OBJECTS
 from controlplane.engine.waiting import Waiting
 from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
@@ -61,6 +62,7 @@ class Engine:
         accepted: Accepted | None = None,
         lean: bool = False,
         guards_removals: bool = False,
+        max_objects: int = MAX_OBJECTS,
     ) -> None:
         self.graph = Graph()
         self.faults: list[Fault] = []
@@ -70,7 +72,7 @@ class Engine:
         self.graph.on_fault = self.faults.append
         self.connected = Connected(self.graph)
         self._accepted: Accepted = accepted or NothingAccepted()
-        self._declared = DeclaredFiles(self._accepted, self.faults.append)
+        self._declared = DeclaredFiles(self._accepted, self.faults.append, max_objects)
         self._declarations, self._files = self._declared.declarations, self._declared.files
         self._findings = Findings(self.graph)
         self._findings.watch(MESH_CONFIG_KEY)
@@ -300,6 +302,7 @@ class Engine:
         """
         found = dict.fromkeys(self._mesh_file.diagnostics if self._mesh_file else ())
         found.update(dict.fromkeys(declared_diagnostics(self._declarations, self._files)))
+        found.update(dict.fromkeys(self._declared.left_out()))
         found.update(dict.fromkeys(self._in_force.diagnostics()))
         found.update(dict.fromkeys(self._waiting.diagnostics()))
         found.update(dict.fromkeys(self._findings))

@@ -84,6 +84,7 @@ class ControlPlane:
             accepted=self._accepted,
             lean=settings.lean,
             guards_removals=not settings.allows_removal,
+            max_objects=settings.max_objects,
         )
         if settings.mesh_file is not None:
             self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from controlplane.base.addresses import Address
+from controlplane.engine.room import MAX_OBJECTS
 from controlplane.identity.certificates import XDS_LIFE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.state import StateDirectory
@@ -34,6 +35,8 @@ class Settings:
     is_insecure: bool = False
     lean: bool = False
     """Whether routes leave out the metadata that names their VirtualService."""
+    max_objects: int = MAX_OBJECTS
+    """How many objects are taken from all files together."""
     allows_removal: bool = False
     """Whether even most of the mesh is removed at once without a confirmation."""
     environment: Mapping[str, str]

@@ -78,3 +78,12 @@ def test_the_documents_are_those_of_the_yaml_library(lines: list[str], end: str)
     found = [yaml.load(part.text, Loader=yaml.CBaseLoader) for part in chunks(text)]
 
     assert [document for document in found if document] == [d for d in expected if d]
+
+
+@given(st.lists(LINES, max_size=20), st.sampled_from(["\n", "\r\n"]), st.integers(0, 5))
+def test_of_too_many_documents_one_more_than_allowed_is_found(
+    lines: list[str], end: str, most: int
+) -> None:
+    text = end.join(lines)
+
+    assert chunks(text, most) == chunks(text)[: most + 1]
