@@ -8,7 +8,10 @@ SHOWN: Final = 200  # characters of what a peer sent that a message or log line 
 
 
 def shown(text: str, most: int = SHOWN) -> str:
-    """At most ``most`` characters of ``text``; those that cannot be printed are escaped."""
+    """At most ``most`` characters of ``text`` without space around it; those that cannot be
+    printed are escaped.
+    """
+    text = text.strip()
     cut = text[:most]
     if not cut.isprintable():
         cut = "".join(c if c.isprintable() else _escaped(c) for c in cut)[:most]

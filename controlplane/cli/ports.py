@@ -1,19 +1,13 @@
-"""Who listens on a TCP port of this machine, as far as Linux reports it; none on other systems.
+"""Who listens on a TCP port of this machine, as far as its system tells the user.
 
 Two Envoys may listen on one port (SO_REUSEPORT), and the kernel then spreads connections over them
 without an error, so it is detected here.
 """
 
-from collections.abc import Iterator, Mapping, Set
-from contextlib import suppress
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
-PROC: Final = Path("/proc")
-_TABLES: Final = ("net/tcp", "net/tcp6")
-_LISTEN: Final = "0A"  # include/net/tcp_states.h
-_SOCKET: Final = "socket:["
+import psutil
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,43 +23,21 @@ class Process:
 
 def holders(ports: Set[int]) -> Mapping[int, tuple[Process, ...]]:
     """The processes that listen on each of ``ports``; those of other users only root sees."""
-    port_of_inode = dict(_listening(ports))
     found: dict[int, set[Process]] = {port: set() for port in ports}
-    if port_of_inode:
-        for process in _processes():
-            for inode in _sockets(process):
-                if inode in port_of_inode:
-                    found[port_of_inode[inode]].add(_named(process))
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:  # a system that tells it to nobody but root
+        connections = []
+    for connection in connections:
+        port = connection.laddr.port if connection.laddr else 0
+        is_listening = connection.status == psutil.CONN_LISTEN
+        if is_listening and port in found and connection.pid is not None:
+            found[port].add(Process(connection.pid, _name(connection.pid)))
     return {port: tuple(sorted(processes)) for port, processes in found.items()}
 
 
-def _listening(ports: Set[int]) -> Iterator[tuple[str, int]]:
-    """The inodes of listening sockets and their ports."""
-    for table in _TABLES:
-        with suppress(OSError):
-            for line in (PROC / table).read_text().splitlines()[1:]:
-                _, local, _, state, *_, inode = line.split()[:10]
-                port = int(local.rpartition(":")[2], 16)
-                if state == _LISTEN and port in ports:
-                    yield inode, port
-
-
-def _processes() -> Iterator[Path]:
-    with suppress(OSError):
-        yield from (entry for entry in PROC.iterdir() if entry.name.isdecimal())
-
-
-def _sockets(process: Path) -> Iterator[str]:
-    with suppress(OSError):
-        for descriptor in (process / "fd").iterdir():
-            with suppress(OSError):
-                target = str(descriptor.readlink())
-                if target.startswith(_SOCKET):
-                    yield target.removeprefix(_SOCKET).rstrip("]")
-
-
-def _named(process: Path) -> Process:
-    name = "?"
-    with suppress(OSError):
-        name = (process / "comm").read_text().strip()
-    return Process(int(process.name), name)
+def _name(pid: int) -> str:
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return "?"

@@ -103,8 +103,8 @@ def one_line(error: str) -> str:
 def held_removals(count: int, named: str) -> Iterator[Line]:
     """Objects that no file declares any more and that stay in force until that is confirmed."""
     yield [
-        (f"{counted(count, 'object')} gone from the files, most of the mesh: ", Style.WARNING),
-        ("the removal is held, all stay in force", Style.PLAIN),
+        (f"{counted(count, 'object')}, most of the mesh, are gone from the files: ", Style.WARNING),
+        ("their removal is held, all stay in force", Style.PLAIN),
     ]
     yield [(f"   {printable(named)}", Style.PLAIN)]
     hint = "bring the files back, or remove the objects with controlplane confirm"

@@ -144,7 +144,8 @@ def test_a_held_removal_is_shown_with_the_way_to_confirm_it() -> None:
     assert text(shown) == (
         "no proxy is connected\n"
         "\n"
-        "6 objects gone from the files, most of the mesh: the removal is held, all stay in force\n"
+        "6 objects, most of the mesh, are gone from the files: "
+        "their removal is held, all stay in force\n"
         "   Service default/s0, Service default/s1, Service default/s2, Service default/s3 "
         "and 2 more\n"
         "   hint: bring the files back, or remove the objects with controlplane confirm\n"
