@@ -7,7 +7,7 @@ from pathlib import Path
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
 from controlplane.engine.declarations import Accepted, Declarations
-from controlplane.engine.file_reader import FileReader, Text
+from controlplane.engine.file_reader import FileReader, Read, Reading, Text, read
 from controlplane.engine.read_files import ReadFiles
 from controlplane.engine.room import MAX_OBJECTS, Room, unread
 from controlplane.graph import Fault
@@ -33,16 +33,25 @@ class DeclaredFiles:
         self._reader = FileReader(on_fault)
         self._room = Room(max_objects)
 
+    def readings(self, changes: Iterable[tuple[Path, Text | None]]) -> tuple[Reading, ...]:
+        """What there is to read of ``changes``."""
+        return tuple(self._reading(path, text) for path, text in changes if text is not None)
+
     def read(
-        self, changes: Iterable[tuple[Path, Text | None]], doubtful: Iterable[ObjectKey]
+        self,
+        changes: Iterable[tuple[Path, Text | None]],
+        doubtful: Iterable[ObjectKey],
+        ahead: Iterable[Read] = (),
     ) -> Touched:
         """Read the files that changed (``None``: the file is gone), and those that could not be
-        read before; ``doubtful`` are touched as well.
+        read before; ``doubtful`` are touched as well. What was read ``ahead`` is used where its
+        file is still what it was then.
         """
         changed = dict(changes)
+        known = {one.of.path: one for one in ahead}
         keys = dict.fromkeys(doubtful)
         for path, text in (self._reader.unread() | changed).items():
-            keys.update(dict.fromkeys(sorted(self._take(path, text))))
+            keys.update(dict.fromkeys(sorted(self._take(path, text, known.get(path)))))
         for path, text in self._room.fitting():
             keys.update(dict.fromkeys(sorted(self._take(path, text))))
         return Touched(tuple(changed), keys)
@@ -51,15 +60,27 @@ class DeclaredFiles:
         """That objects are left out because there are too many; one diagnostic at most."""
         return self._room.left_out()
 
-    def _take(self, path: Path, text: Text | None) -> set[ObjectKey]:
+    def _reading(self, path: Path, text: Text) -> Reading:
+        return Reading(
+            path=path,
+            text=text,
+            previous=self.files.get(path),
+            declared=self.declarations.of_file(path),
+        )
+
+    def _take(self, path: Path, text: Text | None, ahead: Read | None = None) -> set[ObjectKey]:
         previous = self.files.get(path)
         if text is None:
             self._reader.forget(path)
             self.files.remove(path)
             self._room.leave(path)
             return self.declarations.replace(path, (), is_complete=True)
-        known = self.declarations.of_file(path)
-        content, declarations = self._reader.read(path, text, previous, known)
+        if ahead is not None and ahead.of.text is text and ahead.of.previous is previous:
+            outcome = ahead
+        else:
+            outcome = read(self._reading(path, text))
+        self._reader.remember(outcome)
+        content, declarations = outcome.content, outcome.declarations
         if not self._room.takes(path, text, len(declarations)):
             content, declarations = unread(path), ()
         self.files.put(content)

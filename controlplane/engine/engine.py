@@ -24,7 +24,7 @@ from controlplane.engine.declarations import (
 )
 from controlplane.engine.declared_files import DeclaredFiles, Touched
 from controlplane.engine.edit import Edit
-from controlplane.engine.file_reader import Text
+from controlplane.engine.file_reader import Read, Reading, Text
 from controlplane.engine.findings import Findings
 from controlplane.engine.forms import Forms
 from controlplane.engine.in_force import InForce, Outcomes
@@ -119,11 +119,17 @@ class Engine:
         self._waiting.keys = {}
         return self._edit(touched, outcomes)
 
-    def load(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+    def readings(self, changes: Iterable[tuple[Path, Text | None]]) -> tuple[Reading, ...]:
+        """What there is to read of ``changes``: ``file_reader.read`` does it, in any thread, and
+        the edit takes what was read ``ahead``.
+        """
+        return self._declared.readings(changes)
+
+    def load(self, changes: Iterable[tuple[Path, Text | None]], ahead: Iterable[Read] = ()) -> Edit:
         """As ``apply_whole``, for the files that are there at the start: the edit is what changed
         since an earlier run, whose objects stay in force where most of them are not declared now.
         """
-        touched = self._read(changes)
+        touched = self._read(changes, ahead)
         self._removals.loaded(self._accepted)
         outcomes = self._bring(dict.fromkeys((*touched.keys, *self._removals.held)))
         held = tuple(key for key in self._removals.held if self._objects.get(key) is not None)
@@ -138,6 +144,7 @@ class Engine:
         changes: Iterable[tuple[Path, Text | None]],
         moment: float = 0.0,
         now: datetime | None = None,
+        ahead: Iterable[Read] = (),
     ) -> Edit:
         """As ``apply``, but objects of a change that makes things worse wait for the rest of it:
         they stay as they were until a later edit brings their counterparts, or ``let_go``. A mass
@@ -145,7 +152,7 @@ class Engine:
         seconds, ``now`` by the calendar; certificates are judged by it.
         """
         self._look_at_references()
-        touched = self._read(changes)
+        touched = self._read(changes, ahead)
         keys = dict.fromkeys((*self._waiting.keys, *touched.keys))
         self._keep_time(keys, now)
         form, count = self._in_force.form, self.object_count
@@ -213,8 +220,10 @@ class Engine:
         """The objects that wait for the rest of their change until time is up."""
         return self._waiting.due
 
-    def _read(self, changes: Iterable[tuple[Path, Text | None]]) -> Touched:
-        touched = self._declared.read(changes, self._in_force.withheld)
+    def _read(
+        self, changes: Iterable[tuple[Path, Text | None]], ahead: Iterable[Read] = ()
+    ) -> Touched:
+        touched = self._declared.read(changes, self._in_force.withheld, ahead)
         self._removals.touched(touched.keys)
         return touched
 
@@ -248,8 +257,12 @@ class Engine:
 
     def read_mesh(self, path: Path, text: str) -> int:
         """Apply the MeshConfig of a file, and note what is wrong in it; a new revision."""
-        self._mesh_file = mesh_file(path, text)
-        return self.set_mesh(self._mesh_file.mesh)
+        return self.take_mesh(mesh_file(path, text))
+
+    def take_mesh(self, file: MeshFile) -> int:
+        """As ``read_mesh``, of a file that was read."""
+        self._mesh_file = file
+        return self.set_mesh(file.mesh)
 
     def set_mesh(self, mesh: MeshConfig) -> int:
         """Apply another MeshConfig; a new revision."""

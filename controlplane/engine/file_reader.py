@@ -2,8 +2,8 @@
 and is tried again with the next edit.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controlplane.base.codes import INTERNAL_ERROR
@@ -18,6 +18,46 @@ from controlplane.kinds.decode import decode
 
 Text = bytes | str | Unreadable | SecretFolder
 Heard = Callable[[Fault], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A text that is to be read, and what its file was before."""
+
+    path: Path
+    text: Text
+    previous: FileContent | None
+    declared: tuple[Declaration, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read of a text, with the internal errors that it met."""
+
+    of: Reading
+    content: FileContent
+    declarations: tuple[Declaration, ...]
+    faults: tuple[Fault, ...]
+
+
+def read(reading: Reading) -> Read:
+    """What the text declares; may run in any thread. What did not change is what was there before,
+    the same objects.
+    """
+    faults: list[Fault] = []
+    path = reading.path
+    content = file_objects(
+        path,
+        reading.text,
+        reading.previous,
+        lambda error: faults.append(Fault("file_objects", (path,), error)),
+    )
+    known = {id(d.raw): d for d in reading.declared if not _failed(d)}
+    declarations = tuple(
+        known.get(id(raw)) or _without_secrets(declaration(raw, faults.append), content)
+        for raw in content.objects
+    )
+    return Read(of=reading, content=content, declarations=declarations, faults=tuple(faults))
 
 
 class FileReader:
@@ -36,33 +76,13 @@ class FileReader:
         self._unread.pop(path, None)
         self._known.pop(path, None)
 
-    def read(
-        self,
-        path: Path,
-        text: Text,
-        previous: FileContent | None,
-        declared: Iterable[Declaration],
-    ) -> tuple[FileContent, tuple[Declaration, ...]]:
-        """What ``text`` declares. What did not change is what ``previous`` and ``declared`` hold,
-        the same objects.
-        """
-        faults: list[Fault] = []
-        content = file_objects(
-            path, text, previous, lambda error: faults.append(Fault("file_objects", (path,), error))
-        )
-        known = {id(d.raw): d for d in declared if not _failed(d)}
-        declarations = tuple(
-            known.get(id(raw)) or _without_secrets(declaration(raw, faults.append), content)
-            for raw in content.objects
-        )
-        self._remember(path, text, faults)
-        return content, declarations
-
-    def _remember(self, path: Path, text: Text, faults: list[Fault]) -> None:
+    def remember(self, outcome: Read) -> None:
+        """Report what failed and was not said before."""
+        path, faults = outcome.of.path, outcome.faults
         before = self._known.get(path, set())
         self.forget(path)
         if faults:
-            self._unread[path] = text
+            self._unread[path] = outcome.of.text
             self._known[path] = {f"{fault.args} {fault.error!r}" for fault in faults}
         for fault in faults:
             if f"{fault.args} {fault.error!r}" not in before:

@@ -26,6 +26,7 @@ from controlplane.base.errors import TokenRefused, fault_of_the_world
 from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
+from controlplane.engine.mesh_file import mesh_file
 from controlplane.envoy.resource import Resource
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
@@ -33,6 +34,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.heartbeat import Heartbeat, beating
 from controlplane.serve.overview import LiveOverview
+from controlplane.serve.reading import off_the_loop, read_ahead
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload
 from controlplane.serve.rest_of_change import RestOfChange
 from controlplane.serve.settings import Settings
@@ -149,16 +151,17 @@ class ControlPlane:
         )
         async for batch in batches:
             with self._steps.contained("applying changed files", "the edit is not applied"):
-                self._take(tasks, batch)
+                await self._take(tasks, batch)
 
-    def _take(self, tasks: asyncio.TaskGroup, batch: Batch) -> None:
+    async def _take(self, tasks: asyncio.TaskGroup, batch: Batch) -> None:
         began = time.perf_counter()
         changed = [(changed.path, changed.text) for changed in batch]
+        ahead = await read_ahead(self.engine.readings(changed))
         is_first = not self.snapshots.ready.is_set()
         if is_first:
-            edit = self.engine.load(changed)
+            edit = self.engine.load(changed, ahead)
         else:
-            edit = self.engine.apply_whole(changed, time.monotonic(), self._clock())
+            edit = self.engine.apply_whole(changed, time.monotonic(), self._clock(), ahead)
         self._serve(tasks, edit, began, is_first=is_first)
         if is_first:
             gc.freeze()
@@ -208,11 +211,12 @@ class ControlPlane:
             for changed in batch:
                 if isinstance(changed.text, bytes):
                     with self._steps.contained("applying MeshConfig", "the edit is not applied"):
-                        self._take_mesh(tasks, changed.path, changed.text)
+                        await self._take_mesh(tasks, changed.path, changed.text)
 
-    def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
+    async def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
         began = time.perf_counter()
-        revision = self.engine.read_mesh(file, text.decode(errors="replace"))
+        read = partial(mesh_file, file, text.decode(errors="replace"))
+        revision = self.engine.take_mesh(await off_the_loop(read, size=len(text)))
         edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)

@@ -12,7 +12,7 @@ from controlplane.base.names import Namespace, ObjectKey
 from controlplane.documents.content import FileContent, file_objects
 from controlplane.documents.document import Document, Origin, RawObject
 from controlplane.engine.engine import Engine
-from controlplane.engine.file_reader import FileReader, declaration
+from controlplane.engine.file_reader import FileReader, Reading, declaration, read
 from controlplane.engine.internal_errors import loggable, reported
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
@@ -103,14 +103,15 @@ def test_a_file_that_reading_fails_on_is_read_again_and_reported_once() -> None:
     strange: Any = 5  # what no source gives
 
     for _ in range(2):
-        content, declarations = reader.read(FILE, strange, None, ())
-        assert [d.code.id for d in content.diagnostics] == ["CP0601"]
-        assert declarations == ()
+        outcome = read(Reading(path=FILE, text=strange, previous=None, declared=()))
+        reader.remember(outcome)
+        assert [d.code.id for d in outcome.content.diagnostics] == ["CP0601"]
+        assert outcome.declarations == ()
 
     assert [fault.args for fault in heard] == [(FILE,)]
     assert reader.unread() == {FILE: 5}
 
-    reader.read(FILE, rule("reviews"), None, ())
+    reader.remember(read(Reading(path=FILE, text=rule("reviews"), previous=None, declared=())))
 
     assert reader.unread() == {}
 
