@@ -136,7 +136,10 @@ class Engine:
         before = self._in_force.differing()
         if before:
             self._put_forms(before)
-            outcomes |= self._tried(before)
+            tried = self._tried(before)
+            outcomes |= {key: is_there for key, is_there in tried.items() if is_there is not None}
+            for key in self._waiting.keys:  # put as it was, if it was
+                outcomes[key] = True if self._objects.get(key) is not None else None
         return self._edit(touched, outcomes, held)
 
     def apply_whole(

@@ -279,3 +279,17 @@ def started(memory: Memory, files: dict[str, str]) -> tuple[Engine, Edit]:
 def served_subset(engine: Engine) -> str | None:
     (found,) = engine.objects(VIRTUAL_SERVICE)
     return found.spec.http[0].route[0].destination.subset
+
+
+def test_a_new_route_that_leads_nowhere_waits_at_a_start_as_after_an_edit() -> None:
+    memory = Memory()
+    wide = route().replace("[rev.example]", "['*.example']").replace("name: rev", "name: wide")
+    before = {"gw": gateway(), "service": service(), "wide": wide}
+    started(memory, before)
+
+    engine, edit = started(memory, before | {"route": route(to="nowhere")})
+
+    assert names(edit.waiting) == ["VirtualService rev"]
+    assert "VirtualService rev" not in names(edit.put)
+    assert "VirtualService wide" in names(edit.put)
+    assert names(engine.let_go().put) == ["VirtualService rev"]
