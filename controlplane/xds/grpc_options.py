@@ -17,6 +17,8 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
     # Clients that never finish their handshake; gRPC's own limit is 120 s.
     ("grpc.server_handshake_timeout_ms", 5_000),
+    # Connections without a stream: each costs 100 kB. Envoy comes back within 30 s.
+    ("grpc.max_connection_idle_ms", 60_000),
     # A dead peer is noticed within 40 s, and a peer may ping as often as Envoy's bootstrap says.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from controlplane.xds.response_cache import Names
+from controlplane.xds.unread import Unread
 from controlplane.xds.wire import LimitExceeded
 
 RELATIVE: Final = 8  # times what the mesh has: how much else the streams of an identity may name
@@ -45,6 +46,10 @@ class Limits:
     """Requests of one stream in the long run. Twenty edits a second of all five types make 100."""
     requests_at_once: int = 5_000
     """Requests of one stream in a burst: Envoy asks for each secret and route table by itself."""
+    unread: int = 8 << 20
+    """Bytes that are being written at once to streams of one identity that have answered nothing
+    yet; see ``Unread``.
+    """
     first_request: float = 10.0
     """Seconds in which a client says who it is."""
 
@@ -73,6 +78,7 @@ class RequestRate:
 class _Use:
     """What the streams of one identity use."""
 
+    unread: Unread
     streams: int = 0
     nodes: Counter[str] = field(default_factory=Counter)
     subscriptions: Counter[Names] = field(default_factory=Counter)
@@ -93,7 +99,7 @@ class Usage:
 
     def of(self, account: Account) -> "Use":
         """A new stream of ``account``; ``LimitExceeded`` when it has too many."""
-        use = self._uses.setdefault(account, _Use())
+        use = self._uses.setdefault(account, _Use(Unread(self._limits.unread)))
         if use.streams >= self._limits.streams:
             text = f"the identity has {use.streams} streams, which is the limit"
             raise LimitExceeded(OF_STREAMS, text)
@@ -141,6 +147,11 @@ class Use:
         if self._use.names > most:
             text = f"the streams of the identity subscribe to more than {most:,} names"
             raise LimitExceeded(OF_NAMES_OF_IDENTITY, text)
+
+    @property
+    def unread(self) -> Unread:
+        """What is being written to streams of the identity that have answered nothing."""
+        return self._use.unread
 
     def close(self) -> None:
         self._hold(())

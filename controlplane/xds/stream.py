@@ -89,13 +89,17 @@ class Stream:
         self._postponed: dict[str, Callable[[], None]] = {}
         self._writer: asyncio.Task[None] | None = None
         self._writing: float | None = None
+        self._has_answered = False
         self._fault: StreamFault | None = None
         self.timer: asyncio.TimerHandle | None = None
         """Rings when something has waited for too long: see ``Deadlines``."""
 
     def emit(self, outputs: tuple[Output, ...]) -> None:
         """Queue what is to be written."""
-        self._outbox.extend(output for output in outputs if isinstance(output, Send))
+        sends = [output for output in outputs if isinstance(output, Send)]
+        self._outbox.extend(sends)
+        if len(sends) < len(outputs):
+            self._has_answered = True
         if self._outbox:
             self._drained.clear()
             self._wake.set()
@@ -129,18 +133,26 @@ class Stream:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._outbox:
-                    send = self._outbox.popleft()
-                    self._writing = time.monotonic()
-                    message = send.response.message(send.nonce)
-                    await self._channel.write(message)
-                    self._writing = None
-                    self._traffic.sent(send.type_url, len(message))
-                    del send, message
+                    await self._send(self._outbox.popleft())
                 self._catch_up()
         except asyncio.CancelledError:
             if self._fault is None:
                 raise
             raise self._fault from None
+
+    async def _send(self, send: Send) -> None:
+        if self._has_answered:
+            await self._write(send)
+        else:
+            async with self.use.unread.written(send.response.size):
+                await self._write(send)
+
+    async def _write(self, send: Send) -> None:
+        self._writing = time.monotonic()
+        message = send.response.message(send.nonce)
+        await self._channel.write(message)
+        self._writing = None
+        self._traffic.sent(send.type_url, len(message))
 
     def _catch_up(self) -> None:
         """All is written: let happen what was postponed."""

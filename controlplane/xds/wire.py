@@ -49,7 +49,7 @@ class Requests:
     """Reads requests. Thousands of alike proxies send the same bytes, so the last ones are kept."""
 
     SIZES: Final = range(1 << 10, 1 << 20)  # smaller ones are read as fast as they are found
-    KEPT: Final = 4 << 20  # bytes
+    KEPT: Final = 2 << 20  # bytes
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, DeltaRequest] = OrderedDict()

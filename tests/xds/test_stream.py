@@ -38,7 +38,9 @@ class Pipe:
 
 
 @asynccontextmanager
-async def writing(deadline: float) -> AsyncIterator[tuple[Stream, Pipe, "asyncio.Task[None]"]]:
+async def writing(
+    deadline: float, usage: Usage | None = None
+) -> AsyncIterator[tuple[Stream, Pipe, "asyncio.Task[None]"]]:
     session = DeltaSession(ResponseCache(), world(1, CDS="a1", LDS="l1"))
     proxy = Proxy(
         name="p", role=Role.GATEWAY, namespace=Namespace("shop"), service_account="default"
@@ -53,12 +55,14 @@ async def writing(deadline: float) -> AsyncIterator[tuple[Stream, Pipe, "asyncio
     )
     pipe = Pipe()
     rate = RequestRate(Limits(), 0.0)
-    use = Usage(Limits()).of(("shop", "default"))
+    shared = usage if usage is not None else Usage(Limits())
+    use = shared.of(("shop", "default"))
     stream = Stream(pipe, connection, Uncounted(), deadline, use=use, rate=rate)
     task = asyncio.ensure_future(stream.write())
     stream.emit(session.receive(delta("CDS")))
     stream.emit(session.receive(delta("LDS")))
-    await pipe.tried.wait()
+    if usage is None:
+        await pipe.tried.wait()
     yield stream, pipe, task
     task.cancel()
 
@@ -136,3 +140,34 @@ async def test_what_an_event_makes_is_written_before_the_next_one_happens() -> N
             await asyncio.sleep(0)
 
         assert (queued, len(pipe.written)) == ([0], 3)
+
+
+async def test_new_streams_of_an_identity_share_what_is_written_to_them_at_once() -> None:
+    usage = Usage(Limits(unread=0))
+    async with writing(10.0, usage) as (_, one, _), writing(10.0, usage) as (_, two, _):
+        await one.tried.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        before = two.tried.is_set()
+        one.open.set()
+        await two.tried.wait()
+
+        assert (before, len(one.written)) == (False, 1)
+
+
+async def test_a_stream_that_has_answered_waits_for_no_other() -> None:
+    usage = Usage(Limits(unread=0))
+    async with writing(10.0, usage) as (stream, one, _):
+        one.open.set()
+        while len(one.written) < 2:
+            await asyncio.sleep(0)
+        session = stream.connection.session
+        assert isinstance(session, DeltaSession)
+        stream.emit(session.receive(delta("CDS", nonce="1")))
+        async with writing(10.0, usage) as (_, two, _):
+            await two.tried.wait()
+            stream.emit(session.receive(delta("SDS", "x")))
+            while len(one.written) < 3:
+                await asyncio.sleep(0)
+
+            assert two.written == []
