@@ -37,6 +37,7 @@ from controlplane.admin.view import (
 )
 from controlplane.base.hosts import is_ip
 from controlplane.base.names import ObjectKey
+from controlplane.base.peer_text import shown
 
 PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
 BODY_LIMIT: Final = 4096  # bytes; no request needs more than an empty object
@@ -108,9 +109,13 @@ def application(
     async def config(request: Request) -> Response:
         proxy, part = request.path_params["proxy"], request.query_params.get("part", "all")
         if part not in PARTS:
-            return _fault(400, f'part "{part}" is not one of {", ".join(PARTS)}')
+            return _fault(400, f'part "{shown(part)}" is not one of {", ".join(PARTS)}')
         found = await overview.config(proxy, part)
-        return _fault(404, f'no proxy "{proxy}" is connected') if found is None else _json(found)
+        return (
+            _fault(404, f'no proxy "{shown(proxy)}" is connected')
+            if found is None
+            else _json(found)
+        )
 
     async def diagnostics(_: Request) -> Response:
         return _json(await overview.diagnostics())
@@ -149,7 +154,7 @@ def _bounded(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(request)
         except Exception:
-            _log.exception("request_failed", path=request.url.path)
+            _log.exception("request_failed", path=shown(request.url.path))
             return _fault(500, "internal error: see the control plane's log")
 
     return answered
@@ -212,4 +217,4 @@ def _fault(status: int, message: str) -> Response:
 
 async def _not_found(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
-    return _fault(status, f"{request.method} {request.url.path} is not served")
+    return _fault(status, f"{shown(request.method)} {shown(request.url.path)} is not served")

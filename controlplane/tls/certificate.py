@@ -1,17 +1,21 @@
 """A certificate in words: its subject, names, issuer and expiry."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from cryptography import x509
 
 from controlplane.admin.view import Certificate
+from controlplane.base.peer_text import shown
+
+NAME_LIMIT: Final = 253  # characters; a longer name is of no host
 
 
 def certificate(found: x509.Certificate) -> Certificate:
     return Certificate(
-        subject=found.subject.rfc4514_string(),
-        issuer=found.issuer.rfc4514_string(),
-        names=_names(found),
+        subject=shown(found.subject.rfc4514_string()),
+        issuer=shown(found.issuer.rfc4514_string()),
+        names=tuple(shown(name, NAME_LIMIT) for name in _names(found)),
         begins=found.not_valid_before_utc,
         ends=found.not_valid_after_utc,
     )

@@ -336,3 +336,73 @@ async def test_a_handshake_that_is_not_finished_is_cut_and_keeps_nobody_out(tmp_
         for reader, writer in silent:
             assert await asyncio.wait_for(reader.read(), 20) == b""
             writer.close()
+
+
+def deep(levels: int) -> bytes:
+    """A first request whose node has metadata that nest so deep."""
+    body = b""
+    for _ in range(levels):
+        value = _field(5, body)  # Value.struct_value
+        body = _field(1, _field(1, b"a") + _field(2, value))  # Struct.fields, a map
+    return _field(1, _field(1, INGRESS.encode()) + _field(3, body))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    size, length = len(content), b""
+    while size > 127:
+        length += bytes([size & 127 | 128])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+NAMES = b"".join(_field(3, b"%d" % i) for i in range(100_000))
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (_field(3, b"x" * (17 << 20)), grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (_field(3, b"a") * 100_001, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (
+            b"".join(_field(3, b"%d" % i) for i in range(100_000)),
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+        ),
+        (_field(3, b"\xc3\x28"), grpc.StatusCode.INVALID_ARGUMENT),
+        (b"\xff\xff\xff", grpc.StatusCode.INVALID_ARGUMENT),
+        (_field(1, _field(1, b"another~node")), grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+    ids=["17 MiB", "too many names", "100,000 names", "no UTF-8", "no protobuf", "another node"],
+)
+async def test_a_hostile_request_ends_its_own_stream_only(
+    body: bytes, code: grpc.StatusCode
+) -> None:
+    eds = _field(2, b"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment")
+    async with rig(Limits(), cluster("a")) as r, connected(r, node(1)) as good, connected(r) as bad:
+        await good.ask("CDS", nonce="1")
+        await bad.send_bytes(eds + body)
+        assert (await bad.ended())[0] is code
+
+        r.engine.now = snapshot(2, {TypeUrl.CLUSTER: (cluster("a"), cluster("b"))})
+        r.server.publish(2)
+        assert [sent.name for sent in (await good.response()).resources] == ["b"]
+
+
+@pytest.mark.parametrize("levels", [40, 1_000])
+async def test_metadata_that_nest_too_deep_end_the_stream(levels: int) -> None:
+    async with rig() as r, delta_stream(r.channel) as client:
+        await client.send_bytes(deep(levels))
+
+        assert await client.ended() == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "the node's metadata is not a google.protobuf.Struct",
+        )
+
+
+async def test_a_flood_of_unknown_types_ends_the_stream() -> None:
+    limits = Limits(requests_per_second=0.0, requests_at_once=5_000)
+    async with rig(limits) as r, connected(r) as client:
+        for i in range(5_000):
+            await client.ask(f"type-{i}" if i else "")
+
+        assert (await client.ended())[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert r.counted.limits == ["requests"]
