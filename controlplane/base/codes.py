@@ -40,6 +40,7 @@ CHANGE_WAITS: Final = _warning(
 )
 TOO_MANY_DOCUMENTS: Final = _refused("CP0112", "the file has more than 5,000 documents")
 TOO_MANY_OBJECTS: Final = _refused("CP0113", "all files together declare more objects than allowed")
+NOT_A_FILE: Final = _warning("CP0114", "what is there is no file, so it is skipped")
 
 # Fields of objects
 UNKNOWN_FIELD: Final = _refused("CP0201", "the kind has no such field")

@@ -36,6 +36,20 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class TooLarge(Unreadable):
+    """Instead of bytes: the file is larger than ``SIZE_LIMIT``, so it was not read."""
+
+    reason: str = f"it is larger than {SIZE_LIMIT // 2**20} MiB"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Instead of bytes: why what is there is not read (``it is a named pipe``)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SecretFolder:
     """Instead of bytes: the files of a folder ``NAMESPACE/NAME``, which are a Secret's entries.
 
@@ -67,7 +81,7 @@ class FileContent:
 
 def file_objects(
     path: Path,
-    text: bytes | str | Unreadable | SecretFolder,
+    text: bytes | str | Unreadable | Skipped | SecretFolder,
     previous: FileContent | None = None,
     failed: Failed | None = None,
 ) -> FileContent:
@@ -90,18 +104,24 @@ def file_objects(
 
 def _file_objects(
     path: Path,
-    text: bytes | str | Unreadable | SecretFolder,
+    text: bytes | str | Unreadable | Skipped | SecretFolder,
     previous: FileContent | None,
     failed: Failed | None,
 ) -> FileContent:
+    if isinstance(text, Skipped):
+        unread = _without_text(
+            path, codes.NOT_A_FILE, SourceLocation(path), f"skipped: {text.reason}"
+        )
+        return replace(unread, complete=True)
+    if isinstance(text, TooLarge):
+        return _too_large(path)
     if isinstance(text, Unreadable):
         message = f"the file cannot be read: {text.reason}"
         return _without_text(path, codes.UNREADABLE_FILE, SourceLocation(path), message)
     if isinstance(text, SecretFolder):
         return _secret(path, text)
     if len(text) > SIZE_LIMIT:
-        message = f"the file is larger than {SIZE_LIMIT // 2**20} MiB"
-        return _without_text(path, codes.FILE_TOO_LARGE, SourceLocation(path), message, _SPLIT)
+        return _too_large(path)
     try:
         decoded = text if isinstance(text, str) else text.removeprefix(_UTF8_MARK).decode()
     except UnicodeDecodeError as error:
@@ -204,7 +224,11 @@ def _secret(folder: Path, entries: SecretFolder) -> FileContent:
 def _faults_of_entries(folder: Path, entries: SecretFolder) -> Iterator[Diagnostic]:
     for name, content in entries.files:
         at = SourceLocation(folder / name)
-        if isinstance(content, Unreadable):
+        if isinstance(content, TooLarge):
+            limit = f"an entry is at most {ENTRY_LIMIT // 2**20} MiB"
+            message = f"the file is larger than {SIZE_LIMIT // 2**20} MiB; {limit}"
+            yield Diagnostic(code=codes.FILE_TOO_LARGE, place=at, message=message)
+        elif isinstance(content, Unreadable):
             message = f"the file cannot be read: {content.reason}"
             yield Diagnostic(code=codes.UNREADABLE_FILE, place=at, message=message)
         elif len(content) > ENTRY_LIMIT:
@@ -220,6 +244,11 @@ def _without_text(
     return FileContent(
         path=path, documents=(), objects=(), diagnostics=(diagnostic,), complete=False
     )
+
+
+def _too_large(path: Path) -> FileContent:
+    message = f"the file is larger than {SIZE_LIMIT // 2**20} MiB"
+    return _without_text(path, codes.FILE_TOO_LARGE, SourceLocation(path), message, _SPLIT)
 
 
 def _not_utf8(path: Path, error: UnicodeDecodeError) -> FileContent:

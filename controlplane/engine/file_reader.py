@@ -8,7 +8,13 @@ from pathlib import Path
 
 from controlplane.base.codes import INTERNAL_ERROR
 from controlplane.base.diagnostics import Report
-from controlplane.documents.content import FileContent, SecretFolder, Unreadable, file_objects
+from controlplane.documents.content import (
+    FileContent,
+    SecretFolder,
+    Skipped,
+    Unreadable,
+    file_objects,
+)
 from controlplane.documents.document import RawObject
 from controlplane.documents.redact import without_secrets
 from controlplane.engine.declarations import Declaration
@@ -16,7 +22,7 @@ from controlplane.engine.internal_errors import refused
 from controlplane.graph import Fault
 from controlplane.kinds.decode import decode
 
-Text = bytes | str | Unreadable | SecretFolder
+Text = bytes | str | Unreadable | Skipped | SecretFolder
 Heard = Callable[[Fault], None]
 
 

@@ -297,8 +297,10 @@ class ControlPlane:
     def _take_found(self) -> tuple[Diagnostic, ...]:
         """What is wrong now and was not at the last call."""
         known = dict.fromkeys(self.engine.diagnostics())
-        found = tuple(d for d in known if d not in self._known)
-        self._known = set(known)
+        now = set(known)
+        new = now - self._known  # sets remember hashes, so this is quick where nothing is new
+        found = tuple(d for d in known if d in new) if new else ()
+        self._known = now
         return found
 
     async def _keep_house(self) -> None:

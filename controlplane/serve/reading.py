@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
-from controlplane.documents.content import SecretFolder, Unreadable
+from controlplane.documents.content import SecretFolder, Skipped, Unreadable
 from controlplane.engine.file_reader import Read, Reading, Text, read
 
 AT_ONCE: Final = 64 * 1024  # bytes, which are read in about 10 ms
@@ -36,7 +36,7 @@ def _read_all(readings: Sequence[Reading]) -> tuple[Read, ...]:
 
 def _size(text: Text) -> int:
     match text:
-        case Unreadable():
+        case Unreadable() | Skipped():
             return 0
         case SecretFolder(files=files):
             return sum(len(content) for _, content in files if isinstance(content, bytes))

@@ -6,6 +6,7 @@ once, on the way without links or else the first by path. A walk is done in step
 happens meanwhile need not wait for it.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,13 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
+_KINDS: Final = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
 AT_ONCE: Final = 250  # entries that one step looks at, in a few milliseconds
 
 
@@ -95,6 +103,8 @@ class Scan:
     blind: dict[str, str] = field(default_factory=dict)
     shared: set[tuple[int, int]] = field(default_factory=set)
     spare: set[str] = field(default_factory=set)
+    skipped: dict[str, str] = field(default_factory=dict)
+    """What is named like a file and is none, and links that lead in a circle, with the reason."""
     _looked: int = 0
 
     def steps(self, roots: Iterable[str], secrets: Iterable[str] = ()) -> Iterator[None]:
@@ -121,21 +131,27 @@ class Scan:
                 self.blind[root] = reason(error)
                 continue
             if stat.S_ISDIR(status.st_mode):
-                yield from self._walk(root, status, walked, found, wanted)
-            else:
+                yield from self._walk(root, status, (), walked, found, wanted)
+            elif stat.S_ISREG(status.st_mode):
                 found.append((root, Seen(stamp(status), os.path.islink(root))))
+            else:
+                self.skipped[root] = _what(status)
 
     def _walk(
         self,
         folder: str,
         status: os.stat_result,
+        above: tuple[tuple[int, int], ...],
         walked: set[tuple[int, int]],
         found: list[tuple[str, Seen]],
         wanted: Wanted,
     ) -> Iterator[None]:
-        if (status.st_dev, status.st_ino) in walked:
+        identity = status.st_dev, status.st_ino
+        if identity in above:
+            self.skipped[folder] = "the link leads back to a folder that it is in"
+        if identity in walked:
             return
-        walked.add((status.st_dev, status.st_ino))
+        walked.add(identity)
         self.visitor.folder(folder)
         self.folders.add(Folder(folder, status.st_dev, status.st_ino))
         try:
@@ -154,11 +170,26 @@ class Scan:
                 if is_link:
                     self.visitor.link(entry.path)
                 if entry.is_dir():
-                    yield from self._walk(entry.path, entry.stat(), walked, found, wanted)
-                elif wanted(entry.name) and entry.is_file():
-                    found.append((entry.path, Seen(stamp(entry.stat()), is_link)))
-            except OSError:  # gone since the folder was listed, or a link in a circle
-                continue
+                    inner = (*above, identity)
+                    yield from self._walk(entry.path, entry.stat(), inner, walked, found, wanted)
+                elif wanted(entry.name):
+                    self._take(entry.path, entry.stat(), found, is_link=is_link)
+            except OSError as error:  # gone since the folder was listed, or a link in a circle
+                if error.errno == errno.ELOOP:
+                    self.skipped[entry.path] = "the links lead in a circle"
+
+    def _take(
+        self,
+        path: str,
+        status: os.stat_result,
+        found: list[tuple[str, Seen]],
+        *,
+        is_link: bool,
+    ) -> None:
+        if stat.S_ISREG(status.st_mode):
+            found.append((path, Seen(stamp(status), is_link)))
+        else:
+            self.skipped[path] = _what(status)
 
     def _once(self, candidates: Iterable[tuple[str, Seen]]) -> Iterator[None]:
         """Take each file once: the way without links, or else the first by path."""
@@ -206,6 +237,11 @@ def stamp(status: os.stat_result) -> Stamp:
     return Stamp(
         status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
     )
+
+
+def _what(status: os.stat_result) -> str:
+    kind = stat.S_IFMT(status.st_mode)
+    return f"it is {_KINDS[kind]}, not a file" if kind in _KINDS else "it is not a file"
 
 
 def reason(error: OSError) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from controlplane.documents.content import SecretFolder, Unreadable
+from controlplane.documents.content import SecretFolder, Skipped, Unreadable
 from controlplane.sources.scan import is_configuration
 from controlplane.sources.tree import Changed
 
@@ -23,6 +23,7 @@ class SecretFolders:
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(roots)
+        self._skipped: set[Path] = set()
         self._entries: dict[Path, dict[str, bytes | Unreadable]] = {}
 
     def gathered(self, batch: Iterable[Changed]) -> tuple[Changed, ...]:
@@ -31,7 +32,13 @@ class SecretFolders:
         folders: dict[Path, None] = {}
         for change in batch:
             depth = self._depth(change.path)
-            if depth == 3:
+            if isinstance(change.text, Skipped):
+                self._skipped.add(change.path)
+                others.append(change)
+            elif change.path in self._skipped and change.text is None:
+                self._skipped.discard(change.path)
+                others.append(change)
+            elif depth == 3:
                 self._take(change)
                 folders[change.path.parent] = None
             elif depth is None or not isinstance(change.text, bytes):

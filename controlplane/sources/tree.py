@@ -10,7 +10,7 @@ its content: deleting a whole mesh at once is most likely an accident.
 
 import os
 import stat
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from typing import Final
 from xxhash import xxh3_128_digest
 
 from controlplane.base.errors import ConfigMissing
-from controlplane.documents.content import SIZE_LIMIT, SecretFolder, Unreadable
+from controlplane.documents.content import SIZE_LIMIT, SecretFolder, Skipped, TooLarge, Unreadable
 from controlplane.sources.scan import (
     AT_ONCE,
     Scan,
@@ -47,7 +47,7 @@ class Changed:
     """
 
     path: Path
-    text: bytes | Unreadable | SecretFolder | None
+    text: bytes | Unreadable | Skipped | SecretFolder | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ class Tree:
         self._waiting: dict[str, _Waiting] = {}
         self.blind: frozenset[str] = frozenset()
         """Where the last scan could not look."""
+        self._skipped: dict[str, str] = {}
+        """What is reported not to be read, and why."""
         self._shared: Set[tuple[int, int]] = frozenset()
         self.devices: Set[int] = frozenset()
         """The file systems that the last scan saw folders of."""
@@ -231,7 +233,7 @@ class Tree:
         known = self._files.get(path)
         if seen is None:
             was_shared = known is not None and known.stamp.identity in self._shared
-            return was_shared or os.path.isdir(path) or os.path.islink(path)
+            return was_shared or path in self._skipped or os.path.lexists(path)
         if known is None:
             has_links = seen.stamp.identity in self._linked.values()
             return seen.linked or seen.names > 1 or has_links
@@ -306,8 +308,9 @@ class Tree:
                 if not stat.S_ISREG(status.st_mode):
                     return None
                 before = stamp(status)
-                size = min(status.st_size or SIZE_LIMIT, SIZE_LIMIT)  # a buffer no larger than that
-                text = file.read(size + 1)
+                # A buffer no larger than the file, and nothing read of one that is refused.
+                size = min(status.st_size or SIZE_LIMIT, SIZE_LIMIT)
+                text = TooLarge() if status.st_size > SIZE_LIMIT else file.read(size + 1)
                 after = stamp(os.fstat(file.fileno()))
         except FileNotFoundError:
             return None
@@ -346,7 +349,20 @@ class Tree:
         for path in sorted(self.blind - found.blind.keys() - found.files.keys()):
             changes.append(Changed(path=Path(path), text=None))
         self.blind = frozenset(found.blind)
-        return changes
+        return [*changes, *self._passed_over(found)]
+
+    def _passed_over(self, found: Scan) -> Iterator[Changed]:
+        """What is skipped now and was not; what no longer is. A file that was there before is
+        reported as gone first.
+        """
+        skipped = {path: why for path, why in found.skipped.items() if path not in self._files}
+        for path in sorted(self._skipped.keys() - skipped.keys()):
+            if path not in found.files and path not in found.blind:
+                yield Changed(path=Path(path), text=None)
+        for path, why in sorted(skipped.items()):
+            if self._skipped.get(path) != why:
+                yield Changed(path=Path(path), text=Skipped(why))
+        self._skipped = skipped
 
 
 def _without_waiting(path: str, flags: int) -> int:

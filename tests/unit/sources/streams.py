@@ -6,7 +6,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 
-from controlplane.documents.content import Unreadable
+from controlplane.documents.content import SecretFolder, Skipped, Unreadable
 from controlplane.sources.tree import Changed
 
 HOUR = timedelta(hours=1)
@@ -16,7 +16,7 @@ Stream = AsyncGenerator[tuple[Changed, ...], None]
 Opened = Callable[..., "aclosing[Stream]"]
 
 
-async def batch(files: Stream) -> dict[str, bytes | Unreadable | None]:
+async def batch(files: Stream) -> dict[str, bytes | Unreadable | Skipped | SecretFolder | None]:
     changed = await asyncio.wait_for(anext(files), timeout=10)
     return {change.path.name: change.text for change in changed}
 

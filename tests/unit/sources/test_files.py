@@ -13,9 +13,10 @@ from random import Random
 import pytest
 
 from controlplane.base.errors import ConfigMissing
-from controlplane.documents.content import Unreadable
+from controlplane.documents.content import Skipped, Unreadable
 from controlplane.sources.load import loaded
-from controlplane.sources.tree import Changed, Moment, Tree
+from controlplane.sources.scan import Unnoticed
+from controlplane.sources.tree import Changed, Moment, Tree, completed
 from tests.unit.sources.streams import Opened, batch, replace
 
 
@@ -47,7 +48,6 @@ def test_a_file_is_seen_once_however_many_ways_lead_to_it(tmp_path: Path) -> Non
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "a.yaml").write_text("x")
     (tmp_path / "again").symlink_to("real")
-    (tmp_path / "loop").symlink_to(".")
     (tmp_path / "b.yaml").symlink_to("real/a.yaml")
 
     found = loaded([tmp_path, tmp_path / "real", tmp_path / "b.yaml"])
@@ -325,16 +325,23 @@ async def test_a_pipe_that_comes_in_the_place_of_a_file_stops_nothing(
         os.mkfifo(tmp_path / ".pipe")
         (tmp_path / ".pipe").rename(tmp_path / "a.yaml")
         assert await batch(files) == {"a.yaml": None}
+        assert await batch(files) == {"a.yaml": Skipped("it is a named pipe, not a file")}
 
         (tmp_path / "b.yaml").write_text("two")
         assert await batch(files) == {"b.yaml": b"two"}
 
 
 def test_a_pipe_that_comes_while_a_file_is_read_is_no_file(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.yaml")
-    tree = Tree([tmp_path / "a.yaml"])
+    path = tmp_path / "a.yaml"
+    path.write_text("one")
 
-    assert tree.load(Moment(0, 0)) == ()
+    def clock() -> Moment:
+        """Is looked at before a file is read."""
+        path.unlink()
+        os.mkfifo(path)
+        return Moment(0, 0)
+
+    assert completed(Tree([tmp_path]).loading(Unnoticed(), clock)) == ()
 
 
 async def test_what_changes_in_place_with_equal_size_and_time_is_reported(
