@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -20,6 +21,8 @@ LATE: Final = 5.0  # seconds without a turn that are worth a line
 BEAT: Final = 0.5  # seconds between two beats
 FRAMES: Final = 6  # innermost functions of a blocked loop that are logged
 REMEMBERED: Final = 300.0  # seconds for which ``/healthz`` mentions the last block
+
+_PACKAGE: Final = f"{Path(__file__).parents[1]}/"
 
 log = structlog.stdlib.get_logger("serve")
 
@@ -86,11 +89,15 @@ async def beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
 
 
 def _where(frame: FrameType | None) -> str:
-    """The innermost functions of this package, the outer one first."""
-    if frame is None:
-        return "unknown"
-    frames = [f for f in traceback.extract_stack(frame) if "/controlplane/" in f.filename]
-    return " > ".join(
-        f"{f.filename.rpartition('/controlplane/')[2]}:{f.lineno} {f.name}"
-        for f in frames[-FRAMES:]
-    )
+    """The innermost functions of this package, the outer one first; where there is none, of any."""
+    stack = traceback.extract_stack(frame) if frame is not None else []
+    own = [found for found in stack if found.filename.startswith(_PACKAGE)]
+    shown = [f"{_short(f.filename)}:{f.lineno} {f.name}" for f in (own or stack)[-FRAMES:]]
+    return " > ".join(shown) or "unknown"
+
+
+def _short(file: str) -> str:
+    """``engine/engine.py`` of this package, else the last two parts of the path."""
+    if file.startswith(_PACKAGE):
+        return file.removeprefix(_PACKAGE)
+    return "/".join(Path(file).parts[-2:])

@@ -64,3 +64,26 @@ async def test_it_beats_while_the_block_runs_and_leaves_no_thread() -> None:
         if thread.name == "heartbeat":
             await asyncio.to_thread(thread.join, 5)
     assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_outside_of_the_package_any_function_is_named() -> None:
+    clock = Clock()
+    blocked, left = threading.Event(), threading.Event()
+    found: list[Heartbeat] = []
+
+    def loop_that_blocks() -> None:
+        found.append(Heartbeat(clock))
+        blocked.set()
+        left.wait(10)
+
+    thread = threading.Thread(target=loop_that_blocks)
+    thread.start()
+    blocked.wait(10)
+    clock.now = 110.0
+    with structlog.testing.capture_logs() as lines:
+        found[0].look()
+    left.set()
+    thread.join()
+
+    assert "unit/test_heartbeat.py" in lines[0]["where"]
+    assert "loop_that_blocks" in lines[0]["where"]
