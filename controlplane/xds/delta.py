@@ -130,6 +130,8 @@ class DeltaSession(Session):
 
         if not self._is_plain(state):
             found = worked_out(lambda name: self._news(state, name, asked))
+        elif sent is target and not asked:
+            found = ()
         elif sent is target and not gone and not any(name in target for name in asked):
             # Nobody else asks for just these, which are not there: it need not be remembered.
             found = worked_out(target.get)

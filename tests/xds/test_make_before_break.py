@@ -3,9 +3,9 @@ answer 503: a model of Envoy (``tests.support.envoy_model``) is looked at after 
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.delta import DeltaSession
@@ -246,6 +246,10 @@ def ends_well(conversation: Conversation) -> None:
     assert envoy.listeners.keys() == target.shelf(LISTENER).keys()
 
 
+IN_EDS = ClusterForm(version="1", eds=True, dns=False, secret=None)
+OF_R = ListenerForm(version="r", routes="r", clusters=frozenset(), secret=None)
+
+
 @settings(max_examples=examples(200))
 @given(meshes(), st.lists(st.one_of(deliveries, deliveries, changes), max_size=80), st.booleans())
 def test_no_route_in_use_ever_leads_to_a_cluster_without_endpoints(
@@ -263,6 +267,28 @@ def test_no_route_in_use_ever_leads_to_a_cluster_without_endpoints(
 
 @settings(max_examples=examples(200))
 @given(meshes(), st.lists(st.one_of(deliveries, deliveries, changes, events), max_size=80))
+@example(
+    Mesh(
+        clusters={"a": IN_EDS},
+        endpoints={"a": "1"},
+        routes={"r": frozenset({"a"})},
+        listeners={"l": OF_R, "m": OF_R},
+        secret="1",
+    ),
+    [
+        (
+            "mesh",
+            Mesh(
+                clusters={"a": IN_EDS, "b": IN_EDS, "c": replace(IN_EDS, eds=False, dns=True)},
+                endpoints={"a": "1", "b": "1"},
+                routes={"r": frozenset({"a", "b"})},
+                listeners={"l": OF_R},
+                secret="1",
+            ),
+        ),
+        ("reconnect",),
+    ],
+)  # a listener goes while nothing else of its type changes
 def test_nor_does_one_when_a_delta_client_reconnects_at_any_time(
     first: Mesh, steps: list[Step]
 ) -> None:
