@@ -1,6 +1,6 @@
 """Valid edits, twenty a second, lose no request, also while the control plane is killed.
 
-``make soak SECONDS=600`` does the same for longer and prints what it saw.
+``make soak SECONDS=300`` does the same for longer and prints what it saw.
 """
 
 import os
