@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from controlplane.base.diagnostics import Effect, Severity
 from controlplane.base.errors import ConfigMissing
@@ -14,11 +15,15 @@ from controlplane.cli.diagnostic_text import DiagnosticText, as_text, diagnostic
 from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.inputs import mesh_config_text
 from controlplane.cli.output import Segment, Style, say, show
+from controlplane.cli.progress import Progress
 from controlplane.engine.engine import Engine
+from controlplane.engine.file_reader import read
 from controlplane.engine.room import MAX_OBJECTS
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.load import loaded
 from controlplane.sources.printable import printable
+
+AT_ONCE: Final = 50  # objects that are analysed between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +44,12 @@ def findings_in(
     mesh_config: Path | None = None,
     secrets: Sequence[Path] = (),
     max_objects: int = MAX_OBJECTS,
+    progress: Progress | None = None,
 ) -> Findings:
     """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist, or none
     of them holds a file.
     """
+    progress = progress or Progress()
     engine = Engine(MeshConfig(), now=datetime.now(UTC), max_objects=max_objects)
     if mesh_config is not None:
         engine.read_mesh(printable(mesh_config), mesh_config_text(mesh_config))
@@ -52,8 +59,11 @@ def findings_in(
         raise ConfigMissing(
             f"{where}: no .yaml, .yml or .json file", hint="name the folder that holds them"
         )
-    engine.apply((changed.path, changed.text) for changed in files)
-    engine.analyse()
+    changes = [(changed.path, changed.text) for changed in files]
+    readings = engine.readings(changes)
+    engine.apply(changes, [read(one) for one in progress.over("Reading", readings, len(readings))])
+    for _ in progress.over("Checking", _analysed(engine), engine.object_count // AT_ONCE + 1):
+        pass
     found = engine.diagnostics()
     objects = {declared.key for content in engine.contents() for declared in content.objects}
     refused = {
@@ -62,10 +72,17 @@ def findings_in(
         if isinstance(d.place, FieldRef) and d.code.effect is Effect.REFUSED
     }
     return Findings(
-        diagnostics=diagnostic_texts(found, EngineFiles(engine)),
+        diagnostics=diagnostic_texts(
+            progress.over("Locating", found, len(found)), EngineFiles(engine)
+        ),
         objects=len(objects),
         refused=len(refused & objects),
     )
+
+
+def _analysed(engine: Engine) -> Iterator[None]:
+    while engine.analyse(AT_ONCE):
+        yield
 
 
 def print_findings(findings: Findings, output: str) -> None:

@@ -112,9 +112,11 @@ class Engine:
         """How many objects of ``kind`` are in force."""
         return self._objects.count(kind)
 
-    def apply(self, changes: Iterable[tuple[Path, Text | None]]) -> Edit:
+    def apply(
+        self, changes: Iterable[tuple[Path, Text | None]], ahead: Iterable[Read] = ()
+    ) -> Edit:
         """Apply the files that changed (``None``: the file is gone) in one edit; a new revision."""
-        touched = self._read(changes)
+        touched = self._read(changes, ahead)
         outcomes = self._bring(touched.keys)
         self._waiting.keys = {}
         return self._edit(touched, outcomes)
