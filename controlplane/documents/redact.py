@@ -6,7 +6,7 @@ left out: private keys in PEM, long runs of base64, and values of keys that are 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -14,11 +14,20 @@ from typing import Final
 from controlplane.base.diagnostics import Diagnostic
 
 _SECRET: Final = re.compile(r"""\bkind["']?\s*:\s*["']?Secret(List)?\b""")
-_WITH_DATA: Final = re.compile(r"""^[\s{,-]*["']?(data|stringData)["']?\s*:""", re.MULTILINE)
+_ODD_KIND: Final = re.compile(
+    r"""\bkind["']?\s*:\s*([&!*|>]|"[^"\n]*\\)|\?\s+["']?kind\b|\\[xuU][^"\s]*"\s*:"""
+)
+"""A kind with an anchor, tag or escape, or in a block: what it says is not seen in the text."""
+_TOP_KIND: Final = re.compile(r"""^["']?kind["']?\s*:\s*["']?(\w*)""", re.MULTILINE)
+_REFERRING: Final = frozenset({"Gateway", "ListenerSet", "ReferenceGrant"})
+"""Kinds that refer to Secrets by ``kind: Secret``. Source: Gateway API, ``certificateRefs``."""
+_WITH_DATA: Final = re.compile(
+    r"""^[ \t{,-]*["']?(data|stringData)["']?\s*:""", re.MULTILINE | re.IGNORECASE
+)
 _CONFIG_MAP: Final = re.compile(r"""\bkind["']?\s*:\s*["']?ConfigMap(List)?\b""")
 _PUBLIC: Final = frozenset(
     {
-        *("apiversion", "kind", "metadata", "name", "namespace", "type", "immutable", "items"),
+        *("apiversion", "kind", "metadata", "name", "namespace", "type", "items"),
         *("data", "stringdata", "labels", "annotations"),
     }
 )
@@ -30,18 +39,32 @@ _KEY: Final = re.compile(
 _NAME: Final = re.compile(r"[a-z0-9._-]+|[A-Z0-9_]+")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")  # 30 bytes or more
 _OF_SECRET: Final = re.compile(r"[A-Za-z0-9+/=_-]{16,}")  # in what may be a Secret: 12 bytes
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#.*")
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END|\Z)", re.DOTALL)
-_NAMED: Final = re.compile(
-    r"""(?P<key>[\w.-]+)["']?\s*:\s*(?P<value>"[^"\n]*"|'[^'\n]*'|[^\s,{}\[\]"'][^\n,{}\]]*)"""
+_VALUE: Final = (
+    r"""(?:[&!][^\s,{}\[\]]*[ \t]+)*"""  # an anchor and a tag
+    r"""(?P<value>"(?:[^"\\\n]|\\.)*"|'(?:[^'\n]|'')*'|\[[^\]\n]*\]?|["'][^\n]*|"""
+    r"""[^\s,{}\[\]"'][^\n,{}\]]*|)"""
 )
+_NAMED: Final = re.compile(rf"""(?<![\w.-])(?P<key>[\w.-]+)\\?["']?[ \t]*:[ \t]*{_VALUE}""")
+_NAME_FIELD: Final = r"""\b(?:name|key)["']?[ \t]*:[ \t]*["']?(?P<key>[\w.-]+)["']?"""
+_VALUE_FIELD: Final = r"""\bvalue["']?[ \t]*:[ \t]*""" + _VALUE
+_PAIRS: Final = tuple(
+    re.compile(rf"""{one}[ \t]*[,\n]\s*["']?{other}""")
+    for one, other in ((_NAME_FIELD, _VALUE_FIELD), (_VALUE_FIELD, _NAME_FIELD))
+)
+"""A name and a value beside each other, as Gateway API has headers."""
 _CALLED: Final = (
-    *("password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey"),
-    *("authorization", "cookie"),
+    *("password", "passwd", "pwd", "passphrase", "secret", "token", "apikey", "privatekey"),
+    *("accesskey", "credentials", "authorization", "cookie"),
 )
+_IN_URL: Final = re.compile(r"://[^/\s:@]*:([^@/\s]+)@")
+_NO_SECRETS: Final = frozenset({"", "true", "false", "null"})
 _WORD: Final = re.compile(r"""[^\s"'…{}\[\],]{4,}""")
 _TOKEN: Final = re.compile(r"[^\s\"'{}\[\],]+")
 _HIDDEN: Final = "***"
-_SHORTEST: Final = 4  # characters of what is left out of a message where it is not in quotes
+_SHORTEST: Final = 4  # characters of what is hidden wherever it is; less is, where it is a value
+_A_WORD: Final = 8  # characters of what is hidden only where it is a word, not a part of one
 _MASK: Final = "*"
 
 
@@ -52,9 +75,16 @@ def redacted(line: str, document: str) -> str:
     masked = line
     for secret in sorted(_secrets(document), key=len, reverse=True):
         for part in secret.split("\n"):
-            if part.strip():
-                masked = masked.replace(part, _stars(part))
+            if len(part) >= _SHORTEST or (part.strip() and any(_called(line))):
+                masked = _without(masked, part)
     return masked
+
+
+def _without(line: str, part: str) -> str:
+    """``line`` with stars for ``part``. A short one is not looked for within words."""
+    if len(part) >= _A_WORD:
+        return line.replace(part, _stars(part))
+    return re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", _stars(part), line)
 
 
 def redacted_message(message: str, document: str) -> str:
@@ -91,8 +121,9 @@ def without_secrets(diagnostic: Diagnostic, document: str) -> Diagnostic:
 @lru_cache(maxsize=8)
 def _may_be_secret(document: str) -> bool:
     """Whether a document says so, or has data and does not say that it is a ConfigMap's."""
-    if _SECRET.search(document):
-        return True
+    if _SECRET.search(document) or _ODD_KIND.search(document):
+        kinds = {found[1] for found in _TOP_KIND.finditer(document)}
+        return not kinds or not kinds <= _REFERRING or _WITH_DATA.search(document) is not None
     return _WITH_DATA.search(document) is not None and not _CONFIG_MAP.search(document)
 
 
@@ -121,9 +152,10 @@ def _is_plain(key: str) -> bool:
 
 
 def _only_public(value: str) -> str:
-    """The value of a public key. One in braces may hold data as well."""
+    """The value of a public key. One in braces may hold data as well, a comment may, too."""
     if "{" in value or "[" in value:
         return _stars(value)
+    value = _COMMENT.sub(lambda comment: _stars(comment[0]), value)
     return _OF_SECRET.sub(lambda long: _stars(long[0]), value) if len(value) > 253 else value
 
 
@@ -134,9 +166,8 @@ def _stars(text: str) -> str:
 @lru_cache(maxsize=8)
 def _secrets(document: str) -> frozenset[str]:
     """The texts in ``document`` that must not be shown."""
-    if _may_be_secret(document):
-        return frozenset(filter(None, _of_a_secret(document)))
-    return frozenset(_of_others(document))
+    found = _of_a_secret(document) if _may_be_secret(document) else _of_others(document)
+    return frozenset(text for text in found if text.lower() not in _NO_SECRETS)
 
 
 def _of_a_secret(document: str) -> Iterator[str]:
@@ -170,11 +201,59 @@ def _of_others(document: str) -> Iterator[str]:
     yield from (found[0] for found in _BASE64.finditer(document) if _looks_random(found[0]))
     for found in _PEM.finditer(document):
         yield from (line.strip() for line in found[0].split("\n") if "-----" not in line)
-    for named in _NAMED.finditer(document):
-        name = re.sub(r"[-_.]", "", named["key"]).lower()
-        value = named["value"].strip().strip("\"'")
-        if name.endswith(_CALLED) and value.lower() not in ("", "true", "false", "|", ">"):
-            yield value
+    yield from (found[1] for found in _IN_URL.finditer(document))
+    for pattern in _PAIRS:
+        for named in pattern.finditer(document):
+            if _is_called(named["key"]):
+                yield from _scalars(named["value"])
+    lines = document.split("\n")
+    for number, line in enumerate(lines):
+        for named in _NAMED.finditer(line):
+            value = named["value"]
+            if value.startswith(('"', "'")):  # which may be JSON, whose keys have names as well
+                yield from (inner["value"].strip("\"'\\") for inner in _called(value[1:]))
+            if _is_called(named["key"]):
+                yield from _scalars(value)
+                if not value or value.startswith(("|", ">")):
+                    yield from _below(lines, number + 1, named.start(), is_block=bool(value))
+
+
+def _called(text: str) -> Iterator[re.Match[str]]:
+    """The keys with names of secrets, and their values."""
+    return (named for named in _NAMED.finditer(text) if _is_called(named["key"]))
+
+
+def _is_called(key: str) -> bool:
+    """Whether a key has the name of a secret."""
+    return re.sub(r"[-_.]", "", key).lower().endswith(_CALLED)
+
+
+def _scalars(value: str) -> Iterator[str]:
+    """The texts of a value, or of the values of a list, in one line."""
+    for text in value[1:].split(",") if value.startswith("[") else (value,):
+        text = text.strip().strip("\"'\\]")
+        if not text.startswith(("|", ">")):
+            yield text
+
+
+def _below(lines: Sequence[str], first: int, column: int, *, is_block: bool) -> Iterator[str]:
+    """The lines from ``first`` on of the block, list or text that is the value of a key at
+    ``column``; none of a mapping, whose values have names of their own.
+    """
+    for number in range(first, len(lines)):
+        line = lines[number]
+        text = line.strip()
+        indent = len(line) - len(line.lstrip())
+        is_item = text.startswith("- ") and not is_block
+        if not text:
+            continue
+        if indent < column or (indent == column and not is_item):
+            return
+        if not is_block:
+            text = text.removeprefix("- ").strip()
+            if _KEY.match(text) or text.startswith(("{", "}", "]")):
+                return
+        yield text.strip("\"',")
 
 
 def _looks_random(text: str) -> bool:

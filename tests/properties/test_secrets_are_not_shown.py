@@ -1,14 +1,17 @@
 """Whatever is wrong with a document, nothing that is shown of it is key material or a password."""
 
 import base64
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from controlplane.cli.diagnostic_text import as_text, diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
+from controlplane.documents.redact import redacted, redacted_message
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from tests.support.properties import examples
@@ -58,6 +61,10 @@ def leaks(shown: str, secret: str) -> list[str]:
     return [part for part in sorted(parts) if part in shown]
 
 
+def excerpts(document: str) -> str:
+    return "\n".join(redacted(line, document) for line in document.split("\n"))
+
+
 @settings(max_examples=examples(300))
 @given(
     template=st.sampled_from(SECRETS),
@@ -81,6 +88,81 @@ def test_no_mistake_shows_a_secret(
 
     canary = KEY if secret == PEM else secret
     assert leaks(shown, canary) == []
+
+
+V1: Final = "apiVersion: v1\n"
+ODDLY_WRITTEN: Final = (
+    "kind: &kind Secret\nmetadata: {name: a}\nimmutable: SECRET\npass: SECRET\n",
+    "kind: !!str Secret\nmetadata: {name: a}\nimmutable: SECRET\npass: SECRET\n",
+    "kind: >-\n  Secret\nmetadata: {name: a}\nimmutable: SECRET\npass: SECRET\n",
+    "? kind\n: Secret\nmetadata: {name: a}\nimmutable: SECRET\npass: SECRET\n",
+    'kind: "S\\x65cret"\nmetadata: {name: a}\nimmutable: SECRET\npass: SECRET\n',
+    '"\\u006bind": Secret\nmetadata: {name: a}\nimmutable: SECRET\npass: SECRET\n',
+    "kind: Secret\nmetadata:\n  name: A_B # SECRET\ntype: [1] # SECRET\nx: 1 # SECRET\n",
+    "metadata: {name: a}\nstringdata:\n  x: SECRET\n  x: SECRET\n",
+)
+
+
+@pytest.mark.parametrize("document", ODDLY_WRITTEN)
+@pytest.mark.parametrize("secret", [PASSWORD, KEY])
+def test_a_secret_is_known_however_its_document_is_written(document: str, secret: str) -> None:
+    assert leaks(shown_of(V1 + document.replace("SECRET", secret)), secret) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "password: [hunter2xyz]",
+        "api_key:\n- hunter2xyz",
+        "x-cookie: >-\n  hunter2xyz",
+        "clientSecret:\n  hunter2xyz",
+        "secret: !!str hunter2xyz",
+        "token: &token hunter2xyz",
+        "passwd: 'it''s hunter2xyz'",
+        'pwd: "\\"hunter2xyz"',
+        'body: "{\\"password\\": \\"hunter2xyz\\"}"',
+        "url: oci://user:hunter2xyz@registry.example/filter",
+        "set:\n- name: Authorization\n  value: Basic hunter2xyz",
+        "set: [{value: hunter2xyz, name: x-api-key}]",
+    ],
+)
+def test_what_is_called_a_secret_is_hidden_in_each_form_of_yaml(lines: str) -> None:
+    document = f"kind: WasmPlugin\n{lines}\n"
+
+    assert leaks(excerpts(document), PASSWORD) == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "kind: Gateway\nspec:\n  listeners:\n  - name: https\n    hostname: shop.example\n"
+        "    tls: {certificateRefs: [{kind: Secret, name: shop}]}\n",
+        "kind: VirtualService\nspec:\n  http:\n  - match:\n    - headers:\n        cookie:\n"
+        "          regex: user=jason\n        authorization: {prefix: Bearer}\n",
+        "kind: RequestAuthentication\nspec:\n  jwtRules:\n  - forwardOriginalToken: true\n"
+        "    fromCookies: [token]\n    fromHeaders: [{name: authorization, prefix: 'Bearer '}]\n",
+    ],
+)
+def test_a_document_that_only_names_secrets_is_shown(document: str) -> None:
+    assert excerpts(document) == document
+
+
+def test_a_short_value_is_hidden_nowhere_else() -> None:
+    document = "kind: VirtualService\nmetadata: {name: a}\nset: {x-token: a, other: b}\n"
+
+    assert redacted("metadata: {name: a}", document) == "metadata: {name: a}"
+    assert redacted("set: {x-token: a, other: b}", document) == "set: {x-token: *, other: b}"
+
+
+@pytest.mark.parametrize(
+    "text", ["\n", "a", "a: 'b ", "a: [", "a: !b ", "password: |\n", "name: a\n"]
+)
+def test_a_long_document_is_searched_in_linear_time(text: str) -> None:
+    began = time.process_time()
+
+    redacted_message("found 1", f"kind: Gateway\n{text * 50_000}")
+
+    assert time.process_time() - began < 2  # in quadratic time it is minutes
 
 
 def test_what_is_no_secret_is_shown() -> None:
