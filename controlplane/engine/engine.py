@@ -134,7 +134,8 @@ class Engine:
         touched = self._read(changes, ahead)
         self._removals.loaded(self._accepted)
         outcomes = self._bring(dict.fromkeys((*touched.keys, *self._removals.held)))
-        held = tuple(key for key in self._removals.held if self._objects.get(key) is not None)
+        held = self.held_removals
+        self._in_force.hold(held)
         before = self._in_force.differing()
         if before:
             self._put_forms(before)
@@ -160,10 +161,10 @@ class Engine:
         touched = self._read(changes, ahead)
         keys = dict.fromkeys((*self._waiting.keys, *touched.keys))
         self._keep_time(keys, now)
-        form, count = self._in_force.form, self.object_count
-        back, kept = self._removals.noted(keys, form, moment, of=count)
+        back, kept = self._removals.noted(keys, self._in_force.form, moment, of=self.object_count)
         if back:
             self._put_forms(back)
+        self._in_force.hold(kept)
         return self._edit(touched, {**dict.fromkeys(back, True), **self._tried(keys)}, kept)
 
     def _tried(self, keys: Iterable[ObjectKey]) -> Outcomes:
@@ -203,11 +204,12 @@ class Engine:
     @property
     def held_removals(self) -> tuple[ObjectKey, ...]:
         """What no file declares, in force until the removal is confirmed."""
-        return self._removals.held
+        return tuple(key for key in self._removals.held if self._objects.get(key) is not None)
 
     def confirm_removal(self) -> Edit:
         """Remove what is held; a new revision."""
         keys = dict.fromkeys(self._removals.release())
+        self._accepted.save((), keys)  # also of what could not be used
         return self._edit(Touched((), keys), self._bring(keys))
 
     def let_go(self) -> Edit:

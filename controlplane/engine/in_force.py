@@ -16,7 +16,7 @@ from controlplane.documents.document import RawObject
 from controlplane.engine.declarations import Accepted, Declarations
 from controlplane.engine.forms import Form, Forms
 from controlplane.engine.internal_errors import refused as refused_by
-from controlplane.engine.removals import Removals
+from controlplane.engine.removals import NO_FILE, Removals
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.decode import decode
@@ -110,6 +110,13 @@ class InForce:
             elif self.objects.get(key) is not None:
                 self._remove(key)
         self.objects.settle()
+
+    def hold(self, keys: Iterable[ObjectKey]) -> None:
+        """Remember, for the next run as well, that no file declares these objects any more."""
+        for key in keys:
+            raw = self._raw[key]
+            self._raw[key] = replace(raw, origin=replace(raw.origin, path=NO_FILE))
+            self._accepted.save([self._raw[key]], [])
 
     def held_back(self) -> Iterator[Object[Any]]:
         """The newest form of each Secret of which the previous form stays in force."""

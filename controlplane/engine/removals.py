@@ -7,6 +7,7 @@ other arrive in several edits, so what an earlier edit of the burst removed come
 """
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Final
 
 from controlplane.base.names import ObjectKey
@@ -14,6 +15,8 @@ from controlplane.engine.declarations import Accepted, Declarations
 from controlplane.engine.forms import Form, Forms
 
 FEW: Final = 3  # objects; to remove so many is never held
+NO_FILE: Final = Path()
+"""In the memory of accepted objects: where one is from whose removal is held."""
 BURST: Final = 1.0  # seconds at most between two removals of one burst
 
 
@@ -54,11 +57,15 @@ class Removals:
                 self._burst.pop(key, None)
 
     def loaded(self, accepted: Accepted) -> None:
-        """Hold what an earlier run accepted and no file declares, where that is most of it."""
+        """Hold what an earlier run accepted and no file declares, where that is most of it, and
+        what that run held.
+        """
         known = tuple(accepted.keys()) if self._is_on else ()
         gone = [key for key in known if self.is_gone(key)]
-        if is_mass_removal(len(gone), len(known)):
-            self._held.update(dict.fromkeys(gone))
+        if not is_mass_removal(len(gone), len(known)):
+            held_before = {raw.key for raw in accepted.of_file(NO_FILE)} if gone else ()
+            gone = [key for key in gone if key in held_before]
+        self._held.update(dict.fromkeys(gone))
 
     def release(self) -> tuple[ObjectKey, ...]:
         """Hold nothing any longer; gives what was held."""
@@ -76,8 +83,9 @@ class Removals:
         of: int,
     ) -> tuple[Forms, tuple[ObjectKey, ...]]:
         """Note what an edit at ``moment`` (seconds of a steady clock) takes away from ``of``
-        objects that are in force. Where the burst is a mass removal, everything in it is held
-        from now on: gives the forms of what is to come back, and what is newly held.
+        objects that are in force. What an earlier burst holds counts as neither. Where the burst
+        is a mass removal, everything in it is held from now on: gives the forms of what is to come
+        back, and what is newly held.
         """
         forms = {key: form(key) for key in touched if self.is_gone(key)}
         going = {key: before for key, before in forms.items() if before.object is not None}
@@ -85,14 +93,16 @@ class Removals:
             return {}, ()
         if moment - self._latest > BURST:
             self._burst.clear()
-        self._latest = moment
+        if any(key not in self._burst for key in going):  # not only what waits to go
+            self._latest = moment
         gone = {
             key: form
             for key, form in self._burst.items()
             if key not in going and key not in self._held
         }
         self._burst.update((key, form) for key, form in going.items() if key not in self._burst)
-        if not is_mass_removal(len(self._burst), of + len(gone)):
+        held_before = sum(key not in self._burst for key in self._held)
+        if not is_mass_removal(len(self._burst), of + len(gone) - held_before):
             return {}, ()
         held = tuple(key for key in self._burst if key not in self._held)
         self._held.update(dict.fromkeys(held))

@@ -1,6 +1,7 @@
 """Most of a mesh is never removed at once without being asked for; a few objects always are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -167,6 +168,64 @@ def test_a_start_without_a_few_files_removes_their_objects() -> None:
 
     assert in_force(engine) == "defghij"
     assert engine.held_removals == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "all_of_them"),
+    [
+        pytest.param("uvwx", "abcdefghijuvwx", id="others were added"),
+        pytest.param("ab", "abcdefghij", id="some came back"),
+    ],
+)
+def test_a_removal_that_is_held_stays_so_over_restarts_until_it_is_confirmed(
+    files: str, all_of_them: str
+) -> None:
+    memory = Memory()
+    engine = engine_with(NAMES, memory)
+    unlink(engine, NAMES[:6])
+    engine.apply_whole([(path(name), entry(name)) for name in files])
+    held = engine.held_removals
+
+    for _ in range(2):
+        engine = engine_with("ghij" + files, memory)
+        assert in_force(engine) == all_of_them
+        assert engine.held_removals == held
+
+    engine.confirm_removal()
+    assert in_force(engine) == in_force(engine_with("ghij" + files, memory))
+
+
+def test_an_object_that_was_held_and_came_back_is_removed_like_any_other() -> None:
+    memory = Memory()
+    engine = engine_with(NAMES, memory)
+    unlink(engine, NAMES)
+    engine.apply_whole([(path(name), entry(name)) for name in NAMES])
+
+    engine = engine_with(NAMES[1:], memory)
+
+    assert (in_force(engine), engine.held_removals) == ("bcdefghij", ())
+
+
+def test_what_is_left_beside_a_held_removal_is_guarded_as_a_mesh_of_its_own() -> None:
+    engine = engine_with(NAMES)
+
+    unlink(engine, NAMES[:6], moment=0.0)
+    unlink(engine, NAMES[6:], moment=10 * BURST)
+
+    assert in_force(engine) == "abcdefghij"
+
+
+def test_what_cannot_be_read_of_an_earlier_run_is_not_reported_as_in_force() -> None:
+    memory = Memory()
+    engine_with(NAMES, memory)
+    for key, raw in tuple(memory.objects.items()):
+        memory.objects[key] = replace(raw, body={**raw.body, "spec": 3})
+
+    engine = engine_with((), memory)
+    assert (engine.held_removals, len(memory.keys())) == ((), 10)
+
+    engine.confirm_removal()
+    assert memory.keys() == ()
 
 
 def test_without_the_guard_everything_is_removed_at_once() -> None:
