@@ -51,6 +51,10 @@ class Credential:
         two_thirds = self.not_before + (self.not_after - self.not_before) * 2 / 3
         return max(two_thirds, self.not_before + BACKDATED + timedelta(minutes=1))
 
+    def is_current(self, now: datetime) -> bool:
+        """Whether it is valid and not yet to be renewed; a clock may be set back."""
+        return self.not_before <= now < self.renew_at
+
 
 def workload_credential(
     authority: Authority, identity: Identity, now: datetime, life: timedelta = WORKLOAD_LIFE

@@ -31,10 +31,10 @@ TRUST_BUNDLE: Final = "ROOTCA"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySecrets:
-    """The secrets of one identity, by name, until ``renew_at``."""
+    """The secrets of one identity, by name, while ``credential`` is current."""
 
     resources: Mapping[str, Resource]
-    renew_at: datetime
+    credential: Credential
 
 
 class WorkloadSecrets:
@@ -55,14 +55,16 @@ class WorkloadSecrets:
     def secrets(self, identity: Identity, now: datetime) -> IdentitySecrets:
         """``default`` and ``ROOTCA`` for ``identity``, renewed when it is time."""
         kept = self._kept.get(identity)
-        if kept is None or now >= kept.renew_at:
+        if kept is None or not kept.credential.is_current(now):
             kept = identity_secrets(self._authority, identity, now, self._life)
             self._kept[identity] = kept
         return kept
 
     def forget_expired(self, now: datetime) -> None:
         """Drop what has not been asked for since its renewal was due."""
-        self._kept = {who: kept for who, kept in self._kept.items() if now < kept.renew_at}
+        self._kept = {
+            who: kept for who, kept in self._kept.items() if kept.credential.is_current(now)
+        }
 
     def sign_with(self, authority: Authority) -> None:
         """Another authority signs from now on; every identity gets a new certificate when next
@@ -80,7 +82,7 @@ def identity_secrets(
     credential = workload_credential(authority, identity, now, life)
     resources = (certificate_secret(credential), trust_secret(authority))
     return IdentitySecrets(
-        resources=MappingProxyType({r.name: r for r in resources}), renew_at=credential.renew_at
+        resources=MappingProxyType({r.name: r for r in resources}), credential=credential
     )
 
 

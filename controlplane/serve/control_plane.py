@@ -330,7 +330,7 @@ class ControlPlane:
                     change = self._inventory.next_change(self.engine.now)
                     revision, due = self.engine.revision, min(change or latest, latest)
                 now = self._clock()
-                if now >= due:
+                if now >= due or now < self.engine.now:  # a clock may be set back
                     self.server.publish(self.engine.set_clock(now))
                     await self._notice()
             log_faults(self.engine.take_faults())

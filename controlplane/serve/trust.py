@@ -61,7 +61,7 @@ class XdsCertificate:
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
         """A new certificate where one is due; ``None`` leaves gRPC with the one that it has."""
-        if self._clock() < self._credential.renew_at:
+        if self._credential.is_current(self._clock()):
             return None
         try:
             self._credential = self._new()

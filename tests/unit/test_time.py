@@ -8,13 +8,17 @@ from pathlib import Path
 
 import grpc
 import pytest
+from cryptography import x509
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.engine import Engine
 from controlplane.identity.authority import kept_authority
+from controlplane.identity.identity import Identity
+from controlplane.identity.workload import WorkloadSecrets
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.proxy import Role
 from controlplane.serve.control_plane import ControlPlane
 from controlplane.serve.reload import Noticed, Reload
 from controlplane.serve.settings import Settings
@@ -138,10 +142,48 @@ async def test_the_xds_server_renews_its_certificate_while_it_runs(tmp_path: Pat
     same = await asyncio.to_thread(_presented, port)
     time = NOW + 3 * DAY
     renewed = await asyncio.to_thread(_presented, port)
+    time = NOW - DAY  # the clock was wrong and is set right
+    set_back = await asyncio.to_thread(_presented, port)
     await server.stop(0)
 
     assert first == same
     assert renewed != first
+    assert x509.load_pem_x509_certificate(set_back.encode()).not_valid_before_utc <= time
+
+
+def test_a_proxys_certificate_is_issued_anew_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    authority = kept_authority(StateDirectory.opened(tmp_path / "state").authority, NOW)
+    who = Identity(
+        trust_domain="cluster.local",
+        namespace=Namespace("default"),
+        service_account="default",
+        role=Role.GATEWAY,
+    )
+    secrets = WorkloadSecrets(authority)
+    secrets.secrets(who, NOW)
+
+    issued = secrets.secrets(who, NOW - DAY).credential
+
+    assert issued.not_before <= NOW - DAY
+
+
+async def test_certificates_are_judged_anew_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    time = NOW + 60 * DAY
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "mesh.yaml").write_text(GATEWAY)
+    plane, told = _plane(folder, lambda: time)
+    stop = asyncio.Event()
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        await plane.start()
+        tasks.create_task(plane.serve_until(stop))
+        await told.get()
+        time = NOW
+        while plane.engine.now != NOW:
+            await asyncio.sleep(0.01)
+        stop.set()
+    await plane.stop()
 
 
 def _presented(port: int) -> str:
