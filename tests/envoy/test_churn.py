@@ -23,6 +23,7 @@ SEED = int(os.environ.get("SOAK_SEED", "1"))
         pytest.param(min(10.0, SECONDS / 4), id="killed"),
     ],
 )
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_no_request_fails_and_nothing_is_rejected(
     network: None, tmp_path: Path, kill_every: float | None
 ) -> None:

@@ -227,7 +227,7 @@ class _Load:
         number = next(self._numbers)
         try:
             status: object = ask(number)
-        except (OSError, http.client.HTTPException) as error:
+        except Exception as error:  # whatever it is, the request was not answered
             status = repr(error)
         with self._lock:
             self._soaked.requests += 1
