@@ -234,6 +234,7 @@ def _scalars(value: str) -> Iterator[str]:
         text = text.strip().strip("\"'\\]")
         if not text.startswith(("|", ">")):
             yield text
+            yield text.lstrip("&*!%@")  # as a message about an alias or a tag has it
 
 
 def _below(lines: Sequence[str], first: int, column: int, *, is_block: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.documents.content import FileContent, file_objects
+from controlplane.documents.redact import without_secrets
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config, mesh_location
 
@@ -33,5 +34,5 @@ def mesh_file(path: Path, text: str) -> MeshFile:
         text=text,
         mesh=mesh,
         content=file_objects(path, text),
-        diagnostics=tuple(report),
+        diagnostics=tuple(without_secrets(found, text) for found in report),
     )

@@ -13,6 +13,7 @@ from controlplane.cli.diagnostic_text import as_text, diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
 from controlplane.documents.redact import redacted, redacted_message
 from controlplane.engine.engine import Engine
+from controlplane.engine.mesh_file import mesh_file
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from tests.support.properties import examples
 
@@ -145,6 +146,19 @@ def test_what_is_called_a_secret_is_hidden_in_each_form_of_yaml(lines: str) -> N
 )
 def test_a_document_that_only_names_secrets_is_shown(document: str) -> None:
     assert excerpts(document) == document
+
+
+def test_a_password_that_looks_like_an_alias_is_in_no_message() -> None:
+    shown = shown_of("kind: Gateway\nspec: {password: *hunter2xyz}\n")
+
+    assert "has no anchor" in shown
+    assert leaks(shown, PASSWORD) == []
+
+
+def test_what_is_wrong_in_mesh_config_shows_no_secret() -> None:
+    (found,) = mesh_file(Path("mesh.yaml"), "password: *hunter2xyz\n").diagnostics
+
+    assert leaks(found.message, PASSWORD) == []
 
 
 def test_a_short_value_is_hidden_nowhere_else() -> None:
