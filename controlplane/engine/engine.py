@@ -6,10 +6,10 @@ are decoded (remembered by document), the declarations in use are put into the g
 and whoever reads ``resources`` next recomputes what the edit touched.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.locations import FieldRef, SourceLocation
@@ -35,7 +35,6 @@ from controlplane.engine.room import MAX_OBJECTS
 from controlplane.engine.waiting import Waiting
 from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
-from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.object import Object
@@ -47,8 +46,6 @@ from controlplane.queries.inputs.mesh import LEAN, MESH_CONFIG
 from controlplane.queries.snapshot.connected import Connected, Doubt
 from controlplane.queries.snapshot.snapshot import Resources, resources
 from controlplane.queries.views.views import view_of
-
-WITH_CERTIFICATES: Final = frozenset({SECRET, CONFIG_MAP})
 
 
 class Engine:
@@ -160,15 +157,25 @@ class Engine:
         self._look_at_references()
         touched = self._read(changes, ahead)
         keys = dict.fromkeys((*self._waiting.keys, *touched.keys))
-        self._keep_time(keys, now)
+        if now is not None and self._in_force.keep_time(keys, now):
+            self.graph.edit()
+            self.graph.set(CLOCK, "clock", now)
         back, kept = self._removals.noted(keys, self._in_force.form, moment, of=self.object_count)
         if back:
             self._put_forms(back)
         self._in_force.hold(kept)
         return self._edit(touched, {**dict.fromkeys(back, True), **self._tried(keys)}, kept)
 
-    def _tried(self, keys: Iterable[ObjectKey]) -> Outcomes:
+    def _tried(self, keys: Collection[ObjectKey]) -> Outcomes:
         """Bring objects in step with their claims, but for those that have to wait."""
+        try:
+            return self._tried_whole(keys)
+        except Exception as error:  # of what decides that: nothing waits then
+            self.faults.append(Fault("what waits", (), error))
+            self._waiting.keys = {}
+            return self._bring(keys)
+
+    def _tried_whole(self, keys: Iterable[ObjectKey]) -> Outcomes:
         self._look_at_references()
         before = {key: self._in_force.form(key) for key in keys}
         known = {
@@ -193,13 +200,6 @@ class Engine:
         """Know what leads nowhere now, so that it can be seen what an edit makes worse."""
         self._collect_doubtful()
         self._findings.look_at_referring()
-
-    def _keep_time(self, keys: Iterable[ObjectKey], now: datetime | None) -> None:
-        """Judge certificates in ``keys`` by the present time, not by that of the last step."""
-        if now is not None and any(key.kind in WITH_CERTIFICATES for key in keys):
-            self._in_force.now = now
-            self.graph.edit()
-            self.graph.set(CLOCK, "clock", now)
 
     @property
     def held_removals(self) -> tuple[ObjectKey, ...]:

@@ -18,7 +18,7 @@ from controlplane.engine.forms import Form, Forms
 from controlplane.engine.internal_errors import refused as refused_by
 from controlplane.engine.removals import NO_FILE, Removals
 from controlplane.graph import Fault, Graph
-from controlplane.kinds.core.configuration import SECRET
+from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.decode import decode
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import Objects
@@ -30,6 +30,9 @@ Outcomes = dict[ObjectKey, bool | None]
 
 CHANGED_AT_MOST: Final = 1_000
 """Objects that may differ at a start for the change to be taken as a whole."""
+
+
+WITH_CERTIFICATES: Final = frozenset({SECRET, CONFIG_MAP})
 
 
 class InForce:
@@ -95,6 +98,13 @@ class InForce:
         forms = {raw.key: Form(decode(raw, Report()), raw) for raw in remembered}
         good = {key: form for key, form in forms.items() if form.object is not None}
         return {**good, **dict.fromkeys(new, Form())}
+
+    def keep_time(self, keys: Iterable[ObjectKey], now: datetime) -> bool:
+        """Judge certificates by the present time where some may be in ``keys``; says whether."""
+        if not any(key.kind in WITH_CERTIFICATES for key in keys):
+            return False
+        self.now = now
+        return True
 
     def save(self, outcomes: Mapping[ObjectKey, bool | None]) -> None:
         """Remember what was put and removed, for the next run."""

@@ -14,11 +14,13 @@ from controlplane.documents.document import Document, Origin, RawObject
 from controlplane.engine.engine import Engine
 from controlplane.engine.file_reader import FileReader, Reading, declaration, read
 from controlplane.engine.internal_errors import loggable, reported
+from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.queries.policy.locality_use import uses_of_rule
+from tests.support.memory import Memory
 
 KEY = ObjectKey(DESTINATION_RULE, Namespace("default"), "reviews")
 OTHER = ObjectKey(DESTINATION_RULE, Namespace("default"), "ratings")
@@ -217,3 +219,24 @@ def test_an_error_about_no_object_is_reported_without_a_place() -> None:
     assert found.message == (
         "internal error while computing configuration (please report it): ValueError in merging"
     )
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_error_in_what_decides_what_waits_costs_the_wait_alone(
+    monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    def boom(*_: object) -> None:
+        raise ValueError("boom")
+
+    memory = Memory()
+    engine = Engine(MeshConfig(), now=NOW, accepted=memory)
+    engine.load([(FILE, rule("reviews"))])
+    monkeypatch.setattr(Trial, "held", boom)
+    if is_first:
+        engine = Engine(MeshConfig(), now=NOW, accepted=memory)
+        engine.load([(FILE, rule("reviews", "ROUND_ROBIN"))])
+    else:
+        engine.apply_whole([(FILE, rule("reviews", "ROUND_ROBIN"))])
+
+    assert balancer(engine, KEY) == "ROUND_ROBIN"
+    assert [fault.function for fault in engine.take_faults()] == ["what waits"]
