@@ -8,21 +8,23 @@ from processes import folder, resident, serving
 
 SERVICES = 4_000
 SIZE = 10_000_000
+IN_A_FILE = 4_500  # documents
 
 
-def text_of(services: int, size: int) -> str:
-    """All documents in one text, filled up with comments to ``size`` as commented YAML is."""
+def texts_of(services: int, size: int) -> list[str]:
+    """All documents in some texts, filled up with comments to ``size`` as commented YAML is."""
     parts = [text for _, text in mesh.documents(services)]
     missing = max(0, size - sum(map(len, parts)) - 5 * len(parts)) // len(parts)
     comment = "# " + "a comment such as people write above an object " * 8
     filled = [f"{comment[:missing]}\n{part}" if missing > 2 else part for part in parts]
-    return "---\n".join(filled)
+    return ["---\n".join(filled[i : i + IN_A_FILE]) for i in range(0, len(filled), IN_A_FILE)]
 
 
 def measured(*, quick: bool = False) -> list[Figure]:  # noqa: ARG001
     with folder() as here:
         (here / "config").mkdir()
-        (here / "config" / "mesh.yaml").write_text(text_of(SERVICES, SIZE))
+        for number, text in enumerate(texts_of(SERVICES, SIZE)):
+            (here / "config" / f"mesh-{number}.yaml").write_text(text)
         with serving(here / "config") as plane:
             ready, peak = plane.ready, resident(plane.pid, peak=True)
     name = f"{SERVICES * 4 + 1:,} documents, {SIZE / 1e6:.0f} MB"

@@ -358,7 +358,7 @@ class Engine:
         return self._in_force.held_back()
 
     def objects(self, kind: Kind) -> Iterator[Object[Any]]:
-        """The objects of ``kind`` that are in force; walks all kinds."""
+        """The objects of ``kind`` that are in force."""
         return self._objects.of_kind(kind)
 
     def is_refused(self, key: ObjectKey) -> bool:

@@ -8,6 +8,7 @@ on.
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar, overload
 
 from controlplane.base.names import Kind, ObjectKey
@@ -99,39 +100,36 @@ class Objects:
     _entries: dict[tuple[Index[Any, Any], Hashable], dict[Any, int]] = field(default_factory=dict)
     """For each key of each index, its values and how many objects put them there."""
     _touched: dict[tuple[Index[Any, Any], Hashable], None] = field(default_factory=dict)
-    _held: dict[ObjectKey, Object[Any]] = field(default_factory=dict)
+    _held: dict[Kind, dict[ObjectKey, Object[Any]]] = field(default_factory=dict)
     _unsortable: set[tuple[Index[Any, Any], Hashable]] = field(default_factory=set)
     """Where values could not be sorted, which is reported once while it lasts."""
 
     def put(self, object_: Object[Any]) -> None:
-        before = self._held.get(object_.key)
-        changes = self._changes(object_.kind, before, object_)
-        self._held[object_.key] = object_
+        changes = self._changes(object_.kind, self.get(object_.key), object_)
+        self._held.setdefault(object_.kind, {})[object_.key] = object_
         self.graph.set(OBJECT, object_.key, object_)
         self._reindex(changes)
 
     def remove(self, key: ObjectKey) -> None:
-        changes = self._changes(key.kind, self._held.get(key), None)
-        self._held.pop(key, None)
+        changes = self._changes(key.kind, self.get(key), None)
+        self._held.get(key.kind, {}).pop(key, None)
         self.graph.set(OBJECT, key, None)
         self._reindex(changes)
 
     def get(self, key: ObjectKey) -> Object[Any] | None:
-        return self._held.get(key)
+        return self._held.get(key.kind, {}).get(key)
 
     def __len__(self) -> int:
-        return len(self._held)
+        return sum(map(len, self._held.values()))
 
     def keys(self) -> Iterable[ObjectKey]:
-        return self._held.keys()
+        return chain.from_iterable(self._held.values())
 
     def count(self, kind: Kind) -> int:
-        """How many objects of ``kind`` there are; walks them all."""
-        return sum(key.kind == kind for key in self._held)
+        return len(self._held.get(kind, {}))
 
     def of_kind(self, kind: Kind) -> Iterator[Object[Any]]:
-        """The objects of ``kind``; walks them all."""
-        return (held for key, held in self._held.items() if key.kind == kind)
+        return iter(self._held.get(kind, {}).values())
 
     def settle(self) -> None:
         """Give the graph the entries that the edit changed, each once."""
