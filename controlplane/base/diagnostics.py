@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
 
+from controlplane.base.hashing import hashed_once
 from controlplane.base.locations import FieldRef, SourceLocation
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class Related:
     message: str
 
 
+@hashed_once  # all of a mesh are compared with those before it after each edit
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One fault. ``place`` is a field of an object, or a location in a file without any."""
@@ -63,6 +65,7 @@ class Diagnostic:
     note: str | None = None
     """Shown under the excerpt's caret: what is declared elsewhere, and where."""
     related: tuple[Related, ...] = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
     def severity(self) -> Severity:
