@@ -46,6 +46,8 @@ class Resource:
     name: str
     version: str
     pieces: tuple[bytes, ...] = field(repr=False)
+    is_empty: bool = field(default=False, repr=False)
+    """Whether it is an assignment without endpoints, which answers 503."""
 
     @property
     def size(self) -> int:

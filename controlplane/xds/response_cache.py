@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 from weakref import WeakValueDictionary
 
-from controlplane.base.shelf import Change, Shelf
+from controlplane.base.shelf import Change, Shelf, shard_of
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.response import NAME_SIZE, Response, Variant
 
@@ -29,6 +29,7 @@ class ResponseCache:
     def __init__(self) -> None:
         self._changes: dict[tuple[Shelf[Resource], Shelf[Resource]], Change[Resource]] = {}
         self._answers: dict[Question, tuple[Response, ...]] = {}
+        self._emptied: dict[tuple[Shelf[Resource], Shelf[Resource]], Shelf[Resource]] = {}
         self._endpoints: dict[tuple[Names, Shelf[Resource]], Names] = {}
         self._rejected: dict[tuple[TypeUrl, str, str], None] = {}
         self._names: WeakValueDictionary[int, Names] = WeakValueDictionary()
@@ -42,6 +43,7 @@ class ResponseCache:
     def forget(self) -> None:
         """Drop what older snapshots needed; rejections stay."""
         self._changes.clear()
+        self._emptied.clear()
         self._answers.clear()
         self._endpoints.clear()
         self._size = 0
@@ -65,6 +67,21 @@ class ResponseCache:
             if len(self._changes) >= CHANGES_LIMIT:
                 self._changes.clear()
             found = self._changes[key] = newer.difference(older)
+        return found
+
+    def without_emptied(self, older: Shelf[Resource], newer: Shelf[Resource]) -> Shelf[Resource]:
+        """``newer``, in which what has become empty is as in ``older``; computed once."""
+        if older is newer:
+            return newer
+        found = self._emptied.get((older, newer))
+        if found is None:
+            kept: dict[int, dict[str, Resource]] = {}
+            for name, resource in self.change(older, newer).put:
+                before = older.get(name) if resource.is_empty else None
+                if before is not None and not before.is_empty:
+                    number = shard_of(name)
+                    kept.setdefault(number, dict(newer.shards[number]))[name] = before
+            found = self._emptied[older, newer] = newer.over(kept)
         return found
 
     def answer(

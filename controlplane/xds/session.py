@@ -64,7 +64,7 @@ class Session(ABC):
             return ()
         self._snapshot = snapshot
         for state in self._push_order:
-            target = snapshot.shelf(state.type_url)
+            target = self._cache.without_emptied(state.target, snapshot.shelf(state.type_url))
             if target is not state.target:
                 self._note_removals(state, target)
                 state.retarget(target)
@@ -84,9 +84,8 @@ class Session(ABC):
         return tuple(self._flush())
 
     def send_anyway(self, type_url: TypeUrl) -> tuple[Output, ...]:
-        """``type_url`` was held back for long enough: wait for nothing that it waits for.
-
-        What it waits for is still sent before it, unless it cannot be sent at all.
+        """``type_url`` was held back for long enough: wait for nothing that it waits for. That is
+        still sent before it, unless it cannot be sent at all.
         """
         for waited_for in (*LED_TO, type_url) if type_url in REFERRING else (type_url,):
             self._stop_waiting(self._states[waited_for])
@@ -111,8 +110,6 @@ class Session(ABC):
         """
         self._may_ask_more = False
         return tuple(self._flush())
-
-    # Facts
 
     def awaits(self, type_url: TypeUrl) -> Nonce | None:
         """The oldest response of ``type_url`` whose answer is outstanding, in time or overdue."""
@@ -184,8 +181,8 @@ class Session(ABC):
 
     def _flush(self) -> Iterator[Output]:
         """Send what need not wait, then remove what is gone if nothing waits."""
-        self._held_back = ()
-        has_removals = False
+        self._held_back, has_removals = (), False
+        self._empty()
         for state in self._push_order:
             if state.is_quiet:
                 continue
@@ -198,8 +195,21 @@ class Session(ABC):
                 elif not state.is_busy:
                     yield from self._put(state)
             has_removals |= bool(state.pending_removal)
+        endpoints = self._empty()
+        if endpoints.has_changes and not endpoints.is_busy:
+            yield from self._put(endpoints)
         if has_removals and not self._held_back:
             yield from self._remove()
+
+    def _empty(self) -> SubscriptionState:
+        """Let clusters become empty, unless routes are about to lead requests away from them."""
+        endpoints, target = self._states[TypeUrl.ENDPOINT], self._snapshot.shelf(TypeUrl.ENDPOINT)
+        if endpoints.target is target:
+            return endpoints
+        states = (self._states[type_url] for type_url in REFERRING)
+        if not any(s.has_changes or not (s.is_answered or s.is_overdue) for s in states):
+            endpoints.retarget(target)
+        return endpoints
 
     def _waits_for_clusters(self, state: SubscriptionState) -> bool:
         """Whether the next routes may lead to a cluster that the client cannot use yet.
@@ -255,15 +265,8 @@ class Session(ABC):
     def _may_warm(self, clusters: SubscriptionState) -> bool:
         """Whether new clusters that are being sent may lack more than their endpoints.
 
-        Envoy answers 503 for a cluster until it is warm, and withholds the answer to clusters as
-        long: its ``ClusterManagerImpl::updateClusterCounts`` says that this is meant for us. It
-        waits for the first answer of DNS, for secrets, for the first round of health checks.
-        Measured with Envoy 1.40, routes sent right behind the cluster: a name that takes 300 ms to
-        resolve, 503 for 296 ms, answer to clusters at 316 ms; a secret that is not there yet, 503
-        until it comes; a health check of 500 ms, 503 for 494 ms. A cluster with EDS alone, or with
-        secrets that Envoy has, loses no request and need not be waited for. A secret that is said
-        not to be there ends the warming, and the cluster answers 503: no wait helps. Clusters with
-        health checks are not distinguished here; this control plane makes none.
+        Envoy answers 503 for a cluster until it is warm (DNS, secrets), and withholds the answer to
+        clusters as long (measured with 1.40). One with EDS or secrets that it has loses no request.
         """
         if not self._leads_to_clusters():
             return False

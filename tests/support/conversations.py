@@ -24,8 +24,8 @@ def type_url(short: str) -> TypeUrl:
 
 
 def form(text: str) -> Resource:
-    """``a1`` is the resource ``a`` in the version ``1``."""
-    return Resource(text[:-1], text[-1], ())
+    """``a1`` is the resource ``a`` in the version ``1``; ``a0`` are no endpoints of ``a``."""
+    return Resource(text[:-1], text[-1], (), is_empty=text[-1] == "0")
 
 
 def world(revision: int, **types: str) -> Snapshot:

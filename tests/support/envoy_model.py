@@ -31,7 +31,9 @@ WHOLE = (CLUSTER, LISTENER)
 NAMED = (ENDPOINT, ROUTE, SECRET)
 NO_NONCE = Nonce("")
 EMPTY = "empty"
-"""The version of endpoints or routes that hold nothing."""
+"""The version of endpoints or routes that are not there."""
+NO_ENDPOINTS = "0"
+"""The version of endpoints that are there and hold nothing."""
 
 Request = DeltaRequest | SotwRequest
 
@@ -157,7 +159,7 @@ class EnvoyModel:
                 found = self.active.get(cluster)
                 if found is None:
                     yield f"{name} leads to {cluster}, which is not there"
-                elif found.form.eds and found.endpoints == EMPTY:
+                elif found.form.eds and found.endpoints in (EMPTY, NO_ENDPOINTS):
                     yield f"{name} leads to {cluster}, which has no endpoints"
                 elif self.known[SECRET].get(found.form.secret or "") == EMPTY:
                     yield f"{name} leads to {cluster}, which has no secret"

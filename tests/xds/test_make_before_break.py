@@ -14,6 +14,7 @@ from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot, snapshot
 from controlplane.xds.sotw import SotwSession
 from tests.support.envoy_model import (
+    NO_ENDPOINTS,
     ClusterForm,
     EnvoyModel,
     Form,
@@ -42,7 +43,8 @@ class Mesh:
 
         def put(type_url: TypeUrl, name: str, form: Form) -> None:
             forms.put(type_url, name, form)
-            found[type_url].append(Resource(name, form.version, ()))
+            is_empty = type_url is ENDPOINT and form.version == NO_ENDPOINTS
+            found[type_url].append(Resource(name, form.version, (), is_empty=is_empty))
 
         secrets = {f.secret for f in (*self.clusters.values(), *self.listeners.values())}
         for name, cluster in self.clusters.items():
@@ -162,18 +164,22 @@ Step = tuple[str] | tuple[str, str] | tuple[str, Mesh]
 
 
 @st.composite
-def meshes(draw: st.DrawFn) -> Mesh:
+def meshes(draw: st.DrawFn, *, with_empty: bool = False) -> Mesh:
+    """``with_empty``: clusters that nothing leads to may have no endpoints."""
     names = draw(st.sets(st.sampled_from("abc"), min_size=1))
     versions = st.sampled_from("12")
     clusters = {name: draw(cluster_forms) for name in sorted(names)}
-    endpoints = {name: draw(versions) for name in sorted(names)}
     leads = st.sets(st.sampled_from(sorted(names)), min_size=1).map(frozenset)
     listeners = {
         name: draw(st.one_of(by_routes, leads.map(by_clusters)))
         for name in sorted(draw(st.sets(st.sampled_from("lm"), min_size=1)))
     }
     used = sorted({listener.routes for listener in listeners.values()} - {None})
-    return Mesh(clusters, endpoints, {r: draw(leads) for r in used}, listeners, draw(versions))
+    routes = {r: draw(leads) for r in used}
+    led_to = frozenset().union(*routes.values(), *(form.clusters for form in listeners.values()))
+    idle = st.sampled_from((NO_ENDPOINTS, "1", "2")) if with_empty else versions
+    endpoints = {n: draw(versions if n in led_to else idle) for n in sorted(names)}
+    return Mesh(clusters, endpoints, routes, listeners, draw(versions))
 
 
 cluster_forms = st.sampled_from(
@@ -208,6 +214,7 @@ deliveries: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("dns"), st.sampled_from("abc")),
 )
 changes: st.SearchStrategy[Step] = st.tuples(st.just("mesh"), meshes())
+emptying: st.SearchStrategy[Step] = st.tuples(st.just("mesh"), meshes(with_empty=True))
 events: st.SearchStrategy[Step] = st.sampled_from([("arrived",), ("reconnect",)])
 waits: st.SearchStrategy[Step] = st.just(("wait",))
 
@@ -251,7 +258,11 @@ OF_R = ListenerForm(version="r", routes="r", clusters=frozenset(), secret=None)
 
 
 @settings(max_examples=examples(200))
-@given(meshes(), st.lists(st.one_of(deliveries, deliveries, changes), max_size=80), st.booleans())
+@given(
+    meshes(),
+    st.lists(st.one_of(deliveries, deliveries, changes, emptying), max_size=80),
+    st.booleans(),
+)
 def test_no_route_in_use_ever_leads_to_a_cluster_without_endpoints(
     first: Mesh, steps: list[Step], is_delta: bool
 ) -> None:

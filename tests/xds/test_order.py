@@ -308,3 +308,31 @@ def test_a_listener_goes_though_others_would_wait_for_clusters() -> None:
     lines = said(session.update(world(2, CDS="a1 dns1", EDS="a1", LDS="l1")))
 
     assert lines == ["3 CDS +a1 +dns1", "4 LDS +l1"]
+
+
+def test_endpoints_are_taken_from_a_cluster_after_the_routes_have_left_it() -> None:
+    before = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
+    session = synced(before, CDS="*", EDS="a b", LDS="*", RDS="r")
+
+    left = said(session.update(world(2, CDS="a1 b1", EDS="a0 b2", LDS="l1", RDS="r2")))
+    answered = said(session.receive(delta("EDS", nonce="5")))
+    emptied = said(session.receive(delta("RDS", nonce="6")))
+
+    assert left == ["5 EDS +b2", "6 RDS +r2"]
+    assert answered == ["ack 5 EDS"]
+    assert emptied == ["ack 6 RDS", "7 EDS +a0"]
+
+
+def test_endpoints_are_taken_at_once_from_a_cluster_that_no_routes_leave() -> None:
+    before = world(1, CDS="a1", EDS="a1", LDS="l1", RDS="r1")
+    session = synced(before, CDS="*", EDS="a", LDS="*", RDS="r")
+
+    assert said(session.update(world(2, CDS="a1", EDS="a0", LDS="l1", RDS="r1"))) == ["5 EDS +a0"]
+
+
+def test_endpoints_are_taken_though_routes_are_never_answered() -> None:
+    before = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
+    session = synced(before, CDS="*", EDS="a b", LDS="*", RDS="r")
+    session.update(world(2, CDS="a1 b1", EDS="a0 b1", LDS="l1", RDS="r2"))
+
+    assert said(session.stop_waiting(type_url("RDS"))) == ["6 EDS +a0"]

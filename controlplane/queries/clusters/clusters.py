@@ -3,7 +3,7 @@
 Source: Istio ``pilot/pkg/networking/core/cluster.go``, ``endpoint_builder.go``.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host, Namespace
@@ -140,8 +140,9 @@ def assignment(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resourc
     inputs = _inputs(graph, key)
     if inputs is None or not is_discovered(inputs, key.role):
         return None
-    groups = _groups(graph, key, inputs, client)
-    return resource(TypeUrl.ENDPOINT, inputs.name, load_assignment(inputs.name, groups))
+    message = load_assignment(inputs.name, _groups(graph, key, inputs, client))
+    made = resource(TypeUrl.ENDPOINT, inputs.name, message)
+    return made if message.endpoints else replace(made, is_empty=True)
 
 
 @guarded(first=())
