@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -66,46 +67,43 @@ def test_a_certificate_that_was_issued_after_the_last_step_of_the_clock_is_used_
     assert [d.code.id for d in engine.diagnostics() if d.code.id == "CP0406"] == []
 
 
-async def test_a_certificate_that_begins_later_is_used_in_the_second_in_which_it_begins(
-    tmp_path: Path,
-) -> None:
-    time = NOW
-    folder = tmp_path / "config"
-    folder.mkdir()
-    (folder / "mesh.yaml").write_text(f"{GATEWAY}---\n{secret(NOW + 2 * DAY)}")
-    plane, told = _plane(folder, lambda: time)
+@asynccontextmanager
+async def serving(
+    folder: Path, text: str, clock: Callable[[], datetime]
+) -> AsyncIterator[tuple[ControlPlane, asyncio.Queue[Reload | Noticed]]]:
+    """A control plane that has loaded the gateway and ``text``, and what it reports then."""
+    config = folder / "config"
+    config.mkdir()
+    (config / "mesh.yaml").write_text(f"{GATEWAY}---\n{text}")
+    plane, told = _plane(config, clock)
     stop = asyncio.Event()
-
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         await plane.start()
         tasks.create_task(plane.serve_until(stop))
         await told.get()
+        yield plane, told
+        stop.set()
+    await plane.stop()
+
+
+async def test_a_certificate_that_begins_later_is_used_in_the_second_in_which_it_begins(
+    tmp_path: Path,
+) -> None:
+    time = NOW
+    async with serving(tmp_path, secret(NOW + 2 * DAY), lambda: time) as (plane, _):
         before = plane.engine.revision
         time = NOW + 2 * DAY + SECOND
         while plane.engine.revision == before or _early(plane):
             await asyncio.sleep(0.01)
-        stop.set()
-    await plane.stop()
 
 
 async def test_a_certificate_that_comes_close_to_its_end_is_reported_without_an_edit(
     tmp_path: Path,
 ) -> None:
     time = NOW
-    folder = tmp_path / "config"
-    folder.mkdir()
-    (folder / "mesh.yaml").write_text(f"{GATEWAY}---\n{secret(NOW + 23 * DAY)}")
-    plane, told = _plane(folder, lambda: time)
-    stop = asyncio.Event()
-
-    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        await plane.start()
-        tasks.create_task(plane.serve_until(stop))
-        await told.get()
+    async with serving(tmp_path, secret(NOW + 23 * DAY), lambda: time) as (_, told):
         time = NOW + 32 * DAY - SECOND
         noticed = await told.get()
-        stop.set()
-    await plane.stop()
 
     assert [d.code.id for d in noticed.found] == ["CP0407"]
 
