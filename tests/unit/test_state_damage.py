@@ -47,6 +47,16 @@ def deleted(file: Path) -> None:
         file.unlink()
 
 
+def put_in_place(file: Path, make: Callable[[], object]) -> None:
+    """Make something where ``file`` was, however often a control plane writes it again."""
+    while True:
+        with suppress(FileExistsError):
+            make()
+            return
+        with suppress(OSError):
+            deleted(file)
+
+
 def emptied(file: Path) -> None:
     if file.is_dir():
         for name in file.iterdir():
@@ -68,29 +78,29 @@ def of_random_bytes(file: Path) -> None:
 def a_folder(file: Path) -> None:
     if file.is_file():
         file.unlink()
-        file.mkdir(mode=0o700)
+        put_in_place(file, lambda: file.mkdir(mode=0o700))
 
 
 def a_file(file: Path) -> None:
     if file.is_dir():
         shutil.rmtree(file)
-        file.write_text("in the way")
+        put_in_place(file, lambda: os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600)))
 
 
 def a_fifo(file: Path) -> None:
     deleted(file)
-    os.mkfifo(file, 0o600)
+    put_in_place(file, lambda: os.mkfifo(file, 0o600))
 
 
 def a_link(file: Path) -> None:
     elsewhere = file.absolute().parent / f"elsewhere-{file.name or 'state'}"
     file.absolute().rename(elsewhere)
-    file.absolute().symlink_to(elsewhere)
+    put_in_place(file, lambda: file.absolute().symlink_to(elsewhere))
 
 
 def a_link_to_nowhere(file: Path) -> None:
     deleted(file)
-    file.symlink_to("nowhere")
+    put_in_place(file, lambda: file.symlink_to("nowhere"))
 
 
 def read_only(file: Path) -> None:
