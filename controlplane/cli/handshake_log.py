@@ -1,7 +1,8 @@
 """TLS handshakes that fail, in the words of a person and at most twice a minute.
 
-gRPC tells of them in one way only: its core writes a line for each to standard error. While a
-control plane serves, these lines are taken out; everything else that is written there passes.
+gRPC tells of them in one way only: its core writes a line for each to the descriptor of standard
+error. While a control plane serves, these lines are taken out there; everything else passes.
+Python's own ``sys.stderr`` goes past this, so that it keeps its order with standard output.
 """
 
 import os
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from threading import Thread
 from typing import Final
@@ -70,18 +72,29 @@ class Handshakes:
 
 @contextmanager
 def handshakes_logged(state: Path) -> Iterator[None]:
-    """Take gRPC's lines about handshakes out of what this process writes to standard error."""
-    sys.stderr.flush()
+    """Take gRPC's lines about handshakes out of what this process writes to standard error.
+
+    Loggers have to look ``sys.stderr`` up when they first write.
+    """
+    before = sys.stderr
+    before.flush()
     original = os.dup(_STANDARD_ERROR)
     readable, writable = os.pipe()
     os.dup2(writable, _STANDARD_ERROR)
     os.close(writable)
     reader = Thread(target=_pass_on, args=(readable, original, Handshakes(state)), daemon=True)
     reader.start()
+    sys.stderr = TextIOWrapper(
+        FileIO(original, "w", closefd=False),
+        encoding=before.encoding,
+        errors="backslashreplace",
+        write_through=True,
+    )
     try:
         yield
     finally:
         sys.stderr.flush()
+        sys.stderr = before
         os.dup2(original, _STANDARD_ERROR)  # the last end to write to: the reader comes to an end
         reader.join(timeout=1.0)  # unless a child still has it
 

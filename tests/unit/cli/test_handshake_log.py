@@ -3,6 +3,8 @@
 import re
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,39 @@ def test_other_handshakes_that_fail_are_reported_by_their_reason() -> None:
 )
 def test_whatever_else_is_written_passes(line: bytes) -> None:
     assert Handshakes(Path("/state")).takes(line) is False
+
+
+ORDERED = """
+import logging, os
+from pathlib import Path
+import structlog
+from controlplane.cli.handshake_log import handshakes_logged
+from controlplane.cli.output import complain, say
+from controlplane.cli.serving import log_to_stderr
+
+log_to_stderr(logging.ERROR)
+log = structlog.get_logger("serve")
+with handshakes_logged(Path("/state")):
+    for number in range(200):
+        say(f"said {number}")
+        log.error(f"logged {number}")
+        complain(f"complained {number}")
+    os.write(2, b"from below\\n")
+say("at the end")
+complain("at the end")
+"""
+
+
+def test_the_log_keeps_its_order_with_what_is_printed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ORDERED], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+    words = re.findall(r"^(?:timestamp=\S+ level=error event=\")?(\w+ \w+)", done.stdout, re.M)
+    one_by_one = [f"{how} {n}" for n in range(200) for how in ("said", "logged", "complained")]
+    assert [word for word in words if word[-1].isdigit()] == one_by_one
+    assert words.count("from below") == 1
+    assert done.stdout.endswith("at the end\nat the end\n")
 
 
 def refuse(address: str) -> None:
