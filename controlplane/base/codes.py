@@ -146,6 +146,12 @@ GATEWAY_NOT_BOUND: Final = _warning(
     "CP0343", "the match names a gateway that the VirtualService is not bound to"
 )
 
+# Matches of requests
+MATCH_IMPOSSIBLE: Final = _warning("CP0350", "no request can meet the condition")
+MATCH_IS_TEXT: Final = _warning(
+    "CP0351", "the condition is written like a pattern but is compared as it is"
+)
+
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
 SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that its use requires")

@@ -37,6 +37,7 @@ from controlplane.kinds.validation.http_actions import (
     check_retries,
     check_rewrite,
 )
+from controlplane.kinds.validation.match_mistakes import check_match_mistakes
 
 
 def check_http_route(report: Report, at: FieldRef, rule: HttpRoute, *, delegate: bool) -> None:
@@ -123,6 +124,7 @@ def _check_match(report: Report, at: FieldRef, match: HttpMatch) -> None:
     if namespace and not names.is_label(namespace):
         message = f'"{namespace}" is not a namespace ({names.A_LABEL})'
         report.add(VALUE_MALFORMED, at / "sourceNamespace", message)
+    check_match_mistakes(report, at, match)
 
 
 def _check_header_name(report: Report, at: FieldRef, name: str) -> None:
