@@ -53,12 +53,11 @@ KNOWN: Final[Mapping[str, frozenset[str]]] = {
             "ReplicationController",
             "ResourceQuota",
             "LimitRange",
-            "Node",
             "Event",
             "PodTemplate",
         }
     ),
-    "apps": frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"}),
+    "apps": frozenset({"ReplicaSet", "ControllerRevision"}),
     "batch": frozenset({"Job", "CronJob"}),
     "autoscaling": frozenset({"HorizontalPodAutoscaler"}),
     "policy": frozenset({"PodDisruptionBudget"}),

@@ -2,6 +2,7 @@
 matter for choosing it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,8 @@ ZONE_LABEL: Final = "topology.kubernetes.io/zone"
 SUBZONE_LABEL: Final = "topology.istio.io/subzone"
 NETWORK_LABEL: Final = "topology.istio.io/network"
 HOSTNAME_LABEL: Final = "kubernetes.io/hostname"
+REGION_LABEL_BETA: Final = "failure-domain.beta.kubernetes.io/region"
+ZONE_LABEL_BETA: Final = "failure-domain.beta.kubernetes.io/zone"
 LOCALITY_PARTS: Final = (REGION_LABEL, ZONE_LABEL, SUBZONE_LABEL)
 TOPOLOGY_LABELS: Final = (*LOCALITY_PARTS, NETWORK_LABEL)
 """Labels of few values each, which Istio ranks endpoints by."""
@@ -92,3 +95,12 @@ def locality_of_labels(labels: Labels) -> Locality:
             text = values[name]
             return locality_of_text(text if "/" in text else text.replace(".", "/"))
     return Locality()
+
+
+def locality_of_node(labels: Mapping[str, str]) -> Locality:
+    """Where a node of these labels is. Source: Istio ``serviceregistry/kube/controller``
+    (``getPodLocality``).
+    """
+    region = labels.get(REGION_LABEL) or labels.get(REGION_LABEL_BETA, "")
+    zone = labels.get(ZONE_LABEL) or labels.get(ZONE_LABEL_BETA, "")
+    return Locality(region, zone, labels.get(SUBZONE_LABEL, ""))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from controlplane.base.names import Namespace
+from controlplane.kinds.core.workload_template import WorkloadTemplate
 from controlplane.kinds.istio.workload_entry import WorkloadEntry
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import (
@@ -28,6 +29,12 @@ TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # Go, strconv.
 def workload_labels(declared: Object[WorkloadEntry]) -> Labels:
     """The labels of ``metadata`` win over those of ``spec``."""
     return labels_of(dict(declared.spec.labels) | dict(declared.labels))
+
+
+def template_labels(declared: Object[WorkloadTemplate]) -> Labels:
+    """The labels of the Pods that a Deployment or its like makes; one that is no text is none."""
+    written = declared.spec.template.metadata.labels.items()
+    return labels_of({name: value for name, value in written if isinstance(value, str)})
 
 
 def endpoint(

@@ -441,8 +441,16 @@ status:
   podIPs: [{ip: 10.0.1.1}]
   conditions: [{type: Ready, status: "True"}]
 """
+_MAKES_PODS: Final = """
+metadata: {name: web, namespace: default}
+spec: {template: {metadata: {labels: {app: web, version: v3}}}}
+"""
 _OTHERS: Final = {
     "Namespace": "metadata: {name: default, labels: {team: shop}}",
+    "Node": "metadata: {name: node-1, labels: {topology.kubernetes.io/region: r1}}",
+    "Deployment": _MAKES_PODS,
+    "StatefulSet": _MAKES_PODS,
+    "DaemonSet": _MAKES_PODS,
     "ConfigMap": 'metadata: {name: ca, namespace: istio-system}\ndata: {ca.crt: "", ca.crl: ""}',
 }
 _TEXTS: Final[Mapping[str, str]] = {

@@ -100,11 +100,30 @@ metadata:
   name: web-1
   namespace: default
   labels: {app: web, version: VALUE, security.istio.io/tlsMode: istio}
-spec: {containers: [{name: web, ports: [{name: http, containerPort: 8080}]}]}
+spec: {nodeName: node-1, containers: [{name: web, ports: [{name: http, containerPort: 8080}]}]}
 status: {podIP: 10.0.1.1, phase: Running, conditions: [{type: Ready, status: "True"}]}
 """,
         "v1",
         "v2",
+    ),
+    "node": (
+        """
+apiVersion: v1
+kind: Node
+metadata: {name: node-1, labels: {topology.kubernetes.io/region: VALUE}}
+""",
+        "r1",
+        "r2",
+    ),
+    "deployment": (
+        """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: default}
+spec: {template: {metadata: {labels: {app: web, version: VALUE}}}}
+""",
+        "v1",
+        "v3",
     ),
     "workload": (
         """

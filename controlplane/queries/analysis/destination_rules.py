@@ -4,6 +4,8 @@ Such a rule affects no other object, so all of these are warnings; a route to on
 answers 503, which the route's own analysis says.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from controlplane.base.codes import RULE_OVERRIDDEN, SUBSET_WITHOUT_ENDPOINTS, UNKNOWN_RULE_HOST
 from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.hosts import is_wildcard, short_name
@@ -11,13 +13,15 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN, Host, key_is_of
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRuleKey
-from controlplane.model.endpoint import Endpoint, selects
+from controlplane.model.endpoint import HOSTNAME_LABEL, TOPOLOGY_LABELS, Endpoint, selects
 from controlplane.model.proxy import Labels, labels_text
+from controlplane.model.service import Service
 from controlplane.queries.analysis.destinations import services_by_name
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rules import reported_rule, rule_of, rules_of_host
 from controlplane.queries.registry.endpoints import endpoints_of
 from controlplane.queries.registry.services import declarations_of_host, service_of
+from controlplane.queries.registry.templates import TemplateKey, selected_templates
 from controlplane.translate.destination_rules import DestinationRule
 
 
@@ -63,45 +67,82 @@ def _elsewhere(graph: Graph, host: Host) -> str | None:
 
 
 def _report_subsets(report: Report, graph: Graph, rule: DestinationRule) -> None:
-    """Subsets without endpoints, where there are endpoints at all."""
+    """Subsets without endpoints, where there are endpoints at all; where there are none, those
+    that no Deployment makes workloads for.
+    """
     endpoints = _endpoints(graph, rule.host)
-    if not endpoints:
+    templates = _templates(graph, rule.host)
+    if not endpoints and not templates:
         return
     for i, subset in enumerate(rule.subsets):
         if any(selects(subset.labels, endpoint.described) for endpoint in endpoints):
             continue
+        wanted = subset.labels if endpoints else _without_place(subset.labels)
+        made_by = [key for key, labels in templates if selects(wanted, labels)]
+        if not endpoints and made_by:
+            continue
+        what = "endpoint" if endpoints else "Deployment"
+        labels = [e.described for e in endpoints] or [labels for _, labels in templates]
         report.add(
             SUBSET_WITHOUT_ENDPOINTS,
             FieldRef(rule.key) / "spec" / "subsets" / i / "labels",
-            f'no endpoint of {short_name(rule.host)} has the labels of subset "{subset.name}" '
+            f'no {what} of {short_name(rule.host)} has the labels of subset "{subset.name}" '
             f"({labels_text(subset.labels)})",
-            note=_what_there_is(endpoints, subset.labels),
-            hint=None
-            if any(endpoint.labels for endpoint in endpoints)
-            else "declare the Pods, or WorkloadEntries: an EndpointSlice holds no labels",
+            note=_what_there_is(f"{what}s", labels, subset.labels),
+            hint=_connecting(rule.host, subset.name, made_by, endpoints),
         )
+
+
+def _without_place(labels: Labels) -> Labels:
+    """``labels`` but for those that Pods get from their Node."""
+    of_nodes = {*TOPOLOGY_LABELS, HOSTNAME_LABEL}
+    return tuple(pair for pair in labels if pair[0] not in of_nodes)
+
+
+def _connecting(
+    host: Host, subset: str, made_by: Sequence[TemplateKey], endpoints: Sequence[Endpoint]
+) -> str | None:
+    if made_by:
+        name = short_name(host)
+        return f"{made_by[0].display_name} makes them: connect it with --local {name}/{subset}=PORT"
+    if any(endpoint.labels for endpoint in endpoints) or not endpoints:
+        return None
+    return "declare the Pods, or WorkloadEntries: an EndpointSlice holds no labels"
+
+
+def _templates(graph: Graph, host: Host) -> tuple[tuple[TemplateKey, Labels], ...]:
+    """What makes the workloads of every service that ``host`` is, with their labels."""
+    return tuple(
+        template
+        for service in _services(graph, host)
+        if service.selector is not None
+        for template in selected_templates(graph, service.namespace, service.selector)
+    )
 
 
 def _endpoints(graph: Graph, host: Host) -> tuple[Endpoint, ...]:
     """The endpoints of every service that ``host`` is, of all its ports."""
-    found = (
-        service_of(graph, host, namespace)
-        for namespace in sorted({key.namespace for key in declarations_of_host(graph, host)})
-    )
     return tuple(
         endpoint
-        for service in found
-        if service is not None
+        for service in _services(graph, host)
         for port in service.ports
         for endpoint in endpoints_of(graph, host, service.namespace, port.number)
     )
 
 
-def _what_there_is(endpoints: tuple[Endpoint, ...], wanted: Labels) -> str | None:
-    """The values that endpoints do have for the labels wanted."""
+def _services(graph: Graph, host: Host) -> Iterator[Service]:
+    """Every service that ``host`` is, one of each namespace that declares it."""
+    for namespace in sorted({key.namespace for key in declarations_of_host(graph, host)}):
+        service = service_of(graph, host, namespace)
+        if service is not None:
+            yield service
+
+
+def _what_there_is(what: str, labels: Iterable[Labels], wanted: Labels) -> str | None:
+    """The values that ``what`` do have for the labels wanted."""
     names = {name for name, _ in wanted}
-    there = sorted({pair for e in endpoints for pair in e.described if pair[0] in names})
-    return f"the endpoints have {labels_text(tuple(there))}" if there else None
+    there = sorted({pair for each in labels for pair in each if pair[0] in names})
+    return f"the {what} have {labels_text(tuple(there))}" if there else None
 
 
 def _report_hidden(report: Report, graph: Graph, rule: DestinationRule) -> None:

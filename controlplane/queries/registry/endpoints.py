@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from controlplane.base.locations import Step
@@ -17,6 +18,7 @@ from controlplane.kinds.core.endpoints import (
     Endpoints,
     EndpointSlice,
 )
+from controlplane.kinds.core.node import node_key
 from controlplane.kinds.core.pod import POD, Pod
 from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
 from controlplane.kinds.istio.service_entry import (
@@ -26,8 +28,8 @@ from controlplane.kinds.istio.service_entry import (
 )
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY, WorkloadEntry
 from controlplane.kinds.object import Object, is_of
-from controlplane.model.endpoint import Endpoint
-from controlplane.model.proxy import Labels, labels_of
+from controlplane.model.endpoint import Endpoint, locality_of_labels, locality_of_node
+from controlplane.model.proxy import NOWHERE, Labels, Locality, labels_of
 from controlplane.model.service import Resolution, Service, ServicePort
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.services import service_of
@@ -175,7 +177,7 @@ def endpoints_of_entry_workload(
         return ((endpoint, key, _OF_ENTRY, None),)
     assert is_of(declared, POD), "a workload is one of the two"
     pod = kubernetes.pod_endpoint(declared, target, name=port_name)
-    return () if pod is None else ((pod, key, _OF_POD, None),)
+    return () if pod is None else ((_on_node(graph, pod, declared), key, _OF_POD, None),)
 
 
 def _service_endpoints(
@@ -209,26 +211,30 @@ def _service_endpoints(
 def endpoints_of_slice(
     graph: Graph, key: ObjectKey[EndpointSlice], port: ServicePort
 ) -> tuple[LocatedEndpoint, ...]:
-    """What one EndpointSlice lists; runs again when it changes, or a Pod that it names."""
+    """What one EndpointSlice lists; runs again when it, a Pod that it names or the Node of one
+    changes.
+    """
     declared = object_of(graph, key)
     if declared is None:
         return ()
     found = kubernetes.slice_endpoints(declared, port, _pods(graph, key.namespace))
-    return tuple((endpoint, key, at, pod) for endpoint, at, pod in found)
+    return tuple((_on_node(graph, endpoint, pod), key, at, pod) for endpoint, at, pod in found)
 
 
 @guarded(first=())
 def endpoints_of_list(
     graph: Graph, key: ObjectKey[Endpoints], port: ServicePort, publishes_unready: bool
 ) -> tuple[LocatedEndpoint, ...]:
-    """What an Endpoints object lists; runs again when it changes, or a Pod that it names."""
+    """What an Endpoints object lists; runs again when it, a Pod that it names or the Node of one
+    changes.
+    """
     declared = object_of(graph, key)
     if declared is None:
         return ()
     found = kubernetes.listed_endpoints(
         declared, port, _pods(graph, key.namespace), publishes_unready=publishes_unready
     )
-    return tuple((endpoint, key, at, pod) for endpoint, at, pod in found)
+    return tuple((_on_node(graph, endpoint, pod), key, at, pod) for endpoint, at, pod in found)
 
 
 @guarded(first=())
@@ -245,7 +251,21 @@ def endpoints_of_workload(
         return () if of_entry is None else ((of_entry, key, _OF_ENTRY, None),)
     assert is_of(selected, POD), "a workload is one of the two"
     of_pod = kubernetes.pod_endpoint(selected, port.target, publishes_unready=publishes_unready)
-    return () if of_pod is None else ((of_pod, key, _OF_POD, None),)
+    return () if of_pod is None else ((_on_node(graph, of_pod, selected), key, _OF_POD, None),)
+
+
+def _on_node(graph: Graph, endpoint: Endpoint, pod: Object[Pod] | None) -> Endpoint:
+    """``endpoint``, where its Pod's Node is, unless the Pod's own labels say where that is."""
+    if pod is None or not pod.spec.spec.node_name or endpoint.locality != NOWHERE:
+        return endpoint
+    return replace(endpoint, locality=locality_of_pod(graph, pod))
+
+
+def locality_of_pod(graph: Graph, pod: Object[Pod]) -> Locality:
+    """Where a Pod is: as its labels say, else as its Node's do."""
+    said, name = locality_of_labels(labels_of(dict(pod.labels))), pod.spec.spec.node_name
+    node = object_of(graph, node_key(name)) if name and said == NOWHERE else None
+    return said if node is None else locality_of_node(node.labels)
 
 
 def _pods(graph: Graph, namespace: Namespace) -> Callable[[str, str], Object[Pod] | None]:

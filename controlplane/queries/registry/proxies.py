@@ -41,6 +41,7 @@ from controlplane.queries.registry.endpoints import (
     Workload,
     WorkloadKey,
     endpoints_of,
+    locality_of_pod,
     pods_by_address,
 )
 from controlplane.queries.registry.services import hosts_of, service_of
@@ -174,7 +175,7 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
         for key in (*found, *workload_entries_by_address(graph, where)):
             declared = object_of(graph, key)
             if declared is not None:
-                return _declared(declared)
+                return _declared(graph, declared)
         for entry_key in entries_by_address(graph, where):
             entry = object_of(graph, entry_key)
             for listed in (entry.spec.endpoints or ()) if entry is not None else ():
@@ -185,11 +186,11 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
     return proxy.labels, locality_of_labels(proxy.labels)
 
 
-def _declared(declared: Workload) -> tuple[Labels, Locality]:
+def _declared(graph: Graph, declared: Workload) -> tuple[Labels, Locality]:
     if is_of(declared, POD):
         node = declared.spec.spec.node_name
         labels = labels_of(dict(declared.labels) | ({HOSTNAME_LABEL: node} if node else {}))
-        return labels, locality_of_labels(labels)
+        return labels, locality_of_pod(graph, declared)
     assert is_of(declared, WORKLOAD_ENTRY), "a workload is one of the two"
     labels = workload_labels(declared)
     text = declared.spec.locality

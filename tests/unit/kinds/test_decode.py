@@ -49,7 +49,7 @@ def test_an_object_has_its_head_and_its_spec() -> None:
         ("VirtualService", "networking.istio.io/v2", ["CP0214 apiVersion"]),
         ("Sidecar", "networking.istio.io/v1", ["CP0108 kind"]),
         ("HTTPRoute", "gateway.networking.k8s.io/v1", ["CP0108 kind"]),
-        ("Deployment", "apps/v1", ["CP0108 kind"]),
+        ("ReplicaSet", "apps/v1", ["CP0108 kind"]),
         ("VirtualServices", "networking.istio.io/v1", ["CP0107 kind"]),
         ("VirtualService", "networking.istio.com/v1", ["CP0107 kind"]),
         ("Widget", "example.com/v1", ["CP0107 kind"]),

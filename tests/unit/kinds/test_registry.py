@@ -18,11 +18,15 @@ from controlplane.queries.analysis.roots import ANALYSES
 
 REFERS_TO_NOTHING = {
     "ConfigMap",
+    "DaemonSet",
+    "Deployment",
     "EndpointSlice",
     "Endpoints",
     "Namespace",
+    "Node",
     "Pod",
     "Secret",
+    "StatefulSet",
     "WorkloadEntry",
     "WorkloadGroup",
 }

@@ -1,0 +1,28 @@
+"""Deployment of Kubernetes, of which only the labels of its Pods are read."""
+
+from typing import Final
+
+from controlplane.kinds.core.workload_template import (
+    DEPLOYMENT,
+    Deployment,
+    PodTemplate,
+    TemplateMetadata,
+)
+from controlplane.kinds.served import Fields, ServedKind, by
+from controlplane.kinds.validation.kubernetes import anything
+
+_LABELS: Final = "translate.workload:template_labels"
+
+FIELDS: Final[Fields] = {
+    Deployment: (by(_LABELS, "template"),),
+    PodTemplate: (by(_LABELS, "metadata"),),
+    TemplateMetadata: (by(_LABELS, "labels"),),
+}
+
+KIND: Final = ServedKind(
+    kind=DEPLOYMENT,
+    api_versions=("apps/v1",),
+    spec=Deployment,
+    validate=anything,
+    fields=FIELDS,
+)
