@@ -7,6 +7,7 @@ Source: Istio ``pilot/pkg/xds/monitoring.go``, ``pilot/pkg/model/push_context.go
 """
 
 import re
+from collections import Counter as Counted
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,6 +25,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
 from controlplane.envoy.resource import TypeUrl
 
@@ -76,6 +78,7 @@ class Metrics:
         own = CollectorRegistry()
         ProcessCollector(registry=own)
         self._registry = own
+        self._diagnosed: set[tuple[str, str]] = set()
         info = Gauge("pilot_info", "Version of the control plane.", ["version"], registry=own)
         info.labels(version).set(1)
         self._connections = Gauge("pilot_xds", "Connected proxies.", registry=own)
@@ -127,6 +130,7 @@ class Metrics:
             "Streams refused because their token was missing or not valid.",
             registry=own,
         )
+        self._diagnostics = _diagnostics(own)
         self._limited = _limited(own)
 
     def look_up(
@@ -168,6 +172,13 @@ class Metrics:
         self._updates.labels("config").inc()
         self._push_time.observe(took.total_seconds())
 
+    def diagnosed(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """All that is wrong now; a code that no longer occurs goes to 0 and stays there."""
+        now = Counted((d.code.id, d.severity.value) for d in diagnostics)
+        for labels in self._diagnosed | now.keys():
+            self._diagnostics.labels(*labels).set(now[labels])
+        self._diagnosed |= now.keys()
+
     def converged(self, took: timedelta) -> None:
         """One proxy acknowledged what a change meant for it, ``took`` after the change."""
         self._convergence.observe(took.total_seconds())
@@ -184,6 +195,15 @@ class Metrics:
     def exposition(self) -> tuple[bytes, str]:
         """Prometheus' text and its content type."""
         return _SUFFIX.sub(rb"\1", generate_latest(self._registry)), CONTENT_TYPE_LATEST
+
+
+def _diagnostics(registry: CollectorRegistry) -> Gauge:
+    return Gauge(
+        "controlplane_diagnostics",
+        "What is wrong in the configuration now.",
+        ["code", "severity"],
+        registry=registry,
+    )
 
 
 def _limited(registry: CollectorRegistry) -> Counter:

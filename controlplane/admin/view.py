@@ -126,9 +126,10 @@ class ShownProxy(View, frozen=True):
 
 class Status(View, frozen=True):
     """``revision`` counts the edits since the start; ``waiting`` the objects that are held as they
-    were, for at most a second, until the rest of their change comes. ``held_removals`` are the
-    objects (``Kind/namespace/name``) that no file declares any more and that stay in force until
-    their removal is confirmed.
+    were, for at most a second, until the rest of their change comes: ``waiting_objects``.
+    ``held_removals`` are the objects (``Kind/namespace/name``) that no file declares any more and
+    that stay in force until their removal is confirmed. ``idle_gateways`` are the Gateways whose
+    selector no connected proxy has.
     """
 
     ready: bool
@@ -136,7 +137,9 @@ class Status(View, frozen=True):
     objects: int
     refused: int
     waiting: int = 0
+    waiting_objects: tuple[str, ...] = ()
     held_removals: tuple[str, ...] = ()
+    idle_gateways: tuple[DeclaredObject, ...] = ()
     proxies: tuple[ShownProxy, ...] = ()
 
     @property
@@ -175,6 +178,12 @@ class Finding(View, frozen=True):
     column: int | None
     object: str | None
     refused: bool
+    in_force: bool | msgspec.UnsetType = msgspec.UNSET
+    """Whether an accepted version of the object is served; a running control plane says so."""
+    consequence: str | msgspec.UnsetType = msgspec.UNSET
+    """What requests get because of it (``requests to shop.example.com get 503``), where it takes an
+    answer away; a running control plane says so.
+    """
 
 
 class Diagnosis(View, frozen=True):

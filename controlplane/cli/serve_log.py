@@ -32,6 +32,8 @@ def serve_and_log(options: ServingOptions) -> None:
             where = f"{found.path}:{found.line}:{found.column}" if found.line else found.path
             tell = log.error if found.severity == "error" else log.warning
             tell("diagnostic", code=found.code, at=where, message=found.message)
+        for gone in reload.fixed:
+            log.info("fixed", code=gone.code.id, message=gone.message)
         if isinstance(reload, Noticed):
             return
         if reload.edit.held:

@@ -1,43 +1,29 @@
-"""``controlplane status``: which proxies are in sync, and what keeps the others from it."""
+"""``controlplane status``: which proxies are in sync, and what is wrong and what requests get."""
 
-from collections.abc import Iterator, Sequence
+import time
 from datetime import UTC, datetime
 from typing import Final
 
 import click
 import msgspec
 
-from controlplane.admin.view import Finding, Status, json_text
-from controlplane.base import codes
+from controlplane.admin.view import Diagnosis, Status, json_text
 from controlplane.base.addresses import Address
-from controlplane.base.wording import first_of
 from controlplane.cli import admin_client
 from controlplane.cli.options import admin_to_ask, example
-from controlplane.cli.output import Segment, Style, printable, say, show
-from controlplane.cli.status_view import display_name, held_removals, overdue, rejection, table
+from controlplane.cli.output import say, show
+from controlplane.cli.status_report import Line, report, shown_findings
 from controlplane.cli.tls_view import lines as lines_of_tls
+from controlplane.cli.watching import watched
 
-NOT_IN_SYNC: Final = 1
-OBJECTS_NAMED: Final = 4
-OF_SECRETS: Final = frozenset(
-    code.id
-    for code in (
-        codes.UNKNOWN_SECRET,
-        codes.SECRET_INCOMPLETE,
-        codes.SECRET_UNREADABLE,
-        codes.KEY_MISMATCH,
-        codes.KEY_UNSUPPORTED,
-        codes.CERTIFICATE_EXPIRED,
-        codes.CERTIFICATE_NOT_YET_VALID,
-        codes.CERTIFICATE_EXPIRES,
-    )
-)
-"""What is wrong with Secrets; time alone can cause it."""
+NOT_GOOD: Final = 1
+WATCHED_EVERY: Final = 2.0  # seconds
 
 
 @click.command(
     epilog=example(
         "controlplane status",
+        "controlplane status --watch",
         "controlplane status --tls",
         "controlplane status --output json | jq .proxies",
     )
@@ -52,111 +38,71 @@ OF_SECRETS: Final = frozenset(
     help="Output for people or for programs.",
 )
 @click.option(
+    "-v",
+    "--warnings",
+    is_flag=True,
+    help="Show every warning, not only those by which requests fail.",
+)
+@click.option(
     "--tls",
     "of_tls",
     is_flag=True,
-    help="Perform a handshake with every TLS upstream; show what it presents and what"
+    help="Perform a handshake with every TLS upstream; show what it presents and what "
     "is expected, and the Secrets in use.",
 )
+@click.option("-w", "--watch", is_flag=True, help="Show it again whenever it changes.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever is wrong.")
 @click.pass_context
-def status(context: click.Context, admin: Address, output: str, of_tls: bool) -> None:
-    """Show which proxies are in sync.
+def status(
+    context: click.Context,
+    admin: Address,
+    output: str,
+    warnings: bool,
+    of_tls: bool,
+    watch: bool,
+    exit_zero: bool,
+) -> None:
+    """Show which proxies are in sync, what is wrong and what requests get because of it.
 
-    Exits with 0 when all are synced, with 1 when something is rejected, refused, held or still on
-    its way, with 3 when no control plane answers. With --tls, 1 when a handshake fails or a Secret
-    has problems; nothing but handshakes is sent.
+    Exits with 0 when all proxies are synced and no error is in force, with 1 when there is an
+    error or something is rejected, refused, held or still on its way, with 3 when no control plane
+    answers. With --tls, 1 when a handshake fails or a Secret has problems; nothing but handshakes
+    is sent.
     """
-    if of_tls:
-        _show_tls(context, admin, output)
+    if watch and (of_tls or output == "json"):
+        raise click.UsageError("--watch shows text, without --tls")
+    if watch:
+        watched(lambda: _report(admin, warnings), time.sleep, every=WATCHED_EVERY)
         return
-    state, findings = admin_client.status(admin), admin_client.diagnostics(admin).diagnostics
-    refused = [f for f in findings if f.refused]
-    secrets = [f for f in findings if f.code in OF_SECRETS]
+    good = _show_tls(admin, output) if of_tls else _show(admin, output, warnings=warnings)
+    if not good and not exit_zero:
+        context.exit(NOT_GOOD)
+
+
+def _report(admin: Address, warnings: bool) -> list[Line]:
+    state, found = _asked(admin)
+    return list(report(state, found.diagnostics, datetime.now(UTC), warnings=warnings))
+
+
+def _show(admin: Address, output: str, *, warnings: bool) -> bool:
+    """Whether all is well."""
+    state, found = _asked(admin)
     if output == "json":
-        shown = {**msgspec.to_builtins(state), "diagnostics": [*refused, *secrets]}
-        say(json_text(shown))
+        chosen = shown_findings(found.diagnostics, warnings=warnings).shown
+        say(json_text({**msgspec.to_builtins(state), "diagnostics": chosen}))
     else:
-        show(lines(state, refused, datetime.now(UTC), secrets))
-    if not state.is_synced:
-        context.exit(NOT_IN_SYNC)
+        show(report(state, found.diagnostics, datetime.now(UTC), warnings=warnings))
+    return state.is_synced and not any(f.severity == "error" for f in found.diagnostics)
 
 
-def _show_tls(context: click.Context, admin: Address, output: str) -> None:
+def _asked(admin: Address) -> tuple[Status, Diagnosis]:
+    return admin_client.status(admin), admin_client.diagnostics(admin)
+
+
+def _show_tls(admin: Address, output: str) -> bool:
     found = admin_client.tls(admin)
     if output == "json":
         say(json_text(found))
     else:
         show(lines_of_tls(found, datetime.now(UTC)))
-    if not found.is_good:
-        context.exit(NOT_IN_SYNC)
-
-
-def lines(
-    state: Status, refused: list[Finding], now: datetime, secrets: Sequence[Finding] = ()
-) -> Iterator[list[Segment]]:
-    """The table, what proxies do not answer or reject, objects that are refused, Secrets with
-    problems.
-    """
-    if not state.ready:
-        yield [("the first load is not complete", Style.WARNING)]
-    if state.proxies:
-        yield from table(state.proxies, now)
-    else:
-        yield [("no proxy is connected", Style.WARNING)]
-    for shown in state.proxies:
-        late = list(overdue(shown.proxy, now))
-        yield from ([], *late) if late else ()
-        for rejected in shown.rejected:
-            yield []
-            yield from rejection(shown.proxy.full_name, rejected)
-    for finding in refused:
-        yield []
-        yield from _refusal(finding)
-    for finding in secrets:
-        yield []
-        yield from _problem(finding)
-    if state.held_removals:
-        yield []
-        names = [display_name(name) for name in state.held_removals]
-        yield from held_removals(len(names), first_of(names, OBJECTS_NAMED))
-    refusals = f", {state.refused} refused" if state.refused else ""
-    yield []
-    yield [(f"{state.objects} objects in force{refusals}", Style.PLAIN)]
-
-
-def _refusal(finding: Finding) -> Iterator[list[Segment]]:
-    yield _headline(finding)
-    if finding.object is not None:
-        name = display_name(finding.object)
-        kept = f"   {name} is refused; its last accepted version stays in force"
-        yield [(kept, Style.PLAIN)]
-    yield from _hint(finding)
-
-
-def _problem(finding: Finding) -> Iterator[list[Segment]]:
-    """A Secret that is not served as declared, or expires soon; ``--tls`` shows who uses it."""
-    yield _headline(finding)
-    yield from _hint(finding)
-
-
-def _headline(finding: Finding) -> list[Segment]:
-    return [
-        (printable(_where(finding)), Style.NAME),
-        (": ", Style.PLAIN),
-        (
-            f"{finding.severity} {finding.code}",
-            Style.ERROR if finding.severity == "error" else Style.WARNING,
-        ),
-        (f": {printable(finding.message)}", Style.NAME),
-    ]
-
-
-def _where(finding: Finding) -> str:
-    if not finding.path:
-        return finding.object or "?"
-    return f"{finding.path}:{finding.line}:{finding.column}" if finding.line else finding.path
-
-
-def _hint(finding: Finding) -> Iterator[list[Segment]]:
-    if finding.hint is not None:
-        yield [("   hint: ", Style.GOOD), (printable(finding.hint), Style.PLAIN)]
+    return found.is_good

@@ -18,6 +18,7 @@ from controlplane.cli.envoy_processes import Death
 from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.ports import Process
 from controlplane.cli.status_view import held_removals, rejection
+from controlplane.serve.known_diagnostics import fixed as no_longer
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Reload
 
 Line = list[Segment]
@@ -89,9 +90,7 @@ def diagnostics(found: Iterable[DiagnosticText]) -> Iterator[Line]:
 
 def fixed(before: Iterable[Diagnostic], now: Iterable[Diagnostic]) -> Iterator[Line]:
     """What is no longer wrong. A fault that only moved to another line is the same."""
-    still = {(d.code, d.message) for d in now}
-    gone = (d for d in before if (d.code, d.message) not in still)
-    for diagnostic in dict.fromkeys(gone):
+    for diagnostic in no_longer(before, now):
         where = diagnostic.place
         said = where.object.display_name if isinstance(where, FieldRef) else str(where.path)
         yield [

@@ -21,7 +21,6 @@ from cryptography import x509
 from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener, serving
-from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.errors import TokenRefused, fault_of_the_world
 from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
@@ -33,6 +32,7 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.model.proxy import Proxy
 from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.heartbeat import Heartbeat, beating
+from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.overview import LiveOverview
 from controlplane.serve.reading import off_the_loop, read_ahead
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload
@@ -106,7 +106,7 @@ class ControlPlane:
         self.overview = LiveOverview(
             self.engine, self.snapshots, self.server.connections, self.metrics, tls
         )
-        self._known: set[Diagnostic] = set()
+        self._known = KnownDiagnostics()
         self._steps = Steps()
         self._rest: RestOfChange | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -256,6 +256,7 @@ class ControlPlane:
         return took
 
     def _report(self, taken: "_Taken", acknowledged: timedelta | None) -> None:
+        news = self._news()
         self._on_reload(
             Reload(
                 edit=taken.edit,
@@ -264,7 +265,8 @@ class ControlPlane:
                 computed=taken.computed,
                 acknowledged=acknowledged,
                 waited=taken.waited,
-                found=self._take_found(),
+                found=news.found,
+                fixed=news.fixed,
             )
         )
 
@@ -284,24 +286,21 @@ class ControlPlane:
             log_faults(self.engine.take_faults())
 
     async def _notice(self) -> None:
-        """Report what is wrong now and was not, though no file has changed."""
+        """Report what is wrong now and was not, or is fixed, though no file has changed."""
         await self._analysed()
-        found = self._take_found()
-        if found:
-            self._on_reload(Noticed(found))
+        news = self._news()
+        if news:
+            self._on_reload(Noticed(news.found, news.fixed))
 
     async def _analysed(self) -> None:
         while self.engine.analyse(ANALYSED_AT_ONCE):
             await asyncio.sleep(0)
 
-    def _take_found(self) -> tuple[Diagnostic, ...]:
-        """What is wrong now and was not at the last call."""
-        known = dict.fromkeys(self.engine.diagnostics())
-        now = set(known)
-        new = now - self._known  # sets remember hashes, so this is quick where nothing is new
-        found = tuple(d for d in known if d in new) if new else ()
-        self._known = now
-        return found
+    def _news(self) -> News:
+        """What has come to be wrong, and what is fixed, since the last call."""
+        now = self.engine.diagnostics()
+        self.metrics.diagnosed(now)
+        return self._known.news(now)
 
     async def _keep_house(self) -> None:
         """Renew certificates that are due, and forget what is no longer needed."""

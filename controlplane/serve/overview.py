@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.view import (
     ConfigResource,
+    DeclaredObject,
     Diagnosis,
     ListedObject,
     Origin,
@@ -32,10 +33,12 @@ from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import shown_json
 from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
 from controlplane.serve.origins import config_part, every_origin, origin_by_object, shown_origin
 from controlplane.serve.report import diagnosis, finding
@@ -91,7 +94,9 @@ class LiveOverview:
             objects=self._engine.object_count,
             refused=sum(d.is_refused for d in self._engine.declarations()),
             waiting=len(self._engine.waiting),
+            waiting_objects=tuple(str(key) for key in self._engine.waiting),
             held_removals=tuple(str(key) for key in self._engine.held_removals),
+            idle_gateways=tuple(map(self._declared, self._idle_gateways())),
             proxies=tuple(
                 ShownProxy(
                     proxy=s,
@@ -100,6 +105,12 @@ class LiveOverview:
                 for s in self._connections.states()
             ),
         )
+
+    def _idle_gateways(self) -> list[ObjectKey]:
+        """The Gateways that no connected proxy is selected by."""
+        connected = connected_gateways(self._engine.graph)
+        served = {key for gateway in connected for key in gateway.instance.gateways}
+        return sorted(g.key for g in self._engine.objects(GATEWAY) if g.key not in served)
 
     async def config(self, proxy: str, part: str) -> ProxyConfig | None:
         """Where edits come all the time, the last try is shown, in which origins may be newer than
@@ -180,12 +191,20 @@ class LiveOverview:
         for origin in named:
             yield origin, shown_origin(self._engine, origin)
 
-    def _listed(self, key: ObjectKey) -> ListedObject:
+    def _declared(self, key: ObjectKey) -> DeclaredObject:
         location = self._engine.location(FieldRef(key))
-        return ListedObject(
+        return DeclaredObject(
             object=str(key),
             path=str(location.path) if location is not None else "",
             line=location.line if location is not None else 0,
+        )
+
+    def _listed(self, key: ObjectKey) -> ListedObject:
+        declared = self._declared(key)
+        return ListedObject(
+            object=declared.object,
+            path=declared.path,
+            line=declared.line,
             in_force=self._engine.object(key) is not None,
             refused=self._engine.is_refused(key),
         )

@@ -26,13 +26,16 @@ class Reload:
     """How long a part of it had waited for the rest of the change; ``None``: not at all."""
     found: tuple[Diagnostic, ...]
     """What is wrong now and was not before."""
+    fixed: tuple[Diagnostic, ...] = ()
+    """What was wrong before and is no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """What is wrong now, and was not before other proxies were connected."""
+    """What is wrong now and was not, or no longer is, though no file has changed."""
 
     found: tuple[Diagnostic, ...]
+    fixed: tuple[Diagnostic, ...] = ()
 
 
 OnReload = Callable[[Reload | Noticed], None]

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
 from controlplane.admin.view import Diagnosis, Finding
 from controlplane.base.diagnostics import Diagnostic, Effect
 from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.names import ObjectKey
+from controlplane.engine.consequences import consequence
 from controlplane.engine.engine import Engine
 
 
 def finding(engine: Engine, diagnostic: Diagnostic) -> Finding:
     location = engine.location(diagnostic.place)
+    key = _object(engine, diagnostic.place, location)
+    declared = engine.object(key) if key is not None else None
     return Finding(
         code=diagnostic.code.id,
         severity=diagnostic.severity.value,
@@ -18,8 +24,10 @@ def finding(engine: Engine, diagnostic: Diagnostic) -> Finding:
         path=str(location.path) if location else None,
         line=location.line if location else None,
         column=location.column if location else None,
-        object=_object(engine, diagnostic.place, location),
+        object=str(key) if key is not None else None,
         refused=diagnostic.code.effect is Effect.REFUSED,
+        in_force=declared is not None,
+        consequence=consequence(declared, diagnostic) or UNSET,
     )
 
 
@@ -34,12 +42,11 @@ def diagnosis(engine: Engine, found: Iterable[Finding]) -> Diagnosis:
 
 def _object(
     engine: Engine, place: FieldRef | SourceLocation, location: SourceLocation | None
-) -> str | None:
+) -> ObjectKey | None:
     """The object a diagnostic is about; of a location, the object whose document it is in."""
     if isinstance(place, FieldRef):
-        return str(place.object)
-    key = engine.object_at(location) if location is not None else None
-    return None if key is None else str(key)
+        return place.object
+    return engine.object_at(location) if location is not None else None
 
 
 def _order(found: Finding) -> tuple[str, int, int, str, str]:

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from controlplane.admin.metrics import Metrics
-from controlplane.admin.view import ListedObject, ProxyConfig
+from controlplane.admin.view import DeclaredObject, ListedObject, ProxyConfig
 from controlplane.base import paced
 from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
@@ -162,6 +163,31 @@ async def test_what_is_listed_says_whether_it_is_in_force_and_whether_it_is_refu
             refused=False,
         ),
     )
+
+
+async def test_status_names_the_gateways_that_no_connected_proxy_has_the_labels_of() -> None:
+    other = gateway("other").replace("ingressgateway", "elsewhere")
+    running = Running(**MESH, o=other)
+    running.engine.connected.join(INGRESS)
+    running.engine.note_connected()
+
+    assert running.overview.status().idle_gateways == (
+        DeclaredObject(object="Gateway/istio-system/other", path="o.yaml", line=2),
+    )
+
+
+async def test_diagnostics_say_what_is_served_and_what_requests_get() -> None:
+    running = Running(**{**MESH, "v": route("green")})
+    running.edit(d=REFUSED)
+    while running.engine.analyse():
+        pass
+
+    found = (await running.overview.diagnostics()).diagnostics
+
+    assert [(f.code, f.object, f.in_force, f.consequence) for f in found] == [
+        ("CP0201", "DestinationRule/default/rev", True, UNSET),
+        ("CP0302", "VirtualService/default/rev", True, "requests to rev.example get 503"),
+    ]
 
 
 def test_origins_of_all_that_is_rejected_are_computed_once_for_each_type() -> None:

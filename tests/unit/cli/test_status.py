@@ -6,9 +6,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from click.testing import CliRunner
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from controlplane.admin.view import (
+    DeclaredObject,
     Finding,
     Origin,
     ProxyStatus,
@@ -19,8 +20,10 @@ from controlplane.admin.view import (
     TypeStatus,
 )
 from controlplane.cli.main import main
-from controlplane.cli.status import lines
+from controlplane.cli.output import Style
+from controlplane.cli.status_report import report
 from controlplane.cli.status_view import ago, hint_for, taken_port
+from controlplane.cli.watching import watched
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REJECTED = RejectedResource(
@@ -56,8 +59,8 @@ def status(*proxies: ShownProxy, refused: int = 0, ready: bool = True) -> Status
     return Status(ready=ready, revision=7, objects=4, refused=refused, proxies=proxies)
 
 
-def text(state: Status, *refused: Finding) -> str:
-    shown = lines(state, list(refused), NOW)
+def text(state: Status, *findings: Finding, warnings: bool = False) -> str:
+    shown = report(state, findings, NOW, warnings=warnings)
     return "\n".join("".join(part for part, _ in line) for line in shown)
 
 
@@ -121,9 +124,11 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
         column=9,
         object="VirtualService/default/reviews",
         refused=True,
+        in_force=True,
     )
 
     shown = text(status(refused=1), finding)
+    new = text(status(refused=1), structs.replace(finding, in_force=False))
 
     assert shown == (
         "no proxy is connected\n"
@@ -131,8 +136,91 @@ def test_a_refused_object_is_shown_with_its_place() -> None:
         "mesh/routes.yaml:14:9: error CP0205: weight 101 is above 100\n"
         "   VirtualService default/reviews is refused; its last accepted version stays in force\n"
         "\n"
-        "4 objects in force, 1 refused"
+        "4 objects in force, 1 refused; 1 error"
     )
+    assert (
+        "VirtualService default/reviews is refused; no version of it was accepted before, "
+        "so it is not served\n"
+    ) in new
+
+
+def finding(code: str, severity: str = "error", consequence: str = "") -> Finding:
+    return Finding(
+        code=code,
+        severity=severity,
+        message=f"what {code} says",
+        hint=None,
+        path="mesh/routes.yaml",
+        line=14,
+        column=9,
+        object="VirtualService/default/reviews",
+        refused=False,
+        in_force=True,
+        consequence=consequence or UNSET,
+    )
+
+
+def test_an_error_that_refuses_nothing_is_shown_with_what_requests_get() -> None:
+    shown = text(status(), finding("CP0301", consequence="requests to shop get 503"))
+
+    assert shown.endswith(
+        "\n\n"
+        "mesh/routes.yaml:14:9: error CP0301: what CP0301 says\n"
+        "   requests to shop get 503\n"
+        "\n"
+        "4 objects in force; 1 error"
+    )
+
+
+def test_of_warnings_those_by_which_requests_fail_are_shown_the_first_of_each_code() -> None:
+    fatal = [finding("CP0306", "warning", f"requests to s{i} get 404") for i in range(7)]
+    others = [finding("CP0203", "warning")]
+
+    some = text(status(), *others, *fatal)
+    everything = text(status(), *others, *fatal, warnings=True)
+
+    assert "requests to s4 get 404" in some
+    assert "s5" not in some
+    assert "CP0203" not in some
+    assert some.endswith(
+        "4 objects in force; 8 warnings (3 not shown here: --warnings, or controlplane check)"
+    )
+    assert "requests to s6 get 404" in everything
+    assert "what CP0203 says" in everything
+    assert everything.endswith("4 objects in force; 8 warnings")
+
+
+def test_a_gateway_that_selects_no_connected_proxy_is_named() -> None:
+    idle = DeclaredObject(object="Gateway/default/other", path="mesh/gw.yaml", line=3)
+
+    shown = structs.replace(status(ShownProxy(proxy=proxy())), idle_gateways=(idle,))
+
+    assert "\n\nGateway default/other (mesh/gw.yaml:3) selects no connected proxy\n\n" in text(
+        shown
+    )
+
+
+def test_what_waits_for_the_rest_of_its_change_is_named() -> None:
+    shown = structs.replace(status(), waiting=1, waiting_objects=("DestinationRule/default/rev",))
+
+    assert "\n\nDestinationRule default/rev waits for the rest of the change\n\n" in text(shown)
+
+
+def test_a_watched_report_is_shown_again_when_it_changes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reports = iter(["one", "one", "two"])
+
+    def sleep(_: float) -> None:
+        if not times:
+            raise KeyboardInterrupt
+        times.pop()
+
+    times = [1, 2]
+
+    watched(lambda: [[(next(reports), Style.PLAIN)]], sleep, every=2)
+
+    assert capsys.readouterr().out == "one\n\ntwo\n"
 
 
 def test_a_held_removal_is_shown_with_the_way_to_confirm_it() -> None:

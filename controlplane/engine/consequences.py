@@ -1,0 +1,156 @@
+"""What requests are answered because of a mistake: ``requests to shop.example.com /reviews* get
+503``.
+
+The codes say the answer, the object that a diagnostic is about says to whom. Only that object is
+read, so a consequence says what its own rule or server does; others may serve the same host.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec import structs
+
+from controlplane.base import codes
+from controlplane.base.diagnostics import Code, Diagnostic
+from controlplane.base.hosts import short_name
+from controlplane.base.locations import FieldRef, Step
+from controlplane.base.wording import first_of
+from controlplane.kinds.core.service import SERVICE, Service
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule
+from controlplane.kinds.istio.gateway import GATEWAY, Gateway
+from controlplane.kinds.istio.virtual_service import (
+    VIRTUAL_SERVICE,
+    HttpMatch,
+    HttpRoute,
+    VirtualService,
+)
+from controlplane.kinds.object import Object, is_of
+
+
+class Answer(Enum):
+    """What Envoy answers where an object leads nowhere; the value ends the sentence."""
+
+    UNAVAILABLE = "503"
+    NOT_FOUND = "404"
+    CLOSED = "closed"
+
+
+ANSWERS: Final[Mapping[Code, Answer]] = MappingProxyType(
+    {
+        codes.UNKNOWN_HOST: Answer.UNAVAILABLE,
+        codes.UNKNOWN_SUBSET: Answer.UNAVAILABLE,
+        codes.UNKNOWN_PORT: Answer.UNAVAILABLE,
+        codes.UNREACHABLE_FROM_GATEWAYS: Answer.UNAVAILABLE,
+        codes.UNKNOWN_TARGET_PORT: Answer.UNAVAILABLE,
+        codes.SERVICE_WITHOUT_ENDPOINTS: Answer.UNAVAILABLE,
+        codes.SUBSET_WITHOUT_ENDPOINTS: Answer.UNAVAILABLE,
+        codes.UNKNOWN_GATEWAY: Answer.NOT_FOUND,
+        codes.UNKNOWN_DELEGATE: Answer.NOT_FOUND,
+        codes.ROUTE_REFUSED: Answer.NOT_FOUND,
+        codes.HOST_NOT_SERVED: Answer.NOT_FOUND,
+        codes.SERVER_CONFLICT: Answer.CLOSED,
+        codes.SNI_TAKEN: Answer.CLOSED,
+        codes.SNI_PARTIAL_WILDCARD: Answer.CLOSED,
+        codes.SERVER_WITHOUT_ROUTE: Answer.CLOSED,
+        codes.UNKNOWN_SECRET: Answer.CLOSED,
+        codes.SECRET_INCOMPLETE: Answer.CLOSED,
+        codes.SECRET_UNREADABLE: Answer.CLOSED,
+        codes.KEY_MISMATCH: Answer.CLOSED,
+        codes.CERTIFICATE_EXPIRED: Answer.CLOSED,
+        codes.CERTIFICATE_NOT_YET_VALID: Answer.CLOSED,
+        codes.KEY_UNSUPPORTED: Answer.CLOSED,
+        codes.PIN_MALFORMED: Answer.CLOSED,
+        codes.SECRET_NAME_SUFFIX: Answer.CLOSED,
+    }
+)
+"""Of the codes that are not here, none takes an answer away by itself."""
+
+_SHOWN: Final = 3
+_ANY: Final = HttpMatch()
+_MIRRORS: Final = frozenset({"mirror", "mirrors"})
+
+
+def consequence(declared: Object[Any] | None, found: Diagnostic) -> str | None:
+    """What requests get because of ``found``; ``None`` where it takes no answer away, or its
+    object, ``declared``, is not in force.
+    """
+    answer = ANSWERS.get(found.code)
+    if answer is None or declared is None or not isinstance(found.place, FieldRef):
+        return None
+    path = found.place.path
+    if is_of(declared, VIRTUAL_SERVICE):
+        return _of_rule(declared.spec, path, answer)
+    if is_of(declared, GATEWAY):
+        return _of_server(declared.spec, path)
+    if is_of(declared, DESTINATION_RULE):
+        return _of_destination_rule(declared, path)
+    if is_of(declared, SERVICE):
+        return _of_service(declared)
+    return None
+
+
+def _of_rule(spec: VirtualService, path: tuple[Step, ...], answer: Answer) -> str | None:
+    to = _hosts(spec.hosts) or "what is delegated here"
+    match path[1:3]:
+        case ("http", int(i)) if i < len(spec.http):
+            rule = spec.http[i]
+            if _MIRRORS.intersection(map(str, path[3:4])):
+                return None
+            share = "some requests" if _is_a_share(rule, path) else "requests"
+            return f"{share} to {to}{_paths(rule.match)} get {answer.value}"
+        case ("tcp" | "tls", int()):
+            return f"connections to {to} are closed"
+        case ("hosts", int(i)) if i < len(spec.hosts):
+            return f"requests to {spec.hosts[i]} get {answer.value}"
+        case ("gateways", int(i)) if i < len(spec.gateways):
+            return f"requests to {to} get {answer.value} at gateway {spec.gateways[i]}"
+    return None
+
+
+def _is_a_share(rule: HttpRoute, path: tuple[Step, ...]) -> bool:
+    """Whether a rule's paths do not decide alone: it has weights, or conditions beside them."""
+    weighted = path[3:4] == ("route",) and len(rule.route) > 1
+    return weighted or any(structs.replace(match, uri=None) != _ANY for match in rule.match)
+
+
+def _of_server(spec: Gateway, path: tuple[Step, ...]) -> str | None:
+    match path[1:3]:
+        case ("servers", int(i)) if i < len(spec.servers):
+            server = spec.servers[i]
+            number = server.port.number if server.port is not None else 0
+            return f"connections to port {number} for {_hosts(server.hosts)} are closed"
+    return None
+
+
+def _of_destination_rule(rule: Object[DestinationRule], path: tuple[Step, ...]) -> str | None:
+    host = short_name(rule.spec.host)
+    match path[1:3]:
+        case ("subsets", int(i)) if i < len(rule.spec.subsets):
+            return f"requests to subset {rule.spec.subsets[i].name} of {host} get 503"
+    return f"requests to {host} get 503"
+
+
+def _of_service(service: Object[Service]) -> str:
+    return f"requests to {service.name}.{service.namespace} get 503"
+
+
+def _hosts(hosts: Iterable[str]) -> str:
+    names = [host.rpartition("/")[2] for host in hosts]
+    return first_of(["any host" if name == "*" else name for name in names], _SHOWN)
+
+
+def _paths(matches: Iterable[HttpMatch]) -> str:
+    """The paths of a rule's matches; nothing where it matches every path."""
+    paths = list(dict.fromkeys(_path(match) for match in matches))
+    return f" {first_of(paths, _SHOWN)}" if paths and "/*" not in paths else ""
+
+
+def _path(match: HttpMatch) -> str:
+    uri = match.uri
+    if uri is None:
+        return "/*"
+    if uri.prefix is not None:
+        return f"{uri.prefix}*"
+    return uri.exact if uri.exact is not None else f"~{uri.regex}"

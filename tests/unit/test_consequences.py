@@ -1,0 +1,135 @@
+"""What requests get because of a mistake, in a sentence."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from controlplane.base import codes
+from controlplane.base.diagnostics import Code, Effect
+from controlplane.base.locations import FieldRef
+from controlplane.engine.consequences import ANSWERS, consequence
+from controlplane.engine.engine import Engine
+from controlplane.kinds.istio.mesh_config import MeshConfig
+
+HARMLESS: Final = frozenset[Code]()
+"""Errors in force by which no request fails."""
+SERVED: Final = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ["*"]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec:
+  ports: [{name: http, port: 80}]
+"""
+
+
+def rules(http: str, *, hosts: str = "[shop.example]", gateways: str = "[gw]") -> str:
+    return f"""{SERVED}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: shop}}
+spec:
+  hosts: {hosts}
+  gateways: {gateways}
+  {http}
+"""
+
+
+def server(rest: str) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: gw}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:
+  - port: {{number: 443, name: https, protocol: HTTPS}}
+    hosts: ["*", "shop/a.example"]
+    {rest}
+"""
+
+
+def said(text: str) -> list[str]:
+    engine = Engine(MeshConfig(), now=datetime(2026, 6, 1, tzinfo=UTC))
+    engine.apply([(Path("mesh.yaml"), text)])
+    while engine.analyse():
+        pass
+    found = (
+        consequence(engine.object(d.place.object), d)
+        for d in engine.diagnostics()
+        if isinstance(d.place, FieldRef)
+    )
+    return [sentence for sentence in found if sentence is not None]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            rules("http: [{route: [{destination: {host: nobody}}]}]"),
+            "requests to shop.example get 503",
+        ),
+        (
+            rules(
+                "http: [{match: [{uri: {prefix: /a}}, {uri: {exact: /b}}, {uri: {regex: c+}}],"
+                " route: [{destination: {host: nobody}}]}]"
+            ),
+            "requests to shop.example /a*, /b, ~c+ get 503",
+        ),
+        (
+            rules(
+                "http: [{match: [{uri: {prefix: /a}, method: {exact: GET}}],"
+                " route: [{destination: {host: nobody}}]}]"
+            ),
+            "some requests to shop.example /a* get 503",
+        ),
+        (
+            rules(
+                "http: [{route: [{destination: {host: nobody}, weight: 1},"
+                " {destination: {host: shop}, weight: 99}]}]"
+            ),
+            "some requests to shop.example get 503",
+        ),
+        (
+            rules("http: [{route: [{destination: {host: shop}}]}]", gateways="[gw, other]"),
+            "requests to shop.example get 404 at gateway other",
+        ),
+        (
+            rules("http: [{delegate: {name: nobody}}]"),
+            "requests to shop.example get 404",
+        ),
+        (
+            server("tls: {mode: SIMPLE, credentialName: none}"),
+            "connections to port 443 for any host, a.example are closed",
+        ),
+    ],
+)
+def test_who_gets_what(text: str, sentence: str) -> None:
+    assert sentence in said(text)
+
+
+def test_a_mirror_that_leads_nowhere_takes_no_answer_away() -> None:
+    mirrored = rules("http: [{route: [{destination: {host: shop}}], mirror: {host: nobody}}]")
+
+    assert [sentence for sentence in said(mirrored) if "503" in sentence] == []
+
+
+def test_every_error_in_force_says_what_requests_get() -> None:
+    dangling = {
+        code
+        for code in vars(codes).values()
+        if isinstance(code, Code) and code.effect is Effect.DANGLING
+    }
+
+    assert sorted(str(code) for code in dangling - ANSWERS.keys() - HARMLESS) == []
