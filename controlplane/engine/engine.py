@@ -6,7 +6,7 @@ are decoded (remembered by document), the declarations in use are put into the g
 and whoever reads ``resources`` next recomputes what the edit touched.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -212,11 +212,11 @@ class Engine:
         self._accepted.save((), keys)  # also of what could not be used
         return self._edit(Touched((), keys), self._bring(keys))
 
-    def let_go(self) -> Edit:
-        """Put in force what waits, except objects of a file of which a part is refused: those wait
-        until the file is right. A new revision.
+    def let_go(self, keys: Set[ObjectKey] | None = None) -> Edit:
+        """Put in force what waits (of ``keys``), except objects of a file of which a part is
+        refused: those wait until the file is right. A new revision.
         """
-        due = self._waiting.due
+        due = [key for key in self._waiting.due if keys is None or key in keys]
         outcomes = self._bring(due)
         for key in due:
             del self._waiting.keys[key]

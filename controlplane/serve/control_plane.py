@@ -170,12 +170,12 @@ class ControlPlane:
             )  # streams make garbage that reference counting frees at once
             gc.enable()
 
-    def _let_go(self, tasks: asyncio.TaskGroup) -> None:
+    def _let_go(self, tasks: asyncio.TaskGroup, keys: frozenset[ObjectKey]) -> None:
         began = time.perf_counter()
         with self._steps.contained(
             "ending the wait for a counterpart", "the objects wait for the next edit"
         ):
-            self._serve(tasks, self.engine.let_go(), began, is_first=False)
+            self._serve(tasks, self.engine.let_go(keys), began, is_first=False)
 
     def confirm_removal(self) -> tuple[ObjectKey, ...]:
         """Remove the objects whose removal is held; gives them."""
@@ -188,7 +188,7 @@ class ControlPlane:
     def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float, *, is_first: bool) -> None:
         """Publish an edit. What waits for the rest of its change is reported when that arrives."""
         assert self._rest is not None, "edits come after the start"
-        waited = self._rest.edited(is_waiting=bool(self.engine.waiting))
+        waited = self._rest.edited(self.engine.waiting)
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
         asyncio.get_running_loop().call_soon(self.metrics.changed, computed)  # once it is sent
