@@ -79,7 +79,7 @@ class DeltaSession(Session):
         self, state: SubscriptionState, request: DeltaRequest, *, is_warming: bool
     ) -> None:
         """Answer what differs from what the client holds, or all of it while a cluster is warming,
-        and note what it holds and is gone.
+        and note what it holds and is gone. What would empty a cluster is for later.
 
         What is gone may still be in use, and this stream does not know its form: the answer is its
         removal, in its turn.
@@ -95,6 +95,7 @@ class DeltaSession(Session):
         for name in request.initial:
             if name not in target and name not in state.pending_removal and state.covers(name):
                 state.leave(name, None)
+        changed -= self._emptying.of_before(state, frozenset(changed & request.initial.keys()))
         state.must_answer(frozenset(changed))
         if state.wildcard:
             state.assume_sent()

@@ -43,7 +43,7 @@ REFERRERS: Final[Mapping[TypeUrl, tuple[TypeUrl, ...]]] = MappingProxyType(
     {
         TypeUrl.LISTENER: (),
         TypeUrl.ROUTE: (TypeUrl.LISTENER,),
-        TypeUrl.ENDPOINT: (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
+        TypeUrl.ENDPOINT: (TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
         TypeUrl.CLUSTER: (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
         TypeUrl.SECRET: (TypeUrl.LISTENER, TypeUrl.CLUSTER),
     }
@@ -52,5 +52,5 @@ REFERRERS: Final[Mapping[TypeUrl, tuple[TypeUrl, ...]]] = MappingProxyType(
 
 That it was sent is not enough: Envoy may reject it, and then uses the old one. And until a listener
 or cluster that replaces another is warm the old one works, with all that it names: a listener warms
-until its routes and secrets are there.
+until its routes and secrets are there, and a cluster may be replaced by one without EDS.
 """

@@ -242,6 +242,7 @@ def test_a_reconnected_client_is_sent_removals_once_it_had_time_to_ask_for_route
 def test_a_subscribed_name_that_is_gone_is_answered_as_removed_after_a_reconnect() -> None:
     session = fresh(SHOP)
     session.receive(delta("CDS", held="a1 b1"))
+    session.receive(delta("CDS", nonce="1"))
 
     assert said(session.receive(delta("EDS", "a old", held="a1 old1"))) == ["2 EDS -old"]
 

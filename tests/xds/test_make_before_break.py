@@ -93,7 +93,7 @@ class Conversation:
         """
         endpoints, secrets = self.snapshot.shelf(ENDPOINT), self.snapshot.shelf(SECRET)
         return all(
-            (name in endpoints or not warming.form.eds)
+            (not warming.form.eds or (name in endpoints and not endpoints[name].is_empty))
             and (warming.form.secret is None or warming.form.secret in secrets)
             for name, warming in self.envoy.warming.items()
         )
@@ -164,11 +164,11 @@ Step = tuple[str] | tuple[str, str] | tuple[str, Mesh]
 
 
 @st.composite
-def meshes(draw: st.DrawFn, *, with_empty: bool = False) -> Mesh:
+def meshes(draw: st.DrawFn, *, with_empty: bool = False, all_in_eds: bool = False) -> Mesh:
     """``with_empty``: clusters that nothing leads to may have no endpoints."""
     names = draw(st.sets(st.sampled_from("abc"), min_size=1))
     versions = st.sampled_from("12")
-    clusters = {name: draw(cluster_forms) for name in sorted(names)}
+    clusters = {n: draw(forms_in_eds if all_in_eds else cluster_forms) for n in sorted(names)}
     leads = st.sets(st.sampled_from(sorted(names)), min_size=1).map(frozenset)
     listeners = {
         name: draw(st.one_of(by_routes, leads.map(by_clusters)))
@@ -193,6 +193,7 @@ cluster_forms = st.sampled_from(
         ClusterForm(version="dns and tls", eds=False, dns=True, secret="y"),
     ]
 )
+forms_in_eds = cluster_forms.filter(lambda form: form.eds)
 by_routes = st.sampled_from(
     [
         ListenerForm(version="r", routes="r"),
@@ -214,7 +215,9 @@ deliveries: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("dns"), st.sampled_from("abc")),
 )
 changes: st.SearchStrategy[Step] = st.tuples(st.just("mesh"), meshes())
-emptying: st.SearchStrategy[Step] = st.tuples(st.just("mesh"), meshes(with_empty=True))
+emptying: st.SearchStrategy[Step] = st.tuples(
+    st.just("mesh"), meshes(with_empty=True, all_in_eds=True)
+)
 events: st.SearchStrategy[Step] = st.sampled_from([("arrived",), ("reconnect",)])
 waits: st.SearchStrategy[Step] = st.just(("wait",))
 
@@ -234,6 +237,7 @@ def happens(conversation: Conversation, step: Step) -> None:
         case ("reconnect",):
             if conversation.can_be_told_all():
                 conversation.connect()
+                conversation.server_hears(CLUSTER)  # Envoy asks for these first, if at all
         case ("wait",):
             conversation.wait()
 
@@ -260,7 +264,7 @@ OF_R = ListenerForm(version="r", routes="r", clusters=frozenset(), secret=None)
 @settings(max_examples=examples(200))
 @given(
     meshes(),
-    st.lists(st.one_of(deliveries, deliveries, changes, emptying), max_size=80),
+    st.lists(st.one_of(deliveries, deliveries, changes), max_size=80),
     st.booleans(),
 )
 def test_no_route_in_use_ever_leads_to_a_cluster_without_endpoints(
@@ -312,6 +316,50 @@ def test_nor_does_one_when_a_delta_client_reconnects_at_any_time(
 
     for step in steps:
         happens(conversation, step)
+
+    ends_well(conversation)
+
+
+@settings(max_examples=examples(200))
+@given(
+    meshes(all_in_eds=True),
+    st.lists(st.one_of(deliveries, deliveries, emptying, events), max_size=80),
+    st.booleans(),
+)
+@example(
+    Mesh(
+        clusters={"a": IN_EDS, "b": IN_EDS},
+        endpoints={"a": "1", "b": "1"},
+        routes={"r": frozenset({"a", "b"})},
+        listeners={"l": OF_R},
+        secret="1",
+    ),
+    [
+        (
+            "mesh",
+            Mesh(
+                clusters={"a": IN_EDS, "b": IN_EDS},
+                endpoints={"a": "1", "b": NO_ENDPOINTS},
+                routes={"r": frozenset({"a"})},
+                listeners={"l": OF_R},
+                secret="1",
+            ),
+        ),
+        ("reconnect",),
+    ],
+    True,
+)
+def test_nor_is_a_cluster_emptied_before_the_routes_have_left_it(
+    first: Mesh, steps: list[Step], is_delta: bool
+) -> None:
+    """A cluster that begins to take its endpoints from EDS, and has none, is not among these."""
+    conversation = Conversation(is_delta)
+    conversation.change(first)
+    conversation.finish()
+
+    for step in steps:
+        if is_delta or step != ("reconnect",):
+            happens(conversation, step)
 
     ends_well(conversation)
 
