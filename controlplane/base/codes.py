@@ -31,7 +31,7 @@ FILE_TOO_LARGE: Final = _refused("CP0105", "the file is larger than 16 MiB")
 NOT_AN_OBJECT: Final = _refused(
     "CP0106", "the document is not an object with apiVersion, kind and metadata.name"
 )
-UNKNOWN_KIND: Final = _warning("CP0107", "the kind is unknown")
+UNKNOWN_KIND: Final = _warning("CP0107", "Istio or the Gateway API has no such kind")
 KIND_NOT_SERVED: Final = _warning("CP0108", "the kind is known but not served yet")
 DUPLICATE_OBJECT: Final = _refused("CP0109", "the same object is declared twice")
 UNREADABLE_FILE: Final = _refused("CP0110", "the file cannot be read as text")
@@ -41,6 +41,7 @@ CHANGE_WAITS: Final = _warning(
 TOO_MANY_DOCUMENTS: Final = _refused("CP0112", "the file has more than 5,000 documents")
 TOO_MANY_OBJECTS: Final = _refused("CP0113", "all files together declare more objects than allowed")
 NOT_A_FILE: Final = _warning("CP0114", "what is there is no file, so it is skipped")
+KIND_MISSPELLED: Final = _refused("CP0115", "the kind or apiVersion is misspelled")
 
 # Fields of objects
 UNKNOWN_FIELD: Final = _refused("CP0201", "the kind has no such field")

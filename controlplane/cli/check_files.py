@@ -14,11 +14,12 @@ from controlplane.cli.check_formats import as_github, as_json, as_sarif
 from controlplane.cli.diagnostic_text import DiagnosticText, as_text, diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.inputs import mesh_config_text
-from controlplane.cli.output import Segment, Style, say, show
+from controlplane.cli.output import Segment, Style, printable as printable_text, say, show
 from controlplane.cli.progress import Progress
 from controlplane.engine.engine import Engine
 from controlplane.engine.file_reader import read
 from controlplane.engine.room import MAX_OBJECTS
+from controlplane.kinds.foreign import foreign_line
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.load import loaded
 from controlplane.sources.printable import printable
@@ -33,6 +34,8 @@ class Findings:
     diagnostics: tuple[DiagnosticText, ...]
     objects: int
     refused: int
+    foreign: str | None = None
+    """One line about what is not for a mesh."""
 
     @property
     def has_errors(self) -> bool:
@@ -77,6 +80,7 @@ def findings_in(
         ),
         objects=len(objects),
         refused=len(refused & objects),
+        foreign=foreign_line(engine.contents()),
     )
 
 
@@ -95,6 +99,8 @@ def print_findings(findings: Findings, output: str) -> None:
         case "github":
             for line in as_github(findings.diagnostics):
                 say(line)
+            if findings.foreign is not None:
+                say(printable_text(findings.foreign))
             say(summary(findings))
         case _:
             show(_lines(findings))
@@ -108,6 +114,8 @@ def _lines(findings: Findings) -> Iterator[list[Segment]]:
         style = Style.ERROR
     elif Severity.WARNING in severities:
         style = Style.WARNING
+    if findings.foreign is not None:
+        yield [(printable_text(findings.foreign), Style.PLAIN)]
     yield [(summary(findings), style)]
 
 

@@ -49,6 +49,12 @@ def loaded(objects: int, config: Sequence[Path], computed: timedelta) -> Line:
     ]
 
 
+def foreign(line: str | None) -> Iterator[Line]:
+    """What is in the files and not for a mesh."""
+    if line is not None:
+        yield [(printable(line), Style.QUIET)]
+
+
 def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
     """``reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy``."""
     took = reload.acknowledged or reload.computed

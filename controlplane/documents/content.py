@@ -11,7 +11,7 @@ from controlplane.base import codes
 from controlplane.base.diagnostics import Code, Diagnostic
 from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import Kind, Namespace, ObjectKey
-from controlplane.documents.document import Document, Origin, RawObject, document, moved
+from controlplane.documents.document import Document, Origin, RawObject, document, meant, moved
 from controlplane.documents.json import as_yaml
 from controlplane.documents.locate import line_of, locate
 from controlplane.documents.redact import redacted, without_secrets
@@ -134,7 +134,16 @@ def _file_objects(
         return _without_text(path, codes.TOO_MANY_DOCUMENTS, place, message, _SPLIT)
     known = _by_text(previous)
     read = (_read(path, i, part, known, failed) for i, part in enumerate(parts))
-    return _content(path, tuple(read))
+    return _content(path, _all_meant(path, tuple(read)))
+
+
+def _all_meant(path: Path, documents: tuple[Document, ...]) -> tuple[Document, ...]:
+    """Beside objects, a document that is none is a mistake and not another tool's."""
+    if not any(d.foreign for d in documents) or not any(d.objects for d in documents):
+        return documents
+    return tuple(
+        _without_secrets(meant(path, found)) if found.foreign else found for found in documents
+    )
 
 
 def _read(
@@ -168,11 +177,14 @@ def _json_chunks(text: str) -> list[Chunk]:
 
 
 def _by_text(previous: FileContent | None) -> Mapping[str, Document]:
-    """What need not be read again; what an internal error kept from being read is."""
+    """What need not be read again: all but what an internal error kept from being read, and what
+    may be another tool's now.
+    """
+    again = (codes.INTERNAL_ERROR, codes.NOT_AN_OBJECT)
     return {
         d.chunk.text: d
         for d in (previous.documents if previous else ())
-        if not any(found.code is codes.INTERNAL_ERROR for found in d.diagnostics)
+        if not any(found.code in again for found in d.diagnostics)
     }
 
 

@@ -17,6 +17,7 @@ from controlplane.base.locations import FieldRef, SourceLocation, Step
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.documents import locate
 from controlplane.documents.faults import Fault
+from controlplane.documents.foreign import is_foreign, is_foreign_json, is_template
 from controlplane.documents.json import parsed_json
 from controlplane.documents.split import Chunk
 from controlplane.documents.yaml import Data, parsed
@@ -87,6 +88,8 @@ class Document:
     objects: tuple[RawObject, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     readable: bool = True
+    foreign: bool = False
+    """It is not meant for a mesh, so it declares nothing and nothing is wrong with it."""
 
 
 def document(path: Path, index: int, chunk: Chunk) -> Document:
@@ -100,10 +103,27 @@ def document(path: Path, index: int, chunk: Chunk) -> Document:
             return Document(index=index, chunk=chunk, objects=(_raw(key, data, origin),))
     reading = _Reading(path, index, chunk)
     if outcome.fault is not None:
+        if is_template(path, chunk.text) or is_foreign_json(path, chunk.text):
+            return Document(index=index, chunk=chunk, foreign=True)
         return reading.failed(outcome.fault)
+    if is_foreign(data) and _items(data) is None:
+        return Document(index=index, chunk=chunk, foreign=True)
     reading.read(data)
     if outcome.duplicates:
         reading.report_duplicates()
+    return reading.document()
+
+
+def meant(path: Path, found: Document) -> Document:
+    """``found``, which was taken for another tool's, as the object that it ought to be.
+
+    For files with objects. A template stays what it is.
+    """
+    outcome = parsed(found.chunk.text)
+    if outcome.fault is not None:
+        return found
+    reading = _Reading(path, found.index, found.chunk)
+    reading.read(outcome.data)
     return reading.document()
 
 

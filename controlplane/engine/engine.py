@@ -35,9 +35,9 @@ from controlplane.engine.room import MAX_OBJECTS
 from controlplane.engine.waiting import Waiting
 from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
-from controlplane.kinds.decode import once_per_kind
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.object import Object
+from controlplane.kinds.unserved import once_per_kind
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.analysis.references import REFERRING, broken_references

@@ -5,12 +5,12 @@ reported, never
 raised; an object with a fault that Istio's or Kubernetes' admission refuses is not made.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from controlplane.base.codes import KIND_NOT_SERVED, UNKNOWN_KIND, VERSION_NOT_SERVED, WRONG_TYPE
+from controlplane.base.codes import VERSION_NOT_SERVED, WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.documents.document import RawObject
@@ -19,12 +19,13 @@ from controlplane.kinds.limits import limited
 from controlplane.kinds.metadata import Metadata, metadata_of
 from controlplane.kinds.nulls import pruned
 from controlplane.kinds.object import Object
-from controlplane.kinds.registry import KNOWN, SERVED, is_known
+from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported, unsupported
+from controlplane.kinds.unserved import report_unserved
 from controlplane.kinds.validation.checks import About
-from controlplane.kinds.walk import DROPPED, Null, Walk, described, nearest
+from controlplane.kinds.walk import DROPPED, Null, Walk, described
 
 HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
 _SPEC_BODY: Final = HEAD | {"spec", "status"}
@@ -38,7 +39,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
     served = SERVED.get(raw.key.kind, None)
     at = FieldRef(raw.key)
     if served is None:
-        _report_unserved(report, at, raw)
+        report_unserved(report, at, raw)
         return None
     if raw.api_version not in served.api_versions:
         message = f'{raw.key.kind} has no version "{raw.api_version}"'
@@ -64,20 +65,6 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
     )
 
 
-def once_per_kind(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Of the diagnostics about unknown kinds only the first of each kind."""
-    seen: set[object] = set()
-    kept: list[Diagnostic] = []
-    for diagnostic in diagnostics:
-        if diagnostic.code is UNKNOWN_KIND and isinstance(diagnostic.place, FieldRef):
-            kind = diagnostic.place.object.kind
-            if kind in seen:
-                continue
-            seen.add(kind)
-        kept.append(diagnostic)
-    return kept
-
-
 def _health(status: object) -> bool | None:
     """What the condition ``Healthy`` says, which Istio's agents write into WorkloadEntries."""
     match status:
@@ -87,23 +74,6 @@ def _health(status: object) -> bool | None:
                     case {"type": "Healthy", "status": str(said)}:
                         return said == "True"
     return None
-
-
-def _report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
-    kind = raw.key.kind
-    if is_known(kind):
-        message = f"{raw.key.display_name} has no effect: its kind is not served yet"
-        report.add(KIND_NOT_SERVED, at / "kind", message)
-        return
-    groups = [group for group, known in KNOWN.items() if kind.name in known]
-    groups += [served.group for served in SERVED if served.name == kind.name]
-    everything = [s.name for s in SERVED] + [name for known in KNOWN.values() for name in known]
-    near = nearest(kind.name, everything) if not groups else None
-    hint = f"did you mean the kind {near}?" if near else None
-    if groups:
-        hint = f"{kind} is a kind in {' and of '.join(group or 'core' for group in sorted(groups))}"
-    group = f'API group "{kind.group}"' if kind.group else "the core API group"
-    report.add(UNKNOWN_KIND, at / "kind", f'unknown kind "{kind}" in {group}', hint=hint)
 
 
 def _body(

@@ -4,7 +4,6 @@ The slow way, taken when msgspec has refused an object: msgspec stops at the fir
 continues. What remains without the faults is given back, so that the rules can look at the rest.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, path_text
+from controlplane.base.nearest import nearest
 from controlplane.kinds.duration import duration
 from controlplane.kinds.spec import Duration, Spec
 
@@ -158,7 +158,7 @@ class Walk:
             return self._wrong_type(at, f"one of {', '.join(names)}", value)
         if value in names:
             return value
-        near = nearest(value.upper(), names)
+        near = nearest(value, names)
         hint = f"write {near}" if near else None
         self.report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {", ".join(names)}', hint=hint)
         return DROPPED
@@ -211,13 +211,6 @@ def report_range(
     else:
         bounds = f"is below {low}" if low is not None else f"is above {high}"
     report.add(VALUE_OUT_OF_RANGE, at, f"{value} {bounds}")
-
-
-def nearest(name: str, known: list[str]) -> str | None:
-    """The one of ``known`` that ``name`` is probably a misspelling of."""
-    folded = {_folded(k): k for k in reversed(known)}
-    near = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=0.7)
-    return folded[near[0]] if near else None
 
 
 def described(value: object) -> str:
@@ -298,7 +291,3 @@ def _fits(wanted: str, text: str) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _folded(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()

@@ -24,6 +24,7 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.nearest import nearest
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.virtual_service import (
     Abort,
@@ -44,7 +45,6 @@ from controlplane.kinds.validation.checks import (
     check_port,
     check_regex,
 )
-from controlplane.kinds.walk import nearest
 
 RETRY_CONDITIONS: Final = (
     "5xx",

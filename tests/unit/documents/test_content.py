@@ -85,7 +85,7 @@ def test_a_list_becomes_its_items() -> None:
         ("apiVersion: v1\nkind: Service\nmetadata: x\n", '3:11: CP0106 metadata is the text "x", not a mapping'),  # noqa: E501  # a row of a table
         ("apiVersion: v1\nkind: Service\nmetadata:\n  name: 5\n", "4:9: CP0106 metadata.name is the number 5, not text"),  # noqa: E501  # a row of a table
         ("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: no}\n", "3:32: CP0106 metadata.namespace is the boolean false, not text"),  # noqa: E501  # a row of a table
-        ("- a\n", "1:3: CP0106 expected an object, found a list"),
+        ("- kind: Service\n", "1:3: CP0106 expected an object, found a list"),
         ("a\n", '1:1: CP0106 expected an object, found the text "a"'),
         ("kind: List\nitems:\n- 4\n", "3:3: CP0106 expected an object, found the number 4"),
         ("a: [\n", "1:4: CP0101 the document ends where a value or a closing bracket is missing"),
@@ -95,6 +95,40 @@ def test_what_is_no_object_is_reported_where_it_is(text: str, expected: str) -> 
     content = read(text)
 
     assert faults(content) == [expected]
+    assert not content.complete
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("kustomization.yaml", "resources: [a.yaml]\nimages:\n- {name: a, newTag: v1}\n"),
+        ("kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n"),  # noqa: E501  # a row of a table
+        ("Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n"),
+        ("values.yaml", "kind: Deployment\nreplicas: 2\nimage: {tag: v1}\n"),
+        ("values.yaml", "a: 1\na: 2\n"),
+        ("docker-compose.yml", "services:\n  web: {image: web}\n"),
+        ("build.yaml", "name: build\non: [push]\njobs: {}\n"),
+        ("config.yaml", "apiVersion: v1\nkind: Config\nclusters: []\n"),
+        ("playbook.yaml", "- hosts: all\n  tasks: []\n"),
+        ("package.json", '{"name": "web", "version": "1.0.0"}'),
+        ("tsconfig.json", '{"a": 1, // why\n}'),
+        ("templates/gateway.yaml", "kind: Gateway\nmetadata:\n  name: {{ .Release.Name }}\n"),
+        ("templates/gateway.yaml", "{{- if .Values.gateway }}\nkind: Gateway\n{{- end }}\n"),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_tool_is_no_error(name: str, text: str) -> None:
+    content = file_objects(Path(name), text)
+
+    assert [d.foreign for d in content.documents] == [True]
+    assert (content.objects, content.diagnostics, content.complete) == ((), (), True)
+
+
+def test_beside_objects_a_document_that_is_none_is_an_error() -> None:
+    content = read(service("a") + "---\nhosts: [a.example]\nport: 80\n")
+
+    assert faults(content) == [
+        "6:1: CP0106 the object has no apiVersion and no kind and no metadata.name"
+    ]
     assert not content.complete
 
 
@@ -171,7 +205,7 @@ def test_a_fault_moves_with_its_document() -> None:
 
 GOOD = st.integers(0, 99).map(lambda i: service(f"s{i}"))
 BAD = st.sampled_from(
-    ["a: [\n", "\tx\n", "a: 'b\n", "- 1\n", "a: \x00\n", "[" * 2000 + "\n", "x: *y\n"]
+    ["a: [\n", "\tx\n", "a: 'b\n", "- kind: a\n", "a: \x00\n", "[" * 2000 + "\n", "x: *y\n"]
 )
 
 
