@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.sources.streams import Opened, batch
+from tests.unit.sources.streams import Opened, reports
 
 OLD, NEW = "version: one\n", "version: two\n"
 WAYS = {
@@ -36,10 +36,10 @@ async def test_a_save_is_one_change(tmp_path: Path, stream: Opened, way: str) ->
     (folder / "a.yaml").write_text(OLD)
     (tmp_path / "new").write_text(NEW)
     async with stream(folder) as files:
-        assert await batch(files) == {"a.yaml": OLD.encode()}
+        await reports(files, {"a.yaml": OLD.encode()})
 
         await asyncio.to_thread(subprocess.run, WAYS[way], shell=True, check=True, cwd=folder)
 
-        assert await batch(files) == {"a.yaml": NEW.encode()}
+        await reports(files, {"a.yaml": NEW.encode()})
         (folder / "z.yaml").write_text("the next")
-        assert await batch(files) == {"z.yaml": b"the next"}
+        await reports(files, {"z.yaml": b"the next"})

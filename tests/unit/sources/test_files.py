@@ -17,7 +17,7 @@ from controlplane.documents.content import Skipped, Unreadable
 from controlplane.sources.load import loaded
 from controlplane.sources.scan import Unnoticed
 from controlplane.sources.tree import Changed, Moment, Tree, completed
-from tests.unit.sources.streams import Opened, batch, replace
+from tests.unit.sources.streams import Opened, batch, replace, reports
 
 
 def test_a_load_holds_every_configuration_file_sorted_by_path(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_file_is_seen_once_however_many_ways_lead_to_it(tmp_path: Path) -> Non
 
 async def test_the_first_batch_is_the_load_even_of_nothing(tmp_path: Path, stream: Opened) -> None:
     async with stream(tmp_path) as files:
-        assert await batch(files) == {}
+        await reports(files, {})
 
 
 async def test_a_written_file_is_reported(tmp_path: Path, stream: Opened) -> None:
@@ -65,10 +65,10 @@ async def test_a_written_file_is_reported(tmp_path: Path, stream: Opened) -> Non
         await batch(files)
 
         (tmp_path / "a.yaml").write_text("one")
-        assert await batch(files) == {"a.yaml": b"one"}
+        await reports(files, {"a.yaml": b"one"})
 
         (tmp_path / "a.yaml").write_text("two")
-        assert await batch(files) == {"a.yaml": b"two"}
+        await reports(files, {"a.yaml": b"two"})
 
 
 async def test_a_file_that_is_renamed_over_another_is_reported_once(
@@ -80,7 +80,7 @@ async def test_a_file_that_is_renamed_over_another_is_reported_once(
 
         for text in ("two", "three", "four"):
             replace(tmp_path / "a.yaml", text)
-            assert await batch(files) == {"a.yaml": text.encode()}
+            await reports(files, {"a.yaml": text.encode()})
 
 
 async def test_a_deleted_file_is_reported(tmp_path: Path, stream: Opened) -> None:
@@ -90,7 +90,7 @@ async def test_a_deleted_file_is_reported(tmp_path: Path, stream: Opened) -> Non
 
         (tmp_path / "a.yaml").unlink()
 
-        assert await batch(files) == {"a.yaml": None}
+        await reports(files, {"a.yaml": None})
 
 
 async def test_a_renamed_file_leaves_and_comes_in_one_batch(tmp_path: Path, stream: Opened) -> None:
@@ -100,7 +100,7 @@ async def test_a_renamed_file_leaves_and_comes_in_one_batch(tmp_path: Path, stre
 
         (tmp_path / "a.yaml").rename(tmp_path / "b.yaml")
 
-        assert await batch(files) == {"a.yaml": None, "b.yaml": b"one"}
+        await reports(files, {"a.yaml": None, "b.yaml": b"one"})
 
 
 async def test_saving_by_deleting_is_one_change(tmp_path: Path, stream: Opened) -> None:
@@ -113,7 +113,7 @@ async def test_saving_by_deleting_is_one_change(tmp_path: Path, stream: Opened) 
         (tmp_path / "a.yaml").write_text("two")
         (tmp_path / "a.yaml~").unlink()
 
-        assert await batch(files) == {"a.yaml": b"two"}
+        await reports(files, {"a.yaml": b"two"})
 
 
 async def test_a_file_that_was_touched_and_says_the_same_is_no_change(
@@ -127,7 +127,7 @@ async def test_a_file_that_was_touched_and_says_the_same_is_no_change(
         replace(tmp_path / "a.yaml", "one")
         (tmp_path / "b.yaml").write_text("two")
 
-        assert await batch(files) == {"b.yaml": b"two"}
+        await reports(files, {"b.yaml": b"two"})
 
 
 async def test_files_in_new_folders_are_reported(tmp_path: Path, stream: Opened) -> None:
@@ -136,10 +136,10 @@ async def test_files_in_new_folders_are_reported(tmp_path: Path, stream: Opened)
 
         (tmp_path / "x" / "y").mkdir(parents=True)
         (tmp_path / "x" / "y" / "a.yaml").write_text("one")
-        assert await batch(files) == {"a.yaml": b"one"}
+        await reports(files, {"a.yaml": b"one"})
 
         (tmp_path / "x" / "y" / "a.yaml").write_text("two")
-        assert await batch(files) == {"a.yaml": b"two"}
+        await reports(files, {"a.yaml": b"two"})
 
 
 async def test_a_folder_that_is_moved_away_takes_its_files_along(
@@ -153,7 +153,7 @@ async def test_a_folder_that_is_moved_away_takes_its_files_along(
 
         (mesh / "x").rename(tmp_path / "x")
 
-        assert await batch(files) == {"a.yaml": None}
+        await reports(files, {"a.yaml": None})
 
 
 async def test_a_missing_root_keeps_its_files_until_it_is_back(
@@ -175,7 +175,7 @@ async def test_a_missing_root_keeps_its_files_until_it_is_back(
             texts |= await batch(files)
 
         (mesh / "c.yaml").write_text("three")
-        assert await batch(files) == {"c.yaml": b"three"}
+        await reports(files, {"c.yaml": b"three"})
 
 
 async def test_a_root_that_is_gone_is_reported_and_loses_nothing(
@@ -188,10 +188,10 @@ async def test_a_root_that_is_gone_is_reported_and_loses_nothing(
         await batch(files)
 
         mesh.rename(tmp_path / "elsewhere")
-        assert await batch(files) == {"mesh": Unreadable("No such file or directory")}
+        await reports(files, {"mesh": Unreadable("No such file or directory")})
 
         (tmp_path / "elsewhere").rename(mesh)
-        assert await batch(files) == {"mesh": None}
+        await reports(files, {"mesh": None})
 
 
 async def test_a_root_that_is_a_file_is_reported_again_when_it_is_back(
@@ -203,10 +203,10 @@ async def test_a_root_that_is_a_file_is_reported_again_when_it_is_back(
         await batch(files)
 
         path.rename(tmp_path / "b.yaml")
-        assert await batch(files) == {"a.yaml": Unreadable("No such file or directory")}
+        await reports(files, {"a.yaml": Unreadable("No such file or directory")})
 
         (tmp_path / "b.yaml").rename(path)
-        assert await batch(files) == {"a.yaml": b"one"}
+        await reports(files, {"a.yaml": b"one"})
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -260,10 +260,10 @@ async def test_an_emptied_file_is_not_taken_for_an_empty_one_at_once(
 
         path.write_text("")
         (tmp_path / "b.yaml").write_text("seen after the emptying")
-        assert await batch(files) == {"b.yaml": b"seen after the emptying"}
+        await reports(files, {"b.yaml": b"seen after the emptying"})
 
         path.write_text("two")
-        assert await batch(files) == {"a.yaml": b"two"}
+        await reports(files, {"a.yaml": b"two"})
 
 
 def test_a_file_that_somebody_writes_is_read_when_it_is_closed(tmp_path: Path) -> None:
@@ -324,11 +324,11 @@ async def test_a_pipe_that_comes_in_the_place_of_a_file_stops_nothing(
 
         os.mkfifo(tmp_path / ".pipe")
         (tmp_path / ".pipe").rename(tmp_path / "a.yaml")
-        assert await batch(files) == {"a.yaml": None}
-        assert await batch(files) == {"a.yaml": Skipped("it is a named pipe, not a file")}
+        await reports(files, {"a.yaml": None})
+        await reports(files, {"a.yaml": Skipped("it is a named pipe, not a file")})
 
         (tmp_path / "b.yaml").write_text("two")
-        assert await batch(files) == {"b.yaml": b"two"}
+        await reports(files, {"b.yaml": b"two"})
 
 
 def test_a_pipe_that_comes_while_a_file_is_read_is_no_file(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ async def test_what_changes_in_place_with_equal_size_and_time_is_reported(
         path.write_text("two")
         os.utime(path, (1, 1))
 
-        assert await batch(files) == {"a.yaml": b"two"}
+        await reports(files, {"a.yaml": b"two"})
 
 
 async def test_relative_paths_stay_as_they_were_given(

@@ -1,27 +1,17 @@
 """Folders of PEM files as Secrets, on a real disk."""
 
-import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import timedelta
 from pathlib import Path
 
 from controlplane.documents.content import SecretFolder, Unreadable
 from controlplane.sources.files import changes
 from controlplane.sources.load import loaded
 from controlplane.sources.tree import Changed
-
-HOUR = timedelta(hours=1)
-Stream = AsyncGenerator[tuple[Changed, ...], None]
+from tests.unit.sources.streams import HOUR, Stream, reports
 
 
 def stream(secrets: Path) -> "aclosing[Stream]":
     return aclosing(changes((), environment={}, secrets=[secrets], rescan=HOUR))
-
-
-async def batch(files: Stream) -> dict[str, object]:
-    changed = await asyncio.wait_for(anext(files), timeout=10)
-    return {change.path.name: change.text for change in changed}
 
 
 def write(folder: Path, **entries: str) -> Path:
@@ -69,19 +59,19 @@ def test_keys_are_not_printed() -> None:
 
 async def test_a_new_folder_an_edit_and_a_deletion_are_reported(tmp_path: Path) -> None:
     async with stream(tmp_path) as files:
-        assert await batch(files) == {}
+        await reports(files, {})
 
         shop = write(tmp_path / "edge/shop", tls_crt="one")
-        assert await batch(files) == {"shop": entries(tls_crt=b"one")}
+        await reports(files, {"shop": entries(tls_crt=b"one")})
 
         write(shop, tls_key="key")
-        assert await batch(files) == {"shop": entries(tls_crt=b"one", tls_key=b"key")}
+        await reports(files, {"shop": entries(tls_crt=b"one", tls_key=b"key")})
 
         (shop / "tls.key").unlink()
-        assert await batch(files) == {"shop": entries(tls_crt=b"one")}
+        await reports(files, {"shop": entries(tls_crt=b"one")})
 
         (shop / "tls.crt").unlink()
-        assert await batch(files) == {"shop": None}
+        await reports(files, {"shop": None})
 
 
 async def test_a_mounted_secret_is_swapped_as_a_whole(tmp_path: Path) -> None:
@@ -92,9 +82,9 @@ async def test_a_mounted_secret_is_swapped_as_a_whole(tmp_path: Path) -> None:
     for name in ("tls.crt", "tls.key"):
         (shop / name).symlink_to(f"..data/{name}")
     async with stream(tmp_path) as files:
-        assert await batch(files) == {"shop": entries(tls_crt=b"old", tls_key=b"old")}
+        await reports(files, {"shop": entries(tls_crt=b"old", tls_key=b"old")})
 
         (shop / "..data_tmp").symlink_to("..2")
         (shop / "..data_tmp").rename(shop / "..data")
 
-        assert await batch(files) == {"shop": entries(tls_crt=b"new", tls_key=b"new")}
+        await reports(files, {"shop": entries(tls_crt=b"new", tls_key=b"new")})
