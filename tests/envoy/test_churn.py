@@ -33,3 +33,4 @@ def test_no_request_fails_and_nothing_is_rejected(
     assert (soaked.failures, soaked.rejected) == ([], {}), soaked.report()
     assert soaked.requests > SECONDS * REQUESTS / 4
     assert len(soaked.edits) > SECONDS
+    assert soaked.is_telling, soaked.report()

@@ -58,6 +58,11 @@ class Soaked:
     """Envoy's response flags and details of each request that failed, by its number."""
 
     @property
+    def is_telling(self) -> bool:
+        """Whether the machine made nearly all edits as they are meant: little is excused."""
+        return len(self.slow) <= len(self.edits) / 20
+
+    @property
     def failures(self) -> list[Failure]:
         """What failed, but for requests during edits that the machine was too busy to make."""
         return [f for f in self.failed if not any(a <= f.moment <= b for a, b in self.slow)]
