@@ -104,7 +104,6 @@ class Merged:
     """The VirtualServices that merge at one host of a Gateway; runs again when one changes."""
 
     takers: EarlierMatches[Taker]
-    count: int
 
 
 @derived
@@ -141,9 +140,8 @@ def _asked(declared: Object[VirtualService]) -> Iterator[Asked]:
 @derived
 def merged_at(graph: Graph, gateway: str, host: Host) -> Merged:
     """Runs again when a VirtualService comes to the host, leaves it, or changes its matches."""
-    keys = bound_at(graph, (gateway, host))
-    found = (rules_of(graph, key) for key in keys)
-    return Merged(_takers(rules for rules in found if rules is not None), len(keys))
+    found = (rules_of(graph, key) for key in bound_at(graph, (gateway, host)))
+    return Merged(_takers(rules for rules in found if rules is not None))
 
 
 def _takers(merged: Iterable[Rules]) -> EarlierMatches[Taker]:
@@ -164,8 +162,10 @@ def shadowed_at(
 
     Runs again when a VirtualService there changes; stops what does not change this.
     """
+    if len(bound_at(graph, (gateway, host))) < 2:
+        return ()
     rules, merged = rules_of(graph, key), merged_at(graph, gateway, host)
-    if rules is None or merged.count < 2:
+    if rules is None:
         return ()
     restricted = _is_restricted(graph, gateway, host, key.namespace)
     own = _takers((rules,))
