@@ -146,6 +146,18 @@ UNUSED_DELEGATE: Final = _warning("CP0342", "no rule delegates to the VirtualSer
 GATEWAY_NOT_BOUND: Final = _warning(
     "CP0343", "the match names a gateway that the VirtualService is not bound to"
 )
+NOT_SERVED_AT_ALL: Final = _warning(
+    "CP0344", "the VirtualService is for sidecars only, which are not served"
+)
+NOT_EXPORTED_TO_PROXIES: Final = _warning(
+    "CP0345", "the VirtualService is not exported to where the proxies of its Gateways are"
+)
+RULES_WITHOUT_SERVER: Final = _warning(
+    "CP0346", "no server of the Gateways reads rules of this sort, or on this port"
+)
+ALWAYS_REDIRECTED: Final = _warning(
+    "CP0347", "httpsRedirect answers every request before the rule does"
+)
 
 # Matches of requests
 MATCH_IMPOSSIBLE: Final = _warning("CP0350", "no request can meet the condition")

@@ -1,8 +1,6 @@
 """What leads nowhere in a Gateway, whether a proxy is connected or not.
 
-Which namespace's secrets are meant depends on where the proxies are: connected ones show it.
-Without one, the namespaces of Services that a proxy of these labels would stand behind are looked
-in, the Gateway's own and the root namespace.
+Which namespace's secrets are meant depends on where the proxies are (``homes``).
 """
 
 from collections.abc import Iterator
@@ -17,15 +15,15 @@ from controlplane.base.diagnostics import Diagnostic, Diagnostics, Related, Repo
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.graph import Graph, derived
-from controlplane.kinds.core.service import SERVICE, Service
 from controlplane.kinds.istio.gateway import Gateway, GatewayKey, ServerTls as ServerTlsSpec
 from controlplane.kinds.object import Object
-from controlplane.model.proxy import Labels, labels_of
+from controlplane.model.proxy import labels_of
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.queries.analysis.secrets import Homes, found_credentials
+from controlplane.queries.analysis.homes import Homes, gateway_homes
+from controlplane.queries.analysis.secrets import found_credentials
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.listeners.gateway_listeners import sni_conflicts
 from controlplane.queries.listeners.streams import stream_rules, stream_services
 from controlplane.queries.policy.credentials import Credential, reading
@@ -42,13 +40,6 @@ from controlplane.translate.server import Server, TcpServer, TlsPassthrough
 
 _CLOSED: Final = "this server closes every connection"
 _OTHER: Final = "this server presents only its other certificate"
-
-
-@index(SERVICE)
-def service_namespaces(service: Object[Service]) -> Iterator[tuple[tuple[str, str], Namespace]]:
-    """The namespaces of Services that select by a label."""
-    for label in service.spec.selector.items():
-        yield label, service.namespace
 
 
 @derived
@@ -82,28 +73,16 @@ def gateway_diagnostics_where_connected(graph: Graph, key: GatewayKey) -> Diagno
     gateway = object_of(graph, key)
     if gateway is None:
         return ()
-    selector = labels_of(dict(gateway.spec.selector))
     found: dict[Diagnostic, None] = {}
     for proxy in connected_gateways(graph):
         if key in proxy.instance.gateways:
             found.update(dict.fromkeys(server_conflicts(graph, proxy.instance)))
             view = proxy.view.for_listeners
             found.update(dict.fromkeys(sni_conflicts(graph, proxy.instance, view)))
-    report, homes = Report(), _homes(graph, key.namespace, selector)
+    report, homes = Report(), gateway_homes(graph, key)
     for server in gateway_servers(graph, key):
         _check_secrets(graph, report, homes, gateway, server)
     return (*found, *report)
-
-
-def _homes(graph: Graph, own: Namespace, selector: Labels) -> Homes:
-    wanted = set(selector)
-    connected = {p.namespace for p in connected_gateways(graph) if wanted <= set(p.labels)}
-    if connected:
-        return Homes(namespaces=tuple(sorted(connected)), certain=True, every=True)
-    behind = {namespace for label in selector for namespace in service_namespaces(graph, label)}
-    root = Namespace(mesh_config(graph).root_namespace)
-    others = sorted((behind | {root}) - {own})
-    return Homes(namespaces=(own, *others), certain=False)
 
 
 def _check_routes(graph: Graph, report: Report, server: Server) -> None:

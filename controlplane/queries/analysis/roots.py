@@ -16,6 +16,7 @@ from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.queries.analysis.binding import export_diagnostics
 from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
 from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
@@ -60,6 +61,7 @@ _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,
     DESTINATION_RULE: destination_rule_secret_diagnostics,
     GATEWAY: gateway_diagnostics_where_connected,
+    VIRTUAL_SERVICE: export_diagnostics,
 }
 
 

@@ -8,7 +8,8 @@ from controlplane.kinds.istio.destination_rule import DestinationRule, Destinati
 from controlplane.kinds.istio.traffic_policy import ClientTls, ClientTlsMode
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX, secret_name
-from controlplane.queries.analysis.secrets import Homes, found_credentials
+from controlplane.queries.analysis.homes import Homes
+from controlplane.queries.analysis.secrets import found_credentials
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of

@@ -5,7 +5,6 @@ namespaces are looked in, and a secret that is in none of them but elsewhere is 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from controlplane.base.codes import SECRET_IN_OTHER_NAMESPACE, UNKNOWN_SECRET
 from controlplane.base.diagnostics import Related, Report
@@ -15,6 +14,7 @@ from controlplane.graph import Graph
 from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET, ConfigMap, Secret
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
+from controlplane.queries.analysis.homes import Homes
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.credentials import (
     Credential,
@@ -22,19 +22,6 @@ from controlplane.queries.policy.credentials import (
     credential_of,
     holder,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Homes:
-    """The namespaces that secrets are looked for in.
-
-    ``certain``: connected proxies are there. ``every``: each of them needs the secret, where one
-    that has it is not enough.
-    """
-
-    namespaces: tuple[Namespace, ...]
-    certain: bool
-    every: bool = False
 
 
 @index(SECRET, CONFIG_MAP)

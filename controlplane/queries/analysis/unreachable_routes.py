@@ -227,13 +227,10 @@ def _is_restricted(graph: Graph, gateway: str, host: Host, namespace: Namespace)
 
 def check_shadows(report: Report, graph: Graph, declared: Object[VirtualService]) -> None:
     """Report each rule that no request reaches at any host of any Gateway it is for."""
-    gateways = virtual_service_gateways(declared)
-    if MESH in gateways:
-        return
     where = [
         (gateway, host)
-        for gateway in gateways
-        if _exists(graph, gateway)
+        for gateway in virtual_service_gateways(declared)
+        if gateway != MESH and _exists(graph, gateway)
         for host in virtual_service_hosts(declared)
     ]
     found = [dict(shadowed_at(graph, declared.key, *place)) for place in where]

@@ -28,6 +28,7 @@ from controlplane.kinds.object import Object
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.visibility import visibility
+from controlplane.queries.analysis.binding import check_bound, check_servers
 from controlplane.queries.analysis.destinations import Asker, check_destination
 from controlplane.queries.analysis.unreachable_routes import check_shadows
 from controlplane.queries.inputs.mesh import mesh_config
@@ -76,7 +77,9 @@ def virtual_service_diagnostics(graph: Graph, key: VirtualServiceKey) -> Diagnos
     report = Report()
     gateways = _gateways(report, graph, declared)
     check_alone(report, declared)
+    check_bound(report, graph, declared)
     _check_hosts(report, declared, gateways)
+    check_servers(report, graph, declared, gateways)
     asker = _asker(graph, declared, gateways)
     for at, destination in destinations(declared):
         check_destination(report, at, graph, asker, destination)
@@ -167,7 +170,7 @@ def _first(declared: Declared, viewers: set[Namespace]) -> tuple[Namespace, ...]
 
 def _check_hosts(report: Report, declared: Declared, gateways: tuple[Object[Gateway], ...]) -> None:
     """A host that no server of the Gateways has is served nowhere."""
-    if not gateways or MESH in virtual_service_gateways(declared):
+    if not gateways:
         return
     served = tuple(
         host

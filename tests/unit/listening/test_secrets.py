@@ -370,3 +370,23 @@ def test_connected_proxies_say_where_secrets_must_be() -> None:
     (note,) = declared.diagnostics()
     assert note.code.id == "CP0401"
     assert "does not exist in edge where its proxies are" in note.message
+
+
+def test_a_service_in_front_says_where_secrets_must_be() -> None:
+    in_front = """
+apiVersion: v1
+kind: Service
+metadata: {name: edge, namespace: edge}
+spec: {selector: {istio: edge}, ports: [{name: https, port: 443}]}
+---
+"""
+    of_edge = gateway(SIMPLE, namespace="apps").replace(
+        "servers:", "selector: {istio: edge}\n  servers:"
+    )
+    declared = Declared(of_edge + in_front + secret("c", pair(SHOP), "apps"), now=NOW)
+
+    (note,) = declared.diagnostics()
+    assert (note.code.id, note.hint) == (
+        "CP0416",
+        "run the gateway's proxies there, or copy it to edge",
+    )
