@@ -13,10 +13,12 @@ import msgspec
 from controlplane.base.codes import VERSION_NOT_SERVED, WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.nearest import nearest
 from controlplane.documents.document import RawObject
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.limits import limited
 from controlplane.kinds.metadata import Metadata, metadata_of
+from controlplane.kinds.misplaced import of_head
 from controlplane.kinds.nulls import pruned
 from controlplane.kinds.object import Object
 from controlplane.kinds.registry import SERVED
@@ -83,7 +85,7 @@ def _body(
     if served.whole:
         return {name: value for name, value in raw.body.items() if name not in HEAD}
     if not raw.body.keys() <= _SPEC_BODY:
-        Walk(report, Null.FAULT).only(at, raw.body, _SPEC_BODY)
+        _report_beside(report, at, raw, served)
     status = raw.body.get("status", {})
     if not isinstance(status, Mapping | None):
         report.add(WRONG_TYPE, at / "status", f"expected a mapping, found {described(status)}")
@@ -94,6 +96,17 @@ def _body(
         return spec
     Walk(report, Null.FAULT).struct(at / "spec", served.spec, spec)
     return None
+
+
+def _report_beside(report: Report, at: FieldRef, raw: RawObject, served: ServedKind[Any]) -> None:
+    """Report what is beside ``spec`` and the head and belongs elsewhere."""
+    for name in raw.body:
+        if name not in _SPEC_BODY:
+            near = nearest(name, sorted(_SPEC_BODY))
+            listed = f"{raw.key.kind.name} has {', '.join(sorted(_SPEC_BODY))}"
+            slip = f'rename it to "{near}"' if near is not None else listed
+            hint = of_head(name, served.spec, Metadata) or slip
+            Walk(report, Null.FAULT).unknown(at, name, hint)
 
 
 def _spec(
@@ -108,14 +121,15 @@ def _spec(
     spec = _fast(served, body)
     walked: list[Diagnostic] = []
     if spec is None:
-        faults = Report()
+        faults, nulls = Report(), Report()
         if served.custom:
-            body = pruned(report, place, served.spec, body)
+            body = pruned(nulls, place, served.spec, body)
         null = Null.FAULT if served.custom else Null.ZERO
-        fitting = Walk(faults, null).struct(place, served.spec, body)
+        fitting = Walk(faults, null, raw.body).struct(place, served.spec, body)
         assert fitting is not DROPPED, "the body is a mapping"
         spec = msgspec.convert(fitting, served.spec, dec_hook=value_of)
         walked = list(faults)
+        report.diagnostics.extend(n for n in nulls if not _is_beside(n, walked))
         report.diagnostics.extend(walked)
     about = About(key=raw.key, annotations=metadata.annotations, labels=metadata.labels, body=body)
     ruled = _ruled(served, place, spec, about)
@@ -164,6 +178,14 @@ def _fast(served: ServedKind[Any], body: Mapping[str, object]) -> Spec | None:
     if served.custom and b"null" in msgspec.json.encode(body):
         return None
     return spec
+
+
+def _is_beside(null: Diagnostic, walked: list[Diagnostic]) -> bool:
+    """Whether a null is in one mapping with a fault: what should be in it is beside it."""
+    place = null.place
+    assert isinstance(place, FieldRef), "nulls are fields"
+    faults = (fault.place for fault in walked)
+    return any(isinstance(at, FieldRef) and at.path[:-1] == place.path[:-1] for at in faults)
 
 
 def _follows(diagnostic: Diagnostic, walked: list[Diagnostic]) -> bool:

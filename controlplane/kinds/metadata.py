@@ -57,7 +57,7 @@ def metadata_of(
     try:
         metadata = msgspec.convert(written, Metadata, dec_hook=lambda _, value: value)
     except msgspec.ValidationError:
-        fitting = Walk(report, Null.ZERO).struct(place, Metadata, written)
+        fitting = Walk(report, Null.ZERO, body).struct(place, Metadata, written)
         left = {} if fitting is DROPPED else fitting
         metadata = msgspec.convert(left, Metadata, dec_hook=lambda _, value: value)
     _check_names(report, place, metadata)

@@ -5,8 +5,8 @@ continues. What remains without the faults is given back, so that the rules can 
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -24,6 +24,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, path_text
 from controlplane.base.nearest import nearest
 from controlplane.kinds.duration import duration
+from controlplane.kinds.misplaced import below_sibling, where_it_belongs
 from controlplane.kinds.spec import Duration, Spec
 
 
@@ -60,6 +61,9 @@ class Walk:
 
     report: Report
     null: Null
+    written: object = None
+    """The object as the user wrote it, with the nulls that the value has no longer."""
+    _above: list[tuple[FieldRef, inspect.StructType]] = field(default_factory=list)
 
     def struct(
         self, at: FieldRef, struct: type[Spec], value: object
@@ -70,11 +74,10 @@ class Walk:
         found = self._struct(at, info, value)
         return found if isinstance(found, dict) else DROPPED
 
-    def only(self, at: FieldRef, value: Mapping[str, object], known: Collection[str]) -> None:
-        """Report the fields of ``value`` that are not among ``known``."""
-        for name in value:
-            if name not in known:
-                self._unknown_field(at, name, list(known))
+    def unknown(self, at: FieldRef, name: str, hint: str) -> None:
+        """Report a field that the mapping at ``at`` does not have."""
+        where = path_text(at.path)[1:] or at.object.kind.name
+        self.report.add(UNKNOWN_FIELD, (at / name).key, f'{where} has no field "{name}"', hint=hint)
 
     def _value(self, at: FieldRef, wanted: inspect.Type, value: object) -> object:
         match wanted:
@@ -120,6 +123,8 @@ class Walk:
             return self._wrong_type(at, "a mapping", value)
         fields = {f.encode_name: f for f in wanted.fields}
         found: dict[str, object] = {}
+        above = tuple(self._above)
+        self._above.append((at, wanted))
         for written, item in value.items():
             name = ALIASES.get(written, written)
             if name in fields:
@@ -131,14 +136,22 @@ class Walk:
                 if kept is not DROPPED:
                     found[name] = kept
             elif wanted.forbid_unknown_fields:
-                self._unknown_field(at, written, list(fields))
+                hint = where_it_belongs(at, written, wanted, self._as_written(at, value), above)
+                self.unknown(at, written, hint)
+        self._above.pop()
         return found
 
-    def _unknown_field(self, at: FieldRef, name: str, known: list[str]) -> None:
-        near = nearest(name, known)
-        where = path_text(at.path)[1:] or at.object.kind.name
-        hint = f'rename it to "{near}"' if near else f"{where} has {', '.join(sorted(known))}"
-        self.report.add(UNKNOWN_FIELD, (at / name).key, f'{where} has no field "{name}"', hint=hint)
+    def _as_written(self, at: FieldRef, value: object) -> object:
+        found = self.written
+        for step in at.path:
+            match found, step:
+                case Mapping(), str() if step in found:
+                    found = found[step]
+                case list(), int() if step < len(found):
+                    found = found[step]
+                case _:
+                    return value
+        return found
 
     def _list(self, at: FieldRef, item_type: inspect.Type, value: object) -> object:
         if not isinstance(value, list | tuple):
@@ -149,8 +162,17 @@ class Walk:
     def _mapping(self, at: FieldRef, value_type: inspect.Type, value: object) -> object:
         if not isinstance(value, Mapping):
             return self._wrong_type(at, "a mapping", value)
-        items = {key: self._value(at / key, value_type, item) for key, item in value.items()}
-        return {key: item for key, item in items.items() if item is not DROPPED}
+        items: dict[str, object] = {}
+        for key, item in value.items():
+            written = self._as_written(at, value)
+            hint = below_sibling(key, item, written, value_type)
+            if hint is not None:
+                self._wrong_type(at / key, _wanted(value_type), item, hint=hint)
+                continue
+            kept = self._value(at / key, value_type, item)
+            if kept is not DROPPED:
+                items[key] = kept
+        return items
 
     def _enum(self, at: FieldRef, wanted: type[Enum], value: object) -> object:
         names = [str(member.value) for member in wanted]
