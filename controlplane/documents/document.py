@@ -15,6 +15,7 @@ from controlplane.base import codes
 from controlplane.base.diagnostics import Code, Diagnostic, Related
 from controlplane.base.locations import FieldRef, SourceLocation, Step
 from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.base.oddities import oddity, without_spaces
 from controlplane.documents import locate
 from controlplane.documents.faults import Fault
 from controlplane.documents.foreign import is_foreign, is_foreign_json, is_template
@@ -42,6 +43,7 @@ CLUSTER_WIDE: Final = frozenset(
     }
 )
 _HEAD: Final = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
+_HEADS: Final = frozenset({"apiVersion", "kind", "metadata", "spec"})
 _OPTIONAL: Final = "metadata.namespace"
 DEFAULT_NAMESPACE: Final = Namespace("default")
 
@@ -185,7 +187,12 @@ class _Reading:
                 self._read_object(item, i)
 
     def report_duplicates(self) -> None:
-        for duplicate in locate.duplicate_keys(self._chunk.text):
+        found = locate.duplicate_keys(self._chunk.text)
+        heads = [d for d in found if not d.path and d.key in _HEADS]
+        if len(heads) > 1:
+            self._report_missing_separator(heads)
+            found = tuple(d for d in found if d not in heads)
+        for duplicate in found:
             *earlier, last = duplicate.places
             related = tuple(
                 Related(
@@ -198,6 +205,19 @@ class _Reading:
             place = self._refused((*duplicate.path, duplicate.key)) or self._location(last)
             hint = "keep one of them"
             self._add(codes.DUPLICATE_KEY, place, message, hint=hint, related=related)
+
+    def _report_missing_separator(self, heads: list[locate.DuplicateKey]) -> None:
+        """Two objects in one document: which of them was declared here before is not known."""
+        self._readable = False
+        second = min(heads, key=lambda head: head.places[1])
+        place = self._refused((second.key,)) or self._location(second.places[1])
+        first = Related(
+            place=self._location(min(head.places[0] for head in heads)),
+            message="the first object begins here",
+        )
+        message = "another object begins here without a --- line before it"
+        hint = f"write --- on a line of its own before {second.key}"
+        self._add(codes.DUPLICATE_KEY, place, message, hint=hint, related=(first,))
 
     def _refused(self, path: tuple[Step, ...]) -> FieldRef | None:
         """Refuse the object that ``path`` of the document lies in; ``path`` as a field of it."""
@@ -221,6 +241,11 @@ class _Reading:
 
     def _explain(self, origin: Origin, data: Mapping[str, Data]) -> None:
         """Report what ``data`` lacks to be an object."""
+        for key in data:
+            odd = oddity(key)
+            if odd is not None and without_spaces(key) in _HEADS:
+                self._no_object(origin, (key,), odd.message, hint=odd.hint, on_key=True)
+                return
         metadata = data.get("metadata")
         if not isinstance(metadata, Mapping | None):
             self._no_object(origin, ("metadata",), f"metadata is {_what(metadata)}, not a mapping")
@@ -241,10 +266,16 @@ class _Reading:
             self._no_object(origin, at, f"the object has no {' and no '.join(missing)}")
 
     def _no_object(
-        self, origin: Origin, path: tuple[Step, ...], message: str, *, hint: str | None = None
+        self,
+        origin: Origin,
+        path: tuple[Step, ...],
+        message: str,
+        *,
+        hint: str | None = None,
+        on_key: bool = False,
     ) -> None:
         self._readable = False
-        span = locate.span_of(self._chunk.text, (*origin.prefix, *path), on_key=False)
+        span = locate.span_of(self._chunk.text, (*origin.prefix, *path), on_key=on_key)
         self._add(codes.NOT_AN_OBJECT, self._location(span), message, hint=hint)
 
     def _location(self, span: locate.Span) -> SourceLocation:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from controlplane.base.oddities import without_spaces
 from controlplane.documents.yaml import Data
 
 _WORDS: Final = frozenset({"apiversion", "kind", "metadata", "spec"})
@@ -40,7 +41,7 @@ def is_foreign_json(path: Path, text: str) -> bool:
 
 
 def _is_meant(data: Mapping[str, Data]) -> bool:
-    found = _WORDS & {key.replace("_", "").lower() for key in data}
+    found = _WORDS & {without_spaces(key).replace("_", "").lower() for key in data}
     return len(found) > 1 or (len(found) == len(data) > 0)
 
 

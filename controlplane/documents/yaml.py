@@ -9,7 +9,7 @@ in the data (aliases), so it must not be changed.
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from yaml import YAMLError
@@ -34,6 +34,7 @@ from controlplane.base.base64 import decoded
 from controlplane.base.diagnostics import Code
 from controlplane.documents.faults import Fault, Faulty
 from controlplane.documents.flow_colons import respelled
+from controlplane.documents.oddities import explained
 from controlplane.documents.scalars import FIRST_OF_NUMBER, WORDS, Scalar, key_text, plain
 from controlplane.documents.syntax import syntax_fault
 
@@ -67,6 +68,13 @@ class Parsed:
 
 def parsed(text: str) -> Parsed:
     """The only document of ``text``."""
+    outcome = _parsed(text)
+    if outcome.fault is None or outcome.fault.code is not codes.YAML_SYNTAX:
+        return outcome
+    return replace(outcome, fault=explained(text, outcome.fault))
+
+
+def _parsed(text: str) -> Parsed:
     try:
         return _built(CParser(text).get_event)  # type: ignore[arg-type]  # None follows the end
     except YAMLError as error:

@@ -15,6 +15,7 @@ from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.nearest import nearest
 from controlplane.documents.document import RawObject
+from controlplane.kinds.accidents import told_by_accidents
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.limits import limited
 from controlplane.kinds.metadata import Metadata, metadata_of
@@ -54,7 +55,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
     metadata = metadata_of(found, at, raw.body, custom=served.custom)
     body = _body(found, at, raw, served)
     spec = _spec(found, at, served, body, raw, metadata) if body is not None else None
-    report.diagnostics.extend(found)
+    report.diagnostics.extend(told_by_accidents(found, raw.body))
     if spec is None or found.refused:
         return None
     return Object(

@@ -52,6 +52,7 @@ ALIASES: Final[Mapping[str, str]] = {"mirror_percent": "mirrorPercent"}
 """
 
 _SHOWN: Final = 40  # characters of a text that a message shows
+_UNSPACED: Final = re.compile(r"[A-Za-z]\w*:(?=\S)")
 _PLAIN_INTEGER: Final = re.compile(r"[+-]?\d+")
 
 
@@ -295,6 +296,9 @@ def _type_hint(wanted: str, value: object) -> str | None:
         return "put it in quotes"  # not its value: 1.0 and 0777 are 1 and 511 by now
     if wanted == "a list" and value is not None:
         return "write each item on its own line, beginning with a dash"
+    unspaced = _UNSPACED.match(value) if wanted == "a mapping" and isinstance(value, str) else None
+    if unspaced is not None:
+        return f'write a space after the colon of "{unspaced[0]}"'
     return "leave out the quotes" if isinstance(value, str) and _fits(wanted, value) else None
 
 

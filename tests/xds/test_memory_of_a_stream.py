@@ -2,8 +2,6 @@
 
 from itertools import pairwise
 
-from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest
-
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import DeltaRequest, Nonce, SotwRequest
@@ -13,6 +11,7 @@ from controlplane.xds.response import Response, delta_response
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.sotw import SotwSession
 from controlplane.xds.wire import Requests
+from controlplane.xds.wire_pb2 import DeltaDiscoveryRequest
 from tests.support.conversations import delta, form, sotw, world
 
 EDS = TypeUrl.ENDPOINT

@@ -4,7 +4,6 @@ from typing import Any
 
 import grpc
 import pytest
-from controlplane.xds.wire_pb2 import Locality as NodeLocality, Node
 from google.protobuf.struct_pb2 import Struct
 
 from controlplane.base.names import Namespace
@@ -12,6 +11,7 @@ from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Locality, Proxy, Role
 from controlplane.xds.node import proxy_of
 from controlplane.xds.wire import StreamFault
+from controlplane.xds.wire_pb2 import Locality as NodeLocality, Node
 
 ID = "sidecar~10.0.0.7~cart-1.shop~shop.svc.cluster.local"
 CART = Identity(

@@ -1,13 +1,13 @@
 """A thousand proxies of one scope share the bytes of what they are sent, and the work."""
 
 import xxhash
-from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse, DiscoveryResponse
 
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.events import Send
 from controlplane.xds.response import Variant, delta_response, sotw_response
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.sotw import SotwSession
+from controlplane.xds.wire_pb2 import DeltaDiscoveryResponse, DiscoveryResponse
 from tests.support.conversations import delta, form, sotw, type_url, world
 
 CDS = type_url("CDS")

@@ -1,0 +1,103 @@
+"""What is in a text by accident, named for what it is."""
+
+from pathlib import Path
+
+import pytest
+
+from controlplane.documents.content import Sources, file_objects
+
+HEAD = "apiVersion: v1\nkind: Service\n"
+LEFT = "is a placeholder of a template that is not filled in"
+
+
+def said(text: str) -> list[tuple[str, str, str | None]]:
+    """``line:column code``, message and hint of each diagnostic."""
+    content = file_objects(Path("a.yaml"), text)
+    sources = Sources([content])
+    places = [(sources.location(d.place), d) for d in content.diagnostics]
+    return [(f"{p.line}:{p.column} {d.code}", d.message, d.hint) for p, d in places if p]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message", "hint"),
+    [
+        (
+            HEAD + "metadata:\n  name: {{ .Release.Name }}\n",
+            "4:9 CP0101",
+            f'"{{{{ .Release.Name }}}}" {LEFT}',
+            'serve the output of "helm template", or write the value',
+        ),
+        (
+            HEAD + "{{- if .Values.on }}\nmetadata: {name: a}\n{{- end }}\n",
+            "3:1 CP0101",
+            f'"{{{{- if .Values.on }}}}" {LEFT}',
+            'serve the output of "helm template", or write the value',
+        ),
+        (
+            HEAD + "metadata: {name: a, labels: {a: [${B]}}\n",
+            "3:34 CP0101",
+            '"${B]}" is a variable that is not filled in',
+            'serve the output of "envsubst", or write the value',
+        ),
+        (
+            HEAD + "metadata:\n  name:\u00a0a\n  namespace: b\n",
+            "4:8 CP0101",
+            "a non-breaking space (U+00A0) is here, which to YAML is a letter",
+            "write an ordinary space",
+        ),
+        (
+            HEAD + "metadata:\n  “name: a” : b: c\n",
+            "4:3 CP0101",
+            "the quote “ is typographic, so to YAML it is a letter like any other",
+            "remove the typographic quotes",
+        ),
+        (
+            HEAD + "metadata:\n\tname: a\n",
+            "4:1 CP0101",
+            "a tab indents this line; YAML indents with spaces",
+            None,
+        ),
+        (
+            HEAD + "metadata: {name: a}\n----\n" + HEAD + "metadata: {name: b}\n",
+            "4:1 CP0101",
+            '"----" does not separate documents; three hyphens in column 1 do',
+            "write ---",
+        ),
+        (
+            "\ufeff" + HEAD + "metadata: {name: a}\n---\n\ufeff" + HEAD + "metadata: {name: b}\n",
+            "5:1 CP0101",
+            "a byte order mark (U+FEFF) is here, which to YAML is a letter",
+            "remove it",
+        ),
+    ],
+)
+def test_what_is_there_by_accident_is_named(
+    text: str, place: str, message: str, hint: str | None
+) -> None:
+    assert said(text) == [(place, message, hint)]
+
+
+def test_a_missing_separator_is_one_message_where_it_is_missing() -> None:
+    text = HEAD + "metadata: {name: a}\nspec: {}\n" + HEAD + "metadata: {name: b}\nspec: {}\n"
+
+    content = file_objects(Path("a.yaml"), text)
+
+    assert said(text) == [
+        (
+            "5:1 CP0102",
+            "another object begins here without a --- line before it",
+            "write --- on a line of its own before apiVersion",
+        )
+    ]
+    assert not content.complete
+
+
+def test_windows_line_ends_are_read() -> None:
+    text = (HEAD + "metadata:\n  name: a\n---\n" + HEAD + "metadata: {name: b}\n").replace(
+        "\n", "\r\n"
+    )
+
+    content = file_objects(Path("a.yaml"), text.encode())
+
+    assert [found.key.name for found in content.objects] == ["a", "b"]
+    assert content.diagnostics == ()
