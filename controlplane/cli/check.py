@@ -15,10 +15,13 @@ ERRORS: Final = 1
 @click.command(
     epilog=example(
         "controlplane check samples/mesh",
-        "controlplane check --output github mesh/ && git push",
+        "controlplane check --strict --output github mesh/ && git push",
+        "helm template ./chart | controlplane check -",
     )
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
+)
 @click.option(
     "-o",
     "--output",
@@ -27,6 +30,7 @@ ERRORS: Final = 1
     show_default=True,
     help="Output for people, programs, GitHub Actions or code scanning.",
 )
+@click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings, too.")
 @mesh_config_option
 @secrets_option
 @max_objects_option
@@ -35,14 +39,16 @@ def check(
     context: click.Context,
     paths: tuple[Path, ...],
     output: str,
+    strict: bool,
     mesh_config: Path | None,
     secrets: tuple[Path, ...],
     max_objects: int,
 ) -> None:
     """Show what is wrong in configuration files.
 
-    PATH is a file or a folder, read recursively (.yaml, .yml, .json). Exits with 0 without errors
-    (warnings are allowed), with 1 when there are errors, with 2 for a usage error.
+    PATH is a file, a folder that is read recursively (.yaml, .yml, .json), or - for standard input.
+    Exits with 0 without errors (warnings are allowed, but not with --strict), with 1 when there are
+    errors, with 2 for a usage error.
     """
     from controlplane.cli.check_files import (
         findings_in,  # late: --help needs no engine
@@ -52,5 +58,5 @@ def check(
     gc.disable()  # what a mesh becomes stays until the end, and has few cycles: a twelfth faster
     findings = findings_in(paths, mesh_config, secrets, max_objects)
     print_findings(findings, output)
-    if findings.has_errors:
+    if findings.has_errors or (strict and findings.has_warnings):
         context.exit(ERRORS)

@@ -13,11 +13,11 @@ from controlplane.base.wording import counted
 from controlplane.cli.check_formats import as_github, as_json, as_sarif
 from controlplane.cli.diagnostic_text import DiagnosticText, as_text, diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
-from controlplane.cli.inputs import mesh_config_text
+from controlplane.cli.inputs import STANDARD_INPUT, mesh_config_text, standard_input
 from controlplane.cli.output import Segment, Style, printable as printable_text, say, show
 from controlplane.cli.progress import Progress
 from controlplane.engine.engine import Engine
-from controlplane.engine.file_reader import read
+from controlplane.engine.file_reader import Text, read
 from controlplane.engine.room import MAX_OBJECTS
 from controlplane.kinds.foreign import foreign_line
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -41,6 +41,10 @@ class Findings:
     def has_errors(self) -> bool:
         return any(one.severity is Severity.ERROR for one in self.diagnostics)
 
+    @property
+    def has_warnings(self) -> bool:
+        return any(one.severity is Severity.WARNING for one in self.diagnostics)
+
 
 def findings_in(
     paths: Sequence[Path],
@@ -49,20 +53,14 @@ def findings_in(
     max_objects: int = MAX_OBJECTS,
     progress: Progress | None = None,
 ) -> Findings:
-    """Read all files as ``serve`` would; ``ConfigMissing`` when a path does not exist, or none
-    of them holds a file.
+    """Read all files as ``serve`` would, and standard input for ``-``; ``ConfigMissing`` when a
+    path does not exist, or none of them holds a file.
     """
     progress = progress or Progress()
     engine = Engine(MeshConfig(), now=datetime.now(UTC), max_objects=max_objects)
     if mesh_config is not None:
         engine.read_mesh(printable(mesh_config), mesh_config_text(mesh_config))
-    files = loaded(paths, secrets)
-    if not files:
-        where = ", ".join(map(str, paths))
-        raise ConfigMissing(
-            f"{where}: no .yaml, .yml or .json file", hint="name the folder that holds them"
-        )
-    changes = [(changed.path, changed.text) for changed in files]
+    changes = _texts(paths, secrets)
     readings = engine.readings(changes)
     engine.apply(changes, [read(one) for one in progress.over("Reading", readings, len(readings))])
     for _ in progress.over("Checking", _analysed(engine), engine.object_count // AT_ONCE + 1):
@@ -82,6 +80,21 @@ def findings_in(
         refused=len(refused & objects),
         foreign=foreign_line(engine.contents()),
     )
+
+
+def _texts(paths: Sequence[Path], secrets: Sequence[Path]) -> list[tuple[Path, Text | None]]:
+    """What there is to check, by file."""
+    on_disk = [path for path in paths if path != STANDARD_INPUT]
+    files = loaded(on_disk, secrets) if on_disk or secrets else ()
+    changes: list[tuple[Path, Text | None]] = [(changed.path, changed.text) for changed in files]
+    if STANDARD_INPUT in paths:
+        changes.append((Path("<stdin>"), standard_input()))
+    if not changes:
+        where = ", ".join(map(str, paths))
+        raise ConfigMissing(
+            f"{where}: no .yaml, .yml or .json file", hint="name the folder that holds them"
+        )
+    return changes
 
 
 def _analysed(engine: Engine) -> Iterator[None]:

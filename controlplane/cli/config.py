@@ -1,14 +1,11 @@
 """``controlplane config``: what a proxy was sent, and from which lines it came."""
 
-from typing import Final
-
 import click
 
 from controlplane.base.addresses import Address
 from controlplane.cli.address import address_parameter
+from controlplane.cli.config_parts import proxy_and_part
 from controlplane.cli.options import StatePlace, admin_to_ask, example, state_options
-
-PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
 
 
 @click.command(
@@ -18,7 +15,7 @@ PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets"
     )
 )
 @click.argument("proxy")
-@click.argument("part", type=click.Choice(PARTS), default="all", required=False)
+@click.argument("part", default="all", required=False)
 @click.option(
     "-o",
     "--output",
@@ -45,8 +42,11 @@ def config(
 ) -> None:
     """Show what a proxy was sent, with the file and line that each part came from.
 
-    PROXY is NAME or NAME.NAMESPACE, as controlplane status shows it. Private keys are never shown.
+    PROXY is NAME or NAME.NAMESPACE, as controlplane status shows it. PART is listeners, routes,
+    clusters, endpoints, secrets or all; it may come first, as for istioctl. Private keys are never
+    shown.
     """
+    named, wanted = proxy_and_part(proxy, part)
     from controlplane.cli.config_view import print_config  # late: --help needs no messages
 
-    print_config(proxy, part, output, admin=admin, from_xds=from_xds, state=state)
+    print_config(named, wanted, output, admin=admin, from_xds=from_xds, state=state)

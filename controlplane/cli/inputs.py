@@ -1,12 +1,17 @@
 """What options name, opened or read."""
 
 import os
+import sys
 from pathlib import Path
+from typing import Final
 
 from controlplane.base.errors import ConfigMissing
 from controlplane.cli.options import StatePlace
 from controlplane.cli.output import complain
 from controlplane.sources.state import StateDirectory, default_path
+
+STANDARD_INPUT: Final = Path("-")
+"""What stands for it among the paths of a command."""
 
 
 def opened_state(place: StatePlace) -> StateDirectory:
@@ -34,6 +39,16 @@ def state_to_issue_from(place: StatePlace) -> StateDirectory:
             f"{same} uses them, no other trusts them"
         )
     return state
+
+
+def standard_input() -> bytes:
+    """All of standard input; ``ConfigMissing`` where that is nothing, as after a command that
+    failed.
+    """
+    text = sys.stdin.buffer.read()
+    if not text.strip():
+        raise ConfigMissing("standard input is empty")
+    return text
 
 
 def mesh_config_text(file: Path) -> str:

@@ -12,7 +12,8 @@ import click
 
 from controlplane.base.errors import ControlPlaneError
 from controlplane.cli.options import example
-from controlplane.cli.output import complain
+from controlplane.cli.output import complain, printable
+from controlplane.cli.suggestions import did_you_mean
 
 COMMANDS: Final = MappingProxyType(
     {
@@ -24,9 +25,23 @@ COMMANDS: Final = MappingProxyType(
         "confirm": "Remove objects whose removal is held.",
         "config": "Show what a proxy was sent, and the lines it came from.",
         "cert": "Issue a certificate of the local authority.",
+        "completion": "Print the completion of a shell.",
     }
 )
 """In the order of ``--help``: by use. Each is the object NAME of ``controlplane.cli.NAME``."""
+
+
+ALIASES: Final = MappingProxyType(
+    {
+        "validate": "check",
+        "analyze": "check",
+        "proxy-status": "status",
+        "ps": "status",
+        "proxy-config": "config",
+        "pc": "config",
+    }
+)
+"""What istioctl's users type."""
 
 
 class LazyGroup(click.Group):
@@ -40,11 +55,20 @@ class LazyGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002 click's signature
         cmd_name: str,
     ) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"controlplane.cli.{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command), f"controlplane.cli.{cmd_name}.{cmd_name} is one"
+        command = getattr(importlib.import_module(f"controlplane.cli.{name}"), name)
+        assert isinstance(command, click.Command), f"controlplane.cli.{name}.{name} is one"
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            meant = did_you_mean(args[0], (*COMMANDS, *ALIASES))
+            raise click.UsageError(f'there is no command "{printable(args[0])}"{meant}', ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(
         self,
@@ -53,6 +77,11 @@ class LazyGroup(click.Group):
     ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Also known as"):
+            names = dict.fromkeys(ALIASES.values())
+            formatter.write_dl(
+                [(name, ", ".join(a for a, of in ALIASES.items() if of == name)) for name in names]
+            )
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -128,16 +128,20 @@ def max_objects_option(command: F) -> F:
 
 
 def config_option(command: F) -> F:
-    return click.option(
+    """``[PATH]…`` and ``--config PATH``; the command gets ``paths`` and ``config``."""
+    positional = click.argument(
+        "paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]..."
+    )
+    named = click.option(
         "--config",
         "-c",
         multiple=True,
-        default=["."],
-        show_default=True,
         type=click.Path(path_type=Path),
         metavar="PATH",
-        help="A file or folder of Istio YAML; edits are used at once. May be repeated.",
-    )(command)
+        help="A file or folder of Istio YAML, as PATH; edits are used at once. May be repeated.  "
+        "[default: .]",
+    )
+    return positional(named(command))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +168,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def collected(
         *,
+        paths: tuple[Path, ...],
         config: tuple[Path, ...],
         secrets: tuple[Path, ...],
         xds: Address,
@@ -181,7 +186,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
                 f"--insecure-xds serves on loopback addresses only, not on {xds}"
             )
         options = ServingOptions(
-            config=config,
+            config=(*paths, *config) or (Path(),),
             secrets=secrets,
             xds=xds,
             admin=admin,

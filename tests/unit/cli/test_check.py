@@ -92,6 +92,31 @@ def test_warnings_alone_exit_with_0(here: Path) -> None:
     assert result.exit_code == 0
 
 
+def test_strict_fails_on_warnings(here: Path) -> None:
+    (here / "a.yaml").write_text("apiVersion: example.org/v1\nkind: Odd\nmetadata: {name: a}\n")
+    (here / "b.yaml").write_text(GOOD)
+
+    assert check("mesh", "--strict").exit_code == 1
+    assert check("mesh/b.yaml", "--strict").exit_code == 0
+
+
+def test_a_dash_is_standard_input(here: Path) -> None:
+    (here / "a.yaml").write_text(GOOD)
+
+    alone = CliRunner().invoke(main, ["check", "-"], input=TYPO)
+    beside = CliRunner().invoke(main, ["check", "mesh", "-"], input=TYPO)
+
+    assert alone.output.splitlines()[0] == '<stdin>:7:3: error CP0201: spec has no field "subset"'
+    assert alone.exit_code == 1
+    assert beside.output.endswith("1 error, 0 warnings in 2 objects (1 refused)\n")
+
+
+def test_empty_standard_input_is_the_end_of_a_command_that_failed(here: Path) -> None:
+    result = CliRunner().invoke(main, ["check", "-"], input="\n")
+
+    assert (result.exit_code, result.stderr) == (2, "error: standard input is empty\n")
+
+
 def test_an_object_with_a_key_twice_is_refused(here: Path) -> None:
     (here / "a.yaml").write_text(GOOD.replace("    port: 80\n", "    port: 80\n    port: 81\n"))
 

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from controlplane.cli.main import COMMANDS, main
+from controlplane.cli.config_parts import proxy_and_part
+from controlplane.cli.main import ALIASES, COMMANDS, main
 
 HEAVY = ("cryptography", "jwt", "grpc", "google.protobuf", "yaml", "rich", "starlette", "asyncio")
 
@@ -45,12 +47,77 @@ def test_an_unknown_command_is_reported() -> None:
     result = CliRunner().invoke(main, ["destroy"])
 
     assert result.exit_code == 2
-    assert 'No such command "destroy"' in result.stderr.replace("'", '"')
+    assert result.stderr.endswith('Error: there is no command "destroy"\n')
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "serve", "bootstrap", "check", "status", "confirm", "config", "cert"]
+    ("typed", "said"),
+    [
+        (["statsu"], 'there is no command "statsu"; did you mean "status"?'),
+        (["Check", "x"], 'there is no command "Check"; did you mean "check"?'),
+        (["validat"], 'there is no command "validat"; did you mean "validate"?'),
+        (["config", "edge", "rout"], 'did you mean "routes"?'),
+        (
+            ["config", "routes"],
+            "name a proxy, as controlplane status shows it: config PROXY routes",
+        ),
+    ],
 )
+def test_what_was_meant_is_proposed(typed: list[str], said: str) -> None:
+    result = CliRunner().invoke(main, typed)
+
+    assert (result.exit_code, result.stderr.splitlines()[-1].endswith(said)) == (2, True)
+
+
+def test_an_option_that_was_meant_is_proposed() -> None:
+    result = CliRunner().invoke(main, ["status", "--ouput", "json"])
+
+    assert result.exit_code == 2
+    assert "did you mean" in result.stderr.lower()
+    assert "--output" in result.stderr
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_alias_is_the_command_itself(alias: str) -> None:
+    named, other = (CliRunner().invoke(main, [n, "--help"]) for n in (ALIASES[alias], alias))
+
+    assert other.exit_code == 0
+    assert other.stdout.splitlines()[2:] == named.stdout.splitlines()[2:]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("edge", "routes"), ("edge", "routes")),
+        (("edge", "route"), ("edge", "routes")),
+        (("routes", "edge"), ("edge", "routes")),
+        (("listener", "edge.shop"), ("edge.shop", "listeners")),
+        (("ep", "edge"), ("edge", "endpoints")),
+        (("edge", "all"), ("edge", "all")),
+        (("route", "cluster"), ("route", "clusters")),
+    ],
+)
+def test_proxy_and_part_are_taken_in_both_orders(
+    words: tuple[str, str], meant: tuple[str, str]
+) -> None:
+    assert proxy_and_part(*words) == meant
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete(shell: str) -> None:
+    result = CliRunner().invoke(main, ["completion", shell])
+
+    assert result.exit_code == 0
+    assert f"_CONTROLPLANE_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_commands_are_completed() -> None:
+    completed = ShellComplete(main, {}, "controlplane", "_CONTROLPLANE_COMPLETE")
+
+    assert [item.value for item in completed.get_completions([], "st")] == ["status"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_ends_with_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
 
