@@ -5,6 +5,8 @@ CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04x
 A code is never reused for another meaning.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from controlplane.base.diagnostics import Code, Effect, Severity
@@ -200,3 +202,8 @@ OCSP_RESPONSE_UNUSABLE: Final = _warning(
 
 # Operation
 INTERNAL_ERROR: Final = _refused("CP0601", "internal error of the control plane; please report it")
+
+BY_ID: Final[Mapping[str, Code]] = MappingProxyType(
+    {code.id: code for code in tuple(globals().values()) if isinstance(code, Code)}
+)
+"""Every code, in the order of this module."""

@@ -6,7 +6,15 @@ from typing import Final
 
 import click
 
-from controlplane.cli.options import example, max_objects_option, mesh_config_option, secrets_option
+from controlplane.base.diagnostics import Code
+from controlplane.cli.options import (
+    example,
+    ignore_option,
+    max_objects_option,
+    mesh_config_option,
+    secrets_option,
+)
+from controlplane.cli.output import say
 
 ERRORS: Final = 1
 """Exit status when there are errors, refused or dangling; 2 is click's for a usage error."""
@@ -31,6 +39,19 @@ ERRORS: Final = 1
     help="Output for people, programs, GitHub Actions or code scanning.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings, too.")
+@ignore_option
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Leave out the findings that FILE knows.",
+)
+@click.option(
+    "--write-baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what is found to FILE, by code, object and message, and exit with 0.",
+)
 @mesh_config_option
 @secrets_option
 @max_objects_option
@@ -40,6 +61,9 @@ def check(
     paths: tuple[Path, ...],
     output: str,
     strict: bool,
+    ignore: tuple[Code, ...],
+    baseline: Path | None,
+    write_baseline: Path | None,
     mesh_config: Path | None,
     secrets: tuple[Path, ...],
     max_objects: int,
@@ -48,15 +72,21 @@ def check(
 
     PATH is a file, a folder that is read recursively (.yaml, .yml, .json), or - for standard input.
     Exits with 0 without errors (warnings are allowed, but not with --strict), with 1 when there are
-    errors, with 2 for a usage error.
+    errors, with 2 for a usage error. An object leaves out what is meant by an annotation,
+    controlplane/ignore: CP0301, CP0306.
     """
     from controlplane.cli.check_files import (
         findings_in,  # late: --help needs no engine
         print_findings,
+        saved,
     )
 
     gc.disable()  # what a mesh becomes stays until the end, and has few cycles: a twelfth faster
-    findings = findings_in(paths, mesh_config, secrets, max_objects)
+    found = findings_in(paths, mesh_config, secrets, max_objects).without(frozenset(ignore))
+    if write_baseline is not None:
+        say(saved(found, write_baseline))
+        return
+    findings = found.beyond(baseline) if baseline is not None else found
     print_findings(findings, output)
     if findings.has_errors or (strict and findings.has_warnings):
         context.exit(ERRORS)

@@ -1,15 +1,16 @@
 """What ``check`` finds in files, and how it prints it."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from controlplane.base.diagnostics import Effect, Severity
+from controlplane.base.diagnostics import Code, Effect, Severity
 from controlplane.base.errors import ConfigMissing
 from controlplane.base.locations import FieldRef
 from controlplane.base.wording import counted
+from controlplane.cli.baseline import read_baseline, unknown, write_baseline
 from controlplane.cli.check_formats import as_github, as_json, as_sarif
 from controlplane.cli.diagnostic_text import DiagnosticText, as_text, diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
@@ -29,13 +30,27 @@ AT_ONCE: Final = 50  # objects that are analysed between two looks at the clock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What is wrong, in order; ``objects`` are declared, ``refused`` of these are not accepted."""
+    """What is wrong, in order; ``objects`` are declared, ``refused`` of these are not accepted;
+    ``known`` more findings are in the baseline.
+    """
 
     diagnostics: tuple[DiagnosticText, ...]
     objects: int
     refused: int
     foreign: str | None = None
     """One line about what is not for a mesh."""
+    known: int = 0
+
+    def without(self, ignored: Set[Code]) -> "Findings":
+        """All but the findings of these codes."""
+        return replace(
+            self, diagnostics=tuple(d for d in self.diagnostics if d.code not in ignored)
+        )
+
+    def beyond(self, baseline: Path) -> "Findings":
+        """What the file ``baseline`` does not know; ``ConfigMissing`` where it cannot be read."""
+        new = tuple(unknown(self.diagnostics, read_baseline(baseline)))
+        return replace(self, diagnostics=new, known=len(self.diagnostics) - len(new))
 
     @property
     def has_errors(self) -> bool:
@@ -138,4 +153,10 @@ def summary(findings: Findings) -> str:
     errors = counted(severities.count(Severity.ERROR), "error")
     warnings = counted(severities.count(Severity.WARNING), "warning")
     refused = f" ({findings.refused} refused)" if findings.refused else ""
-    return f"{errors}, {warnings} in {counted(findings.objects, 'object')}{refused}"
+    known = f"; {findings.known} more in the baseline" if findings.known else ""
+    return f"{errors}, {warnings} in {counted(findings.objects, 'object')}{refused}{known}"
+
+
+def saved(findings: Findings, file: Path) -> str:
+    """Write ``findings`` as a baseline; what to say of it."""
+    return f"{counted(write_baseline(file, findings.diagnostics), 'finding')} written to {file}"

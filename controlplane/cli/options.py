@@ -14,6 +14,7 @@ import click
 
 from controlplane.base.addresses import Address
 from controlplane.cli.address import address_parameter
+from controlplane.cli.code_parameter import code_parameter
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -106,6 +107,17 @@ def admin_option(command: F) -> F:
     )(command)
 
 
+def ignore_option(command: F) -> F:
+    """``--ignore CODE``; the command gets ``ignore: tuple[Code, ...]``."""
+    return click.option(
+        "--ignore",
+        multiple=True,
+        type=code_parameter,
+        metavar="CODE",
+        help="Leave out findings of this code. May be repeated.",
+    )(command)
+
+
 def mesh_config_option(command: F) -> F:
     return click.option(
         "--mesh-config",
@@ -127,8 +139,13 @@ def max_objects_option(command: F) -> F:
     )(command)
 
 
-def config_option(command: F) -> F:
-    """``[PATH]…`` and ``--config PATH``; the command gets ``paths`` and ``config``."""
+def config_option(command: Callable[..., None]) -> Callable[..., None]:
+    """``[PATH]…`` and ``--config PATH``, which mean the same; the command gets ``config``."""
+
+    @wraps(command)
+    def collected(*, paths: tuple[Path, ...], config: tuple[Path, ...], **others: object) -> None:
+        command(config=(*paths, *config) or (Path(),), **others)
+
     positional = click.argument(
         "paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]..."
     )
@@ -141,7 +158,7 @@ def config_option(command: F) -> F:
         help="A file or folder of Istio YAML, as PATH; edits are used at once. May be repeated.  "
         "[default: .]",
     )
-    return positional(named(command))
+    return positional(named(collected))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +185,6 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def collected(
         *,
-        paths: tuple[Path, ...],
         config: tuple[Path, ...],
         secrets: tuple[Path, ...],
         xds: Address,
@@ -186,7 +202,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
                 f"--insecure-xds serves on loopback addresses only, not on {xds}"
             )
         options = ServingOptions(
-            config=(*paths, *config) or (Path(),),
+            config=config,
             secrets=secrets,
             xds=xds,
             admin=admin,

@@ -1,16 +1,18 @@
 """``controlplane status``: which proxies are in sync, and what is wrong and what requests get."""
 
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 
 import click
 import msgspec
 
-from controlplane.admin.view import Diagnosis, Status, json_text
+from controlplane.admin.view import Finding, Status, json_text
 from controlplane.base.addresses import Address
+from controlplane.base.diagnostics import Code
 from controlplane.cli import admin_client
-from controlplane.cli.options import admin_to_ask, example
+from controlplane.cli.options import admin_to_ask, example, ignore_option
 from controlplane.cli.output import say, show
 from controlplane.cli.status_report import Line, report, shown_findings
 from controlplane.cli.tls_view import lines as lines_of_tls
@@ -50,6 +52,7 @@ WATCHED_EVERY: Final = 2.0  # seconds
     help="Perform a handshake with every TLS upstream; show what it presents and what "
     "is expected, and the Secrets in use.",
 )
+@ignore_option
 @click.option("-w", "--watch", is_flag=True, help="Show it again whenever it changes.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever is wrong.")
 @click.pass_context
@@ -59,6 +62,7 @@ def status(
     output: str,
     warnings: bool,
     of_tls: bool,
+    ignore: tuple[Code, ...],
     watch: bool,
     exit_zero: bool,
 ) -> None:
@@ -72,31 +76,33 @@ def status(
     if watch and (of_tls or output == "json"):
         raise click.UsageError("--watch shows text, without --tls")
     if watch:
-        watched(lambda: _report(admin, warnings), time.sleep, every=WATCHED_EVERY)
+        watched(lambda: _report(admin, ignore, warnings), time.sleep, every=WATCHED_EVERY)
         return
-    good = _show_tls(admin, output) if of_tls else _show(admin, output, warnings=warnings)
+    good = _show_tls(admin, output) if of_tls else _show(admin, output, ignore, warnings)
     if not good and not exit_zero:
         context.exit(NOT_GOOD)
 
 
-def _report(admin: Address, warnings: bool) -> list[Line]:
-    state, found = _asked(admin)
-    return list(report(state, found.diagnostics, datetime.now(UTC), warnings=warnings))
+def _report(admin: Address, ignore: Collection[Code], warnings: bool) -> list[Line]:
+    state, found = _asked(admin, ignore)
+    return list(report(state, found, datetime.now(UTC), warnings=warnings))
 
 
-def _show(admin: Address, output: str, *, warnings: bool) -> bool:
+def _show(admin: Address, output: str, ignore: Collection[Code], warnings: bool) -> bool:
     """Whether all is well."""
-    state, found = _asked(admin)
+    state, found = _asked(admin, ignore)
     if output == "json":
-        chosen = shown_findings(found.diagnostics, warnings=warnings).shown
+        chosen = shown_findings(found, warnings=warnings).shown
         say(json_text({**msgspec.to_builtins(state), "diagnostics": chosen}))
     else:
-        show(report(state, found.diagnostics, datetime.now(UTC), warnings=warnings))
-    return state.is_synced and not any(f.severity == "error" for f in found.diagnostics)
+        show(report(state, found, datetime.now(UTC), warnings=warnings))
+    return state.is_synced and not any(f.severity == "error" for f in found)
 
 
-def _asked(admin: Address) -> tuple[Status, Diagnosis]:
-    return admin_client.status(admin), admin_client.diagnostics(admin)
+def _asked(admin: Address, ignore: Collection[Code]) -> tuple[Status, tuple[Finding, ...]]:
+    ignored = {code.id for code in ignore}
+    state, found = admin_client.status(admin), admin_client.diagnostics(admin).diagnostics
+    return state, tuple(finding for finding in found if finding.code not in ignored)
 
 
 def _show_tls(admin: Address, output: str) -> bool:

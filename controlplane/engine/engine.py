@@ -27,6 +27,7 @@ from controlplane.engine.edit import Edit
 from controlplane.engine.file_reader import Read, Reading, Text
 from controlplane.engine.findings import Findings
 from controlplane.engine.forms import Forms
+from controlplane.engine.ignored import without_ignored
 from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
 from controlplane.engine.mesh_file import MeshFile, mesh_file
@@ -317,17 +318,15 @@ class Engine:
         return self._findings.analyse(limit)
 
     def diagnostics(self) -> list[Diagnostic]:
-        """Every diagnostic that is known now, without repeats; call ``analyse`` first for a
-        complete answer.
-        """
+        """Every diagnostic that is known now and not ignored, once; ``analyse`` completes them."""
         found = dict.fromkeys(self._mesh_file.diagnostics if self._mesh_file else ())
         found.update(dict.fromkeys(declared_diagnostics(self._declarations, self._files)))
-        found.update(dict.fromkeys(self._declared.left_out()))
-        found.update(dict.fromkeys(self._in_force.diagnostics()))
+        for more in (self._declared.left_out(), self._in_force.diagnostics(), self._findings):
+            found.update(dict.fromkeys(more))
         found.update(dict.fromkeys(self._waiting.diagnostics()))
-        found.update(dict.fromkeys(self._findings))
         found.update(dict.fromkeys(reported(self.graph.faults(), self._objects.get)))
-        return once_per_kind(d for d in found if not self._waiting.is_about_to_go(d.place))
+        about = (d for d in found if not self._waiting.is_about_to_go(d.place))
+        return once_per_kind(without_ignored(about, self._declarations.winner))
 
     def location(self, place: FieldRef | SourceLocation) -> SourceLocation | None:
         """The file, line and column of a place; ``None`` when no file declares its object."""

@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
-from controlplane.base.codes import BAD_NAME, RESERVED, VALUE_MALFORMED, WRONG_SIZE
+from controlplane.base.codes import BAD_NAME, NO_EFFECT, RESERVED, VALUE_MALFORMED, WRONG_SIZE
 from controlplane.base.diagnostics import Report
+from controlplane.base.ignoring import IGNORE, faults
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.validation import names
@@ -103,9 +104,15 @@ def _check_labels(report: Report, at: FieldRef, labels: Mapping[str, str]) -> No
             report.add(WRONG_SIZE, at / key, message)
 
 
+def _check_ignore(report: Report, at: FieldRef, annotations: Mapping[str, str]) -> None:
+    for fault in faults(annotations.get(IGNORE, "")):
+        report.add(NO_EFFECT, at / IGNORE, f"annotation {IGNORE}: {fault}")
+
+
 def _check_annotations(
     report: Report, at: FieldRef, annotations: Mapping[str, str], *, custom: bool
 ) -> None:
+    _check_ignore(report, at, annotations)
     size = 0
     for key, value in annotations.items():
         size += len(key.encode()) + len(value.encode())

@@ -1,6 +1,7 @@
 """``controlplane check``: what it prints and what it exits with."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -92,12 +93,107 @@ def test_warnings_alone_exit_with_0(here: Path) -> None:
     assert result.exit_code == 0
 
 
+NOT_SERVED = "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\n"
+
+
 def test_strict_fails_on_warnings(here: Path) -> None:
-    (here / "a.yaml").write_text("apiVersion: example.org/v1\nkind: Odd\nmetadata: {name: a}\n")
+    (here / "a.yaml").write_text(NOT_SERVED)
     (here / "b.yaml").write_text(GOOD)
 
     assert check("mesh", "--strict").exit_code == 1
     assert check("mesh/b.yaml", "--strict").exit_code == 0
+
+
+def test_codes_are_ignored_by_an_option(here: Path) -> None:
+    (here / "a.yaml").write_text(f"{TYPO}---\na: 'b\n")
+
+    result = check("mesh", "--ignore", "cp0201", "--ignore", "CP0101", "--strict")
+
+    assert (result.output, result.exit_code) == (
+        "0 errors, 0 warnings in 1 object (1 refused)\n",
+        0,
+    )
+
+
+def test_a_code_that_does_not_exist_cannot_be_ignored(here: Path) -> None:
+    result = check("mesh", "--ignore", "CP0310X")
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith('"CP0310X" is no code; did you mean "CP0310"?\n')
+
+
+LOST = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: shop
+  annotations:
+    controlplane/ignore: CODES
+spec:
+  hosts: [shop.example]
+  http:
+  - route:
+    - destination:
+        host: nobody
+"""
+
+
+def codes(result: Result) -> list[str]:
+    return re.findall(r"(?:error|warning) (CP\d+)", result.output)
+
+
+def test_an_object_ignores_what_its_annotation_names(here: Path) -> None:
+    (here / "a.yaml").write_text(LOST.replace("CODES", "cp0209, CP0301"))
+    (here / "b.yaml").write_text(LOST.replace("CODES", "CP0302").replace("name: shop", "name: b"))
+
+    result = check("mesh", "--ignore", "CP0307")
+
+    assert [c for c in codes(result) if c == "CP0301"] == ["CP0301"]
+    assert "mesh/b.yaml:12:15: error CP0301" in result.output
+
+
+def test_an_annotation_ignores_no_refusal_and_says_so(here: Path) -> None:
+    text = LOST.replace("CODES", "CP0201, CP1234").replace("host: nobody", "hots: nobody")
+    (here / "a.yaml").write_text(text)
+
+    result = check("mesh")
+
+    assert "CP0201" in codes(result)
+    assert (
+        "warning CP0210: annotation controlplane/ignore: CP0201 refuses the object, "
+        "so it cannot be ignored" in result.output
+    )
+    assert 'controlplane/ignore: "CP1234" is no code of a diagnostic' in result.output
+
+
+def test_what_a_baseline_knows_is_left_out_wherever_it_has_moved(here: Path) -> None:
+    (here / "a.yaml").write_text(TYPO)
+    written = check("mesh", "--write-baseline", "known.json")
+    (here / "a.yaml").write_text(f"# above\n\n{TYPO}")
+    same = check("mesh", "--baseline", "known.json")
+    (here / "b.yaml").write_text(TYPO.replace("name: reviews", "name: other"))
+    more = check("mesh", "--baseline", "known.json")
+
+    assert (written.output, written.exit_code) == ("1 finding written to known.json\n", 0)
+    assert (same.output, same.exit_code) == (
+        "0 errors, 0 warnings in 1 object (1 refused); 1 more in the baseline\n",
+        0,
+    )
+    assert (codes(more), more.exit_code) == (["CP0201"], 1)
+    assert "mesh/b.yaml:7:3" in more.output
+
+
+@pytest.mark.parametrize("text", [None, "[]", '{"findings": [{"code": 1}]}'])
+def test_a_baseline_that_is_none_is_reported(here: Path, text: str | None) -> None:
+    (here / "a.yaml").write_text(GOOD)
+    if text is not None:
+        Path("known.json").write_text(text)
+
+    result = check("mesh", "--baseline", "known.json")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: known.json ")
+    assert "hint: write one with controlplane check … --write-baseline known.json" in result.stderr
 
 
 def test_a_dash_is_standard_input(here: Path) -> None:

@@ -26,13 +26,26 @@ def test_an_error_in_force_fails_status_until_it_is_fixed_which_is_logged(tmp_pa
             "the error is found", lambda: "code=CP0302" in plane.log.read_text(), within=10
         )
         wrong, tolerated = status(plane), status(plane, "--exit-zero")
+        left_out = status(plane, "--ignore", "CP0302")
         mesh.write_text(before + route("blue"))
         child.eventually(
             "it is fixed", lambda: "event=fixed code=CP0302" in plane.log.read_text(), within=10
         )
         good = status(plane)
+        mesh.write_text(
+            before
+            + route("green").replace(
+                "metadata: {", 'metadata: {annotations: {controlplane/ignore: "CP0302"}, '
+            )
+        )
+        child.eventually(
+            "the edit is in force", lambda: plane.log.read_text().count("reloaded") == 2, within=10
+        )
+        ignored = status(plane)
 
     assert (wrong.exit_code, tolerated.exit_code, good.exit_code) == (1, 0, 0)
     assert "   requests to rev.example get 503\n" in wrong.output
     assert tolerated.output == wrong.output
+    assert (left_out.exit_code, "CP0302" in left_out.output) == (0, False)
     assert "CP0302" not in good.output
+    assert (ignored.exit_code, "CP0302" in ignored.output) == (0, False)

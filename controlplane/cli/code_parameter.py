@@ -1,0 +1,16 @@
+"""Codes of diagnostics as commands accept them: ``CP0301``, in upper or lower case."""
+
+import click
+
+from controlplane.base.codes import BY_ID
+from controlplane.base.diagnostics import Code
+from controlplane.cli.output import printable
+from controlplane.cli.suggestions import did_you_mean
+
+
+def code_parameter(text: str) -> Code:
+    """The ``type`` of an option or argument that takes a code."""
+    found = BY_ID.get(text.upper())
+    if found is None:
+        raise click.BadParameter(f'"{printable(text)}" is no code{did_you_mean(text, BY_ID)}')
+    return found
