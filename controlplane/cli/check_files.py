@@ -20,7 +20,6 @@ from controlplane.cli.progress import Progress
 from controlplane.engine.engine import Engine
 from controlplane.engine.file_reader import Text, read
 from controlplane.engine.room import MAX_OBJECTS
-from controlplane.kinds.foreign import foreign_line
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.sources.load import loaded
 from controlplane.sources.printable import printable
@@ -93,7 +92,7 @@ def findings_in(
         ),
         objects=len(objects),
         refused=len(refused & objects),
-        foreign=foreign_line(engine.contents()),
+        foreign=engine.foreign(),
     )
 
 

@@ -5,7 +5,6 @@ import structlog
 from controlplane.cli.handshake_log import handshakes_logged
 from controlplane.cli.options import ServingOptions
 from controlplane.cli.serving import log_to_stderr, serve_until_stopped, settings_of
-from controlplane.kinds.foreign import foreign_line
 from controlplane.serve.control_plane import ControlPlane
 from controlplane.serve.reload import Noticed, Reload
 from controlplane.serve.report import finding
@@ -57,7 +56,7 @@ def serve_and_log(options: ServingOptions) -> None:
             else round(reload.acknowledged.total_seconds() * 1e3, 2),
         )
 
-        foreign = foreign_line(engine.contents()) if reload.is_first else None
+        foreign = engine.foreign() if reload.is_first else None
         if foreign is not None:
             log.info("not_for_a_mesh", what=foreign)
 

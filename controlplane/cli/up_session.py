@@ -25,7 +25,6 @@ from controlplane.cli.ports import Process, holders
 from controlplane.cli.status_view import taken_port
 from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.foreign import foreign_line
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
 from controlplane.serve.control_plane import ANALYSED_AT_ONCE, ControlPlane
@@ -78,7 +77,7 @@ class Session:
         show([self._news(reload)])
         show(up_messages.held(reload.edit.held))
         if reload.is_first:
-            show(up_messages.foreign(foreign_line(self._plane.engine.contents())))
+            show(up_messages.foreign(self._plane.engine.foreign()))
         if not reload.is_first:
             show(await self._diagnosed())
         edited = {key.kind for key in (*reload.edit.put, *reload.edit.removed)}

@@ -36,6 +36,7 @@ from controlplane.engine.room import MAX_OBJECTS
 from controlplane.engine.waiting import Waiting
 from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
+from controlplane.kinds.foreign import foreign_line
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.object import Object
 from controlplane.kinds.unserved import once_per_kind
@@ -214,9 +215,7 @@ class Engine:
         return self._edit(Touched((), keys), self._bring(keys))
 
     def let_go(self, keys: Set[ObjectKey] | None = None) -> Edit:
-        """Put in force what waits (of ``keys``), except objects of a file of which a part is
-        refused: those wait until the file is right. A new revision.
-        """
+        """Put in force what waits (of ``keys``), but not from files that are refused in part."""
         due = [key for key in self._waiting.due if keys is None or key in keys]
         outcomes = self._bring(due)
         for key in due:
@@ -304,8 +303,8 @@ class Engine:
         return computed(resources(self.graph, view))
 
     def take_doubt(self) -> Doubt:
-        """The connected proxies whose view, and the held views whose resources, may have changed
-        since the last call. They are not reported again until they are read.
+        """The proxies whose view, and the views whose resources, may have changed since the last
+        call. They are not reported again until they are read.
         """
         self._collect_doubtful()
         return self.connected.take_doubt()
@@ -345,8 +344,12 @@ class Engine:
         return self._files.object_at(location)
 
     def contents(self) -> tuple[FileContent, ...]:
-        mesh = (self._mesh_file.content,) if self._mesh_file else ()
-        return (*mesh, *self._files.values())
+        return (*([self._mesh_file.content] if self._mesh_file else ()), *self._files.values())
+
+    def foreign(self) -> str | None:
+        """One line about what is in the files and not for a mesh; ``None`` where all is."""
+        mesh = self._mesh_file
+        return foreign_line(c for p, c in self._files.items() if not mesh or p != mesh.content.path)
 
     def object(self, key: ObjectKey) -> Object[Any] | None:
         """The object that is in force."""
@@ -375,9 +378,7 @@ class Engine:
         return self._in_force.accepted()
 
     def claimed(self) -> frozenset[ObjectKey]:
-        """Every object that some file declares, or declared before it became unreadable, and those
-        that are held.
-        """
+        """Every object that a file declares, or did until it became unreadable, or that is held."""
         return frozenset(d.key for d in self._declarations.all()).union(
             (k for _, k in self._declarations.kept()), self._removals.held
         )

@@ -108,6 +108,8 @@ TRACERS: Final = frozenset(
     ]
 )
 """Of ``defaultConfig.tracing``: they say where spans go and what they hold; none are sent yet."""
+PROXY_TRACERS: Final = frozenset(["tracingServiceName", "zipkinAddress"])
+"""Of ``defaultConfig``: as ``TRACERS``."""
 PROXY_IGNORED: Final = frozenset(
     [
         "availabilityZone",
@@ -147,8 +149,6 @@ PROXY_IGNORED: Final = frozenset(
         "statusPort",
         "terminationDrainDuration",
         "tracing",
-        "tracingServiceName",
-        "zipkinAddress",
     ]
 )
 """They start or observe a proxy; ``controlplane bootstrap`` has its own options for that."""
@@ -257,7 +257,9 @@ def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshCo
     _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET)
     proxy = data.get("defaultConfig", None)
     if isinstance(proxy, Mapping):
-        _check_settings(report, at / "defaultConfig", proxy, ProxyConfig, PROXY_IGNORED)
+        _check_settings(
+            report, at / "defaultConfig", proxy, ProxyConfig, PROXY_IGNORED, PROXY_TRACERS
+        )
         tracing = proxy.get("tracing", None)
         if isinstance(tracing, Mapping):
             place = at / "defaultConfig" / "tracing"

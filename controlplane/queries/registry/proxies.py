@@ -5,7 +5,7 @@ Source: Istio ``model/context.go`` (``SetWorkloadLabels``, ``SetServiceTargets``
 
 import ipaddress
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from controlplane.base.names import Host, Namespace, ObjectKey
 from controlplane.graph import Graph, derived, guarded
@@ -50,6 +50,8 @@ from controlplane.translate.kubernetes.service import service_host
 from controlplane.translate.workload import workload_labels
 
 Where = tuple[Namespace, str]
+KEEPS_SERVER_PORTS: Final = "experimental.istio.io/disable-gateway-port-translation"
+"""A label of Services, with any value. Source: Istio ``model/gateway.go`` (``resolvePorts``)."""
 
 
 @index(SERVICE)
@@ -204,9 +206,18 @@ def _targets(graph: Graph, proxy: Proxy, labels: Labels) -> tuple[Target, ...]:
     found = {
         target: (declared.created, declared.host)
         for declared in _services(graph, proxy, labels)
+        if not _keeps_server_ports(graph, declared)
         for target in _targets_of(graph, proxy, declared, labels)
     }
     return tuple(sorted(found, key=lambda target: (found[target], target)))
+
+
+def _keeps_server_ports(graph: Graph, declared: Service) -> bool:
+    """Whether the service asks that its ports do not change where a gateway's servers listen."""
+    if declared.origin is not Origin.KUBERNETES:
+        return False
+    objects = (object_of(graph, key) for key in declared.declared_by)
+    return any(KEEPS_SERVER_PORTS in found.labels for found in objects if found is not None)
 
 
 def _targets_of(graph: Graph, proxy: Proxy, declared: Service, labels: Labels) -> Iterator[Target]:

@@ -29,6 +29,8 @@ from controlplane.model.tls import KeyPair, Trust
 from controlplane.translate.kubernetes.secret_entries import Entries, ReadKeyPair, ReadTrust, Span
 
 _MINIMUM_RSA_BITS: Final = 2048
+_CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
+_KEY: Final = b"PRIVATE KEY-----"
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
@@ -37,6 +39,10 @@ def checked_key_pair(
 ) -> ReadKeyPair | None:
     chain, key_bytes = reader.pem_of(certificate), reader.pem_of(key)
     if chain is None or key_bytes is None:
+        return None
+    if _CERTIFICATE not in chain and _KEY in chain and _CERTIFICATE in key_bytes:
+        message = f'"{certificate}" holds the private key and "{key}" the certificate'
+        reader.fault(SECRET_UNREADABLE, certificate, message, "swap the two")
         return None
     certificates = _certificates(reader, certificate, chain)
     public_key = _public_key(reader, key, key_bytes)

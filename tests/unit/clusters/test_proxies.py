@@ -81,6 +81,21 @@ def test_an_endpoint_of_an_entry_at_the_proxys_address_says_its_labels() -> None
     assert found.targets == (Target("api.partner.com", 80, 80),)
 
 
+def test_a_service_may_opt_out_of_changing_where_servers_listen() -> None:
+    text = """
+apiVersion: v1
+kind: Service
+metadata:
+  name: a
+  namespace: default
+  labels: {experimental.istio.io/disable-gateway-port-translation: "true"}
+spec: {selector: {app: gateway}, ports: [{name: http, port: 80, targetPort: 8080}]}
+"""
+    found = of(text, proxy("10.0.0.1", app="gateway"))
+
+    assert found.targets == ()
+
+
 def test_targets_are_the_ports_of_services_that_select_the_proxy() -> None:
     text = """
 apiVersion: v1

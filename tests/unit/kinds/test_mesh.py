@@ -83,6 +83,11 @@ def test_it_may_stand_in_istios_config_map() -> None:
             [("CP0203", 1, 40), ("CP0220", 1, 52)],
             id="where spans go",
         ),
+        pytest.param(
+            "defaultConfig: {zipkinAddress: a, tracingServiceName: CANONICAL_NAME_ONLY}",
+            [("CP0203", 1, 17), ("CP0203", 1, 35)],
+            id="spans by older names",
+        ),
         pytest.param("trustDomain: a_b", [("CP0206", 1, 14)], id="no trust domain"),
         pytest.param("trustDomainAliases: [a, b c]", [("CP0206", 1, 25)], id="no alias"),
         pytest.param("accessLogEncoding: XML", [("CP0213", 1, 20)], id="an unknown value"),

@@ -1,5 +1,7 @@
 """Which secrets are served, and what is said of those that are not."""
 
+import subprocess
+import sys
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
@@ -63,6 +65,30 @@ def served(declared: Declared) -> dict[str, Secret]:
 
 def reported(declared: Declared) -> list[str]:
     return sorted({t.split()[0] for t in declared.reported()})
+
+
+def test_a_certificate_and_key_that_are_swapped_are_one_message() -> None:
+    entries = {"tls.crt": SHOP.key, "tls.key": SHOP.certificate}
+
+    declared = Declared(gateway("mode: SIMPLE, credentialName: c") + secret("c", entries), now=NOW)
+
+    [found] = [d for d in declared.diagnostics() if str(d.code).startswith("CP04")]
+    assert str(found.code) == "CP0403"
+    assert found.message == '"tls.crt" holds the private key and "tls.key" the certificate'
+    assert found.hint == "swap the two"
+
+
+def test_a_certificate_with_the_serial_number_0_is_read_without_a_warning_of_python() -> None:
+    script = (
+        "import controlplane, warnings\n"
+        "from cryptography.utils import CryptographyDeprecationWarning\n"
+        "text = 'Parsed a serial number which wasn\\'t positive (i.e., it was negative or zero)'\n"
+        "warnings.warn(text, CryptographyDeprecationWarning)\n"
+    )
+
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+
+    assert run.stderr == b""
 
 
 SIMPLE = "mode: SIMPLE, credentialName: c"
