@@ -10,13 +10,14 @@ from controlplane.base.codes import RULE_OVERRIDDEN, SUBSET_WITHOUT_ENDPOINTS, U
 from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.hosts import is_wildcard, short_name
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import CLUSTER_DOMAIN, Host, key_is_of
+from controlplane.base.names import CLUSTER_DOMAIN, Host, Namespace, key_is_of
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRuleKey
 from controlplane.model.endpoint import HOSTNAME_LABEL, TOPOLOGY_LABELS, Endpoint, selects
 from controlplane.model.proxy import Labels, labels_text
 from controlplane.model.service import Service
 from controlplane.queries.analysis.destinations import services_by_name
+from controlplane.queries.analysis.near_names import near_host
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rules import reported_rule, rule_of, rules_of_host
 from controlplane.queries.registry.endpoints import endpoints_of
@@ -53,7 +54,7 @@ def _report_host(report: Report, graph: Graph, rule: DestinationRule) -> None:
         FieldRef(rule.key) / "spec" / "host",
         f'host "{written}"{meant} is declared by no Service and no ServiceEntry, so the rule does '
         "nothing",
-        hint=_elsewhere(graph, rule.host),
+        hint=_elsewhere(graph, rule.host) or _near(graph, written, rule.key.namespace),
     )
 
 
@@ -64,6 +65,11 @@ def _elsewhere(graph: Graph, host: Host) -> str | None:
     is_local = len(parts) == 1 or rest.endswith(f".svc.{CLUSTER_DOMAIN}")
     found = services_by_name(graph, name) if is_local else ()
     return f"write {name}.{found[0].namespace}.svc.{CLUSTER_DOMAIN}" if found else None
+
+
+def _near(graph: Graph, written: str, namespace: Namespace) -> str | None:
+    near = near_host(graph, written, namespace)
+    return f"write {near}" if near is not None else None
 
 
 def _report_subsets(report: Report, graph: Graph, rule: DestinationRule) -> None:

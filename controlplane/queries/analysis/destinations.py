@@ -17,6 +17,7 @@ from controlplane.base.diagnostics import Related, Report
 from controlplane.base.hosts import fqdn, short_name
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN, Host, Namespace, ObjectKey, PortNumber
+from controlplane.base.nearest import nearest
 from controlplane.base.wording import listed
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
@@ -24,6 +25,7 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import RuleScope
 from controlplane.model.service import Resolution, Service
+from controlplane.queries.analysis.near_names import near_host
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.rules import (
     governing_rules,
@@ -109,16 +111,21 @@ def _report_host(
         UNKNOWN_HOST,
         at,
         f'host "{written}"{meant} is declared by no Service and no ServiceEntry',
-        hint=_declaration(graph, written, host),
+        hint=_declaration(graph, asker.owner, written, host),
     )
 
 
-def _declaration(graph: Graph, written: str, host: Host) -> str:
-    """A short name that is a Service's in another namespace is most likely that one."""
+def _declaration(graph: Graph, owner: Namespace, written: str, host: Host) -> str:
+    """A short name that is a Service's in another namespace is most likely that one, else a name
+    that is near.
+    """
     name, _, rest = written.partition(".")
     namespace = rest.removesuffix(f".{CLUSTER_DOMAIN}").removesuffix(".svc")
     others = services_by_name(graph, name)
     named = [key for key in others if key.namespace == namespace]
+    near = near_host(graph, written, owner) if not others else None
+    if near is not None:
+        return f"write {near}"
     if rest and not named and not rest.endswith(f".svc.{CLUSTER_DOMAIN}"):
         return f"add a ServiceEntry for {written}"
     found = named or list(others)
@@ -206,13 +213,14 @@ def _check_subset(
         return
     first = rules[0]
     names = tuple(named.name for rule in rules for named in rule.subsets)
+    near = nearest(subset, names)
     declares = f"declares {listed(names)}" if names else "declares no subsets"
     report.add(
         UNKNOWN_SUBSET,
         at,
         message,
         note=f"{first.key.display_name} {declares}",
-        hint=f'add subset "{subset}" to {first.key.display_name}',
+        hint=f"write {near}" if near else f'add subset "{subset}" to {first.key.display_name}',
         related=(
             Related(place=FieldRef(first.key) / "spec" / "subsets", message="the subsets declared"),
         ),

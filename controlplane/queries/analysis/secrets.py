@@ -15,6 +15,7 @@ from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET, ConfigMap,
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.queries.analysis.homes import Homes
+from controlplane.queries.analysis.near_names import near_object
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.credentials import (
     Credential,
@@ -78,6 +79,14 @@ def _report_missing(
         UNKNOWN_SECRET,
         place,
         f'secret "{plain}" does not exist in {", ".join(without)} {why}, so {consequence}',
-        hint=f"create Secret {without[0]}/{plain}",
+        hint=_step(graph, without[0], plain, name),
         related=related,
+    )
+
+
+def _step(graph: Graph, namespace: Namespace, plain: str, name: str) -> str:
+    near = near_object(graph, SECRET, namespace, plain)
+    suffix = CA_SUFFIX if name.endswith(CA_SUFFIX) else ""
+    return (
+        f"write {near.name}{suffix}" if near is not None else f"create Secret {namespace}/{plain}"
     )

@@ -30,6 +30,7 @@ from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.visibility import visibility
 from controlplane.queries.analysis.binding import check_bound, check_servers
 from controlplane.queries.analysis.destinations import Asker, check_destination
+from controlplane.queries.analysis.near_names import near_object
 from controlplane.queries.analysis.unreachable_routes import check_shadows
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
@@ -126,6 +127,8 @@ def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[
             found.append(gateway)
             continue
         others = [f'"{key.namespace}/{name}"' for key in gateways_by_name(graph, name)]
+        near = near_object(graph, GATEWAY, Namespace(namespace), name) if not others else None
+        others += [f'"{near.namespace}/{near.name}"'] if near is not None else []
         report.add(
             UNKNOWN_GATEWAY,
             FieldRef(declared.key) / "spec" / "gateways" / i,
@@ -222,7 +225,9 @@ def _check_delegate(
     related = (Related(place=FieldRef(key), message="the rule delegates to this"),)
     if found is None:
         message = f"the rule has no effect: there is no {key.display_name} to delegate to"
-        report.add(UNKNOWN_DELEGATE, at / "name", message, hint=f"create {key.display_name}")
+        near = near_object(graph, VIRTUAL_SERVICE, key.namespace, key.name)
+        hint = f"write {near.name}" if near is not None else f"create {key.display_name}"
+        report.add(UNKNOWN_DELEGATE, at / "name", message, hint=hint)
         return
     if found.spec.hosts:
         message = f"the rule has no effect: {key.display_name} has hosts, so it is not a delegate"

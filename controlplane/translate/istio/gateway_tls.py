@@ -5,7 +5,6 @@ Envoy refuses: envoy/extensions/transport_sockets/tls/v3/common.proto.
 """
 
 import re
-from difflib import get_close_matches
 from typing import Final
 
 from controlplane.base.base64 import decoded
@@ -20,6 +19,7 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.nearest import nearest
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec, ServerTlsMode, TlsProtocol
 from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.model.tls import (
@@ -271,10 +271,10 @@ def _curves(report: Report, at: FieldRef, names: tuple[str, ...]) -> tuple[str, 
 
 def _report_unknown(report: Report, at: FieldRef, name: str, known: frozenset[str]) -> None:
     """Envoy would refuse the whole listener for a name that it does not know."""
-    near = get_close_matches(name, sorted(known), n=1)
+    near = nearest(name, sorted(known))
     report.add(
         CIPHER_UNKNOWN,
         at,
         f'"{name}" is left out, because Envoy does not support it',
-        hint=f"write {near[0]}" if near else f"choose from {', '.join(sorted(known))}",
+        hint=f"write {near}" if near else f"choose from {', '.join(sorted(known))}",
     )
