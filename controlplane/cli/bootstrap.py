@@ -67,7 +67,7 @@ def _locality(text: str) -> Locality:
 @click.command(
     epilog=example(
         "controlplane bootstrap gateway ingressgateway --namespace istio-system \\",
-        "    --label istio=ingressgateway --config samples/mesh > gateway.json",
+        "    --label istio=ingressgateway --config samples/hello > gateway.json",
         f"envoy -c gateway.json {' '.join(ENVOY_FLAGS)}",
     )
 )

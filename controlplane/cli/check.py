@@ -22,7 +22,7 @@ ERRORS: Final = 1
 
 @click.command(
     epilog=example(
-        "controlplane check samples/mesh",
+        "controlplane check samples/hello",
         "controlplane check --strict --output github mesh/ && git push",
         "helm template ./chart | controlplane check -",
     )

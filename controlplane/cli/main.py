@@ -24,6 +24,7 @@ COMMANDS: Final = MappingProxyType(
         "status": "Show which proxies are in sync.",
         "confirm": "Remove objects whose removal is held.",
         "config": "Show what a proxy was sent, and the lines it came from.",
+        "samples": "Write the sample meshes into a folder.",
         "cert": "Issue a certificate of the local authority.",
         "completion": "Print the completion of a shell.",
     }
@@ -96,7 +97,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=example("controlplane up --config samples/mesh"),
+    epilog=example("controlplane up samples/hello"),
 )
 @click.version_option(package_name="controlplane")
 def main() -> None:

@@ -8,9 +8,9 @@ from controlplane.envoy.bootstrap import ENVOY_FLAGS
 
 @click.command(
     epilog=example(
-        "controlplane serve --config samples/mesh",
+        "controlplane serve --config samples/hello",
         "controlplane bootstrap gateway ingressgateway --namespace istio-system \\",
-        "    --label istio=ingressgateway --config samples/mesh > gateway.json",
+        "    --label istio=ingressgateway --config samples/hello > gateway.json",
         f"envoy -c gateway.json {' '.join(ENVOY_FLAGS)}",
     )
 )

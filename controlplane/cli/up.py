@@ -5,7 +5,7 @@ import click
 from controlplane.cli.options import ServingOptions, example, serving_options
 
 
-@click.command(epilog=example("controlplane up samples/mesh"))
+@click.command(epilog=example("controlplane up samples/hello"))
 @serving_options
 @click.option(
     "--concurrency",

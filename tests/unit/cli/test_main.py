@@ -27,7 +27,7 @@ def test_help_names_every_command_and_loads_none() -> None:
     ).stdout
 
     assert [name for name in COMMANDS if f"  {name} " not in shown] == []
-    assert shown.endswith("    controlplane up --config samples/mesh\n[]\n")
+    assert shown.endswith("    controlplane up samples/hello\n[]\n")
 
 
 def test_a_fault_of_the_world_is_one_line_and_a_hint(tmp_path: Path) -> None:
