@@ -9,16 +9,18 @@ The form is the same in every command::
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from controlplane.base.diagnostics import Code, Diagnostic, Effect, Severity
 from controlplane.base.locations import FieldRef, SourceLocation
+from controlplane.base.wording import first_of
 from controlplane.cli.output import Segment, Style, printable
 
 _TAB: Final = "    "
 _LONGEST: Final = 120  # cells of a line that are shown; more of it is cut around the caret
+_PLACES: Final = 5  # places that are named of what is like the one before
 _BEFORE: Final = 60  # cells of a longer line that are shown before the caret
 _STYLES: Final = {
     Severity.ERROR: Style.ERROR,
@@ -76,8 +78,13 @@ def diagnostic_texts(diagnostics: Iterable[Diagnostic], files: Files) -> tuple[D
 
 
 def as_text(diagnostics: Iterable[DiagnosticText]) -> Iterator[list[Segment]]:
-    """The lines to show, each in parts."""
-    for one in diagnostics:
+    """The lines to show, each in parts. Of one kind of information the first is shown in full."""
+    found = tuple(diagnostics)
+    others = _others(found)
+    alike = {id(other) for more in others.values() for other in more}
+    for one in found:
+        if id(one) in alike:
+            continue
         style = _STYLES[one.severity]
         yield [
             (printable(one.where), Style.NAME),
@@ -94,6 +101,20 @@ def as_text(diagnostics: Iterable[DiagnosticText]) -> Iterator[list[Segment]]:
             yield [("   see: ", Style.QUIET), (where, Style.NAME), (f": {message}", Style.PLAIN)]
         if one.hint is not None:
             yield [("   hint: ", Style.GOOD), (printable(one.hint), Style.PLAIN)]
+        if id(one) in others:
+            more = [printable(other.where) for other in others[id(one)]]
+            said = f"   and {len(more)} more, at {first_of(more, _PLACES)}"
+            yield [(said, Style.QUIET)]
+
+
+def _others(found: Sequence[DiagnosticText]) -> dict[int, list[DiagnosticText]]:
+    """For the first of each kind of information the others, where there are some."""
+    first: dict[Code, DiagnosticText] = {}
+    others: dict[int, list[DiagnosticText]] = {}
+    for one in found:
+        if one.severity is Severity.INFO and first.setdefault(one.code, one) is not one:
+            others.setdefault(id(first[one.code]), []).append(one)
+    return others
 
 
 def _text(diagnostic: Diagnostic, files: Files) -> DiagnosticText:

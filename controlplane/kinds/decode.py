@@ -6,6 +6,7 @@ raised; an object with a fault that Istio's or Kubernetes' admission refuses is 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -13,13 +14,12 @@ import msgspec
 from controlplane.base.codes import VERSION_NOT_SERVED, WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.nearest import nearest
 from controlplane.documents.document import RawObject
 from controlplane.kinds.accidents import told_by_accidents
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.limits import limited
 from controlplane.kinds.metadata import Metadata, metadata_of
-from controlplane.kinds.misplaced import of_head
+from controlplane.kinds.misplaced import Mend, Move, beside_spec, moved
 from controlplane.kinds.nulls import pruned
 from controlplane.kinds.object import Object
 from controlplane.kinds.registry import SERVED
@@ -51,10 +51,10 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
             hint += f" (served: {', '.join(served.api_versions)})"
         report.add(VERSION_NOT_SERVED, at / "apiVersion", message, hint=hint)
         return None
-    found = Report()
-    metadata = metadata_of(found, at, raw.body, custom=served.custom)
-    body = _body(found, at, raw, served)
-    spec = _spec(found, at, served, body, raw, metadata) if body is not None else None
+    found, moves = Report(), list[Move]()
+    metadata, spec = _decoded(found, moves, at, raw, served)
+    if moves:
+        found = _without_consequences(found, moves, at, raw, served)
     report.diagnostics.extend(told_by_accidents(found, raw.body))
     if spec is None or found.refused:
         return None
@@ -65,6 +65,34 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
         annotations=metadata.annotations,
         created=metadata.creation_timestamp,
         is_healthy=_health(raw.body["status"]) if "status" in raw.body else None,
+    )
+
+
+def _decoded(
+    report: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
+) -> tuple[Metadata, Spec | None]:
+    metadata = metadata_of(report, at, raw.body, moves, custom=served.custom)
+    body = _body(report, moves, at, raw, served)
+    if body is None:
+        return metadata, None
+    return metadata, _spec(report, moves, at, served, body, raw, metadata)
+
+
+def _without_consequences(
+    found: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
+) -> Report:
+    """Of what was found the misplaced fields, and what is found also when they are in place."""
+    mended = Report()
+    body: Any = moved(raw.body, moves)
+    _decoded(mended, [], at, replace(raw, body=body), served)
+    sources = {move.source for move in moves}
+    left = set(mended)
+    return Report(
+        [
+            one
+            for one in found
+            if one in left or (isinstance(one.place, FieldRef) and one.place.path in sources)
+        ]
     )
 
 
@@ -80,13 +108,13 @@ def _health(status: object) -> bool | None:
 
 
 def _body(
-    report: Report, at: FieldRef, raw: RawObject, served: ServedKind[Any]
+    report: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
 ) -> Mapping[str, object] | None:
     """What the struct is made of: the object's ``spec``, or the object without its head."""
     if served.whole:
         return {name: value for name, value in raw.body.items() if name not in HEAD}
     if not raw.body.keys() <= _SPEC_BODY:
-        _report_beside(report, at, raw, served)
+        _report_beside(report, moves, at, raw, served)
     status = raw.body.get("status", {})
     if not isinstance(status, Mapping | None):
         report.add(WRONG_TYPE, at / "status", f"expected a mapping, found {described(status)}")
@@ -99,19 +127,20 @@ def _body(
     return None
 
 
-def _report_beside(report: Report, at: FieldRef, raw: RawObject, served: ServedKind[Any]) -> None:
+def _report_beside(
+    report: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
+) -> None:
     """Report what is beside ``spec`` and the head and belongs elsewhere."""
+    listed = Mend(hint=f"{raw.key.kind.name} has {', '.join(sorted(_SPEC_BODY))}")
     for name in raw.body:
         if name not in _SPEC_BODY:
-            near = nearest(name, sorted(_SPEC_BODY))
-            listed = f"{raw.key.kind.name} has {', '.join(sorted(_SPEC_BODY))}"
-            slip = f'rename it to "{near}"' if near is not None else listed
-            hint = of_head(name, served.spec, Metadata) or slip
-            Walk(report, Null.FAULT).unknown(at, name, hint)
+            mend = beside_spec(name, {"spec": served.spec, "metadata": Metadata})
+            Walk(report, Null.FAULT, moves=moves).unknown(at, name, mend or listed)
 
 
 def _spec(
     report: Report,
+    moves: list[Move],
     at: FieldRef,
     served: ServedKind[Any],
     body: Mapping[str, object],
@@ -126,7 +155,7 @@ def _spec(
         if served.custom:
             body = pruned(nulls, place, served.spec, body)
         null = Null.FAULT if served.custom else Null.ZERO
-        fitting = Walk(faults, null, raw.body).struct(place, served.spec, body)
+        fitting = Walk(faults, null, raw.body, moves).struct(place, served.spec, body)
         assert fitting is not DROPPED, "the body is a mapping"
         spec = msgspec.convert(fitting, served.spec, dec_hook=value_of)
         walked = list(faults)

@@ -15,6 +15,7 @@ from controlplane.base.codes import BAD_NAME, NO_EFFECT, RESERVED, VALUE_MALFORM
 from controlplane.base.diagnostics import Report
 from controlplane.base.ignoring import IGNORE, faults
 from controlplane.base.locations import FieldRef
+from controlplane.kinds.misplaced import Move
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.validation import names
 from controlplane.kinds.walk import DROPPED, Null, Walk
@@ -50,15 +51,18 @@ class Metadata(Spec, frozen=True):
 
 
 def metadata_of(
-    report: Report, at: FieldRef, body: Mapping[str, object], *, custom: bool
+    report: Report, at: FieldRef, body: Mapping[str, object], moves: list[Move], *, custom: bool
 ) -> Metadata:
-    """The metadata of an object, its faults reported; ``custom``: it is one of Istio's kinds."""
+    """The metadata of an object, its faults reported; ``custom``: it is one of Istio's kinds.
+
+    Where unknown fields belong is added to ``moves``.
+    """
     place = at / "metadata"
     written = body.get("metadata", {})
     try:
         metadata = msgspec.convert(written, Metadata, dec_hook=lambda _, value: value)
     except msgspec.ValidationError:
-        fitting = Walk(report, Null.ZERO, body).struct(place, Metadata, written)
+        fitting = Walk(report, Null.ZERO, body, moves).struct(place, Metadata, written)
         left = {} if fitting is DROPPED else fitting
         metadata = msgspec.convert(left, Metadata, dec_hook=lambda _, value: value)
     _check_names(report, place, metadata)

@@ -5,16 +5,39 @@ Of the fields written before it the last one that has such a field is meant (``p
 fields that would have it.
 """
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from msgspec import inspect
 
-from controlplane.base.locations import FieldRef, path_text
+from controlplane.base.locations import FieldRef, Step, path_text
 from controlplane.base.nearest import nearest
 
+Around = tuple[FieldRef, inspect.StructType, Mapping[str, object]]
+"""A mapping that another one is in: its place, its type and what it holds."""
 _HEAD: Final = ("apiVersion", "kind", "metadata", "spec")
 _NAMED: Final = 3  # fields that are named as possible places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A field, by its path in the object, and the path that it ought to have; where both are one,
+    ``value`` is what it ought to be.
+    """
+
+    source: tuple[Step, ...]
+    target: tuple[Step, ...]
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend:
+    """One step to mend an unknown field: in words, and where it goes if that is certain."""
+
+    hint: str
+    target: tuple[Step, ...] | None = None
 
 
 def where_it_belongs(
@@ -22,50 +45,84 @@ def where_it_belongs(
     name: str,
     wanted: inspect.StructType,
     written: object,
-    above: Sequence[tuple[FieldRef, inspect.StructType]],
-) -> str:
-    """One step to mend the unknown field ``name`` of the mapping at ``at``.
+    above: Sequence[Around],
+) -> Mend:
+    """How to mend the unknown field ``name`` of the mapping at ``at``.
 
     ``written`` is the mapping as the user wrote it, with nulls; ``above`` are the mappings that it
     is in, the innermost last.
     """
     types = {field.encode_name: field.type for field in wanted.fields}
-    before = _before(name, written)
-    for sibling in reversed(before):
+    for sibling in reversed(_before(name, written)):
         if sibling in types and name in dict(_fields_within(types[sibling])):
-            return f"indent it: it belongs {_under(sibling, types[sibling])}"
+            return _into(at, written, sibling, types[sibling], name)
     around = _around(name, above, at)
     if around is not None:
         return around
     near = nearest(name, types)
     if near is not None:
-        return f'rename it to "{near}"'
+        return Mend(hint=f'rename it to "{near}"', target=(*at.path, near))
     under = [_under(field, t) for field, t in types.items() if name in dict(_fields_within(t))]
     if 0 < len(under) <= _NAMED:
-        return f"it belongs {' or '.join(under)}"
+        return Mend(hint=f"it belongs {' or '.join(under)}")
     where = path_text(at.path)[1:] or at.object.kind.name
-    return f"{where} has {', '.join(sorted(types))}"
+    return Mend(hint=f"{where} has {', '.join(sorted(types))}")
 
 
-def below_sibling(key: str, item: object, written: object, of: inspect.Type) -> str | None:
-    """The step to mend an entry ``key`` that is a field of the entry before it, which has no
-    value.
-    """
+def below_sibling(
+    at: FieldRef, key: str, item: object, written: object, of: inspect.Type
+) -> Mend | None:
+    """How to mend an entry ``key`` that is a field of the entry before it, which has no value."""
     if isinstance(item, Mapping) or key not in dict(_fields_within(of)):
         return None
     before = _before(key, written)
     if not before or not isinstance(written, Mapping) or written[before[-1]] is not None:
         return None
-    return f'indent it: it belongs under "{before[-1]}"'
+    target = (*at.path, before[-1], key)
+    return Mend(hint=f'indent it: it belongs under "{before[-1]}"', target=target)
 
 
-def of_head(name: str, spec: type, metadata: type) -> str | None:
-    """The step to mend a field beside ``spec`` and ``metadata`` that is one of theirs."""
-    for of, struct in (("spec", spec), ("metadata", metadata)):
-        info = inspect.type_info(struct)
-        if name in dict(_fields_within(info)):
-            return f'indent it: it belongs under "{of}"'
-    return None
+def beside_spec(name: str, fields: Mapping[str, type]) -> Mend | None:
+    """How to mend a field beside those of the object itself, of which ``fields`` says the types."""
+    for of, struct in fields.items():
+        if name in dict(_fields_within(inspect.type_info(struct))):
+            return Mend(hint=f'indent it: it belongs under "{of}"', target=(of, name))
+    near = nearest(name, sorted(_HEAD))
+    return Mend(hint=f'rename it to "{near}"', target=(near,)) if near is not None else None
+
+
+def moved(body: Mapping[str, object], moves: Iterable[Move]) -> dict[str, object]:
+    """A copy of ``body`` with its fields where they belong; what is there already stays."""
+    copied: dict[str, object] = copy.deepcopy(dict(body))
+    for move in moves:
+        source, target = _at(copied, move.source[:-1]), _made(copied, move.target[:-1])
+        field = move.target[-1]
+        if move.source == move.target and target is not None:
+            target[str(field)] = move.value
+        elif source is not None and target is not None and target.get(str(field)) is None:
+            target[str(field)] = source.pop(str(move.source[-1]), None)
+    return copied
+
+
+def _at(value: object, path: tuple[Step, ...]) -> dict[str, object] | None:
+    for step in path:
+        match value, step:
+            case dict(), str():
+                value = value.get(step)
+            case list(), int() if step < len(value):
+                value = value[step]
+            case _:
+                return None
+    return value if isinstance(value, dict) else None
+
+
+def _made(body: dict[str, object], path: tuple[Step, ...]) -> dict[str, object] | None:
+    """The mapping at ``path``; an empty one put there where there is none."""
+    if path and isinstance(path[-1], str):
+        parent = _at(body, path[:-1])
+        if parent is not None and parent.get(path[-1]) is None:
+            parent[path[-1]] = {}
+    return _at(body, path)
 
 
 def _before(name: str, written: object) -> list[str]:
@@ -75,16 +132,22 @@ def _before(name: str, written: object) -> list[str]:
     return keys[: keys.index(name)] if name in keys else []
 
 
-def _around(
-    name: str, above: Sequence[tuple[FieldRef, inspect.StructType]], at: FieldRef
-) -> str | None:
-    for place, info in reversed(above):
-        if any(field.encode_name == name for field in info.fields):
+def _around(name: str, above: Sequence[Around], at: FieldRef) -> Mend | None:
+    for place, info, value in reversed(above):
+        if any(field.encode_name == name for field in info.fields) and name not in value:
             where = path_text(place.path)[1:] or at.object.kind.name
-            return f"indent it less: it belongs to {where}"
+            return Mend(hint=f"indent it less: it belongs to {where}", target=(*place.path, name))
     if name in _HEAD and at.path:
-        return f"indent it less: it belongs to {at.object.kind.name}"
+        return Mend(hint=f"indent it less: it belongs to {at.object.kind.name}", target=(name,))
     return None
+
+
+def _into(at: FieldRef, written: object, sibling: str, of: inspect.Type, name: str) -> Mend:
+    """Into the value of ``sibling``, or the last item of its list."""
+    hint = f"indent it: it belongs {_under(sibling, of)}"
+    value = written.get(sibling) if isinstance(written, Mapping) else None
+    last: tuple[Step, ...] = (len(value) - 1,) if isinstance(value, list) and value else ()
+    return Mend(hint=hint, target=(*at.path, sibling, *last, name))
 
 
 def _under(field: str, of: inspect.Type) -> str:

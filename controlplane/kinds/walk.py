@@ -23,8 +23,9 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, path_text
 from controlplane.base.nearest import nearest
+from controlplane.documents.scalars import plain
 from controlplane.kinds.duration import duration
-from controlplane.kinds.misplaced import below_sibling, where_it_belongs
+from controlplane.kinds.misplaced import Around, Mend, Move, below_sibling, where_it_belongs
 from controlplane.kinds.spec import Duration, Spec
 
 
@@ -53,6 +54,7 @@ ALIASES: Final[Mapping[str, str]] = {"mirror_percent": "mirrorPercent"}
 
 _SHOWN: Final = 40  # characters of a text that a message shows
 _UNSPACED: Final = re.compile(r"[A-Za-z]\w*:(?=\S)")
+_UNQUOTE: Final = "leave out the quotes"
 _PLAIN_INTEGER: Final = re.compile(r"[+-]?\d+")
 
 
@@ -64,7 +66,9 @@ class Walk:
     null: Null
     written: object = None
     """The object as the user wrote it, with the nulls that the value has no longer."""
-    _above: list[tuple[FieldRef, inspect.StructType]] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    """Where unknown fields belong, as far as that is certain."""
+    _above: list[Around] = field(default_factory=list)
 
     def struct(
         self, at: FieldRef, struct: type[Spec], value: object
@@ -75,10 +79,16 @@ class Walk:
         found = self._struct(at, info, value)
         return found if isinstance(found, dict) else DROPPED
 
-    def unknown(self, at: FieldRef, name: str, hint: str) -> None:
+    def unknown(self, at: FieldRef, name: str, mend: Mend) -> None:
         """Report a field that the mapping at ``at`` does not have."""
         where = path_text(at.path)[1:] or at.object.kind.name
-        self.report.add(UNKNOWN_FIELD, (at / name).key, f'{where} has no field "{name}"', hint=hint)
+        message = f'{where} has no field "{name}"'
+        self.report.add(UNKNOWN_FIELD, (at / name).key, message, hint=mend.hint)
+        self._note(at / name, mend)
+
+    def _note(self, at: FieldRef, mend: Mend) -> None:
+        if mend.target is not None:
+            self.moves.append(Move(source=at.path, target=mend.target))
 
     def _value(self, at: FieldRef, wanted: inspect.Type, value: object) -> object:
         match wanted:
@@ -125,7 +135,7 @@ class Walk:
         fields = {f.encode_name: f for f in wanted.fields}
         found: dict[str, object] = {}
         above = tuple(self._above)
-        self._above.append((at, wanted))
+        self._above.append((at, wanted, value))
         for written, item in value.items():
             name = ALIASES.get(written, written)
             if name in fields:
@@ -137,8 +147,8 @@ class Walk:
                 if kept is not DROPPED:
                     found[name] = kept
             elif wanted.forbid_unknown_fields:
-                hint = where_it_belongs(at, written, wanted, self._as_written(at, value), above)
-                self.unknown(at, written, hint)
+                mend = where_it_belongs(at, written, wanted, self._as_written(at, value), above)
+                self.unknown(at, written, mend)
         self._above.pop()
         return found
 
@@ -166,9 +176,10 @@ class Walk:
         items: dict[str, object] = {}
         for key, item in value.items():
             written = self._as_written(at, value)
-            hint = below_sibling(key, item, written, value_type)
-            if hint is not None:
-                self._wrong_type(at / key, _wanted(value_type), item, hint=hint)
+            mend = below_sibling(at, key, item, written, value_type)
+            if mend is not None:
+                self._wrong_type(at / key, _wanted(value_type), item, hint=mend.hint)
+                self._note(at / key, mend)
                 continue
             kept = self._value(at / key, value_type, item)
             if kept is not DROPPED:
@@ -183,6 +194,8 @@ class Walk:
             return value
         near = nearest(value, names)
         hint = f"write {near}" if near else None
+        if near is not None:
+            self._meant(at, near)
         self.report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {", ".join(names)}', hint=hint)
         return DROPPED
 
@@ -221,8 +234,15 @@ class Walk:
         self, at: FieldRef, wanted: str, value: object, *, hint: str | None = None
     ) -> Dropped:
         message = f"expected {wanted}, found {described(value)}"
-        self.report.add(WRONG_TYPE, at, message, hint=hint or _type_hint(wanted, value))
+        hint = hint or _type_hint(wanted, value)
+        if hint == _UNQUOTE and isinstance(value, str):
+            self._meant(at, plain(value))
+        self.report.add(WRONG_TYPE, at, message, hint=hint)
         return DROPPED
+
+    def _meant(self, at: FieldRef, value: object) -> None:
+        if at.path and isinstance(at.path[-1], str):
+            self.moves.append(Move(source=at.path, target=at.path, value=value))
 
 
 def report_range(
@@ -299,7 +319,7 @@ def _type_hint(wanted: str, value: object) -> str | None:
     unspaced = _UNSPACED.match(value) if wanted == "a mapping" and isinstance(value, str) else None
     if unspaced is not None:
         return f'write a space after the colon of "{unspaced[0]}"'
-    return "leave out the quotes" if isinstance(value, str) and _fits(wanted, value) else None
+    return _UNQUOTE if isinstance(value, str) and _fits(wanted, value) else None
 
 
 def _fits(wanted: str, text: str) -> bool:

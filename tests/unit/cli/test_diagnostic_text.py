@@ -207,3 +207,21 @@ def test_sarif_has_a_rule_for_each_code_and_a_place_for_each_result() -> None:
             ],
         }
     ]
+
+
+def test_of_one_kind_of_information_the_first_is_shown_and_the_others_are_named() -> None:
+    found = tuple(
+        Diagnostic(
+            code=codes.SERVICE_WITHOUT_ENDPOINTS,
+            place=SourceLocation(FILE, line, 3),
+            message="it has no endpoints",
+        )
+        for line in (1, 4, 6)
+    )
+
+    assert text_of(diagnostic_texts(found, OneLine("spec:"))) == [
+        "mesh/reviews.yaml:1:3: info CP0328: it has no endpoints",
+        "    1 | spec:",
+        "      |   ^",
+        "   and 2 more, at mesh/reviews.yaml:4:3, mesh/reviews.yaml:6:3",
+    ]

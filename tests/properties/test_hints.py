@@ -1,0 +1,56 @@
+"""Hints that propose a replacement lead to an object without a fault, and one mistake is one
+message: for each mistake that people make, at each field of each kind.
+"""
+
+import pytest
+
+from controlplane.base.diagnostics import Severity
+from tests.support.mistakes import Mistake, bodies, followed, mistakes
+from tests.unit.kinds.given import decoded_body
+
+
+def all_mistakes() -> list[Mistake]:
+    seen: set[tuple[str, ...]] = set()
+    return [
+        mistake
+        for body in bodies()
+        if not decoded_body(body)[1]
+        for mistake in mistakes(body, seen)
+    ]
+
+
+@pytest.fixture(scope="module")
+def made() -> list[Mistake]:
+    found = all_mistakes()
+    assert len(found) > 700, "the cases have fewer fields than they had"
+    return found
+
+
+def test_no_hint_that_is_followed_leads_to_another_fault(made: list[Mistake]) -> None:
+    wrong = []
+    count = 0
+    for mistake in made:
+        _, found = decoded_body(mistake.body)
+        for diagnostic in found:
+            mended = followed(mistake.body, diagnostic)
+            if mended is None:
+                continue
+            count += 1
+            _, after = decoded_body(mended)
+            new = [d.message for d in after if d not in found]
+            if new:
+                wrong.append((mistake.what, diagnostic.message, diagnostic.hint, new))
+
+    assert wrong == []
+    assert count > 500
+
+
+def test_a_mistake_is_one_error(made: list[Mistake]) -> None:
+    several = []
+    for mistake in made:
+        _, found = decoded_body(mistake.body)
+        errors = [d.message for d in found if d.severity is Severity.ERROR]
+        if len(errors) > 1:
+            several.append((mistake.what, errors))
+
+    assert several == []
