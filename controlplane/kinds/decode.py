@@ -5,13 +5,13 @@ reported, never
 raised; an object with a fault that Istio's or Kubernetes' admission refuses is not made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
 
-from controlplane.base.codes import VERSION_NOT_SERVED, WRONG_TYPE
+from controlplane.base.codes import BAD_NAME, VERSION_NOT_SERVED, WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.documents.document import RawObject
@@ -55,7 +55,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
     metadata, spec = _decoded(found, moves, at, raw, served)
     if moves:
         found = _without_consequences(found, moves, at, raw, served)
-    report.diagnostics.extend(told_by_accidents(found, raw.body))
+    report.diagnostics.extend(told_by_accidents(_named_once(found), raw.body))
     if spec is None or found.refused:
         return None
     return Object(
@@ -94,6 +94,18 @@ def _without_consequences(
             if one in left or (isinstance(one.place, FieldRef) and one.place.path in sources)
         ]
     )
+
+
+def _named_once(found: Report) -> Iterator[Diagnostic]:
+    """A name that no object may have is not reported as one that this kind may not have."""
+    is_bad = any(one.code is BAD_NAME for one in found)
+    for one in found:
+        if not is_bad or one.code is BAD_NAME or not _is_of_name(one):
+            yield one
+
+
+def _is_of_name(found: Diagnostic) -> bool:
+    return isinstance(found.place, FieldRef) and found.place.path == ("metadata", "name")
 
 
 def _health(status: object) -> bool | None:

@@ -18,6 +18,14 @@ from controlplane.base.nearest import nearest
 Around = tuple[FieldRef, inspect.StructType, Mapping[str, object]]
 """A mapping that another one is in: its place, its type and what it holds."""
 _HEAD: Final = ("apiVersion", "kind", "metadata", "spec")
+FORMER: Final[Mapping[str, tuple[str, ...]]] = {
+    "appendHeaders": ("headers", "request", "add"),
+    "appendRequestHeaders": ("headers", "request", "add"),
+    "removeRequestHeaders": ("headers", "request", "remove"),
+    "appendResponseHeaders": ("headers", "response", "add"),
+    "removeResponseHeaders": ("headers", "response", "remove"),
+}
+"""Fields that earlier versions of Istio had, and what they are called now."""
 _NAMED: Final = 3  # fields that are named as possible places
 
 
@@ -59,6 +67,9 @@ def where_it_belongs(
     around = _around(name, above, at)
     if around is not None:
         return around
+    if name in FORMER and FORMER[name][0] in types:
+        where, field = ".".join(FORMER[name][:-1]), FORMER[name][-1]
+        return Mend(hint=f'move it to {where}, as "{field}"', target=(*at.path, *FORMER[name]))
     near = nearest(name, types)
     if near is not None:
         return Mend(hint=f'rename it to "{near}"', target=(*at.path, near))
@@ -119,7 +130,7 @@ def _at(value: object, path: tuple[Step, ...]) -> dict[str, object] | None:
 def _made(body: dict[str, object], path: tuple[Step, ...]) -> dict[str, object] | None:
     """The mapping at ``path``; an empty one put there where there is none."""
     if path and isinstance(path[-1], str):
-        parent = _at(body, path[:-1])
+        parent = _made(body, path[:-1])
         if parent is not None and parent.get(path[-1]) is None:
             parent[path[-1]] = {}
     return _at(body, path)

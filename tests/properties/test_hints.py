@@ -4,6 +4,7 @@ message: for each mistake that people make, at each field of each kind.
 
 import pytest
 
+from controlplane.base.codes import UNREACHABLE_RULE
 from controlplane.base.diagnostics import Severity
 from tests.support.mistakes import Mistake, bodies, followed, mistakes
 from tests.unit.kinds.given import decoded_body
@@ -37,7 +38,8 @@ def test_no_hint_that_is_followed_leads_to_another_fault(made: list[Mistake]) ->
                 continue
             count += 1
             _, after = decoded_body(mended)
-            new = [d.message for d in after if d not in found]
+            # That a rule matches as much as it was meant to may hide those after it.
+            new = [d.message for d in after if d not in found and d.code is not UNREACHABLE_RULE]
             if new:
                 wrong.append((mistake.what, diagnostic.message, diagnostic.hint, new))
 

@@ -99,6 +99,14 @@ def _wrong(value: object) -> Iterator[tuple[str, object]]:
             yield "an unquoted number", int(value)
         case str():
             yield "an unquoted word", True
+            yield "a space before", f" {value}"
+            yield "a space after", f"{value} "
+            yield "only a space", " "
+            yield "upper case", value if "," in value else value.upper()
+            yield "no slash", value.removeprefix("/")
+            yield "a slash before", f"/{value}"
+            yield "a wildcard before", f"*{value}"
+            yield "a dot after", f"{value}."
         case [dict() as item]:
             yield "no dash", item
 

@@ -179,7 +179,8 @@ def check_rewrite(report: Report, at: FieldRef, rewrite: HttpRewrite | None) -> 
         report.add(MISSING_FIELD, at, "the rewrite has no uri, no uriRegexRewrite and no authority")
     if rewrite.uri and not rewrite.uri.startswith("/"):
         message = f'"{rewrite.uri}" does not start with a slash, so neither does the resulting path'
-        report.add(CANNOT_WORK, at / "uri", message, hint=f'write "/{rewrite.uri}"')
+        hint = f'write "{names.with_slash(rewrite.uri)}"'
+        report.add(CANNOT_WORK, at / "uri", message, hint=hint)
     if regex is not None:
         for name, value in (("match", regex.match), ("rewrite", regex.rewrite)):
             if not value:

@@ -96,7 +96,8 @@ def _impossible_path(value: str, *, is_prefix: bool) -> tuple[str, str | None] |
             f"write {_quoted(path)}, and the host in spec.hosts",
         )
     if not value.startswith("/"):
-        return f'a path begins with a slash, "{value}" does not', f"write {_quoted('/' + value)}"
+        message = f'a path begins with a slash, "{value}" does not'
+        return message, f"write {_quoted(names.with_slash(value))}"
     if "?" in value:
         path, _, query = value.partition("?")
         return (

@@ -45,6 +45,11 @@ def is_header(name: str) -> bool:
     return _HEADER.fullmatch(name) is not None or name in _PSEUDO_HEADERS
 
 
+def with_slash(path: str) -> str:
+    """The path that ``path``, which begins with no slash, was meant to be."""
+    return f"/{path.strip().lstrip('/*')}"
+
+
 def is_claim(name: str) -> bool:
     """Whether the name asks for a claim of the request's token instead of a header."""
     return _CLAIM.fullmatch(name) is not None

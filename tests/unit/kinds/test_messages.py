@@ -20,6 +20,11 @@ def virtual_service(**rule: object) -> dict[str, object]:
             'rename it to "timeout"',
         ),
         (
+            {"appendHeaders": {"x": "y"}},
+            'spec.http[0] has no field "appendHeaders"',
+            'move it to headers.request, as "add"',
+        ),
+        (
             {"match": [{"uri": {"glob": "/a"}}]},
             'spec.http[0].match[0].uri has no field "glob"',
             "spec.http[0].match[0].uri has exact, prefix, regex",
