@@ -86,6 +86,8 @@ class ProxyStatus(View, frozen=True):
     connected: datetime
     revision: int | None
     types: tuple[TypeStatus, ...]
+    version: str = ""
+    """Of the Envoy, ``1.40.0``; empty where it does not say."""
 
     @property
     def full_name(self) -> str:

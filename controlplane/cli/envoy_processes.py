@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Final
 
 from controlplane.base.errors import EnvoyMissing, ListenFailed
+from controlplane.cli.log_files import rotate
 from controlplane.envoy.bootstrap import ENVOY_FLAGS
 
 ADMIN_PORT: Final = 15000  # Istio's, of every proxy
@@ -31,6 +32,7 @@ _LONGEST_DELAY: Final = 15.0
 _HEALTHY_AFTER: Final = 30.0  # seconds of life after which an Envoy starts again at the first delay
 _FLUSHED_EVERY: Final = 500  # milliseconds until a line of an access log is written; 10 s if unset
 _LAST_WORDS: Final = 64 * 1024  # bytes of the end of a log that are looked at
+_LOOK_AT_LOG: Final = 30.0  # seconds between two looks at the size of a log
 _SENT: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _TIED: Final = """
 import ctypes, os, sys
@@ -178,7 +180,7 @@ class Envoys:
             )
         self._pids[launch.name] = process.pid
         try:
-            return await process.wait()
+            return await _ended_by_itself(process, launch.log)
         finally:
             await _ended(process)
             del self._pids[launch.name]
@@ -201,6 +203,16 @@ def _tied(command: Sequence[str]) -> Sequence[str]:
     return (sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *command)
 
 
+async def _ended_by_itself(process: asyncio.subprocess.Process, log: Path) -> int:
+    """The status of ``process`` once it ends; meanwhile its log is kept small."""
+    while True:
+        try:
+            return await asyncio.wait_for(process.wait(), _LOOK_AT_LOG)
+        except TimeoutError:
+            with suppress(OSError):  # as on a full disk: the log grows on, Envoy serves on
+                await asyncio.to_thread(rotate, log)
+
+
 async def _ended(process: asyncio.subprocess.Process) -> None:
     """End ``process``, if it still runs, first asking, then not."""
     if process.returncode is not None:
@@ -220,7 +232,9 @@ def last_words(log: Path, start: int) -> str | None:
     error or warning; what is no line of a log, such as the loader's, where there is none.
     """
     with log.open("rb") as file:
-        file.seek(max(start, log.stat().st_size - _LAST_WORDS))
+        size = log.stat().st_size
+        first = start if start <= size else 0  # it was rotated meanwhile
+        file.seek(max(first, size - _LAST_WORDS))
         lines = file.read().decode(errors="replace").splitlines()
     said = [(m["level"], m["text"]) for line in lines if (m := _LOG_LINE.match(line))]
     for level in ("critical", "error", "warning"):

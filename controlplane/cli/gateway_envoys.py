@@ -12,6 +12,7 @@ from controlplane.base.addresses import Address
 from controlplane.cli.envoy_processes import Envoys, Launch, free_admin_port
 from controlplane.cli.gateway_proxies import GatewayProxy, gateway_proxies
 from controlplane.cli.issued_trust import issued_trust
+from controlplane.cli.log_files import FOLDER
 from controlplane.envoy.bootstrap import Node, bootstrap
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.kinds.core.service import SERVICE
@@ -76,7 +77,7 @@ class GatewayEnvoys:
         return Reconciled(started=started, stopped=stopped, wanted=bool(wanted))
 
     def _start(self, plane: ControlPlane, proxy: GatewayProxy) -> Running:
-        folder = plane.settings.state.path / "envoys"
+        folder = plane.settings.state.path / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         taken = {running.admin_port for running in self._running.values()}
         admin_port, log = free_admin_port(taken), folder / f"{proxy}.log"

@@ -26,8 +26,10 @@ COMMANDS: Final = MappingProxyType(
         "confirm": "Remove objects whose removal is held.",
         "config": "Show what a proxy was sent, and the lines it came from.",
         "samples": "Write the sample meshes into a folder.",
+        "logs": "Show the log of an Envoy that up runs.",
         "cert": "Issue a certificate of the local authority.",
         "completion": "Print the completion of a shell.",
+        "version": "Show the versions of the control plane, of Envoys and of Istio's API.",
     }
 )
 """In the order of ``--help``: by use. Each is the object NAME of ``controlplane.cli.NAME``."""

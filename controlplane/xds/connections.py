@@ -30,6 +30,8 @@ class Connection:
     connected: datetime
     session: Session
     deadlines: Deadlines = field(default_factory=Deadlines)
+    version: str = ""
+    """Of the Envoy, ``1.40.0``; empty where it does not say."""
     revision: int | None = None
     acked: dict[TypeUrl, int] = field(default_factory=dict)
 
@@ -47,6 +49,7 @@ class Connection:
             role=self.proxy.role.value,
             service_account=self.proxy.service_account,
             node=self.node,
+            version=self.version,
             peer=self.peer,
             variant=self.variant.name.lower(),
             connected=self.connected,

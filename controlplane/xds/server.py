@@ -39,7 +39,7 @@ from controlplane.xds.greeting import Authenticate, bearer_of, first_request
 from controlplane.xds.grpc_options import CHANNEL_OPTIONS
 from controlplane.xds.limits import OF_NAMES, Limits, RequestRate, Usage, Use
 from controlplane.xds.log_throttle import LogThrottle
-from controlplane.xds.node import Bearer, Identity, proxy_of
+from controlplane.xds.node import Bearer, Identity, envoy_version, proxy_of
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.session import Session
@@ -215,7 +215,7 @@ class XdsServer:
                 use = ended.enter_context(self._usage.of(_account(proxy)))
             use.say_node(node.id)
             await self._engine.ready.wait()
-            connection = self._connection(variant, proxy, node.id, context.peer(), identity)
+            connection = self._connection(variant, proxy, node, context.peer(), identity)
             rate = RequestRate(self._limits, asyncio.get_running_loop().time())
             stream = Stream(context, connection, self._traffic, use=use, rate=rate)
             with self._joined(stream, bearer):
@@ -253,13 +253,14 @@ class XdsServer:
             writing.cancel()
 
     def _connection(
-        self, variant: Variant, proxy: Proxy, node: str, peer: str, identity: Identity | None
+        self, variant: Variant, proxy: Proxy, node: Node, peer: str, identity: Identity | None
     ) -> Connection:
         snapshot, own = self._engine.snapshot(proxy), self._own_secrets(proxy, identity)
         kind = DeltaSession if variant is Variant.DELTA else SotwSession
         return Connection(
             proxy=proxy,
-            node=node,
+            node=node.id,
+            version=envoy_version(node),
             peer=peer,
             variant=variant,
             connected=self._clock(),

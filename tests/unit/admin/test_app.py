@@ -131,6 +131,7 @@ async def test_values_come_as_plain_json(client: httpx.AsyncClient) -> None:
         "types": [
             {"type": "route", "state": "synced", "since": None, "revision": None, "rejections": []}
         ],
+        "version": "",
     }
 
 
