@@ -16,8 +16,19 @@ Line = list[Segment]
 OBJECTS_NAMED: Final = 4
 OF_A_CODE: Final = 5
 """So many warnings of a code are shown unless all are asked for."""
-ALWAYS_SHOWN: Final = frozenset({codes.CERTIFICATE_EXPIRES.id, codes.CHANGE_WAITS.id})
-"""Warnings that no file has caused alone, or that say what is not in force."""
+ALWAYS_SHOWN: Final = frozenset(
+    code.id
+    for code in (
+        codes.CERTIFICATE_EXPIRES,
+        codes.CHANGE_WAITS,
+        codes.NOT_SERVED_AT_ALL,
+        codes.NOT_EXPORTED_TO_PROXIES,
+        codes.RULES_WITHOUT_SERVER,
+        codes.ALWAYS_REDIRECTED,
+        codes.MATCH_IMPOSSIBLE,
+    )
+)
+"""Warnings that say themselves what is not in force or acts nowhere, or that time has caused."""
 _STYLES: Final = {"error": Style.ERROR, "warning": Style.WARNING, "info": Style.INFO}
 
 
@@ -126,7 +137,7 @@ def _totals(state: Status, findings: Sequence[Finding], others: int) -> str:
     refused = f", {state.refused} refused" if state.refused else ""
     objects = f"{counted(state.objects, 'object')} in force{refused}"
     errors = sum(finding.severity == "error" for finding in findings)
-    warnings = len(findings) - errors
+    warnings = sum(finding.severity == "warning" for finding in findings)
     wrong = [counted(errors, "error")] if errors else []
     wrong += [counted(warnings, "warning")] if warnings else []
     more = f" ({others} not shown here: --warnings, or controlplane check)" if others else ""

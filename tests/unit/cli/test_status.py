@@ -190,6 +190,15 @@ def test_of_warnings_those_by_which_requests_fail_are_shown_the_first_of_each_co
     assert everything.endswith("4 objects in force; 8 warnings")
 
 
+def test_what_acts_nowhere_is_shown() -> None:
+    shown = text(status(), finding("CP0344", "warning"), finding("CP0328", "info"))
+
+    assert "warning CP0344: what CP0344 says" in shown
+    assert shown.endswith(
+        "4 objects in force; 1 warning (1 not shown here: --warnings, or controlplane check)"
+    )
+
+
 def test_a_gateway_that_selects_no_connected_proxy_is_named() -> None:
     idle = DeclaredObject(object="Gateway/default/other", path="mesh/gw.yaml", line=3)
 
