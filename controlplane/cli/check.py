@@ -73,7 +73,7 @@ def check(
     PATH is a file, a folder that is read recursively (.yaml, .yml, .json), or - for standard input.
     Exits with 0 without errors (warnings are allowed, but not with --strict), with 1 when there are
     errors, with 2 for a usage error. An object leaves out what is meant by an annotation,
-    controlplane/ignore: CP0301, CP0306.
+    controlplane/ignore: CP0301, CP0306. "controlplane explain CODE" says more of a finding.
     """
     from controlplane.cli.check_files import (
         findings_in,  # late: --help needs no engine

@@ -13,6 +13,7 @@ from controlplane.admin.view import Diagnosis, Finding, json_text
 from controlplane.base.diagnostics import Severity
 from controlplane.base.locations import SourceLocation
 from controlplane.cli.diagnostic_text import DiagnosticText, Pointer
+from controlplane.cli.explanations import explanation
 from controlplane.cli.output import printable
 
 Json = Mapping[str, "Json"] | Sequence["Json"] | str | int | bool | None
@@ -56,6 +57,7 @@ def as_sarif(diagnostics: Sequence[DiagnosticText]) -> str:
         {
             "id": code.id,
             "shortDescription": {"text": code.meaning},
+            "help": {"text": code.meaning, "markdown": explanation(code)},
             "defaultConfiguration": {"level": _SARIF[code.severity]},
         }
         for code in codes

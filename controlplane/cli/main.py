@@ -29,7 +29,7 @@ COMMANDS: Final = MappingProxyType(
         "logs": "Show the log of an Envoy that up runs.",
         "cert": "Issue a certificate of the local authority.",
         "completion": "Print the completion of a shell.",
-        "version": "Show the versions of the control plane, of Envoys and of Istio's API.",
+        "version": "Show all versions: ours, Envoy's, Istio's, the proxies'.",
     }
 )
 """In the order of ``--help``: by use. Each is the object NAME of ``controlplane.cli.NAME``."""

@@ -4,19 +4,20 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from controlplane.cli.output import Segment, is_coloured, show
+from controlplane.base.errors import AdminUnreachable
+from controlplane.cli.output import Segment, Style, is_coloured, show
 
 Lines = Sequence[Sequence[Segment]]
 
 
 def watched(report: Callable[[], Lines], sleep: Callable[[float], None], *, every: float) -> None:
     """Show ``report`` in place of the last one on a terminal, below it elsewhere; look at it
-    ``every`` so many seconds.
+    ``every`` so many seconds. What no longer answers may come back, so that is shown, too.
     """
     before: Lines | None = None
     try:
         while True:
-            now = report()
+            now = report() if before is None else _report_or_fault(report)
             if now != before:
                 if is_coloured():
                     click.clear()
@@ -27,3 +28,10 @@ def watched(report: Callable[[], Lines], sleep: Callable[[float], None], *, ever
             sleep(every)
     except KeyboardInterrupt:
         return
+
+
+def _report_or_fault(report: Callable[[], Lines]) -> Lines:
+    try:
+        return report()
+    except AdminUnreachable as fault:
+        return [[(fault.message, Style.ERROR)]]

@@ -187,7 +187,10 @@ def test_github_gets_a_workflow_command() -> None:
 def test_sarif_has_a_rule_for_each_code_and_a_place_for_each_result() -> None:
     [run] = json.loads(as_sarif(in_mesh(SUBSET)))["runs"]
 
-    assert run["tool"]["driver"]["rules"] == [
+    [rule] = run["tool"]["driver"]["rules"]
+    explained = rule.pop("help")["markdown"]
+    assert explained.startswith("A rule names a subset that no DestinationRule declares")
+    assert [rule] == [
         {
             "id": "CP0302",
             "shortDescription": {"text": "the destination's subset is not declared"},

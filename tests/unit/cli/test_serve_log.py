@@ -26,6 +26,7 @@ def test_an_error_in_force_fails_status_until_it_is_fixed_which_is_logged(tmp_pa
             "the error is found", lambda: "code=CP0302" in plane.log.read_text(), within=10
         )
         wrong, tolerated = status(plane), status(plane, "--exit-zero")
+        counted = str(plane.admin("/metrics").body)
         left_out = status(plane, "--ignore", "CP0302")
         mesh.write_text(before + route("blue"))
         child.eventually(
@@ -45,6 +46,7 @@ def test_an_error_in_force_fails_status_until_it_is_fixed_which_is_logged(tmp_pa
 
     assert (wrong.exit_code, tolerated.exit_code, good.exit_code) == (1, 0, 0)
     assert "   requests to rev.example get 503\n" in wrong.output
+    assert 'controlplane_diagnostics{code="CP0302",severity="error"} 1.0' in counted
     assert tolerated.output == wrong.output
     assert (left_out.exit_code, "CP0302" in left_out.output) == (0, False)
     assert "CP0302" not in good.output

@@ -19,6 +19,7 @@ from controlplane.admin.view import (
     SyncState,
     TypeStatus,
 )
+from controlplane.base.errors import AdminUnreachable
 from controlplane.cli.main import main
 from controlplane.cli.output import Style
 from controlplane.cli.status_report import report
@@ -230,6 +231,29 @@ def test_a_watched_report_is_shown_again_when_it_changes(
     watched(lambda: [[(next(reports), Style.PLAIN)]], sleep, every=2)
 
     assert capsys.readouterr().out == "one\n\ntwo\n"
+
+
+def test_a_control_plane_that_restarts_is_watched_on(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = iter(["one", None, "two"])
+
+    def report() -> list[list[tuple[str, Style]]]:
+        answer = next(answers, None)
+        if answer is None:
+            raise AdminUnreachable("no control plane answers")
+        return [[(answer, Style.PLAIN)]]
+
+    def sleep(_: float) -> None:
+        if not times:
+            raise KeyboardInterrupt
+        times.pop()
+
+    times = [1, 2]
+
+    watched(report, sleep, every=2)
+
+    assert capsys.readouterr().out == "one\n\nno control plane answers\n\ntwo\n"
+    with pytest.raises(AdminUnreachable):
+        watched(report, sleep, every=2)
 
 
 def test_a_held_removal_is_shown_with_the_way_to_confirm_it() -> None:
