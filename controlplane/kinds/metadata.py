@@ -51,18 +51,27 @@ class Metadata(Spec, frozen=True):
 
 
 def metadata_of(
-    report: Report, at: FieldRef, body: Mapping[str, object], moves: list[Move], *, custom: bool
+    report: Report,
+    at: FieldRef,
+    body: Mapping[str, object],
+    moves: list[Move],
+    *,
+    custom: bool,
+    beside: type[Spec] | None = None,
 ) -> Metadata:
     """The metadata of an object, its faults reported; ``custom``: it is one of Istio's kinds.
 
-    Where unknown fields belong is added to ``moves``.
+    Where unknown fields belong is added to ``moves``; ``beside``: what else the object has.
     """
     place = at / "metadata"
     written = body.get("metadata", {})
     try:
         metadata = msgspec.convert(written, Metadata, dec_hook=lambda _, value: value)
     except msgspec.ValidationError:
-        fitting = Walk(report, Null.ZERO, body, moves).struct(place, Metadata, written)
+        walk = Walk(report, Null.ZERO, body, moves)
+        if beside is not None:
+            walk.enter(at, beside, body)
+        fitting = walk.struct(place, Metadata, written)
         left = {} if fitting is DROPPED else fitting
         metadata = msgspec.convert(left, Metadata, dec_hook=lambda _, value: value)
     _check_names(report, place, metadata)

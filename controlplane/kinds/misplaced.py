@@ -73,6 +73,9 @@ def where_it_belongs(
     near = nearest(name, types)
     if near is not None:
         return Mend(hint=f'rename it to "{near}"', target=(*at.path, near))
+    last = _before(name, written)[-1:]
+    if last and last[0] in types and _is_open(types[last[0]]):
+        return _into(at, written, last[0], types[last[0]], name)
     under = [_under(field, t) for field, t in types.items() if name in dict(_fields_within(t))]
     if 0 < len(under) <= _NAMED:
         return Mend(hint=f"it belongs {' or '.join(under)}")
@@ -164,6 +167,11 @@ def _into(at: FieldRef, written: object, sibling: str, of: inspect.Type, name: s
 def _under(field: str, of: inspect.Type) -> str:
     is_list = any(isinstance(each, inspect.VarTupleType) for each in _alternatives(of))
     return f'to an item of "{field}"' if is_list else f'under "{field}"'
+
+
+def _is_open(of: inspect.Type) -> bool:
+    """Whether a value of this type is a mapping whose keys are the user's, as labels are."""
+    return any(isinstance(each, inspect.DictType) for each in _alternatives(of))
 
 
 def _fields_within(of: inspect.Type) -> Iterator[tuple[str, inspect.Type]]:

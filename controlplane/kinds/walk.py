@@ -70,6 +70,12 @@ class Walk:
     """Where unknown fields belong, as far as that is certain."""
     _above: list[Around] = field(default_factory=list)
 
+    def enter(self, at: FieldRef, struct: type[Spec], value: Mapping[str, object]) -> None:
+        """Take note that what is compared is within a mapping of ``struct``."""
+        info = inspect.type_info(struct)
+        assert isinstance(info, inspect.StructType), "a Spec is a struct"
+        self._above.append((at, info, value))
+
     def struct(
         self, at: FieldRef, struct: type[Spec], value: object
     ) -> dict[str, object] | Dropped:

@@ -19,6 +19,7 @@ from controlplane.documents.document import identity
 
 Path_ = tuple[str | int, ...]
 Body = dict[str, Any]
+_WITH_PLURAL: Final = frozenset({"mirror", "clusterIP"})
 CASES: Final = Path(__file__).parents[1] / "cases"
 SAMPLES: Final = Path(__file__).parents[2] / "samples"
 
@@ -79,7 +80,8 @@ def _misspelled(name: str) -> Iterator[tuple[str, str]]:
     if len(name) > 3:
         yield "two letters swapped", name[:-3] + name[-2] + name[-3] + name[-1]
         yield "a letter left out", name[:1] + name[2:]
-        yield "a letter too many", f"{name}s"
+        if name not in _WITH_PLURAL:
+            yield "a letter too many", f"{name}s"
         yield "snake case", re.sub(r"([A-Z])", r"_\1", name).lower()
 
 

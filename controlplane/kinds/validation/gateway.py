@@ -130,7 +130,8 @@ def _check_protocol(report: Report, at: FieldRef, server: Server, port: Port) ->
     """TLS settings and the protocol of the port must agree."""
     if port.protocol.upper() == "UDP":
         message = "a Gateway does not serve UDP: this server accepts TCP connections"
-        report.add(CANNOT_WORK, at / "port" / "protocol", message, hint="write TCP")
+        hint = "write TCP" if server.tls is None else "write TLS"
+        report.add(CANNOT_WORK, at / "port" / "protocol", message, hint=hint)
     tls = server.tls
     if protocols.is_tls(port.protocol):
         if tls is None:

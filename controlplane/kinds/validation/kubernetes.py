@@ -21,6 +21,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
+from controlplane.base.nearest import nearest
 from controlplane.kinds.core.configuration import ConfigMap, NamespaceBody, Secret
 from controlplane.kinds.core.endpoints import (
     EndpointPort,
@@ -59,7 +60,7 @@ def service(report: Report, at: FieldRef, spec: Service, about: About) -> None:
             check_domain(report, at / "externalName", spec.external_name.rstrip("."))
         else:
             report.add(MISSING_FIELD, at, "a Service of type ExternalName needs an externalName")
-    elif not spec.ports and spec.cluster_ip != "None":
+    elif not spec.ports and spec.type in SERVICE_TYPES and _has_address(spec.cluster_ip):
         report.add(MISSING_FIELD, at, "the Service has no ports")
     check_labels(report, at / "selector", spec.selector)
     addresses = (("clusterIP", [spec.cluster_ip]), ("clusterIPs", list(spec.cluster_ips)))
@@ -234,9 +235,16 @@ def _is_port_name(name: str) -> bool:
     return len(name) <= PORT_NAME_LIMIT and _PORT_NAME.fullmatch(name) is not None
 
 
+def _has_address(cluster_ip: str) -> bool:
+    """Whether the Service is of the sort that needs ports, as far as can be told."""
+    return not cluster_ip or is_ip(cluster_ip)
+
+
 def _unknown(report: Report, at: FieldRef, value: str, known: Sequence[str]) -> None:
     choice = ", ".join(known)
     if value:
-        report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {choice}')
+        near = nearest(value.strip(), known)
+        hint = f"write {near}" if near is not None else None
+        report.add(UNKNOWN_VALUE, at, f'"{value}" is not one of {choice}', hint=hint)
     else:
         report.add(MISSING_FIELD, at, f"one of {choice} is needed")

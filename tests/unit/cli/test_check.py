@@ -68,20 +68,6 @@ def test_faults_are_shown_and_counted_and_exit_with_1(here: Path) -> None:
     ]
 
 
-def test_what_is_not_for_a_mesh_is_one_line_and_no_error(here: Path) -> None:
-    (here / "a.yaml").write_text("apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\n")
-    (here / "Chart.yaml").write_text("apiVersion: v2\nname: shop\n")
-
-    result = check("mesh")
-
-    assert result.exit_code == 0
-    assert result.output == (
-        "1 object is of a kind that no mesh reads: Job 1; "
-        "1 file holds no objects: Chart.yaml\n"
-        "0 errors, 0 warnings in 1 object\n"
-    )
-
-
 def test_warnings_alone_exit_with_0(here: Path) -> None:
     (here / "a.yaml").write_text(
         "apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: a}\n"

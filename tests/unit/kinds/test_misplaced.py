@@ -79,6 +79,12 @@ spec:
             'indent it: it belongs under "spec"',
         ),
         (
+            "  name: a\n",
+            "  name: a\n  labels:\n  app: web\n",
+            'metadata has no field "app"',
+            'indent it: it belongs under "labels"',
+        ),
+        (
             "    - uri:\n        prefix: /a\n",
             "    - prefix: /a\n",
             'spec.http[0].match[0] has no field "prefix"',
