@@ -78,7 +78,7 @@ def diagnostic_texts(diagnostics: Iterable[Diagnostic], files: Files) -> tuple[D
 
 
 def as_text(diagnostics: Iterable[DiagnosticText]) -> Iterator[list[Segment]]:
-    """The lines to show, each in parts. Of one kind of information the first is shown in full."""
+    """The lines to show, each in parts. Of those that say the same the first is shown in full."""
     found = tuple(diagnostics)
     others = _others(found)
     alike = {id(other) for more in others.values() for other in more}
@@ -108,12 +108,17 @@ def as_text(diagnostics: Iterable[DiagnosticText]) -> Iterator[list[Segment]]:
 
 
 def _others(found: Sequence[DiagnosticText]) -> dict[int, list[DiagnosticText]]:
-    """For the first of each kind of information the others, where there are some."""
-    first: dict[Code, DiagnosticText] = {}
+    """For the first of those that say the same the others, where there are some.
+
+    Information says the same where it has one code.
+    """
+    first: dict[object, DiagnosticText] = {}
     others: dict[int, list[DiagnosticText]] = {}
     for one in found:
-        if one.severity is Severity.INFO and first.setdefault(one.code, one) is not one:
-            others.setdefault(id(first[one.code]), []).append(one)
+        is_information = one.severity is Severity.INFO
+        said = one.code if is_information else (one.code, one.message, one.note, one.hint)
+        if first.setdefault(said, one) is not one:
+            others.setdefault(id(first[said]), []).append(one)
     return others
 
 

@@ -15,6 +15,7 @@ from controlplane.documents.yaml import Data
 _WORDS: Final = frozenset({"apiversion", "kind", "metadata", "spec"})
 _MESH_GROUPS: Final = frozenset({"", "apps", "discovery.k8s.io"})
 _MESH_DOMAINS: Final = ("istio.io", "gateway.networking.k8s.io", "gateway.networking.x-k8s.io")
+_INSTALLER: Final = "install.istio.io"  # IstioOperator, a file of istioctl's
 _KUBECONFIG: Final = "Config"
 _TEMPLATES: Final = "templates"
 _ACTION: Final = "{{"
@@ -51,6 +52,6 @@ def _is_others(data: Mapping[str, Data]) -> bool:
     if not isinstance(version, str) or not isinstance(kind, str):
         return False
     group = version.rpartition("/")[0]
-    if kind == _KUBECONFIG and not group:
+    if (kind == _KUBECONFIG and not group) or group == _INSTALLER:
         return True
     return bool(group) and group not in _MESH_GROUPS and not group.endswith(_MESH_DOMAINS)

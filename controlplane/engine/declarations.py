@@ -17,6 +17,7 @@ from controlplane.documents.content import FileContent, location_in
 from controlplane.documents.document import RawObject
 from controlplane.engine.read_files import ReadFiles
 from controlplane.kinds.object import Object
+from controlplane.kinds.unserved import is_foreign
 
 Order = tuple[Path, int, int]
 
@@ -207,6 +208,8 @@ def _located(
 def _duplicates(
     declarations: Declarations, files: ReadFiles, key: ObjectKey
 ) -> Iterator[Diagnostic]:
+    if is_foreign(key.kind):
+        return
     place = FieldRef(key) / "metadata" / "name"
     for loser in declarations.losers(key):
         origin = loser.raw.origin

@@ -228,3 +228,27 @@ def test_a_chart_of_helm_is_one_line(here: Path) -> None:
         '1 file is a Helm template, serve what "helm template" prints: gateway.yaml\n'
         "0 errors, 0 warnings in 0 objects\n"
     )
+
+
+def test_what_no_mesh_reads_may_be_declared_twice(here: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (here / name).write_text("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a}\n")
+
+    assert check("mesh").exit_code == 0
+
+
+def test_what_is_said_again_is_said_once_with_its_places(here: Path) -> None:
+    rule = "  - {route: [{destination: {host: gone}}]}\n"
+    (here / "a.yaml").write_text(
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n"
+        "spec:\n  hosts: [a.example]\n  http:\n"
+        "  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: gone}}]}\n" + rule
+    )
+
+    lines = check("mesh").output.splitlines()
+
+    assert [line for line in lines if "CP0301" in line] == [
+        'mesh/a.yaml:7:65: error CP0301: host "gone" (gone.default.svc.cluster.local) is declared '
+        "by no Service and no ServiceEntry"
+    ]
+    assert "   and 1 more, at mesh/a.yaml:8:35" in lines

@@ -109,6 +109,7 @@ def test_what_is_no_object_is_reported_where_it_is(text: str, expected: str) -> 
         ("docker-compose.yml", "services:\n  web: {image: web}\n"),
         ("build.yaml", "name: build\non: [push]\njobs: {}\n"),
         ("config.yaml", "apiVersion: v1\nkind: Config\nclusters: []\n"),
+        ("profile.yaml", "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nspec: {}\n"),
         ("playbook.yaml", "- hosts: all\n  tasks: []\n"),
         ("package.json", '{"name": "web", "version": "1.0.0"}'),
         ("tsconfig.json", '{"a": 1, // why\n}'),
