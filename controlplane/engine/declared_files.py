@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from controlplane.base.codes import KIND_MISSPELLED
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.base.names import ObjectKey
-from controlplane.engine.declarations import Accepted, Declarations
+from controlplane.engine.declarations import Accepted, Declaration, Declarations
 from controlplane.engine.file_reader import FileReader, Read, Reading, Text, read
 from controlplane.engine.read_files import ReadFiles
 from controlplane.engine.room import MAX_OBJECTS, Room, unread
@@ -84,10 +85,16 @@ class DeclaredFiles:
         if not self._room.takes(path, text, len(declarations)):
             content, declarations = unread(path), ()
         self.files.put(content)
-        touched = self.declarations.replace(path, declarations, is_complete=content.complete)
-        if previous is None and not content.complete:
+        is_complete = content.complete and not any(map(_is_slip, declarations))
+        touched = self.declarations.replace(path, declarations, is_complete=is_complete)
+        if previous is None and not is_complete:
             declared = {d.key for d in declarations}
             remembered = [r for r in self._accepted.of_file(path) if r.key not in declared]
             self.declarations.keep(path, (r.key for r in remembered))
             touched.update(r.key for r in remembered)
         return touched
+
+
+def _is_slip(declaration: Declaration) -> bool:
+    """Whether its kind is misspelled, so that it may be any object of the file's."""
+    return any(found.code is KIND_MISSPELLED for found in declaration.diagnostics)

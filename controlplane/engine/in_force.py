@@ -22,6 +22,7 @@ from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.decode import decode
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import Objects
+from controlplane.queries.inputs.refused import REFUSED
 from controlplane.translate.kubernetes.secret_replacement import would_break
 
 Outcomes = dict[ObjectKey, bool | None]
@@ -52,6 +53,9 @@ class InForce:
         on_removed: Callable[[ObjectKey], None],
         on_fault: Callable[[Fault], None],
     ) -> None:
+        self._graph = graph
+        self._missing: set[ObjectKey] = set()
+        """The objects that are refused and of which no earlier version is in force."""
         self.objects = Objects(graph)
         self.now = now
         self.withheld: dict[ObjectKey, Fault] = {}
@@ -165,6 +169,15 @@ class InForce:
 
     def _settle(self, key: ObjectKey) -> bool | None:
         """Bring one object in step with its claims: put (true), removed (false) or as it was."""
+        outcome = self._settled(key)
+        winner = self._declarations.winner(key)
+        is_missing = winner is not None and winner.is_refused and self.objects.get(key) is None
+        if is_missing is not (key in self._missing):
+            self._missing ^= {key}
+            self._graph.set(REFUSED, key, is_missing)
+        return outcome
+
+    def _settled(self, key: ObjectKey) -> bool | None:
         winner = self._declarations.winner(key)
         held = self.objects.get(key)
         self._held_back.pop(key, None)

@@ -83,6 +83,27 @@ def test_a_refused_object_keeps_its_last_accepted_version(engine: Engine) -> Non
     assert codes(engine) == ["CP0213"]
 
 
+def test_an_object_whose_kind_is_misspelled_keeps_its_last_accepted_version(
+    engine: Engine,
+) -> None:
+    engine.apply([(FILE, rule("reviews"))])
+
+    engine.apply([(FILE, rule("reviews").replace(b"kind: Dest", b"kind: Des"))])
+
+    assert codes(engine) == ["CP0115"]
+    assert balancer(engine, REVIEWS) == "RANDOM"
+
+
+def test_an_object_without_a_separator_before_it_changes_nothing(engine: Engine) -> None:
+    engine.apply([(FILE, both(rule("reviews"), rule("ratings")))])
+
+    engine.apply([(FILE, rule("reviews") + rule("ratings"))])
+
+    assert codes(engine) == ["CP0102"]
+    assert balancer(engine, REVIEWS) == "RANDOM"
+    assert balancer(engine, RATINGS) == "RANDOM"
+
+
 def test_a_refused_object_that_is_mended_is_in_force_again(engine: Engine) -> None:
     engine.apply([(FILE, rule("reviews"))])
     engine.apply([(FILE, rule("reviews", "BEST"))])

@@ -25,7 +25,11 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import RuleScope
 from controlplane.model.service import Resolution, Service
-from controlplane.queries.analysis.near_names import near_host
+from controlplane.queries.analysis.near_names import (
+    near_host,
+    report_refused,
+    service_of_host,
+)
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.rules import (
     governing_rules,
@@ -105,6 +109,9 @@ def _report_host(
             hint=f'add "{asker.viewers[0]}" to exportTo of {hidden[0].display_name}',
             related=(Related(place=FieldRef(hidden[0]), message=f"declares {host}"),),
         )
+        return
+    service = service_of_host(host)
+    if service is not None and report_refused(report, UNKNOWN_HOST, at, graph, service):
         return
     meant = "" if written == host else f" ({host})"
     report.add(

@@ -7,7 +7,9 @@ compared with the few that can be near it, and an edit of one affects the refere
 from collections.abc import Iterator
 from typing import Any, Final
 
+from controlplane.base.diagnostics import Code, Related, Report
 from controlplane.base.hosts import fqdn
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import CLUSTER_DOMAIN, Host, Kind, Namespace, ObjectKey
 from controlplane.base.nearest import FARTHEST, nearest
 from controlplane.graph import Graph
@@ -18,6 +20,7 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import index
+from controlplane.queries.inputs.refused import is_refused
 
 _LOCAL: Final = f"svc.{CLUSTER_DOMAIN}"
 
@@ -46,19 +49,36 @@ def near_object(graph: Graph, kind: Kind, namespace: Namespace, name: str) -> Ob
     return ObjectKey(kind, namespace, near) if near is not None else None
 
 
+def report_refused(
+    report: Report, code: Code, at: FieldRef, graph: Graph, meant: ObjectKey
+) -> bool:
+    """Say that what is referred to is declared and refused, where it is so."""
+    if not is_refused(graph, meant):
+        return False
+    related = (Related(place=FieldRef(meant), message="it is refused here"),)
+    message = f"this leads nowhere because {meant.display_name} is refused"
+    report.add(code, at, message, related=related)
+    return True
+
+
 def near_host(graph: Graph, written: str, owner: Namespace) -> str | None:
     """The host near ``written``, a name in an object of ``owner``, spelled as that is.
 
     A Service of the namespace that is meant, or a host of a ServiceEntry.
     """
-    host = fqdn(written, owner)
+    meant = service_of_host(fqdn(written, owner))
+    if meant is not None:
+        service = near_object(graph, SERVICE, meant.namespace, meant.name)
+        if service is not None:
+            return service.name + written[len(meant.name) :]
+    return nearest(written, _declared_hosts(graph, written))
+
+
+def service_of_host(host: Host) -> ObjectKey | None:
+    """The Service that has ``host``, whether it is declared or not."""
     name, _, rest = host.partition(".")
     namespace, _, domain = rest.partition(".")
-    if domain == _LOCAL:
-        service = near_object(graph, SERVICE, Namespace(namespace), name)
-        if service is not None:
-            return service.name + written[len(name) :]
-    return nearest(written, _declared_hosts(graph, written))
+    return ObjectKey(SERVICE, Namespace(namespace), name) if domain == _LOCAL else None
 
 
 def _declared_hosts(graph: Graph, written: str) -> Iterator[Host]:

@@ -15,7 +15,7 @@ from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET, ConfigMap,
 from controlplane.kinds.object import Object
 from controlplane.model.tls import CA_SUFFIX
 from controlplane.queries.analysis.homes import Homes
-from controlplane.queries.analysis.near_names import near_object
+from controlplane.queries.analysis.near_names import near_object, report_refused
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.credentials import (
     Credential,
@@ -60,6 +60,9 @@ def _report_missing(
     consequence: str,
 ) -> None:
     plain = name.rpartition("/")[2].removesuffix(CA_SUFFIX)
+    meant = ObjectKey(SECRET, without[0], plain)
+    if report_refused(report, UNKNOWN_SECRET, place, graph, meant):
+        return
     elsewhere = secrets_of_name(graph, plain)
     related = tuple(
         Related(place=FieldRef(k), message=f"{k.display_name} has that name") for k in elsewhere

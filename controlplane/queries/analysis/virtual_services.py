@@ -30,7 +30,7 @@ from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.visibility import visibility
 from controlplane.queries.analysis.binding import check_bound, check_servers
 from controlplane.queries.analysis.destinations import Asker, check_destination
-from controlplane.queries.analysis.near_names import near_object
+from controlplane.queries.analysis.near_names import near_object, report_refused
 from controlplane.queries.analysis.unreachable_routes import check_shadows
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
@@ -122,16 +122,20 @@ def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[
         if reference == MESH:
             continue
         namespace, _, name = reference.partition("/")
-        gateway = object_of(graph, ObjectKey(GATEWAY, Namespace(namespace), name))
+        key = ObjectKey(GATEWAY, Namespace(namespace), name)
+        gateway = object_of(graph, key)
         if gateway is not None:
             found.append(gateway)
+            continue
+        at = FieldRef(declared.key) / "spec" / "gateways" / i
+        if report_refused(report, UNKNOWN_GATEWAY, at, graph, key):
             continue
         others = [f'"{key.namespace}/{name}"' for key in gateways_by_name(graph, name)]
         near = near_object(graph, GATEWAY, Namespace(namespace), name) if not others else None
         others += [f'"{near.namespace}/{near.name}"'] if near is not None else []
         report.add(
             UNKNOWN_GATEWAY,
-            FieldRef(declared.key) / "spec" / "gateways" / i,
+            at,
             f'gateway "{names[i]}" does not exist: there is no Gateway {reference}',
             hint=f"write {others[0]}" if others else f"create Gateway {reference}",
         )
@@ -224,6 +228,8 @@ def _check_delegate(
     found = object_of(graph, key)
     related = (Related(place=FieldRef(key), message="the rule delegates to this"),)
     if found is None:
+        if report_refused(report, UNKNOWN_DELEGATE, at / "name", graph, key):
+            return
         message = f"the rule has no effect: there is no {key.display_name} to delegate to"
         near = near_object(graph, VIRTUAL_SERVICE, key.namespace, key.name)
         hint = f"write {near.name}" if near is not None else f"create {key.display_name}"

@@ -252,3 +252,47 @@ def test_what_is_said_again_is_said_once_with_its_places(here: Path) -> None:
         "by no Service and no ServiceEntry"
     ]
     assert "   and 1 more, at mesh/a.yaml:8:35" in lines
+
+
+REFUSED = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw}
+spec: {selector: {app: gw}, servers: [], foo: 1}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{name: http, prt: 80}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec:
+  hosts: ["*"]
+  gateways: [gw]
+  http:
+  - {match: [{uri: {prefix: /a}}], route: [{destination: {host: web}}]}
+  - {route: [{destination: {host: web}}]}
+"""
+
+
+def test_what_refers_to_a_refused_object_says_so_once(here: Path) -> None:
+    (here / "a.yaml").write_text(REFUSED)
+
+    lines = check("mesh").output.splitlines()
+
+    start = next(i for i, line in enumerate(lines) if "CP0304" in line)
+    assert lines[start:] == [
+        "mesh/a.yaml:16:14: error CP0304: this leads nowhere because Gateway default/gw is refused",
+        "   16 |   gateways: [gw]",
+        "      |              ^^",
+        "   see: mesh/a.yaml:1:1: it is refused here",
+        "mesh/a.yaml:18:65: error CP0301: this leads nowhere because Service default/web is "
+        "refused",
+        "   18 |   - {match: [{uri: {prefix: /a}}], route: [{destination: {host: web}}]}",
+        "      |                                                                 ^^^",
+        "   see: mesh/a.yaml:6:1: it is refused here",
+        "   and 1 more, at mesh/a.yaml:19:35",
+        "5 errors, 0 warnings in 3 objects (2 refused)",
+    ]
