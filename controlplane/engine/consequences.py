@@ -19,7 +19,7 @@ from controlplane.base.locations import FieldRef, Step
 from controlplane.base.wording import first_of
 from controlplane.kinds.core.service import SERVICE, Service
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule
-from controlplane.kinds.istio.gateway import GATEWAY, Gateway
+from controlplane.kinds.istio.gateway import GATEWAY, Gateway, ServerTls
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
     HttpMatch,
@@ -119,9 +119,15 @@ def _of_server(spec: Gateway, path: tuple[Step, ...]) -> str | None:
     match path[1:3]:
         case ("servers", int(i)) if i < len(spec.servers):
             server = spec.servers[i]
+            if server.tls is not None and _is_one_of_two(server.tls, path):
+                return None  # it presents the other certificate
             number = server.port.number if server.port is not None else 0
             return f"connections to port {number} for {_hosts(server.hosts)} are closed"
     return None
+
+
+def _is_one_of_two(tls: ServerTls, path: tuple[Step, ...]) -> bool:
+    return path[4:5] == ("credentialNames",) and len(tls.credential_names) > 1
 
 
 def _of_destination_rule(rule: Object[DestinationRule], path: tuple[Step, ...]) -> str | None:

@@ -125,6 +125,10 @@ def test_a_mirror_that_leads_nowhere_takes_no_answer_away() -> None:
     assert [sentence for sentence in said(mirrored) if "503" in sentence] == []
 
 
+def test_a_server_with_a_second_certificate_closes_no_connection() -> None:
+    assert said(server("tls: {mode: SIMPLE, credentialNames: [none, other]}")) == []
+
+
 def test_every_error_in_force_says_what_requests_get() -> None:
     dangling = {
         code

@@ -104,7 +104,7 @@ def test_proxy_and_part_are_taken_in_both_orders(
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_is_told_how_to_complete(shell: str) -> None:
+def test_the_completion_of_each_shell_is_printed(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])
 
     assert result.exit_code == 0
