@@ -27,8 +27,14 @@ ERRORS: Final = 1
         "helm template ./chart | controlplane check -",
     )
 )
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH..."
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option(
+    "-f",
+    "--filename",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="As PATH, as istioctl and kubectl have it. May be repeated.",
 )
 @click.option(
     "-o",
@@ -59,6 +65,7 @@ ERRORS: Final = 1
 def check(
     context: click.Context,
     paths: tuple[Path, ...],
+    filename: tuple[Path, ...],
     output: str,
     strict: bool,
     ignore: tuple[Code, ...],
@@ -75,6 +82,9 @@ def check(
     errors, with 2 for a usage error. An object leaves out what is meant by an annotation,
     controlplane/ignore: CP0301, CP0306. "controlplane explain CODE" says more of a finding.
     """
+    named = (*paths, *filename)
+    if not named:
+        raise click.UsageError("name what to check: a file, a folder, or - for standard input")
     from controlplane.cli.check_files import (
         findings_in,  # late: --help needs no engine
         print_findings,
@@ -82,7 +92,7 @@ def check(
     )
 
     gc.disable()  # what a mesh becomes stays until the end, and has few cycles: a twelfth faster
-    found = findings_in(paths, mesh_config, secrets, max_objects).without(frozenset(ignore))
+    found = findings_in(named, mesh_config, secrets, max_objects).without(frozenset(ignore))
     if write_baseline is not None:
         say(saved(found, write_baseline))
         return

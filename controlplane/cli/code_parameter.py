@@ -1,4 +1,4 @@
-"""Codes of diagnostics as commands accept them: ``CP0301``, in upper or lower case."""
+"""Codes of diagnostics as commands accept them: ``CP0301``, in upper or lower case, or ``301``."""
 
 import click
 
@@ -10,7 +10,8 @@ from controlplane.cli.suggestions import did_you_mean
 
 def code_parameter(text: str) -> Code:
     """The ``type`` of an option or argument that takes a code."""
-    found = BY_ID.get(text.upper())
+    digits = text.upper().removeprefix("CP")
+    found = BY_ID.get(f"CP{digits:0>4}")
     if found is None:
         raise click.BadParameter(f'"{printable(text)}" is no code{did_you_mean(text, BY_ID)}')
     return found

@@ -182,6 +182,18 @@ def test_a_baseline_that_is_none_is_reported(here: Path, text: str | None) -> No
     assert "hint: write one with controlplane check … --write-baseline known.json" in result.stderr
 
 
+def test_files_are_named_as_for_istioctl_and_kubectl(here: Path) -> None:
+    (here / "a.yaml").write_text(GOOD)
+    (here / "b.yaml").write_text(TYPO)
+
+    both = check("-f", "mesh/a.yaml", "mesh/b.yaml")
+    none = check("--strict")
+
+    assert both.output.endswith("1 error, 0 warnings in 2 objects (1 refused)\n")
+    assert none.exit_code == 2
+    assert "name what to check: a file, a folder, or - for standard input" in none.stderr
+
+
 def test_a_dash_is_standard_input(here: Path) -> None:
     (here / "a.yaml").write_text(GOOD)
 

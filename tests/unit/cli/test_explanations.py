@@ -102,6 +102,13 @@ def test_without_a_code_all_are_listed() -> None:
     assert len(lines) == len(BY_ID)
 
 
+@pytest.mark.parametrize("written", ["CP0301", "cp0301", "0301", "301"])
+def test_a_code_is_found_however_it_is_written(written: str) -> None:
+    result = CliRunner().invoke(main, ["explain", written])
+
+    assert result.stdout.startswith("CP0301: ")
+
+
 def test_an_unknown_code_is_reported() -> None:
     result = CliRunner().invoke(main, ["explain", "CP03O1"])
 
