@@ -11,6 +11,8 @@ from typing import Final
 
 _TEMPLATE: Final = re.compile(r"\{\{.*?(?:\}\}|$)")
 _VARIABLE: Final = re.compile(r"\$\{[^}]*\}?|\$\([A-Za-z_][^)]*\)?")
+_BARE: Final = re.compile(r"\$[A-Za-z_]\w*")
+_BLANK: Final = re.compile(r"(?<!\?)(?<!\?P)<[A-Za-z][\w .-]*>")
 _QUOTES: Final = re.compile("[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]")
 _SPACES: Final = {
     "\u00a0": "a non-breaking space",
@@ -43,9 +45,7 @@ def oddity(text: str) -> Oddity | None:
         return _oddity(template, message, hint)
     variable = _VARIABLE.search(text)
     if variable is not None:
-        message = f'"{_shown(variable[0])}" is a variable that is not filled in'
-        hint = 'serve the output of "envsubst", or write the value'
-        return _oddity(variable, message, hint)
+        return _of_variable(variable)
     quote = _QUOTES.search(text)
     if quote is not None:
         message = f"the quote {quote[0]} is typographic, so to YAML it is a letter like any other"
@@ -58,9 +58,30 @@ def oddity(text: str) -> Oddity | None:
     return _oddity(space, message, hint)
 
 
+def oddity_of_value(text: str) -> Oddity | None:
+    """As ``oddity``, of the text of one value: also ``$NAME`` and ``<name>``, which scripts and
+    prose are full of.
+    """
+    found = oddity(text)
+    if found is not None:
+        return found
+    variable, blank = _BARE.search(text), _BLANK.search(text)
+    if variable is not None:
+        return _of_variable(variable)
+    if blank is None:
+        return None
+    message = f'"{_shown(blank[0])}" is a placeholder that is not filled in'
+    return _oddity(blank, message, "write the value")
+
+
 def without_spaces(text: str) -> str:
     """``text`` without the spaces that are none, and without ordinary ones around it."""
     return _SPACE.sub("", text).strip()
+
+
+def _of_variable(found: re.Match[str]) -> Oddity:
+    message = f'"{_shown(found[0])}" is a variable that is not filled in'
+    return _oddity(found, message, 'serve the output of "envsubst", or write the value')
 
 
 def _oddity(found: re.Match[str], message: str, hint: str) -> Oddity:

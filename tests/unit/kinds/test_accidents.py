@@ -42,6 +42,21 @@ UNFILLED = 'serve the output of "helm template", or write the value'
             'serve the output of "envsubst", or write the value',
         ),
         (
+            {"NAME": "$NAME"},
+            '"$NAME" is a variable that is not filled in',
+            'serve the output of "envsubst", or write the value',
+        ),
+        (
+            {"DESTINATION": "{host: <your service>}"},
+            '"<your service>" is a placeholder that is not filled in',
+            "write the value",
+        ),
+        (
+            {"DESTINATION": "\n      \u00a0host: a"},
+            "a non-breaking space (U+00A0) is here, which to YAML is a letter",
+            "write an ordinary space",
+        ),
+        (
             {"DESTINATION": "{host: “a”}"},
             "the quote “ is typographic, so to YAML it is a letter like any other",
             "remove the typographic quotes",
