@@ -6,6 +6,7 @@ ControlPlaneError
 ├── StateUnusable       the state directory cannot be read or written, or is open to others
 ├── StateHeld           another control plane has the state directory
 ├── ConfigMissing       a path that --config names does not exist
+├── ServiceUnknown      an option connects a service that is not declared
 ├── KeyUnusable         a key or certificate of the authority cannot be used
 │   └── KeyLost         its file holds nothing that can be read
 ├── TokenRefused        a proxy's token is missing, forged, expired or for another use
@@ -40,6 +41,12 @@ class StateHeld(ControlPlaneError):
 
 class ConfigMissing(ControlPlaneError):
     """A path that ``--config`` names does not exist."""
+
+    exit_status = 2
+
+
+class ServiceUnknown(ControlPlaneError):
+    """An option connects a service, a subset or a port that is not declared."""
 
     exit_status = 2
 

@@ -27,6 +27,7 @@ COMMANDS: Final = MappingProxyType(
         "config": "Show what a proxy was sent, and the lines it came from.",
         "samples": "Write the sample meshes into a folder.",
         "logs": "Show the log of an Envoy that up runs.",
+        "endpoints": "Print where services without endpoints are to be.",
         "cert": "Issue a certificate of the local authority.",
         "completion": "Print the completion of a shell.",
         "version": "Show all versions: ours, Envoy's, Istio's, the proxies'.",

@@ -5,16 +5,18 @@ called, so that ``--help`` and usage errors are answered at once.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from controlplane.base.addresses import Address
 from controlplane.cli.address import address_parameter
 from controlplane.cli.code_parameter import code_parameter
+from controlplane.cli.connection_option import FORM, connection
+from controlplane.model.connection import Connection
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -175,6 +177,8 @@ class ServingOptions:
     lean: bool
     allow_removal: bool
     max_objects: int
+    connections: tuple[Connection, ...] = ()
+    resolves_services: bool = False
 
 
 def serving_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -183,37 +187,13 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
     """
 
     @wraps(command)
-    def collected(
-        *,
-        config: tuple[Path, ...],
-        secrets: tuple[Path, ...],
-        xds: Address,
-        admin: Address,
-        state: Path | None,
-        mesh_config: Path | None,
-        insecure_xds: bool,
-        lean: bool,
-        allow_removal: bool,
-        max_objects: int,
-        **others: object,
-    ) -> None:
-        if insecure_xds and not xds.loopback:
+    def collected(**values: Any) -> None:  # any: click has made each of its option's type
+        options = ServingOptions(**{f.name: values.pop(f.name) for f in fields(ServingOptions)})
+        if options.insecure_xds and not options.xds.loopback:
             raise click.UsageError(
-                f"--insecure-xds serves on loopback addresses only, not on {xds}"
+                f"--insecure-xds serves on loopback addresses only, not on {options.xds}"
             )
-        options = ServingOptions(
-            config=config,
-            secrets=secrets,
-            xds=xds,
-            admin=admin,
-            state=state,
-            mesh_config=mesh_config,
-            insecure_xds=insecure_xds,
-            lean=lean,
-            allow_removal=allow_removal,
-            max_objects=max_objects,
-        )
-        command(options=options, **others)
+        command(options=options, **values)
 
     insecure = click.option(
         "--insecure-xds",
@@ -231,7 +211,31 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
         is_flag=True,
         help="Remove objects that vanish from the files without asking, even most of the mesh.",
     )
-    where = (config_option, secrets_option, xds_option, admin_option, state_option)
+    local = click.option(
+        "connections",
+        "--local",
+        multiple=True,
+        type=connection,
+        metavar="NAME=[HOST:]PORT",
+        help="Where a service is, such as reviews=9080: a process on this machine, or on HOST. In "
+        f"full: {FORM}. May be repeated.",
+    )
+    resolving = click.option(
+        "resolves_services",
+        "--resolve-services",
+        is_flag=True,
+        help="Services without endpoints are where DNS finds the names of their Deployments, or "
+        "their own, at their target ports (docker compose).",
+    )
+    where = (
+        config_option,
+        local,
+        resolving,
+        secrets_option,
+        xds_option,
+        admin_option,
+        state_option,
+    )
     for option in reversed(
         (*where, mesh_config_option, insecure, lean, removal, max_objects_option)
     ):

@@ -18,8 +18,9 @@ from controlplane.cli.inputs import mesh_config_text, opened_state
 from controlplane.cli.options import ServingOptions, StatePlace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.serve.control_plane import ControlPlane, run
+from controlplane.serve.control_plane import ControlPlane
 from controlplane.serve.reload import OnReload
+from controlplane.serve.run import run
 from controlplane.serve.settings import Settings
 from controlplane.sources.printable import printable
 from controlplane.sources.state_lock import Holder, StateLock
@@ -43,6 +44,8 @@ def settings_of(options: ServingOptions) -> Settings:
         lean=options.lean,
         allows_removal=options.allow_removal,
         max_objects=options.max_objects,
+        connections=options.connections,
+        resolves_services=options.resolves_services,
         environment=os.environ,
     )
 

@@ -14,7 +14,7 @@ from controlplane.cli.options import ServingOptions
 from controlplane.cli.output import show
 from controlplane.cli.serving import log_to_stderr, settings_of, stop_requested
 from controlplane.cli.up_session import Session
-from controlplane.serve.control_plane import run
+from controlplane.serve.run import run
 from controlplane.serve.settings import Settings
 
 

@@ -113,9 +113,8 @@ class Session:
         self._objects.update(edit.put)
         self._objects.difference_update(edit.removed)
         if reload.is_first:
-            return up_messages.loaded(
-                engine.object_count, self._plane.settings.config, reload.computed
-            )
+            declared = engine.object_count - self._plane.connected_services.object_count
+            return up_messages.loaded(declared, self._plane.settings.config, reload.computed)
         return up_messages.reloaded(changes, reload, affected=self._affected())
 
     async def _diagnosed(self) -> list[Line]:

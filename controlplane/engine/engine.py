@@ -114,10 +114,10 @@ class Engine:
     def apply(
         self, changes: Iterable[tuple[Path, Text | None]], ahead: Iterable[Read] = ()
     ) -> Edit:
-        """Apply the files that changed (``None``: the file is gone) in one edit; a new revision."""
+        """Apply the files that changed (``None``: it is gone) in one edit, none of which waits."""
         touched = self._read(changes, ahead)
         outcomes = self._bring(touched.keys)
-        self._waiting.keys = {}
+        self._waiting.keys = {k: None for k in self._waiting.keys if k not in touched.keys}
         return self._edit(touched, outcomes)
 
     def readings(self, changes: Iterable[tuple[Path, Text | None]]) -> tuple[Reading, ...]:

@@ -20,9 +20,11 @@ from controlplane.engine.removals import NO_FILE, Removals
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.decode import decode
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import Objects
 from controlplane.queries.inputs.refused import REFUSED
+from controlplane.translate.connections import OF_OPTION
 from controlplane.translate.kubernetes.secret_replacement import would_break
 
 Outcomes = dict[ObjectKey, bool | None]
@@ -88,7 +90,12 @@ class InForce:
 
     def accepted(self) -> tuple[RawObject, ...]:
         """The declaration of every object that is in force, as it is to be remembered."""
-        return tuple(self._raw.values())
+        return tuple(raw for key, raw in self._raw.items() if not self._is_made(key))
+
+    def _is_made(self, key: ObjectKey) -> bool:
+        """Whether an option makes the object, in this run alone."""
+        found = self.objects.get(key) if key.kind == WORKLOAD_ENTRY else None
+        return found is not None and OF_OPTION in found.annotations
 
     def differing(self) -> Forms:
         """The objects that an earlier run accepted otherwise than they are in force now, as they
@@ -112,7 +119,11 @@ class InForce:
 
     def save(self, outcomes: Mapping[ObjectKey, bool | None]) -> None:
         """Remember what was put and removed, for the next run."""
-        put = [self._raw[key] for key, is_there in outcomes.items() if is_there]
+        put = [
+            self._raw[key]
+            for key, is_there in outcomes.items()
+            if is_there and not self._is_made(key)
+        ]
         removed = [key for key, is_there in outcomes.items() if is_there is False]
         self._accepted.save(put, removed)
 

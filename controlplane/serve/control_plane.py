@@ -18,10 +18,8 @@ from typing import Final
 import structlog
 from cryptography import x509
 
-from controlplane.admin.app import application
 from controlplane.admin.metrics import Metrics
-from controlplane.admin.server import listener, serving
-from controlplane.base.errors import TokenRefused, fault_of_the_world
+from controlplane.base.errors import TokenRefused
 from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
@@ -31,7 +29,7 @@ from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.model.proxy import Proxy
 from controlplane.serve.background import Batch, Steps, followed, log_faults
-from controlplane.serve.heartbeat import Heartbeat, beating
+from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.overview import LiveOverview
 from controlplane.serve.reading import off_the_loop, read_ahead
@@ -90,6 +88,9 @@ class ControlPlane:
         )
         if settings.mesh_file is not None:
             self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
+        self.connected_services = ConnectedServices(
+            self.engine, settings.connections, resolves=settings.resolves_services
+        )
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
         self.metrics.root_expires(self._trust.root_expires)
@@ -124,6 +125,7 @@ class ControlPlane:
             background = (
                 tasks.create_task(self._follow(tasks)),
                 tasks.create_task(self.follow_mesh(tasks)),
+                tasks.create_task(self._follow_names(tasks)),
                 tasks.create_task(self._keep_house()),
                 tasks.create_task(self._keep_time()),
                 tasks.create_task(self._watch_proxies()),
@@ -150,8 +152,11 @@ class ControlPlane:
             )
         )
         async for batch in batches:
+            is_first = not self.snapshots.ready.is_set()
             with self._steps.contained("applying changed files", "the edit is not applied"):
                 await self._take(tasks, batch)
+            if is_first:
+                self.connected_services.check()
 
     async def _take(self, tasks: asyncio.TaskGroup, batch: Batch) -> None:
         began = time.perf_counter()
@@ -160,8 +165,10 @@ class ControlPlane:
         is_first = not self.snapshots.ready.is_set()
         if is_first:
             edit = self.engine.load(changed, ahead)
+            await self.connected_services.look_up()
         else:
             edit = self.engine.apply_whole(changed, time.monotonic(), self._clock(), ahead)
+        edit = self._with_connected(edit)
         self._serve(tasks, edit, began, is_first=is_first)
         if is_first:
             gc.freeze()
@@ -169,6 +176,26 @@ class ControlPlane:
                 50_000, 20, 50
             )  # streams make garbage that reference counting frees at once
             gc.enable()
+
+    def _with_connected(self, edit: Edit) -> Edit:
+        """``edit`` with what it changes of the services that options connect."""
+        with self._steps.contained("connecting services", "they stay where they were"):
+            changes = self.connected_services.changes()
+            if changes:
+                return edit.followed_by(self.engine.apply(changes))
+        return edit
+
+    async def _follow_names(self, tasks: asyncio.TaskGroup) -> None:
+        await self.snapshots.ready.wait()
+        async for _ in self.connected_services.moves():
+            with self._steps.contained("resolving services", "they stay where they were"):
+                self._connect(tasks)
+
+    def _connect(self, tasks: asyncio.TaskGroup) -> None:
+        """Serve connected services where DNS says that they are now."""
+        began, changes = time.perf_counter(), self.connected_services.changes()
+        if changes:
+            self._serve(tasks, self.engine.apply(changes), began, is_first=False)
 
     def _let_go(self, tasks: asyncio.TaskGroup, keys: frozenset[ObjectKey]) -> None:
         began = time.perf_counter()
@@ -362,34 +389,3 @@ class ControlPlane:
         if expires is not None:
             self.metrics.root_expires(expires)
             self.server.rotate()
-
-
-async def run(
-    settings: Settings,
-    *,
-    clock: Callable[[], datetime],
-    on_reload: OnReload,
-    started: Callable[[ControlPlane], None],
-    stop: asyncio.Event,
-) -> None:
-    """Serve until ``stop`` is set.
-
-    Raises ``ListenFailed``, ``ConfigMissing``, ``StateUnusable`` or ``KeyUnusable`` when it cannot.
-    """
-    admin = listener(settings.admin.host, settings.admin.port)
-    plane = ControlPlane(settings, clock, on_reload)
-    try:
-        host, heartbeat = settings.admin.host, Heartbeat()
-        app = application(plane.overview, plane.confirm_removal, host, heartbeat.state)
-        async with serving(app, admin), beating(heartbeat):
-            try:
-                await plane.start()
-                started(plane)
-                await plane.serve_until(stop)
-            finally:
-                await plane.stop()
-    except BaseExceptionGroup as group:
-        fault = fault_of_the_world(group)
-        if fault is None:
-            raise
-        raise fault from None

@@ -9,6 +9,7 @@ from controlplane.base.addresses import Address
 from controlplane.engine.room import MAX_OBJECTS
 from controlplane.identity.certificates import XDS_LIFE
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.connection import Connection
 from controlplane.sources.state import StateDirectory
 from controlplane.sources.state_lock import StateLock
 
@@ -39,4 +40,8 @@ class Settings:
     """How many objects are taken from all files together."""
     allows_removal: bool = False
     """Whether even most of the mesh is removed at once without a confirmation."""
+    connections: tuple[Connection, ...] = ()
+    """Services that are processes outside of the files' cluster."""
+    resolves_services: bool = False
+    """Whether services without endpoints are where DNS says that their names are."""
     environment: Mapping[str, str]

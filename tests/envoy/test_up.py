@@ -112,11 +112,11 @@ class Up:
 
 
 @contextmanager
-def running_up(folder: Path) -> Iterator[Up]:
+def running_up(folder: Path, *options: str) -> Iterator[Up]:
     envoy_binary()
     config, state = folder / "mesh", folder / "state"
     config.mkdir(exist_ok=True)
-    command = [*CONTROLPLANE, "up", "--config", str(config), "--state", str(state)]
+    command = [*CONTROLPLANE, "up", "--config", str(config), "--state", str(state), *options]
     with Running(command, folder / "up.log") as process:
         up = Up(process, config)
         up.prints(r"^loaded in .*$")

@@ -138,6 +138,24 @@ spec:
         "10.0.2.1",
         "10.0.2.2",
     ),
+    "connected": (
+        """
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata:
+  name: plain-local
+  namespace: default
+  annotations: {controlplane/service: plain.default.svc.cluster.local}
+spec: {address: 127.0.0.1, ports: {http: VALUE}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: plain, namespace: default}
+spec: {clusterIP: 10.1.0.9, ports: [{name: http, port: 80}]}
+""",
+        "9080",
+        "9081",
+    ),
     "api": (
         """
 apiVersion: v1

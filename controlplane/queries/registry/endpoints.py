@@ -34,6 +34,7 @@ from controlplane.model.service import Resolution, Service, ServicePort
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.services import service_of
 from controlplane.translate import workload as workloads
+from controlplane.translate.connections import OF_OPTION, OF_SERVICE, port_key
 from controlplane.translate.istio import service_entry as entries
 from controlplane.translate.kubernetes import endpoints as kubernetes
 
@@ -57,6 +58,20 @@ def slices_of_service(
     name = declared.labels.get(SERVICE_NAME_LABEL)
     if name is not None:
         yield (declared.namespace, name), declared.key
+
+
+@index(WORKLOAD_ENTRY)
+def connected_workloads(
+    declared: Object[WorkloadEntry],
+) -> Iterator[tuple[tuple[Namespace, Host], tuple[int, ObjectKey[WorkloadEntry]]]]:
+    """By the service that an annotation says the entry is, in place of all its other endpoints;
+    those of options come first, and then alone.
+    """
+    for rank, annotation in enumerate((OF_OPTION, OF_SERVICE)):
+        host = declared.annotations.get(annotation)
+        if host is not None:
+            yield (declared.namespace, Host(host)), (rank, declared.key)
+            return
 
 
 @index(POD, WORKLOAD_ENTRY)
@@ -116,15 +131,29 @@ def located_endpoints(
     port = found.port(number) if found is not None else None
     if found is None or port is None:
         return ()
+    connected = connected_workloads(graph, (namespace, host))
     located = (
-        endpoint
-        for key in sorted(found.declared_by, key=lambda key: key.kind == SERVICE)
-        for endpoint in _endpoints_of_declaration(graph, key, found, port)
+        tuple(
+            endpoint
+            for rank, entry in connected
+            if rank == connected[0][0]
+            for endpoint in endpoints_of_connected(graph, entry, port)
+        )
+        if connected
+        else tuple(declared_endpoints(graph, found, port))
     )
     if not found.resolution.uses_dns:
         return tuple(endpoint for endpoint in located if endpoint[0].is_numeric)
     named = tuple(endpoint for endpoint in located if not endpoint[0].is_pipe)
     return named[:1] if found.resolution is Resolution.DNS_ROUND_ROBIN else named
+
+
+def declared_endpoints(
+    graph: Graph, found: Service, port: ServicePort
+) -> Iterator[LocatedEndpoint]:
+    """The endpoints of a port, but for those that an annotation puts in their place."""
+    for key in sorted(found.declared_by, key=lambda key: key.kind == SERVICE):
+        yield from _endpoints_of_declaration(graph, key, found, port)
 
 
 def _endpoints_of_declaration(
@@ -159,6 +188,21 @@ def _counterpart(
     if found.resolution.uses_dns:
         return next((own for own in declared.spec.ports if own.number == port.number), None)
     return next((own for own in declared.spec.ports if own.name == port.name), None)
+
+
+@guarded(first=())
+def endpoints_of_connected(
+    graph: Graph, key: ObjectKey[WorkloadEntry], port: ServicePort
+) -> tuple[LocatedEndpoint, ...]:
+    """What a WorkloadEntry is that an annotation connects; none where it does not name the port."""
+    declared = object_of(graph, key)
+    name = port_key(port)
+    if declared is None or name not in declared.spec.ports:
+        return ()
+    labels = workloads.workload_labels(declared)
+    number = declared.spec.ports[name]
+    endpoint = workloads.endpoint(declared.spec, key.namespace, name, number, labels)
+    return ((endpoint, key, _OF_ENTRY, None),)
 
 
 @guarded(first=())
