@@ -1,5 +1,7 @@
 """``HOST:PORT`` as commands accept it."""
 
+import ipaddress
+
 import click
 
 from controlplane.base.addresses import Address
@@ -26,3 +28,11 @@ def address_parameter(text: str) -> Address:
             f'"{text}" is not HOST:PORT, such as 127.0.0.1:15010 or [::1]:15010'
         )
     return found
+
+
+def ip_parameter(text: str) -> str:
+    """The ``type`` of an option that takes an IP address."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is not an IP address') from None

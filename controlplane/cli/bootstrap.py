@@ -5,7 +5,6 @@ if the directory is new. Without the state directory, a token and the root certi
 files.
 """
 
-import ipaddress
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ import click
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
-from controlplane.cli.address import address_parameter
+from controlplane.cli.address import address_parameter, ip_parameter
 from controlplane.cli.options import StatePlace, example, state_options
 from controlplane.cli.output import say
 from controlplane.envoy.bootstrap import ENVOY_FLAGS, Node, Trust, bootstrap as envoy_bootstrap
@@ -48,13 +47,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise click.BadParameter(f'"{text}" is not KEY=VALUE')
     return key, value
-
-
-def _ip(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise click.BadParameter(f'"{text}" is not an IP address') from None
 
 
 def _locality(text: str) -> Locality:
@@ -96,7 +88,7 @@ def _locality(text: str) -> Locality:
     multiple=True,
     default=["127.0.0.1"],
     show_default=True,
-    type=_ip,
+    type=ip_parameter,
     metavar="ADDR",
     help="Its IP address. May be repeated.",
 )
@@ -112,7 +104,8 @@ def _locality(text: str) -> Locality:
     multiple=True,
     type=_pair,
     metavar="KEY=VALUE",
-    help="Further metadata of its node, such as IDLE_TIMEOUT=30s. May be repeated.",
+    help="Further metadata of its node, such as IDLE_TIMEOUT=30s, or "
+    "BIND_ADDRESS=127.0.0.1, where servers listen that name no address. May be repeated.",
 )
 @click.option(
     "--xds",

@@ -1,7 +1,7 @@
 """Requests to try: what a gateway was sent becomes commands that work when they are pasted."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,11 +12,16 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
+from controlplane.base.hosts import short_name
 from controlplane.cli.describe import (
     by_domain,
+    clusters_of,
+    clusters_of_stream,
+    destination,
     is_conditional,
     leads_to,
     redirects_to_https,
@@ -29,6 +34,7 @@ from controlplane.cli.envoy_json import (
     secret_names,
     tcp_proxy,
     tls_context,
+    trust_names,
 )
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
@@ -38,7 +44,7 @@ _SOME_NAME: Final = "any"  # stands for the star of *.example.com
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A command and its expected result."""
+    """A command and its expected result; without a command, what cannot be tried and why."""
 
     command: str
     expected: str
@@ -62,18 +68,15 @@ class Resources:
     listeners: tuple[Listener, ...]
     tables: Mapping[str, RouteConfiguration]
     secrets: tuple[Secret, ...]
+    is_empty: Callable[[str], bool] = lambda _: False
+    """Whether the cluster of a name has no endpoint that may be used, or there is none."""
 
 
 def trials(
     resources: Resources, roots: Roots, *, without: Set[str] = frozenset()
 ) -> Iterator[Trial]:
     """A command for each host of each listener but those ``without``, in their order."""
-    tables = resources.tables
-    certificates = {
-        secret.name: certificate
-        for secret in resources.secrets
-        if (certificate := leaf(secret)) is not None
-    }
+    secrets = {secret.name: leaf(secret) for secret in resources.secrets}
     for listener in resources.listeners:
         where = _where(listener)
         if where is None or listener.name in without:
@@ -82,10 +85,14 @@ def trials(
             context = tls_context(chain)
             if context is not None:
                 names = secret_names(context)
-                shown = next((certificates[n] for n in names if n in certificates), None)
-                yield from _secure(chain, context, where, tables, roots, shown)
+                shown = next((found for n in names if (found := secrets.get(n))), None)
+                missing = _missing(context, secrets)
+                if missing:
+                    yield _closed(chain, where, missing)
+                else:
+                    yield from _secure(chain, context, where, resources, roots, shown)
             else:
-                yield from _plain(chain, where, tables)
+                yield from _plain(chain, where, resources)
 
 
 def leaf(secret: Secret) -> x509.Certificate | None:
@@ -110,21 +117,38 @@ def _where(listener: Listener) -> str | None:
     if not listener.address.HasField("socket_address"):
         return None
     address = listener.address.socket_address
-    return f"{_ANY.get(address.address, address.address)}:{address.port_value}"
+    host = _ANY.get(address.address, address.address)
+    bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{bracketed}:{address.port_value}"
 
 
-def _plain(
-    chain: FilterChain, where: str, tables: Mapping[str, RouteConfiguration]
-) -> Iterator[Trial]:
+def _missing(context: DownstreamTlsContext, secrets: Container[str]) -> tuple[str, ...]:
+    """The secrets without which a TLS server is closed: all of its certificates, or what client
+    certificates are verified with.
+    """
+    names = secret_names(context)
+    own = () if any(name in secrets for name in names) else names
+    return (*own, *(name for name in trust_names(context) if name not in secrets))
+
+
+def _closed(chain: FilterChain, where: str, names: Iterable[str]) -> Trial:
+    """Why connections to a TLS server are closed."""
+    hosts = ", ".join(chain.filter_chain_match.server_names) or "every name"
+    secrets = ", ".join(name.removeprefix("kubernetes://") for name in names)
+    text = f"TLS on {where} for {hosts} is closed: there is no usable certificate in {secrets}"
+    return Trial("", text)
+
+
+def _plain(chain: FilterChain, where: str, resources: Resources) -> Iterator[Trial]:
     proxy, table = tcp_proxy(chain), route_table(chain)
     if proxy is not None:
         if chain.filter_chain_match.server_names:
-            yield from _passed_through(chain, where, streams_to(proxy))
+            yield from _passed_through(chain, where, _streams(proxy, resources))
         else:
             host, _, port = where.rpartition(":")
-            yield Trial(_command("nc", host.strip("[]"), port), streams_to(proxy))
-    for virtual_host, domain in _domains(tables.get(table or "")):
-        path, expected = _path(virtual_host)
+            yield Trial(_command("nc", host.strip("[]"), port), _streams(proxy, resources))
+    for virtual_host, domain in _domains(resources.tables.get(table or "")):
+        path, expected = _path(virtual_host, resources.is_empty)
         header = () if domain == "*" else ("-H", f"Host: {_concrete(domain)}")
         shows = ("-i",) if redirects_to_https(virtual_host) else ()
         yield Trial(_command("curl", *shows, *header, f"http://{where}{path}"), expected)
@@ -134,7 +158,7 @@ def _secure(
     chain: FilterChain,
     context: DownstreamTlsContext,
     where: str,
-    tables: Mapping[str, RouteConfiguration],
+    resources: Resources,
     roots: Roots,
     certificate: x509.Certificate | None,
 ) -> Iterator[Trial]:
@@ -144,7 +168,7 @@ def _secure(
     if proxy is not None:
         name = _first_concrete((*asked, *own))
         command = _command("openssl", "s_client", "-connect", where, "-servername", name)
-        yield Trial(command, streams_to(proxy))
+        yield Trial(command, _streams(proxy, resources))
     client: tuple[str, ...] = ()
     before = ""
     if context.require_client_certificate.value:
@@ -152,8 +176,8 @@ def _secure(
         state = ("--state", str(roots.file.parent))
         needed = _command("controlplane", "cert", "client", "--client", "--out", ".", *state)
         before = f"; before: {needed}"
-    for virtual_host, domain in _domains(tables.get(table or "")):
-        path, expected = _path(virtual_host)
+    for virtual_host, domain in _domains(resources.tables.get(table or "")):
+        path, expected = _path(virtual_host, resources.is_empty)
         if domain == "*":
             name = _first_concrete([n for n in (*asked, *own) if not asked or _fits(n, asked)])
         else:
@@ -177,8 +201,8 @@ def _domains(table: RouteConfiguration | None) -> Iterator[tuple[VirtualHost, st
             yield virtual_host, virtual_host.domains[0]
 
 
-def _path(virtual_host: VirtualHost) -> tuple[str, str]:
-    """A path that needs nothing but itself, ``/`` where that is one, and where it leads."""
+def _path(virtual_host: VirtualHost, is_empty: Callable[[str], bool]) -> tuple[str, str]:
+    """A path that needs nothing but itself, ``/`` where that is one, and what it answers."""
     if redirects_to_https(virtual_host):
         return "/", "301 to https"
     simple = [
@@ -188,13 +212,31 @@ def _path(virtual_host: VirtualHost) -> tuple[str, str]:
     ]
     found = next(((p, r) for p, r in simple if p == "/"), simple[0] if simple else None)
     if found is None:
-        return "/", ""
-    return found[0], leads_to(found[1])
+        return "/", "404, unless a request has the headers or the path that a route asks for"
+    path, route = found
+    return path, f"{leads_to(route)}{_failing(clusters_of(route), is_empty, '503')}"
+
+
+def _streams(proxy: TcpProxy, resources: Resources) -> str:
+    failing = _failing(clusters_of_stream(proxy), resources.is_empty, "closed")
+    return f"{streams_to(proxy)}{failing}"
+
+
+def _failing(clusters: Sequence[str], is_empty: Callable[[str], bool], answer: str) -> str:
+    """What is answered instead where clusters have no endpoint, and how they get one."""
+    lacking = [cluster for cluster in dict.fromkeys(clusters) if is_empty(cluster)]
+    if not lacking:
+        return ""
+    _, _, subset, host = (*lacking[0].split("|"), "", "", "", "")[:4]
+    which = "" if len(lacking) == len(set(clusters)) else f" by {destination(lacking[0])}"
+    name = f"{short_name(host)}{f'/{subset}' if subset else ''}"
+    how = f"; --local {name}=PORT connects it" if host else ""
+    return f" → {answer}{which}: it has no endpoints{how}"
 
 
 def _simple_path(route: Route) -> str | None:
     match = route.match
-    return match.path or match.prefix or match.path_separated_prefix
+    return match.path or match.prefix or match.path_separated_prefix or None
 
 
 def _concrete(pattern: str) -> str:

@@ -69,6 +69,20 @@ def streams_to(proxy: TcpProxy) -> str:
     return _clusters(proxy.cluster, [(c.name, c.weight) for c in proxy.weighted_clusters.clusters])
 
 
+def clusters_of(route: Route) -> list[str]:
+    """The clusters that requests of a route go to; none where it does not forward them."""
+    if route.WhichOneof("action") != "route":
+        return []
+    weighted = [c.name for c in route.route.weighted_clusters.clusters if c.weight.value]
+    return weighted or [route.route.cluster]
+
+
+def clusters_of_stream(proxy: TcpProxy) -> list[str]:
+    """The clusters that connections go to."""
+    weighted = [c.name for c in proxy.weighted_clusters.clusters if c.weight]
+    return weighted or [proxy.cluster]
+
+
 def _redirect(to: RedirectAction) -> str:
     scheme = "https" if to.https_redirect else to.scheme_redirect
     where = f"{scheme}://{to.host_redirect}" if scheme else to.host_redirect

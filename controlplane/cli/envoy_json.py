@@ -72,6 +72,16 @@ def secret_names(context: DownstreamTlsContext) -> tuple[str, ...]:
     return tuple(config.name for config in configs)
 
 
+def trust_names(context: DownstreamTlsContext) -> tuple[str, ...]:
+    """The secrets that client certificates are verified with."""
+    common = context.common_tls_context
+    found = (
+        common.combined_validation_context.validation_context_sds_secret_config.name,
+        common.validation_context_sds_secret_config.name,
+    )
+    return tuple(filter(None, found))
+
+
 def inline(source: DataSource) -> bytes:
     """What is inline; empty for a file."""
     return source.inline_bytes or source.inline_string.encode()

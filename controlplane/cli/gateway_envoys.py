@@ -26,6 +26,7 @@ declared at (one at 127.0.0.1 would give the gateway its labels and its Services
 """
 CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is reported
 LOOK_EVERY: Final = 0.05  # seconds between looks at Envoys that start
+EVERYWHERE: Final = ("0.0.0.0", "::")
 _REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect for every address
 
 
@@ -53,15 +54,22 @@ NOTHING_RECONCILED: Final = Reconciled(started=(), stopped=(), wanted=True)
 class GatewayEnvoys:
     """Runs an Envoy for each gateway that the configuration declares."""
 
-    def __init__(self, envoys: Envoys, concurrency: int, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, envoys: Envoys, concurrency: int, bind: str, clock: Callable[[], datetime]
+    ) -> None:
         self._envoys = envoys
         self._concurrency = concurrency
+        self._bind = bind
         self._clock = clock
         self._running: dict[GatewayProxy, Running] = {}
 
     @property
     def pids(self) -> Set[int]:
         return self._envoys.pids
+
+    def named(self, name: str) -> GatewayProxy | None:
+        """The gateway that runs under the name ``NAME.NAMESPACE``."""
+        return next((proxy for proxy in self._running if str(proxy) == name), None)
 
     async def reconcile(self, plane: ControlPlane) -> Reconciled:
         """Start and stop Envoys to match the Gateways; returns once the new ones have settled."""
@@ -100,7 +108,7 @@ class GatewayEnvoys:
             addresses=(ADDRESS,),
             labels=dict(proxy.labels),
             locality=Locality(),
-            metadata={},
+            metadata={} if self._bind in EVERYWHERE else {"BIND_ADDRESS": self._bind},
         )
         trust = None
         if not settings.is_insecure:

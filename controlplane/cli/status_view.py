@@ -19,6 +19,7 @@ _STYLES: Final = {
     SyncState.UNASKED: Style.QUIET,
 }
 _ADDRESS_IN_USE: Final = re.compile(r"cannot bind '[^']*:(?P<port>\d+)': Address already in use")
+_FORBIDDEN: Final = re.compile(r"cannot bind '[^']*:(?P<port>\d+)': Permission denied")
 _ORIGINS_SHOWN: Final = 8
 _NOT_ASKED: Final = "-"
 
@@ -129,6 +130,12 @@ def hint_for(error: str) -> str | None:
     if "Address already in use" in error:
         return "another process listens there: stop it, or choose another port in the Gateway"
     return None
+
+
+def forbidden_port(error: str) -> int | None:
+    """The port that Envoy may not open; ``None`` when ``error`` says something else."""
+    found = _FORBIDDEN.search(error)
+    return int(found["port"]) if found else None
 
 
 def display_name(object_: str) -> str:

@@ -2,6 +2,7 @@
 
 import click
 
+from controlplane.cli.address import ip_parameter
 from controlplane.cli.options import ServingOptions, example, serving_options
 
 
@@ -15,7 +16,15 @@ from controlplane.cli.options import ServingOptions, example, serving_options
     metavar="N",
     help="Worker threads of each Envoy.",
 )
-def up(options: ServingOptions, concurrency: int) -> None:
+@click.option(
+    "--bind",
+    default="127.0.0.1",
+    show_default=True,
+    type=ip_parameter,
+    metavar="ADDRESS",
+    help="Where the gateways listen, but for servers that name an address; 0.0.0.0 is everywhere.",
+)
+def up(options: ServingOptions, concurrency: int, bind: str) -> None:
     """Serve, and run a real Envoy for each gateway that the configuration declares.
 
     Prints commands to try, and for every edit what it changed and how long it took until the
@@ -23,4 +32,4 @@ def up(options: ServingOptions, concurrency: int) -> None:
     """
     from controlplane.cli.up_run import serve_with_envoys  # late: --help needs no server
 
-    serve_with_envoys(options, concurrency)
+    serve_with_envoys(options, concurrency, bind)

@@ -1,5 +1,6 @@
 """What ``up`` prints, line by line."""
 
+import json
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from controlplane.base.wording import counted, first_of
 from controlplane.cli.curl import Trial
 from controlplane.cli.diagnostic_text import DiagnosticText, as_text
 from controlplane.cli.envoy_processes import Death
+from controlplane.cli.gateway_proxies import GatewayProxy
 from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.ports import Process
 from controlplane.cli.status_view import held_removals, rejection
@@ -23,6 +25,7 @@ from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Reload
 
 Line = list[Segment]
 OBJECTS_NAMED: Final = 4
+UNPRIVILEGED: Final = 8000  # is added to a port that needs a privilege: 80 is 8080, 443 is 8443
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,25 @@ def rejected(
         yield [(f"   the port is held by {', '.join(map(str, port_holders))}", Style.PLAIN)]
 
 
+def mapped(gateway: GatewayProxy, port: int) -> Iterator[Line]:
+    """A Service that lets a gateway listen on a port that needs no privilege."""
+    higher = port + UNPRIVILEGED
+    selector = ", ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in gateway.labels)
+    yield [
+        ("   or: ", Style.GOOD),
+        (f"put this into the configuration, and {port} is served on {higher}:", Style.PLAIN),
+    ]
+    for line in (
+        "apiVersion: v1",
+        "kind: Service",
+        f"metadata: {{name: {gateway.name}, namespace: {gateway.namespace}}}",
+        "spec:",
+        f"  selector: {{{selector}}}",
+        f"  ports: [{{name: port-{port}, port: {port}, targetPort: {higher}}}]",
+    ):
+        yield [(f"      {line}", Style.PLAIN)]
+
+
 def taken(proxy: str, resource: RejectedResource) -> Line:
     return [
         ("fixed: ", Style.GOOD),
@@ -127,11 +149,16 @@ def gateway(name: str, admin_port: int, log: Path) -> Line:
     ]
 
 
-def to_try(shown: Sequence[Trial], *, more: int) -> Iterator[Line]:
-    """Commands, each with where it leads."""
+def to_try(shown: Sequence[Trial], *, more: int, rejected: bool = False) -> Iterator[Line]:
+    """Commands, each with where it leads; ``rejected``: the gateway lacks some of its listeners."""
     if not shown:
-        yield [("  no route yet: no VirtualService is bound to its Gateways", Style.WARNING)]
+        why = "no VirtualService is bound to its Gateways"
+        why = "it rejects its listeners" if rejected else why
+        yield [(f"  nothing to try yet: {why}", Style.WARNING)]
     for trial in shown:
+        if not trial.command:
+            yield [(f"  {printable(trial.expected)}", Style.WARNING)]
+            continue
         expected = f"  # {printable(trial.expected)}" if trial.expected else ""
         yield [(f"  {trial.command}", Style.PLAIN), (expected, Style.QUIET)]
     if more:

@@ -18,13 +18,15 @@ from controlplane.serve.run import run
 from controlplane.serve.settings import Settings
 
 
-def serve_with_envoys(options: ServingOptions, concurrency: int) -> None:
-    """Serve until SIGINT or SIGTERM; each Envoy has ``concurrency`` worker threads."""
+def serve_with_envoys(options: ServingOptions, concurrency: int, bind: str) -> None:
+    """Serve until SIGINT or SIGTERM; each Envoy has ``concurrency`` worker threads and listens on
+    ``bind`` where a server names no address.
+    """
     log_to_stderr(logging.ERROR)
     settings = settings_of(options)
     try:
         with handshakes_logged(settings.state.path):
-            asyncio.run(_until_stopped(settings, envoy_binary(), concurrency))
+            asyncio.run(_until_stopped(settings, envoy_binary(), concurrency, bind))
     except BaseExceptionGroup as group:
         fault = fault_of_the_world(group)
         if fault is None:
@@ -36,14 +38,14 @@ def told_of_death(death: Death) -> None:
     show([up_messages.died(death)])
 
 
-async def _until_stopped(settings: Settings, binary: Path, concurrency: int) -> None:
+async def _until_stopped(settings: Settings, binary: Path, concurrency: int, bind: str) -> None:
     stop = stop_requested()
 
     def clock() -> datetime:
         return datetime.now(UTC)
 
     async with Envoys(binary, told_of_death) as envoys, asyncio.TaskGroup() as tasks:
-        session = Session(GatewayEnvoys(envoys, concurrency, clock), clock)
+        session = Session(GatewayEnvoys(envoys, concurrency, bind, clock), clock)
         following = tasks.create_task(session.follow())
         try:
             await run(

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterator, Set
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Final
 
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
+from envoy.config.core.v3.health_check_pb2 import HealthStatus
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
@@ -22,7 +25,7 @@ from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.gateway_envoys import NOTHING_RECONCILED, GatewayEnvoys, Running
 from controlplane.cli.output import Segment, show
 from controlplane.cli.ports import Process, holders
-from controlplane.cli.status_view import taken_port
+from controlplane.cli.status_view import forbidden_port, taken_port
 from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -36,6 +39,8 @@ LOOK_AGAIN: Final = 1.0  # seconds between looks at what proxies reject while no
 TRIALS_SHOWN: Final = 20
 ROOT_FILE: Final = "root.pem"  # in the state directory
 _UNTRUSTED: Final = "the commands to try do not check certificates"
+
+_OUT_OF_USE: Final = frozenset({HealthStatus.UNHEALTHY, HealthStatus.DRAINING})
 
 log = structlog.get_logger(__name__)
 
@@ -149,6 +154,9 @@ class Session:
         for proxy, rejected in now:
             if (proxy, rejected) not in before:
                 yield from up_messages.rejected(proxy, rejected, self._holders(rejected))
+                port, gateway = forbidden_port(rejected.error), self._gateways.named(proxy)
+                if port is not None and gateway is not None:
+                    yield from up_messages.mapped(gateway, port)
         connected = {p.proxy.full_name for p in proxies}
         still = {(proxy, rejected.type, rejected.name) for proxy, rejected in now}
         for proxy, rejected in sorted(before, key=str):
@@ -218,10 +226,21 @@ def _to_try(snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:
         listeners=tuple(map(Listener.FromString, listeners)),
         tables={table.name: table for table in tables},
         secrets=tuple(map(Secret.FromString, secrets)),
+        is_empty=partial(_is_empty, snapshot),
     )
     found = trials(resources, roots, without=rejected)
     first = list(islice(found, TRIALS_SHOWN))
-    return list(up_messages.to_try(first, more=sum(1 for _ in found)))
+    more = sum(1 for _ in found)
+    return list(up_messages.to_try(first, more=more, rejected=bool(rejected)))
+
+
+def _is_empty(snapshot: Snapshot, cluster: str) -> bool:
+    """Whether requests to a cluster get 503: it has no endpoint that may be used, or is none."""
+    assigned = snapshot.shelf(TypeUrl.ENDPOINT).get(cluster)
+    if assigned is None:
+        return cluster not in snapshot.shelf(TypeUrl.CLUSTER)
+    groups = ClusterLoadAssignment.FromString(packed(assigned).value).endpoints
+    return all(e.health_status in _OUT_OF_USE for group in groups for e in group.lb_endpoints)
 
 
 def _port(resource: Resource) -> int:

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import Namespace
 from controlplane.base.peer_text import shown
 from controlplane.model.proxy import Locality, Proxy, Role, labels_of
@@ -29,8 +30,10 @@ ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR}
 DEFAULT_SERVICE_ACCOUNT: Final = "default"  # Kubernetes' own
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
 _BUILD_VERSION: Final = 8  # envoy.config.core.v3.Node.user_agent_build_version
+BIND_ADDRESS: Final = "BIND_ADDRESS"
 HONOURED: Final = frozenset(
     {
+        BIND_ADDRESS,
         "CLUSTER_ID",
         "HTTP10",
         "HTTP_PROXY_PORT",
@@ -83,6 +86,9 @@ def proxy_of(node: Node, identity: Identity | None) -> Proxy:
         account = identity.service_account
     labels = _strings(metadata.get("STATIC_LABELS")) | _strings(metadata.get("LABELS"))
     honoured = {key: _text(metadata[key]) for key in HONOURED & metadata.keys()}
+    bound = honoured.get(BIND_ADDRESS, "")
+    if bound and not is_unscoped_ip(bound):
+        raise _unusable(f'the node says {BIND_ADDRESS} "{shown(bound)}", which is no IP address')
     _check_printable((node.id, namespace, account, node.locality.region, node.locality.zone))
     _check_printable((*labels, *labels.values(), *honoured.values()))
     return Proxy(

@@ -6,7 +6,8 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import yaml
 from tests.support.client import send
 from tests.support.envoy import envoy_binary
 from tests.support.mesh import CONTROLPLANE
-from tests.support.network import own_network
+from tests.support.network import can_isolate, own_network
 from tests.support.process import Running, eventually
 from tests.support.upstream import running_upstreams
 
@@ -112,11 +113,12 @@ class Up:
 
 
 @contextmanager
-def running_up(folder: Path, *options: str) -> Iterator[Up]:
+def running_up(folder: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Up]:
     envoy_binary()
     config, state = folder / "mesh", folder / "state"
     config.mkdir(exist_ok=True)
-    command = [*CONTROLPLANE, "up", "--config", str(config), "--state", str(state), *options]
+    command = [*before, *CONTROLPLANE, "up", "--config", str(config), "--state", str(state)]
+    command += options
     with Running(command, folder / "up.log") as process:
         up = Up(process, config)
         up.prints(r"^loaded in .*$")
@@ -332,6 +334,65 @@ def test_a_root_certificate_that_cannot_be_written_costs_the_check_of_certificat
         assert "event=root_not_written" in shown
         assert "the commands to try do not check certificates" in shown
         assert up.process.terminate() == 0
+
+
+LOW_PORT = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: low}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ["*"]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: low}
+spec:
+  hosts: ["*"]
+  gateways: [low]
+  http: [{directResponse: {status: 200}}]
+"""
+WITHOUT_LOW_PORTS = ["setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"]
+
+
+@pytest.mark.skipif(not can_isolate(), reason="only root may give up a privilege of its own")
+def test_a_port_that_may_not_be_opened_is_mapped_by_what_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "mesh.yaml").write_text(LOW_PORT)
+    with own_network(), running_up(tmp_path, before=WITHOUT_LOW_PORTS) as up:
+        shown = up.prints(r"^ +ports: .*$")
+        assert "nothing to try yet: it rejects its listeners" in shown
+        assert "cannot bind '127.0.0.1:80': Permission denied" in shown
+        assert "put this into the configuration, and 80 is served on 8080:" in shown
+
+        up.write("service.yaml", textwrap.dedent(shown[shown.index("      apiVersion: v1") :]))
+
+        up.prints(r"^reloaded in .*$")
+        assert send("http://any.example:8080/", address="127.0.0.1").status == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "reached"),
+    [((), False), (("--bind=0.0.0.0",), True), (("--bind", "10.1.2.3"), True)],
+    ids=["loopback alone", "everywhere", "one address"],
+)
+def test_others_reach_gateways_only_where_they_are_bound(
+    options: tuple[str, ...], reached: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "mesh.yaml").write_text(LOW_PORT.replace("80", "8080"))
+    with own_network():
+        subprocess.run(["ip", "address", "add", "10.1.2.3/32", "dev", "lo"], check=True)
+        with running_up(tmp_path, *options) as up:
+            command = up.prints(r"^  curl .*$").splitlines()[-1].partition("#")[0].split()
+            printed = subprocess.run(command, capture_output=True, check=False)
+            outside = subprocess.run(
+                ["curl", "-sf", "http://10.1.2.3:8080/"], capture_output=True, check=False
+            )
+
+            assert (printed.returncode, outside.returncode == 0) == (0, reached)
 
 
 def test_a_second_up_says_who_has_the_directory_and_starts_no_envoy(tmp_path: Path) -> None:

@@ -124,6 +124,11 @@ def test_locality(where: NodeLocality | None, labels: dict[str, str], locality: 
             'the node says role "gateway", its token is for role "sidecar"',
         ),
         (
+            node(SERVICE_ACCOUNT="cart", BIND_ADDRESS="localhost"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            'the node says BIND_ADDRESS "localhost", which is no IP address',
+        ),
+        (
             Node(id=ID, metadata=b"\xff"),
             grpc.StatusCode.INVALID_ARGUMENT,
             "the node's metadata is not a google.protobuf.Struct",
@@ -134,7 +139,18 @@ def test_locality(where: NodeLocality | None, labels: dict[str, str], locality: 
             "the node's metadata has 70000 bytes, at most 65536 are accepted",
         ),
     ],
-    ids=["form", "type", "address", "namespace", "account", "other", "role", "garbage", "size"],
+    ids=[
+        "form",
+        "type",
+        "address",
+        "namespace",
+        "account",
+        "other",
+        "role",
+        "bind",
+        "garbage",
+        "size",
+    ],
 )
 def test_a_node_that_cannot_be_believed_ends_the_stream(
     said: Node, code: grpc.StatusCode, text: str

@@ -3,6 +3,7 @@ tracked function takes a proxy, so everything else about a proxy costs nothing.
 """
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final, assert_never
 
 from controlplane.base.names import Namespace, ObjectKey, PortNumber
@@ -21,6 +22,7 @@ from controlplane.translate.server import AutoPassthrough
 
 _LISTENER_SETTINGS: Final = frozenset({"HTTP10", "IDLE_TIMEOUT"})
 _UNPRIVILEGED: Final = ("UNPRIVILEGED_POD", "true")
+_BIND_ADDRESS: Final = "BIND_ADDRESS"
 _WHOLE_MESH: Final = "mesh"
 
 
@@ -100,9 +102,16 @@ def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
     return GatewayInstance(
         gateways=selected_gateways(graph, proxy.labels),
         target_ports=_target_ports(proxy.targets),
-        every_address="0.0.0.0" if IpFamily.IPV4 in proxy.families else "::",
+        every_address=_every_address(proxy),
         opens_low_ports=_UNPRIVILEGED not in proxy.metadata,
     )
+
+
+def _every_address(proxy: ResolvedProxy) -> str:
+    """Where servers listen that name no address: everywhere, unless the node's metadata says."""
+    everywhere = "0.0.0.0" if IpFamily.IPV4 in proxy.families else "::"
+    said = dict(proxy.metadata).get(_BIND_ADDRESS, "")
+    return str(ip_address(said)) if said else everywhere
 
 
 @derived

@@ -35,6 +35,7 @@ def commands(
     address: str = "0.0.0.0",
     secrets: tuple[dict[str, object], ...] = (),
     roots: Roots | None = None,
+    empty: tuple[str, ...] = (),
 ) -> list[tuple[str, str]]:
     """Command and expectation of a gateway with one listener of one chain and one table."""
     where = {"socket_address": {"address": address, "port_value": port}}
@@ -44,6 +45,7 @@ def commands(
         listeners=(listener,),
         tables={"table": table},
         secrets=tuple(message(secret, Secret) for secret in secrets),
+        is_empty=lambda cluster: cluster in empty,
     )
     found = trials(resources, roots or Roots((), Path("root.pem")))
     return [(trial.command, trial.expected) for trial in found]
@@ -137,7 +139,10 @@ def test_https_with_a_certificate_of_somebody_else_is_not_verified() -> None:
     everything = {"match": {"prefix": "/"}, "route": FORWARD}
 
     ((command, _),) = commands(
-        http(transport_socket=tls()), virtual_host("shop.example", everything), port=8443
+        http(transport_socket=tls()),
+        virtual_host("shop.example", everything),
+        port=8443,
+        secrets=({"name": "cert"},),
     )
 
     assert command == "curl --insecure --connect-to ::127.0.0.1:8443 https://shop.example/"
@@ -149,6 +154,7 @@ def test_a_client_certificate_is_asked_for_where_one_is_needed() -> None:
     ((command, expected),) = commands(
         http(transport_socket=tls(require_client_certificate=True)),
         virtual_host("shop.example", everything),
+        secrets=({"name": "cert"},),
     )
 
     assert " --cert client.crt --key client.key " in command
@@ -167,3 +173,102 @@ def test_tls_that_is_passed_through_is_asked_by_its_name() -> None:
 
 def test_a_port_of_streams_is_asked_by_netcat() -> None:
     assert commands({"filters": [TCP]}, port=5432) == [("nc 127.0.0.1 5432", "db")]
+
+
+V1, V2 = (f"outbound|80|v{n}|shop.default.svc.cluster.local" for n in (1, 2))
+
+
+def weighted(*clusters: str) -> dict[str, object]:
+    return {"weighted_clusters": {"clusters": [{"name": c, "weight": 50} for c in clusters]}}
+
+
+@pytest.mark.parametrize(
+    ("action", "empty", "expected"),
+    [
+        (
+            {"cluster": V2},
+            [V2],
+            "shop.default:80 v2 → 503: it has no endpoints; "
+            "--local shop.default/v2=PORT connects it",
+        ),
+        ({"cluster": V2}, [V1], "shop.default:80 v2"),
+        (
+            weighted(V1, V2),
+            [V2],
+            "shop.default:80 v1 50%, shop.default:80 v2 50% → 503 by shop.default:80 v2: it has no "
+            "endpoints; --local shop.default/v2=PORT connects it",
+        ),
+        (
+            {"cluster": "outbound|443||api.partner.com"},
+            ["outbound|443||api.partner.com"],
+            "api.partner.com:443 → 503: it has no endpoints; "
+            "--local api.partner.com=PORT connects it",
+        ),
+        ({"cluster": "gone"}, ["gone"], "gone → 503: it has no endpoints"),
+    ],
+    ids=["a subset", "another one", "one of two", "an external host", "no service"],
+)
+def test_what_has_no_endpoints_is_said_to_answer_503(
+    action: dict[str, object], empty: list[str], expected: str
+) -> None:
+    everything = {"match": {"prefix": "/"}, "route": action}
+
+    [(_, said)] = commands(http(), virtual_host("*", everything), empty=tuple(empty))
+
+    assert said == expected
+
+
+def test_a_stream_to_what_has_no_endpoints_is_said_to_be_closed() -> None:
+    assert commands({"filters": [TCP]}, empty=("db",)) == [
+        ("nc 127.0.0.1 8080", "db → closed: it has no endpoints")
+    ]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"prefix": "/", "headers": [{"name": "x-beta", "string_match": {"exact": "yes"}}]},
+        {"safe_regex": {"regex": "/v[12]/.*"}},
+    ],
+    ids=["a header", "a regular expression"],
+)
+def test_where_a_path_alone_leads_nowhere_404_is_said(match: dict[str, object]) -> None:
+    assert commands(http(), virtual_host("*", {"match": match, "route": FORWARD})) == [
+        (
+            "curl http://127.0.0.1:8080/",
+            "404, unless a request has the headers or the path that a route asks for",
+        )
+    ]
+
+
+def test_a_server_without_its_certificate_is_said_to_be_closed() -> None:
+    everything = {"match": {"prefix": "/"}, "route": FORWARD}
+    chain = http(
+        filter_chain_match={"server_names": ["shop.example"]},
+        transport_socket=tls("kubernetes://shop"),
+    )
+
+    assert commands(chain, virtual_host("*", everything), port=8443) == [
+        (
+            "",
+            "TLS on 127.0.0.1:8443 for shop.example is closed: there is no usable certificate in "
+            "shop",
+        )
+    ]
+
+
+def test_a_server_without_what_it_verifies_clients_with_is_said_to_be_closed() -> None:
+    everything = {"match": {"prefix": "/"}, "route": FORWARD}
+    verifying = {
+        "combined_validation_context": {
+            "validation_context_sds_secret_config": {"name": "kubernetes://shop-cacert"}
+        },
+        "tls_certificate_sds_secret_configs": [{"name": "cert"}],
+    }
+    chain = http(transport_socket=tls(common_tls_context=verifying))
+
+    [(command, said)] = commands(
+        chain, virtual_host("*", everything), port=8443, secrets=({"name": "cert"},)
+    )
+
+    assert (command, said[-14:]) == ("", "in shop-cacert")

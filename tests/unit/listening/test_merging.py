@@ -286,6 +286,24 @@ def test_a_proxy_without_ipv4_listens_at_every_address_of_ipv6() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("127.0.0.1", ["127.0.0.1_80", "10.0.0.1_8080"]),
+        ("::1", ["::1_80", "10.0.0.1_8080"]),
+        ("", ["0.0.0.0_80", "10.0.0.1_8080"]),
+    ],
+)
+def test_a_proxy_may_say_where_servers_listen_that_name_no_address(
+    said: str, expected: list[str]
+) -> None:
+    bound = server("HTTP", port=8080, bind="10.0.0.1")
+    declared = Declared(gateway("gw", server("HTTP"), bound))
+    proxy = replace(INGRESS, metadata=(("BIND_ADDRESS", said),) if said else ())
+
+    assert sorted(declared.listeners(proxy)) == sorted(expected)
+
+
 def test_a_proxy_without_rights_opens_no_low_ports_unless_a_service_maps_them() -> None:
     declared = Declared(gateway("gw", server("HTTP"), server("HTTP", port=8080)))
     unprivileged = replace(INGRESS, metadata=(("UNPRIVILEGED_POD", "true"),))
