@@ -1,6 +1,7 @@
 """``HOST:PORT`` as commands accept it."""
 
 import ipaddress
+from enum import Enum
 
 import click
 
@@ -28,6 +29,17 @@ def address_parameter(text: str) -> Address:
             f'"{text}" is not HOST:PORT, such as 127.0.0.1:15010 or [::1]:15010'
         )
     return found
+
+
+class Off(Enum):
+    """Instead of an address: nowhere."""
+
+    OFF = "off"
+
+
+def address_or_off(text: str) -> Address | Off:
+    """The ``type`` of an option that takes ``HOST:PORT``, or ``off``."""
+    return Off.OFF if text == Off.OFF.value else address_parameter(text)
 
 
 def ip_parameter(text: str) -> str:

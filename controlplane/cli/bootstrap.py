@@ -15,10 +15,16 @@ import click
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
-from controlplane.cli.address import address_parameter, ip_parameter
+from controlplane.cli.address import Off, address_or_off, address_parameter, ip_parameter
 from controlplane.cli.options import StatePlace, example, state_options
 from controlplane.cli.output import say
-from controlplane.envoy.bootstrap import ENVOY_FLAGS, Node, Trust, bootstrap as envoy_bootstrap
+from controlplane.envoy.bootstrap import (
+    ENVOY_FLAGS,
+    Node,
+    Probes,
+    Trust,
+    bootstrap as envoy_bootstrap,
+)
 from controlplane.identity.identity import TOKEN_LIFE, XDS_NAME
 from controlplane.model.proxy import Locality, Role
 
@@ -123,6 +129,22 @@ def _locality(text: str) -> Locality:
     metavar="HOST:PORT",
     help="Where the Envoy serves its admin interface; anyone who reaches it controls the Envoy.",
 )
+@click.option(
+    "--ready",
+    default="0.0.0.0:15021",
+    show_default=True,
+    type=address_or_off,
+    metavar="HOST:PORT",
+    help="Where the Envoy answers /healthz/ready, for probes; off: nowhere.",
+)
+@click.option(
+    "--metrics",
+    default="0.0.0.0:15090",
+    show_default=True,
+    type=address_or_off,
+    metavar="HOST:PORT",
+    help="Where the Envoy answers /stats/prometheus; off: nowhere.",
+)
 @state_options
 @click.option(
     "--token",
@@ -165,6 +187,8 @@ def bootstrap(
     metadata: tuple[tuple[str, str], ...],
     xds: Address,
     admin: Address,
+    ready: Address | Off,
+    metrics: Address | Off,
     state: StatePlace,
     token_file: Path | None,
     root_file: Path | None,
@@ -207,7 +231,11 @@ def bootstrap(
     if only_token and trust is not None:
         say(trust.token)
         return
-    document = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust)
+    probes = Probes(
+        ready=None if isinstance(ready, Off) else ready,
+        metrics=None if isinstance(metrics, Off) else metrics,
+    )
+    document = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
     say(json.dumps(document, indent=2))
 
 

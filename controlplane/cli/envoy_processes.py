@@ -25,7 +25,11 @@ from controlplane.base.errors import EnvoyMissing, ListenFailed
 from controlplane.cli.log_files import rotate
 from controlplane.envoy.bootstrap import ENVOY_FLAGS
 
-ADMIN_PORT: Final = 15000  # Istio's, of every proxy
+ADMIN_PORT: Final = 15000  # Istio's, of every proxy, as are the next two
+READY_PORT: Final = 15021
+METRICS_PORT: Final = 15090
+_STEP: Final = 100  # between the ports of one gateway and those of the next
+_STEPS: Final = 20
 GRACE: Final = 1.0  # seconds from SIGTERM to SIGKILL
 _FIRST_DELAY: Final = 0.25  # seconds until an Envoy that died is started again; doubled each time
 _LONGEST_DELAY: Final = 15.0
@@ -97,15 +101,17 @@ def found_envoy(packaged: Path | None, python: Path, path: str | None) -> Path:
     return found
 
 
-def free_admin_port(taken: Container[int]) -> int:
-    """A loopback port for an Envoy's admin interface: Istio's 15000 where it is free."""
-    for port in (ADMIN_PORT, 0):
+def free_port(istios: int, taken: Container[int]) -> int:
+    """A loopback port for one of an Envoy's own listeners: Istio's where it is free, else the first
+    free one of 100 more, 200 more and so on, so that several gateways have known ports.
+    """
+    for port in (*range(istios, istios + _STEPS * _STEP, _STEP), 0):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             found: int = probe.getsockname()[1]
             if found not in taken:
                 return found
-    raise ListenFailed("no loopback port is free for Envoy's admin interface")
+    raise ListenFailed("no loopback port is free for an Envoy's admin interface and probes")
 
 
 def _packaged() -> Path | None:

@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Final
 
 from controlplane.base.addresses import Address
-from controlplane.cli.envoy_processes import Envoys, Launch, free_admin_port
+from controlplane.cli.envoy_processes import (
+    ADMIN_PORT,
+    METRICS_PORT,
+    READY_PORT,
+    Envoys,
+    Launch,
+    free_port,
+)
 from controlplane.cli.gateway_proxies import GatewayProxy, gateway_proxies
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.log_files import FOLDER
-from controlplane.envoy.bootstrap import Node, bootstrap
+from controlplane.envoy.bootstrap import Node, Probes, bootstrap
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -32,11 +39,17 @@ _REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A gateway that has an Envoy, and where that one's admin interface is."""
+    """A gateway that has an Envoy, and the ports of that one's own listeners, on loopback."""
 
     proxy: GatewayProxy
     admin_port: int
+    ready_port: int
+    metrics_port: int
     log: Path
+
+    @property
+    def ports(self) -> tuple[int, int, int]:
+        return self.admin_port, self.ready_port, self.metrics_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +100,24 @@ class GatewayEnvoys:
     def _start(self, plane: ControlPlane, proxy: GatewayProxy) -> Running:
         folder = plane.settings.state.path / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
-        taken = {running.admin_port for running in self._running.values()}
-        admin_port, log = free_admin_port(taken), folder / f"{proxy}.log"
+        taken = {port for running in self._running.values() for port in running.ports}
+        admin, ready, metrics = (
+            free_port(port, taken) for port in (ADMIN_PORT, READY_PORT, METRICS_PORT)
+        )
+        log = folder / f"{proxy}.log"
         file = folder / f"{proxy}.json"
         file.touch(mode=0o600)
-        file.write_text(self._bootstrap(plane, proxy, admin_port), encoding="utf-8")
-        running = self._running[proxy] = Running(proxy=proxy, admin_port=admin_port, log=log)
+        running = self._running[proxy] = Running(
+            proxy=proxy, admin_port=admin, ready_port=ready, metrics_port=metrics, log=log
+        )
+        file.write_text(self._bootstrap(plane, running), encoding="utf-8")
         self._envoys.start(
             Launch(name=str(proxy), bootstrap=file, log=log, concurrency=self._concurrency)
         )
         return running
 
-    def _bootstrap(self, plane: ControlPlane, proxy: GatewayProxy, admin_port: int) -> str:
-        settings = plane.settings
+    def _bootstrap(self, plane: ControlPlane, running: Running) -> str:
+        settings, proxy = plane.settings, running.proxy
         node = Node(
             role=Role.GATEWAY,
             name=proxy.name,
@@ -115,8 +133,9 @@ class GatewayEnvoys:
             trust = issued_trust(settings.state, node, TOKEN_LIFE, self._clock())
         host = _REACHABLE.get(settings.xds.host, settings.xds.host)
         xds = Address(host, settings.xds.port)
-        admin = Address("127.0.0.1", admin_port)
-        return json.dumps(bootstrap(node, xds=xds, admin=admin, trust=trust))
+        admin, ready, metrics = (Address("127.0.0.1", port) for port in running.ports)
+        probes = Probes(ready=ready, metrics=metrics)
+        return json.dumps(bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes))
 
 
 async def _settled(plane: ControlPlane, proxies: Iterable[GatewayProxy]) -> None:

@@ -16,6 +16,7 @@ from controlplane.base.wording import counted, first_of
 from controlplane.cli.curl import Trial
 from controlplane.cli.diagnostic_text import DiagnosticText, as_text
 from controlplane.cli.envoy_processes import Death
+from controlplane.cli.gateway_envoys import Running
 from controlplane.cli.gateway_proxies import GatewayProxy
 from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.ports import Process
@@ -142,11 +143,16 @@ def taken(proxy: str, resource: RejectedResource) -> Line:
     ]
 
 
-def gateway(name: str, admin_port: int, log: Path) -> Line:
-    return [
-        (f"gateway {name}", Style.NAME),
-        (f"  Envoy's admin http://127.0.0.1:{admin_port}, log {log}", Style.QUIET),
+def gateway(running: Running) -> Iterator[Line]:
+    """A gateway, and where its Envoy can be asked what."""
+    here = "http://127.0.0.1"
+    yield [
+        (f"gateway {running.proxy}", Style.NAME),
+        (f"  Envoy's admin {here}:{running.admin_port}, log {running.log}", Style.QUIET),
     ]
+    ready = f"{here}:{running.ready_port}/healthz/ready"
+    metrics = f"{here}:{running.metrics_port}/stats/prometheus"
+    yield [(f"  ready {ready}, metrics {metrics}", Style.QUIET)]
 
 
 def to_try(shown: Sequence[Trial], *, more: int, rejected: bool = False) -> Iterator[Line]:

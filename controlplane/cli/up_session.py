@@ -96,7 +96,7 @@ class Session:
             show([up_messages.no_gateway()])
         rejections = list(self._rejections())
         for running in reconciled.started:
-            show([up_messages.gateway(str(running.proxy), running.admin_port, running.log)])
+            show(up_messages.gateway(running))
             show(await self._to_try(running))
         show(rejections)
         show(self._shared_ports())

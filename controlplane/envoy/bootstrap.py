@@ -11,6 +11,8 @@ The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value,
 - RE2 programs up to 32768, Istio's limit; Envoy's own is 100, which ``/[a-z0-9-]{1,63}`` exceeds.
 - The token is a secret that Envoy adds to its requests: as initial metadata of the xDS stream it
   would stand in every answer of ``/config_dump``, which omits secrets.
+- Listeners for probes ask the admin interface, so it need not be reachable for others. They answer
+  nothing but the two paths, and are no part of the limit of connections.
 - Statistics of a cluster or listener that saw no traffic take no memory.
 
 Source: Istio ``tools/packaging/common/envoy_bootstrap.json``;
@@ -67,8 +69,27 @@ class Trust:
     server_name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """Where a proxy answers probes: ``/healthz/ready`` and ``/stats/prometheus``; ``None``:
+    nowhere.
+    """
+
+    ready: Address | None = None
+    metrics: Address | None = None
+
+
+UNPROBED: Final = Probes()
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where an admin interface is asked
+
+
 def bootstrap(
-    node: Node, *, xds: Address, admin: Address, trust: Trust | None
+    node: Node,
+    *,
+    xds: Address,
+    admin: Address,
+    trust: Trust | None,
+    probes: Probes = UNPROBED,
 ) -> Mapping[str, Json]:
     """The bootstrap of ``node``; without ``trust`` it uses plaintext and no token."""
     values: dict[str, Json] = {
@@ -81,6 +102,10 @@ def bootstrap(
         values["authorization"] = f"Bearer {trust.token}"
         values["root_certificate"] = trust.root_certificate
         values["server_name"] = trust.server_name
+    asked = Address(_LOOPBACK.get(admin.host, admin.host), admin.port)
+    for name, address in (("ready", probes.ready), ("metrics", probes.metrics)):
+        if address is not None:
+            values[name], values["probed"] = _socket_address(address), _socket_address(asked)
     template: Mapping[str, Json] = json.loads(_template().read_bytes())
     return {key: _filled(value, values) for key, value in template.items()}
 
@@ -134,7 +159,7 @@ def _filled(template: Json, values: Mapping[str, Json]) -> Json:
         case dict():
             return {k: _filled(v, values) for k, v in template.items() if _wanted(v, values)}
         case list():
-            return [_filled(item, values) for item in template]
+            return [_filled(item, values) for item in template if _wanted(item, values)]
     return template
 
 

@@ -269,8 +269,8 @@ def test_a_port_that_somebody_else_has_is_reported(up: Up, commands: list[str]) 
     up.write("gateway.yaml", GATEWAY)
     up.prints(r"^fixed: .* no longer rejects listener .*$")
 
-    assert "ingressgateway.istio-system rejects listener 0.0.0.0_8083: " in shown
-    assert "cannot bind '0.0.0.0:8083': Address already in use\n" in shown
+    assert "ingressgateway.istio-system rejects listener 127.0.0.1_8083: " in shown
+    assert "cannot bind '127.0.0.1:8083': Address already in use\n" in shown
     assert f"   from {up.config}/gateway.yaml:7 (Gateway shop/front)\n" in shown
     assert f"(pid {os.getpid()})" in shown
     eventually("8080 is served again", lambda: shop() is not None)
@@ -393,6 +393,37 @@ def test_others_reach_gateways_only_where_they_are_bound(
             )
 
             assert (printed.returncode, outside.returncode == 0) == (0, reached)
+
+
+def test_each_gateway_answers_probes_where_it_says(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "mesh.yaml").write_text(ANOTHER + "---\n" + LOW_PORT)
+    with own_network(), running_up(tmp_path) as up:
+        shown = up.prints(r"^(.*\n)*  ready (.*\n)*  ready .*$")
+
+    pattern = r"  ready http://127.0.0.1:(\d+)/healthz/ready, metrics http://127.0.0.1:(\d+)/"
+    assert re.findall(pattern, shown) == [("15021", "15090"), ("15121", "15190")]
+
+
+def test_a_gateway_answers_probes_and_nothing_else_there(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "mesh.yaml").write_text(LOW_PORT)
+    with own_network(), running_up(tmp_path) as up:
+        up.prints(r"^  curl .*$")
+        asked = [
+            send(f"http://127.0.0.1:{where}", address="127.0.0.1")
+            for where in (
+                "15021/healthz/ready",
+                "15090/stats/prometheus",
+                "15021/quitquitquit",
+                "15090/config_dump",
+                "15021/ready",
+            )
+        ]
+
+        assert [answer.status for answer in asked] == [200, 200, 404, 404, 404]
+        assert b"envoy_server_live" in asked[1].body
+        assert up.process.alive()
 
 
 def test_a_second_up_says_who_has_the_directory_and_starts_no_envoy(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ class ControlPlane:
 
     def bootstrap(self, workload: Workload, admin_port: int) -> str:
         where = ["--xds", self.xds, "--admin", f"{LOOPBACK}:{admin_port}"]
+        where += ["--ready", "off", "--metrics", "off"]  # several run on this machine
         return self.command("bootstrap", *workload.options(), *where, "--state", str(self.state))
 
     @contextmanager

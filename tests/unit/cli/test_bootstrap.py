@@ -41,8 +41,30 @@ def authorization(printed: Any) -> str:
 
 
 def xds_cluster(document: Any) -> Any:
-    [cluster] = document["static_resources"]["clusters"]
+    [cluster] = (c for c in document["static_resources"]["clusters"] if c["name"] == "xds-grpc")
     return cluster
+
+
+def probes(*options: str, state: Path) -> tuple[dict[str, int], list[str]]:
+    """The static listeners with their ports, and the clusters."""
+    given = ("gateway", "edge", "--namespace", "shop", "--state", str(state), *options)
+    static = document(*given)["static_resources"]
+    ports = {
+        one["name"]: one["address"]["socket_address"]["port_value"] for one in static["listeners"]
+    }
+    return ports, [cluster["name"] for cluster in static["clusters"]]
+
+
+def test_an_envoy_answers_probes_on_istios_ports_or_elsewhere(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    off = ("--ready", "off", "--metrics", "off")
+
+    assert probes(state=state) == ({"ready": 15021, "metrics": 15090}, ["admin", "xds-grpc"])
+    assert probes("--ready", "127.0.0.1:1", "--metrics", "off", state=state) == (
+        {"ready": 1},
+        ["admin", "xds-grpc"],
+    )
+    assert probes(*off, state=state) == ({}, ["xds-grpc"])
 
 
 def test_the_node_says_what_istios_agent_says(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from controlplane.cli.envoy_processes import (
     Launch,
     command,
     found_envoy,
-    free_admin_port,
+    free_port,
     last_words,
 )
 from controlplane.cli.ports import holders
@@ -38,8 +38,18 @@ def test_the_last_words_are_the_last_critical_line(tmp_path: Path) -> None:
     assert last_words(log, log.stat().st_size) is None
 
 
+def test_gateways_have_known_ports_one_after_the_other() -> None:
+    first = free_port(23021, ())
+    second = free_port(23021, {first})
+
+    with socket.create_server(("127.0.0.1", second)):
+        third = free_port(23021, {first})
+
+    assert (first, second, third) == (23021, 23121, 23221)
+
+
 def test_a_free_port_is_found_beside_those_taken() -> None:
-    port = free_admin_port({15000})
+    port = free_port(15000, {15000})
 
     assert port not in (0, 15000)
 
