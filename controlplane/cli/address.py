@@ -1,7 +1,6 @@
 """``HOST:PORT`` as commands accept it."""
 
 import ipaddress
-from enum import Enum
 
 import click
 
@@ -31,15 +30,9 @@ def address_parameter(text: str) -> Address:
     return found
 
 
-class Off(Enum):
-    """Instead of an address: nowhere."""
-
-    OFF = "off"
-
-
-def address_or_off(text: str) -> Address | Off:
-    """The ``type`` of an option that takes ``HOST:PORT``, or ``off``."""
-    return Off.OFF if text == Off.OFF.value else address_parameter(text)
+def address_or_off(text: str) -> Address | None:
+    """The ``type`` of an option that takes ``HOST:PORT``, or ``off`` for nowhere."""
+    return None if text == "off" else address_parameter(text)
 
 
 def ip_parameter(text: str) -> str:

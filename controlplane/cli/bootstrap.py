@@ -15,7 +15,7 @@ import click
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
-from controlplane.cli.address import Off, address_or_off, address_parameter, ip_parameter
+from controlplane.cli.address import address_or_off, address_parameter, ip_parameter
 from controlplane.cli.options import StatePlace, example, state_options
 from controlplane.cli.output import say
 from controlplane.envoy.bootstrap import (
@@ -187,8 +187,8 @@ def bootstrap(
     metadata: tuple[tuple[str, str], ...],
     xds: Address,
     admin: Address,
-    ready: Address | Off,
-    metrics: Address | Off,
+    ready: Address | None,
+    metrics: Address | None,
     state: StatePlace,
     token_file: Path | None,
     root_file: Path | None,
@@ -231,10 +231,7 @@ def bootstrap(
     if only_token and trust is not None:
         say(trust.token)
         return
-    probes = Probes(
-        ready=None if isinstance(ready, Off) else ready,
-        metrics=None if isinstance(metrics, Off) else metrics,
-    )
+    probes = Probes(ready=ready, metrics=metrics)
     document = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
     say(json.dumps(document, indent=2))
 
