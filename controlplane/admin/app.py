@@ -86,10 +86,11 @@ Alive = Callable[[], str]
 """What ``/healthz`` says, which answers only while the event loop turns."""
 
 
-def application(
-    overview: Overview, confirm: Confirm, host: str, alive: Alive = lambda: "ok"
-) -> ASGIApp:
-    """The interface over ``overview``; it answers to ``host``, which ``--admin`` names, too."""
+Endpoints = tuple[tuple[str, Endpoint], ...]
+
+
+def probe_endpoints(overview: Overview, alive: Alive) -> Endpoints:
+    """What monitoring asks for, which names nothing of the configuration but Secrets in use."""
 
     async def readyz(_: Request) -> Response:
         if overview.ready():
@@ -102,6 +103,19 @@ def application(
     async def metrics(_: Request) -> Response:
         text, content_type = overview.metrics()
         return Response(text, headers={**_HEADERS, "content-type": content_type})
+
+    return (("/readyz", readyz), ("/healthz", healthz), ("/metrics", metrics))
+
+
+def probe_application(overview: Overview, alive: Alive) -> ASGIApp:
+    """Health and metrics alone, for whoever reaches it by whatever name."""
+    return _starlette(_routes(probe_endpoints(overview, alive)))
+
+
+def application(
+    overview: Overview, confirm: Confirm, host: str, alive: Alive = lambda: "ok"
+) -> ASGIApp:
+    """The interface over ``overview``; it answers to ``host``, which ``--admin`` names, too."""
 
     async def status(_: Request) -> Response:
         return _json(overview.status())
@@ -131,20 +145,25 @@ def application(
             return _fault(415, f"POST takes a body of {_JSON}")
         return _json(Removed(objects=tuple(map(str, confirm()))))
 
-    endpoints: tuple[tuple[str, Endpoint], ...] = (
-        ("/readyz", readyz),
-        ("/healthz", healthz),
-        ("/metrics", metrics),
+    endpoints: Endpoints = (
+        *probe_endpoints(overview, alive),
         ("/api/v1/status", status),
         ("/api/v1/config/{proxy}", config),
         ("/api/v1/diagnostics", diagnostics),
         ("/api/v1/tls", tls),
         ("/api/v1/objects", objects),
     )
-    routes = [Route(path, _bounded(endpoint), methods=["GET"]) for path, endpoint in endpoints]
+    routes = _routes(endpoints)
     routes.append(Route("/api/v1/confirm-removal", _bounded(confirm_removal), methods=["POST"]))
-    handlers = {404: _not_found, 405: _not_found}
-    return LocalNames(Starlette(routes=routes, exception_handlers=handlers), host)
+    return LocalNames(_starlette(routes), host)
+
+
+def _routes(endpoints: Endpoints) -> list[Route]:
+    return [Route(path, _bounded(endpoint), methods=["GET"]) for path, endpoint in endpoints]
+
+
+def _starlette(routes: Sequence[Route]) -> Starlette:
+    return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
 
 
 def _bounded(endpoint: Endpoint) -> Endpoint:

@@ -24,8 +24,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listener(host: str, port: int) -> socket.socket:
-    """A socket that listens on ``host:port``; ``ListenFailed`` says why there is none."""
+def listener(host: str, port: int, option: str = "--admin") -> socket.socket:
+    """A socket that listens on ``host:port``, as ``option`` says; ``ListenFailed`` says why there
+    is none.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -41,7 +43,7 @@ def listener(host: str, port: int) -> socket.socket:
         opened.close()
         raise ListenFailed(
             f"cannot listen on {host}:{port}: {error.strerror}",
-            hint="choose another with --admin HOST:PORT",
+            hint=f"choose another with {option} HOST:PORT",
         ) from error
     return opened
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ from controlplane.base.addresses import Address
 from controlplane.cli.address import address_parameter
 from controlplane.cli.code_parameter import code_parameter
 from controlplane.cli.connection_option import FORM, connection
+from controlplane.cli.log_form import LogFormat, LogLevel
 from controlplane.model.connection import Connection
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -179,6 +180,10 @@ class ServingOptions:
     max_objects: int
     connections: tuple[Connection, ...] = ()
     resolves_services: bool = False
+    metrics_bind: Address | None = None
+    log_format: LogFormat = LogFormat.TEXT
+    log_level: LogLevel | None = None
+    """``None``: what the command logs by itself."""
 
 
 def serving_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -195,50 +200,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
             )
         command(options=options, **values)
 
-    insecure = click.option(
-        "--insecure-xds",
-        is_flag=True,
-        help="Plaintext xDS without tokens, on loopback only (load tests, learning).",
-    )
-    lean = click.option(
-        "--lean",
-        is_flag=True,
-        help="Omit the routes' metadata that names their VirtualService, which access logs"
-        "may show (%METADATA(ROUTE:istio:config)%): Envoy updates large tables faster.",
-    )
-    removal = click.option(
-        "--allow-removal",
-        is_flag=True,
-        help="Remove objects that vanish from the files without asking, even most of the mesh.",
-    )
-    local = click.option(
-        "connections",
-        "--local",
-        multiple=True,
-        type=connection,
-        metavar="NAME=[HOST:]PORT",
-        help="Where a service is, such as reviews=9080: a process on this machine, or on HOST. In "
-        f"full: {FORM}. May be repeated.",
-    )
-    resolving = click.option(
-        "resolves_services",
-        "--resolve-services",
-        is_flag=True,
-        help="Services without endpoints are where DNS finds the names of their Deployments, or "
-        "their own, at their target ports (docker compose).",
-    )
-    where = (
-        config_option,
-        local,
-        resolving,
-        secrets_option,
-        xds_option,
-        admin_option,
-        state_option,
-    )
-    for option in reversed(
-        (*where, mesh_config_option, insecure, lean, removal, max_objects_option)
-    ):
+    for option in reversed(_OF_SERVING):
         collected = option(collected)
     return collected
 
@@ -252,3 +214,68 @@ def _address(flag: str, *, default: str, help: str) -> Callable[[F], F]:
         metavar="HOST:PORT",
         help=help,
     )
+
+
+_OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]] = (
+    config_option,
+    click.option(
+        "connections",
+        "--local",
+        multiple=True,
+        type=connection,
+        metavar="NAME=[HOST:]PORT",
+        help="Where a service is, such as reviews=9080: a process on this machine, or on HOST. In "
+        f"full: {FORM}. May be repeated.",
+    ),
+    click.option(
+        "resolves_services",
+        "--resolve-services",
+        is_flag=True,
+        help="Services without endpoints are where DNS finds the names of their Deployments, or "
+        "their own, at their target ports (docker compose).",
+    ),
+    secrets_option,
+    xds_option,
+    admin_option,
+    click.option(
+        "--metrics-bind",
+        type=address_parameter,
+        metavar="HOST:PORT",
+        help="Serve /metrics, /healthz and /readyz there too, and nothing else, for a Prometheus "
+        "that does not reach --admin: 0.0.0.0:15015.",
+    ),
+    state_option,
+    mesh_config_option,
+    click.option(
+        "--insecure-xds",
+        is_flag=True,
+        help="Plaintext xDS without tokens, on loopback only (load tests, learning).",
+    ),
+    click.option(
+        "--lean",
+        is_flag=True,
+        help="Omit the routes' metadata that names their VirtualService, which access logs "
+        "may show (%METADATA(ROUTE:istio:config)%): Envoy updates large tables faster.",
+    ),
+    click.option(
+        "--allow-removal",
+        is_flag=True,
+        help="Remove objects that vanish from the files without asking, even most of the mesh.",
+    ),
+    max_objects_option,
+    click.option(
+        "--log-format",
+        type=click.Choice([each.value for each in LogFormat]),
+        default=LogFormat.TEXT.value,
+        show_default=True,
+        callback=lambda _context, _option, value: LogFormat(value),
+        help="The log on standard error: keys and values, or a JSON object a line.",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice([each.value for each in LogLevel]),
+        callback=lambda _context, _option, value: LogLevel(value) if value else None,
+        help="The least that is logged.  [default: info; up: error]",
+    ),
+)
+"""In the order of ``--help``."""

@@ -3,6 +3,7 @@
 import structlog
 
 from controlplane.cli.handshake_log import handshakes_logged
+from controlplane.cli.log_form import LogLevel
 from controlplane.cli.options import ServingOptions
 from controlplane.cli.serving import log_to_stderr, serve_until_stopped, settings_of
 from controlplane.serve.control_plane import ControlPlane
@@ -12,7 +13,7 @@ from controlplane.serve.report import finding
 
 def serve_and_log(options: ServingOptions) -> None:
     """Serve until SIGINT or SIGTERM."""
-    log_to_stderr()
+    log_to_stderr(options.log_level or LogLevel.INFO, options.log_format)
     log = structlog.get_logger("serve")
     settings = settings_of(options)
     running: list[ControlPlane] = []

@@ -1,7 +1,6 @@
 """What ``serve`` and ``up`` share: a control plane that runs until it is asked to stop."""
 
 import asyncio
-import logging
 import os
 import shlex
 import signal
@@ -10,11 +9,13 @@ import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import assert_never
 
 import structlog
 
 from controlplane.base.diagnostics import Report
 from controlplane.cli.inputs import mesh_config_text, opened_state
+from controlplane.cli.log_form import LogFormat, LogLevel
 from controlplane.cli.options import ServingOptions, StatePlace
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
@@ -46,6 +47,7 @@ def settings_of(options: ServingOptions) -> Settings:
         max_objects=options.max_objects,
         connections=options.connections,
         resolves_services=options.resolves_services,
+        metrics=options.metrics_bind,
         environment=os.environ,
     )
 
@@ -84,22 +86,31 @@ def stop_requested() -> asyncio.Event:
     return stop
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
-    """One event a line, keys and values; coloured only for a person."""
+def log_to_stderr(level: LogLevel = LogLevel.INFO, form: LogFormat = LogFormat.TEXT) -> None:
+    """One event a line, keys and values or JSON; coloured only for a person."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(colors=True)
-            if sys.stderr.isatty() and "NO_COLOR" not in os.environ
-            else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+            _renderer(form),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(level.number),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _renderer(form: LogFormat) -> structlog.typing.Processor:
+    match form:
+        case LogFormat.JSON:
+            return structlog.processors.JSONRenderer(ensure_ascii=False)
+        case LogFormat.TEXT:
+            if sys.stderr.isatty() and "NO_COLOR" not in os.environ:
+                return structlog.dev.ConsoleRenderer(colors=True)
+            return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    assert_never(form)
 
 
 def _this_process(config: Iterable[Path]) -> Holder:

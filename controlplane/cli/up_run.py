@@ -1,7 +1,6 @@
 """One run of ``up``: a control plane and its Envoys, until Ctrl-C."""
 
 import asyncio
-import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from controlplane.cli import up_messages
 from controlplane.cli.envoy_processes import Death, Envoys, envoy_binary
 from controlplane.cli.gateway_envoys import GatewayEnvoys
 from controlplane.cli.handshake_log import handshakes_logged
+from controlplane.cli.log_form import LogLevel
 from controlplane.cli.options import ServingOptions
 from controlplane.cli.output import show
 from controlplane.cli.serving import log_to_stderr, settings_of, stop_requested
@@ -22,7 +22,7 @@ def serve_with_envoys(options: ServingOptions, concurrency: int, bind: str) -> N
     """Serve until SIGINT or SIGTERM; each Envoy has ``concurrency`` worker threads and listens on
     ``bind`` where a server names no address.
     """
-    log_to_stderr(logging.ERROR)
+    log_to_stderr(options.log_level or LogLevel.ERROR, options.log_format)
     settings = settings_of(options)
     try:
         with handshakes_logged(settings.state.path):

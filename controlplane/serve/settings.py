@@ -40,6 +40,8 @@ class Settings:
     """How many objects are taken from all files together."""
     allows_removal: bool = False
     """Whether even most of the mesh is removed at once without a confirmation."""
+    metrics: Address | None = None
+    """Where metrics and health alone are served besides."""
     connections: tuple[Connection, ...] = ()
     """Services that are processes outside of the files' cluster."""
     resolves_services: bool = False

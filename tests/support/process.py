@@ -66,6 +66,10 @@ class Running:
     def last_words(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-3000:]
 
+    def wait(self, within: float = 20.0) -> int:
+        """Its exit status, once it has ended by itself."""
+        return self._process.wait(within)
+
     def terminate(self, by: signal.Signals = signal.SIGTERM) -> int:
         """End it and return its exit status; safe to repeat."""
         if self.alive():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from controlplane.admin.app import application
+from controlplane.admin.app import application, probe_application
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener, serving
 from controlplane.admin.view import (
@@ -290,3 +290,26 @@ async def test_a_large_body_is_refused_unread(client: httpx.AsyncClient) -> None
 
     assert (small.status_code, large.status_code, very_large.status_code) == (200, 413, 413)
     assert large.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/metrics", 200),
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/api/v1/status", 404),
+        ("/api/v1/objects", 404),
+        ("/", 404),
+    ],
+)
+async def test_monitoring_gets_metrics_and_health_alone_by_any_name(
+    path: str, status: int, fleet: Fleet
+) -> None:
+    transport = httpx.ASGITransport(app=probe_application(fleet, lambda: "ok"))
+    where = "http://controlplane.monitoring.example.com"
+    async with httpx.AsyncClient(transport=transport, base_url=where) as client:
+        answer = await client.get(path)
+        changing = await client.post("/api/v1/confirm-removal", json={})
+
+    assert (answer.status_code, changing.status_code) == (status, 404)

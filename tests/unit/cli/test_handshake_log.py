@@ -75,14 +75,15 @@ def test_whatever_else_is_written_passes(line: bytes) -> None:
 
 
 ORDERED = """
-import logging, os
+import os
 from pathlib import Path
 import structlog
 from controlplane.cli.handshake_log import handshakes_logged
 from controlplane.cli.output import complain, say
+from controlplane.cli.log_form import LogLevel
 from controlplane.cli.serving import log_to_stderr
 
-log_to_stderr(logging.ERROR)
+log_to_stderr(LogLevel.ERROR)
 log = structlog.get_logger("serve")
 with handshakes_logged(Path("/state")):
     for number in range(200):
