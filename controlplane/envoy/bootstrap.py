@@ -13,6 +13,8 @@ The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value,
   would stand in every answer of ``/config_dump``, which omits secrets.
 - Listeners for probes ask the admin interface, so it need not be reachable for others. They answer
   nothing but the two paths, and are no part of the limit of connections.
+- Tags of statistics have the names that Istio's dashboards read (``cluster_name``). Names of
+  clusters and stat prefixes end in ``;``, because Envoy's own patterns split them at dots.
 - Statistics of a cluster or listener that saw no traffic take no memory.
 
 Source: Istio ``tools/packaging/common/envoy_bootstrap.json``;
