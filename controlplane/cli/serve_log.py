@@ -2,6 +2,8 @@
 
 import structlog
 
+from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.locations import SourceLocation
 from controlplane.cli.handshake_log import handshakes_logged
 from controlplane.cli.log_form import LogLevel
 from controlplane.cli.options import ServingOptions
@@ -34,7 +36,7 @@ def serve_and_log(options: ServingOptions) -> None:
             tell = log.error if found.severity == "error" else log.warning
             tell("diagnostic", code=found.code, at=where, message=found.message)
         for gone in reload.fixed:
-            log.info("fixed", code=gone.code.id, message=gone.message)
+            log.info("fixed", code=gone.code.id, of=_object(gone), message=gone.message)
         if isinstance(reload, Noticed):
             return
         if reload.edit.held:
@@ -63,3 +65,9 @@ def serve_and_log(options: ServingOptions) -> None:
 
     with handshakes_logged(settings.state.path):
         serve_until_stopped(settings, on_reload, started)
+
+
+def _object(diagnostic: Diagnostic) -> str:
+    """What it was about: an object, or a file."""
+    place = diagnostic.place
+    return str(place.path) if isinstance(place, SourceLocation) else place.object.display_name

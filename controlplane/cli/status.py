@@ -16,7 +16,7 @@ from controlplane.cli.options import admin_to_ask, example, ignore_option
 from controlplane.cli.output import say, show
 from controlplane.cli.status_report import Line, report, shown_findings
 from controlplane.cli.tls_view import lines as lines_of_tls
-from controlplane.cli.watching import watched
+from controlplane.cli.watching import Look, watched
 
 NOT_GOOD: Final = 1
 WATCHED_EVERY: Final = 2.0  # seconds
@@ -76,16 +76,20 @@ def status(
     if watch and (of_tls or output == "json"):
         raise click.UsageError("--watch shows text, without --tls")
     if watch:
-        watched(lambda: _report(admin, ignore, warnings), time.sleep, every=WATCHED_EVERY)
+        watched(lambda: _look(admin, ignore, warnings), time.sleep, every=WATCHED_EVERY)
         return
     good = _show_tls(admin, output) if of_tls else _show(admin, output, ignore, warnings)
     if not good and not exit_zero:
         context.exit(NOT_GOOD)
 
 
-def _report(admin: Address, ignore: Collection[Code], warnings: bool) -> list[Line]:
+def _look(admin: Address, ignore: Collection[Code], warnings: bool) -> Look:
     state, found = _asked(admin, ignore)
-    return list(report(state, found, datetime.now(UTC), warnings=warnings))
+
+    def at(now: datetime) -> list[Line]:
+        return list(report(state, found, now, warnings=warnings))
+
+    return Look(at(datetime.now(UTC)), at(datetime.min.replace(tzinfo=UTC)))
 
 
 def _show(admin: Address, output: str, ignore: Collection[Code], warnings: bool) -> bool:

@@ -9,6 +9,8 @@ from tests.support.changing_mesh import gateway, route, rule
 from tests.support.mesh import ControlPlane
 from tests.unit.test_whole_changes import service
 
+FIXED = 'event=fixed code=CP0302 of="VirtualService default/rev" message='
+
 
 def status(plane: ControlPlane, *options: str) -> Result:
     admin = f"127.0.0.1:{plane.admin_port}"
@@ -29,9 +31,7 @@ def test_an_error_in_force_fails_status_until_it_is_fixed_which_is_logged(tmp_pa
         counted = str(plane.admin("/metrics").body)
         left_out = status(plane, "--ignore", "CP0302")
         mesh.write_text(before + route("blue"))
-        child.eventually(
-            "it is fixed", lambda: "event=fixed code=CP0302" in plane.log.read_text(), within=10
-        )
+        child.eventually("it is fixed", lambda: FIXED in plane.log.read_text(), within=10)
         good = status(plane)
         mesh.write_text(
             before

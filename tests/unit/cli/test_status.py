@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
 
 import pytest
 from click.testing import CliRunner
@@ -24,7 +25,7 @@ from controlplane.cli.main import main
 from controlplane.cli.output import Style
 from controlplane.cli.status_report import report
 from controlplane.cli.status_view import ago, hint_for, taken_port
-from controlplane.cli.watching import watched
+from controlplane.cli.watching import Look, watched
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REJECTED = RejectedResource(
@@ -228,19 +229,26 @@ def test_a_watched_report_is_shown_again_when_it_changes(
 
     times = [1, 2]
 
-    watched(lambda: [[(next(reports), Style.PLAIN)]], sleep, every=2)
+    def look() -> Look:
+        text = next(reports)
+        age = str(next(ages))
+        return Look([[(text, Style.PLAIN), (age, Style.PLAIN)]], [[(text, Style.PLAIN)]])
 
-    assert capsys.readouterr().out == "one\n\ntwo\n"
+    ages = count()
+    watched(look, sleep, every=2)
+
+    assert capsys.readouterr().out == "one0\n\ntwo2\n"
 
 
 def test_a_control_plane_that_restarts_is_watched_on(capsys: pytest.CaptureFixture[str]) -> None:
     answers = iter(["one", None, "two"])
 
-    def report() -> list[list[tuple[str, Style]]]:
+    def look() -> Look:
         answer = next(answers, None)
         if answer is None:
             raise AdminUnreachable("no control plane answers")
-        return [[(answer, Style.PLAIN)]]
+        lines = [[(answer, Style.PLAIN)]]
+        return Look(lines, lines)
 
     def sleep(_: float) -> None:
         if not times:
@@ -249,11 +257,11 @@ def test_a_control_plane_that_restarts_is_watched_on(capsys: pytest.CaptureFixtu
 
     times = [1, 2]
 
-    watched(report, sleep, every=2)
+    watched(look, sleep, every=2)
 
     assert capsys.readouterr().out == "one\n\nno control plane answers\n\ntwo\n"
     with pytest.raises(AdminUnreachable):
-        watched(report, sleep, every=2)
+        watched(look, sleep, every=2)
 
 
 def test_a_held_removal_is_shown_with_the_way_to_confirm_it() -> None:
