@@ -200,6 +200,9 @@ def _no_value(complaint: _Complaint) -> Fault:
     if complaint.at >= len(complaint.text.rstrip()):
         message = "the document ends where a value or a closing bracket is missing"
         return complaint.fault(message, start=max(len(complaint.text.rstrip()) - 1, 0))
+    if character == ":" and complaint.text[complaint.at + 1 : complaint.at + 2].strip():
+        message = "a value in brackets cannot begin with a colon unless it is quoted"
+        return complaint.fault(message, hint="put the value in quotes")
     return complaint.fault("a value is missing here")
 
 

@@ -59,8 +59,9 @@ def once_per_kind(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     first: dict[Kind, int] = {}
     others: dict[Kind, set[ObjectKey]] = {}
     for diagnostic in diagnostics:
-        place = diagnostic.place
-        if diagnostic.code in (UNKNOWN_KIND, KIND_NOT_SERVED) and isinstance(place, FieldRef):
+        code, place = diagnostic.code, diagnostic.place
+        is_of_kind = code is UNKNOWN_KIND or code is KIND_NOT_SERVED
+        if is_of_kind and isinstance(place, FieldRef):
             kind = place.object.kind
             if kind in first:
                 others[kind].add(place.object)

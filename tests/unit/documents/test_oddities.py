@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.documents.content import Sources, file_objects
+from controlplane.documents.yaml import parsed
 
 HEAD = "apiVersion: v1\nkind: Service\n"
 LEFT = "is a placeholder of a template that is not filled in"
@@ -50,6 +51,12 @@ def said(text: str) -> list[tuple[str, str, str | None]]:
             "4:3 CP0101",
             "the quote “ is typographic, so to YAML it is a letter like any other",
             "remove the typographic quotes",
+        ),
+        (
+            HEAD + "metadata: {name: a}\nspec: {clusterIPs: [::1]}\n",
+            "4:21 CP0101",
+            "a value in brackets cannot begin with a colon unless it is quoted",
+            "put the value in quotes",
         ),
         (
             HEAD + "metadata:\n\tname: a\n",
@@ -101,3 +108,29 @@ def test_windows_line_ends_are_read() -> None:
 
     assert [found.key.name for found in content.objects] == ["a", "b"]
     assert content.diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[2001:db8::]", ["2001:db8::"]),
+        ("[2001:db8::, fe80::]", ["2001:db8::", "fe80::"]),
+        ("{b: x:}", {"b": "x:"}),
+        ("{x:}", {"x:": None}),
+        ("[x:#c]", ["x:#c"]),
+        ("[x: ]", [{"x": None}]),
+        ("[2001:db8:: ]", [{"2001:db8:": None}]),
+        ("['x':]", [{"x": None}]),
+        ('["x":y]', [{"x": True}]),
+        ("[b :c]", ["b :c"]),
+        ("::1", "::1"),
+    ],
+)
+def test_colons_are_read_as_the_reader_of_kubernetes_does(text: str, value: object) -> None:
+    """Expected: sigs.k8s.io/yaml v1.4.0, YAMLToJSON."""
+    assert parsed(f"a: {text}\n").data == {"a": value}
+
+
+@pytest.mark.parametrize("text", ["[::1]", "[::]", "{b: ::}", "{b: :c}", "{:b: c}", "[:]", "[: ]"])
+def test_colons_that_the_reader_of_kubernetes_refuses_are_refused(text: str) -> None:
+    assert parsed(f"a: {text}\n").fault is not None
