@@ -20,10 +20,11 @@ from controlplane.engine.removals import NO_FILE, Removals
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.decode import decode
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import Objects
-from controlplane.queries.inputs.refused import REFUSED
+from controlplane.queries.inputs.refused import REFUSED, REFUSED_ENTRY
 from controlplane.translate.connections import OF_OPTION
 from controlplane.translate.kubernetes.secret_replacement import would_break
 
@@ -56,8 +57,10 @@ class InForce:
         on_fault: Callable[[Fault], None],
     ) -> None:
         self._graph = graph
-        self._missing: set[ObjectKey] = set()
-        """The objects that are refused and of which no earlier version is in force."""
+        self._missing: dict[ObjectKey, frozenset[str]] = {}
+        """The objects that are refused and of which no earlier version is in force, and what names
+        they have or would declare.
+        """
         self.objects = Objects(graph)
         self.now = now
         self.withheld: dict[ObjectKey, Fault] = {}
@@ -183,9 +186,14 @@ class InForce:
         outcome = self._settled(key)
         winner = self._declarations.winner(key)
         is_missing = winner is not None and winner.is_refused and self.objects.get(key) is None
-        if is_missing is not (key in self._missing):
-            self._missing ^= {key}
+        hosts = _hosts_of(winner.raw) if winner is not None and is_missing else frozenset[str]()
+        before = self._missing.pop(key, frozenset())
+        if is_missing:
+            self._missing[key] = hosts
+        if is_missing or before:
             self._graph.set(REFUSED, key, is_missing)
+        for host in hosts | before if key.kind == SERVICE_ENTRY else ():
+            self._graph.set(REFUSED_ENTRY, host, key if host in hosts else None)
         return outcome
 
     def _settled(self, key: ObjectKey) -> bool | None:
@@ -241,3 +249,12 @@ class InForce:
         """The version that an earlier run accepted last, where it is known and still valid."""
         raw = self._accepted.of_key(key)
         return decode(raw, Report()) if raw is not None else None
+
+
+def _hosts_of(raw: RawObject) -> frozenset[str]:
+    """The object's own name, and the hosts that a ServiceEntry would declare."""
+    names = {raw.key.name}
+    match raw.body.get("spec"):
+        case {"hosts": [*hosts]} if raw.key.kind == SERVICE_ENTRY:
+            names.update(host for host in hosts if isinstance(host, str))
+    return frozenset(names)

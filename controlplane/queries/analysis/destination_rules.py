@@ -17,11 +17,7 @@ from controlplane.model.endpoint import HOSTNAME_LABEL, TOPOLOGY_LABELS, Endpoin
 from controlplane.model.proxy import Labels, labels_text
 from controlplane.model.service import Service
 from controlplane.queries.analysis.destinations import services_by_name
-from controlplane.queries.analysis.near_names import (
-    near_host,
-    report_refused,
-    service_of_host,
-)
+from controlplane.queries.analysis.near_names import near_host, report_refused_host
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rules import reported_rule, rule_of, rules_of_host
 from controlplane.queries.registry.endpoints import endpoints_of
@@ -50,8 +46,8 @@ def destination_rule_diagnostics(graph: Graph, key: DestinationRuleKey) -> Diagn
 
 def _report_host(report: Report, graph: Graph, rule: DestinationRule) -> None:
     assert key_is_of(rule.key, DESTINATION_RULE), "a rule is of a DestinationRule"
-    at, service = FieldRef(rule.key) / "spec" / "host", service_of_host(rule.host)
-    if service is not None and report_refused(report, UNKNOWN_RULE_HOST, at, graph, service):
+    at = FieldRef(rule.key) / "spec" / "host"
+    if report_refused_host(report, UNKNOWN_RULE_HOST, at, graph, rule.host):
         return
     declared = object_of(graph, rule.key)
     written = declared.spec.host if declared is not None else rule.host

@@ -25,11 +25,7 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import RuleScope
 from controlplane.model.service import Resolution, Service
-from controlplane.queries.analysis.near_names import (
-    near_host,
-    report_refused,
-    service_of_host,
-)
+from controlplane.queries.analysis.near_names import near_host, report_refused_host
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.rules import (
     governing_rules,
@@ -110,8 +106,7 @@ def _report_host(
             related=(Related(place=FieldRef(hidden[0]), message=f"declares {host}"),),
         )
         return
-    service = service_of_host(host)
-    if service is not None and report_refused(report, UNKNOWN_HOST, at, graph, service):
+    if report_refused_host(report, UNKNOWN_HOST, at, graph, host):
         return
     meant = "" if written == host else f" ({host})"
     report.add(

@@ -20,7 +20,7 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.refused import is_refused
+from controlplane.queries.inputs.refused import is_refused, refused_entry
 
 _LOCAL: Final = f"svc.{CLUSTER_DOMAIN}"
 
@@ -72,6 +72,12 @@ def near_host(graph: Graph, written: str, owner: Namespace) -> str | None:
         if service is not None:
             return service.name + written[len(meant.name) :]
     return nearest(written, _declared_hosts(graph, written))
+
+
+def report_refused_host(report: Report, code: Code, at: FieldRef, graph: Graph, host: Host) -> bool:
+    """As ``report_refused``, of the Service or ServiceEntry that declares ``host``."""
+    declaring = (service_of_host(host), refused_entry(graph, host))
+    return any(report_refused(report, code, at, graph, key) for key in declaring if key is not None)
 
 
 def service_of_host(host: Host) -> ObjectKey | None:

@@ -9,7 +9,13 @@ from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph, Input
 
 REFUSED: Final[Input[ObjectKey, bool]] = Input("refused", default=False)
+REFUSED_ENTRY: Final[Input[str, ObjectKey | None]] = Input("refused entry", default=None)
+"""By host, the ServiceEntry that would declare it."""
 
 
 def is_refused(graph: Graph, key: ObjectKey) -> bool:
     return REFUSED(graph, key)
+
+
+def refused_entry(graph: Graph, host: str) -> ObjectKey | None:
+    return REFUSED_ENTRY(graph, host)

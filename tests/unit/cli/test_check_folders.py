@@ -296,3 +296,20 @@ def test_what_refers_to_a_refused_object_says_so_once(here: Path) -> None:
         "   and 1 more, at mesh/a.yaml:19:35",
         "5 errors, 0 warnings in 3 objects (2 refused)",
     ]
+
+
+def test_a_host_of_a_refused_service_entry_is_not_to_be_declared_again(here: Path) -> None:
+    (here / "a.yaml").write_text(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: partner}\n"
+        "spec: {hosts: [api.partner.example], resolutoin: DNS}\n---\n"
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: web}\n"
+        "spec:\n  hosts: [a.example]\n"
+        "  http: [{route: [{destination: {host: api.partner.example}}]}]\n"
+    )
+
+    output = check("mesh").output
+
+    assert (
+        "error CP0301: this leads nowhere because ServiceEntry default/partner is refused" in output
+    )
+    assert "add a ServiceEntry" not in output
