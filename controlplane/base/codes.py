@@ -138,6 +138,16 @@ SERVICE_WITHOUT_ENDPOINTS: Final = Code(
 UNREACHABLE_FROM_GATEWAYS: Final = _dangling(
     "CP0329", "a gateway has no way to find the destination's endpoints"
 )
+SERVICE_IN_USE_WITHOUT_ENDPOINTS: Final = _warning(
+    "CP0330", "requests are sent to the Service, and no endpoint of it is declared"
+)
+ENDPOINT_PORTS_DIFFER: Final = _dangling(
+    "CP0331", "the endpoints name no port as the Service in use does"
+)
+NO_USABLE_ENDPOINT: Final = _warning(
+    "CP0332", "requests are sent to the service, and none of its endpoints can be used"
+)
+SLICE_WITHOUT_SERVICE: Final = _warning("CP0333", "the EndpointSlice belongs to no Service")
 
 # Routes
 UNKNOWN_COMMAND: Final = _warning(

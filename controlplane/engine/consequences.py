@@ -16,10 +16,13 @@ from controlplane.base import codes
 from controlplane.base.diagnostics import Code, Diagnostic
 from controlplane.base.hosts import short_name
 from controlplane.base.locations import FieldRef, Step
+from controlplane.base.names import Namespace
 from controlplane.base.wording import first_of
-from controlplane.kinds.core.service import SERVICE, Service
+from controlplane.kinds.core.endpoints import ENDPOINT_SLICE, ENDPOINTS, SERVICE_NAME_LABEL
+from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule
 from controlplane.kinds.istio.gateway import GATEWAY, Gateway, ServerTls
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
     HttpMatch,
@@ -45,11 +48,15 @@ ANSWERS: Final[Mapping[Code, Answer]] = MappingProxyType(
         codes.UNREACHABLE_FROM_GATEWAYS: Answer.UNAVAILABLE,
         codes.UNKNOWN_TARGET_PORT: Answer.UNAVAILABLE,
         codes.SERVICE_WITHOUT_ENDPOINTS: Answer.UNAVAILABLE,
+        codes.SERVICE_IN_USE_WITHOUT_ENDPOINTS: Answer.UNAVAILABLE,
+        codes.ENDPOINT_PORTS_DIFFER: Answer.UNAVAILABLE,
+        codes.NO_USABLE_ENDPOINT: Answer.UNAVAILABLE,
         codes.SUBSET_WITHOUT_ENDPOINTS: Answer.UNAVAILABLE,
         codes.UNKNOWN_GATEWAY: Answer.NOT_FOUND,
         codes.UNKNOWN_DELEGATE: Answer.NOT_FOUND,
         codes.ROUTE_REFUSED: Answer.NOT_FOUND,
         codes.HOST_NOT_SERVED: Answer.NOT_FOUND,
+        codes.NOT_EXPORTED_TO_PROXIES: Answer.NOT_FOUND,
         codes.SERVER_CONFLICT: Answer.CLOSED,
         codes.SNI_TAKEN: Answer.CLOSED,
         codes.SNI_PARTIAL_WILDCARD: Answer.CLOSED,
@@ -86,8 +93,12 @@ def consequence(declared: Object[Any] | None, found: Diagnostic) -> str | None:
         return _of_server(declared.spec, path)
     if is_of(declared, DESTINATION_RULE):
         return _of_destination_rule(declared, path)
-    if is_of(declared, SERVICE):
-        return _of_service(declared)
+    if is_of(declared, SERVICE) or is_of(declared, ENDPOINTS):
+        return _of_service(declared.name, declared.namespace)
+    if is_of(declared, ENDPOINT_SLICE) and SERVICE_NAME_LABEL in declared.labels:
+        return _of_service(declared.labels[SERVICE_NAME_LABEL], declared.namespace)
+    if is_of(declared, SERVICE_ENTRY):
+        return f"requests to {_hosts(declared.spec.hosts)} get {answer.value}"
     return None
 
 
@@ -106,6 +117,8 @@ def _of_rule(spec: VirtualService, path: tuple[Step, ...], answer: Answer) -> st
             return f"requests to {spec.hosts[i]} get {answer.value}"
         case ("gateways", int(i)) if i < len(spec.gateways):
             return f"requests to {to} get {answer.value} at gateway {spec.gateways[i]}"
+        case ("exportTo", *_) | ():
+            return f"requests to {to} get {answer.value}"
     return None
 
 
@@ -138,8 +151,8 @@ def _of_destination_rule(rule: Object[DestinationRule], path: tuple[Step, ...]) 
     return f"requests to {host} get 503"
 
 
-def _of_service(service: Object[Service]) -> str:
-    return f"requests to {service.name}.{service.namespace} get 503"
+def _of_service(name: str, namespace: Namespace) -> str:
+    return f"requests to {name}.{namespace} get 503"
 
 
 def _hosts(hosts: Iterable[str]) -> str:

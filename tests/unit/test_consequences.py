@@ -33,6 +33,26 @@ spec:
 """
 
 
+PORTS_DIFFER: Final = """
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: shop-1, labels: {kubernetes.io/service-name: shop}}
+addressType: IPv4
+ports: [{name: web, port: 80}]
+endpoints: [{addresses: [10.0.0.1]}]
+"""
+NO_ENDPOINTS: Final = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: static}
+spec:
+  hosts: [static.example]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+"""
+
+
 def rules(http: str, *, hosts: str = "[shop.example]", gateways: str = "[gw]") -> str:
     return f"""{SERVED}
 ---
@@ -110,6 +130,22 @@ def said(text: str) -> list[str]:
             "requests to shop.example get 404",
         ),
         (
+            rules("http: [{route: [{destination: {host: shop}}]}]"),
+            "requests to shop.default get 503",
+        ),
+        (
+            rules("http: [{route: [{destination: {host: shop}}]}]") + PORTS_DIFFER,
+            "requests to shop.default get 503",
+        ),
+        (
+            rules("http: [{directResponse: {status: 200}}]\n  exportTo: [other]"),
+            "requests to shop.example get 404",
+        ),
+        (
+            NO_ENDPOINTS,
+            "requests to static.example get 503",
+        ),
+        (
             server("tls: {mode: SIMPLE, credentialName: none}"),
             "connections to port 443 for any host, a.example are closed",
         ),
@@ -120,7 +156,7 @@ def test_who_gets_what(text: str, sentence: str) -> None:
 
 
 def test_a_mirror_that_leads_nowhere_takes_no_answer_away() -> None:
-    mirrored = rules("http: [{route: [{destination: {host: shop}}], mirror: {host: nobody}}]")
+    mirrored = rules("http: [{directResponse: {status: 200}, mirror: {host: nobody}}]")
 
     assert [sentence for sentence in said(mirrored) if "503" in sentence] == []
 

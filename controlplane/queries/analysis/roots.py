@@ -10,6 +10,7 @@ from typing import Any, Final
 from controlplane.base.diagnostics import Diagnostics
 from controlplane.base.names import Kind, ObjectKey
 from controlplane.graph import Derived, Graph, derived, guarded
+from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.gateway import GATEWAY
@@ -24,6 +25,7 @@ from controlplane.queries.analysis.gateways import (
 )
 from controlplane.queries.analysis.rule_secrets import destination_rule_secret_diagnostics
 from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
+from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.listeners.gateway_listeners import settings_of_gateways
@@ -52,6 +54,7 @@ def mesh_diagnostics_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
 ANALYSES: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics,
     DESTINATION_RULE: destination_rule_diagnostics,
+    ENDPOINT_SLICE: slice_diagnostics,
     SERVICE: service_diagnostics,
     SERVICE_ENTRY: service_entry_diagnostics,
     GATEWAY: gateway_diagnostics,

@@ -26,6 +26,7 @@ from controlplane.kinds.object import Object, is_of
 from controlplane.model.endpoint import UNIX
 from controlplane.model.proxy import labels_of, labels_text
 from controlplane.model.service import Resolution, Service
+from controlplane.queries.analysis.usable_endpoints import check_entry, check_service
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.registry.endpoints import (
     Workload,
@@ -46,17 +47,15 @@ def service_diagnostics(graph: Graph, key: ObjectKey[KubernetesService]) -> Diag
     found = (
         service_of(graph, service_host(declared), key.namespace) if declared is not None else None
     )
-    if found is None or found.selector is None or found.resolution is Resolution.ALIAS:
-        return ()
-    if slices_of_service(graph, (key.namespace, key.name)):
-        return ()
-    if object_of(graph, ObjectKey(ENDPOINTS, key.namespace, key.name)) is not None:
+    if found is None or found.resolution is Resolution.ALIAS or _is_of_gateways(graph, found):
         return ()
     report = Report()
+    if _is_listed(graph, key) or found.selector is None:
+        check_service(report, graph, key, found)
+        return tuple(report)
     workloads = selected_workloads(graph, key.namespace, found.selector)
-    if workloads:
-        _report_target_ports(report, graph, key, found, workloads)
-    elif not any(gateways_by_label(graph, pair) for pair in found.selector):
+    _report_target_ports(report, graph, key, found, workloads)
+    if not report.diagnostics and not check_service(report, graph, key, found) and not workloads:
         report.add(
             SERVICE_WITHOUT_ENDPOINTS,
             FieldRef(key) / "spec" / "selector",
@@ -64,6 +63,18 @@ def service_diagnostics(graph: Graph, key: ObjectKey[KubernetesService]) -> Diag
             f"{key.namespace}, and there is no EndpointSlice for {key.name}: requests get 503",
         )
     return tuple(report)
+
+
+def _is_of_gateways(graph: Graph, found: Service) -> bool:
+    """Whether the workloads are gateways, which come as proxies and need not be declared."""
+    return any(gateways_by_label(graph, pair) for pair in found.selector or ())
+
+
+def _is_listed(graph: Graph, key: ObjectKey) -> bool:
+    """Whether there is a list of endpoints, so that Pods are not selected."""
+    if slices_of_service(graph, (key.namespace, key.name)):
+        return True
+    return object_of(graph, ObjectKey(ENDPOINTS, key.namespace, key.name)) is not None
 
 
 @derived
@@ -78,6 +89,8 @@ def service_entry_diagnostics(graph: Graph, key: ObjectKey[ServiceEntry]) -> Dia
     _report_shared_hosts(report, graph, declared)
     if declared.spec.workload_selector is not None:
         _report_selection(report, graph, declared, declared.spec.workload_selector)
+    if not report.diagnostics:
+        check_entry(report, graph, declared)
     return tuple(report)
 
 
@@ -85,6 +98,8 @@ def _report_target_ports(
     report: Report, graph: Graph, key: ObjectKey, found: Service, workloads: tuple[WorkloadKey, ...]
 ) -> None:
     declared = [o for workload in workloads if (o := object_of(graph, workload)) is not None]
+    if not declared:
+        return
     for i, port in enumerate(found.ports):
         if isinstance(port.target, int) or any(_has_port(o, port.target) for o in declared):
             continue

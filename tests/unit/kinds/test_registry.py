@@ -20,7 +20,6 @@ REFERS_TO_NOTHING = {
     "ConfigMap",
     "DaemonSet",
     "Deployment",
-    "EndpointSlice",
     "Endpoints",
     "Namespace",
     "Node",

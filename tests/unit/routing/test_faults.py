@@ -36,12 +36,14 @@ spec:
 
 
 def said(text: str, name: str = "shop") -> list[tuple[str, str, str, str | None, str | None]]:
-    """Code, place, message, note and hint of what is said of one VirtualService."""
+    """Code, place, message, note and hint of what is said of one VirtualService, or a rule for it;
+    what is said of the Services of that name is not the subject here.
+    """
     declared = Declared(text)
     return [
         (note.code.id, path_text(note.place.path), note.message, note.note, note.hint)
         for note in declared.diagnostics()
-        if note.place.object.name == name
+        if note.place.object.name == name and note.place.object.kind.name != "Service"
     ]
 
 
