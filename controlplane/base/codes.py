@@ -112,6 +112,12 @@ SNI_PARTIAL_WILDCARD: Final = _dangling(
     "CP0315", "an SNI wildcard stands for part of a label, which Envoy does not support"
 )
 LOG_FORMAT_REFUSED: Final = _warning("CP0316", "Envoy would refuse the access log format")
+PORT_NOT_ON_SERVICE: Final = _warning(
+    "CP0317", "no Service in front of the proxies has the server's port"
+)
+SELECTOR_MISSPELLED: Final = _warning(
+    "CP0318", "nothing has the label that the Gateway selects, but one that is nearly the same"
+)
 
 # Services, endpoints and rules for destinations
 UNKNOWN_RULE_HOST: Final = _warning(
@@ -208,6 +214,9 @@ SECRET_IN_OTHER_NAMESPACE: Final = _warning(
 )
 OCSP_RESPONSE_UNUSABLE: Final = _warning(
     "CP0417", "the OCSP response is not valid for the certificate"
+)
+CONNECTIONS_REUSED: Final = _warning(
+    "CP0418", "clients reuse connections between servers that share a certificate"
 )
 
 # Operation

@@ -19,6 +19,8 @@ from controlplane.kinds.istio.gateway import Gateway, GatewayKey, ServerTls as S
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import labels_of
 from controlplane.model.proxy_view import GatewayInstance
+from controlplane.queries.analysis.connection_reuse import check_reuse
+from controlplane.queries.analysis.gateway_proxies import check_selector, check_service_ports
 from controlplane.queries.analysis.homes import Homes, gateway_homes
 from controlplane.queries.analysis.secrets import found_credentials
 from controlplane.queries.inputs.connected_gateways import connected_gateways
@@ -57,6 +59,8 @@ def gateway_diagnostics(graph: Graph, key: GatewayKey) -> Diagnostics:
     report = Report()
     for server in gateway_servers(graph, key):
         _check_routes(graph, report, server)
+    check_selector(report, graph, gateway)
+    check_service_ports(report, graph, gateway)
     return (
         *reported_servers(graph, key).diagnostics,
         *server_conflicts(graph, instance),
@@ -82,6 +86,10 @@ def gateway_diagnostics_where_connected(graph: Graph, key: GatewayKey) -> Diagno
     report, homes = Report(), gateway_homes(graph, key)
     for server in gateway_servers(graph, key):
         _check_secrets(graph, report, homes, gateway, server)
+    instance = GatewayInstance(
+        gateways=selected_gateways(graph, labels_of(dict(gateway.spec.selector)))
+    )
+    check_reuse(report, graph, key, instance, homes.namespaces)
     return (*found, *report)
 
 

@@ -416,3 +416,21 @@ spec: {selector: {istio: edge}, ports: [{name: https, port: 443}]}
         "CP0416",
         "run the gateway's proxies there, or copy it to edge",
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reused"),
+    [
+        ("*.a.com", "two.a.com", True),
+        ("one.a.com", "*.a.com", True),
+        ("one.a.com", "two.a.com", False),
+    ],
+)
+def test_connections_are_reused_by_the_names_of_certificates(
+    first: str, second: str, reused: bool
+) -> None:
+    one = gateway(SIMPLE, "one.a.com")
+    two = gateway("mode: SIMPLE, credentialName: d", "two.a.com").replace("name: gw", "name: two")
+    certificates = secret("c", pair(ROOT.leaf(first))) + secret("d", pair(ROOT.leaf(second)))
+
+    assert ("CP0418" in reported(Declared(one + two + certificates, now=NOW))) is reused
