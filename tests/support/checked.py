@@ -16,10 +16,20 @@ def checked(text: str, *, mesh: MeshConfig | None = None) -> list[str]:
     """``8:21 warning CP0351: message (note) -> hint`` for everything found, in the order of the
     text.
     """
-    engine = Engine(mesh or MeshConfig(), now=NOW)
-    engine.apply([(Path("mesh.yaml"), text)])
+    engine = _engine(text, mesh)
     found = [(_position(engine, d), d) for d in whole_analysis(engine)]
     return [_line(*one) for one in sorted(found, key=lambda pair: (pair[0], str(pair[1].code)))]
+
+
+def found_in(text: str, *, mesh: MeshConfig | None = None) -> set[Diagnostic]:
+    """Everything that ``check`` finds."""
+    return whole_analysis(_engine(text, mesh))
+
+
+def _engine(text: str, mesh: MeshConfig | None) -> Engine:
+    engine = Engine(mesh or MeshConfig(), now=NOW)
+    engine.apply([(Path("mesh.yaml"), text)])
+    return engine
 
 
 def _position(engine: Engine, diagnostic: Diagnostic) -> tuple[int, int]:

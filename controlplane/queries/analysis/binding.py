@@ -6,8 +6,11 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 (``gateways``, ``exportTo``), istioctl's IST0132
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Final
+
+import msgspec
 
 from controlplane.base.codes import (
     ALWAYS_REDIRECTED,
@@ -15,6 +18,7 @@ from controlplane.base.codes import (
     NOT_EXPORTED_TO_PROXIES,
     NOT_SERVED_AT_ALL,
     RULES_WITHOUT_SERVER,
+    UNREACHABLE_RULE,
 )
 from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
@@ -24,12 +28,16 @@ from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.gateway import GATEWAY, Gateway, GatewayKey
 from controlplane.kinds.istio.virtual_service import (
     HttpMatch,
+    HttpRoute,
     TcpMatch,
     TlsMatch,
     VirtualService,
     VirtualServiceKey,
 )
 from controlplane.kinds.object import Object
+from controlplane.kinds.validation.match_conditions import applies_wherever, match_of
+from controlplane.kinds.validation.match_coverage import EarlierMatches
+from controlplane.kinds.validation.reachability import asked_matches
 from controlplane.model.visibility import visibility
 from controlplane.queries.analysis.homes import gateway_homes
 from controlplane.queries.inputs.mesh import mesh_config
@@ -200,6 +208,8 @@ def _check_sort(
     for i, rule in enumerate(rules):
         for j, match in enumerate(rule.match):
             _check_port(report, at / i / "match" / j / "port", match, fitting)
+    if sort == "http" and any(match.port for rule in rules for match in rule.match):
+        _check_covered_on_ports(report, at, rules, {server.port for server in fitting})
     if sort == "http" and not _trusts_clients(graph):
         _check_redirects(report, at, declared, fitting)
 
@@ -235,6 +245,35 @@ def _check_port(report: Report, at: FieldRef, match: Match, servers: Sequence[Se
             note=f"the servers are on {listed(ports)}",
             hint=f"write {ports[0]}" if len(ports) == 1 else None,
         )
+
+
+def _check_covered_on_ports(
+    report: Report, at: FieldRef, rules: Sequence[HttpRoute], ports: Collection[int]
+) -> None:
+    """Rules that earlier ones cover on each port, though not without a look at ports."""
+    dead = [set(_covered(rules, port)) for port in ports]
+    everywhere = set(_covered(rules, None))
+    for i in sorted(set.intersection(*dead) - everywhere):
+        if any(not match.port or match.port in ports for match in rules[i].match or (HttpMatch(),)):
+            message = (
+                "this rule is unreachable: on each port of its servers "
+                f"({listed(sorted(ports))}) earlier rules match every request it would"
+            )
+            report.add(UNREACHABLE_RULE, at / i, message, hint="move it up, or remove it")
+
+
+def _covered(rules: Sequence[HttpRoute], port: int | None) -> Iterator[int]:
+    """The rules that earlier ones cover: on one port, or wherever their own ports are."""
+    earlier: EarlierMatches[int] = EarlierMatches()
+    for i, rule in enumerate(rules):
+        asked = [m for m in asked_matches(rule) if port is None or m.spec.port in (0, port)]
+        if port is not None:
+            asked = [match_of(msgspec.structs.replace(m.spec, port=0)) for m in asked]
+        if all(earlier.cover(match, partial(applies_wherever, match)) for match in asked):
+            yield i
+        elif rule.delegate is None:
+            for match in asked:
+                earlier.add(match, i)
 
 
 def _trusts_clients(graph: Graph) -> bool:

@@ -249,3 +249,18 @@ def test_rules_that_redirect_themselves_lose_nothing_by_it() -> None:
     redirect = "  gateways: [istio-system/gw]\n  http: [{redirect: {scheme: https}}]"
 
     assert found(redirect, gateway(REDIRECT)) == []
+
+
+def test_rules_that_others_cover_on_each_port() -> None:
+    rules = (
+        "  gateways: [istio-system/gw]\n  http:\n"
+        "  - {match: [{port: 80}], directResponse: {status: 200}}\n"
+        "  - {match: [{uri: {prefix: /a}}], directResponse: {status: 204}}"
+    )
+    second = HTTP.replace("80", "81").replace("name: http", "name: http-81")
+
+    assert found(rules, gateway(HTTP)) == [
+        "9:5 warning CP0216: this rule is unreachable: on each port of its servers (80) earlier "
+        "rules match every request it would -> move it up, or remove it"
+    ]
+    assert found(rules, gateway(HTTP, second)) == []
