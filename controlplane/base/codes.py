@@ -154,6 +154,13 @@ NO_USABLE_ENDPOINT: Final = _warning(
     "CP0332", "requests are sent to the service, and none of its endpoints can be used"
 )
 SLICE_WITHOUT_SERVICE: Final = _warning("CP0333", "the EndpointSlice belongs to no Service")
+PROTOCOLS_DIFFER: Final = _warning(
+    "CP0334", "two ServiceEntries give a port of one host different protocols"
+)
+PROTOCOL_UNNAMED: Final = Code(
+    "CP0335", Severity.INFO, Effect.NONE, "the port in use names no protocol that is known"
+)
+UNKNOWN_ANNOTATION: Final = _warning("CP0336", "Istio has no such annotation")
 
 # Routes
 UNKNOWN_COMMAND: Final = _warning(

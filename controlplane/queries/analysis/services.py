@@ -2,7 +2,7 @@
 selects nothing, a port that no workload has, a host name that is never resolved.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from controlplane.base.codes import (
     ADDRESS_NOT_NUMERIC,
@@ -14,7 +14,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace, ObjectKey
+from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.core.endpoints import ENDPOINTS
 from controlplane.kinds.core.pod import POD, Pod
@@ -26,6 +26,12 @@ from controlplane.kinds.object import Object, is_of
 from controlplane.model.endpoint import UNIX
 from controlplane.model.proxy import labels_of, labels_text
 from controlplane.model.service import Resolution, Service
+from controlplane.queries.analysis.protocols import (
+    check_annotations,
+    check_port_names,
+    check_protocols,
+    share_clients,
+)
 from controlplane.queries.analysis.usable_endpoints import check_entry, check_service
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.registry.endpoints import (
@@ -44,25 +50,32 @@ from controlplane.translate.kubernetes.service import service_host
 def service_diagnostics(graph: Graph, key: ObjectKey[KubernetesService]) -> Diagnostics:
     """Runs again when the Service, or what it selects, changes."""
     declared = object_of(graph, key)
-    found = (
-        service_of(graph, service_host(declared), key.namespace) if declared is not None else None
-    )
+    if declared is None:
+        return ()
+    found = service_of(graph, service_host(declared), key.namespace)
     if found is None or found.resolution is Resolution.ALIAS or _is_of_gateways(graph, found):
         return ()
     report = Report()
+    check_annotations(report, declared)
+    check_port_names(report, graph, key, found)
+    _report_endpoints(report, graph, key, found)
+    return tuple(report)
+
+
+def _report_endpoints(report: Report, graph: Graph, key: ObjectKey, found: Service) -> None:
     if _is_listed(graph, key) or found.selector is None:
         check_service(report, graph, key, found)
-        return tuple(report)
+        return
     workloads = selected_workloads(graph, key.namespace, found.selector)
+    before = len(report)
     _report_target_ports(report, graph, key, found, workloads)
-    if not report.diagnostics and not check_service(report, graph, key, found) and not workloads:
+    if len(report) == before and not check_service(report, graph, key, found) and not workloads:
         report.add(
             SERVICE_WITHOUT_ENDPOINTS,
             FieldRef(key) / "spec" / "selector",
             f"the selector ({labels_text(found.selector)}) selects no Pod and no WorkloadEntry of "
             f"{key.namespace}, and there is no EndpointSlice for {key.name}: requests get 503",
         )
-    return tuple(report)
 
 
 def _is_of_gateways(graph: Graph, found: Service) -> bool:
@@ -87,6 +100,7 @@ def service_entry_diagnostics(graph: Graph, key: ObjectKey[ServiceEntry]) -> Dia
         return ()
     report = Report()
     _report_shared_hosts(report, graph, declared)
+    check_protocols(report, graph, declared)
     if declared.spec.workload_selector is not None:
         _report_selection(report, graph, declared, declared.spec.workload_selector)
     if not report.diagnostics:
@@ -145,8 +159,11 @@ def _report_shared_hosts(report: Report, graph: Graph, declared: Object[ServiceE
                     first,
                     "its ports are used, and this one only adds endpoints for equal ports",
                 )
-        elif any(other.namespace != declared.namespace for other in others):
-            _report_elsewhere(report, at, declared.namespace, others)
+        else:
+            apart = [o for o in others if o.namespace != declared.namespace]
+            shared = [o for o in apart if share_clients(graph, declared, o, host)]
+            if shared:
+                _report_elsewhere(report, at, shared[0])
 
 
 def _adds_all_ports(declared: Object[ServiceEntry], own: Service) -> bool:
@@ -166,10 +183,7 @@ def _report_first(report: Report, at: FieldRef, first: ObjectKey, what: str) -> 
     )
 
 
-def _report_elsewhere(
-    report: Report, at: FieldRef, namespace: Namespace, others: Sequence[ObjectKey]
-) -> None:
-    other = next(key for key in others if key.namespace != namespace)
+def _report_elsewhere(report: Report, at: FieldRef, other: ObjectKey) -> None:
     report.add(
         HOST_DECLARED_TWICE,
         at,
