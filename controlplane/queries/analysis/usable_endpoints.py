@@ -38,6 +38,7 @@ from controlplane.model.service import Resolution, Service, ServicePort
 from controlplane.queries.analysis.destinations import services_by_name
 from controlplane.queries.analysis.near_names import near_object
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.inputs.refused import is_refused
 from controlplane.queries.registry.endpoints import (
     Workload,
     endpoints_of,
@@ -142,7 +143,7 @@ def check_entry(report: Report, graph: Graph, declared: Object[ServiceEntry]) ->
             return
         at = FieldRef(declared.key) / "spec"
         is_empty = not declared.spec.endpoints and declared.spec.workload_selector is None
-        if is_empty and len(found.declared_by) == 1:
+        if is_empty and not any(_is_usable(graph, found, port) for port in found.ports):
             report.add(
                 NO_USABLE_ENDPOINT,
                 at / "resolution",
@@ -329,6 +330,8 @@ def slice_diagnostics(graph: Graph, key: ObjectKey[EndpointSlice]) -> Diagnostic
         return ()
     report = Report()
     name = declared.labels.get(SERVICE_NAME_LABEL)
+    if name is not None and is_refused(graph, ObjectKey(SERVICE, key.namespace, name)):
+        return ()
     meant = None
     if name is None or object_of(graph, ObjectKey(SERVICE, key.namespace, name)) is None:
         meant = _likely_service(graph, key) or near_object(

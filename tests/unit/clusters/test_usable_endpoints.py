@@ -174,6 +174,12 @@ def test_a_slice_that_belongs_to_no_service() -> None:
     ]
 
 
+def test_a_slice_of_a_service_that_is_refused_is_not_blamed() -> None:
+    refused = LISTED.replace("ports: [", "portz: 1\n  ports: [")
+
+    assert [line.split()[2] for line in checked(refused + endpoint_slice())] == ["CP0201:"]
+
+
 def test_a_service_without_selector_and_without_slice() -> None:
     assert checked(USED + LISTED) == [
         "19:1 warning CP0330: there is no EndpointSlice for this Service, and it has no selector: "
