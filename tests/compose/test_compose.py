@@ -70,6 +70,35 @@ def test_every_container_becomes_healthy(rig: Rig) -> None:
     rig.compose("up", "--detach", "--wait", "--wait-timeout", "60")
 
 
+def test_services_are_the_containers_of_their_names(rig: Rig) -> None:
+    shown = rig.compose(
+        *("exec", "-T", "controlplane", "controlplane", "config", "ingressgateway", "endpoints")
+    )
+
+    assert shown.count("--resolve-services") >= 4  # storefront, catalog, and both of reviews
+    assert rig.get("/reviews", end_user="jason").seen["version"] == "v2"
+
+
+def test_containers_that_come_back_at_other_addresses_are_found(rig: Rig) -> None:
+    rig.compose("rm", "--stop", "--force", "storefront", "catalog")
+    for name in ("storefront", "catalog"):  # the first gets the lowest address that is free
+        rig.compose("up", "--detach", "--no-deps", name)
+
+    for path, name in (("/", "storefront"), ("/api/books", "catalog")):
+        rig.until(f"{name} answers", path, 200, f'"name": "{name}"', within=60)
+
+
+def test_a_prometheus_in_the_network_gets_metrics_and_nothing_else(rig: Rig) -> None:
+    ask = "import urllib.request as r; print(r.urlopen('http://{}').read().decode())"
+    answers = [
+        rig.compose("exec", "-T", "catalog", "python", "-c", ask.format(where))
+        for where in ("controlplane:15015/metrics", "ingressgateway:15090/stats/prometheus")
+    ]
+
+    assert "\npilot_xds 2.0\n" in answers[0]
+    assert "envoy_server_live{} 1" in answers[1]
+
+
 def test_status_in_the_container_shows_the_gateway_in_sync(rig: Rig) -> None:
     shown = json.loads(
         rig.compose("exec", "-T", "controlplane", "controlplane", "status", "-o", "json")
