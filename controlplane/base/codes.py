@@ -118,6 +118,9 @@ PORT_NOT_ON_SERVICE: Final = _warning(
 SELECTOR_MISSPELLED: Final = _warning(
     "CP0318", "nothing has the label that the Gateway selects, but one that is nearly the same"
 )
+HOST_WITHOUT_ROUTE: Final = _warning(
+    "CP0319", "no VirtualService routes requests for the server's host"
+)
 
 # Services, endpoints and rules for destinations
 UNKNOWN_RULE_HOST: Final = _warning(

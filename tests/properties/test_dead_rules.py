@@ -1,5 +1,5 @@
-"""No rule is dead in silence: whenever no request gets to a rule, a diagnostic names it; and where
-every rule is reached, nothing is an error.
+"""No rule and no host is dead in silence: whenever no request gets to one, a diagnostic names it;
+and where every rule is reached, nothing is an error.
 
 The requests are all that this small vocabulary tells apart, so that a rule which none of them
 reaches is reached by none at all.
@@ -159,3 +159,25 @@ def test_a_mesh_whose_rules_are_all_reached_has_no_error(world: World) -> None:
     if named <= {g.name for g in world.gateways} and all_rules(world) == reached(world):
         found = found_in(documents(world))
         assert [d for d in found if d.severity is Severity.ERROR] == []
+
+
+@given(worlds)
+@given_worlds
+def test_a_host_that_no_request_is_answered_for_is_named(world: World) -> None:
+    bound = {g for v in world.virtual_services for g in v.gateways} - {"mesh"}
+    answered = {(r.port, r.host) for r in REQUESTS if world.answer(r) is not None}
+    hosts = {
+        (server.port, host.rpartition("/")[2], gateway.name)
+        for gateway in world.gateways
+        for server in gateway.servers
+        for host in server.hosts
+        if "*" not in host
+    }
+    places = {
+        f"{d.place.object.namespace}/{d.place.object.name}"
+        for d in found_in(documents(world))
+        if isinstance(d.place, FieldRef)
+    }
+    for port, host, gateway in hosts if bound else ():
+        routing = {f"{v.namespace}/{v.name}" for v in world.virtual_services if host in v.hosts}
+        assert (port, host) in answered or places & {gateway, *routing}

@@ -23,6 +23,7 @@ from controlplane.queries.analysis.connection_reuse import check_reuse
 from controlplane.queries.analysis.gateway_proxies import check_selector, check_service_ports
 from controlplane.queries.analysis.homes import Homes, gateway_homes
 from controlplane.queries.analysis.secrets import found_credentials
+from controlplane.queries.analysis.unrouted_hosts import check_hosts_routed
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
@@ -61,6 +62,7 @@ def gateway_diagnostics(graph: Graph, key: GatewayKey) -> Diagnostics:
         _check_routes(graph, report, server)
     check_selector(report, graph, gateway)
     check_service_ports(report, graph, gateway)
+    check_hosts_routed(report, graph, gateway)
     return (
         *reported_servers(graph, key).diagnostics,
         *server_conflicts(graph, instance),
