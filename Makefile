@@ -8,6 +8,7 @@
 # make bench    the figures of benchmarks/RESULTS.md, in less than ten minutes
 #               (BENCH=--quick: in two; BENCH=--write: into RESULTS.md; BENCH=fleet: one suite)
 #
+# make docs     the documentation as a site, in site/
 # make lowest   everything but real Envoys and compose, with the oldest dependencies that are allowed
 #
 # Each makes what it needs: a virtual environment in .venv, installed again when its inputs change.
@@ -25,7 +26,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 SECONDS ?= 300
 
-.PHONY: demo test lint fuzz oracle soak bench lowest install clean
+.PHONY: demo test lint fuzz oracle soak bench docs lowest install clean
 
 demo: $(RUNTIME)
 	$(BIN)/python samples/demo.py
@@ -54,6 +55,10 @@ bench: $(INSTALLED)
 
 install: $(STUBS)
 
+docs: $(INSTALLED)
+	$(BIN)/python -m tests.support.reference_pages
+	$(BIN)/python -m mkdocs build --strict
+
 lowest:
 	test -x $(VENV)-lowest/bin/python || $(PYTHON) -m venv $(VENV)-lowest
 	$(PYTHON) -m tests.support.lowest > $(VENV)-lowest/constraints.txt
@@ -76,4 +81,4 @@ $(STUBS): $(INSTALLED) tests/support/stubs.py
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest .demo typings build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lowest .demo typings build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

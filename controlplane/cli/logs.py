@@ -15,7 +15,10 @@ LOOKED_EVERY: Final = 0.2  # seconds
 
 
 @click.command(
-    epilog=example("controlplane logs ingressgateway", "controlplane logs ingressgateway -f -n 20")
+    epilog=example(
+        "controlplane logs ingressgateway -c samples/hello",
+        "controlplane logs ingressgateway -c samples/hello -f -n 20",
+    )
 )
 @click.argument("gateway")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written, until Ctrl-C.")

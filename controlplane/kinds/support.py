@@ -2,7 +2,7 @@
 as CP0203.
 
 Which they are follows from the table that each kind's declaration has of the fields that are
-translated; so does the README's table of supported fields.
+translated; so does the page of the documentation that lists all fields.
 """
 
 from collections.abc import Iterable, Iterator
@@ -94,17 +94,3 @@ def _attributes(struct: type[msgspec.Struct]) -> dict[str, str]:
 @cache
 def _empty(struct: type[msgspec.Struct]) -> msgspec.Struct:
     return struct()
-
-
-def markdown_table(kinds: Iterable[ServedKind[Any]]) -> str:
-    """The README's table: one row for each kind, with the fields that have no effect yet."""
-    rows = ["| Kind | Supported | Not yet |", "| --- | --- | --- |"]
-    for served in kinds:
-        missing = unsupported(served)
-        top = [name for name in served.spec.__struct_encode_fields__ if name not in missing]
-        rows.append(f"| {served.kind} | {_listed(top)} | {_listed(missing)} |")
-    return "\n".join(rows) + "\n"
-
-
-def _listed(paths: Iterable[str]) -> str:
-    return ", ".join(f"`{path}`" for path in paths) or "none"

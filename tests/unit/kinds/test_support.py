@@ -20,7 +20,6 @@ from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import By, Fields
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import (
-    markdown_table,
     report_unsupported,
     structs_in,
     unsupported,
@@ -159,10 +158,5 @@ def using(spec: type[Spec], path: list[str]) -> Spec:
     return spec(**{name: (value,) if in_list else value})
 
 
-def test_the_table_names_what_is_missing() -> None:
-    lines = markdown_table([SERVED[DESTINATION_RULE]]).splitlines()
-
-    assert lines[0] == "| Kind | Supported | Not yet |"
-    assert lines[2].startswith("| DestinationRule | `host`, `trafficPolicy`, `subsets`")
-    assert "`trafficPolicy.loadBalancer.backendUtilization`" in lines[2]
+def test_a_field_that_nothing_translates_is_named() -> None:
     assert "trafficPolicy.loadBalancer.backendUtilization" in unsupported(SERVED[DESTINATION_RULE])

@@ -1,0 +1,93 @@
+"""The pages of the documentation that are made from the code: commands, codes and fields.
+
+python -m tests.support.reference_pages     writes them
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import click
+from msgspec import inspect
+
+from controlplane.base.codes import BY_ID
+from controlplane.cli.explanations import explanation
+from controlplane.cli.main import COMMANDS
+from controlplane.kinds.registry import SERVED
+from controlplane.kinds.served import ServedKind
+from controlplane.kinds.support import structs_in, unsupported
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+_MADE: Final = "<!-- made by tests/support/reference_pages.py -->\n"
+
+
+def commands() -> str:
+    """What each command's ``--help`` prints."""
+    parts = [_MADE, "# Commands\n"]
+    for name in COMMANDS:
+        module = importlib.import_module(f"controlplane.cli.{name}")
+        command = getattr(module, name)
+        context = click.Context(command, info_name=f"controlplane {name}", max_content_width=100)
+        context.terminal_width = 100
+        parts.append(f"## {name}\n\n```\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def diagnostics() -> str:
+    """The page of each code, as ``explain`` prints it."""
+    parts = [
+        _MADE,
+        "# Diagnostics\n",
+        "What each code means, with an example and the mend. `controlplane explain CODE` prints "
+        "the same.\nCodes are permanent: a number never gets another meaning.\n",
+    ]
+    for code in BY_ID.values():
+        page = explanation(code).strip().replace("```yaml mesh-config", "```yaml")
+        parts.append(f"## {code.id}\n\n**{code.severity.value}**: {code.meaning}.\n\n{page}\n")
+    return "\n".join(parts)
+
+
+def fields() -> str:
+    """Every field of every kind, and whether it has an effect."""
+    parts = [
+        _MADE,
+        "# Fields\n",
+        "Every field that is read, by kind. A field that has no effect yet is marked, and reported "
+        "where it is\nused (CP0203). Another field in an object of Istio's kinds is an error; what "
+        "else objects of Kubernetes\nhold is passed over.\n",
+    ]
+    for served in sorted(SERVED.values(), key=lambda served: str(served.kind)):
+        missing = set(unsupported(served))
+        parts.append(f"## {served.kind}\n")
+        rows = [f"- `{path}`{_mark(path, missing)}" for path in _paths(served)]
+        parts.append("\n".join(rows or ["It has no fields of its own that are read."]) + "\n")
+    return "\n".join(parts)
+
+
+def _mark(path: str, missing: set[str]) -> str:
+    return " (no effect yet)" if path.replace("[]", "").replace(".*", "") in missing else ""
+
+
+def _paths(served: ServedKind[Any]) -> Iterator[str]:
+    yield from _fields_of(inspect.type_info(served.spec), "", frozenset())
+
+
+def _fields_of(info: inspect.Type, before: str, above: frozenset[type]) -> Iterator[str]:
+    for struct in structs_in(info):
+        if struct.cls in above:
+            continue
+        for field in struct.fields:
+            path = f"{before}{field.encode_name}"
+            yield path
+            yield from _fields_of(field.type, f"{path}.", above | {struct.cls})
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
+    {"commands.md": commands, "diagnostics.md": diagnostics, "fields.md": fields}
+)
+
+if __name__ == "__main__":
+    for page, text in PAGES.items():
+        (DOCS / page).write_text(text(), encoding="utf-8")
