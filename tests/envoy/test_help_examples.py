@@ -21,10 +21,7 @@ def examples(name: str) -> list[str]:
     command = getattr(importlib.import_module(f"controlplane.cli.{name}"), name)
     text = command.epilog.partition("Example:\n")[2].replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    serves = ("controlplane up", "controlplane serve")
-    return [
-        line for line in lines if line.split()[0] not in ELSEWHERE and not line.startswith(serves)
-    ]
+    return [line for line in lines if not line.startswith(ELSEWHERE)]
 
 
 EXAMPLES = {name: found for name in COMMANDS if (found := examples(name))}

@@ -4,6 +4,7 @@ python -m tests.support.reference_pages     writes them
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -88,6 +89,16 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
     {"commands.md": commands, "diagnostics.md": diagnostics, "fields.md": fields}
 )
 
-if __name__ == "__main__":
+
+def main() -> None:
+    checks = sys.argv[1:] == ["--check"]
     for page, text in PAGES.items():
-        (DOCS / page).write_text(text(), encoding="utf-8")
+        file = DOCS / page
+        if not checks:
+            file.write_text(text(), encoding="utf-8")
+        elif file.read_text(encoding="utf-8") != text():
+            sys.exit(f"{file} is out of date; run: python -m tests.support.reference_pages")
+
+
+if __name__ == "__main__":
+    main()
