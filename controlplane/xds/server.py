@@ -135,8 +135,9 @@ class XdsServer:
 
     def publish(self, revision: int) -> None:
         """Bring every connected proxy to the engine's current state, which is ``revision``."""
-        self._cache.forget()
         concerned = [s for proxy in self._engine.changed() for s in self._of_proxy.get(proxy, ())]
+        if concerned:  # else what is remembered is what is asked for
+            self._cache.forget()
         self.connections.published(revision, (stream.connection for stream in concerned))
         for stream in concerned:
             stream.happen("update", partial(self._update, stream))

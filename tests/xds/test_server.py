@@ -105,6 +105,16 @@ async def rig(
     await server.stop()
 
 
+async def test_a_revision_that_changes_nothing_for_proxies_leaves_their_answers_shared() -> None:
+    async with rig(cluster("a")) as r, r.connected():
+        cache = r.server._cache
+        shared = cache.size
+        r.engine.asked.clear()  # what changes concerns nobody
+        r.server.publish(2)
+
+        assert cache.size == shared > 0
+
+
 async def test_an_independent_client_reads_what_is_sent() -> None:
     async with rig(cluster("a", "alternative")) as r, delta_stream(r.channel) as client:
         await client.ask("CDS", node=NODE)
