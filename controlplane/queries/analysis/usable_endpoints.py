@@ -277,7 +277,8 @@ def _report_workloads(
         FieldRef(key) / "spec" / "selector",
         f"no Pod and no WorkloadEntry of {key.namespace} has {labels_text(selector)}, and there is "
         f"no EndpointSlice for {key.name}: {_NEVER}",
-        hint=f"declare where it runs: {workload_entry(key, found, selector)}",
+        hint=f"add --local {key.name}.{key.namespace}=PORT to up or serve, or declare where it "
+        f"runs: {workload_entry(key, found, selector)}",
         related=users,
     )
 

@@ -65,7 +65,8 @@ def test_a_selector_that_nothing_has_comes_with_a_workload_entry_that_mends_it()
 
     assert line == (
         "20:3 warning CP0330: no Pod and no WorkloadEntry of default has app: a, and there is no "
-        "EndpointSlice for a: requests to it get 503 -> declare where it runs: " + ENTRY
+        "EndpointSlice for a: requests to it get 503 -> add --local a.default=PORT to up or serve, "
+        "or declare where it runs: " + ENTRY
     )
     assert checked(USED + SELECTING + ENTRY) == []
 
