@@ -14,6 +14,7 @@ from controlplane.documents.faults import Fault
 from controlplane.documents.yaml import Parsed, parsed
 
 _SURROGATES: Final = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_TRAILING_COMMA: Final = "a comma comes before the closing bracket"
 _MESSAGES: Final = {
     "Expecting value": "a value is missing here",
     "Expecting ',' delimiter": "a comma or a closing bracket is missing before this",
@@ -22,8 +23,8 @@ _MESSAGES: Final = {
     "Extra data": "text follows the value; a .json file holds one value, such as a List",
     "Unterminated string starting at": "the quote that opens here is not closed",
     "Invalid control character at": "a text holds a line break, tab or other control character",
-    "Illegal trailing comma before end of object": "a comma comes before the closing bracket",
-    "Illegal trailing comma before end of array": "a comma comes before the closing bracket",
+    "Illegal trailing comma before end of object": _TRAILING_COMMA,
+    "Illegal trailing comma before end of array": _TRAILING_COMMA,
 }
 
 
@@ -40,14 +41,20 @@ def parsed_json(text: str) -> Parsed:
     try:
         json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        reason = error.msg.removesuffix(" at") if error.msg not in _MESSAGES else error.msg
-        message = _MESSAGES.get(reason, reason)
-        return Parsed(data=None, fault=_fault(min(error.pos, len(text) - 1), message))
+        return Parsed(data=None, fault=_syntax_fault(text, error))
     except ValueError as error:
         return Parsed(
             data=None, fault=_fault(max(text.find(str(error)), 0), f"{error} is not JSON")
         )
     return outcome
+
+
+def _syntax_fault(text: str, error: json.JSONDecodeError) -> Fault:
+    before = text[: error.pos].rstrip()
+    if before.endswith(",") and text[error.pos : error.pos + 1] in ("}", "]"):
+        return _fault(len(before) - 1, _TRAILING_COMMA)  # which Python 3.13 says itself
+    reason = error.msg.removesuffix(" at") if error.msg not in _MESSAGES else error.msg
+    return _fault(min(error.pos, len(text) - 1), _MESSAGES.get(reason, reason))
 
 
 def as_yaml(text: str) -> str:

@@ -148,7 +148,8 @@ def test_a_fault_says_what_is_there_and_what_was_wanted(
 @pytest.mark.parametrize(
     ("text", "start", "message"),
     [
-        ('{"a": 1,}', 8, "a key in double quotes is missing here"),
+        ('{"a": 1,}', 7, "a comma comes before the closing bracket"),
+        ('{"a": [1, ]}', 8, "a comma comes before the closing bracket"),
         ("{'a': 1}", 1, "a key in double quotes is missing here"),
         ('{"a": NaN}', 6, "NaN is not JSON"),
         ('{"a": 1} {}', 9, "text follows the value; a .json file holds one value, such as a List"),
