@@ -31,6 +31,7 @@ from controlplane.kinds.validation.checks import About
 from controlplane.kinds.walk import DROPPED, Null, Walk, described
 
 HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
+_MENDS: Final = 2  # a field in its place may yet have a value of another type
 _SPEC_BODY: Final = HEAD | {"spec", "status"}
 
 
@@ -83,9 +84,15 @@ def _without_consequences(
     found: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
 ) -> Report:
     """Of what was found the misplaced fields, and what is found also when they are in place."""
+    body: Any = raw.body
     mended = Report()
-    body: Any = moved(raw.body, moves)
-    _decoded(mended, [], at, replace(raw, body=body), served)
+    further = moves
+    for _ in range(_MENDS):
+        body, mended = moved(body, further), Report()
+        further = []
+        _decoded(mended, further, at, replace(raw, body=body), served)
+        if not further:
+            break
     sources = {move.source for move in moves}
     left = set(mended)
     return Report(

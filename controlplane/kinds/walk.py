@@ -26,6 +26,13 @@ from controlplane.base.nearest import nearest
 from controlplane.documents.scalars import plain
 from controlplane.kinds.duration import duration
 from controlplane.kinds.misplaced import Around, Mend, Move, below_sibling, where_it_belongs
+from controlplane.kinds.short_forms import (
+    field_of_value,
+    flow,
+    items_of_text,
+    only_mapping,
+    pairs_meant,
+)
 from controlplane.kinds.spec import Duration, Spec
 
 
@@ -53,7 +60,7 @@ ALIASES: Final[Mapping[str, str]] = {"mirror_percent": "mirrorPercent"}
 """
 
 _SHOWN: Final = 40  # characters of a text that a message shows
-_UNSPACED: Final = re.compile(r"[A-Za-z]\w*:(?=\S)")
+_UNSPACED: Final = re.compile(r"[A-Za-z]\w*:(?=\S)(?!//)")
 _UNQUOTE: Final = "leave out the quotes"
 _PLAIN_INTEGER: Final = re.compile(r"[+-]?\d+")
 
@@ -137,7 +144,7 @@ class Walk:
 
     def _struct(self, at: FieldRef, wanted: inspect.StructType, value: object) -> object:
         if not isinstance(value, Mapping):
-            return self._wrong_type(at, "a mapping", value)
+            return self._no_mapping(at, value, self._short_form(at, wanted, value))
         fields = {f.encode_name: f for f in wanted.fields}
         found: dict[str, object] = {}
         above = tuple(self._above)
@@ -172,13 +179,15 @@ class Walk:
 
     def _list(self, at: FieldRef, item_type: inspect.Type, value: object) -> object:
         if not isinstance(value, list | tuple):
-            return self._wrong_type(at, "a list", value)
+            return self._no_list(at, item_type, value)
         items = (self._value(at / i, item_type, item) for i, item in enumerate(value))
         return [item for item in items if item is not DROPPED]
 
     def _mapping(self, at: FieldRef, value_type: inspect.Type, value: object) -> object:
         if not isinstance(value, Mapping):
-            return self._wrong_type(at, "a mapping", value)
+            meant = pairs_meant(value)
+            fits = meant and all(self._fits(at, value_type, item) for item in meant.values())
+            return self._no_mapping(at, value, meant if fits else None)
         items: dict[str, object] = {}
         for key, item in value.items():
             written = self._as_written(at, value)
@@ -191,6 +200,44 @@ class Walk:
             if kept is not DROPPED:
                 items[key] = kept
         return items
+
+    def _short_form(
+        self, at: FieldRef, wanted: inspect.StructType, value: object
+    ) -> Mapping[str, object] | None:
+        """The mapping that a plain value stands for."""
+        field_ = field_of_value(wanted)
+        if field_ is None or not self._fits(at, field_[1], value):
+            return None
+        return {field_[0]: value}
+
+    def _fits(self, at: FieldRef, wanted: inspect.Type, value: object) -> bool:
+        return Walk(Report(), self.null)._value(at, wanted, value) is not DROPPED
+
+    def _no_mapping(
+        self, at: FieldRef, value: object, meant: Mapping[str, object] | None
+    ) -> Dropped:
+        """Report a value where a mapping belongs, which ``meant`` is, if that is known."""
+        hint = None
+        if at.object.kind.name == "Secret":
+            return self._wrong_type(at, "a mapping", value)  # hints would show what it holds
+        if meant is not None and _unspaced(value) is None:
+            hint = f"write {flow(meant)}"
+            if "exact" in meant:
+                hint += f", or {flow({'prefix': value})}"
+            self._meant(at, meant)
+        elif (only := only_mapping(value)) is not None:
+            hint = "leave out the dash, or the square brackets"
+            self._meant(at, only)
+        return self._wrong_type(at, "a mapping", value, hint=hint)
+
+    def _no_list(self, at: FieldRef, item_type: inspect.Type, value: object) -> Dropped:
+        """Report a value where a list belongs: it is the only item, or names all of them."""
+        items, hint = items_of_text(value), None
+        if all(isinstance(item, str | int) and self._fits(at, item_type, item) for item in items):
+            hint = f"write {flow(items)}"
+        if hint is not None or self._fits(at, item_type, value):
+            self._meant(at, items)
+        return self._wrong_type(at, "a list", value, hint=hint)
 
     def _enum(self, at: FieldRef, wanted: type[Enum], value: object) -> object:
         names = [str(member.value) for member in wanted]
@@ -322,10 +369,15 @@ def _type_hint(wanted: str, value: object) -> str | None:
         return "put it in quotes"  # not its value: 1.0 and 0777 are 1 and 511 by now
     if wanted == "a list" and value is not None:
         return "write each item on its own line, beginning with a dash"
-    unspaced = _UNSPACED.match(value) if wanted == "a mapping" and isinstance(value, str) else None
+    unspaced = _unspaced(value) if wanted == "a mapping" else None
     if unspaced is not None:
         return f'write a space after the colon of "{unspaced[0]}"'
     return _UNQUOTE if isinstance(value, str) and _fits(wanted, value) else None
+
+
+def _unspaced(value: object) -> re.Match[str] | None:
+    """A key whose colon has no space after it, as in ``host:web``; no scheme, as in ``https://``."""
+    return _UNSPACED.match(value) if isinstance(value, str) else None
 
 
 def _fits(wanted: str, text: str) -> bool:

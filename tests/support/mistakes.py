@@ -188,6 +188,8 @@ def followed(body: Body, found: Diagnostic) -> Body | None:
         return _with(body, path, [at(body, path)])
     if hint == "leave the field out":
         return _without(body, path)
+    if match := re.fullmatch(r"write (\{.*\}|\[.*\])(?:, or .*)?", hint):
+        return _with(body, path, yaml.safe_load(match[1]))
     if match := re.fullmatch(r'write (?:"(.*)"|(\S+))', hint):
         return _with(body, path, match[1] if match[1] is not None else yaml.safe_load(match[2]))
     return None

@@ -137,6 +137,64 @@ def test_a_message_says_what_is_there_and_what_was_wanted(
     assert [(d.message, d.hint) for d in diagnostics] == [(message, hint)]
 
 
+@pytest.mark.parametrize(
+    ("rule", "message", "hint"),
+    [
+        (
+            {"match": [{"uri": "/api"}]},
+            'expected a mapping, found the text "/api"',
+            "write {exact: /api}, or {prefix: /api}",
+        ),
+        (
+            {"route": [{"destination": "reviews"}]},
+            'expected a mapping, found the text "reviews"',
+            "write {host: reviews}",
+        ),
+        (
+            {"mirror": {"host": "a", "port": 80}},
+            "expected a mapping, found the number 80",
+            "write {number: 80}",
+        ),
+        (
+            {"corsPolicy": {"allowOrigins": ["https://a.example"]}},
+            'expected a mapping, found the text "https://a.example"',
+            'write {exact: "https://a.example"}, or {prefix: "https://a.example"}',
+        ),
+        (
+            {"corsPolicy": {"allowMethods": "GET, POST"}},
+            'expected a list, found the text "GET, POST"',
+            "write [GET, POST]",
+        ),
+        (
+            {"headers": {"request": {"add": [{"name": "x-user", "value": "a"}]}}},
+            "expected a mapping, found a list",
+            "write {x-user: a}",
+        ),
+        (
+            {"match": [{"headers": [{"name": "user", "exact": "jason"}]}]},
+            "expected a mapping, found a list",
+            "write {user: {exact: jason}}",
+        ),
+        (
+            {"match": [{"sourceLabels": "app=web"}]},
+            'expected a mapping, found the text "app=web"',
+            "write {app: web}",
+        ),
+        (
+            {"retries": [{"attempts": 2}]},
+            "expected a mapping, found a list",
+            "leave out the dash, or the square brackets",
+        ),
+    ],
+)
+def test_a_value_in_place_of_a_mapping_or_a_list_is_put_in_its_place(
+    rule: dict[str, object], message: str, hint: str
+) -> None:
+    _, diagnostics = decoded_body(virtual_service(**rule))
+
+    assert [(d.message, d.hint) for d in diagnostics] == [(message, hint)]
+
+
 def test_all_faults_of_an_object_are_reported_at_once() -> None:
     body = virtual_service(timeOut="1s", timeout="soon", retries={"attempts": "x"}, redirect={})
 
@@ -157,6 +215,20 @@ def test_what_follows_from_a_fault_is_not_reported_as_another() -> None:
     _, diagnostics = decoded_body(body)
 
     assert [d.message for d in diagnostics] == ['spec has no field "Http"']
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"hosts": ["*"], "gateways": "shop"}, 'expected a list, found the text "shop"'),
+        ({"hosts": "*", "gateways": ["shop"]}, 'expected a list, found the text "*"'),
+        ({"hosts": ["*"], "gateway": "shop"}, 'spec has no field "gateway"'),
+    ],
+)
+def test_what_a_list_would_be_is_not_missing(spec: dict[str, object], message: str) -> None:
+    _, diagnostics = decoded_body(body_of("VirtualService", {**spec, "http": [{"route": ROUTE}]}))
+
+    assert [d.message for d in diagnostics] == [message]
 
 
 def test_secrets_are_never_shown() -> None:
