@@ -8,6 +8,7 @@ from typing import Final
 
 from controlplane.base.codes import (
     CERTIFICATE_NAME_MISMATCH,
+    SERVER_CONFLICT,
     SERVER_WITHOUT_ROUTE,
     SNI_PARTIAL_WILDCARD,
 )
@@ -58,14 +59,17 @@ def gateway_diagnostics(graph: Graph, key: GatewayKey) -> Diagnostics:
     instance = GatewayInstance(gateways=selected_gateways(graph, selector))
     view = gateway_view(Namespace(mesh_config(graph).root_namespace))
     report = Report()
+    conflicts = server_conflicts(graph, instance)
+    unserved = {found.place for found in conflicts if found.code is SERVER_CONFLICT}
     for server in gateway_servers(graph, key):
-        _check_routes(graph, report, server)
+        if server.place not in unserved:
+            _check_routes(graph, report, server)
     check_selector(report, graph, gateway)
     check_service_ports(report, graph, gateway)
-    check_hosts_routed(report, graph, gateway)
+    check_hosts_routed(report, graph, gateway, instance)
     return (
         *reported_servers(graph, key).diagnostics,
-        *server_conflicts(graph, instance),
+        *conflicts,
         *sni_conflicts(graph, instance, view.for_listeners),
         *report,
     )

@@ -41,9 +41,7 @@ def hosts_by_length(declared: Object[ServiceEntry]) -> Iterator[tuple[int, str]]
 def near_object(graph: Graph, kind: Kind, namespace: Namespace, name: str) -> ObjectKey | None:
     """The object of ``kind`` in ``namespace`` whose name is near ``name``."""
     known = (
-        other
-        for size in _lengths(name)
-        for other in names_by_length(graph, (kind, namespace, size))
+        other for size in lengths(name) for other in names_by_length(graph, (kind, namespace, size))
     )
     near = nearest(name, known)
     return ObjectKey(kind, namespace, near) if near is not None else None
@@ -88,11 +86,12 @@ def service_of_host(host: Host) -> ObjectKey | None:
 
 
 def _declared_hosts(graph: Graph, written: str) -> Iterator[Host]:
-    for size in _lengths(written):
+    for size in lengths(written):
         yield from (Host(host) for host in hosts_by_length(graph, size))
 
 
-def _lengths(word: str) -> range:
+def lengths(word: str) -> range:
+    """The lengths of the words that can be near ``word``."""
     far = min(FARTHEST, len(word) // 3)
     # Hyphens do not count, so a name with one more is as near.
     return range(max(len(word) - far - 1, 1), len(word) + far + 2)

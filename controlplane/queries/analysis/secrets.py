@@ -45,7 +45,8 @@ def found_credentials(
     for credential in credentials:
         report.diagnostics.extend(credential_faults(graph, credential))
     if not held or (homes.every and len(held) < len(meant)):
-        without = [ns for ns, _ in meant if ns not in dict(held)]
+        served = [ns for ns, c in meant if c is not None] or homes.namespaces
+        without = [ns for ns in served if ns not in dict(held)]
         _report_missing(graph, report, homes, place, name, without, consequence)
     return credentials
 

@@ -16,6 +16,7 @@ from controlplane.model.tls import KeyPair
 from controlplane.queries.inputs.clock import CLOCK
 from controlplane.queries.inputs.connected_gateways import CONNECTED
 from controlplane.queries.views.views import gateway_view
+from tests.support.checked import checked
 from tests.support.declared import Declared
 from tests.support.pki import DAY, Authority, Leaf, encoded
 
@@ -434,3 +435,10 @@ def test_connections_are_reused_by_the_names_of_certificates(
     certificates = secret("c", pair(ROOT.leaf(first))) + secret("d", pair(ROOT.leaf(second)))
 
     assert ("CP0418" in reported(Declared(one + two + certificates, now=NOW))) is reused
+
+
+def test_a_secret_that_is_named_with_its_namespace_is_missing_there_only() -> None:
+    found = checked(gateway("mode: SIMPLE, credentialName: istio-system/c"))
+
+    assert [line for line in found if "CP0401" in line] != []
+    assert all("default" not in line for line in found if "CP0401" in line)

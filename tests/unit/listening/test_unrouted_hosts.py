@@ -68,3 +68,28 @@ def test_a_server_that_redirects_needs_no_route() -> None:
     other = gateway("[a.example]").replace("name: gw", "name: other")
 
     assert reported(redirecting + other + virtual_service("a.example", "other")) == []
+
+
+@pytest.mark.parametrize("named", ["other/gateway", "gatevay"])
+def test_a_virtual_service_that_misspells_the_gateway_is_the_only_mistake(named: str) -> None:
+    gateway_ = gateway('["a.example"]').replace("name: gw", "name: gateway")
+
+    found = checked(gateway_ + virtual_service("a.example", named))
+
+    assert [line.split()[1:3] for line in found] == [["error", "CP0304:"]]
+
+
+def test_gateways_that_share_a_port_share_its_routes() -> None:
+    other = gateway('["*"]').replace("name: gw", "name: other")
+    apart = other.replace("number: 80", "number: 81")
+
+    assert reported(gateway('["*"]') + other + virtual_service("a.example")) == []
+    assert reported(gateway('["*"]') + apart + virtual_service("a.example")) != []
+
+
+def test_a_server_that_loses_its_port_lacks_no_route() -> None:
+    tcp = gateway('["*"]').replace("name: gw", "name: other").replace("HTTP", "TCP")
+
+    found = checked(gateway('["*"]') + tcp + virtual_service("a.example"))
+
+    assert [line.split()[1:3] for line in found] == [["error", "CP0310:"]]
