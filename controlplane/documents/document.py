@@ -75,6 +75,8 @@ class RawObject:
     origin: Origin = field(compare=False)
     is_refused: bool = False
     """Its text is ambiguous (a key is written twice); the diagnostic is its document's."""
+    is_mixed: bool = False
+    """Its fields are of several objects, so nothing can be said about them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,7 @@ class _Reading:
         self._readable = False
         second = min(heads, key=lambda head: head.places[1])
         place = self._refused((second.key,)) or self._location(second.places[1])
+        self._objects = [replace(found, is_mixed=True) for found in self._objects]
         first = Related(
             place=self._location(min(head.places[0] for head in heads)),
             message="the first object begins here",

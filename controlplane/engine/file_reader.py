@@ -99,7 +99,7 @@ def declaration(raw: RawObject, heard: Heard) -> Declaration:
     """What ``raw`` declares, with all that is wrong with it."""
     report = Report()
     try:
-        object_ = decode(raw, report)
+        object_ = decode(raw, report) if not raw.is_mixed else None
     except Exception as error:
         heard(Fault("decode", (raw.key,), error))
         object_ = None

@@ -57,12 +57,12 @@ def check_host(report: Report, at: FieldRef, host: str) -> bool:
     if not host:
         report.add(MISSING_FIELD, at, "the host is missing")
         return False
-    return _is_sound(report, at, host, names.wildcard_fault(host))
+    return _is_host(report, at, host, names.wildcard_fault(host))
 
 
 def check_domain(report: Report, at: FieldRef, host: str) -> bool:
     """A host name without asterisk."""
-    return _is_sound(report, at, host, names.domain_fault(host))
+    return _is_host(report, at, host, names.domain_fault(host))
 
 
 def check_subnet(report: Report, at: FieldRef, subnet: str) -> bool:
@@ -266,11 +266,18 @@ def _check_whole(report: Report, at: FieldRef, value: Duration) -> None:
         report.add(VALUE_MALFORMED, at, f"{spelled(value)} is not a whole number of milliseconds")
 
 
-def _is_sound(report: Report, at: FieldRef, text: str, fault: str | None) -> bool:
+def _is_sound(
+    report: Report, at: FieldRef, text: str, fault: str | None, *, hint: str | None = None
+) -> bool:
     if fault is None:
         return True
-    report.add(VALUE_MALFORMED, at, f'"{text}" {fault}')
+    report.add(VALUE_MALFORMED, at, f'"{text}" {fault}', hint=hint)
     return False
+
+
+def _is_host(report: Report, at: FieldRef, host: str, fault: str | None) -> bool:
+    hint = names.host_meant(host) if fault is not None else None
+    return _is_sound(report, at, host, fault, hint=hint)
 
 
 def camel(name: str) -> str:

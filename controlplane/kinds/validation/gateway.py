@@ -66,7 +66,7 @@ def _check_server(report: Report, at: FieldRef, server: Server) -> None:
     for i, host in enumerate(server.hosts):
         _check_host(report, at / "hosts" / i, host)
     unix = server.bind.startswith(names.UNIX)
-    sound = _check_port(report, at, server.port, unix=unix)
+    sound = _check_port(report, at, server, unix=unix)
     _check_bind(report, at / "bind", server.bind)
     if server.tls is not None:
         check_server_tls(report, at / "tls", server.tls)
@@ -89,20 +89,23 @@ def _check_host(report: Report, at: FieldRef, written: str) -> None:
         return
     fault = names.wildcard_fault(host)
     if fault is not None and not is_ip(host):
-        report.add(VALUE_MALFORMED, at, f'"{host}" {fault}')
+        hint = names.host_meant(host)
+        report.add(VALUE_MALFORMED, at, f'"{host}" {fault}', hint=hint)
     elif names.is_partial_wildcard(host):
         message = f'"{host}" has an asterisk that is only part of the first label'
         report.add(VALUE_MALFORMED, at, message, hint=f'write "*.{host.partition(".")[2]}"')
 
 
-def _check_port(report: Report, at: FieldRef, port: Port | None, *, unix: bool) -> bool:
-    before = len(report)
+def _check_port(report: Report, at: FieldRef, server: Server, *, unix: bool) -> bool:
+    before, port = len(report), server.port
     if port is None:
         report.add(MISSING_FIELD, at, "the server has no port")
         return False
     if not protocols.is_known(port.protocol):
         message = f'"{port.protocol}" is not a protocol'
-        hint = f"Istio knows {', '.join(protocols.SERVED)}"
+        with_tls = server.tls is not None and not server.tls.https_redirect
+        fitting = [each for each in protocols.SERVED if protocols.is_tls(each) == with_tls]
+        hint = protocols.known_instead(port.protocol, among=fitting)
         report.add(UNKNOWN_VALUE, at / "port" / "protocol", message, hint=hint)
     if not unix:
         check_port(report, at / "port" / "number", port.number)
@@ -136,7 +139,8 @@ def _check_protocol(report: Report, at: FieldRef, server: Server, port: Port) ->
     if protocols.is_tls(port.protocol):
         if tls is None:
             message = f"a server of {port.protocol} needs tls settings"
-            report.add(MISSING_FIELD, at, message)
+            hint = "add tls: {mode: SIMPLE, credentialName: …} with the name of a Secret"
+            report.add(MISSING_FIELD, at, message, hint=hint)
         return
     if tls is None:
         return

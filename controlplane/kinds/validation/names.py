@@ -24,6 +24,7 @@ _LABEL_VALUE: Final = re.compile(r"(?:(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]
 _ALL_DIGITS: Final = re.compile(r"[+-]?[0-9]+")
 _HEADER: Final = re.compile(r"[!#$%&'*+,\-.^_`|~0-9a-zA-Z]+")
 _PSEUDO_HEADERS: Final = frozenset({":method", ":scheme", ":authority", ":path", ":status"})
+_URL: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?([^\s/:?#@]+)(?::\d+)?(?:[/?#]\S*)?")
 _CLAIM: Final = re.compile(r"@request\.auth\.claims(?:\..+|\[.+\])", re.IGNORECASE | re.DOTALL)
 
 LABEL_LIMIT: Final = 63  # RFC 1123
@@ -58,7 +59,8 @@ def is_claim(name: str) -> bool:
 @lru_cache(maxsize=65_536)
 def domain_fault(name: str) -> str | None:
     """The fault of a complete host name."""
-    return _size_fault(name) or _labels_fault(name)
+    fault = _size_fault(name) or _labels_fault(name)
+    return fault and (_url_fault(name) or fault)
 
 
 @lru_cache(maxsize=65_536)
@@ -69,8 +71,18 @@ def wildcard_fault(name: str) -> str | None:
         return fault
     first, dot, rest = name.partition(".")
     if len(first) > LABEL_LIMIT or not _WILDCARD_LABEL.fullmatch(first):
-        return _label_fault(first)
-    return _labels_fault(rest) if dot else None
+        fault = _label_fault(first)
+    else:
+        fault = _labels_fault(rest) if dot else None
+    return fault and (_url_fault(name) or fault)
+
+
+def host_meant(written: str) -> str | None:
+    """The hint for a URL, or a host with a port or a path, where a host belongs."""
+    found = _URL.fullmatch(written)
+    if found is None or found[1] == written or wildcard_fault(found[1]) is not None:
+        return None
+    return f'write "{found[1]}"'
 
 
 @lru_cache(maxsize=4096)
@@ -172,6 +184,15 @@ _QUIET: Final = _quiet()
 
 def _has_byte_escape(pattern: str) -> bool:
     return any(pair == r"\C" for pair in re.findall(r"\\.", pattern, re.DOTALL))
+
+
+def _url_fault(name: str) -> str | None:
+    """What is more than a host in a text that holds one."""
+    if host_meant(name) is None:
+        return None
+    if "://" in name:
+        return "is a URL, not a host"
+    return "has a path" if "/" in name or "?" in name or "#" in name else "has a port"
 
 
 def _size_fault(name: str) -> str | None:

@@ -3,7 +3,10 @@
 Source: Istio ``pkg/config/protocol``, Parse: case does not matter.
 """
 
+from collections.abc import Sequence
 from typing import Final
+
+from controlplane.base.nearest import nearest
 
 SERVED: Final = (
     "HTTP",
@@ -24,6 +27,12 @@ _KNOWN: Final = _HTTP | _TLS | {"TCP", "UDP", "MONGO", "REDIS", "MYSQL"}
 
 def is_known(protocol: str) -> bool:
     return protocol.upper() in _KNOWN
+
+
+def known_instead(protocol: str, *, among: Sequence[str] = SERVED) -> str:
+    """The hint for a protocol that is not known."""
+    near = nearest(protocol, among)
+    return f"write {near}" if near is not None else f"Istio knows {', '.join(SERVED)}"
 
 
 def is_http(protocol: str) -> bool:

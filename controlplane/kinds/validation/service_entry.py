@@ -124,7 +124,7 @@ def _check_port(report: Report, at: FieldRef, port: ServicePort) -> None:
     else:
         report.add(MISSING_FIELD, at, "the port has no name")
     if port.protocol and not protocols.is_known(port.protocol):
-        hint = f"Istio knows {', '.join(protocols.SERVED)}"
+        hint = protocols.known_instead(port.protocol)
         message = f'"{port.protocol}" is not a protocol'
         report.add(UNKNOWN_VALUE, at / "protocol", message, hint=hint)
     check_length(report, at / "protocol", port.protocol, TEXT_LIMIT)

@@ -130,7 +130,8 @@ def _check_hosts(report: Report, at: FieldRef, spec: VirtualService) -> None:
         if gateways_only and host.startswith("outbound_") and any(m.sni_hosts for m in _tls(spec)):
             fault = names.generated_sni_fault(host)
         if fault is not None and not is_ip(host):
-            report.add(VALUE_MALFORMED, at / i, f'host "{host}" {fault}')
+            meant = names.host_meant(host)
+            report.add(VALUE_MALFORMED, at / i, f'host "{host}" {fault}', hint=meant)
             sound = False
         elif host == "*" and not gateways_only:
             message = (

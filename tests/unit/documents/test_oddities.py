@@ -6,6 +6,7 @@ import pytest
 
 from controlplane.documents.content import Sources, file_objects
 from controlplane.documents.yaml import parsed
+from tests.support.checked import checked
 
 HEAD = "apiVersion: v1\nkind: Service\n"
 LEFT = "is a placeholder of a template that is not filled in"
@@ -97,6 +98,17 @@ def test_a_missing_separator_is_one_message_where_it_is_missing() -> None:
         )
     ]
     assert not content.complete
+
+
+def test_nothing_is_said_about_the_fields_of_objects_without_a_separator() -> None:
+    text = (
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: a}\n"
+        "addressType: IPv4\nendpoints: []\n"
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: b}\n"
+        "spec: {servers: []}\n"
+    )
+
+    assert [line.split()[2] for line in checked(text)] == ["CP0102:"]
 
 
 def test_windows_line_ends_are_read() -> None:

@@ -209,6 +209,39 @@ def test_all_faults_of_an_object_are_reported_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("host", "message", "hint"),
+    [
+        ("http://web:8080/a", '"http://web:8080/a" is a URL, not a host', 'write "web"'),
+        ("web.example:8080", '"web.example:8080" has a port', 'write "web.example"'),
+        ("web.example/a", '"web.example/a" has a path', 'write "web.example"'),
+    ],
+)
+def test_a_url_is_no_host(host: str, message: str, hint: str) -> None:
+    _, diagnostics = decoded_body(virtual_service(route=[{"destination": {"host": host}}]))
+
+    assert [(d.message, d.hint) for d in diagnostics] == [(message, hint)]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "hint"),
+    [
+        ("HTPP", "write HTTP"),
+        (
+            "sctp2",
+            "Istio knows HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO, REDIS, MYSQL",
+        ),
+    ],
+)
+def test_the_protocol_that_was_meant_is_named(protocol: str, hint: str) -> None:
+    server = {"port": {"number": 80, "name": "a", "protocol": protocol}, "hosts": ["*"]}
+    body = body_of("Gateway", {"selector": {"a": "b"}, "servers": [server]})
+
+    _, diagnostics = decoded_body(body)
+
+    assert [(d.message, d.hint) for d in diagnostics] == [(f'"{protocol}" is not a protocol', hint)]
+
+
 def test_what_follows_from_a_fault_is_not_reported_as_another() -> None:
     body = body_of("VirtualService", {"hosts": ["reviews"], "Http": [{"route": ROUTE}]})
 
