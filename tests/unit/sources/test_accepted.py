@@ -154,7 +154,7 @@ def test_a_memory_that_others_may_read_is_closed_to_them(tmp_path: Path) -> None
         (b"{", "Input data was truncated"),
         (b"[]", "Expected `object`, got `array`"),
         (b'{"a": ' + b"[" * 100_000, "maximum recursion depth"),
-        (b'{"a": "\xff"}', "Invalid UTF-8"),
+        (b'{"a": "\xff"}', "utf-8"),
         ("{}", "not the types of an accepted object"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_row_that_is_no_object_costs_that_object(
     assert found == [None, None, B]
     assert events(logs) == ["accepted_row_unusable"]
     assert logs[0]["object"] == "Service default/a"
-    assert reason in logs[0]["reason"]
+    assert reason.lower() in logs[0]["reason"].lower()
 
 
 def test_an_object_that_cannot_be_written_costs_that_object(tmp_path: Path) -> None:
