@@ -9,6 +9,27 @@ from controlplane.base.oddities import oddity
 from controlplane.documents.faults import Fault
 
 _RULER: Final = re.compile(r"[ \t]*(?:--|-{4,}|[\u2014\u2013][-\u2014\u2013]*|[ \t]+---)[ \t\r]*")
+_REMOVE: Final = "remove the line"
+_STRAYS: Final = (
+    (re.compile(r"[ \t]*(?:`{3,}|~{3,}).*"), "this line fences code in Markdown", _REMOVE),
+    (
+        re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?: .*)?"),
+        "this line marks a conflict of git that is not resolved",
+        "keep one of the versions, and remove the marks",
+    ),
+    (
+        re.compile(r".*<<-? ?[\"']?[A-Za-z_]\w*[\"']?(?: *[|>].*)?"),
+        "this line begins a here-document of a shell",
+        _REMOVE,
+    ),
+    (re.compile(r"EO[FTL]"), "this line ends a here-document of a shell", _REMOVE),
+    (
+        re.compile(r"[ \t]*(?:[$#] )?(?:kubectl|istioctl|helm|oc|cat|export) .*"),
+        "this line is a command of a shell",
+        _REMOVE,
+    ),
+)
+"""Lines that come along with YAML from a page or a script: what they are, and the mend."""
 _COMMENT: Final = re.compile(r"[ \t]*#")
 
 
@@ -21,6 +42,11 @@ def explained(text: str, fault: Fault) -> Fault:
             at = start + len(line) - len(line.lstrip())
             return replace(
                 fault, start=at, width=len(shown), message=message, hint="write ---", earlier=()
+            )
+        stray = next(((what, hint) for of, what, hint in _STRAYS if of.fullmatch(line)), None)
+        if stray is not None:
+            return replace(
+                fault, start=start, width=len(line), message=stray[0], hint=stray[1], earlier=()
             )
         odd = oddity(line) if not _COMMENT.match(line) else None
         if odd is not None:

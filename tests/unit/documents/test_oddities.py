@@ -85,6 +85,35 @@ def test_what_is_there_by_accident_is_named(
     assert said(text) == [(place, message, hint)]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "first", "last"),
+    [
+        ("```yaml\n", "```\n", "this line fences code in Markdown", None),
+        (
+            "kubectl apply -f - <<EOF\n",
+            "EOF\n",
+            "this line begins a here-document of a shell",
+            "this line ends a here-document of a shell",
+        ),
+        ("$ kubectl get gw -o yaml\n", "", "this line is a command of a shell", None),
+        (
+            "<<<<<<< HEAD\n",
+            ">>>>>>> main\n",
+            "this line marks a conflict of git that is not resolved",
+            None,
+        ),
+    ],
+)
+def test_a_line_that_came_along_is_named(
+    before: str, after: str, first: str, last: str | None
+) -> None:
+    sound = HEAD + "metadata: {name: a}\nspec: {}\n"
+
+    assert [message for _, message, _ in said(before + sound)] == [first]
+    if after:
+        assert [message for _, message, _ in said(sound + after)] == [last or first]
+
+
 def test_a_missing_separator_is_one_message_where_it_is_missing() -> None:
     text = HEAD + "metadata: {name: a}\nspec: {}\n" + HEAD + "metadata: {name: b}\nspec: {}\n"
 
