@@ -17,7 +17,6 @@ import grpc
 import grpc.aio
 import structlog
 
-from controlplane.base.errors import ListenFailed
 from controlplane.base.peer_text import shown
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
@@ -35,6 +34,7 @@ from controlplane.xds.events import (
     Send,
     SotwRequest,
 )
+from controlplane.xds.free_port import not_free, require_free
 from controlplane.xds.greeting import Authenticate, bearer_of, first_request
 from controlplane.xds.grpc_options import CHANNEL_OPTIONS
 from controlplane.xds.limits import OF_NAMES, Limits, RequestRate, Usage, Use
@@ -109,14 +109,14 @@ class XdsServer:
         }
         handler = grpc.method_handlers_generic_handler(SERVICE, methods)
         server.add_generic_rpc_handlers((handler,))
+        require_free(address)
         try:
             if tls is None:
                 port = server.add_insecure_port(address)
             else:
                 port = server.add_secure_port(address, tls)
         except RuntimeError as error:
-            text = f"cannot listen on {address} for xDS: {error}"
-            raise ListenFailed(text, hint="another process may use the port; see --xds") from error
+            raise not_free(address, str(error)) from error
         await server.start()
         self._server = server
         self._watching = asyncio.get_running_loop().create_task(self._watch())
