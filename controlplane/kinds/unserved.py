@@ -5,7 +5,7 @@ Gateway API that is not served is a warning, one for each kind. A kind that no m
 Deployment or a custom resource of somebody else's, is nothing to report: ``foreign`` counts those.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -32,6 +32,13 @@ _FOREIGN: Final = frozenset({Kind("", "Config")})
 def report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
     """Say what is to be said of an object whose kind is not served, which may be nothing."""
     kind = raw.key.kind
+    namesake = _namesake(raw)
+    if namesake is not None:
+        group = namesake.group
+        message = f"{raw.key.display_name} has the fields of {kind} in {group}, not in {kind.group}"
+        hint = f"write apiVersion: {_version(namesake)}"
+        report.add(KIND_MISSPELLED, at / "apiVersion", message, hint=hint)
+        return
     if is_known(kind):
         if _is_of_mesh(kind):
             message = f"{raw.key.display_name} has no effect: its kind is not served yet"
@@ -43,6 +50,19 @@ def report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
     elif _is_of_mesh(kind):
         message = f'unknown kind "{kind}" in API group "{kind.group}"'
         report.add(UNKNOWN_KIND, at / "kind", message)
+
+
+def _namesake(raw: RawObject) -> Kind | None:
+    """The kind served, of the same name in another group, whose fields the object has."""
+    spec = raw.body.get("spec")
+    if not isinstance(spec, Mapping) or not spec or not _is_of_mesh(raw.key.kind):
+        return None
+    for kind, served in SERVED.items():
+        if kind.name == raw.key.kind.name and spec.keys() <= set(
+            served.spec.__struct_encode_fields__
+        ):
+            return kind
+    return None
 
 
 @lru_cache(maxsize=1024)

@@ -76,6 +76,12 @@ def _check_server(report: Report, at: FieldRef, server: Server) -> None:
 
 def _check_host(report: Report, at: FieldRef, written: str) -> None:
     namespace, slash, host = written.partition("/")
+    meant = names.host_meant(written) if slash else None
+    is_host = "." in namespace.strip(".") and "." not in host
+    if meant is not None and (is_host or namespace.endswith(":")):
+        fault = names.wildcard_fault(written)
+        report.add(VALUE_MALFORMED, at, f'"{written}" {fault}', hint=meant)
+        return
     if not slash:
         host = written
     elif namespace not in ("*", ".") and not names.is_label(namespace):

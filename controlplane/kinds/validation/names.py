@@ -217,4 +217,6 @@ def _labels_fault(name: str) -> str | None:
 def _label_fault(label: str) -> str:
     if not label:
         return "has an empty label"
+    if "*" in label:
+        return f'has an asterisk in "{label}", and only the first label may be or begin with one'
     return f'has the label "{label}" ({A_LABEL})'

@@ -38,7 +38,8 @@ def services_by_selected_label(
 @derived
 def gateway_homes(graph: Graph, key: GatewayKey) -> Homes:
     """The namespaces of a Gateway's proxies: of those that are connected; else of the Services in
-    front of such proxies; else its own and the root namespace.
+    front of such proxies; else its own and the root namespace, the likelier first: Istio's own
+    gateways, which have the label ``istio``, are in the root namespace.
 
     Runs again when gateways come or go, or Services with a label of its selector.
     """
@@ -50,7 +51,8 @@ def gateway_homes(graph: Graph, key: GatewayKey) -> Homes:
         return Homes(namespaces=tuple(sorted(connected)), certain=True, every=True)
     in_front = {service.namespace for service in services_in_front(graph, selector)}
     root = Namespace(mesh_config(graph).root_namespace)
-    likely = sorted(in_front) or (key.namespace, root)
+    conventional = (root, key.namespace) if "istio" in dict(selector) else (key.namespace, root)
+    likely = sorted(in_front) or conventional
     return Homes(namespaces=tuple(dict.fromkeys(likely)), certain=False)
 
 

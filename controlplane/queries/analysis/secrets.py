@@ -61,8 +61,8 @@ def _report_missing(
     consequence: str,
 ) -> None:
     plain = name.rpartition("/")[2].removesuffix(CA_SUFFIX)
-    meant = ObjectKey(SECRET, without[0], plain)
-    if report_refused(report, UNKNOWN_SECRET, place, graph, meant):
+    meant = (ObjectKey(SECRET, namespace, plain) for namespace in without)
+    if any(report_refused(report, UNKNOWN_SECRET, place, graph, key) for key in meant):
         return
     elsewhere = secrets_of_name(graph, plain)
     related = tuple(
@@ -83,14 +83,14 @@ def _report_missing(
         UNKNOWN_SECRET,
         place,
         f'secret "{plain}" does not exist in {", ".join(without)} {why}, so {consequence}',
-        hint=_step(graph, without[0], plain, name),
+        hint=_step(graph, without, plain, name),
         related=related,
     )
 
 
-def _step(graph: Graph, namespace: Namespace, plain: str, name: str) -> str:
-    near = near_object(graph, SECRET, namespace, plain)
-    suffix = CA_SUFFIX if name.endswith(CA_SUFFIX) else ""
-    return (
-        f"write {near.name}{suffix}" if near is not None else f"create Secret {namespace}/{plain}"
-    )
+def _step(graph: Graph, namespaces: list[Namespace], plain: str, name: str) -> str:
+    for namespace in namespaces:
+        near = near_object(graph, SECRET, namespace, plain)
+        if near is not None:
+            return f"write {near.name}{CA_SUFFIX if name.endswith(CA_SUFFIX) else ''}"
+    return f"create Secret {namespaces[0]}/{plain}"

@@ -224,6 +224,22 @@ def test_a_url_is_no_host(host: str, message: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("https://a.example", '"https://a.example" is a URL, not a host'),
+        ("a.example/", '"a.example/" has a path'),
+        ("a.example:443", '"a.example:443" has a port'),
+    ],
+)
+def test_a_url_is_no_host_of_a_gateway(host: str, message: str) -> None:
+    server = {"port": {"number": 80, "name": "a", "protocol": "HTTP"}, "hosts": [host]}
+
+    _, diagnostics = decoded_body(body_of("Gateway", {"servers": [server]}))
+
+    assert [(d.message, d.hint) for d in diagnostics] == [(message, 'write "a.example"')]
+
+
+@pytest.mark.parametrize(
     ("protocol", "hint"),
     [
         ("HTPP", "write HTTP"),

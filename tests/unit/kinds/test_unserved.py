@@ -126,3 +126,23 @@ def test_an_unknown_kind_is_reported_once() -> None:
     said = once_per_kind([unserved(UNKNOWN_KIND, k, k + n) for k, n in ("A1", "A2", "B3")])
 
     assert [d.message for d in said] == ["A1", "B3"]
+
+
+def test_a_gateway_of_istio_with_the_api_version_of_kubernetes_is_a_slip() -> None:
+    body = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "a", "namespace": "shop"},
+        "spec": {"selector": {"istio": "ingressgateway"}, "servers": []},
+    }
+
+    _, found = decoded_body(body)
+
+    assert [(d.code.id, d.message, d.hint) for d in found] == [
+        (
+            "CP0115",
+            "Gateway shop/a has the fields of Gateway in networking.istio.io, not in "
+            "gateway.networking.k8s.io",
+            "write apiVersion: networking.istio.io/v1",
+        )
+    ]

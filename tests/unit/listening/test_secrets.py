@@ -442,3 +442,25 @@ def test_a_secret_that_is_named_with_its_namespace_is_missing_there_only() -> No
 
     assert [line for line in found if "CP0401" in line] != []
     assert all("default" not in line for line in found if "CP0401" in line)
+
+
+def test_a_refused_secret_is_not_missing_wherever_it_is() -> None:
+    refused = """\
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: c, namespace: istio-system}
+data: {tls.crt: "%"}
+"""
+    found = checked(gateway("mode: SIMPLE, credentialName: c", namespace="apps") + refused)
+
+    assert [line for line in found if "does not exist" in line] == []
+
+
+def test_a_secret_is_to_be_where_up_runs_the_gateway() -> None:
+    named = gateway("mode: SIMPLE, credentialName: c", namespace="apps")
+
+    labelled = checked(named.replace("spec:", "spec:\n  selector: {istio: ingressgateway}"))
+
+    assert any(line.endswith("-> create Secret istio-system/c") for line in labelled)
+    assert any(line.endswith("-> create Secret apps/c") for line in checked(named))
