@@ -17,6 +17,7 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Code, Related, Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.nearest import nearest
 from controlplane.kinds.core.configuration import ConfigMap, Secret
 from controlplane.kinds.object import Object
 from controlplane.translate.kubernetes.secret_entries import Entries, ReadKeyPair, ReadTrust, Span
@@ -46,9 +47,18 @@ def key_pair(
         FieldRef(source.key),
         f"{source.key.display_name} has {_listed(source)}; a certificate needs tls.crt and tls.key "
         "(or cert and key)",
+        hint=_renaming(source),
         related=users,
     )
     return None
+
+
+def _renaming(source: Object[Secret]) -> str | None:
+    """The hint for an entry whose name is a slip, such as ``tls.cert``."""
+    names = [*source.spec.data, *source.spec.string_data]
+    wanted = [name for name in _PAIRS[1][:2] if name not in names]
+    near = [(name, near) for name in names if (near := nearest(name, wanted)) is not None]
+    return f'rename "{near[0][0]}" to "{near[0][1]}"' if near else None
 
 
 def trust(

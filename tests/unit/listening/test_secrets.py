@@ -464,3 +464,13 @@ def test_a_secret_is_to_be_where_up_runs_the_gateway() -> None:
 
     assert any(line.endswith("-> create Secret istio-system/c") for line in labelled)
     assert any(line.endswith("-> create Secret apps/c") for line in checked(named))
+
+
+def test_a_slip_in_the_name_of_an_entry_is_met_by_the_name_that_was_meant() -> None:
+    entries = {"tls.cert": SHOP.certificate, "tls.key": SHOP.key}
+
+    found = checked(gateway(SIMPLE) + secret("c", entries))
+
+    assert [line.rpartition(" -> ")[2] for line in found if "CP0402" in line] == [
+        'rename "tls.cert" to "tls.crt"'
+    ]
