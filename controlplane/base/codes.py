@@ -164,6 +164,9 @@ PROTOCOL_UNNAMED: Final = Code(
     "CP0335", Severity.INFO, Effect.NONE, "the port in use names no protocol that is known"
 )
 UNKNOWN_ANNOTATION: Final = _warning("CP0336", "Istio has no such annotation")
+PLAINTEXT_TO_TLS: Final = _warning(
+    "CP0337", "requests are sent as plaintext to a port that speaks TLS"
+)
 
 # Routes
 UNKNOWN_COMMAND: Final = _warning(

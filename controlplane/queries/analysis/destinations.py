@@ -26,6 +26,7 @@ from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import RuleScope
 from controlplane.model.service import Resolution, Service
 from controlplane.queries.analysis.near_names import near_host, report_refused_host
+from controlplane.queries.analysis.plaintext import check_plaintext
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.rules import (
     governing_rules,
@@ -76,6 +77,10 @@ def check_destination(
         return
     if asker.ports and len(target.declared_by) == 1:
         _check_endpoints(report, at, target)
+    if asker.ports and at.path[1] == "http":
+        keys = _rules(graph, asker, target)
+        rules = [rule for key in keys if (rule := rule_of(graph, key)) is not None]
+        check_plaintext(report, at, rules, target, destination)
     _check_port(report, at, asker, destination, found, target)
     if destination.subset:
         _check_subset(report, at / "subset", graph, asker, found, destination.subset)
