@@ -33,7 +33,7 @@ GATEWAY: Final = PROXIES[0]
 PATIENCE: Final = 60.0
 """Seconds: Envoy withholds answers while clusters warm, and each costs a limit of the server."""
 BOOTSTRAP: Final = Path(__file__).parents[2] / "envoy" / "bootstrap.json"
-OF_THE_MACHINE: Final = ("annot bind", "Invalid path: /dev/null", "Invalid path: ./~")
+OF_THE_MACHINE: Final = ("annot bind", "Invalid path: /dev/null", "Invalid path: ./")
 """What Envoy refuses because of where it runs: an address that is not there, a file."""
 
 
