@@ -1,6 +1,5 @@
 """What ``controlplane endpoints`` prints."""
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +20,6 @@ from controlplane.translate.connections import OF_SERVICE, Connectable, Entry, a
 
 def print_entries(paths: Sequence[Path], port_start: int, address: str, max_objects: int) -> None:
     """Print an entry for each workload; ``ConfigMissing`` when a path does not exist."""
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        raise click.BadParameter(f'"{address}" is no IP address', param_hint="--address") from None
     engine = Engine(MeshConfig(), now=datetime.now(UTC), max_objects=max_objects)
     engine.apply([(changed.path, changed.text) for changed in loaded(paths)])
     declared = (*engine.objects(SERVICE), *engine.objects(SERVICE_ENTRY))

@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from controlplane.cli.address import ip_parameter
 from controlplane.cli.options import example, max_objects_option
 
 FIRST_PORT: Final = 9080
@@ -27,6 +28,7 @@ FIRST_PORT: Final = 9080
 )
 @click.option(
     "--address",
+    type=ip_parameter,
     default="127.0.0.1",
     show_default=True,
     metavar="IP",

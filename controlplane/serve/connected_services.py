@@ -3,15 +3,15 @@ follow the Services, Deployments and DestinationRules that they are made of.
 """
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from controlplane.base.errors import ServiceUnknown
+from controlplane.base.hosts import is_ip
+from controlplane.base.nearest import nearest
 from controlplane.base.wording import listed
 from controlplane.engine.engine import Engine
 from controlplane.kinds.core.service import SERVICE
@@ -104,13 +104,13 @@ class ConnectedServices:
 
     async def moves(self) -> AsyncIterator[None]:
         """Looks names up, as long as there may be some; yields when one leads elsewhere."""
-        while self._resolves or any(not _is_ip(c.address) for c in self._connections):
+        while self._resolves or any(not is_ip(c.address) for c in self._connections):
             await asyncio.sleep(LOOK_EVERY)
             if await self.look_up():
                 yield
 
     def _names(self) -> tuple[str, ...]:
-        given = [c.address for c in self._connections if not _is_ip(c.address)]
+        given = [c.address for c in self._connections if not is_ip(c.address)]
         if self._resolves:
             for service in without_endpoints(self._engine.graph, self.services()):
                 given.extend(
@@ -124,9 +124,7 @@ class ConnectedServices:
             replace(entry, address=address)
             for entry in made
             for address in (
-                (entry.address,)
-                if _is_ip(entry.address)
-                else self._addresses.get(entry.address, ())
+                (entry.address,) if is_ip(entry.address) else self._addresses.get(entry.address, ())
             )
         ]
 
@@ -169,8 +167,8 @@ def _by_option(made: Iterable[Entry]) -> dict[Path, str]:
 
 
 def _unknown(why: Unconnected) -> ServiceUnknown:
-    near = get_close_matches(why.connection.subset or why.connection.service, why.among, n=1)
-    hint = f"did you mean {near[0]}?" if near else None
+    near = nearest(why.connection.subset or why.connection.service, why.among)
+    hint = f"did you mean {near}?" if near is not None else None
     if hint is None and why.among:
         hint = f"there is {listed(why.among[:8])}"
     return ServiceUnknown(f"--local {why.connection.written}: {why.message}", hint=hint)
@@ -189,11 +187,3 @@ async def _addresses_of(name: str, limit: asyncio.Semaphore) -> Addresses:
     return tuple(a for a in addresses if ":" not in a) or tuple(
         a for a in addresses if "%" not in a
     )
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -1,5 +1,7 @@
 """The word that was meant."""
 
+from pathlib import Path
+
 import pytest
 
 from controlplane.base.nearest import nearest
@@ -25,3 +27,10 @@ def test_a_slip_is_near_and_another_word_is_not(
     word: str, known: list[str], meant: str | None
 ) -> None:
     assert nearest(word, known) == meant
+
+
+def test_names_are_compared_by_no_other_rule() -> None:
+    package = Path(__file__).parents[2] / "controlplane"
+    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+
+    assert [path.name for path, text in sources.items() if "difflib" in text] == []
