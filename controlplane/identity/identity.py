@@ -11,7 +11,8 @@ from controlplane.base.names import CLUSTER_DOMAIN, Namespace
 from controlplane.model.proxy import Role
 
 DEFAULT_TRUST_DOMAIN: Final = CLUSTER_DOMAIN  # MeshConfig.trustDomain, default
-TOKEN_LIFE: Final = timedelta(days=365)  # unless the user says another
+TOKEN_LIFE: Final = timedelta(days=365)  # in a bootstrap, unless the user says another
+TOKEN_FILE_LIFE: Final = timedelta(hours=24)  # in a file that is renewed, likewise
 XDS_NAME: Final = "xds.controlplane.internal"
 """The name that every bootstrap demands of the xDS server, whatever address leads to it."""
 

@@ -1,16 +1,20 @@
 """Tokens: what a proxy authenticates with, a JWT that only this control plane can sign.
 
-The token is in the proxy's bootstrap and comes as ``authorization: Bearer …`` with each xDS
-stream.
-Source: RFC 7519 (claims), RFC 7518 (ES256).
+The token is in the proxy's bootstrap, or in a file beside it, and comes as ``authorization: Bearer
+…`` with each xDS stream.
+Source: RFC 7519 (claims), RFC 7515 (``kid``), RFC 7518 (ES256).
 """
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
@@ -20,7 +24,10 @@ from controlplane.model.proxy import Role
 XDS_AUDIENCE: Final = "xds"
 SKEW: Final = timedelta(minutes=2)  # what clocks may differ by, as for certificates
 _ALGORITHM: Final = "ES256"
-_LONGEST: Final = 8 * 1024  # characters; ours have about 400
+_LONGEST: Final = 8 * 1024  # characters; those issued here have about 500
+_ID_BYTES: Final = 8
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,12 @@ class Verified:
 
     identity: Identity
     expires: datetime
+    token_id: str
+    """What ``controlplane token --revoke`` takes."""
+    group: str | None = None
+    """The WorkloadGroup, in the identity's namespace, whose workloads bear the token."""
+    network: Network | None = None
+    """Where its bearer must connect from; ``None``: from anywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +65,28 @@ class Tokens:
         life: timedelta = TOKEN_LIFE,
         audience: str = XDS_AUDIENCE,
         trust_domain: str | None = None,
+        group: str | None = None,
+        network: Network | None = None,
     ) -> str:
-        """A token for this service account until ``now + life``."""
+        """A token for this service account until ``now + life``, good for connections from
+        ``network``. ``group`` is the WorkloadGroup that its bearer registers with.
+        """
         claims: dict[str, str | int] = {
             "aud": audience,
             "iat": int(now.timestamp()),
             "exp": int((now + life).timestamp()),
+            "jti": secrets.token_hex(_ID_BYTES),
             "namespace": namespace,
             "service_account": service_account,
             "role": role.value,
         }
         if trust_domain is not None:
             claims["trust_domain"] = trust_domain
-        return jwt.encode(claims, self.key, algorithm=_ALGORITHM)
+        if group is not None:
+            claims["group"] = group
+        if network is not None:
+            claims["net"] = str(network)
+        return jwt.encode(claims, self.key, _ALGORITHM, {"kid": key_id(self.key)})
 
     def verify(self, token: str, now: datetime, *, audience: str = XDS_AUDIENCE) -> Verified:
         """Who the token was issued to, and until when. ``TokenRefused`` says what is wrong, never
@@ -86,7 +108,13 @@ class Tokens:
             service_account=_text(claims, "service_account"),
             role=_role(claims),
         )
-        return Verified(identity=identity, expires=_moment(claims, "exp"))
+        return Verified(
+            identity=identity,
+            expires=_moment(claims, "exp"),
+            token_id=_text(claims, "jti") if "jti" in claims else _derived_id(token),
+            group=_text(claims, "group") if "group" in claims else None,
+            network=_network(claims),
+        )
 
     def _signed(self, token: str) -> dict[str, object]:
         if not token:
@@ -104,6 +132,7 @@ class Tokens:
                     "verify_nbf": False,
                     "verify_iat": False,
                     "verify_aud": False,
+                    "verify_jti": False,
                 },
             )
         except jwt.InvalidSignatureError:
@@ -113,6 +142,17 @@ class Tokens:
         except jwt.InvalidTokenError:
             raise _refused("the token is not a JWT") from None
         return claims
+
+
+def key_id(key: EllipticCurvePrivateKey) -> str:
+    """What the header of a token calls the key that signed it."""
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(public).hexdigest()[:16]
+
+
+def _derived_id(token: str) -> str:
+    """The id of a token that names none, as those of earlier versions."""
+    return sha256(token.encode()).hexdigest()[: 2 * _ID_BYTES]
 
 
 def _check_audience(claims: dict[str, object], audience: str) -> None:
@@ -135,6 +175,15 @@ def _role(claims: dict[str, object]) -> Role:
         return Role(_text(claims, "role"))
     except ValueError:
         raise _refused("the token's role is neither gateway nor sidecar") from None
+
+
+def _network(claims: dict[str, object]) -> Network | None:
+    if "net" not in claims:
+        return None
+    try:
+        return ip_network(_text(claims, "net"))
+    except ValueError:
+        raise _refused('the token\'s "net" is not a network') from None
 
 
 def _text(claims: dict[str, object], name: str) -> str:

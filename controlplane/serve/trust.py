@@ -108,7 +108,13 @@ class Trust:
         scheme, _, token = metadata.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else ""
         verified = self._tokens.verify(bearer, self._clock())
-        return Bearer(identity=verified.identity, expires=verified.expires)
+        return Bearer(
+            identity=verified.identity,
+            expires=verified.expires,
+            token_id=verified.token_id,
+            group=verified.group,
+            network=verified.network,
+        )
 
     def own_secrets(self, proxy: Proxy) -> Mapping[str, Resource]:
         """A proxy's own certificate and the roots that it trusts."""

@@ -7,7 +7,7 @@ import grpc
 import grpc.aio
 
 from controlplane.base.errors import TokenRefused
-from controlplane.xds.node import Bearer
+from controlplane.xds.node import Bearer, check_peer
 from controlplane.xds.wire import LimitExceeded, StreamFault
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -17,12 +17,15 @@ Authenticate = Callable[[Mapping[str, str]], Bearer | None]
 
 
 def bearer_of(context: Context, authenticate: Authenticate) -> Bearer | None:
-    """Whose token the stream bears."""
+    """Whose token the stream bears. ``StreamFault`` where it is refused, or for another network."""
     metadata = {k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)}
     try:
-        return authenticate(metadata)
+        bearer = authenticate(metadata)
     except TokenRefused as refusal:
         raise StreamFault(grpc.StatusCode.UNAUTHENTICATED, refusal.message) from refusal
+    if bearer is not None:
+        check_peer(bearer, context.peer())
+    return bearer
 
 
 async def first_request(context: Context, seconds: float) -> bytes | None:

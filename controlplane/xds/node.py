@@ -20,6 +20,7 @@ from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import Namespace
 from controlplane.base.peer_text import shown
 from controlplane.model.proxy import Locality, Proxy, Role, labels_of
+from controlplane.xds.peer import Network, peer_address
 from controlplane.xds.wire import LimitExceeded, StreamFault
 from controlplane.xds.wire_pb2 import Node
 
@@ -65,6 +66,22 @@ class Bearer:
 
     identity: Identity
     expires: datetime
+    token_id: str = ""
+    """What revokes the token."""
+    group: str | None = None
+    """The WorkloadGroup that the token names, in the identity's namespace."""
+    network: Network | None = None
+    """Where the stream must come from; ``None``: from anywhere."""
+
+
+def check_peer(bearer: Bearer, peer: str) -> None:
+    """``StreamFault`` where the token is for another network than that of ``peer``, which is
+    gRPC's.
+    """
+    address = peer_address(peer)
+    if bearer.network is not None and (address is None or address not in bearer.network):
+        text = f"the token is for connections from {bearer.network}, this one is from {peer}"
+        raise StreamFault(grpc.StatusCode.PERMISSION_DENIED, text)
 
 
 def proxy_of(node: Node, identity: Identity | None) -> Proxy:

@@ -1,5 +1,8 @@
 """What a node and a token make of a proxy, and which nodes are refused."""
 
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 
 import grpc
@@ -9,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from controlplane.base.names import Namespace
 from controlplane.identity.identity import Identity
 from controlplane.model.proxy import Locality, Proxy, Role
-from controlplane.xds.node import proxy_of
+from controlplane.xds.node import Bearer, check_peer, proxy_of
 from controlplane.xds.wire import StreamFault
 from controlplane.xds.wire_pb2 import Locality as NodeLocality, Node
 
@@ -26,6 +29,35 @@ def node(node_id: str = ID, **metadata: Any) -> Node:
     struct = Struct()
     struct.update(metadata)
     return Node(id=node_id, metadata=struct.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("network", "peer", "fits"),
+    [
+        (None, "ipv4:192.0.2.1:4711", True),
+        (None, "unix:", True),
+        ("10.0.0.0/8", "ipv4:10.1.2.3:4711", True),
+        ("10.0.0.0/8", "ipv6:%5B::ffff:10.1.2.3%5D:4711", True),
+        ("10.0.0.0/8", "ipv4:192.0.2.1:4711", False),
+        ("10.0.0.0/8", "ipv6:%5Bfd00::1%5D:4711", False),
+        ("10.0.0.0/8", "unix:", False),
+        ("fd00::/64", "ipv6:%5Bfd00::1%5D:4711", True),
+    ],
+)
+def test_a_token_of_a_network_is_good_from_there_only(
+    network: str | None, peer: str, fits: bool
+) -> None:
+    within = ip_network(network) if network else None
+    bearer = Bearer(identity=CART, expires=datetime(2126, 1, 1, tzinfo=UTC), network=within)
+
+    with nullcontext() if fits else pytest.raises(StreamFault) as refused:
+        check_peer(bearer, peer)
+
+    if not fits:
+        assert refused.value.code is grpc.StatusCode.PERMISSION_DENIED
+        assert refused.value.text == (
+            f"the token is for connections from {network}, this one is from {peer}"
+        )
 
 
 def test_a_node_with_everything_said_is_a_proxy() -> None:

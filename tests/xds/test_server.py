@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import grpc
@@ -43,6 +44,7 @@ TOKENS = {
         expires=datetime(2126, 11, 27, tzinfo=UTC),
     )
 }
+TOKENS["Bearer elsewhere"] = replace(TOKENS["Bearer ingress"], network=ip_network("10.0.0.0/8"))
 
 
 def cluster(name: str, alt_stat_name: str = "") -> Resource:
@@ -225,6 +227,15 @@ async def test_a_token_that_is_refused_ends_the_stream() -> None:
 
         assert code is grpc.StatusCode.UNAUTHENTICATED
         assert text == "the token is not one of this control plane"
+
+
+async def test_a_token_that_is_shown_from_outside_its_network_ends_the_stream() -> None:
+    from_here = (("authorization", "Bearer elsewhere"),)
+    async with rig(cluster("a")) as r, delta_stream(r.channel, from_here) as client:
+        code, text = await client.ended()
+
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert text.startswith("the token is for connections from 10.0.0.0/8, this one is from ipv4:")
 
 
 async def test_a_node_of_another_namespace_than_its_token_ends_the_stream() -> None:

@@ -1,6 +1,7 @@
 """Tokens: whom they prove, and in which words they are refused."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import jwt
@@ -10,7 +11,7 @@ from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
 from controlplane.identity.authority import kept_token_key, new_key
 from controlplane.identity.identity import Identity
-from controlplane.identity.tokens import Tokens
+from controlplane.identity.tokens import Tokens, key_id
 from controlplane.model.proxy import Role
 from controlplane.sources.state import StateDirectory
 
@@ -40,6 +41,35 @@ def test_a_token_proves_a_service_account() -> None:
         role=Role.SIDECAR,
     )
     assert identity.spiffe == "spiffe://cluster.local/ns/shop/sa/cart"
+
+
+def test_a_token_names_its_group_its_network_and_itself() -> None:
+    verified = TOKENS.verify(token(group="cart-v1", network=ip_network("10.0.0.0/8")), NOW)
+
+    assert (verified.group, str(verified.network)) == ("cart-v1", "10.0.0.0/8")
+    assert len(verified.token_id) == 16
+
+
+def test_a_token_may_name_neither_group_nor_network() -> None:
+    verified = TOKENS.verify(token(), NOW)
+
+    assert (verified.group, verified.network) == (None, None)
+
+
+def test_no_two_tokens_have_the_same_id() -> None:
+    assert len({TOKENS.verify(token(), NOW).token_id for _ in range(20)}) == 20
+
+
+def test_a_token_of_an_earlier_version_has_an_id_too() -> None:
+    first, second = (signed(CLAIMS | {"namespace": n}) for n in ("shop", "bank"))
+
+    assert TOKENS.verify(first, NOW).token_id == TOKENS.verify(first, NOW).token_id
+    assert TOKENS.verify(first, NOW).token_id != TOKENS.verify(second, NOW).token_id
+
+
+def test_a_token_names_the_key_that_signed_it() -> None:
+    assert jwt.get_unverified_header(token())["kid"] == key_id(TOKENS.key)
+    assert key_id(TOKENS.key) != key_id(new_key())
 
 
 def test_a_token_without_trust_domain_is_good_for_the_mesh() -> None:
@@ -128,6 +158,9 @@ def signed(claims: dict[str, object]) -> str:
         (signed(CLAIMS | {"exp": "never"}), 'the token has no "exp"'),
         (signed(CLAIMS | {"exp": 1 << 60}), 'the token has no "exp"'),
         (signed(CLAIMS | {"aud": ["xds"]}), 'the token has no "aud"'),
+        (signed(CLAIMS | {"jti": 7}), 'the token has no "jti"'),
+        (signed(CLAIMS | {"group": ""}), 'the token has no "group"'),
+        (signed(CLAIMS | {"net": "10.0.0.7/8"}), 'the token\'s "net" is not a network'),
     ],
 )
 def test_what_is_no_token_of_ours_is_refused(text: str, message: str) -> None:
