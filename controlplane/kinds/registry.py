@@ -23,10 +23,8 @@ def _declarations() -> Iterator[ServedKind[Any]]:
 SERVED: Final[Mapping[Kind, ServedKind[Any]]] = {served.kind: served for served in _declarations()}
 
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
-    "networking.istio.io": frozenset({"Sidecar", "EnvoyFilter", "ProxyConfig"}),
-    "security.istio.io": frozenset(
-        {"PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy"}
-    ),
+    "networking.istio.io": frozenset({"EnvoyFilter", "ProxyConfig"}),
+    "security.istio.io": frozenset({"RequestAuthentication", "AuthorizationPolicy"}),
     "telemetry.istio.io": frozenset({"Telemetry"}),
     "extensions.istio.io": frozenset({"WasmPlugin", "ExtensionFilter", "TrafficExtension"}),
     "install.istio.io": frozenset({"IstioOperator"}),

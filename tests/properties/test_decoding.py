@@ -89,6 +89,23 @@ OBJECTS = (
             "probe": {"httpGet": {"port": 1, "httpHeaders": [{"name": "a"}]}},
         },
     ),
+    body_of(
+        "Sidecar",
+        {
+            "workloadSelector": {"labels": {"a": "b"}},
+            "ingress": [{"port": {"number": 1}, "defaultEndpoint": ":2"}],
+            "egress": [{"hosts": ["./*"], "captureMode": "NONE"}],
+            "outboundTrafficPolicy": {"mode": "ALLOW_ANY"},
+        },
+    ),
+    body_of(
+        "PeerAuthentication",
+        {
+            "selector": {"matchLabels": {"a": "b"}},
+            "mtls": {"mode": "STRICT"},
+            "portLevelMtls": {"1": {"mode": "DISABLE"}},
+        },
+    ),
     body_of("Service", {"ports": [{"port": 1, "targetPort": "a"}], "selector": {"a": "b"}}),
     body_of(
         "EndpointSlice",

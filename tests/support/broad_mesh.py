@@ -374,6 +374,42 @@ spec: {template: {}, probe: {tcpSocket: {host: a, port: 80}}}
 metadata: {name: running, namespace: default}
 spec: {template: {}, probe: {exec: {command: [a]}}}
 """
+_SIDECARS: Final = """
+metadata: {name: web, namespace: default}
+spec:
+  workloadSelector: {labels: {app: web}}
+  ingress:
+  - port: {number: 8080, protocol: HTTP, name: http}
+    bind: 10.0.2.9
+    captureMode: IPTABLES
+    defaultEndpoint: 127.0.0.1:8081
+    connectionPool: {http: {http1MaxPendingRequests: 10}}
+  - port: {number: 8443, protocol: HTTPS}
+    tls: {mode: SIMPLE, serverCertificate: /a.crt, privateKey: /a.key}
+  egress:
+  - port: {number: 9080, protocol: HTTP, name: http}
+    bind: 127.0.0.1
+    captureMode: NONE
+    hosts: [./*]
+  - hosts: ["default/*", ~other/a.example.com]
+  inboundConnectionPool: {tcp: {maxConnections: 100}}
+  outboundTrafficPolicy:
+    mode: ALLOW_ANY
+    egressProxy: {host: web.default.svc.cluster.local, subset: v1, port: {number: 80}}
+---
+metadata: {name: all, namespace: istio-system}
+spec: {outboundTrafficPolicy: {}}
+"""
+_PEERS: Final = """
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  mtls: {mode: STRICT}
+  portLevelMtls: {"8080": {mode: DISABLE}, "8443": {}}
+---
+metadata: {name: all, namespace: istio-system}
+spec: {mtls: {mode: PERMISSIVE}}
+"""
 _SERVICES: Final = """
 metadata: {name: web, namespace: default, annotations: {networking.istio.io/exportTo: "*"}}
 spec:
@@ -460,6 +496,8 @@ _TEXTS: Final[Mapping[str, str]] = {
     "ServiceEntry": _ENTRIES,
     "WorkloadEntry": _WORKLOADS,
     "WorkloadGroup": _GROUPS,
+    "Sidecar": _SIDECARS,
+    "PeerAuthentication": _PEERS,
     "Service": _SERVICES,
     "EndpointSlice": _SLICES,
     "Endpoints": _ENDPOINTS,

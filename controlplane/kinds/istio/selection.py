@@ -14,13 +14,15 @@ class StringMatch(Spec, frozen=True):
 
 
 class LabelSelector(Spec, frozen=True):
-    """``workloadSelector`` of a DestinationRule: every label must be equal."""
+    """``workloadSelector`` of a DestinationRule, ``selector`` of a policy: every label must be
+    equal.
+    """
 
     match_labels: Mapping[str, str] = {}
 
 
 class WorkloadSelector(Spec, frozen=True):
-    """``workloadSelector`` of a ServiceEntry: every label must be equal."""
+    """``workloadSelector`` of a ServiceEntry or Sidecar: every label must be equal."""
 
     labels: Mapping[str, str] = {}
 

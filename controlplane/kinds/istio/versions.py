@@ -8,3 +8,5 @@ NETWORKING_VERSIONS: Final = (
     f"{NETWORKING}/v1beta1",
     f"{NETWORKING}/v1alpha3",
 )
+SECURITY: Final = "security.istio.io"
+SECURITY_VERSIONS: Final = (f"{SECURITY}/v1", f"{SECURITY}/v1beta1")

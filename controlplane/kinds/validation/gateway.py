@@ -44,11 +44,13 @@ def gateway(report: Report, at: FieldRef, spec: Gateway, about: About) -> None:
         report.add(VALUE_MALFORMED, place, message, hint="use letters, digits and hyphens, no dots")
     if not spec.servers:
         report.add(MISSING_FIELD, at, "the Gateway has no servers")
+    written = about.body.get("servers")
     first: dict[str, int] = {}
     for i, server in enumerate(spec.servers):
         place = at / "servers" / i
         _check_server(report, place, server)
-        _check_written(report, place / "tls", about.body, i)
+        if isinstance(written, list) and i < len(written):
+            check_tls_as_written(report, place / "tls", written[i])
         if server.port is not None and server.port.name:
             name = server.port.name
             if name in first:
@@ -276,9 +278,13 @@ def _check_ciphers(report: Report, at: FieldRef, tls: ServerTls) -> None:
         seen.add(cipher)
 
 
-def _check_written(report: Report, at: FieldRef, body: Mapping[str, object], index: int) -> None:
-    """Rules of the CRD about fields that are written although they are empty."""
-    tls = _server_tls(body, index)
+def check_tls_as_written(report: Report, at: FieldRef, listener: object) -> None:
+    """Rules of the CRD about fields that are written although they are empty.
+
+    ``listener``: what ``tls`` is in, as it was written.
+    """
+    found = listener.get("tls") if isinstance(listener, Mapping) else None
+    tls: Mapping[str, object] = found if isinstance(found, Mapping) else {}
     lists = [name for name in ("credentialNames", "tlsCertificates") if name in tls]
     for name in lists:
         size = len(items) if isinstance(items := tls[name], list | tuple) else 1
@@ -289,10 +295,3 @@ def _check_written(report: Report, at: FieldRef, body: Mapping[str, object], ind
         names_ = [n for n in ("credentialName", *lists) if n in tls]
         message = f"{' and '.join(names_)} exclude each other, even empty"
         report.add(MUTUALLY_EXCLUSIVE, (at / lists[-1]).key, message, hint="keep one of them")
-
-
-def _server_tls(body: Mapping[str, object], index: int) -> Mapping[str, object]:
-    servers = body.get("servers")
-    server = servers[index] if isinstance(servers, list) and index < len(servers) else None
-    tls = server.get("tls") if isinstance(server, Mapping) else None
-    return tls if isinstance(tls, Mapping) else {}

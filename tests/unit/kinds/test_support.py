@@ -38,6 +38,14 @@ NOT_SUPPORTED = {
         "subsets.trafficPolicy.retryBudget.budgetInterval",
     ),
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
+    "PeerAuthentication": ("selector", "mtls", "portLevelMtls"),
+    "Sidecar": (
+        "workloadSelector",
+        "ingress",
+        "egress",
+        "inboundConnectionPool",
+        "outboundTrafficPolicy",
+    ),
     "VirtualService": ("tls.match.destinationSubnets", "tcp.match.destinationSubnets"),
     "WorkloadGroup": ("metadata", "template", "probe"),
     "MeshConfig": (
