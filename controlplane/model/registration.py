@@ -1,0 +1,51 @@
+"""A workload that registers itself by connecting: what is known of it, and what is served of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from controlplane.base.names import Namespace
+from controlplane.model.proxy import NOWHERE, Locality, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class WorkloadId:
+    """Which workload it is: its group, as its token proves, and its address, as its node says."""
+
+    namespace: Namespace
+    group: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.group} at {self.address}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a proxy says that it is when it connects. Only ``locality`` and the address are the
+    node's words, the rest its token's.
+
+    ``is_proven``: the address is the one that the connection comes from.
+    """
+
+    id: WorkloadId
+    service_account: str
+    role: Role
+    is_proven: bool
+    locality: Locality = NOWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A workload as it is registered now.
+
+    ``is_present``: it is connected, or gone for a reason that is not its own. ``is_healthy``: what
+    its proxy found last; ``None`` where it has not said. ``order``: of two at one address, the
+    higher one connected last.
+    """
+
+    claim: Claim
+    since: datetime
+    is_connected: bool
+    is_present: bool
+    is_healthy: bool | None = None
+    order: int = 0
