@@ -80,6 +80,17 @@ class Shelf(Mapping[str, V]):
             laid[number] = shard
         return Shelf(tuple(laid))
 
+    def joined(self, other: "Shelf[V]") -> "Shelf[V]":
+        """What both have, where no name is in both; a shard that only one fills is shared."""
+        if not any(other.shards):
+            return self
+        return Shelf(
+            tuple(
+                own if not others else others if not own else MappingProxyType({**own, **others})
+                for own, others in zip(self.shards, other.shards, strict=True)
+            )
+        )
+
     def difference(self, older: "Shelf[V]") -> Change[V]:
         """What must be put and removed to make ``older`` this shelf; values are compared with
         ``==``.

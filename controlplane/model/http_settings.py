@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
+from enum import Enum, auto
 
 from controlplane.base.hashing import hashed_once
+
+
+class ListenerContext(Enum):
+    """For what a listener reads requests: some settings, and their defaults, depend on it."""
+
+    GATEWAY = auto()
+    OUTBOUND = auto()
+    """A sidecar's, for what its workload calls."""
+    INBOUND = auto()
+    """A sidecar's, for what calls its workload."""
 
 
 class ForwardedCertificate(Enum):

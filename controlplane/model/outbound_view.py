@@ -4,12 +4,31 @@ Proxies with equal views share every cluster, endpoint and route, whatever else 
 """
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Final
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.model.proxy import NOWHERE, IpFamily, Labels, Locality, Role
 from controlplane.model.visibility import PUBLIC
+
+
+class Interception(Enum):
+    """How the connections of a workload get to its sidecar. Source: Istio, node metadata
+    ``INTERCEPTION_MODE``.
+    """
+
+    REDIRECT = "REDIRECT"
+    """Rules of the kernel redirect them; the workload sees the sidecar as the client."""
+    TPROXY = "TPROXY"
+    """As above, but both sides see each other's addresses."""
+    NONE = "NONE"
+    """The workload is told where the sidecar listens; it is so for gateways too."""
+
+    @property
+    def captures(self) -> bool:
+        return self is not Interception.NONE
+
 
 RuleKeys = tuple[ObjectKey, ...]
 """DestinationRules; where they are merged into one, the deciding one is first."""
@@ -48,7 +67,10 @@ class OutboundView:
     has_sni_dnat: bool = False
     """Whether it has a cluster by SNI for each of the mesh's services (AUTO_PASSTHROUGH)."""
     settings: Labels = ()
-    """The node metadata that listeners honour (``IDLE_TIMEOUT``, ``HTTP10``)."""
+    """The node metadata that listeners honour (``IDLE_TIMEOUT``, ``HTTP10``, …)."""
+    scope: ObjectKey | None = None
+    """The Sidecar that says what is imported; ``None`` for everything that is visible."""
+    interception: Interception = Interception.NONE
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
@@ -67,9 +89,9 @@ class OutboundView:
     @property
     def for_clusters(self) -> "OutboundView":
         """The part that affects clusters and endpoints."""
-        if not self.source_labels and not self.settings:
+        if not self.source_labels and not self.settings and not self.interception.captures:
             return self
-        return replace(self, source_labels=(), settings=())
+        return replace(self, source_labels=(), settings=(), interception=Interception.NONE)
 
     @property
     def for_listeners(self) -> "OutboundView":
@@ -81,7 +103,9 @@ class OutboundView:
     @property
     def for_routes(self) -> "OutboundView":
         """The part that affects routes."""
-        return replace(self, families=(), has_sni_dnat=False, settings=())
+        return replace(
+            self, families=(), has_sni_dnat=False, settings=(), interception=Interception.NONE
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace, ObjectKey, PortNumber
+from controlplane.model.inbound_view import InboundView
 from controlplane.model.outbound_view import ClientLocality, OutboundView
 from controlplane.model.proxy import Labels
 
@@ -27,11 +28,14 @@ class GatewayInstance:
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyView:
-    """``gateway`` is ``None`` for a proxy that serves no Gateways: a sidecar."""
+    """``gateway`` is what a gateway serves, ``inbound`` what a sidecar does: each is ``None`` for
+    the other.
+    """
 
     outbound: OutboundView
     locality: ClientLocality
-    gateway: GatewayInstance | None
+    gateway: GatewayInstance | None = None
+    inbound: InboundView | None = None
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 

@@ -172,6 +172,7 @@ def test_only_the_views_of_a_proxy_are_computed_from_the_proxy() -> None:
     assert taking == {
         "client_locality",
         "gateway_instance",
+        "inbound_view",
         "outbound_view",
         "resolved",
         "view_of",

@@ -12,6 +12,7 @@ from envoy.config.core.v3.protocol_pb2 import (
     HttpProtocolOptions,
 )
 from envoy.config.listener.v3.listener_components_pb2 import Filter
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
@@ -23,6 +24,7 @@ from controlplane.envoy.config_source import ads
 from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.http_filters.chain import http_filters
 from controlplane.envoy.packing import packed
+from controlplane.envoy.routes.table import inline_table
 from controlplane.model.http_settings import (
     CertificateDetails,
     EscapedSlashes,
@@ -32,7 +34,12 @@ from controlplane.model.http_settings import (
     Timeouts,
     UnderscoreHeaders,
 )
-from controlplane.model.plan.network_filters import HttpConnectionManager, NamedTable, RouteSource
+from controlplane.model.plan.network_filters import (
+    HttpConnectionManager,
+    InlineTable,
+    NamedTable,
+    RouteSource,
+)
 
 _SPOKEN_OF: Final = (ForwardedCertificate.SANITIZE_SET, ForwardedCertificate.APPEND_FORWARD)
 """Where the proxy writes the client's certificate itself, so that the details matter."""
@@ -76,6 +83,7 @@ def _manager(manager: HttpConnectionManager) -> hcm.HttpConnectionManager:
         codec_type=hcm.HttpConnectionManager.AUTO,
         stat_prefix=manager.stat_prefix,
         rds=_named_table(manager.routes),
+        route_config=_inline_table(manager.routes),
         http_filters=http_filters(manager.filters),
         tracing=None if settings.tracing_share is None else _tracing(settings.tracing_share),
         common_http_protocol_options=_common_options(timeouts, settings.underscore_headers),
@@ -106,10 +114,21 @@ def _manager(manager: HttpConnectionManager) -> hcm.HttpConnectionManager:
     )
 
 
-def _named_table(routes: RouteSource) -> hcm.Rds:
+def _named_table(routes: RouteSource) -> hcm.Rds | None:
     match routes:
         case NamedTable(name=name):
             return hcm.Rds(config_source=ads(), route_config_name=name)
+        case InlineTable():
+            return None
+    assert_never(routes)
+
+
+def _inline_table(routes: RouteSource) -> RouteConfiguration | None:
+    match routes:
+        case NamedTable():
+            return None
+        case InlineTable():
+            return inline_table(routes.name, routes.virtual_host, routes.route)
     assert_never(routes)
 
 

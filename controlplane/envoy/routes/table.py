@@ -57,6 +57,17 @@ def framed_virtual_host(
     return length_delimited(_VIRTUAL_HOSTS, b"".join((head, *routes)))
 
 
+def inline_table(name: str, virtual_host: str, route: Route) -> RouteConfiguration:
+    """A table of one route for every request, to be inside of what uses it."""
+    return RouteConfiguration(
+        name=name,
+        validate_clusters=BoolValue(value=False),
+        virtual_hosts=[
+            VirtualHost(name=virtual_host, domains=["*"], routes=[route_message(route)])
+        ],
+    )
+
+
 def route_table(name: str, virtual_hosts: Iterable[Part]) -> Resource:
     """A route table; ports in requests' authorities are ignored when a virtual host is chosen."""
     head = encoded(

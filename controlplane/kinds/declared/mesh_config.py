@@ -14,7 +14,7 @@ _VISIBILITY: Final = "translate.istio.entry_visibility"
 PROXY_CONFIG: Final[Fields] = {
     specs.ProxyConfig: (
         by(
-            f"{_LISTENERS}:gateway_settings",
+            f"{_LISTENERS}:listener_settings",
             "gateway_topology",
             "connection_settings",
             "proxy_headers",
@@ -24,7 +24,7 @@ PROXY_CONFIG: Final[Fields] = {
     ),
     specs.GatewayTopology: (
         by(
-            f"{_LISTENERS}:gateway_settings",
+            f"{_LISTENERS}:listener_settings",
             "num_trusted_proxies",
             "forward_client_cert_details",
             "proxy_protocol",
@@ -32,7 +32,7 @@ PROXY_CONFIG: Final[Fields] = {
     ),
     specs.ProxyHeaders: (
         by(
-            f"{_LISTENERS}:gateway_settings",
+            f"{_LISTENERS}:listener_settings",
             "request_id",
             "server",
             "envoy_debug_headers",
@@ -41,11 +41,11 @@ PROXY_CONFIG: Final[Fields] = {
         ),
         by("queries.routes.virtual_services:route_defaults", "attempt_count", "x_forwarded_host"),
     ),
-    specs.HeaderSwitch: (by(f"{_LISTENERS}:gateway_settings", "disabled", "value"),),
-    specs.Enabling: (by(f"{_LISTENERS}:gateway_settings", "enabled"),),
+    specs.HeaderSwitch: (by(f"{_LISTENERS}:listener_settings", "disabled", "value"),),
+    specs.Enabling: (by(f"{_LISTENERS}:listener_settings", "enabled"),),
     ConnectionSettings: (
         by(
-            f"{_LISTENERS}:gateway_settings",
+            f"{_LISTENERS}:listener_settings",
             "profile",
             "http_idle_timeout",
             "http_max_connection_duration",
@@ -63,7 +63,7 @@ PROXY_CONFIG: Final[Fields] = {
             "listener_per_connection_buffer_limit_bytes",
         ),
     ),
-    Tracing: (by(f"{_LISTENERS}:gateway_settings", "sampling"),),
+    Tracing: (by(f"{_LISTENERS}:listener_settings", "sampling"),),
 }
 VISIBILITY: Final[Fields] = {
     specs.ServiceEntryVisibility: (
@@ -101,7 +101,7 @@ MESH_CONFIG: Final[Fields] = {
         by("queries.routes.virtual_services:merge_order", "default_virtual_service_export_to"),
         by("queries.routes.virtual_services:route_defaults", "default_http_retry_policy"),
         by(
-            f"{_LISTENERS}:gateway_settings",
+            f"{_LISTENERS}:listener_settings",
             "path_normalization",
             "enable_tracing",
             "access_log_file",
@@ -117,7 +117,7 @@ MESH_CONFIG: Final[Fields] = {
         by("translate.istio.client_tls:parameters", "ecdh_curves", "cipher_suites"),
         by("translate.istio.gateway_tls:server_tls", "min_protocol_version"),
     ),
-    specs.PathNormalization: (by(f"{_LISTENERS}:gateway_settings", "normalization"),),
+    specs.PathNormalization: (by(f"{_LISTENERS}:listener_settings", "normalization"),),
 }
 FIELDS: Final[Fields] = {
     **virtual_service.RETRIES,

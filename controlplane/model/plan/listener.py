@@ -45,8 +45,19 @@ class Capture(Enum):
 
     BOUND = auto()
     """It has a socket of its own."""
+    REDIRECTED = auto()
+    """It has a socket, and hands each connection on to the listener of the address that the
+    connection was going to, if there is one.
+    """
     INTERCEPTED = auto()
     """Another listener hands them on by the address that they were going to."""
+
+
+class Transport(Enum):
+    """What the first bytes of a connection are, as far as a chain distinguishes it."""
+
+    RAW = auto()
+    TLS = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +65,14 @@ class ChainMatch:
     """Which connections a chain accepts; no two chains of a listener accept the same ones. Without
     any field it accepts what no other chain does.
 
-    ``server_names`` are SNI in lower case, exact or ``*.suffix``, sorted.
+    ``destination_port`` and ``networks`` (CIDR, sorted) are of the address that the connection was
+    going to. ``server_names`` are SNI in lower case, exact or ``*.suffix``, sorted.
     """
 
+    destination_port: PortNumber | None = None
+    networks: tuple[str, ...] = ()
     server_names: tuple[str, ...] = ()
+    transport: Transport | None = None
     application_protocols: tuple[str, ...] = ()
 
 
@@ -74,6 +89,7 @@ class ChainPlan:
     """
 
     network_filters: tuple[NetworkFilter, ...]
+    name: str = ""
     match: ChainMatch = EVERY_CONNECTION
     tls: ServerTls | None = None
     handshake_timeout: timedelta | None = None
@@ -88,11 +104,39 @@ class PlannedChain:
     origins: tuple[FieldRef, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The first bytes of connections are looked at, but for those to ``skipped_ports`` (sorted).
+
+    A change of these ports makes Envoy drain every connection of the listener.
+    """
+
+    skipped_ports: tuple[PortNumber, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerFilters:
+    """What is done with a connection before a chain is chosen.
+
+    ``proxy_protocol``: it begins with a PROXY header. ``original_destination``: where it was going
+    is asked of the kernel. ``original_source``: the workload sees the client's own address
+    (TPROXY). ``tls`` looks for a ClientHello, ``http`` for a request line. ``timeout`` is how long
+    they wait for bytes, zero is for ever; what nothing is known of after it goes on. Unset is
+    Envoy's own (15 s, then the connection is closed).
+    """
+
+    proxy_protocol: bool = False
+    original_destination: bool = False
+    original_source: bool = False
+    tls: Inspection | None = None
+    http: Inspection | None = None
+    timeout: timedelta | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerPlan:
-    """``inspects_tls``: the first bytes are inspected for a ClientHello and its SNI.
-
-    ``expects_proxy_protocol``: connections begin with a PROXY header. ``unmatched_log`` records
+    """``default`` takes what no chain of ``chains`` matches. ``is_transparent``: it takes
+    connections to addresses that are not the machine's (TPROXY). ``unmatched_log`` records
     connections that match no chain. ``buffer_limit`` is in bytes for each connection; unset is
     Envoy's own default (1 MiB). ``origins`` are those of its chains and of these settings.
     """
@@ -101,9 +145,10 @@ class ListenerPlan:
     address: Address
     chains: tuple[PlannedChain, ...]
     direction: Direction
+    default: PlannedChain | None = None
     capture: Capture = Capture.BOUND
-    inspects_tls: bool = False
-    expects_proxy_protocol: bool = False
+    is_transparent: bool = False
+    filters: ListenerFilters = ListenerFilters()
     unmatched_log: AccessLog | None = None
     buffer_limit: int | None = None
     origins: tuple[FieldRef, ...] = ()

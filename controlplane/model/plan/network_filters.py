@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from controlplane.model.access_log import AccessLog
 from controlplane.model.http_settings import HttpSettings
+from controlplane.model.routing import Route
 from controlplane.model.traffic_policy import Tunnel
 
 
@@ -47,7 +48,16 @@ class NamedTable:
     name: str
 
 
-RouteSource = NamedTable
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InlineTable:
+    """A route table of one virtual host for every domain with one route, in the chain itself."""
+
+    name: str
+    virtual_host: str
+    route: Route
+
+
+RouteSource = NamedTable | InlineTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.model.http_settings import ListenerContext
 from controlplane.queries.analysis.binding import export_diagnostics
 from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
 from controlplane.queries.analysis.gateways import (
@@ -28,7 +29,7 @@ from controlplane.queries.analysis.services import service_diagnostics, service_
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
 from controlplane.queries.inputs.connected_gateways import connected_gateways
-from controlplane.queries.listeners.gateway_listeners import settings_of_gateways
+from controlplane.queries.listeners.settings import settings_of
 
 Analysis = Derived[[Any], Diagnostics]
 """Any: each takes the keys of the kind that it is of."""
@@ -38,7 +39,7 @@ NOTHING_FOUND: Final[Diagnostics] = ()
 @derived
 def mesh_diagnostics(graph: Graph, _: ObjectKey) -> Diagnostics:
     """Settings of MeshConfig that listeners cannot have; runs again when it changes."""
-    return settings_of_gateways(graph, ()).diagnostics
+    return settings_of(graph, (), ListenerContext.GATEWAY).diagnostics
 
 
 @derived
@@ -47,7 +48,11 @@ def mesh_diagnostics_where_connected(graph: Graph, _: ObjectKey) -> Diagnostics:
     go.
     """
     metadata = dict.fromkeys(proxy.view.settings for proxy in connected_gateways(graph))
-    found = (d for pairs in metadata for d in settings_of_gateways(graph, pairs).diagnostics)
+    found = (
+        d
+        for pairs in metadata
+        for d in settings_of(graph, pairs, ListenerContext.GATEWAY).diagnostics
+    )
     return tuple(dict.fromkeys(found))
 
 

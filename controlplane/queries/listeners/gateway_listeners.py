@@ -11,15 +11,14 @@ from controlplane.base.diagnostics import Diagnostic, Diagnostics, Report, Repor
 from controlplane.base.hosts import subset_of
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph, derived, guarded
-from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.cluster_name import sni_dnat_name
+from controlplane.model.http_settings import ListenerContext
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import ListenerPlan
 from controlplane.model.plan.proxy import GatewayListener
-from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
-from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.listeners.streams import RoutedStream, named_streams, stream
 from controlplane.queries.selection.gateways import addresses, merged_servers
 from controlplane.translate.istio.gateway_listener import (
@@ -33,7 +32,7 @@ from controlplane.translate.istio.gateway_listener import (
     tcp_chain,
 )
 from controlplane.translate.istio.gateway_merge import MergedServers
-from controlplane.translate.istio.listener_settings import ListenerSettings, gateway_settings
+from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.server import (
     AutoPassthrough,
     HttpServer,
@@ -58,23 +57,11 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
     merged = merged_servers(graph, key.instance, key.address)
     if merged is None:
         return Reported(None)
-    settings = settings_of_gateways(graph, key.view.settings).value
+    settings = settings_of(graph, key.view.settings, ListenerContext.GATEWAY).value
     report = Report()
     wanted = tuple(_wanted(graph, key.view.for_clusters, merged, settings))
     plan = listener_plan(report, key.address, wanted, settings)
     return Reported(plan, tuple(report))
-
-
-@guarded(first=Reported(gateway_settings(Report(), MeshConfig(), ())))
-def settings_of_gateways(graph: Graph, metadata: Labels) -> Reported[ListenerSettings]:
-    """A gateway's listener settings, from the mesh and the node's metadata, with what is wrong
-    there.
-
-    Runs again when the mesh configuration changes.
-    """
-    report = Report()
-    found = gateway_settings(report, mesh_config(graph), metadata)
-    return Reported(found, tuple(report))
 
 
 @derived

@@ -23,15 +23,18 @@ def listener(graph: Graph, key: ListenerKey) -> Resource | None:
     plan = listener_plan(graph, key)
     if plan is None:
         return None
-    return encoded_listener(plan, [framed(graph, each.chain) for each in plan.chains])
+    chains = [framed(graph, each.chain, is_default=False) for each in plan.chains]
+    if plan.default is not None:
+        chains.append(framed(graph, plan.default.chain, is_default=True))
+    return encoded_listener(plan, chains)
 
 
 @derived
-def framed(_: Graph, chain: ChainPlan) -> bytes:
+def framed(_: Graph, chain: ChainPlan, is_default: bool) -> bytes:
     """One chain, encoded once for all listeners that have it; edits of other chains do not affect
     it.
     """
-    return framed_chain(chain)
+    return framed_chain(chain, is_default=is_default)
 
 
 @guarded(first=())

@@ -92,7 +92,11 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
 def _listener_origins(graph: Graph, plan: ProxyPlan) -> Iterator[Provenance]:
     for planned in (listener_plan(graph, key) for key in plan.listeners):
         if planned is not None:
-            chains = (each for each in planned.chains if framed(graph, each.chain) is not None)
+            chains = (
+                each
+                for each in planned.chains
+                if framed(graph, each.chain, is_default=False) is not None
+            )
             yield Provenance(
                 name=planned.name,
                 origins=planned.origins,

@@ -6,11 +6,17 @@ from dataclasses import dataclass
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.graph import Graph, guarded
+from controlplane.model.inbound_view import InboundView
+from controlplane.model.outbound_view import ClientLocality, OutboundView
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_shelves import clusters, endpoints, locality_use
+from controlplane.queries.clusters.inbound_clusters import inbound_clusters
+from controlplane.queries.listeners.inbound_listeners import inbound_listeners
 from controlplane.queries.listeners.listeners import listeners
+from controlplane.queries.listeners.outbound_listeners import outbound_listeners
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets
+from controlplane.queries.routes.mesh_tables import mesh_tables
 from controlplane.queries.routes.routes import route_tables
 
 
@@ -41,6 +47,8 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
     """
     for_clusters = view.outbound.for_clusters
     client = view.locality.only(locality_use(graph, for_clusters))
+    if view.inbound is not None:
+        return _of_sidecar(graph, view.outbound, view.inbound, client)
     plan = proxy_plan(graph, view.gateway, view.outbound.for_listeners)
     return Resources(
         clusters=clusters(graph, for_clusters, client),
@@ -48,4 +56,22 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
         listeners=listeners(graph, plan.listeners),
         routes=route_tables(graph, plan.route_tables, view.outbound.for_routes),
         secrets=secrets(graph, plan.listeners, for_clusters),
+    )
+
+
+def _of_sidecar(
+    graph: Graph, outbound: OutboundView, inbound: InboundView, client: ClientLocality
+) -> Resources:
+    """What the workload calls, which sidecars of an equal outbound view share, and what calls the
+    workload, which its replicas share: joined, for no name is in both.
+    """
+    for_clusters, for_listeners = outbound.for_clusters, outbound.for_listeners
+    return Resources(
+        clusters=clusters(graph, for_clusters, client).joined(inbound_clusters(graph, inbound)),
+        endpoints=endpoints(graph, for_clusters, client),
+        listeners=outbound_listeners(graph, for_listeners).joined(
+            inbound_listeners(graph, inbound)
+        ),
+        routes=mesh_tables(graph, outbound.for_routes),
+        secrets=secrets(graph, (), for_clusters),
     )

@@ -10,8 +10,9 @@ from controlplane.base.names import Namespace, ObjectKey, PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, VirtualService
 from controlplane.kinds.object import Object
-from controlplane.model.outbound_view import ClientLocality, OutboundView
-from controlplane.model.proxy import IpFamily, Proxy, ResolvedProxy, Role, Target
+from controlplane.model.inbound_view import InboundView
+from controlplane.model.outbound_view import ClientLocality, Interception, OutboundView
+from controlplane.model.proxy import IpFamily, Labels, Proxy, ResolvedProxy, Role, Target
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.locality_use import mesh_locality_use
@@ -20,7 +21,7 @@ from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.selection.gateways import gateway_servers, selected_gateways
 from controlplane.translate.server import AutoPassthrough
 
-_LISTENER_SETTINGS: Final = frozenset({"HTTP10", "IDLE_TIMEOUT"})
+_LISTENER_SETTINGS: Final = frozenset({"HTTP10", "HTTP_PROXY_PORT", "IDLE_TIMEOUT"})
 _UNPRIVILEGED: Final = ("UNPRIVILEGED_POD", "true")
 _BIND_ADDRESS: Final = "BIND_ADDRESS"
 _WHOLE_MESH: Final = "mesh"
@@ -52,7 +53,42 @@ def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
         ),
         locality=client_locality(graph, proxy),
         gateway=gateway,
+        inbound=_inbound(graph, proxy),
     )
+
+
+def _inbound(graph: Graph, proxy: ResolvedProxy) -> InboundView | None:
+    """What the proxy does with connections to its workload, if it has one."""
+    match proxy.role:
+        case Role.GATEWAY:
+            return None
+        case Role.SIDECAR:
+            return inbound_view(graph, proxy)
+    assert_never(proxy.role)
+
+
+@derived
+def inbound_view(_: Graph, proxy: ResolvedProxy) -> InboundView:
+    """Runs again when a service of the workload comes, goes or changes its ports."""
+    return InboundView(
+        namespace=proxy.namespace,
+        targets=proxy.targets,
+        families=proxy.families,
+        interception=_interception(proxy),
+        settings=_settings(proxy),
+    )
+
+
+def _interception(proxy: ResolvedProxy) -> Interception:
+    """How the proxy gets connections that were going elsewhere: only sidecars do."""
+    if not proxy.role.captures_connections:
+        return Interception.NONE
+    said = dict(proxy.metadata).get("INTERCEPTION_MODE", "")
+    return next((each for each in Interception if each.value == said), Interception.REDIRECT)
+
+
+def _settings(proxy: ResolvedProxy) -> Labels:
+    return tuple(pair for pair in proxy.metadata if pair[0] in _LISTENER_SETTINGS)
 
 
 def _gateway(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance | None:
@@ -85,7 +121,8 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> Out
         source_labels=tuple(pair for pair in proxy.labels if pair in sources),
         families=proxy.families,
         has_sni_dnat=has_sni_dnat,
-        settings=tuple(pair for pair in proxy.metadata if pair[0] in _LISTENER_SETTINGS),
+        settings=_settings(proxy),
+        interception=_interception(proxy),
     )
 
 

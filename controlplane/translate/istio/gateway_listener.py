@@ -18,6 +18,8 @@ from controlplane.model.plan.listener import (
     ChainMatch,
     ChainPlan,
     Direction,
+    Inspection,
+    ListenerFilters,
     ListenerPlan,
     PlannedChain,
 )
@@ -85,8 +87,12 @@ def listener_plan(
         address=address,
         chains=tuple(listener.chains),
         direction=Direction.OUTBOUND,
-        inspects_tls=any(server.sees_tls and chains for server, chains in wanted),
-        expects_proxy_protocol=settings.expects_proxy_protocol,
+        filters=ListenerFilters(
+            proxy_protocol=settings.expects_proxy_protocol,
+            tls=Inspection()
+            if any(server.sees_tls and chains for server, chains in wanted)
+            else None,
+        ),
         unmatched_log=settings.access_log if settings.logs_unmatched else None,
         buffer_limit=settings.buffer_limit,
         origins=(*dict.fromkeys(origins), *settings.origins),

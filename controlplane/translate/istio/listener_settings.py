@@ -1,4 +1,4 @@
-"""MeshConfig, its ProxyConfig and a proxy's metadata become the settings of its gateway listeners.
+"""MeshConfig, its ProxyConfig and a proxy's metadata become the settings of its listeners.
 
 Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/
 """
@@ -30,10 +30,12 @@ from controlplane.kinds.limits import DURATIONS
 from controlplane.kinds.spec import Duration
 from controlplane.model.access_log import AccessLog
 from controlplane.model.http_settings import (
+    CertificateDetails,
     EscapedSlashes,
     ForwardedCertificate,
     Http2Limits,
     HttpSettings,
+    ListenerContext,
     Paths,
     Timeouts,
     UnderscoreHeaders,
@@ -84,6 +86,7 @@ _OF_PROXY_CONFIG: Final = frozenset(
 )
 """The fields of MeshConfig and of its ProxyConfig that are read here."""
 SERVER_NAME: Final = "istio-envoy"
+_ENVOY: Final = "envoy"
 _UNSENDABLE: Final = frozenset("\0\r\n")  # envoy/.../http_connection_manager.proto, server_name
 HANDSHAKE_TIMEOUT: Final = timedelta(seconds=15)
 """istiod's PILOT_GATEWAY_TRANSPORT_SOCKET_CONNECT_TIMEOUT."""
@@ -107,18 +110,23 @@ class ListenerSettings:
     buffer_limit: int | None = None
     tcp_idle_timeout: timedelta | None = None
     handshake_timeout: timedelta = HANDSHAKE_TIMEOUT
+    detection_timeout: timedelta = timedelta(0)
+    """How long a sidecar waits for the bytes that tell a protocol; zero is for ever."""
     origins: tuple[FieldRef, ...] = ()
 
 
-def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> ListenerSettings:
-    """The settings of every listener of a gateway whose node says ``metadata``."""
+def listener_settings(
+    report: Report, mesh: MeshConfig, metadata: Labels, context: ListenerContext
+) -> ListenerSettings:
+    """The settings of every listener for ``context`` of a proxy whose node says ``metadata``."""
     said = dict(metadata)
     config = mesh.default_config
-    topology = config.gateway_topology or GatewayTopology()
-    connections = _connections(config.connection_settings)
+    is_gateway = context is ListenerContext.GATEWAY
+    topology = (config.gateway_topology if is_gateway else None) or GatewayTopology()
+    connections = _connections(config.connection_settings, context)
     idle = _idle_timeout(said["IDLE_TIMEOUT"]) if "IDLE_TIMEOUT" in said else None
     return ListenerSettings(
-        http=_http(report, mesh, topology, connections, idle, said),
+        http=_http(report, mesh, topology, connections, idle, said, context),
         shows_envoy_headers=not _off(
             config.proxy_headers.envoy_debug_headers if config.proxy_headers else None
         ),
@@ -127,6 +135,7 @@ def gateway_settings(report: Report, mesh: MeshConfig, metadata: Labels) -> List
         expects_proxy_protocol=topology.proxy_protocol is not None,
         buffer_limit=_within(connections.listener_per_connection_buffer_limit_bytes, least=1),
         tcp_idle_timeout=idle,
+        detection_timeout=length(mesh.protocol_detection_timeout) or timedelta(0),
         origins=_origins(mesh),
     )
 
@@ -145,15 +154,17 @@ def _http(
     connections: ConnectionSettings,
     idle: timedelta | None,
     said: dict[str, str],
+    context: ListenerContext,
 ) -> HttpSettings:
     headers = mesh.default_config.proxy_headers or ProxyHeaders()
     tracing = mesh.default_config.tracing
     sampling = tracing.sampling if tracing is not None else None
     return HttpSettings(
-        uses_remote_address=True,
-        server_name=None if _off(headers.server) else _server_name(report, headers.server),
+        uses_remote_address=context is ListenerContext.GATEWAY,
+        server_name=_server_header(report, headers.server, context),
         trusted_hops=max(0, topology.num_trusted_proxies),
-        forwarded_certificate=_forwarded_certificate(topology),
+        forwarded_certificate=_forwarded_certificate(topology, headers, context),
+        certificate_details=_certificate_details(headers, context),
         paths=_paths(mesh.path_normalization.normalization, connections),
         timeouts=_timeouts(connections, idle),
         http2=Http2Limits(
@@ -195,10 +206,13 @@ def _set(struct: Struct, names: frozenset[str]) -> Iterator[str]:
     )
 
 
-def _connections(settings: ConnectionSettings | None) -> ConnectionSettings:
+def _connections(
+    settings: ConnectionSettings | None, context: ListenerContext
+) -> ConnectionSettings:
+    """``profile: EDGE`` is for gateways alone."""
     if settings is None:
         return ConnectionSettings()
-    if not settings.profile.endswith("EDGE"):
+    if not settings.profile.endswith("EDGE") or context is not ListenerContext.GATEWAY:
         return settings
     said = {f: v for f, v in asdict(settings).items() if v is not None and v != ""}
     return replace(EDGE, **said)
@@ -206,6 +220,19 @@ def _connections(settings: ConnectionSettings | None) -> ConnectionSettings:
 
 def _off(switch: HeaderSwitch | None) -> bool:
     return switch is not None and bool(switch.disabled)
+
+
+def _server_header(
+    report: Report, switch: HeaderSwitch | None, context: ListenerContext
+) -> str | None:
+    """The ``server`` header of responses; ``None`` leaves the upstream's. What a sidecar's own
+    workload receives is named after Envoy itself, as with Istio.
+    """
+    if _off(switch):
+        return None
+    if context is ListenerContext.OUTBOUND and (switch is None or not switch.value):
+        return _ENVOY
+    return _server_name(report, switch)
 
 
 def _server_name(report: Report, switch: HeaderSwitch | None) -> str:
@@ -218,14 +245,39 @@ def _server_name(report: Report, switch: HeaderSwitch | None) -> str:
     return name or SERVER_NAME
 
 
-def _forwarded_certificate(topology: GatewayTopology) -> ForwardedCertificate:
-    """What ``gatewayTopology`` says, else Istio's default for gateways. ``proxyHeaders`` are for
-    sidecars in this.
+def _forwarded_certificate(
+    topology: GatewayTopology, headers: ProxyHeaders, context: ListenerContext
+) -> ForwardedCertificate:
+    """What ``gatewayTopology`` says for gateways and ``proxyHeaders`` for what calls a sidecar's
+    workload, else Istio's defaults.
     """
-    said = topology.forward_client_cert_details
-    if said is ForwardClientCert.UNDEFINED:
-        return ForwardedCertificate.SANITIZE_SET
-    return _FORWARDED[said]
+    match context:
+        case ListenerContext.GATEWAY:
+            said, default = (
+                topology.forward_client_cert_details,
+                ForwardedCertificate.SANITIZE_SET,
+            )
+        case ListenerContext.INBOUND:
+            said, default = headers.forwarded_client_cert, ForwardedCertificate.APPEND_FORWARD
+        case ListenerContext.OUTBOUND:
+            return ForwardedCertificate.SANITIZE
+    return default if said is ForwardClientCert.UNDEFINED else _FORWARDED[said]
+
+
+def _certificate_details(headers: ProxyHeaders, context: ListenerContext) -> CertificateDetails:
+    """A sidecar leaves the certificate itself out, unless ``proxyHeaders`` ask for it."""
+    if context is not ListenerContext.INBOUND:
+        return CertificateDetails()
+    said = headers.set_current_client_cert_details
+    if said is None:
+        return CertificateDetails(certificate=False)
+    return CertificateDetails(
+        subject=said.subject is not False,
+        certificate=bool(said.cert),
+        chain=bool(said.chain),
+        dns=said.dns is not False,
+        uri=said.uri is not False,
+    )
 
 
 def _paths(normalization: Normalization, connections: ConnectionSettings) -> Paths:

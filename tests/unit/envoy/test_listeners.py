@@ -1,6 +1,7 @@
 """What a plan says of a listener is what Envoy gets: nothing of a gateway is assumed."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,24 +11,31 @@ from google.protobuf.json_format import MessageToDict
 
 from controlplane.base.names import PortNumber
 from controlplane.envoy.listeners.listener import framed_chain, listener
+from controlplane.model.http_match import RouteMatch
 from controlplane.model.http_settings import HttpSettings
 from controlplane.model.plan.listener import (
     Address,
     Capture,
+    ChainMatch,
     ChainPlan,
     Direction,
+    Inspection,
+    ListenerFilters,
     ListenerPlan,
     PlannedChain,
+    Transport,
 )
 from controlplane.model.plan.network_filters import (
     ClusterWeight,
     CrossOrigin,
     HttpConnectionManager,
+    InlineTable,
     NamedTable,
     NetworkFilter,
     Router,
     TcpProxy,
 )
+from controlplane.model.routing import ForwardTo, Route
 
 FORWARDS = TcpProxy(stat_prefix="s", clusters=(ClusterWeight(cluster="c", weight=1),))
 READS = HttpConnectionManager(
@@ -90,3 +98,77 @@ def test_a_manager_takes_its_filters_in_order_and_its_settings_from_the_plan() -
 def test_a_chain_that_two_filters_would_end_is_never_sent() -> None:
     with pytest.raises(AssertionError, match="one filter ends a chain"):
         encoded(plan(READS, FORWARDS))
+
+
+def test_a_listener_hands_connections_on_and_says_what_it_looks_at_first() -> None:
+    found = encoded(
+        replace(
+            plan(),
+            capture=Capture.REDIRECTED,
+            is_transparent=True,
+            filters=ListenerFilters(
+                original_destination=True,
+                original_source=True,
+                tls=Inspection((PortNumber(15006),)),
+                http=Inspection((PortNumber(9080), PortNumber(15006))),
+                timeout=timedelta(0),
+            ),
+        )
+    )
+
+    assert found["use_original_dst"] is True
+    assert found["transparent"] is True
+    assert found["continue_on_listener_filters_timeout"] is True
+    assert [each["name"].rpartition(".")[2] for each in found["listener_filters"]] == [
+        "original_dst",
+        "original_src",
+        "tls_inspector",
+        "http_inspector",
+    ]
+    tls, http = found["listener_filters"][2:]
+    assert tls["filter_disabled"] == {"destination_port_range": {"start": 15006, "end": 15007}}
+    assert http["filter_disabled"]["or_match"]["rules"] == [
+        {"destination_port_range": {"start": 9080, "end": 9081}},
+        {"destination_port_range": {"start": 15006, "end": 15007}},
+    ]
+
+
+def test_a_chain_is_chosen_by_where_the_connection_was_going_and_what_it_speaks() -> None:
+    match = ChainMatch(
+        destination_port=PortNumber(9080),
+        networks=("10.0.0.0/8", "fd00::/8"),
+        transport=Transport.TLS,
+        application_protocols=("istio",),
+    )
+    chain = ChainPlan(name="0.0.0.0_9080", network_filters=(FORWARDS,), match=match)
+
+    (found,) = encoded(replace(plan(), chains=(PlannedChain(chain=chain, origins=()),)))[
+        "filter_chains"
+    ]
+    assert found["name"] == "0.0.0.0_9080"
+    assert found["filter_chain_match"] == {
+        "destination_port": 9080,
+        "prefix_ranges": [
+            {"address_prefix": "10.0.0.0", "prefix_len": 8},
+            {"address_prefix": "fd00::", "prefix_len": 8},
+        ],
+        "transport_protocol": "tls",
+        "application_protocols": ["istio"],
+    }
+
+
+def test_a_manager_may_hold_its_one_route_itself() -> None:
+    route = Route(
+        match=RouteMatch(),
+        action=ForwardTo(target="inbound|9080||"),
+        operation="reviews:9080/*",
+        declared_by=None,
+    )
+    table = InlineTable(name="inbound|9080||", virtual_host="inbound|http|9080", route=route)
+
+    (chain,) = encoded(plan(replace(READS, routes=table)))["filter_chains"]
+    manager = chain["filters"][0]["typed_config"]
+    assert "rds" not in manager
+    (host,) = manager["route_config"]["virtual_hosts"]
+    assert (host["name"], host["domains"]) == ("inbound|http|9080", ["*"])
+    assert host["routes"][0]["route"]["cluster"] == "inbound|9080||"

@@ -15,11 +15,12 @@ from controlplane.model.http_settings import (
     EscapedSlashes,
     ForwardedCertificate,
     HttpSettings,
+    ListenerContext,
     Paths,
     UnderscoreHeaders,
 )
 from controlplane.translate.istio.access_log_format import fault_of_json, fault_of_line
-from controlplane.translate.istio.listener_settings import gateway_settings
+from controlplane.translate.istio.listener_settings import listener_settings
 from tests.support.declared import INGRESS, Declared
 
 
@@ -32,12 +33,12 @@ def mesh(**said: object) -> MeshConfig:
 
 
 def http(config: MeshConfig, metadata: tuple[tuple[str, str], ...] = ()) -> HttpSettings:
-    return gateway_settings(Report(), config, metadata).http
+    return listener_settings(Report(), config, metadata, ListenerContext.GATEWAY).http
 
 
 def test_defaults_are_those_of_istio() -> None:
     assert http(mesh()) == HttpSettings(uses_remote_address=True)
-    assert gateway_settings(Report(), mesh(), ()).access_log is None
+    assert listener_settings(Report(), mesh(), (), ListenerContext.GATEWAY).access_log is None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_the_edge_profile_is_careful_and_gives_way_to_what_is_said_beside_it() -
     assert found.timeouts.request == timedelta(seconds=7)
     assert found.timeouts.stream_idle == timedelta(minutes=5)
     assert found.http2.concurrent_streams == 100
-    assert gateway_settings(Report(), config, ()).buffer_limit == 32768
+    assert listener_settings(Report(), config, (), ListenerContext.GATEWAY).buffer_limit == 32768
 
 
 def test_numbers_that_envoy_would_refuse_are_left_to_envoy() -> None:
@@ -84,14 +85,16 @@ def test_numbers_that_envoy_would_refuse_are_left_to_envoy() -> None:
         }
     )
 
-    found = gateway_settings(Report(), config, ())
+    found = listener_settings(Report(), config, (), ListenerContext.GATEWAY)
 
     assert (found.http.http2.concurrent_streams, found.http.http2.stream_window) == (None, None)
     assert (found.buffer_limit, found.http.trusted_hops) == (None, 0)
 
 
 def test_metadata_of_the_node_sets_idle_timeout_and_http_1_0() -> None:
-    found = gateway_settings(Report(), mesh(), (("HTTP10", "1"), ("IDLE_TIMEOUT", "30s")))
+    found = listener_settings(
+        Report(), mesh(), (("HTTP10", "1"), ("IDLE_TIMEOUT", "30s")), ListenerContext.GATEWAY
+    )
 
     assert found.http.accepts_http_10
     assert found.http.timeouts.idle == timedelta(seconds=30)

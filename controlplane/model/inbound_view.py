@@ -1,0 +1,25 @@
+"""What part of a sidecar decides what it does with connections to its workload: the part that may
+be a key. Replicas of a workload have equal views.
+"""
+
+from dataclasses import dataclass, field
+
+from controlplane.base.hashing import hashed_once
+from controlplane.base.names import Namespace
+from controlplane.model.outbound_view import Interception
+from controlplane.model.proxy import IpFamily, Labels, Target
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundView:
+    """``targets`` are the ports of services that the workload is an endpoint of, in the order that
+    decides. ``settings`` is the node metadata that listeners honour.
+    """
+
+    namespace: Namespace
+    targets: tuple[Target, ...] = ()
+    families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
+    interception: Interception = Interception.REDIRECT
+    settings: Labels = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
