@@ -22,7 +22,7 @@ def can_isolate() -> bool:
     return sys.platform == "linux" and os.geteuid() == 0
 
 
-def _call(name: str, *arguments: int) -> None:
+def call(name: str, *arguments: int) -> None:
     """Call a function of the C library; Python 3.11's ``os`` lacks ``unshare`` and ``setns``."""
     library = ctypes.CDLL(None, use_errno=True)
     if getattr(library, name)(*arguments):
@@ -40,9 +40,9 @@ def own_network() -> Iterator[bool]:
         yield False
         return
     with THREAD_NETWORK.open() as before:
-        _call("unshare", CLONE_NEWNET)
+        call("unshare", CLONE_NEWNET)
         try:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
             yield True
         finally:
-            _call("setns", before.fileno(), CLONE_NEWNET)
+            call("setns", before.fileno(), CLONE_NEWNET)
