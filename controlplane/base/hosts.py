@@ -30,6 +30,17 @@ def is_unscoped_ip(text: str) -> bool:
     return "%" not in text and is_ip(text)
 
 
+def is_loopback(address: str) -> bool:
+    """Whether an IP address is the same for every host: its own."""
+    return ipaddress.ip_address(address).is_loopback
+
+
+def is_reachable(address: str) -> bool:
+    """Whether other hosts can reach one host at an IP address."""
+    ip = ipaddress.ip_address(address)
+    return not (ip.is_loopback or ip.is_unspecified or ip.is_multicast or "%" in address)
+
+
 def short_name(host: str) -> str:
     """``reviews.default`` for ``reviews.default.svc.cluster.local``: how messages name a host."""
     return host.removesuffix(f".svc.{CLUSTER_DOMAIN}")

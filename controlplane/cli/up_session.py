@@ -118,7 +118,9 @@ class Session:
         self._objects.update(edit.put)
         self._objects.difference_update(edit.removed)
         if reload.is_first:
-            declared = engine.object_count - self._plane.connected_services.object_count
+            plane = self._plane
+            made = plane.connected_services.object_count + plane.registering.workloads.object_count
+            declared = engine.object_count - made
             return up_messages.loaded(declared, self._plane.settings.config, reload.computed)
         return up_messages.reloaded(changes, reload, affected=self._affected())
 

@@ -27,6 +27,7 @@ from controlplane.queries.inputs.objects import Objects
 from controlplane.queries.inputs.refused import REFUSED, REFUSED_ENTRY
 from controlplane.translate.connections import OF_OPTION
 from controlplane.translate.kubernetes.secret_replacement import would_break
+from controlplane.translate.workload import REGISTERED
 
 Outcomes = dict[ObjectKey, bool | None]
 """For each object: put (true), removed (false), or as it was."""
@@ -36,6 +37,8 @@ CHANGED_AT_MOST: Final = 1_000
 """Objects that may differ at a start for the change to be taken as a whole."""
 
 
+MADE: Final = frozenset({OF_OPTION, REGISTERED})
+"""Annotations of objects that no file declares."""
 WITH_CERTIFICATES: Final = frozenset({SECRET, CONFIG_MAP})
 
 
@@ -96,9 +99,9 @@ class InForce:
         return tuple(raw for key, raw in self._raw.items() if not self._is_made(key))
 
     def _is_made(self, key: ObjectKey) -> bool:
-        """Whether an option makes the object, in this run alone."""
+        """Whether an option or a connected workload makes the object, in this run alone."""
         found = self.objects.get(key) if key.kind == WORKLOAD_ENTRY else None
-        return found is not None and OF_OPTION in found.annotations
+        return found is not None and not MADE.isdisjoint(found.annotations)
 
     def differing(self) -> Forms:
         """The objects that an earlier run accepted otherwise than they are in force now, as they

@@ -10,13 +10,13 @@ Source of the grace: Istio ``features.WorkloadEntryCleanupGracePeriod``.
 """
 
 import heapq
-import ipaddress
 import itertools
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from controlplane.base.hosts import is_loopback
 from controlplane.engine.departures import Departures
 from controlplane.model.registration import Claim, Registered, WorkloadId
 
@@ -200,10 +200,6 @@ class Registrations:
         for id_ in tuple(self._at.get(newcomer.address, ())):
             if id_ != newcomer and not self._workloads[id_].streams:
                 self._remove(id_)
-
-
-def is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
 
 
 def _group(id_: WorkloadId) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from controlplane.base.names import Namespace
 from controlplane.model.proxy import NOWHERE, Locality, Role
@@ -22,16 +23,37 @@ class WorkloadId:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What a proxy says that it is when it connects. Only ``locality`` and the address are the
-    node's words, the rest its token's.
-
-    ``is_proven``: the address is the one that the connection comes from.
+    node's words, the rest its token's. ``peer`` is the address that its connection comes from,
+    empty where it has none.
     """
 
     id: WorkloadId
     service_account: str
     role: Role
-    is_proven: bool
+    peer: str
     locality: Locality = NOWHERE
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the connection comes from the address."""
+        return self.peer == self.id.address
+
+
+class Reason(Enum):
+    """Why a workload is not registered."""
+
+    NO_GROUP = "there is no such WorkloadGroup"
+    OTHER_ACCOUNT = "the group's workloads have another service account"
+    OTHER_ADDRESS = "its connection comes from another address"
+    NOT_AN_ADDRESS = "no other host reaches it at its address"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedClaim:
+    """A connected workload that is not registered."""
+
+    claim: Claim
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

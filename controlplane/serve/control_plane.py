@@ -8,7 +8,6 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -33,7 +32,8 @@ from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.overview import LiveOverview
 from controlplane.serve.reading import off_the_loop, read_ahead
-from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload
+from controlplane.serve.registering import Registering
+from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload, Taken
 from controlplane.serve.rest_of_change import RestOfChange
 from controlplane.serve.settings import Settings
 from controlplane.serve.snapshot_cache import SnapshotCache
@@ -52,17 +52,6 @@ CLOCK_STEP: Final = timedelta(hours=1)
 ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
 
 log = structlog.stdlib.get_logger("serve")
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """An edit that was published: when it began (``perf_counter``), how long computing it took."""
-
-    edit: Edit
-    began: float
-    computed: timedelta
-    waited: timedelta | None = None
-    is_first: bool = False
 
 
 class ControlPlane:
@@ -91,6 +80,13 @@ class ControlPlane:
         self.connected_services = ConnectedServices(
             self.engine, settings.connections, resolves=settings.resolves_services
         )
+        self.registering = Registering(
+            self.engine,
+            settings.state,
+            on_loopback=settings.xds.loopback,
+            clock=clock,
+            publish=lambda revision: self.server.publish(revision),
+        )
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
         self.metrics.root_expires(self._trust.root_expires)
@@ -100,6 +96,7 @@ class ControlPlane:
             own_secrets=self._own_secrets,
             clock=clock,
             traffic=self.metrics,
+            registrar=self.registering.workloads,
         )
         tls = LiveTls(self.engine, lambda proxy: self._own_secrets(proxy, None))
         self._inventory = tls.inventory
@@ -129,6 +126,7 @@ class ControlPlane:
                 tasks.create_task(self._keep_house()),
                 tasks.create_task(self._keep_time()),
                 tasks.create_task(self._watch_proxies()),
+                tasks.create_task(self.registering.run(self.snapshots.ready)),
             )
             await stop.wait()
             self._rest.cancel()
@@ -136,6 +134,7 @@ class ControlPlane:
                 task.cancel()
 
     async def stop(self) -> None:
+        self.registering.end()
         await self.server.stop()
         self._accepted.close()
 
@@ -178,9 +177,10 @@ class ControlPlane:
             gc.enable()
 
     def _with_connected(self, edit: Edit) -> Edit:
-        """``edit`` with what it changes of the services that options connect."""
+        """``edit`` with what it changes of objects that no file declares."""
         with self._steps.contained("connecting services", "they stay where they were"):
-            changes = self.connected_services.changes()
+            self.registering.workloads.edited(edit)
+            changes = [*self.connected_services.changes(), *self.registering.workloads.changes()]
             if changes:
                 return edit.followed_by(self.engine.apply(changes))
         return edit
@@ -216,11 +216,12 @@ class ControlPlane:
         """Publish an edit. What waits for the rest of its change is reported when that arrives."""
         assert self._rest is not None, "edits come after the start"
         waited = self._rest.edited(self.engine.waiting)
+        self.registering.workloads.edited(edit)
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
         asyncio.get_running_loop().call_soon(self.metrics.changed, computed)  # once it is sent
         if edit or edit.refused or edit.held or not self.engine.waiting:
-            taken = _Taken(edit, began, computed, waited, is_first=is_first)
+            taken = Taken(edit, began, computed, waited, is_first=is_first)
             tasks.create_task(self._after(taken))
 
     async def follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
@@ -247,7 +248,7 @@ class ControlPlane:
         edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
-        tasks.create_task(self._after(_Taken(edit, began, computed)))
+        tasks.create_task(self._after(Taken(edit, began, computed)))
 
     def _publish(self, edit: Edit) -> None:
         if any(key.kind == SECRET and key.name == CA_SECRET for key in (*edit.put, *edit.removed)):
@@ -258,7 +259,7 @@ class ControlPlane:
             self.server.publish(edit.revision)
         log_faults(self.engine.take_faults())
 
-    async def _after(self, taken: "_Taken") -> None:
+    async def _after(self, taken: Taken) -> None:
         acknowledged: timedelta | None = None
         with self._steps.contained("waiting for proxies", "the edit is reported without waiting"):
             acknowledged = await self._acknowledged(taken.edit, taken.began)
@@ -282,7 +283,7 @@ class ControlPlane:
         self.metrics.converged(took)
         return took
 
-    def _report(self, taken: "_Taken", acknowledged: timedelta | None) -> None:
+    def _report(self, taken: Taken, acknowledged: timedelta | None) -> None:
         news = self._news()
         self._on_reload(
             Reload(

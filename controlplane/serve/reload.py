@@ -11,6 +11,17 @@ from controlplane.engine.edit import Edit
 ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported without every answer
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An edit that was published: when it began (``perf_counter``), how long computing it took."""
+
+    edit: Edit
+    began: float
+    computed: timedelta
+    waited: timedelta | None = None
+    is_first: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
     """One edit, once every connected proxy has answered it or time is up."""

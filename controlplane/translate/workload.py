@@ -5,6 +5,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/workload-entry/
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from controlplane.base.names import Namespace
@@ -22,6 +23,9 @@ from controlplane.model.proxy import Labels, labels_of
 
 TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
 MUTUAL: Final = "istio"
+NO_MUTUAL: Final = "disabled"
+REGISTERED: Final = "controlplane/registered"
+"""An annotation of the WorkloadEntries of workloads that registered themselves."""
 HEALTH_CHECKS: Final = "proxy.istio.io/health-checks-enabled"
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # Go, strconv.ParseBool
 
@@ -60,9 +64,21 @@ def endpoint(
 
 
 def is_usable(declared: Object[WorkloadEntry]) -> bool:
-    """Whether it may get traffic: with health checks, only once it was found healthy."""
+    """Whether it is an endpoint at all: with health checks, only once it was found healthy. One
+    that registered itself is one that is not ready meanwhile.
+    """
+    return is_ready(declared) or REGISTERED in declared.annotations
+
+
+def is_ready(declared: Object[WorkloadEntry]) -> bool:
+    """Whether it may get traffic."""
     checked = declared.annotations.get(HEALTH_CHECKS, "") in TRUE
     return declared.is_healthy is True or not checked
+
+
+def as_it_is(endpoint: Endpoint, declared: Object[WorkloadEntry]) -> Endpoint:
+    """``endpoint``, which callers do not choose while the workload is not ready."""
+    return endpoint if is_ready(declared) else replace(endpoint, is_ready=False)
 
 
 def takes_mutual_tls(labels: Mapping[str, str], service_account: str) -> bool:

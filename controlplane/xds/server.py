@@ -34,12 +34,14 @@ from controlplane.xds.events import (
     Send,
     SotwRequest,
 )
+from controlplane.xds.fault_log import FaultLog
 from controlplane.xds.free_port import not_free, require_free
 from controlplane.xds.greeting import Authenticate, bearer_of, first_request
 from controlplane.xds.grpc_options import CHANNEL_OPTIONS
 from controlplane.xds.limits import OF_NAMES, Limits, RequestRate, Usage, Use
 from controlplane.xds.log_throttle import LogThrottle
 from controlplane.xds.node import Bearer, Identity, envoy_version, proxy_of
+from controlplane.xds.registrar import NoRegistrar, Registrar, claim_of
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.session import Session
@@ -56,6 +58,7 @@ ARRIVAL_TIME: Final = 0.1  # seconds in which Envoy has asked for what it needs,
 STOP_TIME: Final = 2.0  # seconds in which thousands of streams have ended
 
 UNCOUNTED: Final = Uncounted()
+UNREGISTERED: Final = NoRegistrar()
 LIMITS: Final = Limits()
 
 log = structlog.stdlib.get_logger("xds")
@@ -72,6 +75,7 @@ class XdsServer:
         own_secrets: OwnSecrets,
         clock: Callable[[], datetime],
         traffic: Traffic = UNCOUNTED,
+        registrar: Registrar = UNREGISTERED,
         wait_limit: float = WAIT_LIMIT,
         limits: Limits = LIMITS,
     ) -> None:
@@ -80,6 +84,7 @@ class XdsServer:
         self.proxies_changed = asyncio.Event()
         """Set when a proxy came or went; the waiter clears it."""
         self._traffic = traffic
+        self._registrar = registrar
         self._engine = engine
         self._authenticate = authenticate
         self._own_secrets = own_secrets
@@ -90,7 +95,7 @@ class XdsServer:
         self._limits = limits
         self._usage = Usage(limits)
         self._log_throttle = LogThrottle()
-        self._limit_throttle = LogThrottle()
+        self._faults = FaultLog(traffic, clock)
         self._streams: dict[Stream, Bearer | None] = {}
         self._of_proxy: dict[Proxy, dict[Stream, None]] = {}
         self._server: grpc.aio.Server | None = None
@@ -173,7 +178,7 @@ class XdsServer:
             await self._converse(variant, context)
         except* StreamFault as faults:
             fault = first_fault(faults)
-            self._note(fault, context.peer())
+            self._faults.note(fault, context.peer())
         except* Exception:
             fault = StreamFault(
                 grpc.StatusCode.INTERNAL, "internal error of the control plane on this stream"
@@ -183,17 +188,6 @@ class XdsServer:
             # A client that does not read sees its status when it does; one that does not even read
             # from its socket answers no ping and is dropped with its connection.
             await context.abort(fault.code, fault.text)
-
-    def _note(self, fault: StreamFault, peer: str) -> None:
-        """Count and log a fault: of one limit not more than two lines a minute, whoever the peers
-        are.
-        """
-        if isinstance(fault, LimitExceeded):
-            self._traffic.limited(fault.limit)
-            if self._limit_throttle.is_due("", fault.limit, self._clock()):
-                log.warning("client_limited", limit=fault.limit, peer=peer, reason=fault.text)
-        elif self._log_throttle.is_due(peer, fault.text, self._clock()):
-            log.warning("stream_closed", peer=peer, reason=fault.text)
 
     async def _converse(
         self, variant: Variant, context: grpc.aio.ServicerContext[bytes, bytes]
@@ -216,10 +210,12 @@ class XdsServer:
                 use = ended.enter_context(self._usage.of(_account(proxy)))
             use.say_node(node.id)
             await self._engine.ready.wait()
+            claim = claim_of(proxy, bearer, context.peer())
+            proxy = self._registrar.recognised(proxy, claim)
             connection = self._connection(variant, proxy, node, context.peer(), identity)
             rate = RequestRate(self._limits, asyncio.get_running_loop().time())
             stream = Stream(context, connection, self._traffic, use=use, rate=rate)
-            with self._joined(stream, bearer):
+            with self._joined(stream, bearer), self._registrar.stream(proxy, claim):
                 await self._live(variant, stream, first)
 
     @contextmanager

@@ -17,7 +17,7 @@ CLAIMS = [
         id=WorkloadId(namespace=Namespace("shop"), group=group, address=address),
         service_account="default",
         role=Role.SIDECAR,
-        is_proven=is_proven,
+        peer=address if is_proven else "192.0.2.1",
     )
     for group in ("cart", "stock")
     for address, is_proven in (("10.0.0.1", True), ("10.0.0.2", False), ("127.0.0.1", True))

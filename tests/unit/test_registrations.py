@@ -18,7 +18,7 @@ def claim(group: str, address: str, *, is_proven: bool = True) -> Claim:
         id=WorkloadId(namespace=Namespace("shop"), group=group, address=address),
         service_account="default",
         role=Role.SIDECAR,
-        is_proven=is_proven,
+        peer=address if is_proven else "192.0.2.1",
     )
 
 

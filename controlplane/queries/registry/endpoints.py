@@ -202,7 +202,7 @@ def endpoints_of_connected(
     labels = workloads.workload_labels(declared)
     number = declared.spec.ports[name]
     endpoint = workloads.endpoint(declared.spec, key.namespace, name, number, labels)
-    return ((endpoint, key, _OF_ENTRY, None),)
+    return ((workloads.as_it_is(endpoint, declared), key, _OF_ENTRY, None),)
 
 
 @guarded(first=())
@@ -218,7 +218,7 @@ def endpoints_of_entry_workload(
         if not declared.spec.address or not workloads.is_usable(declared):
             return ()
         endpoint = workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
-        return ((endpoint, key, _OF_ENTRY, None),)
+        return ((workloads.as_it_is(endpoint, declared), key, _OF_ENTRY, None),)
     assert is_of(declared, POD), "a workload is one of the two"
     pod = kubernetes.pod_endpoint(declared, target, name=port_name)
     return () if pod is None else ((_on_node(graph, pod, declared), key, _OF_POD, None),)
@@ -292,7 +292,9 @@ def endpoints_of_workload(
     if is_of(selected, WORKLOAD_ENTRY):
         usable = workloads.is_usable(selected)
         of_entry = kubernetes.workload_endpoint(selected, port) if usable else None
-        return () if of_entry is None else ((of_entry, key, _OF_ENTRY, None),)
+        if of_entry is None:
+            return ()
+        return ((workloads.as_it_is(of_entry, selected), key, _OF_ENTRY, None),)
     assert is_of(selected, POD), "a workload is one of the two"
     of_pod = kubernetes.pod_endpoint(selected, port.target, publishes_unready=publishes_unready)
     return () if of_pod is None else ((_on_node(graph, of_pod, selected), key, _OF_POD, None),)

@@ -3,10 +3,13 @@
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
+from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ConnectedGateway, ProxyView
+from controlplane.model.registration import RefusedClaim
 from controlplane.queries.inputs.connected_gateways import CONNECTED, connected_gateways
+from controlplane.queries.inputs.refused_claims import REFUSED_CLAIMS
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.snapshot.snapshot import resources
 from controlplane.queries.views.views import view_of
@@ -31,6 +34,8 @@ class Connected:
     _views: dict[ProxyView, int] = field(default_factory=dict)
     _doubted_proxies: dict[Proxy, None] = field(default_factory=dict)
     _doubted_views: dict[ProxyView, None] = field(default_factory=dict)
+    _refused: dict[ObjectKey, tuple[RefusedClaim, ...]] = field(default_factory=dict)
+    """What the graph is to know of workloads that are not registered, by WorkloadGroup."""
 
     def join(self, proxy: Proxy) -> None:
         """Keep the view of a proxy, until ``leave`` was called as often."""
@@ -58,10 +63,19 @@ class Connected:
             del self._views[view]
             self.graph.unpin(resources, view)
 
+    def refuse(self, group: ObjectKey, claims: tuple[RefusedClaim, ...]) -> None:
+        """Note which connected workloads of a WorkloadGroup are not registered now."""
+        self._refused[group] = claims
+
     def settle(self) -> None:
-        """Let the graph know which gateways are connected, in a revision of its own where others
-        are than it knew.
+        """Let the graph know which gateways are connected and which workloads are refused, in a
+        revision of its own where others are than it knew.
         """
+        if self._refused:
+            self.graph.edit()
+            for group, claims in self._refused.items():
+                self.graph.set(REFUSED_CLAIMS, group, claims)
+            self._refused.clear()
         if not self.is_unsettled:
             return
         self.is_unsettled = False

@@ -1,0 +1,230 @@
+"""Workloads that register by connecting, as files that nobody wrote: a WorkloadEntry in memory for
+each, which follows its proxy's streams and its WorkloadGroup.
+"""
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from controlplane.base.names import ObjectKey
+from controlplane.engine.edit import Edit
+from controlplane.engine.engine import Engine
+from controlplane.engine.registrations import Registrations
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY, WorkloadEntry
+from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP, WorkloadGroup
+from controlplane.kinds.object import Object
+from controlplane.model.proxy import Proxy, labels_of
+from controlplane.model.registration import Claim, RefusedClaim, Registered, WorkloadId
+from controlplane.queries.registry.proxies import workload_entries_by_address
+from controlplane.translate.istio.workload_group import (
+    entry_of,
+    entry_text,
+    group_of,
+    is_ready,
+    labels_of_group,
+    refusal,
+    rightful,
+    takes_any_address,
+)
+
+CONNECTED: Final = Path("connected proxies")
+"""Where the entries are from."""
+Change = tuple[Path, str | None]
+
+log = structlog.stdlib.get_logger("serve")
+
+
+class ConnectedWorkloads:
+    """The entries of connected workloads, and of those that may come back.
+
+    ``on_loopback``: the xDS server is reached on loopback alone. ``monotonic`` is a clock that
+    never jumps, in seconds. ``kept``: what an earlier process had registered.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        kept: Iterable[Registered] = (),
+        *,
+        on_loopback: bool,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.happened = asyncio.Event()
+        """Set when there may be ``changes``; the reader clears it."""
+        self._engine = engine
+        self._on_loopback = on_loopback
+        self._clock = clock
+        self._monotonic = monotonic
+        self._registrations = Registrations(kept, monotonic())
+        self._doubtful: dict[WorkloadId, None] = {}
+        self._written: dict[ObjectKey[WorkloadEntry], tuple[WorkloadId, str]] = {}
+        self._refused: dict[ObjectKey[WorkloadGroup], dict[WorkloadId, RefusedClaim]] = {}
+        self._refusals_differ: set[ObjectKey[WorkloadGroup]] = set()
+        self._is_over = False
+
+    # What happens
+
+    def recognised(self, proxy: Proxy, claim: Claim | None) -> Proxy:
+        """The proxy with the labels of its group, and without an address that is not its own."""
+        if claim is None:
+            return proxy
+        group = self._group(claim.id)
+        labels = labels_of(labels_of_group(group)) if group is not None else ()
+        addresses = dict.fromkeys((claim.id.address, *proxy.addresses))
+        if claim.peer and not claim.is_proven and not (group and takes_any_address(group)):
+            addresses = {claim.peer: None}
+        return replace(proxy, labels=labels, addresses=tuple(addresses))
+
+    @contextmanager
+    def stream(self, proxy: Proxy, claim: Claim | None) -> Iterator[None]:
+        """While the block runs, a stream of the proxy is open."""
+        stream = object()
+        if claim is None:
+            self._registrations.join_other(stream, proxy)
+        else:
+            self._registrations.join(stream, claim, self._clock())
+            self.happened.set()
+        try:
+            yield
+        finally:
+            if not self._is_over:
+                self._leave(stream, proxy, claim)
+
+    def _leave(self, stream: Hashable, proxy: Proxy, claim: Claim | None) -> None:
+        if claim is None:
+            self._registrations.leave_other(stream, proxy, self._monotonic())
+        else:
+            self._registrations.leave(stream, self._monotonic())
+        self.happened.set()
+
+    def announce_leave(self, claim: Claim) -> bool:
+        """The workload is about to end; whether it was registered."""
+        was_there = self._registrations.announce_leave(claim.id)
+        self.happened.set()
+        return was_there
+
+    def edited(self, edit: Edit) -> None:
+        """Entries follow their groups, and give way to those of files."""
+        keys = [key for key in (*edit.put, *edit.removed) if key not in self._written]
+        groups = {key for key in keys if key.kind == WORKLOAD_GROUP}
+        if groups or any(key.kind == WORKLOAD_ENTRY for key in keys):
+            for one in self._registrations:
+                self._doubtful[one.claim.id] = None
+            self.happened.set()
+
+    def end(self) -> None:
+        """The server ends: that its streams do says nothing of their workloads."""
+        self._is_over = True
+
+    # What follows
+
+    @property
+    def due(self) -> float | None:
+        """Seconds until there are ``changes`` because time passes."""
+        due = self._registrations.due
+        return max(due - self._monotonic(), 0.0) if due is not None else None
+
+    @property
+    def object_count(self) -> int:
+        """How many objects are in force that no file declares."""
+        return len(self._written)
+
+    def registered(self) -> tuple[Registered, ...]:
+        """What is to be kept over a restart."""
+        return tuple(self._registrations)
+
+    def entries(self) -> Iterator[tuple[ObjectKey[WorkloadEntry], Registered]]:
+        """The entries that are in force, each with its workload."""
+        for key, (id_, _) in sorted(self._written.items()):
+            found = self._registrations.get(id_)
+            if found is not None:
+                yield key, found
+
+    def refused(self) -> Iterator[RefusedClaim]:
+        """The connected workloads that are not registered, by group."""
+        for group in sorted(self._refused):
+            yield from self._refused[group].values()
+
+    def changes(self) -> list[Change]:
+        """What has changed of the files that nobody wrote; the engine also gets to know which
+        workloads are refused.
+        """
+        doubtful = dict.fromkeys((*self._registrations.settle(self._monotonic()), *self._doubtful))
+        self._doubtful = {}
+        by_address: dict[str, list[WorkloadId]] = {}
+        for id_ in doubtful:
+            by_address.setdefault(id_.address, []).append(id_)
+        found = [
+            change
+            for address, ids in by_address.items()
+            for change in self._changes_at(address, ids)
+        ]
+        for group in sorted(self._refusals_differ):
+            refused = self._refused.get(group, {})
+            self._engine.connected.refuse(group, tuple(refused[i] for i in sorted(refused)))
+        self._refusals_differ.clear()
+        return found
+
+    def _changes_at(self, address: str, doubtful: Iterable[WorkloadId]) -> Iterator[Change]:
+        there = {one.claim.id: one for one in self._registrations.at(address)}
+        served = set(rightful(one for one in there.values() if self._is_admitted(one)))
+        for id_ in dict.fromkeys((*doubtful, *there)):
+            if id_ not in there:
+                self._refuse(id_, None)
+            yield from self._change(id_, there[id_] if id_ in served else None)
+
+    def _change(self, id_: WorkloadId, one: Registered | None) -> Iterator[Change]:
+        """The entry of a workload, where it is not as it was."""
+        key, group = entry_of(id_), self._group(id_)
+        text = None
+        if one is not None and group is not None and not self._is_declared(key, id_):
+            text = entry_text(one.claim, group, is_ready=is_ready(one, group))
+        before = self._written.get(key)
+        if text is None and before is not None and before[0] == id_:
+            del self._written[key]
+            log.info("workload_removed", entry=key.name, namespace=key.namespace)
+            yield CONNECTED / key.namespace / key.name, None
+        if text is not None and (before is None or before[1] != text):
+            self._written[key] = (id_, text)
+            if before is None:
+                log.info("workload_registered", entry=key.name, namespace=key.namespace)
+            yield CONNECTED / key.namespace / key.name, text
+
+    def _is_declared(self, key: ObjectKey[WorkloadEntry], id_: WorkloadId) -> bool:
+        """Whether a file declares an entry of that name, or one at the address."""
+        where = (id_.namespace, id_.address)
+        at_address = workload_entries_by_address(self._engine.graph, where)
+        others = any(other not in self._written for other in at_address)
+        return others or (key not in self._written and self._engine.object(key) is not None)
+
+    def _is_admitted(self, one: Registered) -> bool:
+        group = self._group(one.claim.id)
+        reason = refusal(one.claim, group, on_loopback=self._on_loopback)
+        refused = RefusedClaim(claim=one.claim, reason=reason) if reason is not None else None
+        self._refuse(one.claim.id, refused)
+        return reason is None
+
+    def _refuse(self, id_: WorkloadId, refused: RefusedClaim | None) -> None:
+        """Note that a workload is not registered, or that it is by now."""
+        key = group_of(id_)
+        of_group = self._refused.setdefault(key, {})
+        before = of_group.pop(id_, None)
+        if refused is not None:
+            of_group[id_] = refused
+            if before != refused:
+                peer, reason = refused.claim.peer, refused.reason.value
+                log.warning("workload_refused", workload=str(id_), peer=peer, reason=reason)
+        if before != refused:
+            self._refusals_differ.add(key)
+        if not of_group:
+            del self._refused[key]
+
+    def _group(self, id_: WorkloadId) -> Object[WorkloadGroup] | None:
+        return self._engine.object(group_of(id_))
