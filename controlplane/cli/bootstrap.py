@@ -6,7 +6,6 @@ files.
 """
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ import click
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
 from controlplane.cli.address import address_or_off, address_parameter, ip_parameter
+from controlplane.cli.name_parameters import name_parameter, namespace_parameter
 from controlplane.cli.options import StatePlace, example, state_options
 from controlplane.cli.output import say
 from controlplane.envoy.bootstrap import (
@@ -28,24 +28,7 @@ from controlplane.envoy.bootstrap import (
 from controlplane.identity.identity import TOKEN_LIFE, XDS_NAME
 from controlplane.model.proxy import Locality, Role
 
-_PART: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_NAME: Final = re.compile(rf"{_PART}(\.{_PART})*")
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def _name(text: str) -> str:
-    """A name that is valid in Kubernetes."""
-    if len(text) > 253 or not _NAME.fullmatch(text):
-        raise click.BadParameter(
-            f'"{text}" is not made of lower-case letters, digits and, inside, dashes and dots'
-        )
-    return text
-
-
-def _namespace(text: str) -> Namespace:
-    if len(text) > 63 or "." in text:
-        raise click.BadParameter(f'"{text}" is not a namespace: up to 63 characters without dots')
-    return Namespace(_name(text))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -70,13 +53,15 @@ def _locality(text: str) -> Locality:
     )
 )
 @click.argument("role", type=click.Choice([role.value for role in Role]))
-@click.argument("name", type=_name)
-@click.option("--namespace", required=True, type=_namespace, metavar="NS", help="Its namespace.")
+@click.argument("name", type=name_parameter)
+@click.option(
+    "--namespace", required=True, type=namespace_parameter, metavar="NS", help="Its namespace."
+)
 @click.option(
     "--service-account",
     default="default",
     show_default=True,
-    type=_name,
+    type=name_parameter,
     metavar="SA",
     help="The service account in its token and certificates.",
 )

@@ -1,7 +1,6 @@
 """What ``cert`` issues and prints."""
 
 import base64
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,13 +14,15 @@ from controlplane.base.names import ROOT_NAMESPACE
 from controlplane.cli.inputs import state_to_issue_from
 from controlplane.cli.options import StatePlace
 from controlplane.cli.output import complain, say
-from controlplane.identity.authority import Authority, kept_authority, new_key
+from controlplane.cli.written_file import write_whole
+from controlplane.identity.authority import Authority, kept_authority
 from controlplane.identity.certificates import (
     Credential,
     client_credential,
     new_rsa_key,
     server_credential,
 )
+from controlplane.identity.pem import new_key
 
 _TRUST: Final = """\
 To trust it, save it as ca.crt (controlplane cert --trust > ca.crt) and then:
@@ -106,18 +107,7 @@ def _write_files(folder: Path, stem: str, authority: Authority, credential: Cred
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, (pem, mode) in files.items():
-            _write(folder / file, pem, mode)
+            write_whole(folder / file, pem, mode)
             complain(f"wrote {folder / file}")
     except OSError as error:
         raise ControlPlaneError(f"{error.filename}: {error.strerror}") from error
-
-
-def _write(path: Path, pem: bytes, mode: int) -> None:
-    """Write beside it, then rename: no reader sees half a file, nor a key through a file opened
-    before.
-    """
-    draft = path.with_name(f".{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(pem)
-    draft.rename(path)

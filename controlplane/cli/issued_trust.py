@@ -3,15 +3,16 @@
 from datetime import datetime, timedelta
 
 from controlplane.envoy.bootstrap import Node, Trust
-from controlplane.identity.authority import kept_authority, kept_token_key
+from controlplane.identity.authority import kept_authority
 from controlplane.identity.identity import XDS_NAME
+from controlplane.identity.token_keys import kept_token_keys
 from controlplane.identity.tokens import Tokens
 from controlplane.sources.state import StateDirectory
 
 
 def issued_trust(state: StateDirectory, node: Node, life: timedelta, now: datetime) -> Trust:
     """A new token for ``node`` and the authority that the xDS server's certificate is signed by."""
-    token = Tokens(key=kept_token_key(state.authority)).issue(
+    token = Tokens.of(kept_token_keys(state.authority)).issue(
         node.namespace, node.service_account, node.role, now=now, life=life
     )
     return Trust(

@@ -112,6 +112,18 @@ def bootstrap(
     return {key: _filled(value, values) for key, value in template.items()}
 
 
+def token_file(token: str) -> Mapping[str, Json]:
+    """The file from which an Envoy reads its token, as often as it is replaced. Source: Envoy, "SDS
+    from the file system"; the type and name are those of ``bootstrap.json``.
+    """
+    secret: Mapping[str, Json] = {
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+        "name": "xds-token",
+        "generic_secret": {"secret": {"inline_string": f"Bearer {token}"}},
+    }
+    return {"resources": [secret]}
+
+
 def _node(node: Node) -> Json:
     """Id, cluster and metadata as Istio's agent writes them."""
     domain = f"{node.namespace}.svc.{CLUSTER_DOMAIN}"

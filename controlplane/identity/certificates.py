@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controlplane.base.errors import KeyUnusable
-from controlplane.identity.authority import BACKDATED, Authority, Key, key_pem, new_key
+from controlplane.identity.authority import BACKDATED, Authority
 from controlplane.identity.identity import XDS_NAME, Identity
+from controlplane.identity.pem import Key, key_pem, new_key
 
 XDS_LIFE: Final = timedelta(days=7)
 WORKLOAD_LIFE: Final = timedelta(hours=24)  # Istio's default, DEFAULT_WORKLOAD_CERT_TTL

@@ -3,6 +3,7 @@
 Source: SPIFFE-ID specification; Istio ``pkg/spiffe``.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -13,6 +14,8 @@ from controlplane.model.proxy import Role
 DEFAULT_TRUST_DOMAIN: Final = CLUSTER_DOMAIN  # MeshConfig.trustDomain, default
 TOKEN_LIFE: Final = timedelta(days=365)  # in a bootstrap, unless the user says another
 TOKEN_FILE_LIFE: Final = timedelta(hours=24)  # in a file that is renewed, likewise
+TOKEN_ID: Final = re.compile(r"[0-9a-f]{16}")
+"""What tokens are called where they are revoked."""
 XDS_NAME: Final = "xds.controlplane.internal"
 """The name that every bootstrap demands of the xDS server, whatever address leads to it."""
 

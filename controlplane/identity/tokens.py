@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
 from controlplane.identity.identity import DEFAULT_TRUST_DOMAIN, TOKEN_LIFE, Identity
+from controlplane.identity.token_keys import TokenKeys
 from controlplane.model.proxy import Role
 
 XDS_AUDIENCE: Final = "xds"
@@ -26,6 +27,7 @@ SKEW: Final = timedelta(minutes=2)  # what clocks may differ by, as for certific
 _ALGORITHM: Final = "ES256"
 _LONGEST: Final = 8 * 1024  # characters; those issued here have about 500
 _ID_BYTES: Final = 8
+_NO_TOKEN: Final = "the token is not a JWT"
 
 Network = IPv4Network | IPv6Network
 
@@ -46,14 +48,20 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """Signs and verifies with one key.
+    """Signs with ``key``, verifies with it and ``earlier`` ones.
 
     A token that names no trust domain is good for ``trust_domain``: who prints a bootstrap need not
     know what the mesh configuration says.
     """
 
     key: EllipticCurvePrivateKey = field(repr=False)
+    earlier: TokenKeys = field(default=(), repr=False)
     trust_domain: str = DEFAULT_TRUST_DOMAIN
+
+    @classmethod
+    def of(cls, keys: TokenKeys, trust_domain: str = DEFAULT_TRUST_DOMAIN) -> "Tokens":
+        """Signs with the first of ``keys``."""
+        return cls(key=keys[0], earlier=keys[1:], trust_domain=trust_domain)
 
     def issue(
         self,
@@ -121,27 +129,43 @@ class Tokens:
             raise _refused("there is no token")
         if len(token) > _LONGEST:
             raise _refused(f"the token is longer than {_LONGEST} characters")
+        for key in self._keys_of(token):
+            try:
+                return _claims(token, key)
+            except jwt.InvalidSignatureError:
+                continue
+            except jwt.InvalidAlgorithmError:
+                raise _refused(f"the token is not signed with {_ALGORITHM}") from None
+            except jwt.InvalidTokenError:
+                raise _refused(_NO_TOKEN) from None
+        raise _refused("the token is signed by another control plane's key")
+
+    def _keys_of(self, token: str) -> TokenKeys:
+        """The keys that may have signed ``token``: the one that it names, or any."""
         try:
-            # the signature is PyJWT's to check; claims are checked by our clock and in our words
-            claims: dict[str, object] = jwt.decode(
-                token,
-                self.key.public_key(),
-                algorithms=[_ALGORITHM],
-                options={
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                    "verify_aud": False,
-                    "verify_jti": False,
-                },
-            )
-        except jwt.InvalidSignatureError:
-            raise _refused("the token is signed by another control plane's key") from None
-        except jwt.InvalidAlgorithmError:
-            raise _refused(f"the token is not signed with {_ALGORITHM}") from None
+            named = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError:
-            raise _refused("the token is not a JWT") from None
-        return claims
+            raise _refused(_NO_TOKEN) from None
+        return tuple(key for key in (self.key, *self.earlier) if named in (None, key_id(key)))
+
+
+def _claims(token: str, key: EllipticCurvePrivateKey) -> dict[str, object]:
+    """The claims of a token that ``key`` signed. The signature is PyJWT's to check; the claims are
+    checked by our clock and in our words.
+    """
+    claims: dict[str, object] = jwt.decode(
+        token,
+        key.public_key(),
+        algorithms=[_ALGORITHM],
+        options={
+            "verify_exp": False,
+            "verify_nbf": False,
+            "verify_iat": False,
+            "verify_aud": False,
+            "verify_jti": False,
+        },
+    )
+    return claims
 
 
 def key_id(key: EllipticCurvePrivateKey) -> str:

@@ -65,7 +65,13 @@ class ControlPlane:
         self._clock = clock
         self._on_reload = on_reload
         self._trust = Trust(settings, clock)
-        self._keeper = StateKeeper(settings.state, settings.lock, kept_keys(settings.state))
+        self._keeper = StateKeeper(
+            settings.state,
+            settings.lock,
+            kept_keys(settings.state),
+            self._trust.revoked,
+            on_rotation=self._trust.verify_with,
+        )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
         self.engine = Engine(
             settings.mesh,

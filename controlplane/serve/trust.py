@@ -8,19 +8,20 @@ import grpc
 import structlog
 from cryptography import x509
 
-from controlplane.base.errors import KeyUnusable
+from controlplane.base.errors import KeyUnusable, TokenRefused
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
 from controlplane.identity.authority import (
     Authority,
     kept_authority,
-    kept_token_key,
     make_lost_anew,
-    plugged_in,
 )
 from controlplane.identity.certificates import Credential, xds_credential
 from controlplane.identity.identity import Identity
+from controlplane.identity.plugged_ca import plugged_in
+from controlplane.identity.revoked_tokens import RevokedTokens
+from controlplane.identity.token_keys import TokenKeys, kept_token_keys
 from controlplane.identity.tokens import Tokens
 from controlplane.identity.workload import WorkloadSecrets
 from controlplane.kinds.core.configuration import SECRET
@@ -84,9 +85,11 @@ class Trust:
         make_lost_anew(settings.state.authority, clock())
         self._authority = kept_authority(settings.state.authority, clock())
         self._secrets = WorkloadSecrets(self._authority)
-        self._tokens = Tokens(
-            key=kept_token_key(settings.state.authority), trust_domain=settings.mesh.trust_domain
-        )
+        self._tokens = self._signed_with(kept_token_keys(settings.state.authority))
+        self.revoked = RevokedTokens(settings.state.authority)
+
+    def _signed_with(self, keys: TokenKeys) -> Tokens:
+        return Tokens.of(keys, self._settings.mesh.trust_domain)
 
     @property
     def own_roots(self) -> tuple[x509.Certificate, ...]:
@@ -108,13 +111,20 @@ class Trust:
         scheme, _, token = metadata.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else ""
         verified = self._tokens.verify(bearer, self._clock())
+        if verified.token_id in self.revoked:
+            raise TokenRefused(f"the token {verified.token_id} is revoked")
         return Bearer(
             identity=verified.identity,
             expires=verified.expires,
             token_id=verified.token_id,
             group=verified.group,
             network=verified.network,
+            revoked=self.revoked,
         )
+
+    def verify_with(self, keys: TokenKeys) -> None:
+        """The keys of tokens were rotated."""
+        self._tokens = self._signed_with(keys)
 
     def own_secrets(self, proxy: Proxy) -> Mapping[str, Resource]:
         """A proxy's own certificate and the roots that it trusts."""

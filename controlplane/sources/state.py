@@ -69,6 +69,25 @@ class Area:
                     file.hardlink_to(new)
             return content
 
+    def replace(self, name: str, content: bytes) -> None:
+        """Put ``content`` in the file at once, in place of what it holds."""
+        with _reported(self.path), self._written_beside(content) as new:
+            new.replace(self.path / name)
+
+    def append(self, name: str, line: str) -> None:
+        """Add a line to the file, whole even where several processes add one."""
+        with _reported(self.path):
+            self._content(name)  # it, and the folder, are private
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self.path / name, flags, 0o600)
+            try:
+                os.write(descriptor, f"{line}\n".encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            _sync_folder(self.path)
+
     def set_aside(self, name: str) -> Path:
         """Give the file another name, at which nothing was; return it."""
         with _reported(self.path):

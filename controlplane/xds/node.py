@@ -5,9 +5,9 @@ Source: Istio ``pilot/pkg/model/proxy.go``, ``pkg/model/proxy.go`` (node metadat
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import grpc
@@ -28,6 +28,7 @@ ID_LIMIT: Final = 1_024  # characters; names of Kubernetes make at most 600
 METADATA_LIMIT: Final = 64 << 10  # bytes; Istio's own agents send 4 to 8 kB
 TEXT_LIMIT: Final = 253  # characters of a part of the locality, as of a name in Kubernetes
 ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR}
+GRACE: Final = timedelta(minutes=2)  # what clocks may differ by, as for certificates
 DEFAULT_SERVICE_ACCOUNT: Final = "default"  # Kubernetes' own
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
 _BUILD_VERSION: Final = 8  # envoy.config.core.v3.Node.user_agent_build_version
@@ -72,6 +73,20 @@ class Bearer:
     """The WorkloadGroup that the token names, in the identity's namespace."""
     network: Network | None = None
     """Where the stream must come from; ``None``: from anywhere."""
+    revoked: Container[str] = field(default=(), compare=False, repr=False)
+    """The ids of tokens that are revoked, as they are at any time."""
+
+    def fault(self, now: datetime) -> StreamFault | None:
+        """Why an open stream with the token must end at ``now``.
+
+        Clocks may differ by ``GRACE``; within it Envoy has connected anew with a new token.
+        """
+        text = None
+        if self.token_id in self.revoked:
+            text = f"the token {self.token_id} of the stream is revoked"
+        elif now >= self.expires + GRACE:
+            text = f"the token of the stream expired at {self.expires:%Y-%m-%d %H:%M:%S} UTC"
+        return StreamFault(grpc.StatusCode.UNAUTHENTICATED, text) if text is not None else None
 
 
 def check_peer(bearer: Bearer, peer: str) -> None:

@@ -227,7 +227,9 @@ class XdsServer:
         self._of_proxy.setdefault(proxy, {})[stream] = None
         self.connections.joined(connection)
         self.proxies_changed.set()
-        log.info("proxy_connected", proxy=proxy.name, namespace=proxy.namespace, peer=peer)
+        token = bearer.token_id if bearer is not None else None
+        who: dict[str, str | None] = {"proxy": proxy.name, "namespace": proxy.namespace}
+        log.info("proxy_connected", **who, peer=peer, token=token)
         try:
             yield
         finally:
@@ -239,7 +241,7 @@ class XdsServer:
                 stream.timer.cancel()
             self.connections.left(connection)
             self.proxies_changed.set()
-            log.info("proxy_disconnected", proxy=proxy.name, namespace=proxy.namespace)
+            log.info("proxy_disconnected", **who)
 
     async def _live(self, variant: Variant, stream: Stream, first: bytes) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -376,8 +378,8 @@ class XdsServer:
             now = self._clock()
             for stream, bearer in tuple(self._streams.items()):
                 stream.expire()
-                if bearer is not None and now >= bearer.expires:
-                    stream.end(_token_expired(bearer.expires))
+                if bearer is not None and (fault := bearer.fault(now)) is not None:
+                    stream.end(fault)
                 if look % RETRY_EVERY == 0:
                     stream.happen("retry", partial(self._retry, stream))
 
@@ -389,8 +391,3 @@ class XdsServer:
 def _account(bearer: Identity | Proxy) -> tuple[str, str]:
     """Whose use counts together."""
     return bearer.namespace, bearer.service_account
-
-
-def _token_expired(at: datetime) -> StreamFault:
-    text = f"the token of the stream expired at {at:%Y-%m-%d %H:%M:%S} UTC"
-    return StreamFault(grpc.StatusCode.UNAUTHENTICATED, text)

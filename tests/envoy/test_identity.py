@@ -12,9 +12,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from controlplane.identity.authority import kept_authority, kept_token_key
+from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import Credential, server_credential, xds_credential
 from controlplane.identity.identity import TOKEN_LIFE
+from controlplane.identity.token_keys import kept_token_key
 from controlplane.identity.tokens import Tokens
 from controlplane.sources.state import StateDirectory
 from tests.support.envoy import envoy_binary

@@ -23,6 +23,7 @@ from controlplane.base.addresses import Address
 from controlplane.base.errors import ControlPlaneError, KeyUnusable, StateHeld, StateUnusable
 from controlplane.base.names import ObjectKey
 from controlplane.identity.authority import kept_authority, make_lost_anew
+from controlplane.identity.revoked_tokens import revoke
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.serve.control_plane import ControlPlane
@@ -35,7 +36,7 @@ from tests.unit.test_the_world import good, refused
 NOBODY = 65534
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOLDER = Holder(pid=1, host="here", command="controlplane serve", since=NOW, config=("mesh",))
-KEYS = ("authority/ca.pem", "authority/token-key.pem")
+KEYS = ("authority/ca.pem", "authority/token-key.pem", "authority/revoked-tokens")
 MEMORY = ("accepted.db", "accepted.db-wal")
 FILES = ("lock", *MEMORY, *KEYS, "authority", ".")
 
@@ -211,6 +212,7 @@ def template() -> Iterator[Path]:
         with as_nobody():
             (folder / "mesh").mkdir()
             (folder / "mesh/a.yaml").write_text(good("a"))
+            revoke(StateDirectory.opened(folder / "state").authority, "0123456789abcdef")
 
             async def run() -> None:
                 async with serving(folder):

@@ -61,6 +61,7 @@ class Rig:
     counted: Counted
     engine: FixedEngine
     port: int
+    revoked: set[str]
     now: datetime = NOW
 
 
@@ -80,9 +81,16 @@ async def rig(
         service_account="ingress",
         role=Role.GATEWAY,
     )
+    revoked: set[str] = set()
+    bearer = Bearer(
+        identity=identity,
+        expires=NOW + timedelta(hours=1),
+        token_id="0123456789abcdef",
+        revoked=revoked,
+    )
     server = XdsServer(
         engine,
-        authenticate=lambda _: Bearer(identity=identity, expires=NOW + timedelta(hours=1)),
+        authenticate=lambda _: bearer,
         own_secrets=lambda *_: {},
         clock=lambda: found.now,
         traffic=(counted := Counted()),
@@ -93,7 +101,7 @@ async def rig(
     server.publish(1)
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            found = Rig(server, channel, counted, engine, port)
+            found = Rig(server, channel, counted, engine, port, revoked)
             yield found
     finally:
         await server.stop()
@@ -283,16 +291,26 @@ async def test_a_name_of_more_than_1024_characters_ends_the_stream() -> None:
         )
 
 
-async def test_a_stream_ends_when_its_token_does() -> None:
+async def test_a_stream_ends_two_minutes_after_its_token() -> None:
     async with rig() as r, connected(r) as client:
-        r.now = NOW + timedelta(minutes=59, seconds=59)
+        r.now = NOW + timedelta(hours=1, minutes=1, seconds=59)
         await client.ask("EDS", "a")
         await client.response()
-        r.now = NOW + timedelta(hours=1)
+        r.now = NOW + timedelta(hours=1, minutes=2)
 
         assert await client.ended() == (
             grpc.StatusCode.UNAUTHENTICATED,
             "the token of the stream expired at 2026-11-29 13:00:00 UTC",
+        )
+
+
+async def test_a_stream_ends_when_its_token_is_revoked() -> None:
+    async with rig() as r, connected(r) as client:
+        r.revoked.add("0123456789abcdef")
+
+        assert await client.ended() == (
+            grpc.StatusCode.UNAUTHENTICATED,
+            "the token 0123456789abcdef of the stream is revoked",
         )
 
 

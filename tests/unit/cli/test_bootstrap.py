@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from controlplane.cli.main import main
-from controlplane.identity.authority import kept_authority, kept_token_key
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.token_keys import kept_token_key
 from controlplane.identity.tokens import Tokens
 from controlplane.model.proxy import Role
 from controlplane.sources.state import StateDirectory

@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from controlplane.base.errors import KeyUnusable
-from controlplane.identity.authority import Key, kept_authority, key_pem, new_key, plugged_in
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.pem import Key, key_pem, new_key
+from controlplane.identity.plugged_ca import plugged_in
 from controlplane.sources.state import StateDirectory
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

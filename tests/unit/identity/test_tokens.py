@@ -9,8 +9,9 @@ import pytest
 
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
-from controlplane.identity.authority import kept_token_key, new_key
 from controlplane.identity.identity import Identity
+from controlplane.identity.pem import new_key
+from controlplane.identity.token_keys import kept_token_key
 from controlplane.identity.tokens import Tokens, key_id
 from controlplane.model.proxy import Role
 from controlplane.sources.state import StateDirectory
