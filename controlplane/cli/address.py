@@ -1,10 +1,15 @@
 """``HOST:PORT`` as commands accept it."""
 
 import ipaddress
+from pathlib import Path
+from typing import Final
 
 import click
 
 from controlplane.base.addresses import Address
+from controlplane.envoy.bootstrap import AdminSocket
+
+_LONGEST_SOCKET: Final = 107  # bytes; unix(7), sun_path
 
 
 def address(text: str) -> Address | None:
@@ -33,6 +38,16 @@ def address_parameter(text: str) -> Address:
 def address_or_off(text: str) -> Address | None:
     """The ``type`` of an option that takes ``HOST:PORT``, or ``off`` for nowhere."""
     return None if text == "off" else address_parameter(text)
+
+
+def admin_parameter(text: str) -> Address | AdminSocket:
+    """The ``type`` of an option that takes ``HOST:PORT`` or ``unix:PATH``."""
+    scheme, _, path = text.partition("unix:")
+    if scheme or not path:
+        return address_parameter(text)
+    if len(path.encode()) > _LONGEST_SOCKET:
+        raise click.BadParameter(f'"{path}" is longer than {_LONGEST_SOCKET} bytes, as sockets are')
+    return AdminSocket(path=Path(path))
 
 
 def ip_parameter(text: str) -> str:

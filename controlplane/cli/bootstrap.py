@@ -6,7 +6,7 @@ files.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -14,20 +14,26 @@ import click
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
-from controlplane.cli.address import address_or_off, address_parameter, ip_parameter
+from controlplane.cli.address import (
+    address_or_off,
+    address_parameter,
+    admin_parameter,
+    ip_parameter,
+)
 from controlplane.cli.name_parameters import name_parameter, namespace_parameter
 from controlplane.cli.options import StatePlace, example, state_options
 from controlplane.cli.output import say
 from controlplane.envoy.bootstrap import (
     ENVOY_FLAGS,
+    AdminSocket,
     Node,
     Probes,
-    Trust,
     bootstrap as envoy_bootstrap,
 )
-from controlplane.identity.identity import TOKEN_LIFE, XDS_NAME
+from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.model.proxy import Locality, Role
 
+_LOOPBACK: Final = ("127.0.0.1",)
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -77,11 +83,15 @@ def _locality(text: str) -> Locality:
     "--ip",
     "addresses",
     multiple=True,
-    default=["127.0.0.1"],
-    show_default=True,
     type=ip_parameter,
     metavar="ADDR",
-    help="Its IP address. May be repeated.",
+    help="Its IP address. May be repeated.  [default: 127.0.0.1]",
+)
+@click.option(
+    "--replicas",
+    is_flag=True,
+    help="For any number of Envoys, without a node id: each says its own with Envoy's option "
+    "--service-node sidecar~IP~NAME.NS~NS.svc.cluster.local (router~… a gateway).",
 )
 @click.option(
     "--locality",
@@ -110,9 +120,10 @@ def _locality(text: str) -> Locality:
     "--admin",
     default="127.0.0.1:15000",
     show_default=True,
-    type=address_parameter,
+    type=admin_parameter,
     metavar="HOST:PORT",
-    help="Where the Envoy serves its admin interface; anyone who reaches it controls the Envoy.",
+    help="Where the Envoy serves its admin interface; anyone who reaches it controls the Envoy. "
+    "unix:PATH is a socket for its own user alone.",
 )
 @click.option(
     "--ready",
@@ -139,19 +150,26 @@ def _locality(text: str) -> Locality:
     help="A file with the proxy's token, for machines without the state directory.",
 )
 @click.option(
+    "--token-file",
+    "followed_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where Envoy finds its token, and follows it as it is renewed: .yaml, .yml or .json "
+    "(controlplane token --out FILE --watch). The bootstrap then holds no secret.",
+)
+@click.option(
     "--root-cert",
     "root_file",
     type=_FILE,
     metavar="FILE",
-    help="The authority's certificate, required with --token (controlplane cert --trust).",
+    help="The authority's certificate, required with --token, for --token-file where there is no "
+    "state directory (controlplane cert --trust).",
 )
 @click.option(
     "--days",
-    default=TOKEN_LIFE.days,
-    show_default=True,
     type=click.IntRange(1, 3650),
     metavar="N",
-    help="How long the token is valid.",
+    help=f"How long the token in it is valid.  [default: {TOKEN_LIFE.days}]",
 )
 @click.option(
     "--only-token", is_flag=True, help="Print only the token, for --token on another machine."
@@ -168,63 +186,53 @@ def bootstrap(
     service_account: str,
     labels: tuple[tuple[str, str], ...],
     addresses: tuple[str, ...],
+    replicas: bool,
     locality: Locality,
     metadata: tuple[tuple[str, str], ...],
     xds: Address,
-    admin: Address,
+    admin: Address | AdminSocket,
     ready: Address | None,
     metrics: Address | None,
     state: StatePlace,
     token_file: Path | None,
+    followed_file: Path | None,
     root_file: Path | None,
-    days: int,
+    days: int | None,
     only_token: bool,
     insecure_xds: bool,
 ) -> None:
     """Print the bootstrap of an Envoy, JSON for envoy -c.
 
-    ROLE is gateway or sidecar, NAME the workload's name. The output holds the proxy's token:
-    whoever has it can act as the proxy, so keep it like a private key.
+    ROLE is gateway or sidecar, NAME the workload's name. The output holds the proxy's token, unless
+    --token-file names another place: whoever has it can act as the proxy, so keep it like a private
+    key.
     """
+    if replicas and addresses:
+        raise click.UsageError("--replicas excludes --ip: each says its own address")
     node = Node(
         role=Role(role),
         name=name,
         namespace=namespace,
         service_account=service_account,
-        addresses=addresses,
+        addresses=() if replicas else addresses or _LOOPBACK,
         labels=dict(labels),
         locality=locality,
         metadata=dict(metadata),
     )
-    if token_file is not None and (state.path is not None or insecure_xds or only_token):
-        raise click.UsageError("--token excludes --state, --insecure-xds and --only-token")
-    if (token_file is None) != (root_file is None):
-        raise click.UsageError("--token and --root-cert go together")
     if insecure_xds and (only_token or not xds.loopback):
         raise click.UsageError(
             "--insecure-xds uses no token and connects to xDS servers on loopback only"
         )
-    trust = None
-    if token_file is not None and root_file is not None:
-        trust = _trust_of_files(token_file, root_file)
-    elif not insecure_xds:
-        from controlplane.cli.inputs import state_to_issue_from  # late: --help needs no keys
-        from controlplane.cli.issued_trust import issued_trust
+    from controlplane.cli.issued_trust import TokenPlace, trust_of  # late: --help needs no keys
 
-        directory = state_to_issue_from(state)
-        trust = issued_trust(directory, node, timedelta(days=days), datetime.now(UTC))
+    place = TokenPlace(
+        state=state, token=token_file, followed=followed_file, root=root_file, days=days
+    )
+    place.check(issues_here=insecure_xds or only_token)
+    trust = None if insecure_xds else trust_of(place, node, datetime.now(UTC))
     if only_token and trust is not None:
-        say(trust.token)
+        say(str(trust.token))
         return
     probes = Probes(ready=ready, metrics=metrics)
     document = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
     say(json.dumps(document, indent=2))
-
-
-def _trust_of_files(token_file: Path, root_file: Path) -> Trust:
-    token, root_certificate = token_file.read_text().strip(), root_file.read_text()
-    if token.count(".") != 2 or not token.isascii() or len(token.split()) != 1:
-        raise click.UsageError(f"{token_file} holds no token (controlplane bootstrap --only-token)")
-    if "BEGIN CERTIFICATE" not in root_certificate:
-        raise click.UsageError(f"{root_file} holds no PEM certificate (controlplane cert --trust)")
-    return Trust(token=token, root_certificate=root_certificate, server_name=XDS_NAME)

@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import grpc
@@ -38,7 +38,7 @@ from controlplane.cli.options import StatePlace
 from controlplane.envoy.bootstrap import Node, bootstrap
 from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import redacted
-from controlplane.identity.identity import TOKEN_LIFE, XDS_NAME
+from controlplane.identity.identity import XDS_NAME
 from controlplane.model.proxy import Locality, Role
 
 METHOD: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
@@ -58,6 +58,7 @@ _TYPE_NAMES: Final = {
     "secrets": "envoy.extensions.transport_sockets.tls.v3.Secret",
 }
 _SILENCE: Final = 1.0  # seconds without a response after which nothing more is expected
+_LIFE: Final = timedelta(minutes=10)  # of the token, which one answer needs
 _PATIENCE: Final = 10.0  # seconds until the first response
 
 
@@ -126,9 +127,9 @@ def _identity(
         locality=Locality(),
         metadata={},
     )
-    trust = issued_trust(state_to_issue_from(state), node, TOKEN_LIFE, datetime.now(UTC))
+    trust = issued_trust(state_to_issue_from(state), node, _LIFE, datetime.now(UTC))
     document = bootstrap(node, xds=xds, admin=xds, trust=trust)
-    return NodeMessage.from_dict(document["node"]), trust.token, trust.root_certificate
+    return NodeMessage.from_dict(document["node"]), str(trust.token), trust.root_certificate
 
 
 def _receive(

@@ -10,7 +10,8 @@ The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value,
 - HTTP/2 pings after 30 s of silence: a connection that a middlebox dropped is found within 40 s.
 - RE2 programs up to 32768, Istio's limit; Envoy's own is 100, which ``/[a-z0-9-]{1,63}`` exceeds.
 - The token is a secret that Envoy adds to its requests: as initial metadata of the xDS stream it
-  would stand in every answer of ``/config_dump``, which omits secrets.
+  would stand in every answer of ``/config_dump``, which omits secrets. A file of it is followed as
+  it is replaced: the next stream bears the new token (measured with 1.40).
 - Listeners for probes ask the admin interface, so it need not be reachable for others. They answer
   nothing but the two paths, and are no part of the limit of connections.
 - Tags of statistics have the names that Istio's dashboards read (``cluster_name``). Names of
@@ -50,7 +51,11 @@ _KINDS: Final = {Role.GATEWAY: "router", Role.SIDECAR: "sidecar"}  # Istio's wor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A proxy as it presents itself. ``metadata`` is what else it says (``IDLE_TIMEOUT``)."""
+    """A proxy as it presents itself. ``metadata`` is what else it says (``IDLE_TIMEOUT``).
+
+    Without ``addresses`` it stands for replicas, of which each says its id on Envoy's command line:
+    ``--service-node sidecar~10.0.0.7~cart-7.shop~shop.svc.cluster.local``.
+    """
 
     role: Role
     name: str
@@ -66,7 +71,8 @@ class Node:
 class Trust:
     """What a proxy authenticates with, and what its control plane must present."""
 
-    token: str = field(repr=False)
+    token: str | Path = field(repr=False)
+    """The token, or the file in which Envoy finds it, as ``token_file`` has it."""
     root_certificate: str
     server_name: str
 
@@ -81,7 +87,16 @@ class Probes:
     metrics: Address | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminSocket:
+    """An admin interface on a Unix socket that only Envoy's own user may connect to."""
+
+    path: Path
+
+
 UNPROBED: Final = Probes()
+_PRIVATE: Final = 0o600
+_TOKEN: Final = "xds-token"
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where an admin interface is asked
 
 
@@ -89,25 +104,24 @@ def bootstrap(
     node: Node,
     *,
     xds: Address,
-    admin: Address,
+    admin: Address | AdminSocket,
     trust: Trust | None,
     probes: Probes = UNPROBED,
 ) -> Mapping[str, Json]:
     """The bootstrap of ``node``; without ``trust`` it uses plaintext and no token."""
     values: dict[str, Json] = {
         "node": _node(node),
-        "admin": _socket_address(admin),
+        "admin": _admin_address(admin),
         "xds": _socket_address(xds),
         "xds_by_number" if xds.numeric else "xds_by_name": xds.host,
     }
     if trust is not None:
-        values["authorization"] = f"Bearer {trust.token}"
+        values |= _credential(trust.token)
         values["root_certificate"] = trust.root_certificate
         values["server_name"] = trust.server_name
-    asked = Address(_LOOPBACK.get(admin.host, admin.host), admin.port)
     for name, address in (("ready", probes.ready), ("metrics", probes.metrics)):
         if address is not None:
-            values[name], values["probed"] = _socket_address(address), _socket_address(asked)
+            values[name], values["probed"] = _socket_address(address), _probed_address(admin)
     template: Mapping[str, Json] = json.loads(_template().read_bytes())
     return {key: _filled(value, values) for key, value in template.items()}
 
@@ -118,7 +132,7 @@ def token_file(token: str) -> Mapping[str, Json]:
     """
     secret: Mapping[str, Json] = {
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
-        "name": "xds-token",
+        "name": _TOKEN,
         "generic_secret": {"secret": {"inline_string": f"Bearer {token}"}},
     }
     return {"resources": [secret]}
@@ -140,11 +154,12 @@ def _node(node: Node) -> Json:
         "ISTIO_VERSION": ISTIO_VERSION,
         **node.metadata,
     }
-    said: dict[str, Json] = {
-        "id": f"{_KINDS[node.role]}~{node.addresses[0]}~{node.name}.{node.namespace}~{domain}",
-        "cluster": f"{node.name}.{node.namespace}",
-        "metadata": metadata,
-    }
+    said: dict[str, Json] = {"cluster": f"{node.name}.{node.namespace}", "metadata": metadata}
+    if node.addresses:
+        kind, name = _KINDS[node.role], f"{node.name}.{node.namespace}"
+        said["id"] = f"{kind}~{node.addresses[0]}~{name}~{domain}"
+    else:  # a replica says its own name and address
+        del metadata["NAME"], metadata["INSTANCE_IPS"]
     if node.locality != Locality():
         parts = {
             "region": node.locality.region,
@@ -153,6 +168,28 @@ def _node(node: Node) -> Json:
         }
         said["locality"] = {name: part for name, part in parts.items() if part}
     return said
+
+
+def _credential(token: str | Path) -> Mapping[str, Json]:
+    """What adds the token to requests: a secret of the bootstrap, or one of a file."""
+    if isinstance(token, str):
+        return {"authorization": f"Bearer {token}", "credential": {"name": _TOKEN}}
+    file: Mapping[str, Json] = {"path": str(token)}
+    source: Mapping[str, Json] = {"path_config_source": file, "resource_api_version": "V3"}
+    return {"credential": {"name": _TOKEN, "sds_config": source}}
+
+
+def _admin_address(admin: Address | AdminSocket) -> Json:
+    if isinstance(admin, AdminSocket):
+        return {"pipe": {"path": str(admin.path), "mode": _PRIVATE}}
+    return _socket_address(admin)
+
+
+def _probed_address(admin: Address | AdminSocket) -> Json:
+    """Where the listeners for probes ask the admin interface."""
+    if isinstance(admin, AdminSocket):
+        return {"pipe": {"path": str(admin.path)}}
+    return _socket_address(Address(_LOOPBACK.get(admin.host, admin.host), admin.port))
 
 
 def _socket_address(address: Address) -> Json:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import grpc
 import pytest
+from click.testing import CliRunner
 
+from controlplane.cli.main import main
 from controlplane.identity.authority import kept_authority
 from controlplane.identity.certificates import Credential, server_credential, xds_credential
 from controlplane.identity.identity import TOKEN_LIFE
@@ -25,10 +27,13 @@ METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregated
 
 
 class Reception(grpc.GenericRpcHandler):
-    """Notes with which token the first stream comes."""
+    """Notes with which token the first stream comes, and with which all do."""
 
     def __init__(self) -> None:
         self.token: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.tokens: asyncio.Queue[str] = asyncio.Queue()
+        self.ends = asyncio.Event()
+        """Set: streams end at once, so that the client comes again."""
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -40,10 +45,13 @@ class Reception(grpc.GenericRpcHandler):
         self, requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> AsyncIterator[bytes]:
         metadata = dict(context.invocation_metadata() or ())
+        self.tokens.put_nowait(str(metadata["authorization"]))
         if not self.token.done():
             self.token.set_result(str(metadata["authorization"]))
+        ended = asyncio.create_task(self.ends.wait())
         async for _ in requests:
-            pass
+            await ended
+            break
         yield b""
 
 
@@ -61,11 +69,12 @@ async def reception(credential: Credential) -> AsyncIterator[tuple[Reception, in
 
 
 @contextmanager
-def envoy(folder: Path, xds_port: int, state: Path) -> Iterator[Path]:
+def envoy(folder: Path, xds_port: int, state: Path, *options: str) -> Iterator[Path]:
     """An Envoy with a bootstrap of ``state``; gives its log."""
     command = [sys.executable, "-m", "controlplane", "bootstrap", "gateway", "edge"]
     command += ["--namespace", "shop", "--service-account", "edge", "--state", str(state)]
     command += ["--xds", f"127.0.0.1:{xds_port}", "--admin", "127.0.0.1:0"]
+    command += ["--ready", "off", "--metrics", "off", *options]
     bootstrap, log = folder / "bootstrap.json", folder / "envoy.log"
     bootstrap.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
     command = [envoy_binary(), "-c", str(bootstrap), "--disable-hot-restart", "-l", "warning"]
@@ -96,6 +105,31 @@ async def test_an_envoy_shows_its_token_to_its_control_plane(tmp_path: Path) -> 
 
     identity = Tokens(key=kept_token_key(area)).verify(token, now).identity
     assert (scheme, str(identity)) == ("Bearer", "gateway shop/edge")
+
+
+@pytest.mark.envoy
+async def test_an_envoy_shows_a_renewed_token_without_a_restart(tmp_path: Path) -> None:
+    area = StateDirectory.opened(tmp_path / "state").authority
+    now, file = datetime.now(UTC), tmp_path / "token.yaml"
+
+    def renew() -> None:
+        order = ("token", "shop/edge", "--role", "gateway", "--out", str(file))
+        assert CliRunner().invoke(main, [*order, "--state", str(tmp_path / "state")]).exit_code == 0
+
+    async def token_id(server: Reception) -> str:
+        scheme, _, token = (await asyncio.wait_for(server.tokens.get(), 10)).partition(" ")
+        assert scheme == "Bearer"
+        return Tokens(key=kept_token_key(area)).verify(token, now).token_id
+
+    renew()
+    async with reception(xds_credential(kept_authority(area, now), [], now)) as (server, port):
+        with envoy(tmp_path, port, tmp_path / "state", "--token-file", str(file)):
+            first = await token_id(server)
+            renew()
+            server.ends.set()
+            async with asyncio.timeout(10):
+                while await token_id(server) == first:
+                    pass
 
 
 @pytest.mark.envoy

@@ -160,12 +160,75 @@ def test_plaintext_carries_no_token() -> None:
     assert "transport_socket" not in xds_cluster(printed)
 
 
+def test_a_token_may_be_in_a_file_that_envoy_follows(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    file = "/run/edge/token.yaml"
+    printed = document(*GATEWAY, "--token-file", file, "--state", state)
+
+    assert "secrets" not in printed["static_resources"]
+    (options,) = xds_cluster(printed)["typed_extension_protocol_options"].values()
+    injector = options["http_filters"][0]["typed_config"]["credential"]["typed_config"]
+    assert injector["credential"] == {
+        "name": "xds-token",
+        "sds_config": {"path_config_source": {"path": file}, "resource_api_version": "V3"},
+    }
+    assert "eyJ" not in json.dumps(printed)
+
+
+def test_a_followed_file_needs_no_state_directory(tmp_path: Path) -> None:
+    root = tmp_path / "ca.crt"
+    state = str(tmp_path / "state")
+    root.write_text(CliRunner().invoke(main, ["cert", "--trust", "--state", state]).stdout)
+
+    printed = document(*GATEWAY, "--token-file", "token.yaml", "--root-cert", str(root))
+
+    tls = xds_cluster(printed)["transport_socket"]["typed_config"]["common_tls_context"]
+    assert tls["validation_context"]["trusted_ca"]["inline_string"] == root.read_text()
+
+
+def test_replicas_share_a_bootstrap_without_id(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    printed = document("sidecar", "cart", "--namespace", "shop", "--replicas", "--state", state)
+
+    assert "id" not in printed["node"]
+    assert printed["node"]["cluster"] == "cart.shop"
+    said = printed["node"]["metadata"]
+    assert (said["WORKLOAD_NAME"], said["NAMESPACE"]) == ("cart", "shop")
+    assert said.keys().isdisjoint({"NAME", "INSTANCE_IPS"})
+
+
+def test_the_admin_interface_may_be_a_socket_of_envoys_user_alone(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    printed = document(*GATEWAY, "--admin", "unix:/run/edge/admin.sock", "--state", state)
+
+    assert printed["admin"]["address"] == {"pipe": {"path": "/run/edge/admin.sock", "mode": 0o600}}
+    admin = printed["static_resources"]["clusters"][0]["load_assignment"]
+    assert admin["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] == {
+        "pipe": {"path": "/run/edge/admin.sock"}
+    }
+
+
+@pytest.mark.parametrize("role", ["gateway", "sidecar"])
+def test_the_admin_interface_is_for_the_machine_alone(tmp_path: Path, role: str) -> None:
+    printed = document(role, "a", "--namespace", "shop", "--state", str(tmp_path / "state"))
+
+    assert printed["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--token-file", "t.yaml", "--only-token"), "--token-file excludes --token,"),
+        (("--token-file", "t.yaml", "--insecure-xds"), "--token-file excludes --token,"),
+        (("--token-file", "t.yaml", "--days", "1"), "--days is for a token that this command"),
+        (("--token-file", "token"), '"token" does not end in .yaml, .yml or .json'),
+        (("--root-cert", __file__), "--root-cert goes with --token or --token-file"),
+        (("--replicas", "--ip", "10.0.0.1"), "--replicas excludes --ip"),
+        (("--admin", "unix:"), '"unix:" is not HOST:PORT'),
+        (("--admin", f"unix:/{'x' * 107}"), "is longer than 107 bytes, as sockets are"),
         (("--insecure-xds", "--xds", "10.0.0.1:15010"), "xDS servers on loopback only"),
         (("--token", __file__), "--token and --root-cert go together"),
-        (("--token", __file__, "--root-cert", __file__), "holds no token"),
+        (("--token", __file__, "--root-cert", __file__), "holds no PEM certificate"),
         (("--token", __file__, "--state", "x"), "--token excludes --state"),
         (("--xds", "15010"), '"15010" is not HOST:PORT'),
         (("--ip", "here"), '"here" is not an IP address'),
@@ -190,6 +253,7 @@ def test_what_cannot_be_is_reported(arguments: tuple[str, ...], message: str) ->
         ("--xds", "controlplane:15010", "--locality", "eu/eu-1/a"),
         ("--xds", "[::1]:15010"),
         ("--insecure-xds", "--xds", "localhost:15010"),
+        ("--admin", "unix:admin.sock"),
     ],
 )
 def test_envoy_takes_it_without_a_warning(tmp_path: Path, arguments: tuple[str, ...]) -> None:
