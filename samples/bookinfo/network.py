@@ -6,6 +6,7 @@ only, and only root may. Source: ip-netns(8).
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -121,6 +122,8 @@ class Network:
             file.parent.mkdir(parents=True, exist_ok=True)
             own = f"127.0.0.1 localhost\n::1 localhost\n{host.address} {host.name}\n"
             file.write_text(own + lines, encoding="utf-8")
+            # No server of names is asked: there is none here, and to wait for it takes seconds.
+            file.with_name("resolv.conf").write_text("", encoding="utf-8")
 
     def _in_hub(self, *arguments: str) -> None:
         _ip("-n", self._hub, *arguments)
@@ -152,9 +155,7 @@ def _removed(namespace: str) -> None:
             os.kill(int(pid), 9)
     _ip("netns", "delete", namespace, check=False)
     folder = _ETC / namespace
-    with suppress(FileNotFoundError):
-        (folder / "hosts").unlink()
-        folder.rmdir()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_what_is_left() -> None:
