@@ -47,6 +47,16 @@ class RuleScope:
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SidecarScope:
+    """The Sidecar that says what is imported, and the namespace that ``.`` is in it: the proxy's,
+    where that matters.
+    """
+
+    sidecar: ObjectKey
+    namespace: Namespace
+
+
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundView:
@@ -68,7 +78,7 @@ class OutboundView:
     """Whether it has a cluster by SNI for each of the mesh's services (AUTO_PASSTHROUGH)."""
     settings: Labels = ()
     """The node metadata that listeners honour (``IDLE_TIMEOUT``, ``HTTP10``, …)."""
-    scope: ObjectKey | None = None
+    scope: SidecarScope | None = None
     """The Sidecar that says what is imported; ``None`` for everything that is visible."""
     interception: Interception = Interception.NONE
     _hash: int = field(default=0, init=False, repr=False, compare=False)
@@ -103,9 +113,8 @@ class OutboundView:
     @property
     def for_routes(self) -> "OutboundView":
         """The part that affects routes."""
-        return replace(
-            self, families=(), has_sni_dnat=False, settings=(), interception=Interception.NONE
-        )
+        captured = Interception.REDIRECT if self.interception.captures else Interception.NONE
+        return replace(self, families=(), has_sni_dnat=False, settings=(), interception=captured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ MESH_CONFIG: Final[Fields] = {
             "default_config",
         ),
         by("queries.policy.rules:governing_rules", "root_namespace"),
+        by("translate.istio.sidecar_egress:unknown_traffic", "outbound_traffic_policy"),
         by("queries.policy.policies:mesh_policy", "default_traffic_policy"),
         by("queries.policy.rules:rule_of", "default_destination_rule_export_to"),
         by(
@@ -110,6 +111,7 @@ MESH_CONFIG: Final[Fields] = {
             "disable_envoy_listener_log",
         ),
     ),
+    specs.OutboundTrafficPolicy: (by("translate.istio.sidecar_egress:unknown_traffic", "mode"),),
     specs.DefaultTrafficPolicy: (
         by("queries.policy.policies:mesh_policy", "connection_pool", "outlier_detection"),
     ),

@@ -4,7 +4,7 @@ Source: https://istio.io/latest/docs/reference/config/networking/service-entry/ 
 ``model/push_context.go`` (``initServiceRegistry``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from controlplane.kinds.core.configuration import NAMESPACE
 from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
 from controlplane.kinds.object import Object, is_of
+from controlplane.model.egress import EVERYTHING, Imports
 from controlplane.model.proxy import Labels, Role, labels_of
 from controlplane.model.service import Origin, Service
 from controlplane.queries.inputs.mesh import mesh_config
@@ -97,9 +98,23 @@ def sidecar_service(graph: Graph, host: Host, namespace: Namespace) -> Service |
     """The service that ``host`` is for a sidecar in ``namespace``: its own namespace's comes first,
     then a Service, then the oldest.
     """
+    return _first_for_sidecars(_seen(graph, host, namespace), namespace)
+
+
+def imported_service(
+    graph: Graph, host: Host, namespace: Namespace, imports: Imports
+) -> Service | None:
+    """The service that ``host`` is for a sidecar in ``namespace``, of those that are imported."""
+    if imports == EVERYTHING:
+        return sidecar_service(graph, host, namespace)
     seen = _seen(graph, host, namespace)
+    admitted = [found for found in seen if imports.admits(found.namespace, host)]
+    return _first_for_sidecars(admitted, namespace)
+
+
+def _first_for_sidecars(services: Iterable[Service], namespace: Namespace) -> Service | None:
     return min(
-        seen,
+        services,
         key=lambda found: (found.namespace != namespace, _order(found, namespace)),
         default=None,
     )

@@ -11,12 +11,18 @@ from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, VirtualService
 from controlplane.kinds.object import Object
 from controlplane.model.inbound_view import InboundView
-from controlplane.model.outbound_view import ClientLocality, Interception, OutboundView
+from controlplane.model.outbound_view import (
+    ClientLocality,
+    Interception,
+    OutboundView,
+    SidecarScope,
+)
 from controlplane.model.proxy import IpFamily, Labels, Proxy, ResolvedProxy, Role, Target
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.rules import selected_rules
+from controlplane.queries.registry.egress import sidecar_scope
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.selection.gateways import gateway_servers, selected_gateways
 from controlplane.translate.server import AutoPassthrough
@@ -110,8 +116,8 @@ def gateway_view(namespace: Namespace) -> OutboundView:
 
 @derived
 def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> OutboundView:
-    """Runs again when a rule of the namespace that selects proxies comes, goes or changes, or the
-    pairs that ``sourceLabels`` ask for.
+    """Runs again when a rule of the namespace that selects proxies comes, goes or changes, a
+    Sidecar of it or of the root namespace, or the pairs that ``sourceLabels`` ask for.
     """
     sources = named_sources(graph, _WHOLE_MESH)
     return OutboundView(
@@ -122,8 +128,16 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> Out
         families=proxy.families,
         has_sni_dnat=has_sni_dnat,
         settings=_settings(proxy),
+        scope=_scope(graph, proxy),
         interception=_interception(proxy),
     )
+
+
+def _scope(graph: Graph, proxy: ResolvedProxy) -> SidecarScope | None:
+    """The Sidecar that applies; they are for sidecars alone."""
+    if not proxy.role.captures_connections:
+        return None
+    return sidecar_scope(graph, proxy.namespace, proxy.labels)
 
 
 @derived
