@@ -371,6 +371,20 @@ spec:
         "legacy",
         "web",
     ),
+    "sidecar": (
+        """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: web, namespace: default}
+spec:
+  workloadSelector: {labels: {app: web}}
+  egress:
+  - {port: {number: VALUE, name: proxy, protocol: HTTP_PROXY}, hosts: ["./*"]}
+  - {hosts: ["*/*"]}
+""",
+        "1080",
+        "1081",
+    ),
     "many": (_MANY + "# VALUE\n", "a", "b"),
 }
 
