@@ -9,8 +9,9 @@ Source: RFC 5280; SPIFFE X.509-SVID (one URI, no CA, key usage).
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 from cryptography import x509
@@ -26,6 +27,7 @@ from controlplane.identity.pem import Key, key_pem, new_key
 
 XDS_LIFE: Final = timedelta(days=7)
 WORKLOAD_LIFE: Final = timedelta(hours=24)  # Istio's default, DEFAULT_WORKLOAD_CERT_TTL
+_SOONEST: Final = timedelta(seconds=10)
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _LONGEST_COMMON_NAME: Final = 64  # characters; RFC 5280, ub-common-name
 _DNS_NAME: Final = re.compile(
@@ -45,12 +47,18 @@ class Credential:
     key: bytes = field(repr=False)
     not_before: datetime
     not_after: datetime
+    renewed_after: float = 2 / 3
+    """The share of its life after which it is renewed."""
 
     @property
     def renew_at(self) -> datetime:
-        """When two thirds of its life are over, but not sooner than a minute after its issue."""
-        two_thirds = self.not_before + (self.not_after - self.not_before) * 2 / 3
-        return max(two_thirds, self.not_before + BACKDATED + timedelta(minutes=1))
+        """When that share of its life is over, but not sooner than ten seconds after its issue."""
+        issued = self.not_before + BACKDATED
+        life = self.not_after - issued
+        return issued + max(life * self.renewed_after, _SOONEST)
+
+    def is_valid(self, now: datetime) -> bool:
+        return self.not_before <= now < self.not_after
 
     def is_current(self, now: datetime) -> bool:
         """Whether it is valid and not yet to be renewed; a clock may be set back."""
@@ -61,10 +69,18 @@ def workload_credential(
     authority: Authority, identity: Identity, now: datetime, life: timedelta = WORKLOAD_LIFE
 ) -> Credential:
     """A new key and certificate for a workload; its only name is its SPIFFE ID, its subject is
-    empty.
+    empty. Those that are made together are renewed apart.
     """
     names = [x509.UniformResourceIdentifier(identity.spiffe)]
-    return _credential(authority, new_key(), x509.Name(()), names, (_SERVER, _CLIENT), now, life)
+    usages = (_SERVER, _CLIENT)
+    made = _credential(authority, new_key(), x509.Name(()), names, usages, now, life)
+    return replace(made, renewed_after=_half_with_jitter(identity))
+
+
+def _half_with_jitter(identity: Identity) -> float:
+    """0.45 to 0.55, always the same for an identity."""
+    digest = sha256(f"{identity.role.value} {identity.spiffe}".encode()).digest()
+    return 0.45 + 0.1 * int.from_bytes(digest[:4]) / (1 << 32)
 
 
 def xds_credential(

@@ -30,6 +30,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
+from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
 from controlplane.serve.overview import LiveOverview
 from controlplane.serve.reading import off_the_loop, read_ahead
 from controlplane.serve.registering import Registering
@@ -38,7 +39,7 @@ from controlplane.serve.rest_of_change import RestOfChange
 from controlplane.serve.settings import Settings
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.serve.state_keeper import StateKeeper, kept_keys
-from controlplane.serve.trust import CA_SECRET, Trust
+from controlplane.serve.trust import Trust
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.printable import printable
@@ -65,6 +66,7 @@ class ControlPlane:
         self._clock = clock
         self._on_reload = on_reload
         self._trust = Trust(settings, clock)
+        self._mesh_trust = MeshTrust(settings, clock)
         self._keeper = StateKeeper(
             settings.state,
             settings.lock,
@@ -95,7 +97,7 @@ class ControlPlane:
         )
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
-        self.metrics.root_expires(self._trust.root_expires)
+        self.metrics.root_expires(self._mesh_trust.root_expires)
         self.server = XdsServer(
             self.snapshots,
             authenticate=self._authenticate,
@@ -341,11 +343,11 @@ class ControlPlane:
         while True:
             await asyncio.sleep(HOUSEKEEPING)
             with self._steps.contained("renewing certificates", "proxies keep their current ones"):
+                await self._mesh_trust.renew(self.server.connections.proxies)
                 self.server.rotate()
             with self._steps.contained("looking after the state", "it may lack what was deleted"):
                 await self.look_after_state()
             with self._steps.contained("forgetting", "memory is freed later"):
-                self._trust.forget_expired()
                 self.snapshots.retain(self.server.connections.proxies)
             log_faults(self.engine.take_faults())
 
@@ -372,6 +374,7 @@ class ControlPlane:
 
     async def look_after_state(self) -> None:
         """Write again what was deleted from the state directory, and what could not be written."""
+        self._keeper.keep(self._mesh_trust.renew_intermediate())
         await asyncio.to_thread(self._keeper.look, self._clock())
         if self.snapshots.ready.is_set():
             await self._accepted.keep(self.engine.accepted)
@@ -389,10 +392,9 @@ class ControlPlane:
             raise
 
     def _own_secrets(self, proxy: Proxy, _: NodeIdentity | None) -> Mapping[str, Resource]:
-        return self._trust.own_secrets(proxy)
+        return self._mesh_trust.own_secrets(proxy)
 
     def _plug_in(self) -> None:
-        expires = self._trust.plug_in(self.engine)
-        if expires is not None:
-            self.metrics.root_expires(expires)
-            self.server.rotate()
+        self._mesh_trust.plug_in(self.engine)
+        self.metrics.root_expires(self._mesh_trust.root_expires)
+        self.server.rotate()

@@ -17,7 +17,7 @@ from controlplane.base.errors import (
     StateHeld,
     StateUnusable,
 )
-from controlplane.identity.authority import AUTHORITY, kept_fault
+from controlplane.identity.kept_keys import KEPT, kept_fault
 from controlplane.identity.revoked_tokens import REVOKED, RevokedTokens
 from controlplane.identity.token_keys import TOKEN_KEY, TokenKeys, token_keys_of
 from controlplane.identity.tokens import key_id
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 def kept_keys(state: StateDirectory) -> Mapping[str, bytes]:
     """The files of the keys that are in use."""
     area = state.authority
-    found = {name: area.content(name) for name in (AUTHORITY, TOKEN_KEY)}
+    found = {name: area.content(name) for name in KEPT}
     return {name: content for name, content in found.items() if content is not None}
 
 
@@ -64,6 +64,10 @@ class StateKeeper:
         self._troubles: dict[str, str] = {}
         self._unreadable: dict[str, bytes] = {}
         """What was no key at the last look: somebody may be in the middle of writing it."""
+
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """These were replaced, by this control plane."""
+        self._keys.update(files)
 
     def look(self, now: datetime) -> None:
         directory = self._state.path

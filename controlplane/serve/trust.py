@@ -1,36 +1,21 @@
-"""Who is trusted, and by whom: tokens of proxies, their certificates, the xDS server's own."""
+"""Who may connect, and to whom: tokens of proxies, and the xDS server's own certificate."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
 
 import grpc
 import structlog
 from cryptography import x509
 
 from controlplane.base.errors import KeyUnusable, TokenRefused
-from controlplane.base.names import Namespace, ObjectKey
-from controlplane.engine.engine import Engine
-from controlplane.envoy.resource import Resource
-from controlplane.identity.authority import (
-    Authority,
-    kept_authority,
-    make_lost_anew,
-)
+from controlplane.identity.authority import Authority, kept_authority
 from controlplane.identity.certificates import Credential, xds_credential
-from controlplane.identity.identity import Identity
-from controlplane.identity.plugged_ca import plugged_in
+from controlplane.identity.kept_keys import make_lost_anew
 from controlplane.identity.revoked_tokens import RevokedTokens
 from controlplane.identity.token_keys import TokenKeys, kept_token_keys
 from controlplane.identity.tokens import Tokens
-from controlplane.identity.workload import WorkloadSecrets
-from controlplane.kinds.core.configuration import SECRET
-from controlplane.model.proxy import Proxy
 from controlplane.serve.settings import Settings
-from controlplane.translate.kubernetes.secret_replacement import secret_files
 from controlplane.xds.node import Bearer
-
-CA_SECRET: Final = "cacerts"  # Istio's name of the Secret that plugs a CA in
 
 log = structlog.stdlib.get_logger("serve")
 
@@ -77,28 +62,21 @@ def _configuration(credential: Credential) -> grpc.ServerCertificateConfiguratio
 
 
 class Trust:
-    """The mesh's authority and what it vouches for. Raises ``KeyUnusable`` when it cannot."""
+    """Tokens, and the authority that bootstraps pin. Raises ``KeyUnusable`` when it cannot."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self._clock = clock
-        make_lost_anew(settings.state.authority, clock())
-        self._authority = kept_authority(settings.state.authority, clock())
-        self._secrets = WorkloadSecrets(self._authority)
-        self._tokens = self._signed_with(kept_token_keys(settings.state.authority))
-        self.revoked = RevokedTokens(settings.state.authority)
-
-    def _signed_with(self, keys: TokenKeys) -> Tokens:
-        return Tokens.of(keys, self._settings.mesh.trust_domain)
+        area = settings.state.authority
+        make_lost_anew(area, clock())
+        self._authority = kept_authority(area, clock())
+        self._tokens = self._signed_with(kept_token_keys(area))
+        self.revoked = RevokedTokens(area)
 
     @property
     def own_roots(self) -> tuple[x509.Certificate, ...]:
-        """The root certificates of the authority in the state directory."""
+        """The root certificates of the authority that signs for the xDS server and for people."""
         return self._authority.roots
-
-    @property
-    def root_expires(self) -> datetime:
-        return self._authority.certificate.not_valid_after_utc
 
     def xds_certificate(self) -> XdsCertificate:
         host = self._settings.xds.host
@@ -126,32 +104,5 @@ class Trust:
         """The keys of tokens were rotated."""
         self._tokens = self._signed_with(keys)
 
-    def own_secrets(self, proxy: Proxy) -> Mapping[str, Resource]:
-        """A proxy's own certificate and the roots that it trusts."""
-        identity = Identity(
-            trust_domain=self._settings.mesh.trust_domain,
-            namespace=proxy.namespace,
-            service_account=proxy.service_account,
-            role=proxy.role,
-        )
-        return self._secrets.secrets(identity, self._clock()).resources
-
-    def forget_expired(self) -> None:
-        self._secrets.forget_expired(self._clock())
-
-    def plug_in(self, engine: Engine) -> datetime | None:
-        """Sign workload certificates with the CA of the Secret ``cacerts``, where there is a valid
-        one, else with the local one; gives when the root expires, ``None`` where nothing changes.
-        """
-        root = Namespace(self._settings.mesh.root_namespace)
-        secret = engine.object(ObjectKey(SECRET, root, CA_SECRET))
-        authority = self._authority
-        if secret is not None:
-            try:
-                authority = plugged_in(secret_files(secret.spec), self._clock())
-            except KeyUnusable as fault:
-                log.error("ca_not_plugged_in", secret=f"{root}/{CA_SECRET}", reason=fault.message)
-                return None
-            log.info("ca_plugged_in", secret=f"{root}/{CA_SECRET}")
-        self._secrets.sign_with(authority)
-        return authority.roots[0].not_valid_after_utc
+    def _signed_with(self, keys: TokenKeys) -> Tokens:
+        return Tokens.of(keys, self._settings.mesh.trust_domain)

@@ -22,7 +22,8 @@ from structlog.testing import capture_logs
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ControlPlaneError, KeyUnusable, StateHeld, StateUnusable
 from controlplane.base.names import ObjectKey
-from controlplane.identity.authority import kept_authority, make_lost_anew
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.kept_keys import make_lost_anew
 from controlplane.identity.revoked_tokens import revoke
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -36,9 +37,15 @@ from tests.unit.test_the_world import good, refused
 NOBODY = 65534
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOLDER = Holder(pid=1, host="here", command="controlplane serve", since=NOW, config=("mesh",))
-KEYS = ("authority/ca.pem", "authority/token-key.pem", "authority/revoked-tokens")
+KEYS = (
+    "authority/ca.pem",
+    "authority/ca.mesh.pem",
+    "authority/token-key.pem",
+    "authority/revoked-tokens",
+)
+ROOT = "authority/ca.root.pem"  # which may be moved away
 MEMORY = ("accepted.db", "accepted.db-wal")
-FILES = ("lock", *MEMORY, *KEYS, "authority", ".")
+FILES = ("lock", *MEMORY, *KEYS, ROOT, "authority", ".")
 
 
 def deleted(file: Path) -> None:
@@ -304,7 +311,7 @@ def test_before_the_start(template: Path, damage: Callable[[Path], None], name: 
             assert refusal.exit_status == 3
             assert refusal.hint is not None
             assert str(state if name == "." else state / name) in refusal.message
-            assert name in (*KEYS, "authority", "."), "only keys keep it from starting"
+            assert name in (*KEYS, ROOT, "authority", "."), "only keys keep it from starting"
             assert damage not in (deleted, emptied, truncated, of_random_bytes)
             return
         said = [entry for entry in logs if entry.get("log_level") in ("warning", "error")]
@@ -513,7 +520,7 @@ async def test_nobody_else_may_read_anything_there_whatever_the_umask(tmp_path: 
         os.umask(before)
 
     assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
-    assert len(modes) == 8
+    assert len(modes) == 10
 
 
 async def test_half_an_update_of_the_authority_is_used_neither_now_nor_later(

@@ -1,5 +1,6 @@
 """The authority: kept over restarts, or plugged in as Istio does it."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controlplane.base.errors import KeyUnusable
 from controlplane.identity.authority import kept_authority
@@ -164,6 +165,142 @@ def test_a_plugged_in_authority_that_cannot_work_is_reported(
 ) -> None:
     with pytest.raises(KeyUnusable) as caught:
         plugged_in(PLUGGED | changes, NOW)
+
+    assert caught.value.message == message
+
+
+def signing(**extensions: x509.ExtensionType) -> bytes:
+    """The middle authority of ``PLUGGED`` with other extensions."""
+    usual = {"constraints": x509.BasicConstraints(ca=True, path_length=None)}
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name("middle"))
+        .issuer_name(name("root"))
+        .public_key(MIDDLE_KEY.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - timedelta(days=30))
+        .not_valid_after(NOW + timedelta(days=30))
+    )
+    for extension in (usual | extensions).values():
+        builder = builder.add_extension(extension, critical=True)
+    return builder.sign(ROOT_KEY, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def usage(*, key_cert_sign: bool) -> x509.KeyUsage:
+    others = dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(**others, key_cert_sign=key_cert_sign)
+
+
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+ANY = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+
+
+@pytest.mark.parametrize(
+    ("extensions", "message"),
+    [
+        ({"constraints": x509.BasicConstraints(ca=True, path_length=1)}, None),
+        (
+            {"constraints": x509.BasicConstraints(ca=True, path_length=0)},
+            'the certificate "CN=middle" allows 0 authorities below it (pathlen), it has 1',
+        ),
+        (
+            {"constraints": x509.BasicConstraints(ca=False, path_length=None)},
+            'the certificate "CN=middle" may not sign certificates (basicConstraints CA is not '
+            "true)",
+        ),
+        ({"usage": usage(key_cert_sign=True)}, None),
+        (
+            {"usage": usage(key_cert_sign=False)},
+            'the certificate "CN=middle" may not sign certificates (keyUsage has no keyCertSign)',
+        ),
+        ({"purposes": x509.ExtendedKeyUsage([SERVER, CLIENT])}, None),
+        ({"purposes": x509.ExtendedKeyUsage([ANY])}, None),
+        (
+            {"purposes": x509.ExtendedKeyUsage([SERVER])},
+            'the certificate "CN=middle" signs for other purposes (extendedKeyUsage) than servers '
+            "and clients",
+        ),
+    ],
+)
+def test_what_peers_would_refuse_between_a_workload_and_its_root_is_reported(
+    extensions: dict[str, x509.ExtensionType], message: str | None
+) -> None:
+    chain = {"cert-chain.pem": LOW + signing(**extensions)}
+
+    with nullcontext() if message is None else pytest.raises(KeyUnusable) as caught:
+        plugged_in(PLUGGED | chain, NOW)
+
+    if message is not None:
+        assert caught.value.message == message
+
+
+def test_a_key_that_is_too_short_is_reported() -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    own = certificate("short", key, "short", key)
+
+    with pytest.raises(KeyUnusable) as caught:
+        plugged_in({"ca-cert.pem": own, "ca-key.pem": key_pem(key), "root-cert.pem": own}, NOW)
+
+    assert caught.value.message == "the RSA key of ca-cert.pem has 1024 bits, below 2048"
+
+
+def revocations(issuer: str, key: Key, until: datetime = NOW + timedelta(days=1)) -> bytes:
+    return (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(name(issuer))
+        .last_update(NOW - timedelta(days=1))
+        .next_update(until)
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+
+
+OF_ROOT, OF_MIDDLE = revocations("root", ROOT_KEY), revocations("middle", MIDDLE_KEY)
+OF_LOW = revocations("low", LOW_KEY)
+
+
+def test_revocation_lists_of_all_authorities_are_taken() -> None:
+    lists = OF_ROOT + OF_MIDDLE + OF_LOW
+
+    assert plugged_in(PLUGGED | {"ca-crl.pem": lists}, NOW).revoked == lists
+    assert plugged_in(PLUGGED, NOW).revoked == b""
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        (b"x", "ca-crl.pem holds no revocation list that can be read"),
+        (
+            OF_LOW + OF_ROOT,
+            'ca-crl.pem has no revocation list of the certificate "CN=middle"',
+        ),
+        (
+            OF_LOW + OF_MIDDLE + revocations("root", STRANGER_KEY),
+            'ca-crl.pem has no revocation list of the certificate "CN=root"',
+        ),
+        (
+            OF_LOW + OF_MIDDLE + revocations("root", ROOT_KEY, NOW),
+            'the revocation list of the certificate "CN=root" in ca-crl.pem is over',
+        ),
+    ],
+)
+def test_revocation_lists_by_which_envoy_would_refuse_all_are_reported(
+    lists: bytes, message: str
+) -> None:
+    with pytest.raises(KeyUnusable) as caught:
+        plugged_in(PLUGGED | {"ca-crl.pem": lists}, NOW)
 
     assert caught.value.message == message
 

@@ -1,6 +1,7 @@
 """Certificates and the Envoy secrets that carry them."""
 
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+from structlog.testing import capture_logs
 
 from controlplane.base.errors import KeyUnusable
 from controlplane.base.names import Namespace
@@ -36,6 +38,10 @@ CART = Identity(
     service_account="cart",
     role=Role.SIDECAR,
 )
+
+
+def workload(number: int) -> Identity:
+    return replace(CART, service_account=f"cart-{number}")
 
 
 @pytest.fixture
@@ -68,10 +74,22 @@ def test_a_workloads_only_name_is_its_spiffe_id(authority: Authority) -> None:
     assert leaf(credential).not_valid_after_utc == datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
-def test_a_workloads_certificate_is_renewed_after_two_thirds(authority: Authority) -> None:
-    credential = workload_credential(authority, CART, NOW, timedelta(hours=3))
+@pytest.mark.parametrize("life", [timedelta(seconds=60), timedelta(hours=24)])
+def test_a_workloads_certificate_is_renewed_at_about_half(
+    authority: Authority, life: timedelta
+) -> None:
+    issued = [workload_credential(authority, workload(i), NOW, life) for i in range(50)]
+    after = sorted((credential.renew_at - NOW) / life for credential in issued)
 
-    assert credential.renew_at == datetime(2026, 3, 1, 13, 59, 20, tzinfo=UTC)
+    assert 0.45 <= after[0] < 0.47
+    assert 0.53 < after[-1] <= 0.55
+    assert issued[0].renew_at == workload_credential(authority, workload(0), NOW, life).renew_at
+
+
+def test_a_servers_certificate_is_renewed_after_two_thirds(authority: Authority) -> None:
+    credential = xds_credential(authority, [], NOW, timedelta(hours=3))
+
+    assert credential.renew_at == datetime(2026, 3, 1, 14, 0, tzinfo=UTC)
 
 
 def test_no_certificate_outlives_its_authority(authority: Authority) -> None:
@@ -161,21 +179,88 @@ def test_secrets_stay_until_their_renewal_and_then_change(authority: Authority) 
     workload = WorkloadSecrets(authority)
     first = workload.secrets(CART, NOW)
 
-    assert workload.secrets(CART, NOW + timedelta(hours=15)) is first
-    second = workload.secrets(CART, NOW + timedelta(hours=17))
+    workload.renew([CART], NOW + timedelta(hours=10))
+    assert workload.secrets(CART, NOW + timedelta(hours=10)) is first
+    workload.renew([CART], NOW + timedelta(hours=14))
+    second = workload.secrets(CART, NOW + timedelta(hours=14))
     assert second.resources["default"] != first.resources["default"]
     assert second.resources["ROOTCA"] == first.resources["ROOTCA"]
 
 
-def test_another_authority_signs_all_anew(authority: Authority, tmp_path: Path) -> None:
-    other = kept_authority(StateDirectory.opened(tmp_path / "other").authority, NOW)
+def test_secrets_that_are_over_are_made_anew_when_asked_for(authority: Authority) -> None:
     workload = WorkloadSecrets(authority)
     first = workload.secrets(CART, NOW)
 
-    workload.sign_with(authority)
-    assert workload.secrets(CART, NOW) is first
-    workload.sign_with(other)
-    assert workload.secrets(CART, NOW).resources["ROOTCA"] != first.resources["ROOTCA"]
+    assert workload.secrets(CART, NOW + timedelta(hours=23)) is first
+    assert workload.secrets(CART, NOW + timedelta(hours=24)).credential.is_valid(
+        NOW + timedelta(hours=25)
+    )
+
+
+def test_renewals_are_made_a_hundred_at_a_time(authority: Authority) -> None:
+    secrets = WorkloadSecrets(authority)
+    used = [workload(i) for i in range(250)]
+    before = [secrets.secrets(who, NOW) for who in used]
+    later = NOW + timedelta(hours=14)
+
+    def renewed() -> int:
+        now = [secrets.secrets(who, later) for who in used]
+        return sum(a is not b for a, b in zip(before, now, strict=True))
+
+    assert secrets.renew(used, later)
+    assert renewed() == 100
+    assert secrets.renew(used, later)
+    assert renewed() == 200
+    assert not secrets.renew(used, later)
+    assert renewed() == 250
+
+
+def test_who_is_not_connected_gets_no_new_certificate(authority: Authority) -> None:
+    secrets = WorkloadSecrets(authority)
+    first = secrets.secrets(CART, NOW)
+
+    secrets.renew([workload(1)], NOW + timedelta(hours=14))
+
+    assert secrets.secrets(CART, NOW + timedelta(hours=14)) is first
+    assert repr(secrets) == "WorkloadSecrets(1 identities)"
+
+
+def test_a_certificate_that_cannot_be_renewed_stays_and_is_reported_once(
+    authority: Authority,
+) -> None:
+    end = datetime(2036, 2, 27, 12, 0, tzinfo=UTC)
+    secrets = WorkloadSecrets(authority, life=timedelta(minutes=2))
+    first = secrets.secrets(CART, end - timedelta(minutes=1))
+
+    with capture_logs() as logs:
+        for _ in range(3):
+            secrets.renew([CART], end)
+
+    assert secrets.secrets(CART, end - timedelta(seconds=1)) is first
+    (said,) = logs
+    assert (said["event"], said["reason"]) == (
+        "certificates_not_renewed",
+        "the authority expired on 2036-02-27",
+    )
+
+
+def test_another_authority_is_trusted_at_once_and_signs_what_is_renewed(
+    authority: Authority, tmp_path: Path
+) -> None:
+    other = kept_authority(StateDirectory.opened(tmp_path / "other").authority, NOW)
+    secrets = WorkloadSecrets(authority)
+    first = secrets.secrets(CART, NOW)
+
+    secrets.sign_with(authority)
+    assert secrets.secrets(CART, NOW) is first
+    secrets.sign_with(other)
+    then = secrets.secrets(CART, NOW).resources
+    assert then["ROOTCA"] != first.resources["ROOTCA"]
+    assert then["default"] == first.resources["default"]
+    assert secrets.lacking([CART, workload(1)]) == {CART}
+    secrets.renew([CART], NOW)
+    assert secrets.secrets(CART, NOW).resources["default"] != first.resources["default"]
+    assert secrets.lacking([CART]) == frozenset()
 
 
 def test_no_key_is_ever_shown(authority: Authority) -> None:
