@@ -159,7 +159,7 @@ def _locality(text: str) -> Locality:
 )
 @click.option(
     "--root-cert",
-    "root_file",
+    "root",
     type=_FILE,
     metavar="FILE",
     help="The authority's certificate, required with --token, for --token-file where there is no "
@@ -170,6 +170,12 @@ def _locality(text: str) -> Locality:
     type=click.IntRange(1, 3650),
     metavar="N",
     help=f"How long the token in it is valid.  [default: {TOKEN_LIFE.days}]",
+)
+@click.option(
+    "--group",
+    type=name_parameter,
+    metavar="NAME",
+    help="The WorkloadGroup that the sidecar registers with when it connects.",
 )
 @click.option(
     "--only-token", is_flag=True, help="Print only the token, for --token on another machine."
@@ -196,8 +202,9 @@ def bootstrap(
     state: StatePlace,
     token_file: Path | None,
     followed_file: Path | None,
-    root_file: Path | None,
+    root: Path | None,
     days: int | None,
+    group: str | None,
     only_token: bool,
     insecure_xds: bool,
 ) -> None:
@@ -223,10 +230,12 @@ def bootstrap(
         raise click.UsageError(
             "--insecure-xds uses no token and connects to xDS servers on loopback only"
         )
+    if group is not None and (role != Role.SIDECAR.value or insecure_xds):
+        raise click.UsageError("--group is for sidecars, in whose token it is")
     from controlplane.cli.issued_trust import TokenPlace, trust_of  # late: --help needs no keys
 
     place = TokenPlace(
-        state=state, token=token_file, followed=followed_file, root=root_file, days=days
+        state=state, token=token_file, followed=followed_file, root=root, days=days, group=group
     )
     place.check(issues_here=insecure_xds or only_token)
     trust = None if insecure_xds else trust_of(place, node, datetime.now(UTC))

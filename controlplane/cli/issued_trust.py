@@ -28,6 +28,8 @@ class TokenPlace:
     """The file from which Envoy reads its token."""
     root: Path | None
     days: int | None
+    group: str | None = None
+    """The WorkloadGroup that a token which is issued names."""
 
     def check(self, *, issues_here: bool) -> None:
         """``UsageError`` where options exclude each other. ``issues_here``: the token is printed,
@@ -46,6 +48,8 @@ class TokenPlace:
                 raise click.UsageError("--root-cert excludes --state, which has it")
         if self.days is not None and (self.token is not None or self.followed is not None):
             raise click.UsageError("--days is for a token that this command issues")
+        if self.group is not None and (self.token is not None or self.followed is not None):
+            raise click.UsageError("--group is for a token that this command issues")
         if self.followed is not None and self.followed.suffix not in ENVOY_FORMS:
             raise click.UsageError(
                 f'--token-file "{self.followed}" does not end in .yaml, .yml or .json, by which '
@@ -60,7 +64,7 @@ def trust_of(place: TokenPlace, node: Node, now: datetime) -> Trust:
         if place.followed is not None:
             return _trust(place.followed, _root(state, now))
         days = place.days if place.days is not None else TOKEN_LIFE.days
-        return issued_trust(state, node, timedelta(days=days), now)
+        return issued_trust(state, node, timedelta(days=days), now, place.group)
     root_certificate = place.root.read_text()
     if "BEGIN CERTIFICATE" not in root_certificate:
         raise click.UsageError(f"{place.root} holds no PEM certificate (controlplane cert --trust)")
@@ -73,10 +77,14 @@ def trust_of(place: TokenPlace, node: Node, now: datetime) -> Trust:
     return _trust(token, root_certificate)
 
 
-def issued_trust(state: StateDirectory, node: Node, life: timedelta, now: datetime) -> Trust:
-    """A new token for ``node`` and the authority that the xDS server's certificate is signed by."""
+def issued_trust(
+    state: StateDirectory, node: Node, life: timedelta, now: datetime, group: str | None = None
+) -> Trust:
+    """A new token for ``node``, of ``group``, and the authority that the xDS server's certificate
+    is signed by.
+    """
     token = Tokens.of(kept_token_keys(state.authority)).issue(
-        node.namespace, node.service_account, node.role, now=now, life=life
+        node.namespace, node.service_account, node.role, now=now, life=life, group=group
     )
     return _trust(token, _root(state, now))
 

@@ -12,6 +12,7 @@ The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value,
 - The token is a secret that Envoy adds to its requests: as initial metadata of the xDS stream it
   would stand in every answer of ``/config_dump``, which omits secrets. A file of it is followed as
   it is replaced: the next stream bears the new token (measured with 1.40).
+- A sidecar asks by HDS how to probe its workload, as its WorkloadGroup says.
 - Listeners for probes ask the admin interface, so it need not be reachable for others. They answer
   nothing but the two paths, and are no part of the limit of connections.
 - Tags of statistics have the names that Istio's dashboards read (``cluster_name``). Names of
@@ -119,11 +120,13 @@ def bootstrap(
         values |= _credential(trust.token)
         values["root_certificate"] = trust.root_certificate
         values["server_name"] = trust.server_name
+        if node.role is Role.SIDECAR:
+            values["health_discovery"] = True
     for name, address in (("ready", probes.ready), ("metrics", probes.metrics)):
         if address is not None:
             values[name], values["probed"] = _socket_address(address), _probed_address(admin)
     template: Mapping[str, Json] = json.loads(_template().read_bytes())
-    return {key: _filled(value, values) for key, value in template.items()}
+    return {k: _filled(v, values) for k, v in template.items() if _wanted(v, values)}
 
 
 def token_file(token: str) -> Mapping[str, Json]:

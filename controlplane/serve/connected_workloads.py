@@ -19,6 +19,7 @@ from controlplane.engine.registrations import Registrations
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY, WorkloadEntry
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP, WorkloadGroup
 from controlplane.kinds.object import Object
+from controlplane.model.probe import Probe
 from controlplane.model.proxy import Proxy, labels_of
 from controlplane.model.registration import Claim, RefusedClaim, Registered, WorkloadId
 from controlplane.queries.registry.proxies import workload_entries_by_address
@@ -32,6 +33,7 @@ from controlplane.translate.istio.workload_group import (
     rightful,
     takes_any_address,
 )
+from controlplane.translate.istio.workload_probe import probe_of
 
 CONNECTED: Final = Path("connected proxies")
 """Where the entries are from."""
@@ -58,6 +60,8 @@ class ConnectedWorkloads:
     ) -> None:
         self.happened = asyncio.Event()
         """Set when there may be ``changes``; the reader clears it."""
+        self.probes_changed = asyncio.Event()
+        """Set when WorkloadGroups change; a new one each time."""
         self._engine = engine
         self._on_loopback = on_loopback
         self._clock = clock
@@ -105,15 +109,25 @@ class ConnectedWorkloads:
         self.happened.set()
 
     def announce_leave(self, claim: Claim) -> bool:
-        """The workload is about to end; whether it was registered."""
+        """The workload is about to end; whether it was registered, and the claim is its own."""
+        if refusal(claim, self._group(claim.id), on_loopback=self._on_loopback) is not None:
+            return False
         was_there = self._registrations.announce_leave(claim.id)
         self.happened.set()
         return was_there
+
+    def found(self, claim: Claim, *, is_healthy: bool) -> None:
+        """The workload's proxy has probed it."""
+        self._registrations.found(claim.id, is_healthy=is_healthy)
+        self.happened.set()
 
     def edited(self, edit: Edit) -> None:
         """Entries follow their groups, and give way to those of files."""
         keys = [key for key in (*edit.put, *edit.removed) if key not in self._written]
         groups = {key for key in keys if key.kind == WORKLOAD_GROUP}
+        if groups:
+            changed, self.probes_changed = self.probes_changed, asyncio.Event()
+            changed.set()
         if groups or any(key.kind == WORKLOAD_ENTRY for key in keys):
             for one in self._registrations:
                 self._doubtful[one.claim.id] = None
@@ -135,6 +149,11 @@ class ConnectedWorkloads:
     def object_count(self) -> int:
         """How many objects are in force that no file declares."""
         return len(self._written)
+
+    def probe(self, claim: Claim) -> Probe | None:
+        """How a workload is probed; ``None``: not at all."""
+        group = self._group(claim.id)
+        return probe_of(group.spec) if group is not None else None
 
     def registered(self) -> tuple[Registered, ...]:
         """What is to be kept over a restart."""

@@ -28,6 +28,7 @@ from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.model.proxy import Proxy
 from controlplane.serve.background import Batch, Steps, followed, log_faults
+from controlplane.serve.calendar import Calendar
 from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
@@ -48,8 +49,6 @@ from controlplane.xds.node import Bearer, Identity as NodeIdentity
 from controlplane.xds.server import XdsServer
 
 HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
-LOOK_AT_CLOCK: Final = 1.0  # seconds at most between two looks at what an edit made due
-CLOCK_STEP: Final = timedelta(hours=1)
 ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
 
 log = structlog.stdlib.get_logger("serve")
@@ -105,6 +104,7 @@ class ControlPlane:
             clock=clock,
             traffic=self.metrics,
             registrar=self.registering.workloads,
+            services=self.registering.services(self.snapshots.ready),
         )
         tls = LiveTls(self.engine, lambda proxy: self._own_secrets(proxy, None))
         self._inventory = tls.inventory
@@ -355,22 +355,16 @@ class ControlPlane:
         """Advance the graph's clock once an hour, and in the second in which a certificate becomes
         valid or expires.
         """
-        revision, due = -1, self._clock()
+        calendar = Calendar(self.engine, self._clock, self._inventory.next_change)
         while True:
             with self._steps.contained(
                 "advancing the clock", "validity of certificates is not rechecked"
             ):
-                if revision != self.engine.revision:
-                    latest = self.engine.now + CLOCK_STEP
-                    change = self._inventory.next_change(self.engine.now)
-                    revision, due = self.engine.revision, min(change or latest, latest)
-                now = self._clock()
-                if now >= due or now < self.engine.now:  # a clock may be set back
+                if (now := calendar.moment()) is not None:
                     self.server.publish(self.engine.set_clock(now))
                     await self._notice()
             log_faults(self.engine.take_faults())
-            left = (due - self._clock()).total_seconds()
-            await asyncio.sleep(min(max(left, 0), LOOK_AT_CLOCK))
+            await asyncio.sleep(calendar.pause)
 
     async def look_after_state(self) -> None:
         """Write again what was deleted from the state directory, and what could not be written."""

@@ -14,6 +14,9 @@ from controlplane.serve.background import Steps, log_faults
 from controlplane.serve.connected_workloads import ConnectedWorkloads
 from controlplane.sources.registered_file import keep_registered, kept_registered
 from controlplane.sources.state import StateDirectory
+from controlplane.xds.health import HealthService
+from controlplane.xds.leaving import LeaveService
+from controlplane.xds.service import Service
 
 
 class Registering:
@@ -42,6 +45,10 @@ class Registering:
         self._steps = Steps()
         self._kept = self.workloads.registered()
         self._may_differ = asyncio.Event()
+
+    def services(self, ready: asyncio.Event) -> tuple[Service, ...]:
+        """What is served beside ADS."""
+        return HealthService(self.workloads, ready), LeaveService(self.workloads)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Serve and keep what happens, from the first load on."""

@@ -1,10 +1,13 @@
 """Why streams end, counted and logged."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+import grpc
+import grpc.aio
 import structlog
 
+from controlplane.xds.contained import first_fault
 from controlplane.xds.log_throttle import LogThrottle
 from controlplane.xds.stream import Traffic
 from controlplane.xds.wire import LimitExceeded, StreamFault
@@ -21,7 +24,27 @@ class FaultLog:
         self._of_peer = LogThrottle()
         self._of_limit = LogThrottle()
 
-    def note(self, fault: StreamFault, peer: str) -> None:
+    async def guard(
+        self, context: grpc.aio.ServicerContext[bytes, bytes], conversation: Awaitable[None]
+    ) -> None:
+        """Await ``conversation``; where it fails, the stream ends with a status that says why."""
+        fault: StreamFault | None = None
+        try:
+            await conversation
+        except* StreamFault as faults:
+            fault = first_fault(faults)
+            self._note(fault, context.peer())
+        except* Exception:
+            fault = StreamFault(
+                grpc.StatusCode.INTERNAL, "internal error of the control plane on this stream"
+            )
+            log.exception("stream_failed", peer=context.peer())
+        if fault is not None:
+            # A client that does not read sees its status when it does; one that does not even read
+            # from its socket answers no ping and is dropped with its connection.
+            await context.abort(fault.code, fault.text)
+
+    def _note(self, fault: StreamFault, peer: str) -> None:
         """Count and log the fault of one stream."""
         if isinstance(fault, LimitExceeded):
             self._traffic.limited(fault.limit)

@@ -7,7 +7,7 @@ with a status that says why, and nothing else.
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from controlplane.base.peer_text import shown
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.connections import Connection, Connections
-from controlplane.xds.contained import Contained, first_fault
+from controlplane.xds.contained import Contained
 from controlplane.xds.deadlines import WAIT_LIMIT, Deadlines
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.engine import Engine, OwnSecrets
@@ -44,6 +44,7 @@ from controlplane.xds.node import Bearer, Identity, envoy_version, proxy_of
 from controlplane.xds.registrar import NoRegistrar, Registrar, claim_of
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
+from controlplane.xds.service import Service
 from controlplane.xds.session import Session
 from controlplane.xds.sotw import SotwSession
 from controlplane.xds.stream import Stream, Traffic, Uncounted
@@ -76,15 +77,19 @@ class XdsServer:
         clock: Callable[[], datetime],
         traffic: Traffic = UNCOUNTED,
         registrar: Registrar = UNREGISTERED,
+        services: Iterable[Service] = (),
         wait_limit: float = WAIT_LIMIT,
         limits: Limits = LIMITS,
     ) -> None:
-        """``wait_limit``: seconds that a stream waits for its client, see ``Deadlines``."""
+        """``services`` are served on the same port; ``wait_limit``: seconds that a stream waits for
+        its client, see ``Deadlines``.
+        """
         self.connections = Connections(clock)
         self.proxies_changed = asyncio.Event()
         """Set when a proxy came or went; the waiter clears it."""
         self._traffic = traffic
         self._registrar = registrar
+        self._services = tuple(services)
         self._engine = engine
         self._authenticate = authenticate
         self._own_secrets = own_secrets
@@ -113,7 +118,8 @@ class XdsServer:
             "StreamAggregatedResources": self._handler(Variant.SOTW),
         }
         handler = grpc.method_handlers_generic_handler(SERVICE, methods)
-        server.add_generic_rpc_handlers((handler,))
+        more = (service.handler(self._authenticate, self._faults) for service in self._services)
+        server.add_generic_rpc_handlers((handler, *more))
         require_free(address)
         try:
             if tls is None:
@@ -173,21 +179,7 @@ class XdsServer:
         requests: object,  # noqa: ARG002  # the stream is read through its context
         context: grpc.aio.ServicerContext[bytes, bytes],
     ) -> None:
-        fault: StreamFault | None = None
-        try:
-            await self._converse(variant, context)
-        except* StreamFault as faults:
-            fault = first_fault(faults)
-            self._faults.note(fault, context.peer())
-        except* Exception:
-            fault = StreamFault(
-                grpc.StatusCode.INTERNAL, "internal error of the control plane on this stream"
-            )
-            log.exception("stream_failed", peer=context.peer())
-        if fault is not None:
-            # A client that does not read sees its status when it does; one that does not even read
-            # from its socket answers no ping and is dropped with its connection.
-            await context.abort(fault.code, fault.text)
+        await self._faults.guard(context, self._converse(variant, context))
 
     async def _converse(
         self, variant: Variant, context: grpc.aio.ServicerContext[bytes, bytes]

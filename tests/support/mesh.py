@@ -33,6 +33,9 @@ class Workload:
     namespace: str = "istio-system"
     address: str = "127.0.0.2"
     labels: dict[str, str] = field(default_factory=lambda: {"istio": "ingressgateway"})
+    account: str | None = None
+    """Its service account, where that is not its name."""
+    group: str | None = None
 
     def options(self) -> list[str]:
         labels = [
@@ -40,7 +43,8 @@ class Workload:
         ]
         return [
             *(self.role, self.name, "--namespace", self.namespace),
-            *("--service-account", self.name, "--ip", self.address, *labels),
+            *("--service-account", self.account or self.name, "--ip", self.address, *labels),
+            *(("--group", self.group) if self.group is not None else ()),
         ]
 
 

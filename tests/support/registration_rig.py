@@ -14,6 +14,16 @@ from textwrap import dedent
 import grpc.aio
 from envoy_data_plane.envoy.config.core.v3 import HealthStatus, Node
 from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
+from envoy_data_plane.envoy.service.health.v3 import (
+    ClusterEndpointsHealth,
+    EndpointHealth,
+    EndpointHealthResponse,
+    HealthCheckRequest,
+    HealthCheckRequestOrEndpointHealthResponse,
+    HealthCheckSpecifier,
+    LocalityEndpointsHealth,
+)
+from google.protobuf.wrappers_pb2 import StringValue
 
 from controlplane.base.names import Host, Namespace
 from controlplane.engine.edit import Edit
@@ -74,7 +84,7 @@ def bearer(group: str | None, account: str = "default", role: Role = Role.SIDECA
 
 def by_token(metadata: Mapping[str, str]) -> Bearer:
     """A token says what it is for: ``GROUP``, ``GROUP ACCOUNT`` or ``GROUP ACCOUNT ROLE``."""
-    words = metadata["authorization"].split()
+    words = metadata["authorization"].removeprefix("Bearer ").split()
     if words == ["caller"]:
         return bearer(None, "ingress", Role.GATEWAY)
     account = words[1] if len(words) > 1 else "default"
@@ -90,6 +100,32 @@ class Sidecar:
 
     async def close(self) -> None:
         await self.closing.aclose()
+
+
+@dataclass
+class Prober:
+    """A stream of health discovery, until it is closed."""
+
+    call: "grpc.aio.StreamStreamCall[bytes, bytes]"
+
+    async def specifier(self) -> HealthCheckSpecifier:
+        body = await asyncio.wait_for(self.call.read(), WAIT)
+        assert isinstance(body, bytes), f"the stream ended: {await self.call.details()}"
+        return HealthCheckSpecifier.parse(body)
+
+    async def report(self, status: HealthStatus) -> None:
+        health = EndpointHealth(health_status=status)
+        locality = LocalityEndpointsHealth(endpoints_health=[health])
+        cluster = ClusterEndpointsHealth(
+            cluster_name="workload", locality_endpoints_health=[locality]
+        )
+        response = EndpointHealthResponse(cluster_endpoints_health=[cluster])
+        await self.send(
+            HealthCheckRequestOrEndpointHealthResponse(endpoint_health_response=response)
+        )
+
+    async def send(self, message: HealthCheckRequestOrEndpointHealthResponse) -> None:
+        await self.call.write(bytes(message))
 
 
 @dataclass
@@ -120,6 +156,7 @@ class RegistrationRig:
             own_secrets=lambda *_: {},
             clock=lambda: datetime.now(UTC),
             registrar=self.registering.workloads,
+            services=self.registering.services(self.snapshots.ready),
         )
         self._versions: dict[str, bool] = {}
         self.caller: DeltaClient | None = None
@@ -130,6 +167,34 @@ class RegistrationRig:
         self.registering.workloads.edited(edit)
         self.registering.settle()
         self.server.publish(self.engine.revision)
+
+    async def leave(self, token: str, address: str = "") -> grpc.StatusCode:
+        """Announce a leave; the status of the answer."""
+        async with grpc.aio.insecure_channel(self.target) as channel:
+            leave: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+                "/controlplane.v1.Registration/Leave"
+            )
+            call = leave(
+                StringValue(value=address).SerializeToString(),
+                metadata=(("authorization", token),),
+            )
+            return await call.code()
+
+    @asynccontextmanager
+    async def probing(self, token: str, address: str) -> AsyncIterator["Prober"]:
+        """The stream of health discovery of a sidecar."""
+        async with grpc.aio.insecure_channel(self.target) as channel:
+            method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+                "/envoy.service.health.v3.HealthDiscoveryService/StreamHealthCheck"
+            )
+            prober = Prober(method(metadata=(("authorization", token),)))
+            id_ = f"sidecar~{address}~pod.default~default.svc.cluster.local"
+            request = HealthCheckRequest(node=Node(id=id_))
+            await prober.send(
+                HealthCheckRequestOrEndpointHealthResponse(health_check_request=request)
+            )
+            yield prober
+            prober.call.cancel()
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and what follows from it happen."""

@@ -17,6 +17,7 @@ from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP, WorkloadGrou
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import NOWHERE, Role
 from controlplane.model.registration import Claim, Reason, Registered, WorkloadId
+from controlplane.translate.istio.workload_probe import probe_of
 from controlplane.translate.workload import (
     HEALTH_CHECKS,
     NO_MUTUAL,
@@ -89,9 +90,7 @@ def is_ready(one: Registered, group: Object[WorkloadGroup]) -> bool:
     """Whether callers may choose the workload: it is there and, where its group has a probe that
     proxies can make, was found healthy.
     """
-    probe = group.spec.probe
-    is_probed = probe is not None and (probe.http_get or probe.tcp_socket) is not None
-    return one.is_present and (one.is_healthy is True or not is_probed)
+    return one.is_present and (one.is_healthy is True or probe_of(group.spec) is None)
 
 
 def rightful(admitted: Iterable[Registered]) -> Iterator[WorkloadId]:

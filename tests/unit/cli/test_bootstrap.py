@@ -264,3 +264,17 @@ def test_envoy_takes_it_without_a_warning(tmp_path: Path, arguments: tuple[str, 
     result = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_sidecar_names_its_group_in_its_token_and_asks_how_to_probe(tmp_path: Path) -> None:
+    sidecar = ("sidecar", "cart", "--namespace", "shop", "--group", "cart-v1")
+
+    printed = document(*sidecar, "--state", str(tmp_path / "state"))
+
+    token = authorization(printed).partition(" ")[2]
+    area = StateDirectory.opened(tmp_path / "state").authority
+    verified = Tokens(key=kept_token_key(area)).verify(token, datetime.now(UTC))
+    assert verified.group == "cart-v1"
+    assert printed["hds_config"]["api_type"] == "GRPC"
+    assert "hds_config" not in document(*GATEWAY, "--state", str(tmp_path / "state"))
+    assert "is for sidecars" in run(*GATEWAY, "--group", "cart-v1").stderr
