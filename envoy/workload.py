@@ -33,8 +33,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
+
+import leave
 
 HERE: Final = Path(__file__).resolve().parent
 PROXY_UID: Final = 1337  # Istio's
@@ -78,14 +81,12 @@ class Bootstrap:
         except (ValueError, LookupError, TypeError) as fault:
             end(f"{file} is no bootstrap of a proxy: {fault!r}")
 
-    def control_plane(self) -> tuple[str, int] | None:
-        """Its host and port; ``None`` where the bootstrap names none."""
-        for cluster in self._json.get("static_resources", {}).get("clusters", ()):
-            if cluster["name"] == "xds-grpc":
-                (group,) = cluster["load_assignment"]["endpoints"]
-                address = self._address(group["lb_endpoints"][0]["endpoint"]["address"])
-                return address if isinstance(address, tuple) else None
-        return None
+    def control_plane(self) -> leave.ControlPlane | None:
+        """With the token that its file has by now."""
+        return leave.control_plane(self._json)
+
+    def xds(self) -> tuple[str, int] | None:
+        return leave.xds_address(self._json)
 
     def of(self, name: str, address: str) -> str:
         """The bootstrap of the replica that has this name and address."""
@@ -106,8 +107,8 @@ class Bootstrap:
 def own_address(bootstrap: Bootstrap) -> str:
     """The address that the control plane sees, so it must have a way there; nothing is sent."""
     said = 0.0
+    host, port = bootstrap.xds() or ("192.0.2.1", 9)
     while True:
-        host, port = bootstrap.control_plane() or ("192.0.2.1", 9)
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
             family, kind, protocol, _, address = found[0]
@@ -276,6 +277,14 @@ def written(text: str, uid: int) -> Path:
     return file
 
 
+def removed(file: Path, uid: int) -> None:
+    def remove() -> bool:
+        file.unlink()
+        return True
+
+    is_done_as(uid, remove)
+
+
 def wait_until_ready(envoy: Envoy) -> None:
     said = time.monotonic()
     while not envoy.is_ready():
@@ -289,8 +298,22 @@ def wait_until_ready(envoy: Envoy) -> None:
             say("envoy waits for its configuration")
 
 
+def announced(bootstrap: Bootstrap, uid: int) -> None:
+    """Tell the control plane that this workload ends; it finds out by itself, but later."""
+
+    def announce() -> bool:
+        try:
+            to = bootstrap.control_plane()
+            return to is None or leave.announce_leave(to)
+        except (OSError, ValueError) as fault:
+            say(f"the control plane does not answer: {fault}")
+            return False
+
+    is_done_as(uid, announce)
+
+
 def supervise(
-    envoy: Envoy, application: subprocess.Popen[bytes], announce: Callable[[], bool], grace: float
+    envoy: Envoy, application: subprocess.Popen[bytes], announce: Callable[[], None], grace: float
 ) -> int:
     """The application's status when it has ended, by itself or because this is to end."""
     while True:
@@ -302,6 +325,7 @@ def supervise(
         )
         if application.poll() is not None:
             say(f"the application ended with status {exit_status(application.returncode)}")
+            announce()
             break
         if came in STOPS:
             announce()
@@ -366,9 +390,11 @@ def main() -> int:
         wait_until_ready(envoy)
         say(f"intercepted and ready; starting {options.command[0]}")
         command = as_user(options.app_uid, options.command)
-        return supervise(envoy, started(command, os.environ), lambda: True, options.grace)
+        application = started(command, os.environ)
+        announce = partial(announced, bootstrap, options.uid)
+        return supervise(envoy, application, announce, options.grace)
     finally:
-        is_done_as(options.uid, lambda: file.unlink() is None)
+        removed(file, options.uid)
 
 
 if __name__ == "__main__":
