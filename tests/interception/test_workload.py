@@ -1,6 +1,7 @@
 """``envoy/workload.py``: nothing passes the sidecar, whatever starts, ends and comes back."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -86,13 +87,13 @@ def slipped_past(child: Running) -> list[str]:
     return [line for line in said(child) if "slipped past" in line]
 
 
-def pids(host: Host, name: str = "") -> list[int]:
-    """What runs there, in the order of its start."""
+def pids(host: Host, uid: int | None = None) -> list[int]:
+    """What runs there, of one user."""
     listed = subprocess.run(["ip", "netns", "pids", host.namespace], capture_output=True, text=True)
     found = []
-    for pid in sorted(map(int, listed.stdout.split())):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").startswith(name):
+    for pid in map(int, listed.stdout.split()):
+        with suppress(FileNotFoundError):
+            if uid in (None, Path(f"/proc/{pid}").stat().st_uid):
                 found.append(pid)
     return found
 
@@ -123,15 +124,14 @@ def test_while_its_envoy_is_away_an_application_reaches_nobody(
     here = network.hosts["here"]
     with workload(network, tmp_path, PYTHON, "-c", CALLS) as child:
         calls_through_sidecar(child)
-        (before,) = pids(here, "python")[1:]
+        (before,) = pids(here, APPLICATION)
         for _ in range(3):
-            envoy = pids(here, "envoy")
+            (envoy,) = pids(here, PROXY)
             seen = said(child).count(BY_SIDECAR)
-            for pid in envoy:
-                ran(here, "kill", "-KILL", str(pid))
+            os.kill(envoy, signal.SIGKILL)
             calls_through_sidecar(child, more_than=seen + 20)
 
-        assert pids(here, "python")[1:] == [before], "the application stays"
+        assert pids(here, APPLICATION) == [before], "the application stays"
         assert child.log.read_text(errors="replace").count("it is started again") == 3
 
     assert "ConnectionRefusedError" in said(child)
@@ -143,7 +143,7 @@ def test_an_application_that_ends_ends_the_workload_with_its_status(
 ) -> None:
     with workload(network, tmp_path, "sh", "-c", "exit 3") as child:
         assert child.wait() == 3
-    assert pids(network.hosts["here"], "envoy") == []
+    assert pids(network.hosts["here"]) == []
 
 
 def test_an_application_that_a_signal_ended_says_which(network: Network, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_the_application_has_no_rights_and_the_sidecar_is_istio_s_user(
     show = "cat /proc/self/status; sleep 60"
     with workload(network, tmp_path, "sh", "-c", show) as child:
         child.eventually("it is started", lambda: "NoNewPrivs" in child.last_words(), within=20)
-        (envoy,) = pids(network.hosts["here"], "envoy")
+        (envoy,) = pids(network.hosts["here"], PROXY)
         of_envoy = Path(f"/proc/{envoy}/status").read_text(encoding="utf-8")
         lines = {line.partition(":")[0]: line.split()[1:] for line in said(child) if ":" in line}
 
@@ -246,15 +246,14 @@ def test_at_sigterm_clients_are_sent_away_before_the_application_ends(
         child.eventually("it runs", lambda: "running" in said(child), within=20)
         assert "connection: close" not in ran(there, *ask).stdout
 
-        (supervisor,) = pids(network.hosts["here"], "python")[:1]
-        ran(there, "kill", "-TERM", str(supervisor))
+        os.kill(child.pid, signal.SIGTERM)
         child.eventually("the application ends", lambda: "asked to end" in said(child))
         answer = ran(there, *ask).stdout
 
         assert "connection: close" in answer
         assert "by the sidecar" in answer
         assert child.wait() == 0
-    assert pids(network.hosts["here"], "envoy") == []
+    assert pids(network.hosts["here"]) == []
 
 
 def test_an_application_that_does_not_end_is_ended(network: Network, tmp_path: Path) -> None:
@@ -263,7 +262,7 @@ def test_an_application_that_does_not_end_is_ended(network: Network, tmp_path: P
     with workload(network, tmp_path, "sh", "-c", stubborn, options=options) as child:
         child.eventually("it runs", lambda: "running" in said(child), within=20)
         assert child.terminate(signal.SIGTERM) == 128 + 9
-    assert pids(network.hosts["here"], "sleep") == []
+    assert pids(network.hosts["here"]) == []
 
 
 def test_whoever_kills_the_supervisor_kills_its_workload(network: Network, tmp_path: Path) -> None:
