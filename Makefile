@@ -1,4 +1,6 @@
 # make demo     the bookshop on this machine, with a real Envoy (http://localhost:8080)
+# make bookinfo Istio's Bookinfo on this machine, a sidecar for each workload; as root
+#               (http://localhost:8080/productpage; docs/bookinfo.md)
 # make test     everything that is checked before a change lands
 # make oracle   our answers compared with istiod's, where its recordings are beside this folder
 #               (CASES="matching/ validation/gateway/": only those that begin so)
@@ -26,10 +28,13 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 SECONDS ?= 300
 
-.PHONY: demo test lint fuzz oracle soak bench docs lowest install clean
+.PHONY: demo bookinfo test lint fuzz oracle soak bench docs lowest install clean
 
 demo: $(RUNTIME)
 	$(BIN)/python samples/demo.py
+
+bookinfo: $(RUNTIME)
+	$(BIN)/python samples/bookinfo/run.py
 
 test: lint
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
@@ -81,4 +86,4 @@ $(STUBS): $(INSTALLED) tests/support/stubs.py
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-lowest .demo typings build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-lowest .bookinfo .demo typings build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -84,12 +84,17 @@ class Bootstrap:
         except (ValueError, LookupError, TypeError) as fault:
             end(f"{file} is no bootstrap of a proxy: {fault!r}")
 
-    def control_plane(self) -> leave.ControlPlane | None:
-        """With the token that its file has by now."""
-        return leave.control_plane(self._json)
-
     def xds(self) -> tuple[str, int] | None:
-        return leave.xds_address(self._json)
+        """Host and port of the control plane; ``None`` where there is none, or none by TCP."""
+        for cluster in self._json.get("static_resources", {}).get("clusters", ()):
+            if cluster["name"] == "xds-grpc":
+                (group,) = cluster["load_assignment"]["endpoints"]
+                found = _address(group["lb_endpoints"][0]["endpoint"]["address"])
+                return found if isinstance(found, tuple) else None
+        return None
+
+    def announce_leave(self, address: str) -> bool:
+        return leave.announce(self._json, address)
 
     def of(self, kind: str, name: str, address: str) -> str:
         """The bootstrap of the replica that has this name and address."""
@@ -146,18 +151,10 @@ def wait_until_ready(envoy: Envoy) -> None:
             say("envoy waits for its configuration")
 
 
-def announced(bootstrap: Bootstrap, uid: int) -> None:
+def announced(bootstrap: Bootstrap, address: str, uid: int) -> None:
     """Tell the control plane that this workload ends; it finds out by itself, but later."""
-
-    def announce() -> bool:
-        try:
-            to = bootstrap.control_plane()
-            return to is None or leave.announce_leave(to)
-        except (OSError, ValueError) as fault:
-            say(f"the control plane does not answer: {fault}")
-            return False
-
-    is_done_as(uid, announce)
+    if bootstrap.xds() and not is_done_as(uid, lambda: bootstrap.announce_leave(address)):
+        say("the control plane knows of no such workload, or does not answer")
 
 
 def awaited_stop(envoy: Envoy, application: subprocess.Popen[bytes] | None) -> bool:
@@ -258,7 +255,7 @@ def main() -> int:
         envoy = Envoy(envoy_command, options.uid, bootstrap.admin)
         envoy.start()
         wait_until_ready(envoy)
-        announce = partial(announced, bootstrap, options.uid)
+        announce = partial(announced, bootstrap, address, options.uid)
         if options.gateway:
             say("ready")
             return run_gateway(envoy, announce, options.grace)

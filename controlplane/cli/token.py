@@ -54,7 +54,7 @@ def _token_id(text: str) -> str:
     "--group",
     type=name_parameter,
     metavar="NAME",
-    help="The WorkloadGroup of the namespace that a sidecar registers with.",
+    help="The WorkloadGroup of the namespace that the proxy registers with.",
 )
 @click.option(
     "--net",
@@ -124,8 +124,6 @@ def token(
         raise click.UsageError("give one of NAMESPACE/ACCOUNT, --revoke and --rotate-key")
     if hours is not None and days is not None:
         raise click.UsageError("--hours and --days exclude each other")
-    if group is not None and role != Role.SIDECAR.value:
-        raise click.UsageError("--group is for sidecars: gateways register with no WorkloadGroup")
     if watch and out is None:
         raise click.UsageError("--watch needs the file that it renews, --out FILE")
     from controlplane.cli.issued_token import (  # late: --help needs no keys
