@@ -5,6 +5,8 @@ from typing import Final
 from controlplane.base.names import Host, PortNumber, SubsetName
 
 BLACK_HOLE: Final = "BlackHoleCluster"
+PASSTHROUGH: Final = "PassthroughCluster"
+ANY_DYNAMIC_DNS: Final = "AllowAnyDynamicDNSCluster"
 
 
 def outbound(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:

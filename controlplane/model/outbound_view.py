@@ -114,7 +114,8 @@ class OutboundView:
     def for_routes(self) -> "OutboundView":
         """The part that affects routes."""
         captured = Interception.REDIRECT if self.interception.captures else Interception.NONE
-        return replace(self, families=(), has_sni_dnat=False, settings=(), interception=captured)
+        proxied = tuple(pair for pair in self.settings if pair[0] == "HTTP_PROXY_PORT")
+        return replace(self, has_sni_dnat=False, settings=proxied, interception=captured)
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,14 +154,15 @@ Action = ForwardTo | RedirectTo | Respond
 class Route:
     """The first route that matches is used.
 
-    ``operation`` names it in traces and tells the upstream (x-envoy-decorator-operation);
+    ``operation`` names it in traces and tells the upstream (x-envoy-decorator-operation); ``None``
+    does neither.
     ``declared_by`` is the object that its virtual host got it from, which metadata names; ``None``
     leaves the metadata out.
     """
 
     match: RouteMatch
     action: Action
-    operation: str
+    operation: str | None
     declared_by: ObjectKey | None
     name: str = ""
     stat_prefix: str = ""

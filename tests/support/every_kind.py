@@ -385,6 +385,31 @@ spec:
         "1080",
         "1081",
     ),
+    "mesh": (
+        """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: mesh, namespace: default}
+spec:
+  hosts: [web, beside.example.com, "*.example.net"]
+  http:
+  - match: [{sourceLabels: {app: web}}]
+    route: [{destination: {host: api, port: {number: 90}}}]
+    name: VALUE
+""",
+        "first",
+        "other",
+    ),
+    "sniffed": (
+        """
+apiVersion: v1
+kind: Service
+metadata: {name: sniffed, namespace: default}
+spec: {clusterIP: 10.1.0.9, ports: [{name: VALUE, port: 7000}]}
+""",
+        "main",
+        "other",
+    ),
     "many": (_MANY + "# VALUE\n", "a", "b"),
 }
 

@@ -30,7 +30,7 @@ def route_message(route: Route) -> RouteMessage:
         redirect=redirect_action(action) if isinstance(action, RedirectTo) else None,
         direct_response=direct_response(action) if isinstance(action, Respond) else None,
         metadata=opt(object_metadata, route.declared_by),
-        decorator=Decorator(operation=route.operation),
+        decorator=opt(_decorator, route.operation),
         typed_per_filter_config=per_filter_config(route),
         request_headers_to_add=header_options(route.request_headers.put),
         request_headers_to_remove=route.request_headers.removed,
@@ -38,6 +38,10 @@ def route_message(route: Route) -> RouteMessage:
         response_headers_to_remove=route.response_headers.removed,
         stat_prefix=route.stat_prefix,
     )
+
+
+def _decorator(operation: str) -> Decorator:
+    return Decorator(operation=operation)
 
 
 def direct_response(respond: Respond) -> DirectResponseAction:

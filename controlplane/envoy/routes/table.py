@@ -6,7 +6,7 @@ change is never encoded twice.
 Source: envoy/config/route/v3/route.proto, route_components.proto (``VirtualHost``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from envoy.config.route.v3.route_components_pb2 import VirtualHost
@@ -37,7 +37,7 @@ def framed_route(route: Route) -> bytes:
 
 def framed_virtual_host(
     name: str,
-    domain: str,
+    domains: Sequence[str],
     routes: Iterable[bytes],
     *,
     demands_tls: bool,
@@ -49,7 +49,7 @@ def framed_virtual_host(
     head = encoded(
         VirtualHost(
             name=name,
-            domains=[domain],
+            domains=domains,
             require_tls=VirtualHost.ALL if demands_tls else VirtualHost.NONE,
             include_request_attempt_count=tells_attempt,
         )

@@ -1,9 +1,14 @@
 """The route tables of a proxy, before anything is filled into them."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.model.egress import Imports
+
+HTTP_PORT: Final = PortNumber(80)
+"""The port on which VirtualServices serve hosts that no service has."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,6 +47,31 @@ class GatewayTable:
     port: PortNumber
     servers: tuple[RoutedServer, ...]
     _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeshTable:
+    """The table of what a sidecar imports on one ``port``; without it, of all that is imported, for
+    a proxy that is told the host (``http_proxy``, a Unix socket).
+    """
+
+    name: str
+    imports: Imports
+    port: PortNumber | None
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    @property
+    def listened(self) -> PortNumber:
+        """The port that rules are compared with, and that destinations without one have."""
+        return self.port or PortNumber(0)
+
+    @property
+    def served(self) -> PortNumber:
+        """The port of the services that are found in it. Where all are imported, only those on 80
+        are, as in Istio: the port in a Host header is ignored.
+        """
+        return self.port or HTTP_PORT
 
 
 RouteTablePlan = GatewayTable

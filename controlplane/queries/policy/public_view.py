@@ -87,6 +87,14 @@ def namespaces_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
     )
 
 
+def apart_for_host(graph: Graph, host: Host) -> Iterator[Namespace]:
+    """The namespaces for which a host may be another service than for others, or governed by other
+    rules.
+    """
+    named = (key for other, key in exact_rules_of_shard(graph, shard_of(host)) if other == host)
+    return _apart(graph, host, (*named, *_wildcard_rules(graph, host)))
+
+
 def _wildcard_rules(graph: Graph, host: Host) -> Iterator[ObjectKey]:
     for pattern in wider(host):
         yield from rules_of_wildcard(graph, pattern)

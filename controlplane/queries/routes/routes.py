@@ -7,7 +7,6 @@ into the table: the rest of the table is kept as bytes.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
-from controlplane.base.hosts import is_ip
 from controlplane.base.names import Host
 from controlplane.base.shelf import GROUP, Shelf, shelf
 from controlplane.envoy.resource import Part, Resource, part
@@ -18,6 +17,7 @@ from controlplane.model.plan.route_table import GatewayTable, RouteTablePlan
 from controlplane.queries.routes.bound_routes import BoundRoutes, HostBindings, bound_routes
 from controlplane.queries.routes.virtual_services import bound_hosts, route_defaults
 from controlplane.translate.istio.server_hosts import ServerHosts, hosts_of_table
+from controlplane.translate.service_domains import bracketed
 
 EMPTY_TABLE: Final = "blackhole"  # istiod's name of the virtual host of a table without any
 
@@ -53,7 +53,7 @@ def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | 
     if not groups:
         port = servers.table.servers[0].port if servers.table.servers else 0
         nothing = framed_virtual_host(
-            f"{EMPTY_TABLE}:{port}", "*", (), demands_tls=False, tells_attempt=False
+            f"{EMPTY_TABLE}:{port}", ("*",), (), demands_tls=False, tells_attempt=False
         )
         groups = [part((nothing,))]
     return route_table(servers.table.name, groups)
@@ -125,7 +125,7 @@ def virtual_host(
     routes = [one.routes for one in merged(bound)]
     return framed_virtual_host(
         virtual_host_name(domain, bound),
-        _bracketed(domain),
+        (bracketed(domain),),
         [*(r.specific for r in routes), *(r.catch_all for r in routes)],
         demands_tls=any(one.redirects for one in bound),
         tells_attempt=route_defaults(graph).tells_attempt,
@@ -140,8 +140,4 @@ def merged(bound: Iterable[BoundRoutes]) -> Iterable[BoundRoutes]:
 
 
 def virtual_host_name(domain: str, bound: Sequence[BoundRoutes]) -> str:
-    return f"{_bracketed(domain)}:{bound[0].port}"
-
-
-def _bracketed(domain: str) -> str:
-    return f"[{domain}]" if ":" in domain and is_ip(domain) else domain
+    return f"{bracketed(domain)}:{bound[0].port}"

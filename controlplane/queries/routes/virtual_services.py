@@ -179,19 +179,24 @@ def routes_at(
     targets: Targets,
 ) -> tuple[Routed, ...]:
     """The routes of ``encoded_routes`` as values, with those that Envoy would refuse."""
-    declared = object_of(graph, key)
-    if declared is None:
-        return ()
     return http_routes(
         key,
-        expanded(
-            located_rules(key, complete_rules(declared)),
-            lambda d: delegated_rules(graph, delegate_key(d, key.namespace), key.namespace),
-        ),
+        expanded_rules(graph, key),
         server_port=server_port,
         client=view,
         targets=targets,
         defaults=route_defaults(graph),
+    )
+
+
+def expanded_rules(graph: Graph, key: VirtualServiceKey) -> Iterable[LocatedRule]:
+    """The rules of a VirtualService, with those of its delegates in their places."""
+    declared = object_of(graph, key)
+    if declared is None:
+        return ()
+    return expanded(
+        located_rules(key, complete_rules(declared)),
+        lambda d: delegated_rules(graph, delegate_key(d, key.namespace), key.namespace),
     )
 
 
