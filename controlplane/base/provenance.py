@@ -10,6 +10,7 @@ class BuiltIn(Enum):
     """What exists without being configured; everything else has fields that made it."""
 
     BLACK_HOLE = "the cluster for requests without a destination"
+    SIDECAR = "what every sidecar has"
 
 
 Origin = FieldRef | BuiltIn

@@ -32,6 +32,15 @@ def load_assignment(name: str, groups: Iterable[Group]) -> ClusterLoadAssignment
     )
 
 
+def assignment_of_one(name: str, address: str, port: int) -> ClusterLoadAssignment:
+    """The one endpoint of the cluster ``name``, of which nothing more is known."""
+    endpoint = EndpointMessage(address=_address(Endpoint(address=address, port=port)))
+    return ClusterLoadAssignment(
+        cluster_name=name,
+        endpoints=[LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=endpoint)])],
+    )
+
+
 def _locality_endpoints(group: Group) -> LocalityLbEndpoints:
     where = group.locality
     return LocalityLbEndpoints(

@@ -39,9 +39,20 @@ class Dns:
 
 @dataclass(frozen=True, slots=True)
 class OriginalDestination:
-    """Where the client was going; ``port`` replaces its port."""
+    """Where the client was going; ``port`` replaces its port. ``is_kept``: one that is not used is
+    never forgotten.
+    """
 
     port: PortNumber | None = None
+    is_kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One address, which does not change; ``unix://`` and a path, with port 0, is a socket."""
+
+    address: str
+    port: PortNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class DynamicForwardProxy:
     families: tuple[IpFamily, ...]
 
 
-Discovery = Eds | Dns | OriginalDestination | DynamicForwardProxy
+Discovery = Eds | Dns | Fixed | OriginalDestination | DynamicForwardProxy
 
 
 class HttpVersion(Enum):
@@ -91,10 +102,12 @@ class Origin:
 class Cluster:
     """``balancer`` is used only where there are endpoints to choose from; ``speaks_http`` says that
     the port does. ``keeps_header_case``: HTTP/1.1 headers go out as the client spelled them.
+    ``sources`` are the addresses, one of a family, that connections come from; without any the
+    system chooses. ``origin`` is ``None`` where no service is behind it.
     """
 
     name: str
-    origin: Origin
+    origin: Origin | None
     discovery: Discovery
     balancer: Balancer
     pool: ConnectionPool
@@ -109,3 +122,4 @@ class Cluster:
     tls_parameters: TlsParameters = USUAL_PARAMETERS
     """Ciphers and curves of TLS that is the user's own."""
     weighting: LocalityWeighting | ZoneAwareness = LocalityWeighting.NONE
+    sources: tuple[str, ...] = ()

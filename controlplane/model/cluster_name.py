@@ -7,6 +7,13 @@ from controlplane.base.names import Host, PortNumber, SubsetName
 BLACK_HOLE: Final = "BlackHoleCluster"
 PASSTHROUGH: Final = "PassthroughCluster"
 ANY_DYNAMIC_DNS: Final = "AllowAnyDynamicDNSCluster"
+INBOUND_PASSTHROUGH: Final = "InboundPassthroughCluster"
+"""To the workload, on ports that no service has."""
+
+
+def inbound(target: PortNumber) -> str:
+    """``inbound|8080||``: to the workload beside the proxy, by its own port."""
+    return f"inbound|{target}||"
 
 
 def outbound(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:

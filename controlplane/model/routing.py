@@ -108,7 +108,8 @@ class ForwardTo:
     """To one cluster (its name), or to one of several by weight.
 
     ``timeout`` covers the whole request with its retries; ``None`` is no limit. ``retry`` of
-    ``None`` is no retries.
+    ``None`` is no retries. ``ignores_stream_limit``: what the proxy says of how long streams may
+    last does not hold.
     """
 
     target: str | tuple[WeightedCluster, ...]
@@ -119,6 +120,7 @@ class ForwardTo:
     appends_forwarded_host: bool = False
     mirrors: tuple[Mirror, ...] = ()
     hash_policies: tuple[HashPolicy, ...] = ()
+    ignores_stream_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,8 @@ class ClientValidation:
     """Which client certificates are admitted: signed by ``trust``, and with one of each list that
     is not empty.
 
-    ``subject_names`` are compared exactly with DNS names, URIs, addresses and e-mail addresses.
+    ``subject_names`` are compared exactly with DNS names, URIs, addresses and e-mail addresses; an
+    identity (SPIFFE) of one of ``trust_domains`` does as well.
     ``public_keys`` are base64 SHA-256 of the key, ``certificates`` hex SHA-256 of the certificate;
     matching one of either is enough.
     """
@@ -75,6 +76,7 @@ class ClientValidation:
     trust: SecretName
     required: bool
     subject_names: tuple[str, ...] = ()
+    trust_domains: tuple[str, ...] = ()
     public_keys: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
     accepts_any_authority: bool = False

@@ -37,7 +37,7 @@ def cluster(
         origin=_origin(inputs),
         discovery=where,
         balancer=(policy.load_balancer or LoadBalancer()).balancer,
-        pool=replace(pool, keepalive=_keepalive(pool.keepalive, mesh.keepalive)),
+        pool=replace(pool, keepalive=keepalive_of(pool.keepalive, mesh.keepalive)),
         connect_timeout=pool.connect_timeout or mesh.connect_timeout,
         http_version=http_version(port.protocol, pool.upgrade, mesh, role),
         speaks_http=port.protocol.is_http,
@@ -66,7 +66,7 @@ def http_version(
     return HttpVersion.HTTP1
 
 
-def _keepalive(own: Keepalive | None, of_mesh: Keepalive | None) -> Keepalive | None:
+def keepalive_of(own: Keepalive | None, of_mesh: Keepalive | None) -> Keepalive | None:
     """Field by field, the mesh's where the destination says nothing."""
     if own is None or of_mesh is None:
         return own or of_mesh

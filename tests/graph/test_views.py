@@ -12,6 +12,7 @@ from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Labels, Locality, Proxy, ResolvedProxy, Role
+from controlplane.queries.clusters.cluster_shelves import clusters
 from tests.support.declared import INGRESS, Declared
 from tests.support.routes import GATEWAY, SERVICES, virtual_service
 
@@ -106,8 +107,8 @@ spec: {{host: shop.default.svc.cluster.local, exportTo: ["{export_to}"]}}
 
 
 def of_namespace(declared: Declared, namespace: str) -> Shelf[Resource]:
-    sidecar = ResolvedProxy(role=Role.SIDECAR, namespace=Namespace(namespace))
-    return declared.resources(sidecar).clusters
+    view = declared.view(ResolvedProxy(role=Role.SIDECAR, namespace=Namespace(namespace)))
+    return clusters(declared.graph, view.outbound.for_clusters, view.locality)
 
 
 def shards_of_its_own(declared: Declared, namespace: str) -> list[int]:

@@ -12,8 +12,11 @@ from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.queries.clusters.cluster_shelves import (
     cluster_secrets,
+    clusters,
     clusters_of_shard,
+    endpoints,
     endpoints_of_shard,
+    locality_use,
     secrets_of_shard,
 )
 from tests.support.declared import Declared
@@ -32,23 +35,25 @@ meshes = st.builds(
 
 def by_view(declared: Declared, proxy: ResolvedProxy) -> Found:
     """As proxies get it: the public view's shards, with those of the namespace laid over."""
-    found = declared.resources(proxy)
-    secrets = cluster_secrets(declared.graph, declared.view(proxy).outbound.for_clusters)
-    return dict(found.clusters), dict(found.endpoints), secrets
+    graph, view = declared.graph, declared.view(proxy)
+    seen = view.outbound.for_clusters
+    client = view.locality.only(locality_use(graph, seen))
+    found = dict(clusters(graph, seen, client)), dict(endpoints(graph, seen, client))
+    return *found, cluster_secrets(graph, seen)
 
 
 def by_proxy(declared: Declared, proxy: ResolvedProxy) -> Found:
     """Every shard that can hold something, for the proxy's own namespace, rules and place."""
     graph, view = declared.graph, declared.view(proxy).outbound.for_clusters
     place = ClientLocality(locality=proxy.locality, labels=proxy.labels)
-    clusters: dict[str, Resource] = {}
-    endpoints: dict[str, Resource] = {}
+    of_clusters: dict[str, Resource] = {}
+    of_endpoints: dict[str, Resource] = {}
     secrets: set[object] = set()
     for shard in {shard_of(host) for host in (*HOSTS, BLACK_HOLE)}:
-        clusters |= clusters_of_shard(graph, view, place, shard)
-        endpoints |= endpoints_of_shard(graph, view, place, shard)
+        of_clusters |= clusters_of_shard(graph, view, place, shard)
+        of_endpoints |= endpoints_of_shard(graph, view, place, shard)
         secrets |= secrets_of_shard(graph, view, shard)
-    return clusters, endpoints, frozenset(secrets)
+    return of_clusters, of_endpoints, frozenset(secrets)
 
 
 @settings(max_examples=examples(25))

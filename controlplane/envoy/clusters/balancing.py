@@ -15,6 +15,7 @@ from controlplane.model.cluster import (
     Discovery,
     Dns,
     Eds,
+    Fixed,
     LocalityWeighting,
     ZoneAwareness,
 )
@@ -34,7 +35,7 @@ AGGRESSION: Final = 1.0  # Istio, WarmupConfiguration.aggression, default
 
 
 def lb_policy(where: Discovery, balancer: Balancer) -> "ClusterMessage.LbPolicy":
-    if not isinstance(where, Eds | Dns):
+    if not isinstance(where, Eds | Dns | Fixed):
         return ClusterMessage.CLUSTER_PROVIDED
     match balancer:
         case LeastRequest() | Passthrough():

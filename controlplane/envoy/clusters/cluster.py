@@ -8,7 +8,12 @@ from datetime import timedelta
 from typing import Final
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster as ClusterMessage, UpstreamConnectionOptions
-from envoy.config.core.v3.address_pb2 import TcpKeepalive
+from envoy.config.core.v3.address_pb2 import (
+    BindConfig,
+    ExtraSourceAddress,
+    SocketAddress,
+    TcpKeepalive,
+)
 from envoy.config.core.v3.base_pb2 import Metadata
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.protobuf.wrappers_pb2 import UInt32Value
@@ -49,6 +54,8 @@ def cluster_message(cluster: Cluster) -> ClusterMessage:
         dns_lookup_family=discovery.lookup_family(where),
         typed_dns_resolver_config=discovery.resolver(where),
         outlier_detection=opt(outlier_detection, cluster.outlier),
+        cleanup_interval=discovery.cleanup_interval(where),
+        upstream_bind_config=_bind_config(cluster.sources) if cluster.sources else None,
         ring_hash_lb_config=balancing.ring_hash(balancer),
         maglev_lb_config=balancing.maglev(balancer),
         original_dst_lb_config=discovery.original_destination(where),
@@ -56,7 +63,7 @@ def cluster_message(cluster: Cluster) -> ClusterMessage:
         round_robin_lb_config=balancing.round_robin(balancer),
         common_lb_config=balancing.common(cluster),
         transport_socket=transport_socket(cluster),
-        metadata=_metadata(cluster.origin, cluster),
+        metadata=_metadata(cluster.origin, cluster) if cluster.origin is not None else None,
         upstream_connection_options=opt(_connection_options, cluster.pool.keepalive),
     )
 
@@ -67,6 +74,15 @@ def black_hole() -> ClusterMessage:
         name=BLACK_HOLE,
         type=ClusterMessage.STATIC,
         connect_timeout=CONNECT_TIMEOUT,
+    )
+
+
+def _bind_config(sources: tuple[str, ...]) -> BindConfig:
+    """Envoy takes the first of the endpoint's family."""
+    first, *others = (SocketAddress(address=source, port_value=0) for source in sources)
+    return BindConfig(
+        source_address=first,
+        extra_source_addresses=[ExtraSourceAddress(address=other) for other in others],
     )
 
 

@@ -20,7 +20,7 @@ from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 impor
 
 from controlplane.envoy.clusters.protocol import extension_options, names_from_request
 from controlplane.envoy.config_source import ads
-from controlplane.envoy.endpoints import load_assignment as assignment
+from controlplane.envoy.endpoints import assignment_of_one, load_assignment as assignment
 from controlplane.envoy.optional import uint32
 from controlplane.envoy.packing import packed
 from controlplane.model.cluster import (
@@ -29,6 +29,7 @@ from controlplane.model.cluster import (
     Dns,
     DynamicForwardProxy,
     Eds,
+    Fixed,
     OriginalDestination,
 )
 from controlplane.model.proxy import IpFamily
@@ -39,6 +40,7 @@ FAILURE_REFRESH: Final = timedelta(seconds=1)
 soon.
 """
 JITTER: Final = timedelta(milliseconds=100)  # Istio, PILOT_DNS_JITTER_DURATION
+NEVER: Final = timedelta(seconds=9_223_372_035)  # Istio, the longest that Envoy can count
 QUERIES_PER_SOCKET: Final = 100  # Istio, PILOT_DNS_CARES_UDP_MAX_QUERIES: avoids stuck UDP channels
 
 
@@ -48,6 +50,8 @@ def discovery_type(where: Discovery) -> "ClusterMessage.DiscoveryType | None":
             return ClusterMessage.EDS
         case Dns():
             return ClusterMessage.LOGICAL_DNS if where.is_logical else ClusterMessage.STRICT_DNS
+        case Fixed():
+            return ClusterMessage.STATIC
         case OriginalDestination():
             return ClusterMessage.ORIGINAL_DST
         case DynamicForwardProxy():
@@ -80,7 +84,19 @@ def eds_cluster_config(where: Discovery) -> ClusterMessage.EdsClusterConfig | No
 
 
 def load_assignment(name: str, where: Discovery) -> ClusterLoadAssignment | None:
-    return assignment(name, where.groups) if isinstance(where, Dns) else None
+    match where:
+        case Dns():
+            return assignment(name, where.groups)
+        case Fixed():
+            return assignment_of_one(name, where.address, where.port)
+        case _:
+            return None
+
+
+def cleanup_interval(where: Discovery) -> timedelta | None:
+    if not isinstance(where, OriginalDestination) or not where.is_kept:
+        return None
+    return NEVER
 
 
 def refresh_rate(where: Discovery) -> timedelta | None:

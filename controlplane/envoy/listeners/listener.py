@@ -43,11 +43,13 @@ from controlplane.envoy.resource import (
 )
 from controlplane.model.plan.listener import (
     EVERY_CONNECTION,
+    EVERYWHERE,
     Address,
     Capture,
     ChainMatch,
     ChainPlan,
     Direction,
+    Inspection,
     ListenerPlan,
     Transport,
 )
@@ -125,22 +127,24 @@ def _listener_filters(plan: ListenerPlan) -> list[ListenerFilter]:
         filters.append(_listener_filter("proxy_protocol", ProxyProtocol()))
     if wanted.tls is not None:
         look = TlsInspector(initial_read_buffer_size=UInt32Value(value=_FIRST_READ))
-        filters.append(_listener_filter("tls_inspector", look, wanted.tls.skipped_ports))
+        filters.append(_listener_filter("tls_inspector", look, wanted.tls))
     if wanted.http is not None:
-        filters.append(
-            _listener_filter("http_inspector", HttpInspector(), wanted.http.skipped_ports)
-        )
+        filters.append(_listener_filter("http_inspector", HttpInspector(), wanted.http))
     return filters
 
 
-def _listener_filter(
-    name: str, config: Message, skipped_ports: tuple[PortNumber, ...] = ()
-) -> ListenerFilter:
+def _listener_filter(name: str, config: Message, ports: Inspection = EVERYWHERE) -> ListenerFilter:
     return ListenerFilter(
         name=f"envoy.filters.listener.{name}",
         typed_config=packed(config),
-        filter_disabled=_any_port(skipped_ports) if skipped_ports else None,
+        filter_disabled=_disabled(ports),
     )
+
+
+def _disabled(ports: Inspection) -> ListenerFilterChainMatchPredicate | None:
+    if ports.only_ports:
+        return ListenerFilterChainMatchPredicate(not_match=_any_port(ports.only_ports))
+    return _any_port(ports.skipped_ports) if ports.skipped_ports else None
 
 
 def _any_port(ports: tuple[PortNumber, ...]) -> ListenerFilterChainMatchPredicate:

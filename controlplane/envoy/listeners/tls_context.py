@@ -9,6 +9,7 @@ from typing import Final
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
     CertificateValidationContext,
+    SubjectAltNameMatcher,
     TlsParameters as ParametersMessage,
 )
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
@@ -78,6 +79,7 @@ def _validation(
         default_validation_context=CertificateValidationContext(
             verify_certificate_spki=clients.public_keys,
             verify_certificate_hash=clients.certificates,
+            match_typed_subject_alt_names=[_identities(name) for name in clients.trust_domains],
             # The typed form would need one entry for each sort of name; this one fits every sort.
             match_subject_alt_names=[StringMatcher(exact=name) for name in clients.subject_names],
             trust_chain_verification=CertificateValidationContext.ACCEPT_UNTRUSTED
@@ -85,6 +87,13 @@ def _validation(
             else CertificateValidationContext.VERIFY_TRUST_CHAIN,
         ),
         validation_context_sds_secret_config=_secret(clients.trust),
+    )
+
+
+def _identities(trust_domain: str) -> SubjectAltNameMatcher:
+    return SubjectAltNameMatcher(
+        san_type=SubjectAltNameMatcher.URI,
+        matcher=StringMatcher(prefix=f"spiffe://{trust_domain}/"),
     )
 
 

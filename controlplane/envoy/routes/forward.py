@@ -27,6 +27,9 @@ from controlplane.model.routing import (
 )
 
 UNLIMITED: Final = timedelta(0)  # Envoy: a timeout of zero is none
+_WITHOUT_END: Final = RouteAction.MaxStreamDuration(
+    max_stream_duration=UNLIMITED, grpc_timeout_header_max=UNLIMITED
+)
 MAX_TOTAL_WEIGHT: Final = 2**32 - 1  # Envoy: the weights' sum fits into uint32
 
 
@@ -45,7 +48,8 @@ def route_action(forward: ForwardTo) -> RouteAction:
         retry_policy=retry_policy(forward.retry) if forward.retry else None,
         request_mirror_policies=[mirror_policy(mirror) for mirror in forward.mirrors],
         hash_policy=[hash_policy(policy) for policy in forward.hash_policies],
-        max_grpc_timeout=timeout,
+        max_grpc_timeout=None if forward.ignores_stream_limit else timeout,
+        max_stream_duration=_WITHOUT_END if forward.ignores_stream_limit else None,
     )
 
 

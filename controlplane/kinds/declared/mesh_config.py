@@ -8,6 +8,7 @@ from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
 from controlplane.kinds.served import Fields, by, no_effect
 
 _LISTENERS: Final = "translate.istio.listener_settings"
+_INBOUND: Final = "translate.istio.inbound_settings"
 _DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"
 _VISIBILITY: Final = "translate.istio.entry_visibility"
 
@@ -40,6 +41,14 @@ PROXY_CONFIG: Final[Fields] = {
             "x_forwarded_port",
         ),
         by("queries.routes.virtual_services:route_defaults", "attempt_count", "x_forwarded_host"),
+        by(
+            f"{_LISTENERS}:listener_settings",
+            "forwarded_client_cert",
+            "set_current_client_cert_details",
+        ),
+    ),
+    specs.SetClientCertDetails: (
+        by(f"{_LISTENERS}:listener_settings", "subject", "cert", "chain", "dns", "uri"),
     ),
     specs.HeaderSwitch: (by(f"{_LISTENERS}:listener_settings", "disabled", "value"),),
     specs.Enabling: (by(f"{_LISTENERS}:listener_settings", "enabled"),),
@@ -109,9 +118,18 @@ MESH_CONFIG: Final[Fields] = {
             "access_log_format",
             "access_log_encoding",
             "disable_envoy_listener_log",
+            "protocol_detection_timeout",
+        ),
+        by(
+            f"{_INBOUND}:inbound_settings",
+            "proxy_inbound_listen_port",
+            "inbound_traffic_policy",
+            "default_inbound_http_retry_policy",
+            "mesh_mtls",
         ),
     ),
     specs.OutboundTrafficPolicy: (by("translate.istio.sidecar_egress:unknown_traffic", "mode"),),
+    specs.InboundTrafficPolicy: (by(f"{_INBOUND}:inbound_settings", "mode"),),
     specs.DefaultTrafficPolicy: (
         by("queries.policy.policies:mesh_policy", "connection_pool", "outlier_detection"),
     ),

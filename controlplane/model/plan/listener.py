@@ -106,12 +106,17 @@ class PlannedChain:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The first bytes of connections are looked at, but for those to ``skipped_ports`` (sorted).
+    """The first bytes of connections are looked at, but for those to ``skipped_ports`` (sorted);
+    where ``only_ports`` (sorted) are given, of those to them alone.
 
     A change of these ports makes Envoy drain every connection of the listener.
     """
 
     skipped_ports: tuple[PortNumber, ...] = ()
+    only_ports: tuple[PortNumber, ...] = ()
+
+
+EVERYWHERE = Inspection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
+from controlplane.model.inbound_view import InboundView
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import Address
 from controlplane.model.plan.route_table import RouteTablePlan
@@ -23,7 +24,20 @@ class GatewayListener:
         return str(self.address)
 
 
-ListenerKey = GatewayListener
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundListener:
+    """A listener of a sidecar for what calls its workload: all that its plan depends on."""
+
+    view: InboundView
+    address: Address
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+ListenerKey = GatewayListener | InboundListener
 """What a listener is planned from; planning matches on every kind."""
 
 

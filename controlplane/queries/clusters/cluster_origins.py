@@ -6,7 +6,7 @@ Computed on demand and not kept.
 from collections.abc import Iterator
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host, ObjectKey, PortNumber, key_is_of
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber, key_is_of
 from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE
@@ -74,15 +74,21 @@ def _cluster_name(key: ClusterKey) -> str:
 
 
 def _service_origins(graph: Graph, key: ClusterKey) -> _Origins:
-    """The port in every declaration that has it, and the host of the one that decides the rest."""
-    service = service_of(graph, key.host, key.namespace)
+    return port_origins(graph, key.host, key.namespace, key.port)
+
+
+def port_origins(graph: Graph, host: Host, namespace: Namespace, number: int) -> _Origins:
+    """The port of a service in every declaration that has it, and the host in the one that decides
+    the rest.
+    """
+    service = service_of(graph, host, namespace)
     if service is None:
         return ()
     found = tuple(
         FieldRef(declaring, ("spec", "ports", i))
         for declaring in service.declared_by
-        for i, number in enumerate(_port_numbers(graph, declaring))
-        if number == key.port
+        for i, declared in enumerate(_port_numbers(graph, declaring))
+        if declared == number
     )
     deciding = service.declared_by[0]
     if any(origin.object == deciding for origin in found):

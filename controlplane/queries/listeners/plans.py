@@ -5,9 +5,15 @@ from typing import assert_never
 from controlplane.graph import Graph, derived
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import ListenerPlan
-from controlplane.model.plan.proxy import GatewayListener, ListenerKey, ProxyPlan
+from controlplane.model.plan.proxy import (
+    GatewayListener,
+    InboundListener,
+    ListenerKey,
+    ProxyPlan,
+)
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.listeners.gateway_listeners import gateway_listener_plan
+from controlplane.queries.listeners.inbound_listeners import inbound_listener_plan
 from controlplane.queries.selection.gateways import addresses, gateway_tables
 
 
@@ -33,4 +39,6 @@ def listener_plan(graph: Graph, key: ListenerKey) -> ListenerPlan | None:
     match key:
         case GatewayListener():
             return gateway_listener_plan(graph, key)
+        case InboundListener():
+            return inbound_listener_plan(graph, key)
     assert_never(key)

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, assert_never
 
-from controlplane.base.provenance import Provenance
+from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.base.shelf import SHARDS
 from controlplane.envoy.resource import TypeUrl
 from controlplane.graph import Graph, guarded
-from controlplane.model.plan.proxy import ProxyPlan
+from controlplane.model.plan.listener import ChainPlan
+from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_origins import cluster_origins, endpoint_origins
+from controlplane.queries.clusters.inbound_clusters import inbound_cluster_origins
+from controlplane.queries.listeners.inbound_listeners import inbound_listener_keys
 from controlplane.queries.listeners.listeners import framed
 from controlplane.queries.listeners.plans import listener_plan, proxy_plan
 from controlplane.queries.listeners.secret_origins import secret_origins
@@ -77,11 +80,13 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
     shards = range(first, first + SHARDS // SLICES)
     match type_url:
         case TypeUrl.LISTENER:
-            return tuple(_listener_origins(graph, plan)) if 0 in shards else ()
+            keys = (*plan.listeners, *_inbound_keys(graph, view))
+            return tuple(_listener_origins(graph, keys)) if 0 in shards else ()
         case TypeUrl.ROUTE:
             return tuple(route_table_origins(graph, plan, view, shards))
         case TypeUrl.CLUSTER:
-            return tuple(cluster_origins(graph, seen, view.locality, shards))
+            outbound = cluster_origins(graph, seen, view.locality, shards)
+            return (*outbound, *(_inbound_clusters(graph, view) if 0 in shards else ()))
         case TypeUrl.ENDPOINT:
             return tuple(endpoint_origins(graph, seen, view.locality, shards))
         case TypeUrl.SECRET:
@@ -89,8 +94,16 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
     assert_never(type_url)
 
 
-def _listener_origins(graph: Graph, plan: ProxyPlan) -> Iterator[Provenance]:
-    for planned in (listener_plan(graph, key) for key in plan.listeners):
+def _inbound_keys(graph: Graph, view: ProxyView) -> tuple[ListenerKey, ...]:
+    return inbound_listener_keys(graph, view.inbound) if view.inbound is not None else ()
+
+
+def _inbound_clusters(graph: Graph, view: ProxyView) -> Iterator[Provenance]:
+    return inbound_cluster_origins(graph, view.inbound) if view.inbound is not None else iter(())
+
+
+def _listener_origins(graph: Graph, keys: tuple[ListenerKey, ...]) -> Iterator[Provenance]:
+    for planned in (listener_plan(graph, key) for key in keys):
         if planned is not None:
             chains = (
                 each
@@ -99,9 +112,13 @@ def _listener_origins(graph: Graph, plan: ProxyPlan) -> Iterator[Provenance]:
             )
             yield Provenance(
                 name=planned.name,
-                origins=planned.origins,
+                origins=planned.origins or (BuiltIn.SIDECAR,),
                 parts=tuple(
-                    Provenance(name=", ".join(c.chain.match.server_names), origins=c.origins)
+                    Provenance(name=_chain_name(c.chain), origins=c.origins or (BuiltIn.SIDECAR,))
                     for c in chains
                 ),
             )
+
+
+def _chain_name(chain: ChainPlan) -> str:
+    return chain.name or ", ".join(chain.match.server_names)

@@ -11,7 +11,7 @@ from controlplane.model.outbound_view import ClientLocality, OutboundView
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_shelves import clusters, endpoints, locality_use
 from controlplane.queries.clusters.inbound_clusters import inbound_clusters
-from controlplane.queries.listeners.inbound_listeners import inbound_listeners
+from controlplane.queries.listeners.inbound_listeners import inbound_listener_keys
 from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.outbound_listeners import outbound_listeners
 from controlplane.queries.listeners.plans import proxy_plan
@@ -70,7 +70,7 @@ def _of_sidecar(
         clusters=clusters(graph, for_clusters, client).joined(inbound_clusters(graph, inbound)),
         endpoints=endpoints(graph, for_clusters, client),
         listeners=outbound_listeners(graph, for_listeners).joined(
-            inbound_listeners(graph, inbound)
+            listeners(graph, inbound_listener_keys(graph, inbound))
         ),
         routes=mesh_tables(graph, outbound.for_routes),
         secrets=secrets(graph, (), for_clusters),

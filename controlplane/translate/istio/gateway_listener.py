@@ -25,19 +25,14 @@ from controlplane.model.plan.listener import (
 )
 from controlplane.model.plan.network_filters import (
     ClusterWeight,
-    CrossOrigin,
-    FaultInjection,
-    GrpcStats,
-    GrpcWeb,
     HttpConnectionManager,
-    HttpFilter,
     NamedTable,
     NetworkFilter,
-    Router,
     TcpProxy,
 )
 from controlplane.model.tls import ServerTls
 from controlplane.translate.istio.gateway_merge import route_table_name
+from controlplane.translate.istio.http_filters import http_filters
 from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.istio.stream_routes import StreamRule
 from controlplane.translate.server import HttpServer, Server, TlsPassthrough
@@ -192,17 +187,10 @@ def _http_connection_manager(
     return HttpConnectionManager(
         routes=NamedTable(table),
         stat_prefix=stat_prefix,
-        filters=_http_filters(settings, accepts_grpc_web=accepts_grpc_web),
+        filters=http_filters(settings, accepts_grpc_web=accepts_grpc_web),
         settings=settings.http,
         access_log=settings.access_log,
     )
-
-
-def _http_filters(settings: ListenerSettings, *, accepts_grpc_web: bool) -> tuple[HttpFilter, ...]:
-    """Faults and CORS are there for every route, which switch them on."""
-    web = (GrpcWeb(),) if accepts_grpc_web else ()
-    router = Router(shows_envoy_headers=settings.shows_envoy_headers)
-    return (*web, GrpcStats(), FaultInjection(), CrossOrigin(), router)
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ def test_it_may_stand_in_istios_config_map() -> None:
         ),
         pytest.param("proxyHttpPort: 0", [], id="one for sidecars that is as by default"),
         pytest.param(
-            "defaultConfig: {proxyHeaders: {setCurrentClientCertDetails: {uri: true}}}",
+            "defaultConfig: {proxyHeaders: {metadataExchangeHeaders: {mode: IN_MESH}}}",
             [("CP0203", 1, 32)],
             id="a setting within another",
         ),

@@ -44,15 +44,8 @@ NOT_SUPPORTED = {
     "WorkloadGroup": ("metadata", "template", "probe"),
     "MeshConfig": (
         "proxyListenPort",
-        "proxyInboundListenPort",
         "proxyHttpPort",
-        "inboundTrafficPolicy",
-        "protocolDetectionTimeout",
-        "defaultInboundHttpRetryPolicy",
-        "meshMTLS",
-        "defaultConfig.proxyHeaders.forwardedClientCert",
         "defaultConfig.proxyHeaders.metadataExchangeHeaders",
-        "defaultConfig.proxyHeaders.setCurrentClientCertDetails",
     ),
 }
 DECLARED: dict[str, tuple[type[Spec], Fields]] = {

@@ -1,0 +1,262 @@
+"""The listener ``virtualInbound``, to which a sidecar's rules of interception send what calls its
+workload.
+
+Source: Istio ``pilot/pkg/networking/core/listener_inbound.go``.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import PortNumber
+from controlplane.model.cluster_name import BLACK_HOLE, INBOUND_PASSTHROUGH, inbound
+from controlplane.model.http_match import Prefix, RouteMatch
+from controlplane.model.inbound_port import InboundPort
+from controlplane.model.mtls import MtlsMode, MtlsPolicy
+from controlplane.model.outbound_view import Interception
+from controlplane.model.plan.listener import (
+    Address,
+    ChainMatch,
+    ChainPlan,
+    Direction,
+    Inspection,
+    ListenerFilters,
+    ListenerPlan,
+    PlannedChain,
+)
+from controlplane.model.plan.network_filters import (
+    ClusterWeight,
+    HttpConnectionManager,
+    InlineTable,
+    NetworkFilter,
+    TcpProxy,
+)
+from controlplane.model.routing import ForwardTo, Route
+from controlplane.model.service import Protocol
+from controlplane.model.tls import (
+    HTTP_PROTOCOLS,
+    MESH_STREAM_PROTOCOLS,
+    TRUST_BUNDLE,
+    WORKLOAD_CERTIFICATE,
+    ClientValidation,
+    ServerTls,
+)
+from controlplane.translate.istio.http_filters import http_filters
+from controlplane.translate.istio.inbound_chains import BRANCHES, Branch, Detection, detection
+from controlplane.translate.istio.inbound_settings import InboundSettings
+from controlplane.translate.istio.listener_settings import ListenerSettings
+
+VIRTUAL_INBOUND: Final = "virtualInbound"
+_CATCH_ALL_HTTP: Final = "virtualInbound-catchall-http"
+_LOOP: Final = "virtualInbound-blackhole"
+"""The names of chains are Istio's, which EnvoyFilters match."""
+_NO_PORT: Final = PortNumber(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedPort:
+    """A port with what its callers may do, and the fields that say so, the nearest first."""
+
+    port: InboundPort
+    mode: MtlsMode
+    origins: tuple[FieldRef, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """To where the chains of a port lead, and under which names."""
+
+    cluster: str
+    match_port: PortNumber | None
+    protocol: Protocol
+    http_name: str
+    stream_name: str
+    stat_prefix: str
+    service_port: PortNumber
+    host: str
+
+
+def virtual_inbound(
+    address: Address,
+    ports: Iterable[ServedPort],
+    peers: MtlsPolicy,
+    peer_origins: tuple[FieldRef, ...],
+    settings: ListenerSettings,
+    inbound_settings: InboundSettings,
+    interception: Interception,
+) -> ListenerPlan:
+    """``ports`` are sorted by number, each once; ``peer_origins`` is where ``peers`` come from."""
+    served = tuple(ports)
+    own = {each.port.number for each in served}
+    elsewhere = tuple((port, mode) for port, mode in peers.ports if port not in own)
+    chains = (
+        PlannedChain(chain=_loop(inbound_settings.listen_port), origins=()),
+        *(
+            PlannedChain(chain=chain, origins=peer_origins)
+            for number, mode in ((None, peers.mode), *elsewhere)
+            for chain in _chains(_unknown(number), mode, settings, inbound_settings)
+        ),
+        *(
+            PlannedChain(chain=chain, origins=each.origins)
+            for each in served
+            for chain in _chains(_known(address, each.port), each.mode, settings, inbound_settings)
+        ),
+    )
+    return ListenerPlan(
+        name=VIRTUAL_INBOUND,
+        address=address,
+        chains=chains,
+        direction=Direction.INBOUND,
+        is_transparent=interception is Interception.TPROXY,
+        filters=ListenerFilters(
+            original_destination=True,
+            original_source=interception is Interception.TPROXY,
+            tls=_tls_inspection(served, elsewhere, peers.mode, inbound_settings.listen_port),
+            http=_http_inspection(served, inbound_settings.listen_port),
+            timeout=settings.detection_timeout,
+        ),
+        unmatched_log=settings.access_log if settings.logs_unmatched else None,
+        buffer_limit=settings.buffer_limit,
+        origins=(*_united(chains), *settings.origins),
+    )
+
+
+def _united(chains: Iterable[PlannedChain]) -> tuple[FieldRef, ...]:
+    return tuple(dict.fromkeys(origin for chain in chains for origin in chain.origins))
+
+
+def _tls_inspection(
+    served: tuple[ServedPort, ...],
+    elsewhere: tuple[tuple[PortNumber, MtlsMode], ...],
+    mode: MtlsMode,
+    listen_port: PortNumber,
+) -> Inspection | None:
+    """A port of plaintext is not looked at: bytes that are TLS go to the workload as they are."""
+    modes = {**dict(elsewhere), **{each.port.number: each.mode for each in served}}
+    plaintext = {port for port, own in modes.items() if own is MtlsMode.DISABLE}
+    if mode is not MtlsMode.DISABLE:
+        return Inspection(skipped_ports=tuple(sorted({listen_port, *plaintext})))
+    only = tuple(sorted(modes.keys() - plaintext))
+    return Inspection(only_ports=only) if only else None
+
+
+def _http_inspection(served: tuple[ServedPort, ...], listen_port: PortNumber) -> Inspection:
+    """A server that speaks first would wait forever behind it. Where no chain asks what was seen it
+    does no harm, and a port that comes or goes does not make every connection drain.
+    """
+    streams = {
+        each.port.number for each in served if detection(each.port.protocol) is Detection.STREAM
+    }
+    return Inspection(skipped_ports=tuple(sorted({listen_port, *streams})))
+
+
+def _loop(listen_port: PortNumber) -> ChainPlan:
+    """What is sent to the listener itself would come back to it without end."""
+    proxy = TcpProxy(
+        stat_prefix=BLACK_HOLE, clusters=(ClusterWeight(cluster=BLACK_HOLE, weight=1),)
+    )
+    return ChainPlan(
+        name=_LOOP, match=ChainMatch(destination_port=listen_port), network_filters=(proxy,)
+    )
+
+
+def _unknown(number: PortNumber | None) -> _Target:
+    """Ports that no service has; those without a number are all others."""
+    return _Target(
+        cluster=INBOUND_PASSTHROUGH,
+        match_port=number,
+        protocol=Protocol.AUTO,
+        http_name=_CATCH_ALL_HTTP,
+        stream_name=VIRTUAL_INBOUND,
+        stat_prefix=f"{INBOUND_PASSTHROUGH};",
+        service_port=_NO_PORT,
+        host="",
+    )
+
+
+def _known(address: Address, port: InboundPort) -> _Target:
+    name = f"{address.host}_{port.number}"
+    return _Target(
+        cluster=inbound(port.number),
+        match_port=port.number,
+        protocol=port.protocol,
+        http_name=name,
+        stream_name=name,
+        stat_prefix=f"inbound_{name};",
+        service_port=port.service_port,
+        host=port.host,
+    )
+
+
+def _chains(
+    target: _Target,
+    mode: MtlsMode,
+    settings: ListenerSettings,
+    inbound_settings: InboundSettings,
+) -> Iterator[ChainPlan]:
+    for branch in BRANCHES[detection(target.protocol), mode]:
+        yield ChainPlan(
+            name=target.http_name if branch.is_http else target.stream_name,
+            match=ChainMatch(
+                destination_port=target.match_port,
+                transport=branch.transport,
+                application_protocols=branch.protocols,
+            ),
+            network_filters=(_filter(target, branch, settings, inbound_settings),),
+            tls=_mutual_tls(branch, inbound_settings) if branch.ends_tls else None,
+        )
+
+
+def _mutual_tls(branch: Branch, inbound_settings: InboundSettings) -> ServerTls:
+    """TLS of the mesh; what was offered has chosen the chain and is not answered."""
+    return ServerTls(
+        certificates=(WORKLOAD_CERTIFICATE,),
+        protocols=HTTP_PROTOCOLS if branch.is_http else MESH_STREAM_PROTOCOLS,
+        parameters=inbound_settings.tls_parameters,
+        clients=ClientValidation(
+            trust=TRUST_BUNDLE, required=True, trust_domains=inbound_settings.trust_domains
+        ),
+    )
+
+
+def _filter(
+    target: _Target,
+    branch: Branch,
+    settings: ListenerSettings,
+    inbound_settings: InboundSettings,
+) -> NetworkFilter:
+    if not branch.is_http:
+        return TcpProxy(
+            stat_prefix=target.cluster,
+            clusters=(ClusterWeight(cluster=target.cluster, weight=1),),
+            idle_timeout=settings.tcp_idle_timeout,
+            access_log=settings.access_log,
+        )
+    return HttpConnectionManager(
+        routes=InlineTable(
+            name=target.cluster,
+            virtual_host=f"inbound|http|{target.service_port}",
+            route=_route(target, inbound_settings),
+        ),
+        stat_prefix=target.stat_prefix,
+        filters=http_filters(settings, accepts_grpc_web=target.protocol is Protocol.GRPC_WEB),
+        settings=settings.http,
+        access_log=settings.access_log,
+    )
+
+
+def _route(target: _Target, inbound_settings: InboundSettings) -> Route:
+    """The workload decides how long a request takes. A stream of gRPC is not begun again."""
+    is_grpc = target.protocol in (Protocol.GRPC, Protocol.GRPC_WEB)
+    return Route(
+        name="default",
+        match=RouteMatch(path=Prefix("/")),
+        action=ForwardTo(
+            target=target.cluster,
+            retry=None if is_grpc else inbound_settings.retry,
+            ignores_stream_limit=True,
+        ),
+        operation=f"{target.host}:{target.service_port}/*",
+        declared_by=None,
+    )
