@@ -5,8 +5,7 @@ be a key. Replicas of a workload have equal views.
 from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
-from controlplane.base.names import Namespace
-from controlplane.model.mtls import NO_POLICY, MtlsPolicy
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.model.outbound_view import Interception
 from controlplane.model.proxy import IpFamily, Labels, Target
 
@@ -15,13 +14,13 @@ from controlplane.model.proxy import IpFamily, Labels, Target
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundView:
     """``targets`` are the ports of services that the workload is an endpoint of, in the order that
-    decides. ``peers`` is what it accepts of plaintext and the mesh's mutual TLS. ``settings`` is
-    the node metadata that listeners honour.
+    decides. ``peers`` are the PeerAuthentications that say what it accepts, the widest first.
+    ``settings`` is the node metadata that listeners honour.
     """
 
     namespace: Namespace
     targets: tuple[Target, ...] = ()
-    peers: MtlsPolicy = NO_POLICY
+    peers: tuple[ObjectKey, ...] = ()
     families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
     interception: Interception = Interception.REDIRECT
     settings: Labels = ()

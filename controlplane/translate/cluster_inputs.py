@@ -75,4 +75,6 @@ class EndpointFacts:
 
     groups: Callable[[], tuple[Group, ...]]
     accounts: Callable[[], tuple[str, ...]]
+    may_take_mutual_tls: Callable[[], bool]
+    """Whether the namespace of the service does not rule it out."""
     all_take_mutual_tls: Callable[[], bool]

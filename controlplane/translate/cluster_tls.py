@@ -51,6 +51,7 @@ def _automatic(
         not mesh.uses_mutual_tls
         or inputs.service.is_external
         or isinstance(where, DynamicForwardProxy)
+        or not facts.may_take_mutual_tls()
     ):
         return None
     is_direct = inputs.service.resolution is Resolution.HEADLESS or inputs.passes_through

@@ -115,6 +115,19 @@ metadata: {name: node-1, labels: {topology.kubernetes.io/region: VALUE}}
         "r1",
         "r2",
     ),
+    "peers": (
+        """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  mtls: {mode: VALUE}
+  portLevelMtls: {8080: {mode: PERMISSIVE}, 9090: {mode: STRICT}}
+""",
+        "STRICT",
+        "DISABLE",
+    ),
     "deployment": (
         """
 apiVersion: apps/v1

@@ -22,9 +22,14 @@ from controlplane.model.service import Protocol, Resolution, Service
 from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import SecretUse, secrets_named
 from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.policy.mutual_tls import (
+    all_take_mutual_tls,
+    called_endpoints,
+    may_take_mutual_tls,
+)
 from controlplane.queries.policy.policies import mesh_policy, policy_for
 from controlplane.queries.policy.rules import governing_rules, merged_rule
-from controlplane.queries.registry.endpoints import accounts_of, all_take_mutual_tls, endpoints_of
+from controlplane.queries.registry.endpoints import accounts_of
 from controlplane.queries.registry.services import service_for, service_of
 from controlplane.translate.cluster import cluster as translated
 from controlplane.translate.cluster_discovery import is_discovered, members
@@ -175,6 +180,7 @@ def _cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Cluster |
     facts = EndpointFacts(
         groups=lambda: _groups(graph, key, inputs, client),
         accounts=lambda: accounts_of(graph, *where),
+        may_take_mutual_tls=lambda: may_take_mutual_tls(graph, key.namespace),
         all_take_mutual_tls=lambda: all_take_mutual_tls(graph, *where, inputs.port.number),
     )
     return translated(
@@ -213,7 +219,7 @@ def _inputs(graph: Graph, key: ClusterKey) -> ClusterInputs | None:
 def _groups(
     graph: Graph, key: ClusterKey, inputs: ClusterInputs, client: ClientLocality
 ) -> tuple[Group, ...]:
-    endpoints = endpoints_of(graph, key.host, key.namespace, inputs.port.number)
+    endpoints = called_endpoints(graph, key.host, key.namespace, inputs.port.number)
     policy = locality_policy(inputs, mesh_defaults(graph))
     node = dict(client.labels).get(HOSTNAME_LABEL, "")
     return placed(members(inputs, endpoints, node), policy, client)

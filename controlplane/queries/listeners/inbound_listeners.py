@@ -6,10 +6,9 @@ Source: Istio ``pilot/pkg/networking/core/listener_inbound.go``.
 from collections.abc import Iterator
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace
+from controlplane.base.names import PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.model.http_settings import ListenerContext
-from controlplane.model.inbound_port import InboundPort
 from controlplane.model.inbound_view import InboundView
 from controlplane.model.plan.listener import Address, ListenerPlan
 from controlplane.model.plan.proxy import InboundListener
@@ -17,7 +16,8 @@ from controlplane.model.proxy import IpFamily
 from controlplane.queries.clusters.cluster_origins import port_origins
 from controlplane.queries.clusters.inbound_ports import inbound_mesh_settings, inbound_ports
 from controlplane.queries.listeners.settings import settings_of
-from controlplane.translate.istio.inbound_listener import ServedPort, virtual_inbound
+from controlplane.queries.policy.peer_policies import deciding_field, mtls_policy
+from controlplane.translate.istio.inbound_listener import OtherPort, ServedPort, virtual_inbound
 
 
 @derived
@@ -39,8 +39,7 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
     return virtual_inbound(
         key.address,
         tuple(_served(graph, view)),
-        view.peers,
-        (),
+        tuple(_unserved(graph, view)),
         settings_of(graph, view.settings, ListenerContext.INBOUND).value,
         inbound_mesh_settings(graph),
         view.interception,
@@ -48,13 +47,27 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
 
 
 def _served(graph: Graph, view: InboundView) -> Iterator[ServedPort]:
+    """The ports that services lead to."""
+    peers = mtls_policy(graph, view.peers)
     for port in inbound_ports(graph, view):
+        declared = port_origins(graph, port.host, view.namespace, port.service_port)
         yield ServedPort(
             port=port,
-            mode=view.peers.of(port.number),
-            origins=_origins(graph, port, view.namespace),
+            mode=peers.of(port.number),
+            origins=(*declared, *_decided(graph, view, port.number)),
         )
 
 
-def _origins(graph: Graph, port: InboundPort, namespace: Namespace) -> tuple[FieldRef, ...]:
-    return port_origins(graph, port.host, namespace, port.service_port)
+def _unserved(graph: Graph, view: InboundView) -> Iterator[OtherPort]:
+    """Every other port; first those that no policy names either."""
+    peers = mtls_policy(graph, view.peers)
+    yield OtherPort(number=None, mode=peers.mode, origins=_decided(graph, view, None))
+    own = {port.number for port in inbound_ports(graph, view)}
+    for number, mode in peers.ports:
+        if number not in own:
+            yield OtherPort(number=number, mode=mode, origins=_decided(graph, view, number))
+
+
+def _decided(graph: Graph, view: InboundView, port: PortNumber | None) -> tuple[FieldRef, ...]:
+    found = deciding_field(graph, view.peers, port)
+    return (found,) if found is not None else ()

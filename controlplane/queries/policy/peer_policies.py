@@ -8,10 +8,11 @@ Source: Istio ``model/authentication.go``, ``authn/policy_applier.go``; the orac
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from controlplane.base.names import Namespace
-from controlplane.graph import Graph, derived
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Namespace, ObjectKey, PortNumber, key_is_of
+from controlplane.graph import Graph, guarded
 from controlplane.kinds.istio.peer_authentication import (
     PEER_AUTHENTICATION,
     PeerAuthentication,
@@ -19,7 +20,7 @@ from controlplane.kinds.istio.peer_authentication import (
 )
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import selects
-from controlplane.model.mtls import MtlsPolicy, effective
+from controlplane.model.mtls import NO_POLICY, MtlsMode, MtlsPolicy, effective
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
@@ -73,11 +74,66 @@ def _first(graph: Graph, namespace: Namespace, selector: Labels) -> PeerAuthenti
     return next((key for _, labels, key in found if labels == selector), None)
 
 
-@derived
-def mtls_policy(graph: Graph, levels: PeerKeys) -> MtlsPolicy:
+@guarded(first=NO_POLICY)
+def mtls_policy(graph: Graph, levels: tuple[ObjectKey, ...]) -> MtlsPolicy:
     """What policies of different levels come to, the widest first.
 
     Runs again when one of them changes.
     """
-    declared = (object_of(graph, key) for key in levels)
-    return effective(mtls_level(found.spec) for found in declared if found is not None)
+    return effective(mtls_level(spec) for _, spec in _specs(graph, levels))
+
+
+def deciding_field(
+    graph: Graph, levels: tuple[ObjectKey, ...], port: PortNumber | None
+) -> FieldRef | None:
+    """The field that says what a port accepts, or any port that no policy names; ``None`` where
+    nothing does and both are accepted.
+    """
+    for key, spec in reversed(tuple(_specs(graph, levels))):
+        level = mtls_level(spec)
+        if port is not None and dict(level.ports).get(port) is not None:
+            return FieldRef(key, ("spec", "portLevelMtls", str(port), "mode"))
+        if level.mode is not None:
+            return FieldRef(key, ("spec", "mtls", "mode"))
+    return None
+
+
+@guarded(first=())
+def plaintext_policies(graph: Graph, namespace: Namespace) -> tuple[tuple[Labels, MtlsPolicy], ...]:
+    """Which workloads of a namespace, by their labels, accept plaintext alone on some port; the
+    first that fits decides. Empty where none does.
+
+    Runs again when a PeerAuthentication of the namespace or of the mesh changes; what accepts
+    mutual TLS is all the same to callers, so it is mostly equal.
+    """
+    plain = peer_levels(graph, namespace, ())
+    root = Namespace(mesh_config(graph).root_namespace)
+    selecting = () if namespace == root else peers_of_namespace(graph, namespace)
+    found = [
+        (selector, _plaintext(mtls_policy(graph, replace(plain, workload=key).keys)))
+        for _, selector, key in selecting
+        if selector
+    ]
+    found.append(((), _plaintext(mtls_policy(graph, plain.keys))))
+    return () if all(policy == NO_POLICY for _, policy in found) else tuple(found)
+
+
+def _plaintext(policy: MtlsPolicy) -> MtlsPolicy:
+    """What of a policy callers depend on."""
+    mode = _for_callers(policy.mode)
+    ports = ((port, _for_callers(own)) for port, own in policy.ports)
+    return MtlsPolicy(mode=mode, ports=tuple((port, own) for port, own in ports if own != mode))
+
+
+def _for_callers(mode: MtlsMode) -> MtlsMode:
+    return MtlsMode.PERMISSIVE if mode is MtlsMode.STRICT else mode
+
+
+def _specs(
+    graph: Graph, levels: tuple[ObjectKey, ...]
+) -> Iterator[tuple[ObjectKey, PeerAuthentication]]:
+    for key in levels:
+        assert key_is_of(key, PEER_AUTHENTICATION), "these alone say what a workload accepts"
+        declared = object_of(graph, key)
+        if declared is not None:
+            yield key, declared.spec

@@ -337,10 +337,3 @@ def accounts_of(graph: Graph, host: Host, namespace: Namespace) -> tuple[str, ..
     ports = found.ports if found is not None else ()
     endpoints = (e for port in ports for e in endpoints_of(graph, host, namespace, port.number))
     return tuple(sorted({e.account for e in endpoints if e.account is not None}))
-
-
-@derived
-def all_take_mutual_tls(graph: Graph, host: Host, namespace: Namespace, number: int) -> bool:
-    """Whether the port has endpoints and each takes the mesh's mutual TLS."""
-    endpoints = endpoints_of(graph, host, namespace, number)
-    return bool(endpoints) and all(endpoint.takes_mutual_tls for endpoint in endpoints)

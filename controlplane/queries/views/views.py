@@ -21,6 +21,7 @@ from controlplane.model.proxy import IpFamily, Labels, Proxy, ResolvedProxy, Rol
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.locality_use import mesh_locality_use
+from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
 from controlplane.queries.registry.egress import sidecar_scope
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
@@ -74,11 +75,14 @@ def _inbound(graph: Graph, proxy: ResolvedProxy) -> InboundView | None:
 
 
 @derived
-def inbound_view(_: Graph, proxy: ResolvedProxy) -> InboundView:
-    """Runs again when a service of the workload comes, goes or changes its ports."""
+def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
+    """Runs again when a service of the workload comes, goes or changes its ports, or a
+    PeerAuthentication of its namespace or of the mesh comes, goes or selects otherwise.
+    """
     return InboundView(
         namespace=proxy.namespace,
         targets=proxy.targets,
+        peers=peer_levels(graph, proxy.namespace, proxy.labels).keys,
         families=proxy.families,
         interception=_interception(proxy),
         settings=_settings(proxy),

@@ -13,7 +13,7 @@ from controlplane.base.names import PortNumber
 from controlplane.model.cluster_name import BLACK_HOLE, INBOUND_PASSTHROUGH, inbound
 from controlplane.model.http_match import Prefix, RouteMatch
 from controlplane.model.inbound_port import InboundPort
-from controlplane.model.mtls import MtlsMode, MtlsPolicy
+from controlplane.model.mtls import MtlsMode
 from controlplane.model.outbound_view import Interception
 from controlplane.model.plan.listener import (
     Address,
@@ -64,6 +64,15 @@ class ServedPort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherPort:
+    """A port that no service has but a policy names; ``number`` is ``None`` for all others."""
+
+    number: PortNumber | None
+    mode: MtlsMode
+    origins: tuple[FieldRef, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
     """To where the chains of a port lead, and under which names."""
 
@@ -79,23 +88,22 @@ class _Target:
 
 def virtual_inbound(
     address: Address,
-    ports: Iterable[ServedPort],
-    peers: MtlsPolicy,
-    peer_origins: tuple[FieldRef, ...],
+    served: tuple[ServedPort, ...],
+    others: tuple[OtherPort, ...],
     settings: ListenerSettings,
     inbound_settings: InboundSettings,
     interception: Interception,
 ) -> ListenerPlan:
-    """``ports`` are sorted by number, each once; ``peer_origins`` is where ``peers`` come from."""
-    served = tuple(ports)
-    own = {each.port.number for each in served}
-    elsewhere = tuple((port, mode) for port, mode in peers.ports if port not in own)
+    """``served`` and ``others`` are sorted by number, each there once; of ``others`` the first has
+    none.
+    """
+    listen_port = inbound_settings.listen_port
     chains = (
-        PlannedChain(chain=_loop(inbound_settings.listen_port), origins=()),
+        PlannedChain(chain=_loop(listen_port), origins=()),
         *(
-            PlannedChain(chain=chain, origins=peer_origins)
-            for number, mode in ((None, peers.mode), *elsewhere)
-            for chain in _chains(_unknown(number), mode, settings, inbound_settings)
+            PlannedChain(chain=chain, origins=each.origins)
+            for each in others
+            for chain in _chains(_unknown(each.number), each.mode, settings, inbound_settings)
         ),
         *(
             PlannedChain(chain=chain, origins=each.origins)
@@ -112,8 +120,8 @@ def virtual_inbound(
         filters=ListenerFilters(
             original_destination=True,
             original_source=interception is Interception.TPROXY,
-            tls=_tls_inspection(served, elsewhere, peers.mode, inbound_settings.listen_port),
-            http=_http_inspection(served, inbound_settings.listen_port),
+            tls=_tls_inspection(served, others, listen_port),
+            http=_http_inspection(served, listen_port),
             timeout=settings.detection_timeout,
         ),
         unmatched_log=settings.access_log if settings.logs_unmatched else None,
@@ -127,17 +135,16 @@ def _united(chains: Iterable[PlannedChain]) -> tuple[FieldRef, ...]:
 
 
 def _tls_inspection(
-    served: tuple[ServedPort, ...],
-    elsewhere: tuple[tuple[PortNumber, MtlsMode], ...],
-    mode: MtlsMode,
-    listen_port: PortNumber,
+    served: tuple[ServedPort, ...], others: tuple[OtherPort, ...], listen_port: PortNumber
 ) -> Inspection | None:
     """A port of plaintext is not looked at: bytes that are TLS go to the workload as they are."""
-    modes = {**dict(elsewhere), **{each.port.number: each.mode for each in served}}
-    plaintext = {port for port, own in modes.items() if own is MtlsMode.DISABLE}
-    if mode is not MtlsMode.DISABLE:
+    everywhere, *named = others
+    modes = [(each.number, each.mode) for each in named if each.number is not None]
+    modes += [(each.port.number, each.mode) for each in served]
+    plaintext = {port for port, mode in modes if mode is MtlsMode.DISABLE}
+    if everywhere.mode is not MtlsMode.DISABLE:
         return Inspection(skipped_ports=tuple(sorted({listen_port, *plaintext})))
-    only = tuple(sorted(modes.keys() - plaintext))
+    only = tuple(sorted({port for port, _ in modes} - plaintext))
     return Inspection(only_ports=only) if only else None
 
 

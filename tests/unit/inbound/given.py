@@ -91,3 +91,24 @@ def skipped_ports(listener: dict[str, Any], inspector: str) -> list[int]:
     disabled = filter_.get("filter_disabled", {})
     rules = disabled["or_match"]["rules"] if "or_match" in disabled else [disabled]
     return [rule["destination_port_range"]["start"] for rule in rules]
+
+
+def peer_authentication(
+    mode: str | None = None,
+    *,
+    namespace: str = "default",
+    selector: str | None = None,
+    ports: str | None = None,
+    name: str = "peers",
+) -> str:
+    """A PeerAuthentication; ``selector`` and ``ports`` in YAML's flow style."""
+    return f"""
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  {f"selector: {{matchLabels: {selector}}}" if selector else ""}
+  {f"mtls: {{mode: {mode}}}" if mode else ""}
+  {f"portLevelMtls: {ports}" if ports else ""}
+---
+"""

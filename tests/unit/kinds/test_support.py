@@ -38,7 +38,6 @@ NOT_SUPPORTED = {
         "subsets.trafficPolicy.retryBudget.budgetInterval",
     ),
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
-    "PeerAuthentication": ("selector", "mtls", "portLevelMtls"),
     "Sidecar": ("ingress", "egress.port.targetPort", "inboundConnectionPool"),
     "VirtualService": ("tls.match.destinationSubnets", "tcp.match.destinationSubnets"),
     "WorkloadGroup": ("metadata", "template", "probe"),
