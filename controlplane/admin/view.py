@@ -126,6 +126,20 @@ class ShownProxy(View, frozen=True):
     rejected: tuple[RejectedResource, ...] = ()
 
 
+class AuthorityStatus(View, frozen=True, kw_only=True):
+    """The mesh's authority. ``step``: of a change of its roots, ``steady`` where there is none;
+    ``until``: when what was before the step is over; ``waits_for``: proxies that may lack what the
+    step gives.
+    """
+
+    step: str
+    since: datetime
+    until: datetime | None
+    waits_for: tuple[str, ...]
+    is_plugged_in: bool
+    root_expires: datetime
+
+
 class Status(View, frozen=True):
     """``revision`` counts the edits since the start; ``waiting`` the objects that are held as they
     were, for at most a second, until the rest of their change comes: ``waiting_objects``.
@@ -143,6 +157,7 @@ class Status(View, frozen=True):
     held_removals: tuple[str, ...] = ()
     idle_gateways: tuple[DeclaredObject, ...] = ()
     proxies: tuple[ShownProxy, ...] = ()
+    authority: AuthorityStatus | None = None
 
     @property
     def is_synced(self) -> bool:

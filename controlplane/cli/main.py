@@ -29,6 +29,7 @@ COMMANDS: Final = MappingProxyType(
         "logs": "Show the log of an Envoy that up runs.",
         "endpoints": "Print where services without endpoints are to be.",
         "token": "Issue, renew or revoke the token of a proxy.",
+        "ca": "Show or rotate the authority that signs workloads.",
         "cert": "Issue a certificate of the local authority.",
         "completion": "Print the completion of a shell.",
         "version": "Show all versions: ours, Envoy's, Istio's, the proxies'.",

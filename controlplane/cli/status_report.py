@@ -84,6 +84,7 @@ def report(
         yield []
         yield from map(_idle, state.idle_gateways)
     yield from _pending(state)
+    yield from _authority(state)
     yield []
     yield [(_totals(state, findings, chosen.others), Style.PLAIN)]
 
@@ -130,6 +131,21 @@ def _pending(state: Status) -> Iterator[Line]:
         names = [display_name(name) for name in state.held_removals]
         yield []
         yield from held_removals(len(names), first_of(names, OBJECTS_NAMED))
+
+
+def _authority(state: Status) -> Iterator[Line]:
+    """A change of the mesh's roots that is under way."""
+    authority = state.authority
+    if authority is None or authority.step == "steady":
+        return
+    waits = first_of(list(authority.waits_for), OBJECTS_NAMED)
+    for_whom = f", waits for {waits}" if waits else ""
+    yield []
+    yield [(printable(f"the mesh changes its root: {authority.step}{for_whom}"), Style.WARNING)]
+    yield [
+        ("   hint: ", Style.GOOD),
+        ("controlplane ca status shows what it waits for", Style.PLAIN),
+    ]
 
 
 def _totals(state: Status, findings: Sequence[Finding], others: int) -> str:

@@ -10,6 +10,7 @@ import structlog
 from controlplane.base.errors import KeyLost, KeyUnusable
 from controlplane.identity.authority import AUTHORITY, authority_of
 from controlplane.identity.mesh_authority import INTERMEDIATE, ROOT, intermediate_of, root_of
+from controlplane.identity.rotation_file import ROTATION, rotation_of
 from controlplane.identity.token_keys import TOKEN_KEY, token_keys_of
 from controlplane.sources.state import Area
 
@@ -44,6 +45,10 @@ KEYS: Final[Mapping[str, KeptKey]] = {
     INTERMEDIATE: KeptKey(
         lambda content, area, _: intermediate_of(content, area),
         "a new one is made, by the root if that is there",
+    ),
+    ROTATION: KeptKey(
+        lambda content, area, _: rotation_of(content, area),
+        "what is trusted changes at once to what is configured",
     ),
 }
 KEPT: Final = tuple(name for name, key in KEYS.items() if key.is_kept)

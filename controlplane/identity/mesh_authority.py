@@ -18,6 +18,9 @@ from controlplane.sources.state import Area
 
 ROOT: Final = "ca.root.pem"
 """The root and its key."""
+PREVIOUS_ROOT: Final = "ca.root.previous.pem"
+PREVIOUS_INTERMEDIATE: Final = "ca.mesh.previous.pem"
+"""What was there before, while a rotation can be aborted."""
 INTERMEDIATE: Final = "ca.mesh.pem"
 """The intermediate, its key, and the root's certificate."""
 ROOT_LIFE: Final = timedelta(days=3650)  # Istio's self-signed root lives as long
@@ -65,12 +68,32 @@ def renew_intermediate(area: Area, authority: Authority, now: datetime) -> Autho
 
 
 def replace_by_new_root(area: Area, now: datetime) -> Authority:
-    """Put a new root and its intermediate in place of those that are there."""
+    """Put a new root and its intermediate in place of those that are there, which are kept until
+    ``forget_previous``.
+    """
+    area.rename(ROOT, PREVIOUS_ROOT)
+    area.rename(INTERMEDIATE, PREVIOUS_INTERMEDIATE)
     blob = _new_root(now)
     area.replace(ROOT, blob)
     made = _new_intermediate(root_of(blob, area), now)
     area.replace(INTERMEDIATE, made)
     return intermediate_of(made, area)
+
+
+def restore_previous(area: Area) -> Authority | None:
+    """Undo ``replace_by_new_root``; ``None`` where there is nothing to undo."""
+    content = area.content(PREVIOUS_INTERMEDIATE)
+    if content is None:
+        return None
+    area.remove(ROOT)
+    area.rename(PREVIOUS_ROOT, ROOT)
+    area.rename(PREVIOUS_INTERMEDIATE, INTERMEDIATE)
+    return intermediate_of(content, area)
+
+
+def forget_previous(area: Area) -> None:
+    area.remove(PREVIOUS_ROOT)
+    area.remove(PREVIOUS_INTERMEDIATE)
 
 
 def root_of(blob: bytes, area: Area) -> Authority:

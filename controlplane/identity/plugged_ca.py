@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controlplane.base.errors import KeyUnusable
 from controlplane.identity.authority import Authority
+from controlplane.identity.chains import path_to_root
 from controlplane.identity.pem import certificates_of, check_pair, key_of
 
 T = TypeVar("T", bound=x509.ExtensionType)
@@ -48,7 +48,7 @@ def plugged_in(files: Mapping[str, bytes], now: datetime) -> Authority:
     roots = certificates_of(files[root_name], root_name)
     check_pair(certificate, key, certificate_name)
     _check_may_sign(certificate, certificate_name, now)
-    path = _path(certificate, chain, roots)
+    path = path_to_root(certificate, chain, roots)
     if not path:
         raise KeyUnusable(
             f"{certificate_name} does not lead to {root_name}", hint=f"complete {chain_name}"
@@ -117,33 +117,6 @@ def _extension(certificate: x509.Certificate, kind: type[T]) -> T | None:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-
-
-def _path(
-    certificate: x509.Certificate,
-    chain: tuple[x509.Certificate, ...],
-    roots: tuple[x509.Certificate, ...],
-) -> tuple[x509.Certificate, ...]:
-    """From ``certificate`` over ``chain``, in any order, to one of ``roots``; empty where
-    signatures do not lead there.
-    """
-    paths: list[tuple[x509.Certificate, ...]] = [(certificate,)]
-    for path in paths:
-        if path[-1] in roots:
-            return path
-        for root in roots:
-            if _signed_by(path[-1], root):
-                return (*path, root)
-        paths += [(*path, c) for c in chain if c not in path and _signed_by(path[-1], c)]
-    return ()
-
-
-def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _revoked(pem: bytes, path: Sequence[x509.Certificate], now: datetime) -> bytes:

@@ -23,10 +23,8 @@ from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.engine.mesh_file import mesh_file
-from controlplane.envoy.resource import Resource
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
-from controlplane.model.proxy import Proxy
 from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.calendar import Calendar
 from controlplane.serve.connected_services import ConnectedServices
@@ -45,7 +43,7 @@ from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.printable import printable
 from controlplane.tls.state import LiveTls
-from controlplane.xds.node import Bearer, Identity as NodeIdentity
+from controlplane.xds.node import Bearer
 from controlplane.xds.server import XdsServer
 
 HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
@@ -60,7 +58,6 @@ class ControlPlane:
     def __init__(
         self, settings: Settings, clock: Callable[[], datetime], on_reload: OnReload
     ) -> None:
-        now = clock()
         self.settings = settings
         self._clock = clock
         self._on_reload = on_reload
@@ -74,16 +71,7 @@ class ControlPlane:
             on_rotation=self._trust.verify_with,
         )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
-        self.engine = Engine(
-            settings.mesh,
-            now=now,
-            accepted=self._accepted,
-            lean=settings.lean,
-            guards_removals=not settings.allows_removal,
-            max_objects=settings.max_objects,
-        )
-        if settings.mesh_file is not None:
-            self.engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
+        self.engine = _engine(settings, clock(), self._accepted)
         self.connected_services = ConnectedServices(
             self.engine, settings.connections, resolves=settings.resolves_services
         )
@@ -100,17 +88,22 @@ class ControlPlane:
         self.server = XdsServer(
             self.snapshots,
             authenticate=self._authenticate,
-            own_secrets=self._own_secrets,
+            own_secrets=self._mesh_trust.own_secrets,
             clock=clock,
             traffic=self.metrics,
             registrar=self.registering.workloads,
             services=self.registering.services(self.snapshots.ready),
         )
-        tls = LiveTls(self.engine, lambda proxy: self._own_secrets(proxy, None))
+        tls = LiveTls(self.engine, self._mesh_trust.own_secrets)
         self._inventory = tls.inventory
         self.metrics.secrets_expire(tls.inventory.expiries, clock)
         self.overview = LiveOverview(
-            self.engine, self.snapshots, self.server.connections, self.metrics, tls
+            self.engine,
+            self.snapshots,
+            self.server.connections,
+            self.metrics,
+            tls,
+            self._mesh_trust,
         )
         self._known = KnownDiagnostics()
         self._steps = Steps()
@@ -259,9 +252,11 @@ class ControlPlane:
         tasks.create_task(self._after(Taken(edit, began, computed)))
 
     def _publish(self, edit: Edit) -> None:
-        if any(key.kind == SECRET and key.name == CA_SECRET for key in (*edit.put, *edit.removed)):
+        keys, is_first = (*edit.put, *edit.removed), not self.snapshots.ready.is_set()
+        if is_first or any(key.kind == SECRET and key.name == CA_SECRET for key in keys):
             with self._steps.contained("plugging in the CA", "the previous CA signs"):
-                self._plug_in()
+                self._mesh_trust.plug_in(self.engine, self.server.connections)
+                self.server.rotate()
         self.snapshots.ready.set()
         with self._steps.contained("publishing", "proxies keep their configuration"):
             self.server.publish(edit.revision)
@@ -368,7 +363,9 @@ class ControlPlane:
 
     async def look_after_state(self) -> None:
         """Write again what was deleted from the state directory, and what could not be written."""
-        self._keeper.keep(self._mesh_trust.renew_intermediate())
+        if self.snapshots.ready.is_set():
+            self._keeper.keep(self._mesh_trust.advance(self.server.connections))
+            self.metrics.root_expires(self._mesh_trust.root_expires)
         await asyncio.to_thread(self._keeper.look, self._clock())
         if self.snapshots.ready.is_set():
             await self._accepted.keep(self.engine.accepted)
@@ -385,10 +382,16 @@ class ControlPlane:
             self.metrics.token_refused()
             raise
 
-    def _own_secrets(self, proxy: Proxy, _: NodeIdentity | None) -> Mapping[str, Resource]:
-        return self._mesh_trust.own_secrets(proxy)
 
-    def _plug_in(self) -> None:
-        self._mesh_trust.plug_in(self.engine)
-        self.metrics.root_expires(self._mesh_trust.root_expires)
-        self.server.rotate()
+def _engine(settings: Settings, now: datetime, accepted: AcceptedObjects) -> Engine:
+    engine = Engine(
+        settings.mesh,
+        now=now,
+        accepted=accepted,
+        lean=settings.lean,
+        guards_removals=not settings.allows_removal,
+        max_objects=settings.max_objects,
+    )
+    if settings.mesh_file is not None:
+        engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
+    return engine

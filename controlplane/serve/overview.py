@@ -40,6 +40,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
+from controlplane.serve.mesh_trust import MeshTrust
 from controlplane.serve.origins import config_part, every_origin, origin_by_object, shown_origin
 from controlplane.serve.report import diagnosis, finding
 from controlplane.serve.snapshot_cache import SnapshotCache
@@ -67,12 +68,14 @@ class LiveOverview:
         connections: Connections,
         metrics: Metrics,
         tls: LiveTls,
+        mesh_trust: MeshTrust | None = None,
     ) -> None:
         self._engine = engine
         self._snapshots = snapshots
         self._connections = connections
         self._metrics = metrics
         self._tls = tls
+        self._mesh_trust = mesh_trust
         metrics.look_up(
             connections=lambda: len(connections),
             services=lambda: engine.count(SERVICE) + engine.count(SERVICE_ENTRY),
@@ -104,6 +107,7 @@ class LiveOverview:
                 )
                 for s in self._connections.states()
             ),
+            authority=self._mesh_trust.status() if self._mesh_trust is not None else None,
         )
 
     def _idle_gateways(self) -> list[ObjectKey]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from controlplane.base.addresses import Address
 from controlplane.engine.room import MAX_OBJECTS
 from controlplane.identity.certificates import WORKLOAD_LIFE, XDS_LIFE
+from controlplane.identity.rotation import SETTLE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.connection import Connection
 from controlplane.sources.state import StateDirectory
@@ -35,6 +36,8 @@ class Settings:
     """How long a certificate of the xDS server lives; it is renewed after two thirds of that."""
     workload_life: timedelta = WORKLOAD_LIFE
     """How long a workload's certificate lives; it is renewed after about half of that."""
+    rotation_settles: timedelta = SETTLE
+    """How long a step of a change of roots lasts at least."""
     is_insecure: bool = False
     lean: bool = False
     """Whether routes leave out the metadata that names their VirtualService."""

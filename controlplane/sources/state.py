@@ -74,6 +74,16 @@ class Area:
         with _reported(self.path), self._written_beside(content) as new:
             new.replace(self.path / name)
 
+    def remove(self, name: str) -> None:
+        """Remove the file, if it is there."""
+        with _reported(self.path):
+            (self.path / name).unlink(missing_ok=True)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give the file another name in the folder, in place of what has it; if it is there."""
+        with _reported(self.path), suppress(FileNotFoundError):
+            (self.path / name).rename(self.path / new)
+
     def append(self, name: str, line: str) -> None:
         """Add a line to the file, whole even where several processes add one."""
         with _reported(self.path):

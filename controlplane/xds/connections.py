@@ -5,12 +5,12 @@ Plain values for ``status``, made for JSON. Nothing here changes what is compute
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controlplane.admin.view import ProxyStatus, Rejection, SyncState, TypeStatus
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.deadlines import Deadlines
 from controlplane.xds.events import Output, Send
@@ -106,6 +106,10 @@ class Connections:
     def proxies(self) -> tuple[Proxy, ...]:
         """The proxies that are connected now, each once."""
         return tuple(dict.fromkeys(c.proxy for c in self._in_order()))
+
+    def lacking(self, own: Callable[[Proxy], Mapping[str, Resource]]) -> tuple[Proxy, ...]:
+        """The proxies that have not acknowledged their own secrets as ``own`` gives them."""
+        return tuple(c.proxy for c in self._in_order() if not c.session.has_own(own(c.proxy)))
 
     @property
     def refusing(self) -> bool:

@@ -80,6 +80,12 @@ class Session(ABC):
         self._own = own
         return tuple(self._flush())
 
+    def has_own(self, own: Mapping[str, Resource]) -> bool:
+        """Whether the client acknowledged ``own`` as its own secrets, or does not ask for them."""
+        state = self._states[TypeUrl.SECRET]
+        rejected = {one.name for one in state.rejections.current}
+        return dict(self._own) == dict(own) and state.is_settled and rejected.isdisjoint(own)
+
     def stop_waiting(self, type_url: TypeUrl) -> tuple[Output, ...]:
         """The answer for ``type_url`` is overdue: continue without it."""
         self._stop_waiting(self._states[type_url])

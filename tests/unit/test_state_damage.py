@@ -40,9 +40,11 @@ HOLDER = Holder(pid=1, host="here", command="controlplane serve", since=NOW, con
 KEYS = (
     "authority/ca.pem",
     "authority/ca.mesh.pem",
+    "authority/rotation.json",
     "authority/token-key.pem",
     "authority/revoked-tokens",
 )
+INTERMEDIATE, ROTATION = KEYS[1:3]
 ROOT = "authority/ca.root.pem"  # which may be moved away
 MEMORY = ("accepted.db", "accepted.db-wal")
 FILES = ("lock", *MEMORY, *KEYS, ROOT, "authority", ".")
@@ -319,6 +321,8 @@ def test_before_the_start(template: Path, damage: Callable[[Path], None], name: 
         assert "internal_error" not in [entry["event"] for entry in logs]
         assert all("effect" in entry for entry in said)
         lost = (name,) if name in KEYS else KEYS if name in ("authority", ".") else ()
+        if name == INTERMEDIATE:
+            lost += (ROTATION,)  # which says that another one signs
         after = contents(state)
         assert {k: after[k] for k in KEYS if k not in lost} == {
             k: keys[k] for k in KEYS if k not in lost
@@ -520,7 +524,7 @@ async def test_nobody_else_may_read_anything_there_whatever_the_umask(tmp_path: 
         os.umask(before)
 
     assert {name: mode for name, mode in modes.items() if mode & 0o077} == {}
-    assert len(modes) == 10
+    assert len(modes) == 11
 
 
 async def test_half_an_update_of_the_authority_is_used_neither_now_nor_later(
