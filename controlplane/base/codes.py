@@ -1,7 +1,8 @@
 """The catalogue: every diagnostic has one permanent code, with its severity and what it does to
 its object.
 
-CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets.
+CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets,
+CP06xx the control plane itself.
 A code is never reused for another meaning.
 """
 
@@ -233,6 +234,9 @@ CONNECTIONS_REUSED: Final = _warning(
 )
 
 # Operation
+FIXED_SINCE_START: Final = _warning(
+    "CP0620", "the field cannot change while the control plane runs"
+)
 INTERNAL_ERROR: Final = _refused("CP0601", "internal error of the control plane; please report it")
 
 BY_ID: Final[Mapping[str, Code]] = MappingProxyType(

@@ -30,7 +30,7 @@ from controlplane.engine.forms import Forms
 from controlplane.engine.ignored import without_ignored
 from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
-from controlplane.engine.mesh_file import MeshFile, mesh_file
+from controlplane.engine.mesh_file import MeshFile, mesh_file, with_fixed_fields
 from controlplane.engine.removals import Removals
 from controlplane.engine.room import MAX_OBJECTS
 from controlplane.engine.waiting import Waiting
@@ -89,6 +89,7 @@ class Engine:
         self._objects = self._in_force.objects
         self._waiting = Waiting(self._declarations, self._files, self._in_force)
         self._mesh_file: MeshFile | None = None
+        self._mesh_at_start = mesh
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self.graph.set(CLOCK, "clock", now)
@@ -268,7 +269,7 @@ class Engine:
 
     def take_mesh(self, file: MeshFile) -> int:
         """As ``read_mesh``, of a file that was read."""
-        self._mesh_file = file
+        file = self._mesh_file = with_fixed_fields(file, self._mesh_at_start)
         return self.set_mesh(file.mesh)
 
     def set_mesh(self, mesh: MeshConfig) -> int:
@@ -292,9 +293,8 @@ class Engine:
     # What proxies get
 
     def view(self, proxy: Proxy) -> ProxyView:
-        """What the proxy's resources depend on; proxies with equal views have the same ones.
-
-        Raises ``NotComputed``.
+        """What the proxy's resources depend on; proxies with equal views have the same ones. Raises
+        ``NotComputed``.
         """
         return computed(view_of(self.graph, proxy))
 

@@ -30,6 +30,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0416": "a certificate",
     "CP0417": "a certificate",
     "CP0601": "a fault of the control plane",
+    "CP0620": "an edit",
 }
 """Codes whose fault a short YAML text cannot show, and what it takes."""
 WITH_EXAMPLE: Final = [code for code in BY_ID.values() if code.id not in WITHOUT_EXAMPLE]
