@@ -96,6 +96,11 @@ class Bootstrap:
     def announce_leave(self, address: str) -> bool:
         return leave.announce(self._json, address)
 
+    def replica(self, host: str) -> str:
+        """The name of the replica on a host, made of both names as that of a Pod is."""
+        workload = self._node["metadata"].get("WORKLOAD_NAME", "")
+        return host if host.startswith(workload) else f"{workload}-{host}"
+
     def of(self, kind: str, name: str, address: str) -> str:
         """The bootstrap of the replica that has this name and address."""
         domain = f"{self._namespace}.svc.cluster.local"
@@ -204,7 +209,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--bootstrap", type=Path, required=True, metavar="FILE")
     parser.add_argument("--envoy", default="envoy", help="the program; from PATH if unset")
-    parser.add_argument("--name", help="the replica's name; the host's if unset")
+    parser.add_argument("--name", help="the replica's; from the workload and the host if unset")
     parser.add_argument("--address", help="its address; the one towards xDS if unset")
     parser.add_argument("--uid", type=int, default=PROXY_UID, help="Envoy's user; 1337 if unset")
     parser.add_argument(
@@ -246,7 +251,8 @@ def main() -> int:
         set_rules(options)
     check_surroundings(options.envoy)
     bootstrap = Bootstrap(options.bootstrap)
-    name, address = options.name or socket.gethostname(), options.address or own_address(bootstrap)
+    name = options.name or bootstrap.replica(socket.gethostname())
+    address = options.address or own_address(bootstrap)
     kind = "router" if options.gateway else "sidecar"
     file = written(bootstrap.of(kind, name, address), options.uid)
     try:

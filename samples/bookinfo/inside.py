@@ -12,13 +12,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
-HOSTS: Final = Path(".bookinfo/hosts.json")
+HOSTS: Final = Path(__file__).resolve().parents[2] / ".bookinfo/hosts.json"
 """Where ``make bookinfo`` writes, for each of its hosts, the network namespace and the user."""
 
 
 def main() -> None:
     if not HOSTS.exists():
-        sys.exit(f"there is no {HOSTS} here: is make bookinfo running in this folder?")
+        sys.exit(f"there is no {HOSTS}: make bookinfo does not run")
     hosts: dict[str, tuple[str, int]] = json.loads(HOSTS.read_bytes())
     match sys.argv[1:]:
         case []:

@@ -3,10 +3,9 @@ with an Envoy that intercepts its traffic; the control plane and the ingress gat
 
     python samples/bookinfo/run.py      what `make bookinfo` runs, as root; Ctrl-C ends everything
 
-Keys and logs are in .bookinfo, in the folder where it is started.
+Keys and logs are in .bookinfo, beside samples.
 """
 
-import io
 import json
 import os
 import shutil
@@ -17,18 +16,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
-
-from controlplane.cli.main import main as controlplane
 
 HERE: Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE)]
 import inside  # noqa: E402 - beside this file
 import programs  # noqa: E402
+import proxies  # noqa: E402
 from network import Host, Network, why_not  # noqa: E402
 
 ROOT: Final = HERE.parents[1]
@@ -37,8 +34,7 @@ LOGS: Final = WORK / "logs"
 STATE: Final = WORK / "state"
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 SERVED: Final = ("bookinfo.yaml", "workloads.yaml", "networking/bookinfo-gateway.yaml", "mesh")
-PROXY, APPLICATION = 1337, 10002  # users
-RENEW_EVERY: Final = 6 * 3600.0  # seconds; tokens are valid for 24 hours
+APPLICATION: Final = 10002  # the user of applications
 LOOK_EVERY: Final = 0.1  # seconds
 OPEN_WITHIN: Final = 60.0  # seconds
 URL: Final = "http://localhost:8080/productpage"
@@ -46,32 +42,9 @@ OUTSIDE: Final = "edition.example"
 """A host outside of the mesh, for the lessons about traffic that leaves."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """A host; its WorkloadGroup has the name of the application and its version."""
-
-    host: str
-    application: str
-    account: str
-
-    @property
-    def group(self) -> str:
-        return self.application if "-v" in self.application else f"{self.application}-v1"
-
-
-WORKLOADS: Final = (
-    Workload(host="productpage", application="productpage", account="bookinfo-productpage"),
-    Workload(host="details", application="details", account="bookinfo-details"),
-    Workload(host="ratings", application="ratings", account="bookinfo-ratings"),
-    *(
-        Workload(host=f"reviews-{v}", application=f"reviews-{v}", account="bookinfo-reviews")
-        for v in ("v1", "v2", "v3")
-    ),
-)
-EGRESS: Final = "istio-egressgateway"
 WHAT_TO_TRY: Final = """
 Bookinfo is open: {url}
-In another terminal, in this folder:
+In another terminal:
 
   curl -s {url} | grep -o 'reviews-v[123]' | uniq
   python3 {here}/apply.py {here}/networking/destination-rule-all.yaml
@@ -83,25 +56,18 @@ The lessons are in docs/bookinfo.md. Logs are in {logs}. Ctrl-C ends everything.
 """
 
 
-def printed(*arguments: str) -> str:
-    """What a command of controlplane prints; ends the program where it fails. In this process: one
-    of its own would take most of a second.
-    """
-    out, complaints = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(complaints):
-        status = controlplane(arguments, standalone_mode=False)
-    if status:
-        sys.exit(complaints.getvalue().strip())
-    return out.getvalue()
+def bound_to_this(command: Sequence[str]) -> list[str]:
+    """``command`` as one that is killed when this process ends in whatever way."""
+    return ["setpriv", "--pdeathsig", "KILL", "--", *command]
 
 
 class Bookinfo:
-    """Everything that runs; ``end`` ends it in order: gateways first, the control plane last."""
+    """Everything that runs."""
 
     def __init__(self, network: Network, shared: Path) -> None:
+        """``shared``: a folder that all users may read."""
         self._network = network
         self._shared = shared
-        """A folder that all users may read."""
         self._envoy, self._python = programs.envoy(shared), programs.python()
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._xds = f"{network.address}:15010"
@@ -114,86 +80,56 @@ class Bookinfo:
     def start_control_plane(self) -> None:
         served = [option for name in SERVED for option in ("--config", str(HERE / name))]
         options = ("--mesh-config", str(HERE / "mesh-config.yaml"), "--xds", self._xds)
-        self._start(
-            "controlplane", [*CONTROLPLANE, "serve", *served, *options, "--state", str(STATE)]
-        )
+        command = (*CONTROLPLANE, "serve", *served, *options, "--state", str(STATE))
+        self._start("controlplane", command)
 
     def issue_tokens(self) -> None:
-        """Into files that the Envoys follow; the group of the Envoys may read them."""
-        for workload in WORKLOADS:
-            account = f"default/{workload.account}"
-            self._issue(workload.host, account, "--group", workload.group)
-        self._issue(EGRESS, f"istio-system/{EGRESS}", "--role", "gateway", "--group", EGRESS)
-        self._issue("ingress", "istio-system/istio-ingressgateway", "--role", "gateway")
-
-    def _issue(self, name: str, account: str, *options: str) -> None:
-        file = self._token(name)
-        draft = file.with_suffix(".new.yaml")
-        printed("token", account, *options, "--out", str(draft), "--state", str(STATE))
-        os.chown(draft, 0, PROXY)
-        draft.chmod(0o640)
-        draft.rename(file)
-
-    def _token(self, name: str) -> Path:
-        folder = self._shared / "tokens"
-        folder.mkdir(exist_ok=True)
-        return folder / f"{name}.yaml"
+        for proxy in proxies.PROXIES:
+            proxies.write_token(proxy, self._shared, STATE)
 
     def start_outside(self) -> None:
-        """A server that is no part of the mesh."""
+        """A server that is no part of the mesh, as root for port 80."""
         host = self._network.add(OUTSIDE)
         server = str(self._shared / "upstream/server.py")
-        # As root, for port 80.
-        command = host.command(self._python, server, "--host", "0.0.0.0", "outside=80")
-        self._start(OUTSIDE, command)
+        command = (self._python, server, "--host", "0.0.0.0", "outside=80")
+        self._start(OUTSIDE, host.command(*command))
 
-    def start_workload(self, workload: Workload) -> None:
-        host = self._network.add(workload.host)
-        bootstrap = self._bootstrap(
-            *("sidecar", workload.host, "--namespace", "default"),
-            *("--service-account", workload.account),
-        )
-        replica = f"{workload.group}-1"
-        application = (self._python, str(self._shared / "bookinfo/server.py"), workload.application)
-        command = self._supervised(bootstrap, host, replica)
-        self._start(host.name, [*command, "--", "env", f"HOSTNAME={replica}", *application])
+    def start_workloads(self) -> None:
+        for proxy in proxies.SIDECARS:
+            name = proxy.name.rpartition("-")[0]
+            host = self._network.add(proxy.name if name == "reviews" else name)
+            application = (self._python, str(self._shared / "bookinfo/server.py"), proxy.name)
+            replica = f"HOSTNAME={proxy.name}-1"
+            command = ("--", "env", replica, *application)
+            self._start(host.name, [*self._supervised(proxy, host), *command])
+        self._network.names["reviews"] = self._network.hosts["reviews-v1"].address
+        self._network.write_names()
 
     def start_gateways(self) -> None:
-        egress = self._bootstrap(
-            *("gateway", EGRESS, "--namespace", "istio-system", "--service-account", EGRESS),
-            *("--label", "istio=egressgateway"),
-        )
-        host = self._network.add(EGRESS)
-        self._start(EGRESS, [*self._supervised(egress, host, EGRESS), "--gateway"])
-        ingress = self._bootstrap(
-            *("gateway", "ingress", "--namespace", "istio-system"),
-            *("--service-account", "istio-ingressgateway", "--label", "istio=ingressgateway"),
-            *("--metadata", "BIND_ADDRESS=127.0.0.1", "--ready", "127.0.0.1:15021"),
-            *("--metrics", "127.0.0.1:15090"),
-        )
-        command = self._supervised(ingress, None, "istio-ingressgateway")
-        self._start("istio-ingressgateway", [*command, "--gateway"])
+        host = self._network.add("istio-egressgateway")
+        self._start(host.name, [*self._supervised(proxies.EGRESS, host), "--gateway"])
+        ports = ("--ready", "127.0.0.1:15021", "--metrics", "127.0.0.1:15090")
+        options = ("--metadata", "BIND_ADDRESS=127.0.0.1", *ports)
+        ingress = self._supervised(proxies.INGRESS, None, *options)
+        self._start("istio-ingressgateway", [*ingress, "--gateway"])
 
-    def _bootstrap(self, role: str, name: str, *options: str) -> Path:
-        where = ("--xds", self._xds, "--state", str(STATE), "--token-file", str(self._token(name)))
-        file = WORK / f"{name}.json"
-        file.write_text(printed("bootstrap", role, name, *options, "--replicas", *where))
-        return file
-
-    def _supervised(self, bootstrap: Path, host: Host | None, name: str) -> list[str]:
-        """The supervisor of an Envoy on a host, or on this side of the network."""
-        supervisor = [self._python, str(ROOT / "envoy/workload.py"), "--envoy", self._envoy]
-        options = ["--bootstrap", str(bootstrap.resolve()), "--name", name, "--concurrency", "1"]
-        command = [*supervisor, *options, "--grace", "3"]
+    def _supervised(self, proxy: proxies.Proxy, host: Host | None, *options: str) -> list[str]:
+        """The supervisor of an Envoy on a host, or on this side of the network; ``options`` are
+        those of its bootstrap.
+        """
+        proxies.write_bootstrap(proxy, self._shared, STATE, self._xds, *options)
+        file = proxies.bootstrap_file(proxy, self._shared)
+        command = [self._python, str(ROOT / "envoy/workload.py"), "--envoy", self._envoy]
+        command += ["--bootstrap", str(file), "--name", f"{proxy.name}-1", "--concurrency", "1"]
         return host.command(*command) if host else command
 
-    def _start(self, name: str, command: list[str]) -> None:
+    def _start(self, name: str, command: Sequence[str]) -> None:
         log = LOGS / f"{name}.log"
         log.write_bytes(b"")
         log.chmod(0o666)  # Envoy opens it itself, as a user of its own, for the access log
         with log.open("ab") as out:
             process = subprocess.Popen(
-                command,
+                bound_to_this(command),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -202,8 +138,6 @@ class Bookinfo:
         self._running.append((name, process))
 
     def write_hosts(self) -> None:
-        self._network.names["reviews"] = self._network.hosts["reviews-v1"].address
-        self._network.write_names()
         hosts = self._network.hosts.items()
         found = {name: (host.namespace, APPLICATION) for name, host in hosts}
         inside.HOSTS.write_text(json.dumps(found), encoding="utf-8")
@@ -213,13 +147,13 @@ class Bookinfo:
         return next((name for name, process in self._running if process.poll() is not None), None)
 
     def end(self) -> None:
-        """Workloads and gateways together, then the control plane, which sees them leave."""
-        processes = [process for _, process in self._running]
-        for some in (processes[1:], processes[:1]):
-            for process in some:
-                process.terminate()
-            for process in some:
-                process.wait()
+        """At once: nobody is left who would miss a request."""
+        (_, control_plane), *others = self._running
+        for _, process in others:
+            process.kill()
+        control_plane.terminate()
+        for _, process in self._running:
+            process.wait()
 
 
 @contextmanager
@@ -235,8 +169,7 @@ def running() -> Iterator[Bookinfo]:
         bookinfo.start_control_plane()
         bookinfo.issue_tokens()
         bookinfo.start_outside()
-        for workload in WORKLOADS:
-            bookinfo.start_workload(workload)
+        bookinfo.start_workloads()
         bookinfo.start_gateways()
         bookinfo.write_hosts()
         yield bookinfo
@@ -261,12 +194,14 @@ def attend(bookinfo: Bookinfo) -> int:
         now = time.monotonic()
         if not is_said and is_open():
             is_said = True
-            text = WHAT_TO_TRY.format(url=URL, here=os.path.relpath(HERE), logs=LOGS)
+            text = WHAT_TO_TRY.format(
+                url=URL, here=os.path.relpath(HERE), logs=os.path.relpath(LOGS)
+            )
             print(text, flush=True)
         if not is_said and now - began > OPEN_WITHIN:
             print(f"{URL} does not answer: see {LOGS}", file=sys.stderr)
             return 1
-        if now - renewed > RENEW_EVERY:
+        if now - renewed > proxies.RENEW_EVERY:
             bookinfo.issue_tokens()
             renewed = now
         time.sleep(LOOK_EVERY)

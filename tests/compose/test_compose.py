@@ -118,7 +118,7 @@ def test_the_gateway_holds_no_key_of_the_authority(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    "service", ["controlplane", "egressgateway", "ingressgateway", "outside", "reviews-v1"]
+    "service", ["controlplane", "egressgateway", "ingressgateway", "outside", "bookshop-reviews-v1"]
 )
 def test_no_container_has_privileges(rig: Rig, service: str) -> None:
     status = rig.compose(
