@@ -110,11 +110,11 @@ class ControlPlane:
         self._rest: RestOfChange | None = None
         self._tasks: asyncio.TaskGroup | None = None
 
-    async def start(self) -> None:
-        """Open the xDS port; nothing is answered before the first load is complete."""
+    async def start(self) -> int:
+        """Open the xDS port, and give it; nothing is answered before the first load is complete."""
         settings = self.settings
         tls = None if settings.is_insecure else self._trust.xds_certificate().credentials()
-        await self.server.start(str(settings.xds), tls)
+        return await self.server.start(str(settings.xds), tls)
 
     async def serve_until(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -1,11 +1,15 @@
 """Tokens: whom they prove, and in which words they are refused."""
 
+import hmac
+import json
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.utils import base64url_encode
 
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import Namespace
@@ -144,6 +148,15 @@ def signed(claims: dict[str, object]) -> str:
     return jwt.encode(claims, TOKENS.key, algorithm="ES256")
 
 
+def as_public_key_hmac(claims: dict[str, object]) -> str:
+    """A token whose HMAC's secret is the public key, which is no secret."""
+    public = TOKENS.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    parts = ({"alg": "HS256", "typ": "JWT", "kid": key_id(TOKENS.key)}, claims)
+    head = b".".join(base64url_encode(json.dumps(part).encode()) for part in parts)
+    signature = hmac.digest(public, head, "sha256")
+    return (head + b"." + base64url_encode(signature)).decode()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -153,6 +166,7 @@ def signed(claims: dict[str, object]) -> str:
         ("x" * 9000, "the token is longer than 8192 characters"),
         (jwt.encode(CLAIMS, "", algorithm="none"), "the token is not signed with ES256"),
         (jwt.encode(CLAIMS, "k" * 32, algorithm="HS256"), "the token is not signed with ES256"),
+        (as_public_key_hmac(CLAIMS), "the token is not signed with ES256"),
         (signed(CLAIMS | {"role": "waypoint"}), "the token's role is neither gateway nor sidecar"),
         (signed(CLAIMS | {"namespace": ""}), 'the token has no "namespace"'),
         (signed(CLAIMS | {"service_account": 1}), 'the token has no "service_account"'),

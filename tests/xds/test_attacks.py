@@ -1,0 +1,255 @@
+"""What an attacker tries at the xDS server, and gets. The control plane is whole, its xDS is TLS.
+
+Further attacks: ``test_limits`` (10,000 streams, handshakes that stall), ``test_registration``
+(labels and addresses of others), ``unit/identity/test_tokens`` (forged tokens), ``unit/sources``
+(a state directory that others may read), ``interception`` (from beside or outside a workload).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+from cryptography import x509
+from envoy_data_plane.envoy.config.core.v3 import Node
+from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import Secret
+
+from controlplane.base.addresses import Address
+from controlplane.base.names import Namespace
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.identity import XDS_NAME
+from controlplane.identity.revoked_tokens import revoke
+from controlplane.identity.token_keys import kept_token_keys
+from controlplane.identity.tokens import Network, Tokens
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.proxy import Role
+from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.reload import Noticed, Reload
+from controlplane.serve.settings import Settings
+from controlplane.sources.state import StateDirectory
+from tests.support.ads import DeltaClient, delta_stream
+
+CART = "sidecar~10.0.0.7~cart-1.shop~shop.svc.cluster.local"
+SECRET = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: shop-certificate, namespace: shop}
+stringData: {tls.crt: "a", tls.key: "b"}
+"""
+
+
+@dataclass
+class Server:
+    """A control plane, and the ways to it."""
+
+    plane: ControlPlane
+    port: int
+    tokens: Tokens
+    roots: bytes
+    ways: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def token(
+        self,
+        account: str = "shop/cart",
+        *,
+        network: Network | None = None,
+        trust_domain: str | None = None,
+    ) -> str:
+        namespace, _, name = account.partition("/")
+        return self.tokens.issue(
+            Namespace(namespace),
+            name,
+            Role.SIDECAR,
+            now=datetime.now(UTC),
+            network=network,
+            trust_domain=trust_domain,
+        )
+
+    async def stream(self, token: str | None = None) -> DeltaClient:
+        """A stream that bears the token, over TLS that trusts the authority."""
+        trust = grpc.ssl_channel_credentials(self.roots)
+        options = (("grpc.ssl_target_name_override", XDS_NAME),)
+        channel = await self.ways.enter_async_context(
+            grpc.aio.secure_channel(f"127.0.0.1:{self.port}", trust, options)
+        )
+        metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        return await self.ways.enter_async_context(delta_stream(channel, metadata))
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh/mesh.yaml").write_text(SECRET)
+    state, loopback = StateDirectory.opened(tmp_path / "state"), Address("127.0.0.1", 0)
+    settings = Settings(
+        config=(tmp_path / "mesh",),
+        xds=loopback,
+        admin=loopback,
+        state=state,
+        mesh=MeshConfig(),
+        environment={},
+    )
+    reloads: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
+    plane = ControlPlane(settings, lambda: datetime.now(UTC), reloads.put_nowait)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        port = await plane.start()
+        tasks.create_task(plane.serve_until(stop))
+        await asyncio.wait_for(reloads.get(), 20)
+        roots = kept_authority(state.authority, datetime.now(UTC)).trust_bundle
+        found = Server(plane, port, Tokens.of(kept_token_keys(state.authority)), roots)
+        async with found.ways:
+            yield found
+        stop.set()
+    await plane.stop()
+
+
+def node(node_id: str = CART, **metadata: object) -> Node:
+    return Node.from_dict({"id": node_id, "cluster": "cart", "metadata": metadata})
+
+
+async def refused(client: DeltaClient, said: Node | None = None) -> tuple[str, str]:
+    """How the stream ends that asks for everything, before any byte of configuration."""
+    with suppress(grpc.aio.AioRpcError):  # the stream has ended before that is written
+        await client.ask("LDS", node=said or node())
+    code, text = await client.ended()
+    return code.name, text
+
+
+async def own(client: DeltaClient, *names: str, said: Node | None = None) -> dict[str, Secret]:
+    await client.ask("SDS", *names, node=said or node())
+    response = await client.response()
+    return {r.name: Secret.parse(r.resource.value) for r in response.resources if r.resource}
+
+
+def spiffe(secret: Secret) -> str:
+    assert secret.tls_certificate is not None
+    assert secret.tls_certificate.certificate_chain is not None
+    pem = secret.tls_certificate.certificate_chain.inline_bytes
+    extensions = x509.load_pem_x509_certificates(pem)[0].extensions
+    names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return ", ".join(str(name.value) for name in names)
+
+
+async def test_nobody_is_served_without_a_token(server: Server) -> None:
+    assert await refused(await server.stream()) == ("UNAUTHENTICATED", "there is no token")
+
+
+async def test_nobody_is_served_in_plaintext(server: Server) -> None:
+    async with (
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+        delta_stream(channel, (("authorization", f"Bearer {server.token()}"),)) as client,
+    ):
+        assert (await client.ended())[0] is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("node_id", "metadata", "text"),
+    [
+        (
+            "sidecar~10.0.0.7~cart-1.bank~bank.svc.cluster.local",
+            {},
+            'the node says namespace "bank", its token is for namespace "shop"',
+        ),
+        (
+            CART,
+            {"NAMESPACE": "bank"},
+            'the node says namespace "bank", its token is for namespace "shop"',
+        ),
+        (
+            CART,
+            {"SERVICE_ACCOUNT": "vault"},
+            'the node says service account "vault", its token is for service account "cart"',
+        ),
+        (
+            "router~10.0.0.7~cart-1.shop~shop.svc.cluster.local",
+            {},
+            'the node says role "gateway", its token is for role "sidecar"',
+        ),
+    ],
+)
+async def test_a_node_is_not_who_its_token_is_not_for(
+    server: Server, node_id: str, metadata: dict[str, object], text: str
+) -> None:
+    client = await server.stream(server.token())
+
+    assert await refused(client, node(node_id, **metadata)) == ("PERMISSION_DENIED", text)
+
+
+async def test_the_certificate_is_the_tokens_whatever_is_asked_for(server: Server) -> None:
+    client = await server.stream(server.token())
+
+    found = await own(
+        client,
+        "default",
+        "ROOTCA",
+        "spiffe://cluster.local/ns/bank/sa/vault",
+        "default.bank",
+        "kubernetes://bank/vault",
+        "kubernetes://shop/shop-certificate",
+        said=node(SERVICE_ACCOUNT="cart", LABELS={"app": "vault"}),
+    )
+
+    assert {name for name, secret in found.items() if secret != Secret()} == {"default", "ROOTCA"}
+    assert spiffe(found["default"]) == "spiffe://cluster.local/ns/shop/sa/cart"
+
+
+async def test_a_copied_token_is_of_no_use_outside_its_network(server: Server) -> None:
+    client = await server.stream(server.token(network=ip_network("10.0.0.0/24")))
+
+    code, text = await refused(client)
+
+    assert code == "PERMISSION_DENIED"
+    assert text.startswith("the token is for connections from 10.0.0.0/24, this one is from ")
+
+
+async def test_a_copied_token_is_seen_and_its_revocation_ends_every_stream(server: Server) -> None:
+    token = server.token()
+    owner, thief = await server.stream(token), await server.stream(token)
+    for client in (owner, thief):
+        assert spiffe((await own(client, "default"))["default"]).endswith("/sa/cart")
+
+    peers = {s.proxy.peer for s in server.plane.overview.status().proxies}
+    assert len(peers) == 2, "the status shows one workload with two peers"
+    verified = server.tokens.verify(token, datetime.now(UTC))
+    revoke(server.plane.settings.state.authority, verified.token_id)
+    await server.plane.look_after_state()
+
+    ended = f"the token {verified.token_id} of the stream is revoked"
+    for client in (owner, thief):
+        code, text = await client.ended()
+        assert (code.name, text) == ("UNAUTHENTICATED", ended)
+    again = await refused(await server.stream(token))
+    assert again == ("UNAUTHENTICATED", f"the token {verified.token_id} is revoked")
+
+
+async def test_a_token_for_another_trust_domain_is_refused(server: Server) -> None:
+    client = await server.stream(server.token(trust_domain="other.example"))
+
+    assert await refused(client) == (
+        "UNAUTHENTICATED",
+        'the token is for trust domain "other.example", the mesh is "cluster.local"',
+    )
+
+
+async def test_the_authority_of_a_namespace_is_not_the_meshs(
+    server: Server, tmp_path: Path
+) -> None:
+    before = (await own(await server.stream(server.token()), "ROOTCA"))["ROOTCA"]
+    text = SECRET.replace("shop-certificate", "cacerts")
+    (tmp_path / "mesh/cacerts.yaml").write_text(text)
+    async with asyncio.timeout(20):
+        while server.plane.engine.object_count < 2:
+            await asyncio.sleep(0.01)
+
+    after = (await own(await server.stream(server.token()), "ROOTCA"))["ROOTCA"]
+
+    assert after == before
+    assert server.plane.overview.status().authority is not None
+    assert not server.plane.overview.status().authority.is_plugged_in
