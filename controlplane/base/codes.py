@@ -196,6 +196,9 @@ MATCH_IMPOSSIBLE: Final = _warning("CP0350", "no request can meet the condition"
 MATCH_IS_TEXT: Final = _warning(
     "CP0351", "the condition is written like a pattern but is compared as it is"
 )
+CONNECTIONS_TAKEN: Final = _warning(
+    "CP0380", "connections to the port reach another service, so never this one"
+)
 
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")

@@ -11,6 +11,7 @@ class BuiltIn(Enum):
 
     BLACK_HOLE = "the cluster for requests without a destination"
     SIDECAR = "what every sidecar has"
+    UNKNOWN_TRAFFIC = "what a sidecar does with calls to what is in no service"
 
 
 Origin = FieldRef | BuiltIn

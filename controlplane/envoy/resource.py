@@ -149,12 +149,16 @@ def length_delimited(number: int, value: bytes) -> bytes:
 
 def _head(number: int, length: int) -> bytes:
     """What precedes the bytes of a length-delimited field: its number and its length."""
-    size = bytearray((number << 3 | 2,))
-    while length > 0x7F:
-        size.append(length & 0x7F | 0x80)
-        length >>= 7
-    size.append(length)
-    return bytes(size)
+    return _varint(number << 3 | 2) + _varint(length)
+
+
+def _varint(number: int) -> bytes:
+    found = bytearray()
+    while number > 0x7F:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return bytes(found)
 
 
 def packed(resource: Resource) -> Any:

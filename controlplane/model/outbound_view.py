@@ -72,7 +72,9 @@ class OutboundView:
     selected: RuleKeys = ()
     """The DestinationRules with a workloadSelector that select the proxy."""
     source_labels: Labels = ()
-    """Those of its labels that the ``sourceLabels`` of some VirtualService ask for, as pairs."""
+    """Those of its labels that the ``sourceLabels`` of some ``http`` rule ask for, as pairs."""
+    stream_labels: Labels = ()
+    """The same of ``tcp`` and ``tls`` rules for the mesh."""
     families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
     has_sni_dnat: bool = False
     """Whether it has a cluster by SNI for each of the mesh's services (AUTO_PASSTHROUGH)."""
@@ -99,9 +101,20 @@ class OutboundView:
     @property
     def for_clusters(self) -> "OutboundView":
         """The part that affects clusters and endpoints."""
-        if not self.source_labels and not self.settings and not self.interception.captures:
+        if (
+            not self.source_labels
+            and not self.stream_labels
+            and not self.settings
+            and not self.interception.captures
+        ):
             return self
-        return replace(self, source_labels=(), settings=(), interception=Interception.NONE)
+        return replace(
+            self,
+            source_labels=(),
+            stream_labels=(),
+            settings=(),
+            interception=Interception.NONE,
+        )
 
     @property
     def for_listeners(self) -> "OutboundView":

@@ -164,7 +164,7 @@ spec: {address: 127.0.0.1, ports: {http: VALUE}}
 apiVersion: v1
 kind: Service
 metadata: {name: plain, namespace: default}
-spec: {clusterIP: 10.1.0.9, ports: [{name: http, port: 80}]}
+spec: {clusterIP: 10.1.0.9, ports: [{name: http, port: 80}, {name: tcp, port: 3306}]}
 """,
         "9080",
         "9081",
@@ -383,6 +383,22 @@ spec:
 """,
         "legacy",
         "web",
+    ),
+    "mesh_streams": (
+        """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: calls, namespace: default}
+spec:
+  hosts: [plain, partner.example.org]
+  exportTo: [., elsewhere]
+  tcp: [{match: [{port: VALUE}], route: [{destination: {host: web}}]}]
+  tls:
+  - match: [{port: 443, sniHosts: [partner.example.org]}]
+    route: [{destination: {host: web}}]
+""",
+        "3306",
+        "3307",
     ),
     "sidecar": (
         """

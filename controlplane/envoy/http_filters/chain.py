@@ -11,6 +11,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 
 from controlplane.envoy.http_filters.cors import cors
+from controlplane.envoy.http_filters.dynamic_forward_proxy import dynamic_forward_proxy
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
@@ -19,6 +20,7 @@ from controlplane.envoy.http_filters.router import router
 from controlplane.envoy.slots import in_order
 from controlplane.model.plan.network_filters import (
     CrossOrigin,
+    DynamicForwardProxyHttp,
     FaultInjection,
     GrpcStats,
     GrpcWeb,
@@ -41,6 +43,8 @@ def _slotted(filter_: HttpFilter) -> tuple[Slot, hcm.HttpFilter]:
             return Slot.FAULT, fault()
         case CrossOrigin():
             return Slot.CORS, cors()
+        case DynamicForwardProxyHttp():
+            return Slot.DYNAMIC_FORWARD_PROXY, dynamic_forward_proxy(filter_)
         case Router(shows_envoy_headers=shows):
             return Slot.ROUTER, router(shows_envoy_headers=shows)
     assert_never(filter_)

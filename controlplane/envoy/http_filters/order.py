@@ -21,6 +21,7 @@ class Slot(Enum):
     GRPC_STATS = auto()
     FAULT = auto()
     CORS = auto()
+    DYNAMIC_FORWARD_PROXY = auto()
     ROUTER = auto()
 
 
@@ -34,5 +35,6 @@ ORDER: Final = (
     Slot.GRPC_STATS,  # counts calls as the client made them, before faults
     Slot.FAULT,  # before cors: a preflight can be aborted or delayed too
     Slot.CORS,  # answers preflights, which are never routed
+    Slot.DYNAMIC_FORWARD_PROXY,  # knows the route, and looks up what the router connects to
     Slot.ROUTER,  # forwards the request, and so ends the chain
 )

@@ -8,10 +8,18 @@ from typing import assert_never
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 
 from controlplane.envoy.network_filters.http_connection_manager import http_connection_manager
+from controlplane.envoy.network_filters.mongo_proxy import mongo_proxy
 from controlplane.envoy.network_filters.order import ORDER, Slot
+from controlplane.envoy.network_filters.sni_dynamic_forward_proxy import sni_dynamic_forward_proxy
 from controlplane.envoy.network_filters.tcp_proxy import tcp_proxy
 from controlplane.envoy.slots import in_order
-from controlplane.model.plan.network_filters import HttpConnectionManager, NetworkFilter, TcpProxy
+from controlplane.model.plan.network_filters import (
+    DynamicForwardProxySni,
+    HttpConnectionManager,
+    MongoProxy,
+    NetworkFilter,
+    TcpProxy,
+)
 
 
 def network_filters(filters: tuple[NetworkFilter, ...]) -> tuple[Filter, ...]:
@@ -22,6 +30,10 @@ def _slotted(filter_: NetworkFilter) -> tuple[Slot, Filter]:
     match filter_:
         case HttpConnectionManager():
             return Slot.TERMINAL, http_connection_manager(filter_)
+        case MongoProxy():
+            return Slot.READS, mongo_proxy(filter_)
+        case DynamicForwardProxySni():
+            return Slot.LOOKS_UP, sni_dynamic_forward_proxy(filter_)
         case TcpProxy():
             return Slot.TERMINAL, tcp_proxy(filter_)
     assert_never(filter_)

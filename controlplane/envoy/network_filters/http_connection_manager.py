@@ -128,7 +128,12 @@ def _inline_table(routes: RouteSource) -> RouteConfiguration | None:
         case NamedTable():
             return None
         case InlineTable():
-            return inline_table(routes.name, routes.virtual_host, routes.route)
+            return inline_table(
+                routes.name,
+                routes.virtual_host,
+                routes.route,
+                tells_attempt=routes.tells_attempt,
+            )
     assert_never(routes)
 
 

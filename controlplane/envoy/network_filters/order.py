@@ -14,6 +14,8 @@ class Slot(Enum):
     AUDIT = auto()
     DENY = auto()
     ALLOW = auto()
+    READS = auto()
+    LOOKS_UP = auto()
     TERMINAL = auto()
 
 
@@ -22,5 +24,7 @@ ORDER: Final = (
     Slot.AUDIT,  # only notes, so it also sees what the next two refuse
     Slot.DENY,  # what a policy denies is refused, whatever another allows
     Slot.ALLOW,  # what passes it is admitted
+    Slot.READS,  # a protocol, only to count it
+    Slot.LOOKS_UP,  # the address that the terminal filter then connects to
     Slot.TERMINAL,  # reads requests or forwards bytes, and so ends the chain
 )

@@ -57,13 +57,20 @@ def framed_virtual_host(
     return length_delimited(_VIRTUAL_HOSTS, b"".join((head, *routes)))
 
 
-def inline_table(name: str, virtual_host: str, route: Route) -> RouteConfiguration:
+def inline_table(
+    name: str, virtual_host: str, route: Route, *, tells_attempt: bool = False
+) -> RouteConfiguration:
     """A table of one route for every request, to be inside of what uses it."""
     return RouteConfiguration(
         name=name,
         validate_clusters=BoolValue(value=False),
         virtual_hosts=[
-            VirtualHost(name=virtual_host, domains=["*"], routes=[route_message(route)])
+            VirtualHost(
+                name=virtual_host,
+                domains=["*"],
+                routes=[route_message(route)],
+                include_request_attempt_count=tells_attempt,
+            )
         ],
     )
 

@@ -132,12 +132,22 @@ STREAMS: Final[Fields] = {
     specs.TlsRoute: (by("translate.istio.stream_routes:tls_rules", "match", "route"),),
     specs.TlsMatch: (
         by("translate.istio.stream_routes:tls_rules", "sni_hosts", "port", "gateways"),
-        no_effect("a gateway does not look at who calls", "source_labels", "source_namespace"),
+        by(
+            "translate.istio.mesh_streams:tls_streams",
+            "destination_subnets",
+            "source_labels",
+            "source_namespace",
+        ),
     ),
     specs.TcpRoute: (by("translate.istio.stream_routes:tcp_rule", "match", "route"),),
     specs.TcpMatch: (
         by("translate.istio.stream_routes:tcp_rule", "port", "gateways"),
-        no_effect("a gateway does not look at who calls", "source_labels", "source_namespace"),
+        by(
+            "translate.istio.mesh_streams:tcp_streams",
+            "destination_subnets",
+            "source_labels",
+            "source_namespace",
+        ),
         no_effect("Istio looks at it nowhere, as a warning says", "source_subnet"),
     ),
     specs.RouteDestination: (by("queries.listeners.streams:stream", "destination", "weight"),),

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from controlplane.base.names import PortNumber
 from controlplane.model.access_log import AccessLog
 from controlplane.model.http_settings import HttpSettings
+from controlplane.model.proxy import IpFamily
 from controlplane.model.routing import Route
 from controlplane.model.traffic_policy import Tunnel
 
@@ -38,7 +40,15 @@ class Router:
     shows_envoy_headers: bool = True
 
 
-HttpFilter = GrpcWeb | GrpcStats | FaultInjection | CrossOrigin | Router
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicForwardProxyHttp:
+    """The host of a request is looked up, where its route leads to a cluster with ``cache``."""
+
+    cache: str
+    families: tuple[IpFamily, ...]
+
+
+HttpFilter = GrpcWeb | GrpcStats | FaultInjection | CrossOrigin | DynamicForwardProxyHttp | Router
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +60,14 @@ class NamedTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InlineTable:
-    """A route table of one virtual host for every domain with one route, in the chain itself."""
+    """A route table of one virtual host for every domain with one route, in the chain itself.
+    ``tells_attempt``: the upstream learns which try it sees.
+    """
 
     name: str
     virtual_host: str
     route: Route
+    tells_attempt: bool = False
 
 
 RouteSource = NamedTable | InlineTable
@@ -97,4 +110,20 @@ class TcpProxy:
     access_log: AccessLog | None = None
 
 
-NetworkFilter = HttpConnectionManager | TcpProxy
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoProxy:
+    """What is read of MongoDB's protocol is counted."""
+
+    stat_prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicForwardProxySni:
+    """The SNI of a connection is looked up, and ``port`` of it connected to."""
+
+    cache: str
+    families: tuple[IpFamily, ...]
+    port: PortNumber
+
+
+NetworkFilter = HttpConnectionManager | TcpProxy | MongoProxy | DynamicForwardProxySni

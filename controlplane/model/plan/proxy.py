@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from controlplane.base.hashing import hashed_once
 from controlplane.model.inbound_view import InboundView
 from controlplane.model.outbound_view import OutboundView
-from controlplane.model.plan.listener import Address
+from controlplane.model.plan.listener import Address, ListenerPlan
 from controlplane.model.plan.route_table import RouteTablePlan
 from controlplane.model.proxy_view import GatewayInstance
 
@@ -37,7 +37,21 @@ class InboundListener:
         return str(self.address)
 
 
-ListenerKey = GatewayListener | InboundListener
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundListener:
+    """A listener of a sidecar for what its workload calls. It is planned together with all others,
+    so views with an equal one share it.
+    """
+
+    plan: ListenerPlan
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.plan.name
+
+
+ListenerKey = GatewayListener | InboundListener | OutboundListener
 """What a listener is planned from; planning matches on every kind."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from controlplane.base.diagnostics import Diagnostics
-from controlplane.base.names import Kind, ObjectKey
+from controlplane.base.names import Kind, ObjectKey, key_is_of
 from controlplane.graph import Derived, Graph, derived, guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.service import SERVICE
@@ -24,6 +24,7 @@ from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
 )
+from controlplane.queries.analysis.port_conflicts import port_conflicts
 from controlplane.queries.analysis.rule_secrets import destination_rule_secret_diagnostics
 from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
@@ -34,6 +35,13 @@ from controlplane.queries.listeners.settings import settings_of
 Analysis = Derived[[Any], Diagnostics]
 """Any: each takes the keys of the kind that it is of."""
 NOTHING_FOUND: Final[Diagnostics] = ()
+
+
+@derived
+def all_of_service_entry(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What is wrong with a ServiceEntry itself, and where its ports meet those of others."""
+    assert key_is_of(key, SERVICE_ENTRY), "analyses are by kind"
+    return (*service_entry_diagnostics(graph, key), *port_conflicts(graph, key))
 
 
 @derived
@@ -61,7 +69,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     DESTINATION_RULE: destination_rule_diagnostics,
     ENDPOINT_SLICE: slice_diagnostics,
     SERVICE: service_diagnostics,
-    SERVICE_ENTRY: service_entry_diagnostics,
+    SERVICE_ENTRY: all_of_service_entry,
     GATEWAY: gateway_diagnostics,
     VIRTUAL_SERVICE: virtual_service_diagnostics,
 }

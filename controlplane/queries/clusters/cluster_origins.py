@@ -14,6 +14,7 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.model.cluster_name import BLACK_HOLE, outbound, sni_dnat_name
 from controlplane.model.locality import Group
 from controlplane.model.outbound_view import ClientLocality, OutboundView
+from controlplane.model.service import Service
 from controlplane.queries.clusters.cluster_shelves import clusters, endpoints
 from controlplane.queries.clusters.clusters import (
     ClusterKey,
@@ -21,6 +22,7 @@ from controlplane.queries.clusters.clusters import (
     endpoint_groups,
     held_groups,
 )
+from controlplane.queries.clusters.special_clusters import special_clusters_of
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rule_origins import rule_origins
 from controlplane.queries.registry.endpoints import LocatedEndpoint, located_endpoints
@@ -38,6 +40,8 @@ def cluster_origins(
     made = clusters(graph, view, client)
     if 0 in shards:
         yield Provenance(name=BLACK_HOLE, origins=(BuiltIn.BLACK_HOLE,))
+        for special in special_clusters_of(graph, view):
+            yield Provenance(name=special, origins=(BuiltIn.UNKNOWN_TRAFFIC,))
     for key in _cluster_keys(graph, view, shards):
         name = _cluster_name(key)
         if name in made:
@@ -84,16 +88,19 @@ def port_origins(graph: Graph, host: Host, namespace: Namespace, number: int) ->
     service = service_of(graph, host, namespace)
     if service is None:
         return ()
-    found = tuple(
-        FieldRef(declaring, ("spec", "ports", i))
-        for declaring in service.declared_by
-        for i, declared in enumerate(_port_numbers(graph, declaring))
-        if declared == number
-    )
+    found = tuple(port_fields(graph, service, number))
     deciding = service.declared_by[0]
     if any(origin.object == deciding for origin in found):
         return found
     return (_host_field(graph, deciding, service.host), *found)
+
+
+def port_fields(graph: Graph, service: Service, number: int) -> Iterator[FieldRef]:
+    """A port in every declaration that has it."""
+    for declaring in service.declared_by:
+        for i, each in enumerate(_port_numbers(graph, declaring)):
+            if each == number:
+                yield FieldRef(declaring, ("spec", "ports", i))
 
 
 def _port_numbers(graph: Graph, key: ObjectKey) -> tuple[int, ...]:

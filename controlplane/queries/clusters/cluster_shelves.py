@@ -27,6 +27,7 @@ from controlplane.queries.clusters.clusters import (
     locality_use_of,
     secrets_of,
 )
+from controlplane.queries.clusters.special_clusters import special_clusters
 from controlplane.queries.policy.public_view import shards_of_namespace, view_for_shard
 from controlplane.queries.registry.services import hosts_of_shard, service_of
 
@@ -194,7 +195,7 @@ def clusters_of_shard(
     found = {resource.name: resource for resource in made if resource is not None}
     if shard == shard_of(BLACK_HOLE):
         found[BLACK_HOLE] = resource(TypeUrl.CLUSTER, BLACK_HOLE, black_hole())
-    return found
+    return {**found, **special_clusters(graph, view, shard)}
 
 
 @guarded(first=MappingProxyType({}))

@@ -1,16 +1,127 @@
 """The listeners of a sidecar for what its workload calls.
 
+What is listened for is known by address: all that services ask of one is merged, and listeners that
+come out equal are encoded once, for whatever view.
 Source: Istio ``pilot/pkg/networking/core/listener.go``.
 """
 
-from controlplane.base.shelf import Shelf, shelf
-from controlplane.envoy.resource import Resource
+from collections.abc import Iterable, Iterator
+
+from controlplane.base.diagnostics import Report
+from controlplane.base.names import PortNumber
 from controlplane.graph import Graph, derived
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.captured_port import CapturedPort
+from controlplane.model.egress import EgressListener
+from controlplane.model.http_settings import ListenerContext
 from controlplane.model.outbound_view import OutboundView
+from controlplane.model.plan.listener import Address, ListenerPlan
+from controlplane.model.plan.proxy import OutboundListener
+from controlplane.model.proxy import IpFamily
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.listeners.captured_ports import captured_ports
+from controlplane.queries.listeners.settings import settings_of
+from controlplane.queries.registry.egress import egress_listeners, unknown_traffic
+from controlplane.translate.captured_ports import wildcard
+from controlplane.translate.istio.outbound_listener import (
+    captured_listener,
+    proxy_listener,
+    virtual_outbound,
+)
+from controlplane.translate.listener_conflicts import merged
+
+_OWN_PORTS = frozenset({15021, 15090})
+"""Where a sidecar answers probes and is asked for statistics, on every address."""
 
 
 @derived
-def outbound_listeners(_: Graph, view: OutboundView) -> Shelf[Resource]:
-    """Runs again when one of them comes, goes or changes."""
-    del view
-    return shelf({})
+def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListener, ...]:
+    """Every listener of a view's sidecars for what their workloads call.
+
+    Runs again when what is asked of an address changes, or what becomes of the unknown; not when a
+    service joins a port that has HTTP already.
+    """
+    plans = (
+        *_captured_listeners(graph, view),
+        *_proxy_listener(graph, view),
+        *_virtual_outbound(graph, view),
+    )
+    return tuple(OutboundListener(plan=plan) for plan in plans)
+
+
+def _captured_listeners(graph: Graph, view: OutboundView) -> Iterator[ListenerPlan]:
+    settings = settings_of(graph, view.settings, ListenerContext.OUTBOUND).value
+    unknown = unknown_traffic(graph, view.scope)
+    for (address, listener), ports in _by_address(graph, view):
+        yield captured_listener(
+            address,
+            merged(Report(), ports),
+            unknown,
+            settings,
+            view.families,
+            binds=listener.binds,
+        )
+
+
+_Place = tuple[Address, EgressListener]
+
+
+def _by_address(
+    graph: Graph, view: OutboundView
+) -> Iterable[tuple[_Place, tuple[CapturedPort, ...]]]:
+    """What is asked of each address, by the first listener that has it: a later one, for every
+    port, adds nothing there.
+    """
+    reserved = _reserved(graph, view.families)
+    found: dict[Address, tuple[EgressListener, list[CapturedPort]]] = {}
+    for listener in egress_listeners(graph, view):
+        for shard in captured_ports(graph, view, listener):
+            for port in shard:
+                if port.address not in reserved:
+                    holder, ports = found.setdefault(port.address, (listener, []))
+                    if holder is listener or listener.port is not None:
+                        ports.append(port)
+    return (
+        ((address, listener), tuple(ports))
+        for address, (listener, ports) in sorted(found.items(), key=lambda item: item[0])
+    )
+
+
+def _reserved(graph: Graph, families: tuple[IpFamily, ...]) -> frozenset[Address]:
+    """Where a sidecar listens for other things."""
+    mesh = mesh_config(graph)
+    ports = {*_OWN_PORTS, mesh.proxy_listen_port, mesh.proxy_inbound_listen_port}
+    return frozenset(Address(wildcard(families), PortNumber(port)) for port in ports)
+
+
+def _proxy_listener(graph: Graph, view: OutboundView) -> Iterator[ListenerPlan]:
+    port = _proxy_port(mesh_config(graph), view)
+    if port:
+        host = "127.0.0.1" if IpFamily.IPV4 in view.families else "::1"
+        settings = settings_of(graph, view.settings, ListenerContext.OUTBOUND).value
+        unknown = unknown_traffic(graph, view.scope)
+        yield proxy_listener(Address(host, PortNumber(port)), unknown, settings, view.families)
+
+
+def _proxy_port(mesh: MeshConfig, view: OutboundView) -> int:
+    """The port of the HTTP proxy, as the node says, else the mesh; zero for none."""
+    said = dict(view.settings)["HTTP_PROXY_PORT"] if _says_port(view) else ""
+    return int(said) if said.isdecimal() and int(said) < 65536 else mesh.proxy_http_port
+
+
+def _says_port(view: OutboundView) -> bool:
+    return any(name == "HTTP_PROXY_PORT" for name, _ in view.settings)
+
+
+def _virtual_outbound(graph: Graph, view: OutboundView) -> Iterator[ListenerPlan]:
+    if not view.interception.captures:
+        return
+    settings = settings_of(graph, view.settings, ListenerContext.OUTBOUND).value
+    port = PortNumber(mesh_config(graph).proxy_listen_port)
+    yield virtual_outbound(
+        Address(wildcard(view.families), port),
+        unknown_traffic(graph, view.scope),
+        settings,
+        view.families,
+        view.interception,
+    )

@@ -9,6 +9,7 @@ from controlplane.model.plan.proxy import (
     GatewayListener,
     InboundListener,
     ListenerKey,
+    OutboundListener,
     ProxyPlan,
 )
 from controlplane.model.proxy_view import GatewayInstance
@@ -41,4 +42,6 @@ def listener_plan(graph: Graph, key: ListenerKey) -> ListenerPlan | None:
             return gateway_listener_plan(graph, key)
         case InboundListener():
             return inbound_listener_plan(graph, key)
+        case OutboundListener():
+            return key.plan
     assert_never(key)

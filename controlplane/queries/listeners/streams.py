@@ -3,12 +3,12 @@
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace, PortNumber
+from controlplane.base.names import Host, Namespace, PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
@@ -47,6 +47,10 @@ class RoutedStream:
     policies: tuple[FieldRef, ...] = ()
 
 
+ClusterOf = Callable[[Destination], str]
+"""Names the cluster of a destination."""
+
+
 @index(VIRTUAL_SERVICE)
 def stream_services(declared: Object[VirtualService]) -> Iterator[tuple[str, VirtualServiceKey]]:
     """VirtualServices with ``tcp`` or ``tls`` rules, under the gateways they name."""
@@ -72,7 +76,9 @@ def stream(
 ) -> RoutedStream | None:
     """Where every connection of a server goes; ``None`` where no rule matches them."""
     for rule in _rules(graph, view, server):
-        return _routed(graph, view, server, rule, settings)
+        return routed_stream(
+            graph, rule, settings, _targets(graph, view, rule, server.port), view=view
+        )
     return None
 
 
@@ -82,7 +88,9 @@ def named_streams(
     """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
     for rule in _rules(graph, view, server):
         if not rule.takes_nothing:
-            routed = _routed(graph, view, server, rule, settings)
+            routed = routed_stream(
+                graph, rule, settings, _targets(graph, view, rule, server.port), view=view
+            )
             if routed is not None:
                 yield routed
 
@@ -104,14 +112,17 @@ def stream_rules(graph: Graph, key: VirtualServiceKey, server: Server) -> tuple[
     return () if rule is None else (rule,)
 
 
-def _routed(
+def routed_stream(
     graph: Graph,
-    view: OutboundView,
-    server: Server,
     rule: StreamRule,
     settings: ListenerSettings,
+    cluster_of: ClusterOf,
+    *,
+    view: OutboundView,
 ) -> RoutedStream | None:
-    """``None`` where no destination has a weight. The rule for the first destination says how long
+    """Where a rule sends connections, as ``cluster_of`` names the clusters of its destinations.
+
+    ``None`` where no destination has a weight. The rule for the first destination says how long
     streams last; its subset is used only where it is the only one.
     """
     weights = _weights(rule.destinations)
@@ -122,14 +133,28 @@ def _routed(
     single = len(rule.destinations) == 1
     subset = (first.subset or None) if single else None
     clusters = tuple(
-        ClusterWeight(
-            cluster=_cluster(graph, view, destination, rule.namespace, server.port), weight=weight
-        )
+        ClusterWeight(cluster=cluster_of(destination), weight=weight)
         for destination, weight in weights
     )
+    title = clusters[0].cluster if single else rule.title
+    proxy = stream_to(graph, view, host, subset, clusters, settings, stat_prefix=title)
+    return RoutedStream(rule=rule, proxy=proxy, policies=stream_origins(graph, view, host, subset))
+
+
+def stream_to(
+    graph: Graph,
+    view: OutboundView,
+    host: Host,
+    subset: str | None,
+    clusters: tuple[ClusterWeight, ...],
+    settings: ListenerSettings,
+    *,
+    stat_prefix: str,
+) -> TcpProxy:
+    """A stream to clusters, as the rule for ``host`` and its subset says."""
     idle = tcp_idle_timeout(graph, view, host)
-    proxy = TcpProxy(
-        stat_prefix=clusters[0].cluster if single else rule.title,
+    return TcpProxy(
+        stat_prefix=stat_prefix,
         clusters=clusters,
         idle_timeout=settings.tcp_idle_timeout if idle is None else idle,
         max_connection_duration=max_connection_duration(graph, view, host),
@@ -137,7 +162,10 @@ def _routed(
         tunnel=tunnel(graph, view, host, subset),
         access_log=settings.access_log,
     )
-    return RoutedStream(rule=rule, proxy=proxy, policies=stream_origins(graph, view, host, subset))
+
+
+def _targets(graph: Graph, view: OutboundView, rule: StreamRule, port: PortNumber) -> ClusterOf:
+    return lambda destination: _cluster(graph, view, destination, rule.namespace, port)
 
 
 def _weights(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:

@@ -12,7 +12,7 @@ from controlplane.base.names import Namespace, key_is_of
 from controlplane.graph import Graph, guarded
 from controlplane.kinds.istio.sidecar import SIDECAR, Sidecar, SidecarKey
 from controlplane.kinds.object import Object
-from controlplane.model.egress import EVERY_PORT, EgressListener, UnknownTraffic
+from controlplane.model.egress import EVERY_PORT, EgressListener, PassOn, UnknownTraffic
 from controlplane.model.endpoint import selects
 from controlplane.model.outbound_view import OutboundView, SidecarScope
 from controlplane.model.proxy import IpFamily, Labels, labels_of
@@ -83,6 +83,7 @@ def egress_listeners(graph: Graph, view: OutboundView) -> tuple[EgressListener, 
     )
 
 
+@guarded(first=(EVERY_PORT,))
 def listeners_of_scope(graph: Graph, scope: SidecarScope | None) -> tuple[EgressListener, ...]:
     """What a Sidecar says of its listeners; runs again when it changes."""
     spec = _sidecar(graph, scope)
@@ -91,6 +92,7 @@ def listeners_of_scope(graph: Graph, scope: SidecarScope | None) -> tuple[Egress
     return egress.egress_listeners(spec, scope.namespace)
 
 
+@guarded(first=PassOn())
 def unknown_traffic(graph: Graph, scope: SidecarScope | None) -> UnknownTraffic:
     """What becomes of calls to what is not imported; runs again when the Sidecar or MeshConfig
     changes.

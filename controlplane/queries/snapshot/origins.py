@@ -8,17 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, assert_never
 
+from controlplane.base.locations import FieldRef
 from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.base.shelf import SHARDS
 from controlplane.envoy.resource import TypeUrl
 from controlplane.graph import Graph, guarded
 from controlplane.model.plan.listener import ChainPlan
-from controlplane.model.plan.proxy import ListenerKey
+from controlplane.model.plan.proxy import ListenerKey, OutboundListener
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_origins import cluster_origins, endpoint_origins
 from controlplane.queries.clusters.inbound_clusters import inbound_cluster_origins
+from controlplane.queries.listeners.captured_ports import request_origins
 from controlplane.queries.listeners.inbound_listeners import inbound_listener_keys
 from controlplane.queries.listeners.listeners import framed
+from controlplane.queries.listeners.outbound_listeners import outbound_listeners
 from controlplane.queries.listeners.plans import listener_plan, proxy_plan
 from controlplane.queries.listeners.secret_origins import secret_origins
 from controlplane.queries.routes.route_origins import route_table_origins
@@ -80,8 +83,8 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
     shards = range(first, first + SHARDS // SLICES)
     match type_url:
         case TypeUrl.LISTENER:
-            keys = (*plan.listeners, *_inbound_keys(graph, view))
-            return tuple(_listener_origins(graph, keys)) if 0 in shards else ()
+            keys = (*plan.listeners, *_sidecar_keys(graph, view))
+            return tuple(_listener_origins(graph, keys, view)) if 0 in shards else ()
         case TypeUrl.ROUTE:
             return tuple(route_table_origins(graph, plan, view, shards))
         case TypeUrl.CLUSTER:
@@ -94,30 +97,50 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
     assert_never(type_url)
 
 
-def _inbound_keys(graph: Graph, view: ProxyView) -> tuple[ListenerKey, ...]:
-    return inbound_listener_keys(graph, view.inbound) if view.inbound is not None else ()
+def _sidecar_keys(graph: Graph, view: ProxyView) -> tuple[ListenerKey, ...]:
+    if view.inbound is None:
+        return ()
+    outbound = outbound_listeners(graph, view.outbound.for_listeners)
+    return (*outbound, *inbound_listener_keys(graph, view.inbound))
 
 
 def _inbound_clusters(graph: Graph, view: ProxyView) -> Iterator[Provenance]:
     return inbound_cluster_origins(graph, view.inbound) if view.inbound is not None else iter(())
 
 
-def _listener_origins(graph: Graph, keys: tuple[ListenerKey, ...]) -> Iterator[Provenance]:
-    for planned in (listener_plan(graph, key) for key in keys):
-        if planned is not None:
-            chains = (
-                each
+def _listener_origins(
+    graph: Graph, keys: tuple[ListenerKey, ...], view: ProxyView
+) -> Iterator[Provenance]:
+    """Each listener with its chains, but for the one of what no other takes."""
+    for key in keys:
+        planned = listener_plan(graph, key)
+        if planned is None:
+            continue
+        requests, otherwise = _unsaid(graph, key, view)
+        for each in planned.chains:
+            framed(graph, each.chain, is_default=False)  # raises where the listener is an older one
+        yield Provenance(
+            name=planned.name,
+            origins=tuple(dict.fromkeys((*requests, *planned.origins))) or (otherwise,),
+            parts=tuple(
+                Provenance(
+                    name=_chain_name(each.chain), origins=each.origins or requests or (otherwise,)
+                )
                 for each in planned.chains
-                if framed(graph, each.chain, is_default=False) is not None
-            )
-            yield Provenance(
-                name=planned.name,
-                origins=planned.origins or (BuiltIn.SIDECAR,),
-                parts=tuple(
-                    Provenance(name=_chain_name(c.chain), origins=c.origins or (BuiltIn.SIDECAR,))
-                    for c in chains
-                ),
-            )
+            ),
+        )
+
+
+def _unsaid(
+    graph: Graph, key: ListenerKey, view: ProxyView
+) -> tuple[tuple[FieldRef, ...], BuiltIn]:
+    """What made a listener and its chains besides what they say: the ports of services that share
+    them, else what sidecars have anyway.
+    """
+    if not isinstance(key, OutboundListener):
+        return (), BuiltIn.SIDECAR
+    seen = view.outbound.for_listeners
+    return request_origins(graph, seen, key.plan.address), BuiltIn.UNKNOWN_TRAFFIC
 
 
 def _chain_name(chain: ChainPlan) -> str:

@@ -69,7 +69,7 @@ def _of_sidecar(
     return Resources(
         clusters=clusters(graph, for_clusters, client).joined(inbound_clusters(graph, inbound)),
         endpoints=endpoints(graph, for_clusters, client),
-        listeners=outbound_listeners(graph, for_listeners).joined(
+        listeners=listeners(graph, outbound_listeners(graph, for_listeners)).joined(
             listeners(graph, inbound_listener_keys(graph, inbound))
         ),
         routes=mesh_tables(graph, outbound.for_routes),

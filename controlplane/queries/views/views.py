@@ -19,6 +19,7 @@ from controlplane.model.outbound_view import (
 )
 from controlplane.model.proxy import IpFamily, Labels, Proxy, ResolvedProxy, Role, Target
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
+from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
@@ -34,12 +35,33 @@ _BIND_ADDRESS: Final = "BIND_ADDRESS"
 _WHOLE_MESH: Final = "mesh"
 
 
+ANY_SIDECAR: Final = OutboundView(
+    role=Role.SIDECAR, namespace=PUBLIC, interception=Interception.REDIRECT
+)
+"""The view of a sidecar that sees what all see, and about which nothing else is known."""
+
+
 @index(VIRTUAL_SERVICE)
 def named_sources(declared: Object[VirtualService]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The pairs that ``sourceLabels`` ask for anywhere in the mesh."""
+    """The pairs that ``sourceLabels`` of ``http`` rules ask for anywhere in the mesh."""
     for rule in declared.spec.http:
         for match in rule.match:
             for pair in match.source_labels.items():
+                yield _WHOLE_MESH, pair
+
+
+@index(VIRTUAL_SERVICE)
+def named_stream_sources(
+    declared: Object[VirtualService],
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The same of ``tcp`` and ``tls`` rules."""
+    for tcp in declared.spec.tcp:
+        for of_tcp in tcp.match:
+            for pair in of_tcp.source_labels.items():
+                yield _WHOLE_MESH, pair
+    for tls in declared.spec.tls:
+        for of_tls in tls.match:
+            for pair in of_tls.source_labels.items():
                 yield _WHOLE_MESH, pair
 
 
@@ -129,12 +151,21 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> Out
         namespace=proxy.namespace,
         selected=selected_rules(graph, proxy.namespace, proxy.labels),
         source_labels=tuple(pair for pair in proxy.labels if pair in sources),
+        stream_labels=_stream_labels(graph, proxy),
         families=proxy.families,
         has_sni_dnat=has_sni_dnat,
         settings=_settings(proxy),
         scope=_scope(graph, proxy),
         interception=_interception(proxy),
     )
+
+
+def _stream_labels(graph: Graph, proxy: ResolvedProxy) -> Labels:
+    """Gateways do not look at who calls."""
+    if not proxy.role.captures_connections:
+        return ()
+    sources = named_stream_sources(graph, _WHOLE_MESH)
+    return tuple(pair for pair in proxy.labels if pair in sources)
 
 
 def _scope(graph: Graph, proxy: ResolvedProxy) -> SidecarScope | None:

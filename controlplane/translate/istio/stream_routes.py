@@ -56,7 +56,7 @@ def tcp_rule(virtual_service: Object[VirtualService], server: Server) -> StreamR
     """The first ``tcp`` rule that fits the server: connections are all alike, so it matches all."""
     for i, rule in enumerate(virtual_service.spec.tcp):
         if not rule.match or any(_fits(m, server, virtual_service.namespace) for m in rule.match):
-            return _rule(
+            return stream_rule(
                 virtual_service, FieldRef(virtual_service.key) / "spec" / "tcp" / i, rule.route
             )
     return None
@@ -68,7 +68,7 @@ def tls_rules(virtual_service: Object[VirtualService], server: Server) -> Iterat
     for i, rule in enumerate(virtual_service.spec.tls):
         for j, match in enumerate(rule.match):
             if _fits(match, server, virtual_service.namespace):
-                yield _rule(
+                yield stream_rule(
                     virtual_service,
                     at / i / "match" / j / "sniHosts",
                     rule.route,
@@ -76,13 +76,14 @@ def tls_rules(virtual_service: Object[VirtualService], server: Server) -> Iterat
                 )
 
 
-def _rule(
+def stream_rule(
     virtual_service: Object[VirtualService],
     place: FieldRef,
     destinations: tuple[RouteDestination, ...],
     *,
     sni_hosts: tuple[str, ...] = (),
 ) -> StreamRule:
+    """A rule of ``virtual_service`` for connections with one of ``sni_hosts``, or for all."""
     names = sorted({name.lower() for name in sni_hosts})
     usable = [name for name in names if "*" not in name.removeprefix("*.")]
     return StreamRule(

@@ -39,7 +39,6 @@ NOT_SUPPORTED = {
     ),
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
     "Sidecar": ("ingress", "egress.port.targetPort", "inboundConnectionPool"),
-    "VirtualService": ("tls.match.destinationSubnets", "tcp.match.destinationSubnets"),
     "WorkloadGroup": ("metadata", "template", "probe"),
     "MeshConfig": (
         "proxyListenPort",
