@@ -27,7 +27,8 @@ nav a { color: #9ca3af; margin-left: .8rem; }
 input, button { font: inherit; padding: .3rem .6rem; border: 1px solid #9ca3af;
   border-radius: 4px; }
 button { background: #2563eb; border-color: #2563eb; color: white; }
-main { padding: 1rem 2rem; max-width: 64rem; }
+main { padding: 1rem 2rem; }
+main > p { max-width: 60rem; }
 h1 { color: #1e3a8a; font-size: 2.4rem; margin: .6rem 0; }
 table { border-collapse: collapse; }
 th, td { text-align: left; padding: .4rem 1.2rem .4rem 0; border-bottom: 1px solid #d1d5db; }

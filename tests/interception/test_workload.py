@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from samples.bookinfo import programs
 from samples.bookinfo.network import Host, Network
+from tests.support.client import send
 from tests.support.mesh_network import (
     APPLICATION,
     PROXY,
@@ -20,6 +22,7 @@ from tests.support.mesh_network import (
     mesh_network,
     ran,
 )
+from tests.support.network import own_network
 from tests.support.process import Running, eventually
 from tests.support.static_sidecar import static_sidecar
 
@@ -286,3 +289,35 @@ def test_its_help_needs_nothing() -> None:
     """On a machine without Envoy and without root."""
     with Running([sys.executable, str(WORKLOAD), "--help"], Path("/dev/null")) as child:
         assert child.wait() == 0
+
+
+def test_a_gateway_runs_without_root_and_sends_its_clients_away_at_the_end(tmp_path: Path) -> None:
+    as_proxy = ("setpriv", f"--reuid={PROXY}", f"--regid={PROXY}", "--clear-groups", "--")
+    with (
+        own_network(),
+        TemporaryDirectory() as name,  # which unlike pytest's is open to others
+    ):
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "gateway.json").write_text(json.dumps(static_sidecar()), encoding="utf-8")
+        command = (PYTHON, str(WORKLOAD), "--gateway", "--bootstrap", f"{name}/gateway.json")
+        options = ("--envoy", programs.envoy(folder), "--address", "127.0.0.1", "--grace", "2")
+        with Running([*as_proxy, *command, *options], tmp_path / "log") as child:
+            child.eventually("it is ready", lambda: "ready" in child.last_words(), within=20)
+            url = "http://127.0.0.1:15001/"
+            assert "connection" not in send(url, address="127.0.0.1").headers
+
+            os.kill(child.pid, signal.SIGTERM)
+
+            def is_sent_away() -> bool:
+                return send(url, address="127.0.0.1").headers.get("connection") == "close"
+
+            child.eventually("clients are sent away", is_sent_away)
+            assert child.wait() == 0
+
+
+@pytest.mark.parametrize("words", [("--gateway", "--", "true"), ()])
+def test_it_is_either_an_application_or_a_gateway(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with Running([PYTHON, str(WORKLOAD), "--bootstrap", "x", *words], tmp_path / "log") as child:
+        assert child.wait() == 2
+    assert "give either a COMMAND or --gateway" in child.last_words()

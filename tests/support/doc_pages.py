@@ -3,8 +3,9 @@
 - A paragraph that ends with a name in backticks and a colon, before a block of anything but
   ``console``, says which file the block is.
 - In a ``console`` block a line that begins with ``$`` is a command, run by bash in the folder of
-  the session; the lines after it are what it prints. Commands that serve (``up``, ``serve``, and
-  whatever ends with ``&``) go on until the page ends, but an ``up`` ends the one before.
+  the session; the lines after it are what it prints. Commands that serve (``up``, ``serve``,
+  ``make bookinfo``, and whatever ends with ``&``) go on until the page ends, but an ``up`` ends the
+  one before. ``cd`` is for the commands and files after it.
 - A ``console`` block without a command is what a serving command prints next.
 - ``…`` stands for any text; a line that is nothing else, for any lines.
 """
@@ -24,7 +25,9 @@ from tests.support.process import Running, eventually
 ROOT: Final = Path(__file__).parents[2]
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED: Final = re.compile(r"`([\w./-]+)`:\s*\Z")
-_SERVES: Final = re.compile(r"controlplane (?:up|serve)\b|.*&$")
+_SERVES: Final = re.compile(r"controlplane (?:up|serve)\b|make bookinfo$|.*&$")
+_MAKE: Final = '#!/bin/sh\ncd "$(dirname "$0")/.." && exec python samples/bookinfo/run.py\n'
+"""``make`` of a session: its environment has what the true one installs first."""
 _WITHIN: Final = 30.0  # seconds until a serving command prints what is expected
 
 
@@ -92,13 +95,19 @@ class Session:
     """Runs a page in ``folder``; what serves ends with the ``with`` block."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._top = self._folder = folder
         self._stack = ExitStack()
         self._serving: list[Running] = []
         self._control_plane: Running | None = None
         self._seen: dict[Path, int] = {}
         own = {"HOME": str(folder / ".home"), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        programs = folder / ".bin"
+        programs.mkdir()
+        (programs / "make").write_text(_MAKE, encoding="utf-8")
+        (programs / "make").chmod(0o755)
+        path = os.pathsep.join(
+            (str(programs), str(Path(sys.executable).parent), os.environ["PATH"])
+        )
         self._environment = {**os.environ, **own, "PATH": path, "COLUMNS": "100"}
         self._environment.pop("XDG_STATE_HOME", None)
 
@@ -116,6 +125,8 @@ class Session:
                     file = self._folder / step.name
                     file.parent.mkdir(parents=True, exist_ok=True)
                     file.write_text(step.text, encoding="utf-8")
+                case Command(text=text) if text.startswith("cd "):
+                    self._folder = (self._folder / text.removeprefix("cd ")).resolve()
                 case Command() if step.serves:
                     self._serve(step)
                 case Command():
@@ -147,10 +158,10 @@ class Session:
             assert done.returncode == 0, f"$ {step.text}\n{printed}"
 
     def _serve(self, step: Command) -> None:
-        log = self._folder / f".{len(self._serving)}.log"
+        log = self._top / f".{len(self._serving)}.log"
         text = step.text.removesuffix("&")
         command = ["env", "-C", str(self._folder), *_assigned(self._environment)]
-        is_control_plane = text.startswith("controlplane")
+        is_control_plane = text.startswith(("controlplane", "make"))
         if is_control_plane and self._control_plane is not None:
             self._control_plane.terminate()
         child = self._stack.enter_context(Running([*command, "bash", "-c", f"exec {text}"], log))
