@@ -6,6 +6,7 @@ called, so that ``--help`` and usage errors are answered at once.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -13,6 +14,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from controlplane.base.addresses import Address
+from controlplane.base.units import duration
 from controlplane.cli.address import address_parameter
 from controlplane.cli.code_parameter import code_parameter
 from controlplane.cli.connection_option import FORM, connection
@@ -181,6 +183,7 @@ class ServingOptions:
     connections: tuple[Connection, ...] = ()
     resolves_services: bool = False
     metrics_bind: Address | None = None
+    certificate_life: timedelta = timedelta(hours=24)
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel | None = None
     """``None``: what the command logs by itself."""
@@ -216,6 +219,15 @@ def _address(flag: str, *, default: str, help: str) -> Callable[[F], F]:
     )
 
 
+def _life(text: str) -> timedelta:
+    found = duration(text)
+    if found is None or not _SHORTEST_LIFE <= found <= _LONGEST_LIFE:
+        raise click.BadParameter(f'"{text}" is not a duration between 1m and 2160h, such as 24h')
+    return found
+
+
+_SHORTEST_LIFE: Final = timedelta(minutes=1)
+_LONGEST_LIFE: Final = timedelta(days=90)  # Istio's MAX_WORKLOAD_CERT_TTL
 _OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]] = (
     config_option,
     click.option(
@@ -246,6 +258,14 @@ _OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], .
     ),
     state_option,
     mesh_config_option,
+    click.option(
+        "--certificate-life",
+        default="24h",
+        show_default=True,
+        type=_life,
+        metavar="DURATION",
+        help="How long a workload's certificate lives; it is renewed after half of that.",
+    ),
     click.option(
         "--insecure-xds",
         is_flag=True,

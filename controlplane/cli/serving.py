@@ -41,6 +41,7 @@ def settings_of(options: ServingOptions) -> Settings:
         mesh=mesh,
         mesh_file=options.mesh_config,
         mesh_text=text,
+        workload_life=options.certificate_life,
         is_insecure=options.insecure_xds,
         lean=options.lean,
         allows_removal=options.allow_removal,
