@@ -65,6 +65,7 @@ class MutualMesh:
     state: Path
     server: Running
     workloads: tuple[Running, ...]
+    hosts: tuple[Host, ...]
 
     def command(self, *arguments: str) -> str:
         """What a command of controlplane prints about the state directory."""
@@ -108,7 +109,9 @@ def mutual_mesh(folder: Path, count: int, *, life: str, pause: float) -> Iterato
             )
             for i, host in enumerate(hosts)
         ]
-        mesh = MutualMesh(state=state, server=server, workloads=tuple(workloads))
+        mesh = MutualMesh(
+            state=state, server=server, workloads=tuple(workloads), hosts=tuple(hosts)
+        )
         eventually("all have an answer, or ended", mesh.all_call, within=START_WITHIN)
         assert all(workload.alive() for workload in workloads), workloads[0].last_words()
         yield mesh
