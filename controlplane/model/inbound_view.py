@@ -6,20 +6,21 @@ from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace, ObjectKey
+from controlplane.model.inbound_port import InboundPort
 from controlplane.model.outbound_view import Interception
-from controlplane.model.proxy import IpFamily, Labels, Target
+from controlplane.model.proxy import IpFamily, Labels
 
 
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundView:
-    """``targets`` are the ports of services that the workload is an endpoint of, in the order that
-    decides. ``peers`` are the PeerAuthentications that say what it accepts, the widest first.
-    ``settings`` is the node metadata that listeners honour.
+    """``ports`` are those of the workload that services lead to, by number. ``peers`` are the
+    PeerAuthentications that say what it accepts, the widest first. ``settings`` is the node
+    metadata that listeners honour.
     """
 
     namespace: Namespace
-    targets: tuple[Target, ...] = ()
+    ports: tuple[InboundPort, ...] = ()
     peers: tuple[ObjectKey, ...] = ()
     families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
     interception: Interception = Interception.REDIRECT

@@ -24,7 +24,6 @@ NAMES = sorted(f.name for f in (*TRACKED, *indexes()))
 OBJECTS = sorted(forms())
 MIXED = {
     "service_declared": "the endpoints of a ServiceEntry are read from its newest form",
-    "cluster_of_port": "a port that two services lead to has the cluster of the one that decides",
 }
 """Functions that leave a resource in a form between the old and the new one, and why."""
 

@@ -22,52 +22,50 @@ from controlplane.model.proxy import IpFamily
 from controlplane.model.traffic_policy import ConnectionPool
 from controlplane.queries.clusters.cluster_origins import port_origins
 from controlplane.queries.clusters.clusters import mesh_defaults
-from controlplane.queries.clusters.inbound_ports import inbound_mesh_settings, inbound_ports
 from controlplane.queries.policy.policies import mesh_policy, policy_for
 from controlplane.queries.policy.rule_origins import rule_origins
 from controlplane.queries.policy.rules import governing_rules
-from controlplane.queries.registry.services import service_of
+from controlplane.queries.registry.inbound_ports import inbound_mesh_settings
 from controlplane.translate.inbound_cluster import inbound_cluster, passthrough_cluster
 
 
-@derived
-def inbound_clusters(graph: Graph, view: InboundView) -> Shelf[Resource]:
-    """Runs again when one of them comes, goes or changes."""
+@guarded
+def inbound_clusters(graph: Graph, view: InboundView) -> Shelf[Resource] | None:
+    """Runs again when one of them comes, goes or changes; ``None`` while an internal error keeps
+    one of a new view from being known: its listener would lead nowhere.
+    """
     found = tuple(_clusters(graph, view))
-    return shelf({each.name: each for each in found if each is not None})
+    return shelf({each.name: each for each in found})
 
 
-def _clusters(graph: Graph, view: InboundView) -> Iterator[Resource | None]:
+def _clusters(graph: Graph, view: InboundView) -> Iterator[Resource]:
     yield inbound_passthrough(graph, view.families)
-    for port in inbound_ports(graph, view):
+    for port in view.ports:
         yield cluster_of_port(graph, port, view.namespace, view.families)
 
 
-@guarded
+@derived
 def inbound_passthrough(graph: Graph, families: tuple[IpFamily, ...]) -> Resource:
     """The cluster of ports that no service has; runs again when the mesh's defaults change."""
     pool = mesh_policy(graph).pool or ConnectionPool()
     return _encoded(passthrough_cluster(pool, mesh_defaults(graph), families))
 
 
-@guarded
+@derived
 def cluster_of_port(
     graph: Graph, port: InboundPort, namespace: Namespace, families: tuple[IpFamily, ...]
-) -> Resource | None:
+) -> Resource:
     """The cluster of one port of a workload in ``namespace``.
 
-    Runs again when the service, a rule that governs it there or the mesh's defaults change.
+    Runs again when a rule that governs the service there or the mesh's defaults change.
     """
-    service = service_of(graph, port.host, namespace)
-    if service is None:
-        return None
     rules = inbound_rules(graph, port, namespace)
     origin = Origin(
-        host=service.host,
-        name=service.name,
-        namespace=service.namespace,
+        host=port.host,
+        name=port.service,
+        namespace=namespace,
         rule=rules[0] if rules else None,
-        is_external=service.is_external,
+        is_external=port.is_external,
     )
     return _encoded(
         inbound_cluster(
@@ -84,7 +82,7 @@ def cluster_of_port(
 def inbound_cluster_origins(graph: Graph, view: InboundView) -> Iterator[Provenance]:
     """Each cluster that leads to the workload."""
     yield Provenance(name=INBOUND_PASSTHROUGH, origins=(BuiltIn.SIDECAR,))
-    for port in inbound_ports(graph, view):
+    for port in view.ports:
         origins = (
             *port_origins(graph, port.host, view.namespace, port.service_port),
             *rule_origins(graph, inbound_rules(graph, port, view.namespace), None),

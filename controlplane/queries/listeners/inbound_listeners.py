@@ -14,9 +14,9 @@ from controlplane.model.plan.listener import Address, ListenerPlan
 from controlplane.model.plan.proxy import InboundListener
 from controlplane.model.proxy import IpFamily
 from controlplane.queries.clusters.cluster_origins import port_origins
-from controlplane.queries.clusters.inbound_ports import inbound_mesh_settings, inbound_ports
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.policy.peer_policies import deciding_field, mtls_policy
+from controlplane.queries.registry.inbound_ports import inbound_mesh_settings
 from controlplane.translate.istio.inbound_listener import OtherPort, ServedPort, virtual_inbound
 
 
@@ -49,7 +49,7 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
 def _served(graph: Graph, view: InboundView) -> Iterator[ServedPort]:
     """The ports that services lead to."""
     peers = mtls_policy(graph, view.peers)
-    for port in inbound_ports(graph, view):
+    for port in view.ports:
         declared = port_origins(graph, port.host, view.namespace, port.service_port)
         yield ServedPort(
             port=port,
@@ -62,7 +62,7 @@ def _unserved(graph: Graph, view: InboundView) -> Iterator[OtherPort]:
     """Every other port; first those that no policy names either."""
     peers = mtls_policy(graph, view.peers)
     yield OtherPort(number=None, mode=peers.mode, origins=_decided(graph, view, None))
-    own = {port.number for port in inbound_ports(graph, view)}
+    own = {port.number for port in view.ports}
     for number, mode in peers.ports:
         if number not in own:
             yield OtherPort(number=number, mode=mode, origins=_decided(graph, view, number))

@@ -61,17 +61,19 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
 
 def _of_sidecar(
     graph: Graph, outbound: OutboundView, inbound: InboundView, client: ClientLocality
-) -> Resources:
+) -> Resources | None:
     """What the workload calls, which sidecars of an equal outbound view share, and what calls the
     workload, which its replicas share: joined, for no name is in both.
     """
     for_clusters, for_listeners = outbound.for_clusters, outbound.for_listeners
+    keys = inbound_listener_keys(graph, inbound)
+    own_listeners, own_clusters = listeners(graph, keys), inbound_clusters(graph, inbound)
+    if own_clusters is None or len(own_listeners) < len(keys):
+        return None
     return Resources(
-        clusters=clusters(graph, for_clusters, client).joined(inbound_clusters(graph, inbound)),
+        clusters=clusters(graph, for_clusters, client).joined(own_clusters),
         endpoints=endpoints(graph, for_clusters, client),
-        listeners=listeners(graph, outbound_listeners(graph, for_listeners)).joined(
-            listeners(graph, inbound_listener_keys(graph, inbound))
-        ),
+        listeners=listeners(graph, outbound_listeners(graph, for_listeners)).joined(own_listeners),
         routes=mesh_tables(graph, outbound.for_routes),
         secrets=secrets(graph, (), for_clusters),
     )

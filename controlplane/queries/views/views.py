@@ -25,6 +25,7 @@ from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
 from controlplane.queries.registry.egress import sidecar_scope
+from controlplane.queries.registry.inbound_ports import inbound_ports
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.selection.gateways import gateway_servers, selected_gateways
 from controlplane.translate.server import AutoPassthrough
@@ -100,13 +101,16 @@ def _inbound(graph: Graph, proxy: ResolvedProxy) -> InboundView | None:
 def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
     """Runs again when a service of the workload comes, goes or changes its ports, or a
     PeerAuthentication of its namespace or of the mesh comes, goes or selects otherwise.
+
+    Without interception the workload itself listens on its ports.
     """
+    interception = _interception(proxy)
     return InboundView(
         namespace=proxy.namespace,
-        targets=proxy.targets,
+        ports=inbound_ports(graph, proxy.namespace, proxy.targets) if interception.captures else (),
         peers=peer_levels(graph, proxy.namespace, proxy.labels).keys,
         families=proxy.families,
-        interception=_interception(proxy),
+        interception=interception,
         settings=_settings(proxy),
     )
 
