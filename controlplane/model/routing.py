@@ -6,6 +6,7 @@ Conditions are in ``http_match``, what is done besides (headers, faults, CORS) i
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
@@ -82,15 +83,26 @@ class ReplaceRegex:
 PathRewrite = ReplacePrefix | ReplaceRegex
 
 
+class Offer(Enum):
+    """What the mesh's own TLS offers for a request, where its cluster cannot say it for all."""
+
+    HTTP1 = auto()
+    BY_REQUEST = auto()
+    """The version of the request, which is sent on in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedCluster:
-    """One of several clusters: ``weight`` is its share of the sum."""
+    """One of several clusters: ``weight`` is its share of the sum, ``offer`` is as in
+    ``ForwardTo``.
+    """
 
     cluster: str
     weight: int
     host_rewrite: str | None = None
     request_headers: HeaderChanges = NO_CHANGES
     response_headers: HeaderChanges = NO_CHANGES
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +121,7 @@ class ForwardTo:
 
     ``timeout`` covers the whole request with its retries; ``None`` is no limit. ``retry`` of
     ``None`` is no retries. ``ignores_stream_limit``: what the proxy says of how long streams may
-    last does not hold.
+    last does not hold. ``offer`` is for the one cluster; ``None`` leaves it to the cluster.
     """
 
     target: str | tuple[WeightedCluster, ...]
@@ -121,6 +133,7 @@ class ForwardTo:
     mirrors: tuple[Mirror, ...] = ()
     hash_policies: tuple[HashPolicy, ...] = ()
     ignores_stream_limit: bool = False
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

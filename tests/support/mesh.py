@@ -127,12 +127,14 @@ class ControlPlane:
         return self.command("bootstrap", *workload.options(), *where, "--state", str(self.state))
 
     @contextmanager
-    def proxy(self, folder: Path, workload: Workload) -> Iterator[Envoy]:
+    def proxy(
+        self, folder: Path, workload: Workload, wrapper: tuple[str, ...] = ()
+    ) -> Iterator[Envoy]:
         """A real Envoy with this control plane's bootstrap."""
         folder.mkdir(exist_ok=True)
         admin_port = free_port()
         bootstrap = self.bootstrap(workload, admin_port)
-        with running_envoy(bootstrap, folder, admin_port=admin_port) as envoy:
+        with running_envoy(bootstrap, folder, admin_port=admin_port, wrapper=wrapper) as envoy:
             yield envoy
 
 

@@ -109,7 +109,8 @@ def mesh_alpn(cluster: Cluster) -> tuple[str, ...]:
     """What is offered within the mesh: from it a sidecar tells HTTP and TCP apart.
 
     Istio's own Envoy has a filter that sets these for each request; here they are what the cluster
-    speaks. "http/1.1" is not among them: where nothing else fits, none is chosen, as with istiod.
+    speaks, and routes say the rest (``http_filters.offered_protocols``). "http/1.1" is not among
+    them: where nothing else fits, none is chosen, as with istiod.
     """
     match cluster.http_version:
         case HttpVersion.HTTP2:

@@ -15,6 +15,7 @@ from controlplane.envoy.http_filters.dynamic_forward_proxy import dynamic_forwar
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
+from controlplane.envoy.http_filters.offered_protocols import offered_protocols
 from controlplane.envoy.http_filters.order import ORDER, Slot
 from controlplane.envoy.http_filters.router import router
 from controlplane.envoy.slots import in_order
@@ -25,6 +26,7 @@ from controlplane.model.plan.network_filters import (
     GrpcStats,
     GrpcWeb,
     HttpFilter,
+    OfferedProtocols,
     Router,
 )
 
@@ -39,6 +41,8 @@ def _slotted(filter_: HttpFilter) -> tuple[Slot, hcm.HttpFilter]:
             return Slot.GRPC_WEB, grpc_web()
         case GrpcStats():
             return Slot.GRPC_STATS, grpc_stats()
+        case OfferedProtocols():
+            return Slot.OFFERED_PROTOCOLS, offered_protocols()
         case FaultInjection():
             return Slot.FAULT, fault()
         case CrossOrigin():

@@ -19,6 +19,7 @@ class Slot(Enum):
     ALLOW = auto()
     GRPC_WEB = auto()
     GRPC_STATS = auto()
+    OFFERED_PROTOCOLS = auto()
     FAULT = auto()
     CORS = auto()
     DYNAMIC_FORWARD_PROXY = auto()
@@ -33,6 +34,7 @@ ORDER: Final = (
     Slot.ALLOW,  # the last policies: what passes them is admitted
     Slot.GRPC_WEB,  # what comes after sees plain gRPC
     Slot.GRPC_STATS,  # counts calls as the client made them, before faults
+    Slot.OFFERED_PROTOCOLS,  # where istio.alpn is in Istio's own Envoy
     Slot.FAULT,  # before cors: a preflight can be aborted or delayed too
     Slot.CORS,  # answers preflights, which are never routed
     Slot.DYNAMIC_FORWARD_PROXY,  # knows the route, and looks up what the router connects to

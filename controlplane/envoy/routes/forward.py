@@ -14,6 +14,7 @@ from envoy.type.matcher.v3.regex_pb2 import RegexMatchAndSubstitute
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from controlplane.envoy.fraction import runtime_fraction
+from controlplane.envoy.http_filters.offered_protocols import switched_on
 from controlplane.envoy.routes.hash_policy import hash_policy
 from controlplane.envoy.routes.headers import header_options
 from controlplane.envoy.routes.retry import retry_policy
@@ -65,6 +66,7 @@ def weighted_clusters(clusters: tuple[WeightedCluster, ...]) -> WeightedClusterM
                 response_headers_to_add=header_options(cluster.response_headers.put),
                 response_headers_to_remove=cluster.response_headers.removed,
                 host_rewrite_literal=cluster.host_rewrite,
+                typed_per_filter_config=switched_on(cluster.offer),
             )
             for cluster in clusters
         ]

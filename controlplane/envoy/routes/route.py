@@ -11,7 +11,7 @@ from envoy.config.route.v3.route_components_pb2 import (
 )
 from google.protobuf.any_pb2 import Any as Packed
 
-from controlplane.envoy.http_filters import cors, fault
+from controlplane.envoy.http_filters import cors, fault, offered_protocols
 from controlplane.envoy.optional import opt
 from controlplane.envoy.packing import object_metadata, packed
 from controlplane.envoy.routes.forward import route_action
@@ -52,7 +52,8 @@ def direct_response(respond: Respond) -> DirectResponseAction:
 
 
 def per_filter_config(route: Route) -> dict[str, Packed]:
-    configs: dict[str, Packed] = {}
+    action = route.action
+    configs = offered_protocols.switched_on(action.offer if isinstance(action, ForwardTo) else None)
     if route.fault is not None:
         configs[fault.NAME] = packed(fault.http_fault(route.fault))
     if route.cors is not None:

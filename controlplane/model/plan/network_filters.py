@@ -22,6 +22,11 @@ class GrpcStats:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedProtocols:
+    """The mesh's own TLS offers the protocol of the request, where a route asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class FaultInjection:
     """Delays and aborts, where a route asks for them."""
 
@@ -48,7 +53,15 @@ class DynamicForwardProxyHttp:
     families: tuple[IpFamily, ...]
 
 
-HttpFilter = GrpcWeb | GrpcStats | FaultInjection | CrossOrigin | DynamicForwardProxyHttp | Router
+HttpFilter = (
+    GrpcWeb
+    | GrpcStats
+    | OfferedProtocols
+    | FaultInjection
+    | CrossOrigin
+    | DynamicForwardProxyHttp
+    | Router
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from controlplane.model.cluster_name import outbound
 from controlplane.model.http_match import RouteMatch
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import HTTP_PORT, MeshTable
-from controlplane.model.routing import ForwardTo, HashPolicy, Route
+from controlplane.model.routing import ForwardTo, HashPolicy, Offer, Route
 from controlplane.model.service import Protocol, Resolution, Service
+from controlplane.queries.clusters.offers import offer
 from controlplane.queries.policy.policies import hash_policies
 from controlplane.queries.registry.imported import imported_by
 from controlplane.queries.registry.services import hosts_of_shard
@@ -198,14 +199,19 @@ def _deciding(graph: Graph, table: MeshTable, view: OutboundView, name: str) -> 
 def _default_route(graph: Graph, table: MeshTable, view: OutboundView, service: Service) -> bytes:
     """The route to a service; what Envoy would refuse to hash requests by is left out of it."""
     hashing = hash_policies(graph, view, service.host, table.served, None)
+    offered = offer(graph, view, service.host, table.served, None)
     try:
-        return framed_route(default_route(graph, service, table.served, hashing))
+        return framed_route(default_route(graph, service, table.served, hashing, offered))
     except RuleBroken:
-        return framed_route(default_route(graph, service, table.served, ()))
+        return framed_route(default_route(graph, service, table.served, (), offered))
 
 
 def default_route(
-    graph: Graph, service: Service, port: PortNumber, hashing: tuple[HashPolicy, ...]
+    graph: Graph,
+    service: Service,
+    port: PortNumber,
+    hashing: tuple[HashPolicy, ...],
+    offered: Offer | None,
 ) -> Route:
     """The route to a service without a VirtualService."""
     return Route(
@@ -215,6 +221,7 @@ def default_route(
             target=outbound(port, None, service.host),
             retry=retry_policy(route_defaults(graph).retries, sticky=False),
             hash_policies=hashing,
+            offer=offered,
         ),
         operation=f"{service.host}:{port}/*",
         declared_by=None,

@@ -24,6 +24,7 @@ from controlplane.kinds.object import Object
 from controlplane.model.cluster_name import outbound
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import MeshTable
+from controlplane.queries.clusters.offers import offer
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.policies import hash_policies
 from controlplane.queries.registry.imported import imported_by
@@ -177,4 +178,5 @@ def _target(
         cluster=outbound(chosen, subset or None, to),
         described=f"{to}:{chosen}",
         hash_policies=hash_policies(graph, view, host, port, subset or None),
+        offer=offer(graph, view, to, chosen, subset or None),
     )

@@ -29,6 +29,7 @@ from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.routing import Routed
 from controlplane.model.visibility import visibility
+from controlplane.queries.clusters.offers import offer
 from controlplane.queries.inputs.mesh import is_lean, mesh_config
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.policy.policies import hash_policies
@@ -269,4 +270,5 @@ def route_target(
         cluster=cluster.name,
         described=f"{cluster.host}:{cluster.port}",
         hash_policies=hash_policies(graph, view, host, port, subset),
+        offer=offer(graph, view, cluster.host, cluster.port, subset),
     )

@@ -13,6 +13,7 @@ from controlplane.base.codes import SNI_TAKEN
 from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
+from controlplane.model.http_settings import ListenerContext
 from controlplane.model.plan.listener import (
     Address,
     ChainMatch,
@@ -187,7 +188,7 @@ def _http_connection_manager(
     return HttpConnectionManager(
         routes=NamedTable(table),
         stat_prefix=stat_prefix,
-        filters=http_filters(settings, accepts_grpc_web=accepts_grpc_web),
+        filters=http_filters(settings, ListenerContext.GATEWAY, accepts_grpc_web=accepts_grpc_web),
         settings=settings.http,
         access_log=settings.access_log,
     )

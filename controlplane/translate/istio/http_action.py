@@ -29,6 +29,7 @@ from controlplane.model.routing import (
     ForwardTo,
     HashPolicy,
     Mirror,
+    Offer,
     PathRewrite,
     RedirectTo,
     ReplacePath,
@@ -62,6 +63,8 @@ class RouteTarget:
     described: str
     """``host:port``, for traces."""
     hash_policies: tuple[HashPolicy, ...] = ()
+    offer: Offer | None = None
+    """What the mesh's own TLS offers for a request to it, where its cluster does not say."""
     origins: Origins = ()
     """What gave the hash policies, where the caller asks for it."""
 
@@ -158,6 +161,7 @@ def forwarding(rule: HttpRoute, targets: Targets, defaults: Defaults) -> Done:
             appends_forwarded_host=rule.rewrite is not None and defaults.appends_forwarded_host,
             mirrors=tuple(_mirrors(rule, targets)),
             hash_policies=hashing,
+            offer=used[0].offer if single is not None else None,
         ),
         request_headers=header_changes(changes.request if changes else None),
         response_headers=header_changes(changes.response if changes else None),
@@ -198,6 +202,7 @@ def _weighted(share: HttpRouteDestination, target: RouteTarget) -> WeightedClust
         host_rewrite=authority(headers.request) if headers else None,
         request_headers=header_changes(headers.request if headers else None),
         response_headers=header_changes(headers.response if headers else None),
+        offer=target.offer,
     )
 
 

@@ -1,18 +1,25 @@
 """The HTTP filters that every listener of a proxy has, whatever its routes ask for."""
 
+from controlplane.model.http_settings import ListenerContext
 from controlplane.model.plan.network_filters import (
     CrossOrigin,
     FaultInjection,
     GrpcStats,
     GrpcWeb,
     HttpFilter,
+    OfferedProtocols,
     Router,
 )
 from controlplane.translate.istio.listener_settings import ListenerSettings
 
 
-def http_filters(settings: ListenerSettings, *, accepts_grpc_web: bool) -> tuple[HttpFilter, ...]:
-    """Faults and CORS are there for every route, which switch them on."""
+def http_filters(
+    settings: ListenerSettings, context: ListenerContext, *, accepts_grpc_web: bool
+) -> tuple[HttpFilter, ...]:
+    """What is offered, faults and CORS are there for every route, which switch them on; nothing is
+    offered to a workload.
+    """
     web = (GrpcWeb(),) if accepts_grpc_web else ()
+    offer = () if context is ListenerContext.INBOUND else (OfferedProtocols(),)
     router = Router(shows_envoy_headers=settings.shows_envoy_headers)
-    return (*web, GrpcStats(), FaultInjection(), CrossOrigin(), router)
+    return (*web, GrpcStats(), *offer, FaultInjection(), CrossOrigin(), router)

@@ -12,6 +12,7 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
 from controlplane.model.cluster_name import BLACK_HOLE, INBOUND_PASSTHROUGH, inbound
 from controlplane.model.http_match import Prefix, RouteMatch
+from controlplane.model.http_settings import ListenerContext
 from controlplane.model.inbound_port import InboundPort
 from controlplane.model.mtls import MtlsMode
 from controlplane.model.outbound_view import Interception
@@ -247,7 +248,11 @@ def _filter(
             route=_route(target, inbound_settings),
         ),
         stat_prefix=target.stat_prefix,
-        filters=http_filters(settings, accepts_grpc_web=target.protocol is Protocol.GRPC_WEB),
+        filters=http_filters(
+            settings,
+            ListenerContext.INBOUND,
+            accepts_grpc_web=target.protocol is Protocol.GRPC_WEB,
+        ),
         settings=settings.http,
         access_log=settings.access_log,
     )

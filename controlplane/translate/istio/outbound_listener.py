@@ -36,6 +36,7 @@ from controlplane.model.plan.network_filters import (
     HttpFilter,
     InlineTable,
     NamedTable,
+    OfferedProtocols,
     Router,
     RouteSource,
     TcpProxy,
@@ -234,6 +235,7 @@ def _manager(
     filters: tuple[HttpFilter, ...] = (
         *((GrpcWeb(),) if accepts_grpc_web else ()),
         GrpcStats(),
+        OfferedProtocols(),
         FaultInjection(),
         CrossOrigin(),
         *(DynamicForwardProxyHttp(cache=cache, families=families) for cache in caches),
