@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -30,10 +30,9 @@ from network import Host, Network, why_not  # noqa: E402
 
 ROOT: Final = HERE.parents[1]
 WORK: Final = inside.HOSTS.parent
-LOGS: Final = WORK / "logs"
-STATE: Final = WORK / "state"
+MESH: Final = HERE / "mesh"
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
-SERVED: Final = ("bookinfo.yaml", "workloads.yaml", "networking/bookinfo-gateway.yaml", "mesh")
+SERVED: Final = ("bookinfo.yaml", "workloads.yaml", "networking/bookinfo-gateway.yaml")
 APPLICATION: Final = 10002  # the user of applications
 LOOK_EVERY: Final = 0.1  # seconds
 OPEN_WITHIN: Final = 60.0  # seconds
@@ -64,12 +63,18 @@ def bound_to_this(command: Sequence[str]) -> list[str]:
 class Bookinfo:
     """Everything that runs."""
 
-    def __init__(self, network: Network, shared: Path) -> None:
-        """``shared``: a folder that all users may read."""
+    def __init__(self, network: Network, *, shared: Path, work: Path, mesh: Path) -> None:
+        """``shared``: a folder that all users may read; ``work``: keys and logs; ``mesh``: what is
+        served besides the sample.
+        """
         self._network = network
         self._shared = shared
+        self._mesh = mesh
+        self.logs, self._state = work / "logs", work / "state"
+        for folder in (work, self.logs):
+            folder.mkdir(exist_ok=True)
         self._envoy, self._python = programs.envoy(shared), programs.python()
-        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._xds = f"{network.address}:15010"
         for program in (*HERE.glob("*.py"), ROOT / "samples/upstream/server.py"):
             folder = shared / program.parent.name
@@ -78,14 +83,15 @@ class Bookinfo:
             (folder / program.name).chmod(0o644)
 
     def start_control_plane(self) -> None:
-        served = [option for name in SERVED for option in ("--config", str(HERE / name))]
+        paths = (*(HERE / name for name in SERVED), self._mesh)
+        served = [option for path in paths for option in ("--config", str(path))]
         options = ("--mesh-config", str(HERE / "mesh-config.yaml"), "--xds", self._xds)
-        command = (*CONTROLPLANE, "serve", *served, *options, "--state", str(STATE))
+        command = (*CONTROLPLANE, "serve", *served, *options, "--state", str(self._state))
         self._start("controlplane", command)
 
     def issue_tokens(self) -> None:
         for proxy in proxies.PROXIES:
-            proxies.write_token(proxy, self._shared, STATE)
+            proxies.write_token(proxy, self._shared, self._state)
 
     def start_outside(self) -> None:
         """A server that is no part of the mesh, as root for port 80."""
@@ -97,34 +103,48 @@ class Bookinfo:
     def start_workloads(self) -> None:
         for proxy in proxies.SIDECARS:
             name = proxy.name.rpartition("-")[0]
-            host = self._network.add(proxy.name if name == "reviews" else name)
-            application = (self._python, str(self._shared / "bookinfo/server.py"), proxy.name)
-            replica = f"HOSTNAME={proxy.name}-1"
-            command = ("--", "env", replica, *application)
-            self._start(host.name, [*self._supervised(proxy, host), *command])
+            self.start_workload(proxy, proxy.name if name == "reviews" else name)
         self._network.names["reviews"] = self._network.hosts["reviews-v1"].address
         self._network.write_names()
 
+    def start_workload(self, proxy: proxies.Proxy, name: str, number: int = 1) -> None:
+        """A replica on a host of its own."""
+        host, replica = self._network.add(name), f"{proxy.name}-{number}"
+        application = (self._python, str(self._shared / "bookinfo/server.py"), proxy.name)
+        command = ("--", "env", f"HOSTNAME={replica}", *application)
+        self._start(name, [*self._supervised(proxy, host, replica), *command])
+
+    def stop_workload(self, name: str) -> int:
+        """As ``docker stop`` does; its exit status."""
+        process = self._running.pop(name)
+        process.terminate()
+        status = process.wait()
+        self._network.remove(name)
+        return status
+
     def start_gateways(self) -> None:
         host = self._network.add("istio-egressgateway")
-        self._start(host.name, [*self._supervised(proxies.EGRESS, host), "--gateway"])
+        self._start(host.name, [*self._supervised(proxies.EGRESS, host, host.name), "--gateway"])
         ports = ("--ready", "127.0.0.1:15021", "--metrics", "127.0.0.1:15090")
         options = ("--metadata", "BIND_ADDRESS=127.0.0.1", *ports)
-        ingress = self._supervised(proxies.INGRESS, None, *options)
-        self._start("istio-ingressgateway", [*ingress, "--gateway"])
+        name = proxies.INGRESS.name
+        ingress = self._supervised(proxies.INGRESS, None, name, *options)
+        self._start(name, [*ingress, "--gateway"])
 
-    def _supervised(self, proxy: proxies.Proxy, host: Host | None, *options: str) -> list[str]:
+    def _supervised(
+        self, proxy: proxies.Proxy, host: Host | None, name: str, *options: str
+    ) -> list[str]:
         """The supervisor of an Envoy on a host, or on this side of the network; ``options`` are
         those of its bootstrap.
         """
-        proxies.write_bootstrap(proxy, self._shared, STATE, self._xds, *options)
+        proxies.write_bootstrap(proxy, self._shared, self._state, self._xds, *options)
         file = proxies.bootstrap_file(proxy, self._shared)
         command = [self._python, str(ROOT / "envoy/workload.py"), "--envoy", self._envoy]
-        command += ["--bootstrap", str(file), "--name", f"{proxy.name}-1", "--concurrency", "1"]
+        command += ["--bootstrap", str(file), "--name", name, "--concurrency", "1"]
         return host.command(*command) if host else command
 
     def _start(self, name: str, command: Sequence[str]) -> None:
-        log = LOGS / f"{name}.log"
+        log = self.logs / f"{name}.log"
         log.write_bytes(b"")
         log.chmod(0o666)  # Envoy opens it itself, as a user of its own, for the access log
         with log.open("ab") as out:
@@ -135,43 +155,41 @@ class Bookinfo:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is for this program alone
             )
-        self._running.append((name, process))
+        self._running[name] = process
 
-    def write_hosts(self) -> None:
-        hosts = self._network.hosts.items()
-        found = {name: (host.namespace, APPLICATION) for name, host in hosts}
-        inside.HOSTS.write_text(json.dumps(found), encoding="utf-8")
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        return self._network.hosts
 
     def ended(self) -> str | None:
         """The name of what has ended by itself."""
-        return next((name for name, process in self._running if process.poll() is not None), None)
+        return next(
+            (name for name, process in self._running.items() if process.poll() is not None), None
+        )
 
     def end(self) -> None:
         """At once: nobody is left who would miss a request."""
-        (_, control_plane), *others = self._running
-        for _, process in others:
+        control_plane, *others = self._running.values()
+        for process in others:
             process.kill()
         control_plane.terminate()
-        for _, process in self._running:
+        for process in self._running.values():
             process.wait()
 
 
 @contextmanager
-def running() -> Iterator[Bookinfo]:
-    for folder in (WORK, LOGS):
-        folder.mkdir(exist_ok=True)
+def running(work: Path = WORK, mesh: Path = MESH) -> Iterator[Bookinfo]:
     with ExitStack() as stack:
         shared = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bookinfo-")))
         shared.chmod(0o755)
-        bookinfo = Bookinfo(stack.enter_context(Network()), shared)
-        stack.callback(inside.HOSTS.unlink, missing_ok=True)
+        network = stack.enter_context(Network())
+        bookinfo = Bookinfo(network, shared=shared, work=work, mesh=mesh)
         stack.callback(bookinfo.end)
         bookinfo.start_control_plane()
         bookinfo.issue_tokens()
         bookinfo.start_outside()
         bookinfo.start_workloads()
         bookinfo.start_gateways()
-        bookinfo.write_hosts()
         yield bookinfo
 
 
@@ -183,23 +201,34 @@ def is_open() -> bool:
         return False
 
 
+@contextmanager
+def known_hosts(bookinfo: Bookinfo) -> Iterator[None]:
+    """While the block runs, ``inside.py`` finds the hosts."""
+    found = {name: (host.namespace, APPLICATION) for name, host in bookinfo.hosts.items()}
+    inside.HOSTS.write_text(json.dumps(found), encoding="utf-8")
+    try:
+        yield
+    finally:
+        inside.HOSTS.unlink(missing_ok=True)
+
+
 def attend(bookinfo: Bookinfo) -> int:
     """Say what to try once it is open; the status when something has ended by itself."""
     began = renewed = time.monotonic()
     is_said = False
     while True:
         if (name := bookinfo.ended()) is not None:
-            print(f"{name} has ended: see {LOGS / name}.log", file=sys.stderr)
+            print(f"{name} has ended: see {bookinfo.logs / name}.log", file=sys.stderr)
             return 1
         now = time.monotonic()
         if not is_said and is_open():
             is_said = True
             text = WHAT_TO_TRY.format(
-                url=URL, here=os.path.relpath(HERE), logs=os.path.relpath(LOGS)
+                url=URL, here=os.path.relpath(HERE), logs=os.path.relpath(bookinfo.logs)
             )
             print(text, flush=True)
         if not is_said and now - began > OPEN_WITHIN:
-            print(f"{URL} does not answer: see {LOGS}", file=sys.stderr)
+            print(f"{URL} does not answer: see {bookinfo.logs}", file=sys.stderr)
             return 1
         if now - renewed > proxies.RENEW_EVERY:
             bookinfo.issue_tokens()
@@ -216,7 +245,7 @@ def main() -> int:
         sys.exit(f"make bookinfo: {reason}; docker compose --profile bookinfo up needs none of it")
     signal.signal(signal.SIGTERM, interrupted)
     try:
-        with running() as bookinfo:
+        with running() as bookinfo, known_hosts(bookinfo):
             return attend(bookinfo)
     except KeyboardInterrupt:
         return 0
