@@ -200,6 +200,25 @@ CONNECTIONS_TAKEN: Final = _warning(
     "CP0380", "connections to the port reach another service, so never this one"
 )
 
+# Sidecars and mutual TLS of the mesh
+SIDECAR_WITHOUT_EFFECT: Final = _warning(
+    "CP0360", "an earlier Sidecar of the namespace has no workloadSelector either"
+)
+SIDECARS_OVERLAP: Final = _warning("CP0361", "an earlier Sidecar selects the same workload")
+EGRESS_HOST_UNKNOWN: Final = _warning(
+    "CP0362", "no service that the Sidecar's namespace sees has the egress host"
+)
+EGRESS_PORT_UNKNOWN: Final = _warning(
+    "CP0363", "none of the egress listener's hosts has the listener's port"
+)
+PEERS_OVERLAP: Final = _warning(
+    "CP0364", "an earlier PeerAuthentication decides for the same workloads"
+)
+ROOT_SELECTOR_IGNORED: Final = _warning(
+    "CP0365", "a PeerAuthentication with a selector is ignored in the root namespace"
+)
+PORT_NOT_TARGETED: Final = _warning("CP0366", "no Service leads to the port of portLevelMtls")
+
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
 SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that its use requires")

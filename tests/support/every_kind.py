@@ -439,6 +439,39 @@ spec: {clusterIP: 10.1.0.9, ports: [{name: VALUE, port: 7000}]}
         "main",
         "other",
     ),
+    "group": (
+        """
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: {name: web, namespace: default}
+spec: {metadata: {labels: {app: VALUE}}, template: {serviceAccount: default}}
+""",
+        "web",
+        "shop",
+    ),
+    "peers": (
+        """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  mtls: {mode: PERMISSIVE}
+  portLevelMtls: {"8080": {mode: VALUE}}
+""",
+        "STRICT",
+        "DISABLE",
+    ),
+    "plaintext": (
+        """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: plaintext, namespace: apart}
+spec: {host: "*.local", exportTo: ["."], trafficPolicy: {tls: {mode: VALUE}}}
+""",
+        "DISABLE",
+        "ISTIO_MUTUAL",
+    ),
     "many": (_MANY + "# VALUE\n", "a", "b"),
 }
 

@@ -15,7 +15,9 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+from controlplane.kinds.istio.peer_authentication import PEER_AUTHENTICATION
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
+from controlplane.kinds.istio.sidecar import SIDECAR
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.http_settings import ListenerContext
 from controlplane.queries.analysis.binding import export_diagnostics
@@ -25,8 +27,10 @@ from controlplane.queries.analysis.gateways import (
     gateway_diagnostics_where_connected,
 )
 from controlplane.queries.analysis.port_conflicts import port_conflicts
+from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.rule_secrets import destination_rule_secret_diagnostics
 from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
+from controlplane.queries.analysis.sidecars import sidecar_diagnostics
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
 from controlplane.queries.inputs.connected_gateways import connected_gateways
@@ -72,6 +76,8 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     SERVICE_ENTRY: all_of_service_entry,
     GATEWAY: gateway_diagnostics,
     VIRTUAL_SERVICE: virtual_service_diagnostics,
+    SIDECAR: sidecar_diagnostics,
+    PEER_AUTHENTICATION: peer_authentication_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,

@@ -1,0 +1,76 @@
+"""The workloads that are declared, or to come: Pods and WorkloadEntries, those that WorkloadGroups
+register, and those that Deployments and their like make.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.graph import Graph
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
+from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP, WorkloadGroup
+from controlplane.kinds.object import Object, is_of
+from controlplane.model.endpoint import selects
+from controlplane.model.proxy import Labels, labels_of
+from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.registry.endpoints import labels_of_workload, selected_workloads
+from controlplane.queries.registry.templates import selected_templates
+from controlplane.translate.istio.workload_group import labels_of_group
+from controlplane.translate.workload import MUTUAL, TLS_MODE_LABEL, takes_mutual_tls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredWorkload:
+    """``key``: what declares it. ``has_sidecar``: ``None`` where nothing says that, or the
+    contrary.
+    """
+
+    key: ObjectKey
+    labels: Labels
+    has_sidecar: bool | None
+
+
+@index(WORKLOAD_GROUP)
+def groups_of_namespace(
+    declared: Object[WorkloadGroup],
+) -> Iterator[tuple[Namespace, tuple[ObjectKey[WorkloadGroup], Labels]]]:
+    yield declared.namespace, (declared.key, labels_of(labels_of_group(declared)))
+
+
+def declared_workloads(
+    graph: Graph, namespace: Namespace, selector: Labels
+) -> tuple[DeclaredWorkload, ...]:
+    """Those of a namespace that have every label of ``selector``, which has some."""
+    return (
+        *_existing(graph, namespace, selector),
+        *_of_groups(graph, namespace, selector),
+        *(
+            DeclaredWorkload(key=key, labels=labels, has_sidecar=_says(dict(labels)))
+            for key, labels in selected_templates(graph, namespace, selector)
+        ),
+    )
+
+
+def _existing(graph: Graph, namespace: Namespace, selector: Labels) -> Iterator[DeclaredWorkload]:
+    for key in selected_workloads(graph, namespace, selector):
+        declared = object_of(graph, key)
+        if declared is None:
+            continue
+        labels = labels_of_workload(declared)
+        has_sidecar = _says(dict(labels))
+        if is_of(declared, WORKLOAD_ENTRY):
+            has_sidecar = takes_mutual_tls(dict(labels), declared.spec.service_account)
+        yield DeclaredWorkload(key=key, labels=labels, has_sidecar=has_sidecar)
+
+
+def _of_groups(graph: Graph, namespace: Namespace, selector: Labels) -> Iterator[DeclaredWorkload]:
+    """What registers itself does so by its proxy."""
+    for key, labels in groups_of_namespace(graph, namespace):
+        if selects(selector, labels):
+            said = _says(dict(labels))
+            yield DeclaredWorkload(key=key, labels=labels, has_sidecar=said is not False)
+
+
+def _says(labels: dict[str, str]) -> bool | None:
+    mode = labels.get(TLS_MODE_LABEL)
+    return None if mode is None else mode == MUTUAL
