@@ -178,9 +178,6 @@ UNUSED_DELEGATE: Final = _warning("CP0342", "no rule delegates to the VirtualSer
 GATEWAY_NOT_BOUND: Final = _warning(
     "CP0343", "the match names a gateway that the VirtualService is not bound to"
 )
-NOT_SERVED_AT_ALL: Final = _warning(
-    "CP0344", "the VirtualService is for sidecars only, which are not served"
-)
 NOT_EXPORTED_TO_PROXIES: Final = _warning(
     "CP0345", "the VirtualService is not exported to where the proxies of its Gateways are"
 )
@@ -218,6 +215,13 @@ ROOT_SELECTOR_IGNORED: Final = _warning(
     "CP0365", "a PeerAuthentication with a selector is ignored in the root namespace"
 )
 PORT_NOT_TARGETED: Final = _warning("CP0366", "no Service leads to the port of portLevelMtls")
+MESH_HOST_TAKEN: Final = _warning("CP0368", "sidecars use an earlier VirtualService for the host")
+MESH_HOST_UNKNOWN: Final = _warning(
+    "CP0369", "the VirtualService is for sidecars only, and no service has its host"
+)
+RULES_WITHOUT_PORT: Final = _warning(
+    "CP0370", "no port of the host's service takes rules of this sort, or has this number"
+)
 
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")

@@ -21,7 +21,8 @@ ALWAYS_SHOWN: Final = frozenset(
     for code in (
         codes.CERTIFICATE_EXPIRES,
         codes.CHANGE_WAITS,
-        codes.NOT_SERVED_AT_ALL,
+        codes.MESH_HOST_TAKEN,
+        codes.MESH_HOST_UNKNOWN,
         codes.NOT_EXPORTED_TO_PROXIES,
         codes.RULES_WITHOUT_SERVER,
         codes.ALWAYS_REDIRECTED,

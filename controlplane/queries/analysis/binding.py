@@ -1,7 +1,6 @@
-"""What of a VirtualService no gateway serves: all of it, one sort of its rules, or rules for a port
-that no server has, or whose every request is redirected to HTTPS.
+"""What of a VirtualService no gateway serves: one sort of its rules, or rules for a port that no
+server has, or whose every request is redirected to HTTPS.
 
-Sidecars are not served, so what is bound to ``mesh`` alone acts nowhere.
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
 (``gateways``, ``exportTo``), istioctl's IST0132
 """
@@ -16,7 +15,6 @@ from controlplane.base.codes import (
     ALWAYS_REDIRECTED,
     HOST_NOT_SERVED,
     NOT_EXPORTED_TO_PROXIES,
-    NOT_SERVED_AT_ALL,
     RULES_WITHOUT_SERVER,
     UNREACHABLE_RULE,
 )
@@ -42,7 +40,6 @@ from controlplane.model.visibility import visibility
 from controlplane.queries.analysis.homes import gateway_homes
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
-from controlplane.queries.registry.services import declarations_of_host
 from controlplane.queries.selection.gateways import gateway_servers
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
@@ -79,26 +76,9 @@ def every_gateway(gateway: Object[Gateway]) -> Iterator[tuple[str, GatewayKey]]:
     yield _EVERY, gateway.key
 
 
-def check_bound(report: Report, graph: Graph, declared: Declared) -> None:
-    """Report a VirtualService that names no gateway but the mesh; a delegate needs none."""
-    if not declared.spec.hosts or set(virtual_service_gateways(declared)) != {MESH}:
-        return
-    at = FieldRef(declared.key) / "spec"
-    left_out = not declared.spec.gateways
-    what = "gateways is left out" if left_out else 'gateways has only "mesh"'
-    report.add(
-        NOT_SERVED_AT_ALL,
-        at / "hosts" if left_out else at / "gateways",
-        f"this VirtualService has no effect: {what}, so it is for sidecars, which are not served",
-        hint=_gateways_hint(graph, declared),
-    )
-
-
-def _gateways_hint(graph: Graph, declared: Declared) -> str | None:
-    """The Gateways that would serve it; none where it is for a service within the mesh."""
+def serving_gateway_hint(graph: Graph, declared: Declared) -> str | None:
+    """What would make a gateway serve a VirtualService that is for sidecars alone."""
     hosts = virtual_service_hosts(declared)
-    if any(declarations_of_host(graph, host) for host in hosts):
-        return None
     serving = [
         f"{key.namespace}/{key.name}"
         for key in every_gateway(graph, _EVERY)

@@ -97,6 +97,11 @@ def _has_services(graph: Graph, namespace: str, pattern: Host) -> bool:
     return any(subset_of(f"*.{each}.{_LOCAL}", pattern) for each in asked)
 
 
+def declares_within(graph: Graph, pattern: Host) -> bool:
+    """Whether any namespace declares a host within a wildcard."""
+    return _has_services(graph, _ALL, pattern)
+
+
 def _report_namespace(report: Report, graph: Graph, at: FieldRef, namespace: str) -> None:
     known = (*namespaces_with_services(graph, _EVERY), *entries_within(graph, Host(_ALL)))
     near = nearest(namespace, sorted(set(known)))

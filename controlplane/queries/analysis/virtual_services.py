@@ -28,8 +28,9 @@ from controlplane.kinds.object import Object
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.visibility import visibility
-from controlplane.queries.analysis.binding import check_bound, check_servers
+from controlplane.queries.analysis.binding import check_servers
 from controlplane.queries.analysis.destinations import Asker, check_destination
+from controlplane.queries.analysis.mesh_rules import check_mesh
 from controlplane.queries.analysis.near_names import near_object, report_refused
 from controlplane.queries.analysis.unreachable_routes import check_shadows
 from controlplane.queries.inputs.mesh import mesh_config
@@ -78,7 +79,7 @@ def virtual_service_diagnostics(graph: Graph, key: VirtualServiceKey) -> Diagnos
     report = Report()
     gateways = _gateways(report, graph, declared)
     check_alone(report, declared)
-    check_bound(report, graph, declared)
+    check_mesh(report, graph, declared)
     _check_hosts(report, declared, gateways)
     check_servers(report, graph, declared, gateways)
     asker = _asker(graph, declared, gateways)

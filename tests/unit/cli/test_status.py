@@ -193,9 +193,9 @@ def test_of_warnings_those_by_which_requests_fail_are_shown_the_first_of_each_co
 
 
 def test_what_acts_nowhere_is_shown() -> None:
-    shown = text(status(), finding("CP0344", "warning"), finding("CP0328", "info"))
+    shown = text(status(), finding("CP0369", "warning"), finding("CP0328", "info"))
 
-    assert "warning CP0344: what CP0344 says" in shown
+    assert "warning CP0369: what CP0369 says" in shown
     assert shown.endswith(
         "4 objects in force; 1 warning (1 not shown here: --warnings, or controlplane check)"
     )

@@ -222,7 +222,7 @@ def test_an_entry_whose_workloads_cannot_be_used() -> None:
 def test_what_only_the_mesh_uses_is_not_in_use() -> None:
     of_mesh = USED.replace('hosts: ["*"]\n  gateways: [istio-system/gw]', "hosts: [b]")
 
-    assert [line for line in checked(of_mesh + LISTED) if "CP0344" not in line] == []
+    assert [line for line in checked(of_mesh + LISTED) if "CP0369" not in line] == []
 
 
 def test_one_port_with_endpoints_will_do_where_the_destination_names_none() -> None:

@@ -51,10 +51,11 @@ def found(rest: str, *others: str, mesh: MeshConfig | None = None) -> list[str]:
     return [line for line in lines if int(line.partition(":")[0]) <= text.count("\n")]
 
 
-def test_gateways_left_out_where_sidecars_are_not_served() -> None:
+def test_gateways_left_out_where_a_gateway_has_the_host() -> None:
     assert found(ANSWER, gateway(HTTP)) == [
-        "5:3 warning CP0344: this VirtualService has no effect: gateways is left out, so it is for "
-        "sidecars, which are not served -> add gateways: [istio-system/gw]"
+        "5:11 warning CP0369: gateways is left out, so this is for sidecars, and no Service and no "
+        'ServiceEntry has the host "shop.example": its rules apply to requests on port 80 alone '
+        "-> add gateways: [istio-system/gw]"
     ]
 
 
@@ -68,12 +69,7 @@ spec: {ports: [{name: http, port: 80}]}
 """
     text = SHOP.replace("shop.example", "reviews").format(rest=f"  gateways: [mesh]\n{ANSWER}")
 
-    lines = checked(text + service + gateway(HTTP.replace("shop.example", '"*"')))
-
-    assert lines == [
-        '6:3 warning CP0344: this VirtualService has no effect: gateways has only "mesh", so it is '
-        "for sidecars, which are not served"
-    ]
+    assert checked(text + service + gateway(HTTP.replace("shop.example", '"*"'))) == []
 
 
 def test_an_export_away_from_the_proxies() -> None:
