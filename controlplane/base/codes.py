@@ -215,12 +215,18 @@ ROOT_SELECTOR_IGNORED: Final = _warning(
     "CP0365", "a PeerAuthentication with a selector is ignored in the root namespace"
 )
 PORT_NOT_TARGETED: Final = _warning("CP0366", "no Service leads to the port of portLevelMtls")
+MTLS_CONTRADICTED: Final = _warning(
+    "CP0367", "the rule's TLS is not what the PeerAuthentication of the destination accepts"
+)
 MESH_HOST_TAKEN: Final = _warning("CP0368", "sidecars use an earlier VirtualService for the host")
 MESH_HOST_UNKNOWN: Final = _warning(
     "CP0369", "the VirtualService is for sidecars only, and no service has its host"
 )
 RULES_WITHOUT_PORT: Final = _warning(
     "CP0370", "no port of the host's service takes rules of this sort, or has this number"
+)
+CREDENTIAL_AT_SIDECARS: Final = _warning(
+    "CP0371", "sidecars do not get the secret of the rule, so they send plaintext"
 )
 
 # TLS and secrets

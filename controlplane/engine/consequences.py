@@ -52,6 +52,7 @@ ANSWERS: Final[Mapping[Code, Answer]] = MappingProxyType(
         codes.ENDPOINT_PORTS_DIFFER: Answer.UNAVAILABLE,
         codes.NO_USABLE_ENDPOINT: Answer.UNAVAILABLE,
         codes.SUBSET_WITHOUT_ENDPOINTS: Answer.UNAVAILABLE,
+        codes.MTLS_CONTRADICTED: Answer.UNAVAILABLE,
         codes.UNKNOWN_GATEWAY: Answer.NOT_FOUND,
         codes.UNKNOWN_DELEGATE: Answer.NOT_FOUND,
         codes.ROUTE_REFUSED: Answer.NOT_FOUND,

@@ -11,7 +11,9 @@ from typing import Final
 
 from msgspec import inspect
 
+from controlplane.kinds.istio.peer_authentication import MutualTls
 from controlplane.kinds.istio.selection import PortSelector, StringMatch
+from controlplane.kinds.istio.sidecar import OutboundTrafficPolicy, SidecarPort
 from controlplane.kinds.istio.traffic_policy import ClientTls, LoadBalancer
 from controlplane.kinds.istio.virtual_service import (
     Abort,
@@ -36,8 +38,11 @@ _FIELDS: Final[Mapping[type, str]] = {
     HttpRetry: "attempts",
     HttpRewrite: "uri",
     LoadBalancer: "simple",
+    MutualTls: "mode",
+    OutboundTrafficPolicy: "mode",
     Percent: "value",
     PortSelector: "number",
+    SidecarPort: "number",
     StringMatch: "exact",
 }
 """The field that a plain value stands for, of mappings that need no other."""

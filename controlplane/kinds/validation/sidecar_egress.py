@@ -16,7 +16,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.hosts import is_ip
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace
+from controlplane.base.names import CLUSTER_DOMAIN, Namespace
 from controlplane.kinds.istio.sidecar import CaptureMode, EgressListener, SidecarPort
 from controlplane.kinds.validation import names, protocols
 from controlplane.kinds.validation.checks import check_label, check_port
@@ -101,7 +101,7 @@ def _check_hosts(report: Report, at: FieldRef, hosts: Sequence[str], namespace: 
     seen: dict[str, set[str]] = {}
     for i, written in enumerate(hosts):
         place = at / "hosts" / i
-        _check_host(report, place, written)
+        _check_host(report, place, written, namespace)
         where, slash, host = written.partition("/")
         if not slash or where.startswith("~"):
             continue
@@ -115,12 +115,12 @@ def _check_hosts(report: Report, at: FieldRef, hosts: Sequence[str], namespace: 
         report.add(NO_EFFECT, at / "hosts", message, hint='remove "*/*", or the others')
 
 
-def _check_host(report: Report, at: FieldRef, written: str) -> None:
+def _check_host(report: Report, at: FieldRef, written: str, own: Namespace) -> None:
     namespace, slash, host = written.partition("/")
     if not slash or not namespace or not host:
         missing = "slash" if not slash else "namespace" if not namespace else "host"
         message = f'"{written}" has no {missing}; expected NAMESPACE/HOST'
-        report.add(VALUE_MALFORMED, at, message, hint=_hint(written))
+        report.add(VALUE_MALFORMED, at, message, hint=_hint(written, own))
         return
     meant = namespace.removeprefix("~")
     if meant not in ("", "*", ".") and not names.is_label(meant):
@@ -129,8 +129,8 @@ def _check_host(report: Report, at: FieldRef, written: str) -> None:
         report.add(VALUE_MALFORMED, at, message, hint=hint)
     if host != "*" and "." not in host:
         message = f'"{host}" is a short name; a Sidecar needs fully qualified host names'
-        where = "NAMESPACE" if meant in ("", "*", ".") else meant
-        hint = f"write {namespace}/{host}.{where}.svc.cluster.local"
+        where = own if meant in ("", "*", ".") else meant
+        hint = f"write {namespace}/{host}.{where}.svc.{CLUSTER_DOMAIN}"
         report.add(VALUE_MALFORMED, at, message, hint=hint)
         return
     fault = names.wildcard_fault(host)
@@ -143,10 +143,13 @@ def _check_host(report: Report, at: FieldRef, written: str) -> None:
         report.add(VALUE_MALFORMED, at, message, hint=hint)
 
 
-def _hint(written: str) -> str:
+def _hint(written: str, own: Namespace) -> str:
     """What an entry without its slash was probably meant to be."""
     if "/" in written or not written:
         return _FORM
     if written == "*":
         return 'write "*/*" for everything, or "./*" for the own namespace'
-    return f'write "*/{written}"' if "." in written else f'write "{written}/*"'
+    if "." in written:
+        return f'write "*/{written}"'
+    service = f"./{written}.{own}.svc.{CLUSTER_DOMAIN}"
+    return f'write "{service}" for a service, "{written}/*" for a namespace'

@@ -17,6 +17,7 @@ from controlplane.model.endpoint import HOSTNAME_LABEL, TOPOLOGY_LABELS, Endpoin
 from controlplane.model.proxy import Labels, labels_text
 from controlplane.model.service import Service
 from controlplane.queries.analysis.destinations import services_by_name
+from controlplane.queries.analysis.mesh_tls import check_mesh_tls
 from controlplane.queries.analysis.near_names import near_host, report_refused_host
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rules import reported_rule, rule_of, rules_of_host
@@ -32,10 +33,13 @@ def destination_rule_diagnostics(graph: Graph, key: DestinationRuleKey) -> Diagn
     changes.
     """
     made = reported_rule(graph, key)
-    rule = made.value
-    if rule is None or is_wildcard(rule.host):
+    rule, declared = made.value, object_of(graph, key)
+    if rule is None or declared is None:
         return made.diagnostics
     report = Report()
+    check_mesh_tls(report, graph, declared)
+    if is_wildcard(rule.host):
+        return (*made.diagnostics, *report)
     if declarations_of_host(graph, rule.host):
         _report_subsets(report, graph, rule)
     else:

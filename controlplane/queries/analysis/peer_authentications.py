@@ -18,25 +18,21 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.wording import listed
 from controlplane.graph import Graph, derived
-from controlplane.kinds.core.pod import POD
 from controlplane.kinds.istio.peer_authentication import (
     PeerAuthentication,
     PeerAuthenticationKey,
 )
-from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
-from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
-from controlplane.kinds.object import Object, is_of
+from controlplane.kinds.object import Object
 from controlplane.model.proxy import Labels
-from controlplane.model.service import Service, ServicePort
+from controlplane.model.service import Service
 from controlplane.queries.analysis.homes import services_by_selected_label
 from controlplane.queries.analysis.selectors import check_overlap, check_selected
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.peer_policies import peers_of_namespace
-from controlplane.queries.registry.declared_workloads import declared_workloads
+from controlplane.queries.registry.declared_workloads import declared_workloads, target_ports
 from controlplane.queries.registry.services import service_of
 from controlplane.translate.istio.peer_authentication import selected_labels
-from controlplane.translate.kubernetes.endpoints import container_port
 from controlplane.translate.kubernetes.service import service_host
 
 
@@ -105,7 +101,7 @@ def _check_ports(
     targets: set[int] = set()
     for service in services:
         for port in service.ports:
-            found = _targets(graph, service, port)
+            found = target_ports(graph, service, port)
             if not found:
                 return  # where the port leads is not known
             targets |= found
@@ -137,28 +133,6 @@ def _services(graph: Graph, namespace: Namespace, selector: Labels) -> Iterator[
                 yield found
 
 
-def _targets(graph: Graph, service: Service, port: ServicePort) -> set[int]:
-    """The ports of workloads that a port of a Service leads to."""
-    found = {port.target} if isinstance(port.target, int) else set()
-    for one in declared_workloads(graph, service.namespace, service.selector or ()):
-        declared = object_of(graph, one.key)
-        if declared is None:
-            continue
-        if is_of(declared, WORKLOAD_ENTRY):
-            ports = declared.spec.ports
-        elif is_of(declared, WORKLOAD_GROUP) and declared.spec.template is not None:
-            ports = declared.spec.template.ports
-        elif is_of(declared, POD):
-            number = container_port(declared, port.target)
-            found |= {number} if number is not None else set()
-            continue
-        else:
-            continue
-        names = (port.name, *((port.target,) if isinstance(port.target, str) else ()))
-        found |= {ports[name] for name in names if name in ports}
-    return found
-
-
 def _report_port(
     report: Report,
     graph: Graph,
@@ -172,7 +146,7 @@ def _report_port(
         for service in services
         for port in service.ports
         if port.number == number
-        for target in sorted(_targets(graph, service, port))
+        for target in sorted(target_ports(graph, service, port))
     ]
     names = listed(service.declared_by[0].display_name for service in services[:2])
     note = f"{names} leads to {listed(sorted(targets))}"

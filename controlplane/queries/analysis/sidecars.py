@@ -7,29 +7,19 @@ Source: https://istio.io/latest/docs/reference/config/networking/sidecar/; istio
 IST0111, IST0127
 """
 
-from collections.abc import Iterator
+from itertools import takewhile
 
 from controlplane.base.codes import SIDECAR_WITHOUT_EFFECT, SIDECARS_OVERLAP
 from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace
 from controlplane.graph import Graph, derived
-from controlplane.kinds.istio.sidecar import SIDECAR, Sidecar, SidecarKey
+from controlplane.kinds.istio.sidecar import Sidecar, SidecarKey
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import Labels, labels_of
 from controlplane.queries.analysis.egress_hosts import check_egress
 from controlplane.queries.analysis.selectors import check_overlap, check_selected
-from controlplane.queries.inputs.objects import index, object_of
-
-_Age = tuple[str, str, Namespace]
-
-
-@index(SIDECAR)
-def sidecars_of_namespace(
-    declared: Object[Sidecar],
-) -> Iterator[tuple[Namespace, tuple[_Age, Labels, SidecarKey]]]:
-    """The Sidecars of a namespace with what they select by, oldest first."""
-    yield declared.namespace, (declared.age, _selector(declared), declared.key)
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.registry.egress import sidecars_in_order
 
 
 @derived
@@ -42,11 +32,8 @@ def sidecar_diagnostics(graph: Graph, key: SidecarKey) -> Diagnostics:
         return ()
     report = Report()
     selector = _selector(declared)
-    earlier = [
-        (labels, other)
-        for age, labels, other in sidecars_of_namespace(graph, key.namespace)
-        if age < declared.age and bool(labels) == bool(selector)
-    ]
+    tried = takewhile(lambda one: one[0] != key, sidecars_in_order(graph, key.namespace))
+    earlier = [(labels or (), k) for k, labels, _ in tried if bool(labels) == bool(selector)]
     at = FieldRef(key)
     if selector:
         place = at / "spec" / "workloadSelector" / "labels"

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Graph
+from controlplane.kinds.core.pod import POD
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP, WorkloadGroup
 from controlplane.kinds.object import Object, is_of
 from controlplane.model.endpoint import selects
 from controlplane.model.proxy import Labels, labels_of
+from controlplane.model.service import Service, ServicePort
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.endpoints import labels_of_workload, selected_workloads
 from controlplane.queries.registry.templates import selected_templates
 from controlplane.translate.istio.workload_group import labels_of_group
+from controlplane.translate.kubernetes.endpoints import container_port
 from controlplane.translate.workload import MUTUAL, TLS_MODE_LABEL, takes_mutual_tls
 
 
@@ -74,3 +77,25 @@ def _of_groups(graph: Graph, namespace: Namespace, selector: Labels) -> Iterator
 def _says(labels: dict[str, str]) -> bool | None:
     mode = labels.get(TLS_MODE_LABEL)
     return None if mode is None else mode == MUTUAL
+
+
+def target_ports(graph: Graph, service: Service, port: ServicePort) -> set[int]:
+    """The ports of workloads that a port of a service leads to; none where that is not known."""
+    found = {port.target} if isinstance(port.target, int) else set()
+    for one in declared_workloads(graph, service.namespace, service.selector or ()):
+        declared = object_of(graph, one.key)
+        if declared is None:
+            continue
+        if is_of(declared, WORKLOAD_ENTRY):
+            ports = declared.spec.ports
+        elif is_of(declared, WORKLOAD_GROUP) and declared.spec.template is not None:
+            ports = declared.spec.template.ports
+        elif is_of(declared, POD):
+            number = container_port(declared, port.target)
+            found |= {number} if number is not None else set()
+            continue
+        else:
+            continue
+        names = (port.name, *((port.target,) if isinstance(port.target, str) else ()))
+        found |= {ports[name] for name in names if name in ports}
+    return found

@@ -2,9 +2,14 @@
 
 import pytest
 
-from controlplane.base.names import Namespace
+from controlplane.base.names import Namespace, PortNumber
 from controlplane.model.mtls import MtlsMode, MtlsPolicy
-from controlplane.queries.policy.peer_policies import PeerLevels, mtls_policy, peer_levels
+from controlplane.queries.policy.peer_policies import (
+    PeerLevels,
+    deciding_field,
+    mtls_policy,
+    peer_levels,
+)
 from tests.support.declared import Declared
 
 SHOP, ROOT = Namespace("shop"), Namespace("istio-system")
@@ -97,3 +102,24 @@ def test_a_port_has_a_mode_of_its_own_or_that_of_its_workload() -> None:
     )
     assert found.of(9090) is MtlsMode.PERMISSIVE
     assert found.of(8082) is MtlsMode.STRICT
+
+
+def test_the_field_that_decides_is_known() -> None:
+    text = peers("mesh", "istio-system", mode="PERMISSIVE") + peers(
+        "web",
+        mode="UNSET",
+        selector=WEB,
+        portLevelMtls="{9090: {mode: DISABLE}, 8080: {mode: UNSET}}",
+    )
+    graph = Declared(text).graph
+    found = {
+        port: deciding_field(graph, peer_levels(graph, SHOP, APP), port)
+        for port in (80, 8080, 9090)
+    }
+
+    assert {port: str(field) for port, field in found.items()} == {
+        80: "PeerAuthentication/istio-system/mesh.spec.mtls.mode",
+        8080: "PeerAuthentication/istio-system/mesh.spec.mtls.mode",
+        9090: "PeerAuthentication/shop/web.spec.portLevelMtls.9090.mode",
+    }
+    assert deciding_field(Declared("").graph, (), PortNumber(80)) is None

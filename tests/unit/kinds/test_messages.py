@@ -286,3 +286,51 @@ def test_secrets_are_never_shown() -> None:
     _, diagnostics = decoded_body(body)
 
     assert [d.message for d in diagnostics] == ['the value of "tls.key" is not base64']
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "message", "hint"),
+    [
+        (
+            "PeerAuthentication",
+            {"mtls": "STRICT"},
+            'expected a mapping, found the text "STRICT"',
+            "write {mode: STRICT}",
+        ),
+        (
+            "PeerAuthentication",
+            {"mtls": {"mode": "strict"}},
+            '"strict" is not one of UNSET, DISABLE, PERMISSIVE, STRICT',
+            "write STRICT",
+        ),
+        (
+            "Sidecar",
+            {"egress": [{"hosts": ["reviews"]}]},
+            '"reviews" has no slash; expected NAMESPACE/HOST',
+            'write "./reviews.default.svc.cluster.local" for a service, '
+            '"reviews/*" for a namespace',
+        ),
+        (
+            "Sidecar",
+            {"egress": [{"hosts": ["reviews.shop.svc.cluster.local"]}]},
+            '"reviews.shop.svc.cluster.local" has no slash; expected NAMESPACE/HOST',
+            'write "*/reviews.shop.svc.cluster.local"',
+        ),
+        (
+            "Sidecar",
+            {"egress": [{"hosts": ["shop/reviews"]}]},
+            '"reviews" is a short name; a Sidecar needs fully qualified host names',
+            "write shop/reviews.shop.svc.cluster.local",
+        ),
+        (
+            "Sidecar",
+            {"ingress": [{"port": {"number": 80}, "defaultEndpoint": "localhost:80"}]},
+            '"localhost:80" is not an address that the application of this sidecar has',
+            "write 127.0.0.1:PORT, [::1]:PORT, 0.0.0.0:PORT, [::]:PORT, :PORT or unix:///PATH",
+        ),
+    ],
+)
+def test_of_sidecars(kind: str, spec: dict[str, object], message: str, hint: str) -> None:
+    _, diagnostics = decoded_body(body_of(kind, spec))
+
+    assert [(d.message, d.hint) for d in diagnostics if d.code.id != "CP0203"] == [(message, hint)]
