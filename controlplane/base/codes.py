@@ -228,6 +228,9 @@ RULES_WITHOUT_PORT: Final = _warning(
 CREDENTIAL_AT_SIDECARS: Final = _warning(
     "CP0371", "sidecars do not get the secret of the rule, so they send plaintext"
 )
+TARGET_PROTOCOLS_DIFFER: Final = _warning(
+    "CP0372", "two Services give one port of a workload different protocols"
+)
 
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")

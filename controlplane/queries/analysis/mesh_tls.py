@@ -89,6 +89,11 @@ def routed_in_mesh(
             yield host, declared.key
 
 
+def has_sidecars(graph: Graph) -> bool:
+    """Whether something is declared that is for sidecars, so that there most likely are some."""
+    return bool(signs_of_sidecars(graph, _SIDECARS))
+
+
 def check_mesh_tls(report: Report, graph: Graph, declared: Object[DestinationRule]) -> None:
     host = fqdn(declared.spec.host, declared.namespace)
     for at, tls in tls_settings(declared):
@@ -204,7 +209,7 @@ def _check_credential(
     report: Report, graph: Graph, declared: Object[DestinationRule], host: Host, at: FieldRef
 ) -> None:
     """A secret by name that sidecars do not get, so that they send plaintext."""
-    if declared.spec.workload_selector is not None or not signs_of_sidecars(graph, _SIDECARS):
+    if declared.spec.workload_selector is not None or not has_sidecars(graph):
         return
     if not _is_called_by_sidecars(graph, host):
         return

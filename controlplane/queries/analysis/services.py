@@ -32,6 +32,7 @@ from controlplane.queries.analysis.protocols import (
     check_protocols,
     share_clients,
 )
+from controlplane.queries.analysis.target_protocols import check_target_protocols
 from controlplane.queries.analysis.usable_endpoints import check_entry, check_service
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.registry.endpoints import (
@@ -58,6 +59,7 @@ def service_diagnostics(graph: Graph, key: ObjectKey[KubernetesService]) -> Diag
     report = Report()
     check_annotations(report, declared)
     check_port_names(report, graph, key, found)
+    check_target_protocols(report, graph, key, found)
     _report_endpoints(report, graph, key, found)
     return tuple(report)
 
