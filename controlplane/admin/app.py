@@ -5,6 +5,7 @@
     GET /metrics                   Prometheus; istiod's names where the thing is the same
     GET /api/v1/status             each proxy and type: synced, waiting, rejected
     GET /api/v1/config/PROXY       what the proxy was sent; ?part=listeners and the like
+    GET /api/v1/workload/PROXY     a workload with a sidecar: identity, ports, rules in and out
     GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
     GET /api/v1/tls                the Secrets in use, and what upstreams present: probes them
     GET /api/v1/objects            every object: in force or not, refused or not, file, line
@@ -35,6 +36,7 @@ from controlplane.admin.view import (
     Status,
     TlsState,
 )
+from controlplane.admin.workload import Workload
 from controlplane.base.hosts import is_ip
 from controlplane.base.names import ObjectKey
 from controlplane.base.peer_text import shown
@@ -59,6 +61,13 @@ class Overview(Protocol):
         """What ``proxy`` (``NAME.NAMESPACE``) has; ``part`` is one of ``PARTS``; keys left out.
 
         ``None`` when no such proxy is connected.
+        """
+
+    async def workload(self, name: str) -> Workload | None:
+        """The workload of the sidecar ``name`` (``NAME.NAMESPACE``), or of a WorkloadGroup of that
+        name.
+
+        ``None`` when no such sidecar is connected.
         """
 
     async def diagnostics(self) -> Diagnosis:
@@ -131,6 +140,13 @@ def application(
             else _json(found)
         )
 
+    async def workload(request: Request) -> Response:
+        name = request.path_params["proxy"]
+        found = await overview.workload(name)
+        if found is None:
+            return _fault(404, f'no sidecar "{shown(name)}" is connected')
+        return _json(found)
+
     async def diagnostics(_: Request) -> Response:
         return _json(await overview.diagnostics())
 
@@ -149,6 +165,7 @@ def application(
         *probe_endpoints(overview, alive),
         ("/api/v1/status", status),
         ("/api/v1/config/{proxy}", config),
+        ("/api/v1/workload/{proxy}", workload),
         ("/api/v1/diagnostics", diagnostics),
         ("/api/v1/tls", tls),
         ("/api/v1/objects", objects),

@@ -120,10 +120,18 @@ class RejectedResource(View, frozen=True):
 
 
 class ShownProxy(View, frozen=True):
-    """A proxy and all that it rejects."""
+    """A proxy and all that it rejects.
+
+    ``group`` is the WorkloadGroup that registered it. ``mtls`` is what a sidecar's workload accepts
+    (``STRICT, 9090 PERMISSIVE``); both are empty where that is nothing. ``certificate_ends`` is of
+    its own certificate of the mesh.
+    """
 
     proxy: ProxyStatus
     rejected: tuple[RejectedResource, ...] = ()
+    group: str = ""
+    mtls: str = ""
+    certificate_ends: datetime | None = None
 
 
 class AuthorityStatus(View, frozen=True, kw_only=True):

@@ -7,7 +7,15 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from controlplane.admin.view import Diagnosis, ProxyConfig, Removed, Status, TlsState, View
+from controlplane.admin.view import (
+    Diagnosis,
+    ProxyConfig,
+    Removed,
+    Status,
+    TlsState,
+    View,
+)
+from controlplane.admin.workload import Workload
 from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
 
@@ -42,6 +50,13 @@ def config(admin: Address, proxy: str, part: str) -> ProxyConfig | None:
     return (
         None if status == HTTPStatus.NOT_FOUND else _decoded(admin, path, status, body, ProxyConfig)
     )
+
+
+def workload(admin: Address, name: str) -> Workload | None:
+    """``None`` when no such sidecar is connected."""
+    path = f"/api/v1/workload/{quote(name, safe='')}"
+    status, body = _asked(admin, path, PATIENCE)
+    return None if status == HTTPStatus.NOT_FOUND else _decoded(admin, path, status, body, Workload)
 
 
 def _answer(admin: Address, path: str, view: type[V], patience: float = PATIENCE) -> V:

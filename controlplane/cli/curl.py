@@ -17,16 +17,6 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
 from controlplane.base.hosts import short_name
-from controlplane.cli.describe import (
-    by_domain,
-    clusters_of,
-    clusters_of_stream,
-    destination,
-    is_conditional,
-    leads_to,
-    redirects_to_https,
-    streams_to,
-)
 from controlplane.cli.envoy_json import (
     chains,
     inline,
@@ -35,6 +25,16 @@ from controlplane.cli.envoy_json import (
     tcp_proxy,
     tls_context,
     trust_names,
+)
+from controlplane.cli.envoy_words import (
+    by_domain,
+    clusters_of,
+    clusters_of_stream,
+    destination,
+    is_conditional,
+    leads_to,
+    redirects_to_https,
+    streams_to,
 )
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}

@@ -7,7 +7,8 @@ from typing import Final
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 
-from controlplane.admin.view import DeclaredObject, Origin, Workload, WorkloadPort, json_text
+from controlplane.admin.view import DeclaredObject, Origin, json_text
+from controlplane.admin.workload import Workload, WorkloadPort
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ProxyUnknown
 from controlplane.base.hosts import short_name

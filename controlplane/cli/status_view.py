@@ -11,6 +11,8 @@ from controlplane.cli.output import Segment, Style, printable
 
 Line = list[Segment]
 _COLUMNS: Final = ("listener", "route", "cluster", "endpoint", "secret")
+_OF_MESH: Final = ("group", "mtls", "certificate")
+_SIDECAR: Final = "sidecar"
 _STYLES: Final = {
     SyncState.SYNCED: Style.GOOD,
     SyncState.WAITING: Style.WARNING,
@@ -25,9 +27,14 @@ _NOT_ASKED: Final = "-"
 
 
 def table(shown: Iterable[ShownProxy], now: datetime) -> Iterator[Line]:
-    """A row for each proxy, a column for each type."""
+    """A row for each proxy, a column for each type; where there are sidecars, what the mesh knows
+    of each.
+    """
+    listed = tuple(shown)
+    of_mesh = any(s.proxy.role == _SIDECAR for s in listed)
     heading = ("proxy", "role", "since", *(f"{name}s" for name in _COLUMNS))
-    rows = [tuple(_row(s.proxy, now)) for s in shown]
+    heading += _OF_MESH if of_mesh else ()
+    rows = [(*_row(s.proxy, now), *(_of_mesh(s, now) if of_mesh else ())) for s in listed]
     widths = [max(len(row[i][0]) for row in rows) for i in range(len(heading))]
     widths = [max(width, len(name)) for width, name in zip(widths, heading, strict=True)]
     for row in (tuple((name.upper(), Style.QUIET) for name in heading), *rows):
@@ -45,6 +52,17 @@ def _row(proxy: ProxyStatus, now: datetime) -> Iterator[Segment]:
     for column in _COLUMNS:
         state = states.get(column, SyncState.UNASKED)
         yield _NOT_ASKED if state is SyncState.UNASKED else state.value, _STYLES[state]
+
+
+def _of_mesh(shown: ShownProxy, now: datetime) -> Iterator[Segment]:
+    """The group that registered it, what it accepts, and how long its certificate lasts."""
+    yield printable(shown.group) or _NOT_ASKED, Style.PLAIN
+    yield shown.mtls or _NOT_ASKED, Style.PLAIN
+    ends = shown.certificate_ends
+    if ends is None:
+        yield _NOT_ASKED, Style.QUIET
+    else:
+        yield (f"{ago(ends - now)} left", Style.PLAIN) if ends > now else ("expired", Style.ERROR)
 
 
 def ago(time: timedelta) -> str:

@@ -23,7 +23,8 @@ from controlplane.admin.view import ConfigPart, Origin, ProxyConfig
 from controlplane.base.wording import counted, first_of
 from controlplane.cli import envoy_json
 from controlplane.cli.curl import leaf, names_of
-from controlplane.cli.describe import (
+from controlplane.cli.envoy_json import chains, messages
+from controlplane.cli.envoy_words import (
     by_domain,
     condition,
     destination,
@@ -31,7 +32,6 @@ from controlplane.cli.describe import (
     redirects_to_https,
     streams_to,
 )
-from controlplane.cli.envoy_json import chains, messages
 from controlplane.cli.output import Segment, Style, printable
 
 T = TypeVar("T")

@@ -80,7 +80,7 @@ class ControlPlane:
             settings.state,
             on_loopback=settings.xds.loopback,
             clock=clock,
-            publish=lambda revision: self.server.publish(revision),
+            publish=self._bring_registered,
         )
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
@@ -97,14 +97,8 @@ class ControlPlane:
         tls = LiveTls(self.engine, self._mesh_trust.own_secrets)
         self._inventory = tls.inventory
         self.metrics.secrets_expire(tls.inventory.expiries, clock)
-        self.overview = LiveOverview(
-            self.engine,
-            self.snapshots,
-            self.server.connections,
-            self.metrics,
-            tls,
-            self._mesh_trust,
-        )
+        connections, metrics, trust = self.server.connections, self.metrics, self._mesh_trust
+        self.overview = LiveOverview(self.engine, self.snapshots, connections, metrics, tls, trust)
         self._known = KnownDiagnostics()
         self._steps = Steps()
         self._rest: RestOfChange | None = None
@@ -250,6 +244,11 @@ class ControlPlane:
         self._publish(edit)
         computed = timedelta(seconds=time.perf_counter() - began)
         tasks.create_task(self._after(Taken(edit, began, computed)))
+
+    def _bring_registered(self, revision: int) -> None:
+        """Publish what workloads changed that came or went; what is wrong by that is noticed."""
+        self.server.publish(revision)
+        self.server.proxies_changed.set()
 
     def _publish(self, edit: Edit) -> None:
         keys, is_first = (*edit.put, *edit.removed), not self.snapshots.ready.is_set()

@@ -22,6 +22,7 @@ from controlplane.admin.view import (
     Status,
     TlsState,
 )
+from controlplane.admin.workload import Workload
 from controlplane.base import provenance
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
@@ -36,7 +37,7 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Proxy, Role
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
@@ -44,6 +45,7 @@ from controlplane.serve.mesh_trust import MeshTrust
 from controlplane.serve.origins import config_part, every_origin, origin_by_object, shown_origin
 from controlplane.serve.report import diagnosis, finding
 from controlplane.serve.snapshot_cache import SnapshotCache
+from controlplane.serve.workload_view import WorkloadView
 from controlplane.tls.state import LiveTls
 from controlplane.xds.connections import Connections
 
@@ -55,7 +57,12 @@ PARTS: Final = {
     TypeUrl.SECRET: "secrets",
 }
 TRIES: Final = 3  # of showing a proxy's configuration, while edits come in between
+_INBOUND: Final = "inbound|"  # how the clusters of a workload's own ports are named
 _TYPES: Final = {type_url.name.lower(): type_url for type_url in TypeUrl}
+
+
+def _no_secrets(_: Proxy) -> Mapping[str, Resource]:
+    return {}
 
 
 class LiveOverview:
@@ -76,6 +83,8 @@ class LiveOverview:
         self._metrics = metrics
         self._tls = tls
         self._mesh_trust = mesh_trust
+        own_secrets = mesh_trust.own_secrets if mesh_trust is not None else _no_secrets
+        self._workloads = WorkloadView(engine, own_secrets)
         metrics.look_up(
             connections=lambda: len(connections),
             services=lambda: engine.count(SERVICE) + engine.count(SERVICE_ENTRY),
@@ -101,13 +110,24 @@ class LiveOverview:
             held_removals=tuple(str(key) for key in self._engine.held_removals),
             idle_gateways=tuple(map(self._declared, self._idle_gateways())),
             proxies=tuple(
-                ShownProxy(
-                    proxy=s,
-                    rejected=self._rejected(s, proxies.get((s.namespace, s.name)), found),
-                )
+                self._shown(s, proxies.get((s.namespace, s.name)), found)
                 for s in self._connections.states()
             ),
             authority=self._mesh_trust.status() if self._mesh_trust is not None else None,
+        )
+
+    def _shown(
+        self, status: ProxyStatus, proxy: Proxy | None, found: "_OriginsOfTypes"
+    ) -> ShownProxy:
+        rejected = self._rejected(status, proxy, found)
+        if proxy is None:
+            return ShownProxy(proxy=status, rejected=rejected)
+        return ShownProxy(
+            proxy=status,
+            rejected=rejected,
+            group=self._workloads.group(proxy),
+            mtls=self._workloads.mtls(proxy),
+            certificate_ends=self._workloads.certificate_ends(proxy),
         )
 
     def _idle_gateways(self) -> list[ObjectKey]:
@@ -153,6 +173,35 @@ class LiveOverview:
             revision=revision,
             **parts,
         )
+
+    async def workload(self, name: str) -> Workload | None:
+        """Where edits come in between, origins may be newer than the resources."""
+        proxy = self._sidecar(name)
+        if proxy is None:
+            return None
+        listeners = (await self._config(proxy, "listeners")).listeners or ()
+        inbound = tuple(each for each in listeners if _is_inbound(each))
+        names = {each.name for each in inbound}
+        view = self._engine.view(proxy)
+        objects_in, objects_out = set[ObjectKey](), set[ObjectKey]()
+        for type_url in (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.CLUSTER):
+            slices = origin_slices(self._engine.graph, view, type_url)
+            for made in joined([slice_ async for slice_ in paced(slices)]).values():
+                is_inbound = made.name in names or made.name.startswith(_INBOUND)
+                objects = objects_in if is_inbound else objects_out
+                objects.update(o.object for o in every_origin(made) if isinstance(o, FieldRef))
+        return self._workloads.described(proxy, inbound, objects_in, objects_out)
+
+    def _sidecar(self, name: str) -> Proxy | None:
+        """The connected sidecar of a name, or the first of a WorkloadGroup."""
+        sidecars = [p for p in self._connections.proxies if p.role is Role.SIDECAR]
+        named = (p for p in sidecars if name in (p.name, f"{p.name}.{p.namespace}"))
+        grouped = (
+            p
+            for p in sidecars
+            if name in ((group := self._workloads.group(p)), f"{group}.{p.namespace}") and group
+        )
+        return next(named, None) or next(grouped, None)
 
     async def diagnostics(self) -> Diagnosis:
         found = (finding(self._engine, d) for d in self._engine.diagnostics())
@@ -229,6 +278,10 @@ class _OriginsOfTypes:
             self._known[view, type_url] = known
         found = known.get(name)
         return origin_by_object(self.engine, found) if found is not None else ()
+
+
+def _is_inbound(listener: ConfigResource) -> bool:
+    return listener.resource.get("traffic_direction") == "INBOUND"
 
 
 def _shown(

@@ -11,12 +11,10 @@ from controlplane.admin.view import (
     ConfigResource,
     DeclaredObject,
     Origin,
-    ServedPort,
-    Workload,
-    WorkloadPort,
 )
+from controlplane.admin.workload import ServedPort, Workload, WorkloadPort
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host, ObjectKey
+from controlplane.base.names import Host, ObjectKey, PortNumber
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource, packed
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
@@ -48,8 +46,6 @@ from controlplane.tls.certificate import certificates
 from controlplane.translate.istio.workload_group import OF_GROUP
 
 OwnSecrets = Callable[[Proxy], Mapping[str, Resource]]
-_NO_PORT: Final = 0
-"""For what holds on ports that no policy names."""
 _RULES_OUT: Final = (VIRTUAL_SERVICE, DESTINATION_RULE)
 _RULES_IN: Final = (PEER_AUTHENTICATION, SIDECAR, DESTINATION_RULE)
 
@@ -110,7 +106,7 @@ class WorkloadView:
             imports=tuple(self._imports(scope)),
             unknown=_of_unknown(unknown_traffic(graph, scope)),
             mtls=policy.mode.value,
-            mtls_decided_by=self._decided_by(levels, _NO_PORT),
+            mtls_decided_by=self._decided_by(levels, None),
             ports=tuple(self._ports(resolved, levels, policy)),
             inbound=tuple(inbound),
             rules_in=self._rules((*levels.keys, *origins_in), _RULES_IN),
@@ -153,7 +149,7 @@ class WorkloadView:
             yield WorkloadPort(
                 port=port,
                 mtls=policy.of(port).value,
-                decided_by=self._decided_by(levels, port),
+                decided_by=self._decided_by(levels, PortNumber(port)),
                 services=tuple(self._services(proxy, port)),
             )
 
@@ -169,8 +165,8 @@ class WorkloadView:
                     declared=self._shown(found.declared_by[0]),
                 )
 
-    def _decided_by(self, levels: PeerLevels, port: int) -> Origin | None:
-        field = deciding_field(self.engine.graph, levels, port)
+    def _decided_by(self, levels: PeerLevels, port: PortNumber | None) -> Origin | None:
+        field = deciding_field(self.engine.graph, levels.keys, port)
         return shown_origin(self.engine, field) if field is not None else None
 
     def _rules(

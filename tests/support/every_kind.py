@@ -449,19 +449,6 @@ spec: {metadata: {labels: {app: VALUE}}, template: {serviceAccount: default}}
         "web",
         "shop",
     ),
-    "peers": (
-        """
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: web, namespace: default}
-spec:
-  selector: {matchLabels: {app: web}}
-  mtls: {mode: PERMISSIVE}
-  portLevelMtls: {"8080": {mode: VALUE}}
-""",
-        "STRICT",
-        "DISABLE",
-    ),
     "plaintext": (
         """
 apiVersion: networking.istio.io/v1

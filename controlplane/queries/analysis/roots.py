@@ -26,8 +26,8 @@ from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
 )
-from controlplane.queries.analysis.port_conflicts import port_conflicts
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
+from controlplane.queries.analysis.port_conflicts import port_conflicts
 from controlplane.queries.analysis.rule_secrets import destination_rule_secret_diagnostics
 from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics

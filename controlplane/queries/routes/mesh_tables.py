@@ -120,7 +120,9 @@ def _virtual_hosts_in(graph: Graph, table: MeshTable, view: OutboundView, shard:
 @derived
 def catch_all(graph: Graph, unknown: UnknownTraffic) -> Part:
     """The virtual host of all that no other one is for."""
-    name, action = _unknown(unknown, route_defaults(graph).appends_forwarded_host)
+    name, action = _unknown(
+        unknown, appends_forwarded_host=route_defaults(graph).appends_forwarded_host
+    )
     route = Route(name=name, match=RouteMatch(), action=action, operation=None, declared_by=None)
     framed = framed_virtual_host(
         name,
@@ -132,7 +134,12 @@ def catch_all(graph: Graph, unknown: UnknownTraffic) -> Part:
     return part((framed,))
 
 
-def _unknown(unknown: UnknownTraffic, appends_forwarded_host: bool) -> tuple[str, Action]:
+def catch_all_name(unknown: UnknownTraffic) -> str:
+    """The name of that virtual host."""
+    return _unknown(unknown, appends_forwarded_host=False)[0]
+
+
+def _unknown(unknown: UnknownTraffic, *, appends_forwarded_host: bool) -> tuple[str, Action]:
     """istiod's name of the virtual host, and what is done."""
     match unknown:
         case PassOn(proxy=proxy):

@@ -24,6 +24,7 @@ from controlplane.queries.listeners.listeners import framed
 from controlplane.queries.listeners.outbound_listeners import outbound_listeners
 from controlplane.queries.listeners.plans import listener_plan, proxy_plan
 from controlplane.queries.listeners.secret_origins import secret_origins
+from controlplane.queries.routes.mesh_route_origins import mesh_table_origins
 from controlplane.queries.routes.route_origins import route_table_origins
 from controlplane.queries.snapshot.snapshot import resources
 
@@ -86,6 +87,8 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
             keys = (*plan.listeners, *_sidecar_keys(graph, view))
             return tuple(_listener_origins(graph, keys, view)) if 0 in shards else ()
         case TypeUrl.ROUTE:
+            if view.inbound is not None:
+                return tuple(mesh_table_origins(graph, view.outbound.for_routes, shards))
             return tuple(route_table_origins(graph, plan, view, shards))
         case TypeUrl.CLUSTER:
             outbound = cluster_origins(graph, seen, view.locality, shards)

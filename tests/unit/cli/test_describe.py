@@ -3,8 +3,8 @@
 import pytest
 from envoy.config.route.v3.route_components_pb2 import Route, RouteMatch
 
-from controlplane.cli.describe import condition, destination, leads_to
 from controlplane.cli.envoy_json import message
+from controlplane.cli.envoy_words import condition, destination, leads_to
 
 REVIEWS = "outbound|9080|v1|reviews.default.svc.cluster.local"
 

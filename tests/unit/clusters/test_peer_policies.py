@@ -113,7 +113,7 @@ def test_the_field_that_decides_is_known() -> None:
     )
     graph = Declared(text).graph
     found = {
-        port: deciding_field(graph, peer_levels(graph, SHOP, APP), port)
+        port: deciding_field(graph, peer_levels(graph, SHOP, APP).keys, PortNumber(port))
         for port in (80, 8080, 9090)
     }
 

@@ -1,0 +1,55 @@
+"""What the admin interface shows of one workload with a sidecar: ``/api/v1/workload/PROXY``."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from controlplane.admin.view import ConfigResource, DeclaredObject, Origin, View
+
+
+class ServedPort(View, frozen=True):
+    """A port of a service that leads to the workload, and where the service is declared."""
+
+    host: str
+    port: int
+    protocol: str
+    declared: DeclaredObject
+
+
+class WorkloadPort(View, frozen=True):
+    """A port of the workload: what it accepts (``STRICT``), the field that decides it, where there
+    is one, and the services that lead there.
+    """
+
+    port: int
+    mtls: str
+    decided_by: Origin | None
+    services: tuple[ServedPort, ...]
+
+
+class Workload(View, frozen=True):
+    """A workload with a sidecar, as ``describe`` shows it.
+
+    ``declared``: what says its labels; ``None`` for those of its node. ``sidecar``: the Sidecar
+    that applies, ``imports`` what it imports, as it is written; without one everything is.
+    ``unknown``: what becomes of calls to other hosts. ``mtls``: what ports accept that are none of
+    ``ports``. ``inbound``: the listeners for calls of the workload. ``rules_in`` bear on calls of
+    it, ``rules_out`` on its own, where they are declared.
+    """
+
+    proxy: str
+    group: str
+    declared: DeclaredObject | None
+    labels: Mapping[str, str]
+    addresses: tuple[str, ...]
+    service_account: str
+    identity: str
+    certificate_ends: datetime | None
+    sidecar: DeclaredObject | None
+    imports: tuple[str, ...]
+    unknown: str
+    mtls: str
+    mtls_decided_by: Origin | None
+    ports: tuple[WorkloadPort, ...]
+    inbound: tuple[ConfigResource, ...]
+    rules_in: tuple[DeclaredObject, ...]
+    rules_out: tuple[DeclaredObject, ...]
