@@ -333,14 +333,16 @@ class ControlPlane:
         return self._known.news(now)
 
     async def _keep_house(self) -> None:
-        """Renew certificates that are due, and forget what is no longer needed."""
+        """Renew certificates that are due, and forget what is no longer needed. The state is first:
+        a change of roots waits for answers to renewals, which those of this turn do not have yet.
+        """
         while True:
             await asyncio.sleep(HOUSEKEEPING)
+            with self._steps.contained("looking after the state", "it may lack what was deleted"):
+                await self.look_after_state()
             with self._steps.contained("renewing certificates", "proxies keep their current ones"):
                 await self._mesh_trust.renew(self.server.connections.proxies)
                 self.server.rotate()
-            with self._steps.contained("looking after the state", "it may lack what was deleted"):
-                await self.look_after_state()
             with self._steps.contained("forgetting", "memory is freed later"):
                 self.snapshots.retain(self.server.connections.proxies)
             log_faults(self.engine.take_faults())
