@@ -4,7 +4,8 @@
     python proxies.py --state DIR --xds HOST:PORT --to FOLDER --watch    renew the tokens, for ever
 
 A bootstrap holds no secret and is the same for all replicas; its Envoy follows the file of the
-token. Group 1337, which is the Envoys', may read the files.
+token. Group 1337, which is the Envoys', may read the files. The admin interfaces of sidecars are
+sockets that only their Envoys' user may open: an application could end its own sidecar otherwise.
 """
 
 import argparse
@@ -76,6 +77,11 @@ def printed(*arguments: str) -> str:
     return out.getvalue()
 
 
+def admin_socket(path: str) -> tuple[str, str]:
+    """The option of a bootstrap for an admin interface that an application does not reach."""
+    return "--admin", f"unix:{path}"
+
+
 def bootstrap_file(proxy: Proxy, folder: Path) -> Path:
     return folder / f"{proxy.name}.json"
 
@@ -131,7 +137,9 @@ def main() -> None:
             break
         time.sleep(RENEW_EVERY)
     for proxy in PROXIES:
-        write_bootstrap(proxy, options.to, options.state, options.xds)
+        # In containers every workload has a folder /tmp of its own.
+        admin = admin_socket("/tmp/admin.sock") if proxy in SIDECARS else ()
+        write_bootstrap(proxy, options.to, options.state, options.xds, *admin)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class Bookinfo:
         served besides the sample.
         """
         self._network = network
-        self._shared = shared
+        self.shared = shared
         self._mesh = mesh
         self.logs, self._state = work / "logs", work / "state"
         for folder in (work, self.logs):
@@ -76,6 +76,9 @@ class Bookinfo:
         self._envoy, self._python = programs.envoy(shared), programs.python()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._xds = f"{network.address}:15010"
+        self._admin = shared / "admin"
+        self._admin.mkdir(mode=0o700)
+        os.chown(self._admin, proxies.PROXY_GROUP, proxies.PROXY_GROUP)
         for program in (*HERE.glob("*.py"), ROOT / "samples/upstream/server.py"):
             folder = shared / program.parent.name
             folder.mkdir(exist_ok=True)
@@ -91,12 +94,12 @@ class Bookinfo:
 
     def issue_tokens(self) -> None:
         for proxy in proxies.PROXIES:
-            proxies.write_token(proxy, self._shared, self._state)
+            proxies.write_token(proxy, self.shared, self._state)
 
     def start_outside(self) -> None:
         """A server that is no part of the mesh, as root for port 80."""
         host = self._network.add(OUTSIDE)
-        server = str(self._shared / "upstream/server.py")
+        server = str(self.shared / "upstream/server.py")
         command = (self._python, server, "--host", "0.0.0.0", "outside=80")
         self._start(OUTSIDE, host.command(*command))
 
@@ -110,9 +113,10 @@ class Bookinfo:
     def start_workload(self, proxy: proxies.Proxy, name: str, number: int = 1) -> None:
         """A replica on a host of its own."""
         host, replica = self._network.add(name), f"{proxy.name}-{number}"
-        application = (self._python, str(self._shared / "bookinfo/server.py"), proxy.name)
+        application = (self._python, str(self.shared / "bookinfo/server.py"), proxy.name)
         command = ("--", "env", f"HOSTNAME={replica}", *application)
-        self._start(name, [*self._supervised(proxy, host, replica), *command])
+        admin = proxies.admin_socket(str(self._admin / f"{name}.sock"))
+        self._start(name, [*self._supervised(proxy, host, replica, *admin), *command])
 
     def stop_workload(self, name: str) -> int:
         """As ``docker stop`` does; its exit status."""
@@ -137,8 +141,8 @@ class Bookinfo:
         """The supervisor of an Envoy on a host, or on this side of the network; ``options`` are
         those of its bootstrap.
         """
-        proxies.write_bootstrap(proxy, self._shared, self._state, self._xds, *options)
-        file = proxies.bootstrap_file(proxy, self._shared)
+        proxies.write_bootstrap(proxy, self.shared, self._state, self._xds, *options)
+        file = proxies.bootstrap_file(proxy, self.shared)
         command = [self._python, str(ROOT / "envoy/workload.py"), "--envoy", self._envoy]
         command += ["--bootstrap", str(file), "--name", name, "--concurrency", "1"]
         return host.command(*command) if host else command

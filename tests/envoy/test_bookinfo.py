@@ -180,3 +180,18 @@ def test_an_envoy_that_is_killed_comes_back_with_all_it_had(mesh: Mesh) -> None:
 
     eventually("it is missed", lambda: mesh.served_by() != "reviews-v1-1", within=5)
     eventually("it is back", lambda: mesh.served_by() == "reviews-v1-1", within=20)
+
+
+def test_an_application_does_not_reach_the_admin_interface_of_its_sidecar(mesh: Mesh) -> None:
+    host = mesh.bookinfo.hosts["details"]
+    (socket,) = mesh.bookinfo.shared.glob("admin/details.sock")
+
+    def asked_by(uid: int, *options: str) -> str:
+        user = ("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--")
+        ask = ("curl", "-sS", *options, "http://127.0.0.1:15000/ready")
+        done = subprocess.run(host.command(*user, *ask), capture_output=True, text=True)
+        return done.stdout.strip() or "none"
+
+    assert asked_by(run.APPLICATION) == "none"
+    assert asked_by(run.APPLICATION, "--unix-socket", str(socket)) == "none"
+    assert asked_by(1337, "--unix-socket", str(socket)) == "LIVE"

@@ -28,7 +28,7 @@ _NAMED: Final = re.compile(r"`([\w./-]+)`:\s*\Z")
 _SERVES: Final = re.compile(r"controlplane (?:up|serve)\b|make bookinfo$|.*&$")
 _MAKE: Final = '#!/bin/sh\ncd "$(dirname "$0")/.." && exec python samples/bookinfo/run.py\n'
 """``make`` of a session: its environment has what the true one installs first."""
-_WITHIN: Final = 30.0  # seconds until a serving command prints what is expected
+_WITHIN: Final = 60.0  # seconds until a serving command prints what is expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
