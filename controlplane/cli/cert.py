@@ -89,7 +89,8 @@ def cert(
 ) -> None:
     """Issue a certificate of the local authority.
 
-    NAMEs are what it is for: host names, also *.example.com, IP addresses and URIs. The output
+    NAMEs are what it is for: host names, also *.example.com, IP addresses and URIs. That of a
+    workload, spiffe://cluster.local/ns/shop/sa/cart, is signed by the mesh's authority. The output
     holds the private key.
     """
     if bool(names) == trust:

@@ -1,7 +1,7 @@
 """What ``cert`` issues and prints."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,10 @@ from controlplane.identity.certificates import (
     new_rsa_key,
     server_credential,
 )
+from controlplane.identity.mesh_authority import kept_mesh_authority
 from controlplane.identity.pem import new_key
+from controlplane.identity.rotation_file import kept_rotation
+from controlplane.sources.state import Area
 
 _TRUST: Final = """\
 To trust it, save it as ca.crt (controlplane cert --trust > ca.crt) and then:
@@ -60,7 +63,8 @@ def print_trust(state: StatePlace) -> None:
 
 def issue(order: Order, state: StatePlace) -> None:
     now = datetime.now(UTC)
-    authority = kept_authority(state_to_issue_from(state).authority, now)
+    area = state_to_issue_from(state).authority
+    authority = _authority_of(order.names, area, now)
     kind = client_credential if order.client else server_credential
     key = new_rsa_key() if order.rsa else new_key()
     credential = kind(authority, order.names, now, order.life, key)
@@ -73,6 +77,14 @@ def issue(order: Order, state: StatePlace) -> None:
         _write_files(order.secrets / namespace / name, "tls", authority, credential)
     else:
         say(secret_yaml(namespace, name, authority, credential).rstrip())
+
+
+def _authority_of(names: Sequence[str], area: Area, now: datetime) -> Authority:
+    """The mesh's own for the identities of workloads, which it alone vouches for."""
+    if not all(name.startswith("spiffe://") for name in names):
+        return kept_authority(area, now)
+    rotation = kept_rotation(area)
+    return kept_mesh_authority(area, now) if rotation is None else rotation.signer
 
 
 def secret_yaml(namespace: str, name: str, authority: Authority, credential: Credential) -> str:

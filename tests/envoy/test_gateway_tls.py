@@ -168,8 +168,11 @@ def doors(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         clients = {name: leaf.files(folder, name) for name, leaf in leaves.items()}
         state = ("--state", str(mesh.control_plane.state))
         out = folder / "istio"
-        mesh.control_plane.command("cert", "client.example", "--client", "--out", str(out), *state)
-        clients["istio"] = (str(next(out.glob("*.crt"))), str(next(out.glob("*.key"))))
+        for name, domain in (("istio", "cluster.local"), ("foreign", "other.example")):
+            who = f"spiffe://{domain}/ns/apps/sa/client"
+            mesh.control_plane.command("cert", who, "--client", "--out", str(out / name), *state)
+            (own,) = (out / name).glob("spiffe*.crt")
+            clients[name] = (str(own), str(own.with_suffix(".key")))
         mesh.upstreams.add("shop", "127.0.0.1", 9080)
         tls = server_tls(*ROOT.leaf("through.shop.example").files(folder, "through"))
         mesh.upstreams.add("through", "127.0.0.1", 9443, tls=tls)
@@ -197,6 +200,7 @@ def doors(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         ("lax", "mallory", 200),
         ("lax", None, "refused"),
         ("istio", "istio", 200),
+        ("istio", "foreign", "refused"),
         ("istio", "alice", "refused"),
         ("istio", None, "refused"),
         ("first", None, 200),

@@ -2,6 +2,7 @@
 
 import base64
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from controlplane.cli.main import main
+from controlplane.identity.authority import kept_authority
+from controlplane.identity.mesh_authority import kept_mesh_authority
+from controlplane.sources.state import StateDirectory
 
 
 @pytest.fixture
@@ -101,3 +105,18 @@ def test_what_cannot_be_is_reported(arguments: tuple[str, ...], message: str) ->
 
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_workloads_identity_is_signed_by_the_meshs_authority(tmp_path: Path, state: str) -> None:
+    out = tmp_path / "out"
+    who = "spiffe://cluster.local/ns/shop/sa/cart"
+    run(who, "--client", "--out", str(out), "--state", state)
+    run("cart.example", "--client", "--out", str(out), "--state", state)
+
+    (file,) = out.glob("spiffe*.crt")
+    issued, intermediate = x509.load_pem_x509_certificates(file.read_bytes())
+    issued.verify_directly_issued_by(intermediate)
+    area = StateDirectory(tmp_path / "state").authority
+    intermediate.verify_directly_issued_by(kept_mesh_authority(area, datetime.now(UTC)).roots[0])
+    other = certificate((out / "cart.example.crt").read_bytes())
+    other.verify_directly_issued_by(kept_authority(area, datetime.now(UTC)).certificate)
