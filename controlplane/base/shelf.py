@@ -6,7 +6,7 @@ same object in both shelves, and ``difference`` looks only into the others.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
@@ -89,6 +89,20 @@ class Shelf(Mapping[str, V]):
                 own if not others else others if not own else MappingProxyType({**own, **others})
                 for own, others in zip(self.shards, other.shards, strict=True)
             )
+        )
+
+    def without(self, names: Iterable[str]) -> "Shelf[V]":
+        """This shelf without some names; itself where it has none of them."""
+        lost = {name for name in names if name in self}
+        if not lost:
+            return self
+        return self.over(
+            {
+                shard: MappingProxyType(
+                    {name: value for name, value in self.shards[shard].items() if name not in lost}
+                )
+                for shard in {shard_of(name) for name in lost}
+            }
         )
 
     def difference(self, older: "Shelf[V]") -> Change[V]:

@@ -36,6 +36,10 @@ class ProxyView:
     locality: ClientLocality
     gateway: GatewayInstance | None = None
     inbound: InboundView | None = None
+    own_addresses: tuple[str, ...] = ()
+    """The names of listeners for its own address: a call of a workload to itself is no call to the
+    headless service that it is an endpoint of.
+    """
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 

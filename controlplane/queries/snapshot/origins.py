@@ -103,7 +103,11 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
 def _sidecar_keys(graph: Graph, view: ProxyView) -> tuple[ListenerKey, ...]:
     if view.inbound is None:
         return ()
-    outbound = outbound_listeners(graph, view.outbound.for_listeners)
+    outbound = (
+        key
+        for key in outbound_listeners(graph, view.outbound.for_listeners)
+        if key.plan.name not in view.own_addresses
+    )
     return (*outbound, *inbound_listener_keys(graph, view.inbound))
 
 

@@ -7,7 +7,7 @@ from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.graph import Graph, guarded
 from controlplane.model.inbound_view import InboundView
-from controlplane.model.outbound_view import ClientLocality, OutboundView
+from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_shelves import clusters, endpoints, locality_use
 from controlplane.queries.clusters.inbound_clusters import inbound_clusters
@@ -48,7 +48,7 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
     for_clusters = view.outbound.for_clusters
     client = view.locality.only(locality_use(graph, for_clusters))
     if view.inbound is not None:
-        return _of_sidecar(graph, view.outbound, view.inbound, client)
+        return _of_sidecar(graph, view, view.inbound, client)
     plan = proxy_plan(graph, view.gateway, view.outbound.for_listeners)
     return Resources(
         clusters=clusters(graph, for_clusters, client),
@@ -60,11 +60,12 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
 
 
 def _of_sidecar(
-    graph: Graph, outbound: OutboundView, inbound: InboundView, client: ClientLocality
+    graph: Graph, view: ProxyView, inbound: InboundView, client: ClientLocality
 ) -> Resources | None:
     """What the workload calls, which sidecars of an equal outbound view share, and what calls the
     workload, which its replicas share: joined, for no name is in both.
     """
+    outbound = view.outbound
     for_clusters, for_listeners = outbound.for_clusters, outbound.for_listeners
     keys = inbound_listener_keys(graph, inbound)
     own_listeners, own_clusters = listeners(graph, keys), inbound_clusters(graph, inbound)
@@ -73,7 +74,9 @@ def _of_sidecar(
     return Resources(
         clusters=clusters(graph, for_clusters, client).joined(own_clusters),
         endpoints=endpoints(graph, for_clusters, client),
-        listeners=listeners(graph, outbound_listeners(graph, for_listeners)).joined(own_listeners),
+        listeners=listeners(graph, outbound_listeners(graph, for_listeners))
+        .without(view.own_addresses)
+        .joined(own_listeners),
         routes=mesh_tables(graph, outbound.for_routes),
         secrets=secrets(graph, (), for_clusters),
     )

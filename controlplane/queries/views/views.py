@@ -3,10 +3,11 @@ tracked function takes a proxy, so everything else about a proxy costs nothing.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Final, assert_never
 
-from controlplane.base.names import Namespace, ObjectKey, PortNumber
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, VirtualService
 from controlplane.kinds.object import Object
@@ -17,6 +18,7 @@ from controlplane.model.outbound_view import (
     OutboundView,
     SidecarScope,
 )
+from controlplane.model.plan.listener import Address
 from controlplane.model.proxy import IpFamily, Labels, Proxy, ResolvedProxy, Role, Target
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.visibility import PUBLIC
@@ -27,7 +29,9 @@ from controlplane.queries.policy.rules import selected_rules
 from controlplane.queries.registry.egress import sidecar_scope
 from controlplane.queries.registry.inbound_ports import inbound_ports
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
+from controlplane.queries.registry.services import sidecar_service
 from controlplane.queries.selection.gateways import gateway_servers, selected_gateways
+from controlplane.translate.captured_ports import is_found_by_endpoints
 from controlplane.translate.server import AutoPassthrough
 
 _LISTENER_SETTINGS: Final = frozenset({"HTTP10", "HTTP_PROXY_PORT", "IDLE_TIMEOUT"})
@@ -72,7 +76,23 @@ def view_of(graph: Graph, proxy: Proxy) -> ProxyView | None:
 
     ``None`` while an internal error keeps it from being known.
     """
-    return proxy_view(graph, resolved_or_as_it_says(graph, proxy))
+    resolved = resolved_or_as_it_says(graph, proxy)
+    view = proxy_view(graph, resolved)
+    own = tuple(_own_addresses(graph, proxy, resolved))
+    return replace(view, own_addresses=own) if own else view
+
+
+def _own_addresses(graph: Graph, proxy: Proxy, resolved: ResolvedProxy) -> Iterator[str]:
+    """The listeners for the proxy's own address, of headless services that it is an endpoint of."""
+    if not proxy.addresses or not proxy.role.captures_connections:
+        return
+    for target in resolved.targets:
+        service = sidecar_service(graph, Host(target.host), proxy.namespace)
+        port = service.port(target.port) if service is not None else None
+        if service is None or port is None or port.protocol.is_http:
+            continue
+        if is_found_by_endpoints(service):
+            yield str(Address(proxy.addresses[0], PortNumber(target.port)))
 
 
 def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:

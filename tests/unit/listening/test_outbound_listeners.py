@@ -1,11 +1,15 @@
 """Where a sidecar listens for what its workload calls, and where each chain leads."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
 from controlplane.base.names import Namespace
+from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig, OutboundMode, OutboundTrafficPolicy
 from controlplane.model.outbound_view import Interception
-from controlplane.model.proxy import IpFamily, ResolvedProxy, Role
+from controlplane.model.proxy import IpFamily, Proxy, ResolvedProxy, Role, labels_of
 from tests.support.declared import Declared
 from tests.unit.listening.calls import (
     CLIENT,
@@ -329,3 +333,28 @@ def test_a_sidecar_may_be_a_proxy_for_its_imports() -> None:
     )
 
     assert found(text) == {"127.0.0.1_1080": ["-> table 1080"]}
+
+
+def test_an_endpoint_of_a_headless_service_has_no_listener_for_itself() -> None:
+    engine = Engine(MeshConfig(), now=datetime(2026, 1, 1, tzinfo=UTC))
+    selecting = HEADLESS.replace("NAME", "tcp").replace("None,", "None, selector: {app: db},")
+    engine.apply([(Path("mesh.yaml"), selecting)])
+
+    own, other = (
+        sorted(engine.resources(engine.view(sidecar_at(address, app))).listeners)
+        for address, app in (("10.2.0.1", "db"), ("10.9.9.9", "web"))
+    )
+
+    assert [name for name in other if name.startswith("10.2")] == ["10.2.0.1_5000", "10.2.0.2_5000"]
+    assert [name for name in own if name.startswith("10.2")] == ["10.2.0.2_5000"]
+
+
+def sidecar_at(address: str, app: str) -> Proxy:
+    return Proxy(
+        name="db",
+        role=Role.SIDECAR,
+        namespace=Namespace("default"),
+        service_account="default",
+        labels=labels_of({"app": app}),
+        addresses=(address,),
+    )
