@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 from controlplane.base.shelf import shard_of
 from controlplane.envoy.resource import Resource
 from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.cluster_name import BLACK_HOLE
+from controlplane.model.cluster_name import BLACK_HOLE, PASSTHROUGH
 from controlplane.model.outbound_view import ClientLocality
 from controlplane.model.proxy import ResolvedProxy
 from controlplane.queries.clusters.cluster_shelves import (
@@ -49,7 +49,7 @@ def by_proxy(declared: Declared, proxy: ResolvedProxy) -> Found:
     of_clusters: dict[str, Resource] = {}
     of_endpoints: dict[str, Resource] = {}
     secrets: set[object] = set()
-    for shard in {shard_of(host) for host in (*HOSTS, BLACK_HOLE)}:
+    for shard in {shard_of(host) for host in (*HOSTS, BLACK_HOLE, PASSTHROUGH)}:
         of_clusters |= clusters_of_shard(graph, view, place, shard)
         of_endpoints |= endpoints_of_shard(graph, view, place, shard)
         secrets |= secrets_of_shard(graph, view, shard)

@@ -26,7 +26,8 @@ from controlplane.queries.clusters.special_clusters import special_clusters_of
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rule_origins import rule_origins
 from controlplane.queries.registry.endpoints import LocatedEndpoint, located_endpoints
-from controlplane.queries.registry.services import hosts_of_shard, service_of
+from controlplane.queries.registry.imported import hosts_in_view
+from controlplane.queries.registry.services import service_of
 
 _Origins = tuple[FieldRef, ...]
 
@@ -67,7 +68,7 @@ def endpoint_origins(
 
 
 def _cluster_keys(graph: Graph, view: OutboundView, shards: range) -> Iterator[ClusterKey]:
-    hosts = (host for shard in shards for host in hosts_of_shard(graph, shard))
+    hosts = (host for shard in shards for host in hosts_in_view(graph, view, shard))
     for host in hosts:
         yield from cluster_keys(graph, host, view)
 

@@ -28,8 +28,9 @@ from controlplane.queries.clusters.clusters import (
     secrets_of,
 )
 from controlplane.queries.clusters.special_clusters import special_clusters
-from controlplane.queries.policy.public_view import shards_of_namespace, view_for_shard
-from controlplane.queries.registry.services import hosts_of_shard, service_of
+from controlplane.queries.policy.public_view import own_shards, view_for_shard
+from controlplane.queries.registry.imported import hosts_in_view
+from controlplane.queries.registry.services import service_of
 
 
 @guarded(first=())
@@ -71,7 +72,7 @@ def _own_clusters(
     graph: Graph, view: OutboundView, client: ClientLocality
 ) -> Mapping[int, Mapping[str, Resource]]:
     """Separate from ``clusters``, so that an edit of public clusters reads none of these."""
-    own = shards_of_namespace(graph, view.namespace)
+    own = own_shards(graph, view)
     return {shard: _clusters_in(graph, view, client, shard) for shard in own}
 
 
@@ -105,7 +106,7 @@ def _own_endpoints(
     graph: Graph, view: OutboundView, client: ClientLocality
 ) -> Mapping[int, Mapping[str, Resource]]:
     """Separate from ``endpoints``, so that an edit of public endpoints reads none of these."""
-    own = shards_of_namespace(graph, view.namespace)
+    own = own_shards(graph, view)
     return {shard: _endpoints_in(graph, view, client, shard) for shard in own}
 
 
@@ -123,7 +124,7 @@ def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
     """
     if view.is_public:
         return _united(_use_of_group(graph, view, first) for first in GROUPS)
-    own = shards_of_namespace(graph, view.namespace)
+    own = own_shards(graph, view)
     public = locality_use(graph, view.public)
     return _united((public, *(_use_of_shard(graph, view, shard) for shard in own)))
 
@@ -156,7 +157,7 @@ def _secrets_by_shard(
         for first in GROUPS:
             found |= _secrets_of_group(graph, view, first)
     else:
-        own = shards_of_namespace(graph, view.namespace)
+        own = own_shards(graph, view)
         found |= _secrets_by_shard(graph, view.public)
         found |= {shard: secrets_of_shard(graph, view, shard) for shard in own}
     return {shard: named for shard, named in found.items() if named}
@@ -235,7 +236,7 @@ def _sni_dnat_of_shard(graph: Graph, view: OutboundView, shard: int) -> tuple[Cl
 
 
 def _of_shard(graph: Graph, view: OutboundView, shard: int) -> Iterator[ClusterKey]:
-    for host in hosts_of_shard(graph, shard):
+    for host in hosts_in_view(graph, view, shard):
         yield from cluster_keys(graph, host, view)
 
 

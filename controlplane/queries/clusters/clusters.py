@@ -30,7 +30,8 @@ from controlplane.queries.policy.mutual_tls import (
 from controlplane.queries.policy.policies import mesh_policy, policy_for
 from controlplane.queries.policy.rules import governing_rules, merged_rule
 from controlplane.queries.registry.endpoints import accounts_of
-from controlplane.queries.registry.services import service_for, service_of
+from controlplane.queries.registry.imported import service_in_view
+from controlplane.queries.registry.services import service_of
 from controlplane.translate.cluster import cluster as translated
 from controlplane.translate.cluster_discovery import is_discovered, members
 from controlplane.translate.cluster_inputs import (
@@ -92,7 +93,7 @@ def cluster_keys(graph: Graph, host: Host, view: OutboundView) -> tuple[ClusterK
 
     Runs again when the declarations of the host, or which rules govern it, change.
     """
-    found = service_for(graph, host, view.namespace, view.role)
+    found = service_in_view(graph, host, view)
     if found is None or found.resolution is Resolution.ALIAS:
         return ()
     rules = governing_rules(graph, host, found.namespace, view.rule_scope)

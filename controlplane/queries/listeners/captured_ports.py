@@ -34,7 +34,7 @@ from controlplane.queries.listeners.mesh_streams import (
 )
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.listeners.streams import routed_stream, stream_to
-from controlplane.queries.policy.public_view import namespaces_apart, shards_of_namespace
+from controlplane.queries.policy.public_view import own_shards, view_for_shard
 from controlplane.queries.policy.rule_origins import stream_origins
 from controlplane.queries.registry.egress import egress_listeners
 from controlplane.queries.registry.endpoints import endpoints_of
@@ -72,15 +72,16 @@ def _own_shards(graph: Graph, view: OutboundView) -> tuple[int, ...]:
     if view.is_public:
         return ()
     return (
-        *shards_of_namespace(graph, view.namespace),
+        *own_shards(graph, view),
         *shards_with_own_streams(graph, view.namespace),
     )
 
 
 def view_in_shard(graph: Graph, view: OutboundView, shard: int) -> OutboundView:
     """The view that a shard is computed for."""
-    apart = view.namespace in namespaces_apart(graph, shard)
-    return view if apart or view.namespace in stream_namespaces_apart(graph, shard) else view.public
+    if view.namespace in stream_namespaces_apart(graph, shard):
+        return view
+    return view_for_shard(graph, view, shard)
 
 
 def request_origins(graph: Graph, view: OutboundView, address: Address) -> tuple[FieldRef, ...]:

@@ -23,9 +23,11 @@ from controlplane.model.egress import Imports
 from controlplane.model.visibility import visibility
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.policy.public_view import apart_for_host
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.routes.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import MESH
+from controlplane.translate.istio.implied_imports import destination_hosts
 from controlplane.translate.istio.mesh_streams import (
     Caller,
     MeshStream,
@@ -172,14 +174,21 @@ def stream_namespaces_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
 
 @guarded(first=())
 def _namespaces_of(graph: Graph, key: VirtualServiceKey) -> tuple[Namespace, ...]:
-    """The namespaces that alone see a VirtualService, or that a match of it names."""
+    """The namespaces that alone see a VirtualService, that a match of it names, or for which its
+    destinations are others.
+    """
     declared = object_of(graph, key)
     if declared is None:
         return ()
     default = mesh_config(graph).default_virtual_service_export_to
     seen = visibility(declared.spec.export_to or default, key.namespace)
     named = {match.source_namespace for match in _matches(declared) if match.source_namespace}
-    return tuple(sorted({*seen.namespaces, *map(Namespace, named)}))
+    reached = (
+        namespace
+        for host in destination_hosts(declared)
+        for namespace in apart_for_host(graph, host)
+    )
+    return tuple(sorted({*seen.namespaces, *map(Namespace, named), *reached}))
 
 
 def _matches(declared: Object[VirtualService]) -> Iterator[TcpMatch | TlsMatch]:

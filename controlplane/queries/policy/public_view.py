@@ -7,7 +7,7 @@ from typing import Final
 
 from controlplane.base.hosts import fqdn, is_odd, is_wildcard, subset_of, wider
 from controlplane.base.names import Host, Namespace, ObjectKey
-from controlplane.base.shelf import GROUP, GROUPS, shard_of
+from controlplane.base.shelf import GROUP, GROUPS, SHARDS, shard_of
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule as Spec
 from controlplane.kinds.object import Object
@@ -15,6 +15,7 @@ from controlplane.model.outbound_view import OutboundView, RuleKeys
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.rules import rule_of
+from controlplane.queries.registry.implied import implied_apart
 from controlplane.queries.registry.services import declaring_namespaces, hosts_of_shard, service_of
 
 _WHOLE_MESH: Final = "mesh"
@@ -45,7 +46,25 @@ def view_for_shard(graph: Graph, view: OutboundView, shard: int) -> OutboundView
     """The view that a shard is computed for: the public one, unless the namespace differs from
     it.
     """
-    return view if view.namespace in namespaces_apart(graph, shard) else view.public
+    if view.namespace in namespaces_apart(graph, shard):
+        return view
+    if view.scope is not None and view.namespace in implied_apart(graph, shard):
+        return view
+    return view.public
+
+
+def own_shards(graph: Graph, view: OutboundView) -> tuple[int, ...]:
+    """The shards in which a view differs from the public one, in order."""
+    own = shards_of_namespace(graph, view.namespace)
+    if view.scope is None:
+        return own
+    return tuple(sorted({*own, *shards_with_own_imports(graph, view.namespace)}))
+
+
+@derived
+def shards_with_own_imports(graph: Graph, namespace: Namespace) -> tuple[int, ...]:
+    """The shards whose hosts a Sidecar may import otherwise for a namespace than for all."""
+    return tuple(shard for shard in range(SHARDS) if namespace in implied_apart(graph, shard))
 
 
 @derived

@@ -9,7 +9,7 @@ from controlplane.graph import Graph
 from controlplane.model.outbound_view import OutboundView, RuleKeys
 from controlplane.model.traffic_policy import ConnectionPool, TrafficPolicy
 from controlplane.queries.policy.rules import governing_rules, merged_rule, rule_of
-from controlplane.queries.registry.services import service_for
+from controlplane.queries.registry.imported import service_in_view
 from controlplane.translate.destination_rules import hash_policies_of, hashes_source_address
 
 
@@ -83,7 +83,7 @@ def stream_origins(
 
 
 def _governing(graph: Graph, view: OutboundView, host: Host) -> RuleKeys:
-    found = service_for(graph, host, view.namespace, view.role)
+    found = service_in_view(graph, host, view)
     if found is None:
         return ()
     return governing_rules(graph, host, found.namespace, view.rule_scope)

@@ -22,7 +22,7 @@ from controlplane.model.proxy import Labels
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
-from controlplane.queries.registry.services import service_for
+from controlplane.queries.registry.imported import service_in_view
 from controlplane.translate.destination_rules import DestinationRule, merged_rules
 from controlplane.translate.istio.destination_rule import destination_rule
 
@@ -198,7 +198,7 @@ def rule_for(graph: Graph, view: OutboundView, host: Host) -> DestinationRule | 
     """The rule that governs a host for a client, merged; ``None`` where the client sees no such
     service.
     """
-    found = service_for(graph, host, view.namespace, view.role)
+    found = service_in_view(graph, host, view)
     if found is None:
         return None
     return merged_rule(graph, governing_rules(graph, host, found.namespace, view.rule_scope))

@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.base.shelf import shard_of
 from controlplane.graph import Graph, guarded
+from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.model.egress import EgressListener, Imports
 from controlplane.model.outbound_view import OutboundView, SidecarScope
 from controlplane.model.service import Resolution, Service
 from controlplane.queries.registry.egress import listeners_of_scope
-from controlplane.queries.registry.services import hosts_of_shard, imported_service, service_for
+from controlplane.queries.registry.implied import implied_ports, mesh_destinations
+from controlplane.queries.registry.services import (
+    hosts_of_shard,
+    imported_service,
+    service_for,
+    sidecar_service,
+)
 
 
 def imported_of_shard(
@@ -46,28 +54,80 @@ def service_in_view(graph: Graph, host: Host, view: OutboundView) -> Service | N
     """The service that ``host`` is for proxies of a view, with the ports that they import."""
     if view.scope is None:
         return service_for(graph, host, view.namespace, view.role)
-    return _scoped_service(graph, host, view.namespace, view.scope)
+    found = scoped_services(graph, view.namespace, view.scope, shard_of(host))
+    return next((service for service in found if service.host == host), None)
 
 
-@guarded
-def _scoped_service(
-    graph: Graph, host: Host, namespace: Namespace, scope: SidecarScope
-) -> Service | None:
-    """The service that the first listener with it imports, with the ports of all that do.
+def hosts_in_view(graph: Graph, view: OutboundView, shard: int) -> tuple[Host, ...]:
+    """The hosts of a shard that may be services for proxies of a view: all, or those imported."""
+    if view.scope is None:
+        return hosts_of_shard(graph, shard)
+    found = scoped_services(graph, view.namespace, view.scope, shard)
+    return tuple(service.host for service in found)
 
-    Runs again when a declaration of the host or the Sidecar changes.
+
+@guarded(first=())
+def scoped_services(
+    graph: Graph, namespace: Namespace, scope: SidecarScope, shard: int
+) -> tuple[Service, ...]:
+    """The services of a shard's hosts that a Sidecar imports, with the ports of them that it does.
+
+    Runs again when a declaration of one of the hosts changes, a VirtualService that leads to one,
+    or the Sidecar.
     """
     listeners = listeners_of_scope(graph, scope)
+    rules: dict[Host, list[VirtualServiceKey]] = {}
+    for host, key in mesh_destinations(graph, shard):
+        rules.setdefault(host, []).append(key)
+    found = (
+        _scoped(graph, host, namespace, listeners, rules.get(host, []))
+        for host in hosts_of_shard(graph, shard)
+    )
+    return tuple(service for service in found if service is not None)
+
+
+def _scoped(
+    graph: Graph,
+    host: Host,
+    namespace: Namespace,
+    listeners: tuple[EgressListener, ...],
+    rules: list[VirtualServiceKey],
+) -> Service | None:
+    """The service that the first listener with it imports, with the ports of all that do, and those
+    that imported rules lead to.
+    """
     found = (
         imported_by(graph, host, namespace, listener.imports, listener.only_port)
         for listener in listeners
     )
     services = [service for service in found if service is not None]
+    if rules:
+        implied = (_implied(graph, host, namespace, each, rules) for each in listeners)
+        services += [service for service in implied if service is not None]
     if not services:
         return None
     first, *others = (each for each in services if each.namespace == services[0].namespace)
     ports = {port.number: port for service in (first, *others) for port in service.ports}
     return replace(first, ports=tuple(ports.values())) if others else first
+
+
+def _implied(
+    graph: Graph,
+    host: Host,
+    namespace: Namespace,
+    listener: EgressListener,
+    rules: list[VirtualServiceKey],
+) -> Service | None:
+    """The service that imported rules lead to: the ports that they name, or the listener's."""
+    named = implied_ports(graph, host, rules, namespace, listener.imports)
+    found = sidecar_service(graph, host, namespace) if named else None
+    if found is None:
+        return None
+    wanted = {listener.only_port} if listener.only_port is not None else named
+    if 0 in wanted:
+        return found
+    ports = tuple(port for port in found.ports if port.number in wanted)
+    return replace(found, ports=ports) if ports else None
 
 
 def imported_by(

@@ -107,8 +107,13 @@ def imported_service(
     """The service that ``host`` is for a sidecar in ``namespace``, of those that are imported."""
     if imports == EVERYTHING:
         return sidecar_service(graph, host, namespace)
-    seen = _seen(graph, host, namespace)
-    admitted = [found for found in seen if imports.admits(found.namespace, host)]
+    admitted = (
+        found
+        for declaring in declaring_namespaces(graph, host)
+        if imports.admits(declaring, host)
+        and (found := service_of(graph, host, declaring)) is not None
+        and found.visibility.admits(namespace)
+    )
     return _first_for_sidecars(admitted, namespace)
 
 
