@@ -5,7 +5,7 @@ Source: Istio ``pilot/pkg/networking/core/listener.go`` (``buildSidecarOutboundL
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Final
 
 from controlplane.base.hosts import is_unscoped_ip
@@ -80,7 +80,7 @@ def captured(
             if is_unscoped_ip(address):
                 yield Captured(_address(address, port.number))
     else:
-        yield _at_address(service, port, families)
+        yield from _at_addresses(service, port, families)
 
 
 def is_found_by_endpoints(service: Service) -> bool:
@@ -132,15 +132,21 @@ def masked(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _at_address(service: Service, port: ServicePort, families: tuple[IpFamily, ...]) -> Captured:
-    found = service_address(service, families)
-    if found is None:
-        return Captured(_address(wildcard(families), port.number), names_service=False)
-    if "/" in found:
-        return Captured(
-            _address(wildcard(families), port.number), networks=(found,), names_service=False
-        )
-    return Captured(_address(str(ip_address(found)), port.number))
+def _at_addresses(
+    service: Service, port: ServicePort, families: tuple[IpFamily, ...]
+) -> Iterator[Captured]:
+    """Every address of a ServiceEntry; of a Service, whose others are of other families, one."""
+    everywhere = _address(wildcard(families), port.number)
+    first = service_address(service, families)
+    if first is None:
+        yield Captured(everywhere, names_service=False)
+        return
+    usable = (text for each in service.addresses if (text := _normal(each)) is not None)
+    for found in dict.fromkeys(usable) if service.origin is Origin.ENTRY else (first,):
+        if "/" in found:
+            yield Captured(everywhere, networks=(found,), names_service=False)
+        else:
+            yield Captured(_address(found, port.number))
 
 
 def _address(host: str, port: PortNumber) -> Address:

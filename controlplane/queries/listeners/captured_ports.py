@@ -24,6 +24,7 @@ from controlplane.model.plan.network_filters import (
     TcpProxy,
 )
 from controlplane.model.service import Protocol, Resolution, Service, ServicePort
+from controlplane.model.visibility import PUBLIC
 from controlplane.queries.clusters.cluster_origins import port_fields
 from controlplane.queries.listeners.mesh_streams import (
     rules_of_host,
@@ -39,6 +40,8 @@ from controlplane.queries.policy.rule_origins import stream_origins
 from controlplane.queries.registry.egress import egress_listeners
 from controlplane.queries.registry.endpoints import endpoints_of
 from controlplane.queries.registry.imported import imported_of_shard, service_in_view
+from controlplane.queries.registry.services import sidecar_service
+from controlplane.queries.routes.mesh_virtual_services import aliases
 from controlplane.translate.captured_ports import (
     Captured,
     captured,
@@ -50,6 +53,7 @@ from controlplane.translate.captured_ports import (
 )
 from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.istio.mesh_streams import Caller, MeshStream
+from controlplane.translate.service_domains import expansions
 
 
 def captured_ports(
@@ -243,12 +247,24 @@ def _of_service_itself(
     return CapturedStream(
         filters=(*looks_up, *_filters(port, proxy)),
         networks=place.networks,
-        server_names=(service.host.lower(),) if names else (),
+        server_names=_server_names(graph, service) if names else (),
         origins=(
             *port_fields(graph, service, number),
             *stream_origins(graph, view, service.host, None),
         ),
     )
+
+
+def _server_names(graph: Graph, service: Service) -> tuple[str, ...]:
+    """The name of a service, and those of its aliases that all see, as callers of any namespace
+    spell them.
+    """
+    named = [service.host.lower()]
+    for alias in aliases(graph, service.host):
+        if sidecar_service(graph, alias, PUBLIC) is not None:
+            spelled = expansions(alias.lower(), PUBLIC)
+            named += [alias.lower(), *(name for name in spelled if not name.endswith("."))]
+    return tuple(sorted(set(named)))
 
 
 def _filters(port: ServicePort, proxy: TcpProxy) -> tuple[NetworkFilter, ...]:

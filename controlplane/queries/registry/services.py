@@ -199,16 +199,20 @@ def _joined(services: list[Service]) -> Service:
     first, *others = services
     ports = list(first.ports)
     alternatives = list(first.subject_alt_names)
+    addresses = dict.fromkeys(first.addresses)
     for other in others:
         if first.origin is Origin.KUBERNETES:
             alternatives.extend(other.subject_alt_names)
-        elif _alike(first, other):
+            continue
+        addresses |= dict.fromkeys(other.addresses)
+        if _alike(first, other):
             taken = {port.number for port in ports}
             ports.extend(port for port in other.ports if port.number not in taken)
     return replace(
         first,
         declared_by=tuple(key for found in services for key in found.declared_by),
         ports=tuple(ports),
+        addresses=tuple(addresses),
         subject_alt_names=tuple(dict.fromkeys(alternatives)),
     )
 

@@ -5,7 +5,6 @@ Source: Istio ``pilot/pkg/networking/core/listener.go`` (``buildSidecarOutboundH
 
 from collections.abc import Iterator
 
-from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import PortNumber
 from controlplane.base.shelf import GROUP, GROUPS
 from controlplane.graph import Graph, derived, guarded
@@ -52,15 +51,8 @@ def ports_of_shard(
         port.number
         for service in imported_services(graph, imports, view, shard)
         for port in service.ports
-        if port.protocol.is_http
-        or (port.protocol is Protocol.AUTO and not has_own_address(service))
+        if port.protocol.is_http or port.protocol is Protocol.AUTO
     )
-
-
-def has_own_address(service: Service) -> bool:
-    """Whether a port of it that is not HTTP is listened for at addresses of the service alone."""
-    first = service.addresses[0] if service.addresses else ""
-    return service.resolution is Resolution.HEADLESS or is_unscoped_ip(first)
 
 
 def imported_services(

@@ -34,7 +34,7 @@ from controlplane.queries.routes.mesh_hosts import (
     service_on,
     services_on,
 )
-from controlplane.queries.routes.mesh_ports import has_own_address, imported_services
+from controlplane.queries.routes.mesh_ports import imported_services
 from controlplane.queries.routes.mesh_tables import catch_all_name, table_plans
 from controlplane.queries.routes.mesh_view import route_view, view_in_shard
 from controlplane.queries.routes.mesh_virtual_hosts import virtual_host, virtual_host_name
@@ -63,7 +63,7 @@ def mesh_table_origins(graph: Graph, view: OutboundView, shards: range) -> Itera
         origins = tuple(of_ports) or tuple(o for part in parts for o in part.origins)
         yield Provenance(name=table.name, origins=origins or last.origins, parts=(*parts, last))
     for listener in listeners_of_scope(graph, view.scope):
-        if listener.port is None:
+        if listener.port is None or listener.protocol is Protocol.AUTO:
             yield from _sniffed(graph, listener, seen, shards)
 
 
@@ -157,7 +157,7 @@ def _sniffed(
         seen = view_in_shard(graph, view, shard)
         for service in imported_services(graph, listener.imports, seen, shard):
             for port in service.ports:
-                if port.protocol is Protocol.AUTO and has_own_address(service):
+                if port.protocol is Protocol.AUTO:
                     table = MeshTable(
                         name=str(port.number), imports=listener.imports, port=port.number
                     )

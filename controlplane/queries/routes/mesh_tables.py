@@ -39,7 +39,7 @@ def mesh_tables(graph: Graph, view: OutboundView) -> Shelf[Resource]:
     tables = (mesh_table(graph, table, seen, unknown) for table in table_plans(graph, view))
     found = {table.name: table for table in tables if table is not None}
     for listener in listeners_of_scope(graph, view.scope):
-        if listener.port is None:
+        if listener.port is None or listener.protocol is Protocol.AUTO:
             for shard in sniffed_tables(graph, listener.imports, seen):
                 found |= shard
     return shelf(found)

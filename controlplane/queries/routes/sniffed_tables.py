@@ -17,7 +17,7 @@ from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import MeshTable
 from controlplane.model.service import Protocol
 from controlplane.queries.routes.mesh_hosts import routed_host
-from controlplane.queries.routes.mesh_ports import has_own_address, imported_services
+from controlplane.queries.routes.mesh_ports import imported_services
 from controlplane.queries.routes.mesh_view import shards_apart, view_in_shard
 from controlplane.queries.routes.mesh_virtual_hosts import framed
 
@@ -68,7 +68,7 @@ def sniffed_of_shard(
         sniffed_table(graph, imports, view, service.host, port.number)
         for service in imported_services(graph, imports, view, shard)
         for port in service.ports
-        if port.protocol is Protocol.AUTO and has_own_address(service)
+        if port.protocol is Protocol.AUTO
     )
     return {table.name: table for table in tables if table is not None}
 

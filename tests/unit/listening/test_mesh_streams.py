@@ -180,3 +180,30 @@ def test_names_that_differ_are_no_conflict() -> None:
     text = entry("b", port(443, "TLS")) + entry("a", port(443, "TLS"))
 
     assert not any("CP0380" in each for each in Declared(text).reported())
+
+
+def test_a_service_entry_is_listened_for_at_each_of_its_addresses() -> None:
+    text = entry(
+        "a", port(9000, "TCP"), rest="addresses: [10.1.0.1, 10.2.0.0/16, 10.1.0.2]"
+    ) + entry("b", port(9000, "TCP"), rest="addresses: [10.3.0.1]", host="a.example.com")
+
+    assert found(text) == {
+        "0.0.0.0_9000": [f"10.2.0.0/16 -> {out(9000, 'a.example.com')}", PASSES],
+        **{
+            f"{address}_9000": [f"-> {out(9000, 'a.example.com')}"]
+            for address in ("10.1.0.1", "10.1.0.2", "10.3.0.1")
+        },
+    }
+
+
+def test_tls_is_also_told_by_the_names_of_aliases() -> None:
+    alias = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: default}\n"
+        "spec: {type: ExternalName, externalName: a.example.com, ports: [{name: tls, port: 443}]}\n"
+        "---\n"
+    )
+
+    assert found(entry("a", port(443, "TLS")) + alias)["0.0.0.0_443"][0] == (
+        "a.example.com other.default other.default.svc other.default.svc.cluster.local"
+        f" -> {out(443, 'a.example.com')}"
+    )

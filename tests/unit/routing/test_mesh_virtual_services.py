@@ -217,7 +217,7 @@ def test_a_port_that_speaks_what_its_caller_does_has_a_table_of_its_own() -> Non
 def test_such_a_port_without_an_address_is_found_by_host() -> None:
     declared = Declared(entry("db.example.com", ports="[{number: 7000, name: main}]"))
 
-    assert list(tables(declared)) == ["7000"]
+    assert "7000" in tables(declared)
     assert clusters(declared, "7000", "db.example.com") == ["outbound|7000||db.example.com"]
 
 
