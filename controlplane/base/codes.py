@@ -274,6 +274,16 @@ FIXED_SINCE_START: Final = _warning(
 )
 INTERNAL_ERROR: Final = _refused("CP0601", "internal error of the control plane; please report it")
 
+# Registration of workloads
+REGISTERS_FROM_ELSEWHERE: Final = _warning(
+    "CP0640", "a proxy's address is not the one that it connects from"
+)
+REGISTERS_WITH_OTHER_ACCOUNT: Final = _warning(
+    "CP0641", "a proxy's token is for another service account than its group's"
+)
+REGISTERS_UNREACHABLE: Final = _warning("CP0642", "no other host reaches a proxy at its address")
+PROBE_NOT_MADE: Final = _warning("CP0643", "the probe is of a kind that Envoys do not make")
+
 BY_ID: Final[Mapping[str, Code]] = MappingProxyType(
     {code.id: code for code in tuple(globals().values()) if isinstance(code, Code)}
 )

@@ -22,12 +22,13 @@ class HttpRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """``request``: ``None`` only connects. ``successes`` and ``failures`` in a row change what is
-    thought of the workload.
+    thought of the workload. ``delay`` is the time from the start of its proxy to the first.
     """
 
     address: str
     port: PortNumber
     request: HttpRequest | None
+    delay: timedelta
     period: timedelta
     timeout: timedelta
     successes: int

@@ -86,11 +86,15 @@ class HealthService:
                 telling.cancel()
 
     async def _tell(self, claim: Claim | None, context: Context) -> None:
-        """Say what to check, and again when that changes."""
+        """Say what to check, and again when that changes. A delay is counted from the beginning of
+        the stream; an Envoy that was told before probes meanwhile.
+        """
         said: bytes | None = None
         while True:
             changed = self._probes.probes_changed
             probe = self._probes.probe(claim) if claim is not None else None
+            if probe is not None and said is None:
+                await asyncio.sleep(probe.delay.total_seconds())
             specifier = health_check_specifier(probe).SerializeToString(deterministic=True)
             if specifier != said:
                 try:

@@ -444,7 +444,10 @@ spec: {clusterIP: 10.1.0.9, ports: [{name: VALUE, port: 7000}]}
 apiVersion: networking.istio.io/v1
 kind: WorkloadGroup
 metadata: {name: web, namespace: default}
-spec: {metadata: {labels: {app: VALUE}}, template: {serviceAccount: default}}
+spec:
+  metadata: {labels: {app: VALUE}}
+  template: {serviceAccount: default}
+  probe: {exec: {command: [healthy]}}
 """,
         "web",
         "shop",

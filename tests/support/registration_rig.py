@@ -25,11 +25,13 @@ from envoy_data_plane.envoy.service.health.v3 import (
 )
 from google.protobuf.wrappers_pb2 import StringValue
 
+from controlplane.base.locations import FieldRef, path_text
 from controlplane.base.names import Host, Namespace
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.identity.identity import Identity
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.model.proxy import Role
 from controlplane.queries.registry.endpoints import endpoints_of as endpoints_of_service
 from controlplane.serve.registering import Registering
@@ -257,6 +259,17 @@ class RegistrationRig:
     def refused(self) -> list[str]:
         """Why workloads are not registered."""
         return [one.reason.value for one in self.registering.workloads.refused()]
+
+    @property
+    def diagnosed(self) -> list[str]:
+        """The codes and places of what is reported at WorkloadGroups."""
+        while self.engine.analyse():
+            pass
+        return [
+            f"{found.code} {path_text(found.place.path)[1:]}"
+            for found in self.engine.diagnostics()
+            if isinstance(found.place, FieldRef) and found.place.object.kind == WORKLOAD_GROUP
+        ]
 
     @property
     def takes_mutual_tls(self) -> dict[str, bool]:

@@ -215,23 +215,47 @@ async def test_labels_are_the_groups_and_never_the_nodes(state: StateDirectory) 
 
 
 @pytest.mark.parametrize(
-    ("token", "address", "on_loopback", "reason"),
+    ("token", "address", "on_loopback", "reason", "diagnosed"),
     [
-        ("reviews-v1", "10.0.0.9", True, "its connection comes from another address"),
+        (
+            "reviews-v1",
+            "10.0.0.9",
+            True,
+            "its connection comes from another address",
+            ["CP0640 metadata.name"],
+        ),
         (
             "reviews-v1 other",
             "127.0.0.1",
             True,
             "the group's workloads have another service account",
+            ["CP0641 spec.template.serviceAccount"],
         ),
-        ("reviews-v9", "127.0.0.1", True, "there is no such WorkloadGroup"),
-        ("reviews-v1", "127.0.0.1", False, "no other host reaches it at its address"),
-        ("reviews-v1", "0.0.0.0", True, "no other host reaches it at its address"),
+        ("reviews-v9", "127.0.0.1", True, "there is no such WorkloadGroup", []),
+        (
+            "reviews-v1",
+            "127.0.0.1",
+            False,
+            "no other host reaches it at its address",
+            ["CP0642 metadata.name"],
+        ),
+        (
+            "reviews-v1",
+            "0.0.0.0",
+            True,
+            "no other host reaches it at its address",
+            ["CP0642 metadata.name"],
+        ),
     ],
     ids=["another's address", "another account", "no group", "loopback of a far host", "any"],
 )
 async def test_is_not_registered(
-    state: StateDirectory, token: str, address: str, on_loopback: bool, reason: str
+    state: StateDirectory,
+    token: str,
+    address: str,
+    on_loopback: bool,
+    reason: str,
+    diagnosed: list[str],
 ) -> None:
     files = {**FILES, "group": group(annotated=False)}
     async with running(RegistrationRig(state, on_loopback=on_loopback), **files) as rig:
@@ -240,6 +264,7 @@ async def test_is_not_registered(
 
         assert rig.registered == []
         assert rig.refused == [reason]
+        assert rig.diagnosed == diagnosed
 
 
 async def test_loopback_is_an_address_where_the_control_plane_is_reached_on_it_alone(
@@ -278,3 +303,20 @@ async def test_a_registered_sidecar_takes_mutual_tls_and_a_gateway_does_not(
         await rig.endpoints({"10.0.0.7:9080": True, "10.0.0.8:9080": True})
 
         assert rig.takes_mutual_tls == {"10.0.0.7": True, "10.0.0.8": False}
+
+
+async def test_a_refusal_is_reported_until_it_is_over(state: StateDirectory) -> None:
+    files = {**FILES, "group": group(annotated=False)}
+    async with running(RegistrationRig(state), **files) as rig:
+        sidecars = [await rig.connect("reviews-v1", f"10.0.0.{number}") for number in (7, 8)]
+        await rig.happened()
+        assert rig.diagnosed == ["CP0640 metadata.name"]
+
+        await sidecars[0].close()
+        await rig.left(1)
+        rig.wait(10)
+        await rig.happened()
+        assert rig.diagnosed == ["CP0640 metadata.name"]
+        rig.edit(group=group())
+        assert rig.diagnosed == []
+        await rig.endpoints({"10.0.0.8:9080": True})

@@ -19,6 +19,7 @@ from controlplane.kinds.istio.peer_authentication import PEER_AUTHENTICATION
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.sidecar import SIDECAR
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.model.http_settings import ListenerContext
 from controlplane.queries.analysis.binding import export_diagnostics
 from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
@@ -33,6 +34,10 @@ from controlplane.queries.analysis.services import service_diagnostics, service_
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
+from controlplane.queries.analysis.workload_groups import (
+    workload_group_diagnostics,
+    workload_group_diagnostics_where_connected,
+)
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.listeners.settings import settings_of
 
@@ -78,12 +83,14 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     VIRTUAL_SERVICE: virtual_service_diagnostics,
     SIDECAR: sidecar_diagnostics,
     PEER_AUTHENTICATION: peer_authentication_diagnostics,
+    WORKLOAD_GROUP: workload_group_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,
     DESTINATION_RULE: destination_rule_secret_diagnostics,
     GATEWAY: gateway_diagnostics_where_connected,
     VIRTUAL_SERVICE: export_diagnostics,
+    WORKLOAD_GROUP: workload_group_diagnostics_where_connected,
 }
 
 

@@ -44,6 +44,7 @@ def _probe(
         address=address,
         port=PortNumber(port),
         request=request,
+        delay=timedelta(seconds=said.initial_delay_seconds),
         period=timedelta(seconds=said.period_seconds or PERIOD),
         timeout=timedelta(seconds=said.timeout_seconds or TIMEOUT),
         successes=said.success_threshold or SUCCESSES,

@@ -31,6 +31,9 @@ WITHOUT_EXAMPLE: Final = {
     "CP0417": "a certificate",
     "CP0601": "a fault of the control plane",
     "CP0620": "an edit",
+    "CP0640": "a connected proxy",
+    "CP0641": "a connected proxy",
+    "CP0642": "a connected proxy",
 }
 """Codes whose fault a short YAML text cannot show, and what it takes."""
 WITH_EXAMPLE: Final = [code for code in BY_ID.values() if code.id not in WITHOUT_EXAMPLE]

@@ -27,7 +27,6 @@ REFERS_TO_NOTHING = {
     "Secret",
     "StatefulSet",
     "WorkloadEntry",
-    "WorkloadGroup",
 }
 """What leads nowhere is found from the objects that refer to these."""
 VALIDATION = Path(__file__).parent / "validation"

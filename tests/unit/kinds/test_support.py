@@ -39,7 +39,6 @@ NOT_SUPPORTED = {
     ),
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
     "Sidecar": ("ingress", "egress.port.targetPort", "inboundConnectionPool"),
-    "WorkloadGroup": ("metadata", "template", "probe"),
     "MeshConfig": (
         "proxyListenPort",
         "proxyHttpPort",
