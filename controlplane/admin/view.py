@@ -148,6 +148,25 @@ class AuthorityStatus(View, frozen=True, kw_only=True):
     root_expires: datetime
 
 
+class RegisteredWorkload(View, frozen=True):
+    """A workload that registered itself: ``WorkloadEntry/namespace/name``. ``ready``: callers may
+    choose it. ``healthy``: what its Envoy found last, ``None`` where it is not probed or has not
+    said.
+    """
+
+    object: str
+    since: datetime
+    connected: bool
+    ready: bool
+    healthy: bool | None = None
+
+    @property
+    def short_name(self) -> str:
+        """``WorkloadEntry reviews-v1-172-18-0-7``, with its namespace where that is not default."""
+        kind, namespace, name = self.object.split("/")
+        return f"{kind} {name}" if namespace == "default" else f"{kind} {namespace}/{name}"
+
+
 class Status(View, frozen=True):
     """``revision`` counts the edits since the start; ``waiting`` the objects that are held as they
     were, for at most a second, until the rest of their change comes: ``waiting_objects``.
@@ -166,6 +185,7 @@ class Status(View, frozen=True):
     idle_gateways: tuple[DeclaredObject, ...] = ()
     proxies: tuple[ShownProxy, ...] = ()
     authority: AuthorityStatus | None = None
+    registered: tuple[RegisteredWorkload, ...] = ()
 
     @property
     def is_synced(self) -> bool:

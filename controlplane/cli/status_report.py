@@ -10,7 +10,14 @@ from controlplane.admin.view import DeclaredObject, Finding, Status
 from controlplane.base import codes
 from controlplane.base.wording import counted, first_of
 from controlplane.cli.output import Segment, Style, printable
-from controlplane.cli.status_view import display_name, held_removals, overdue, rejection, table
+from controlplane.cli.status_view import (
+    display_name,
+    held_removals,
+    overdue,
+    registered,
+    rejection,
+    table,
+)
 
 Line = list[Segment]
 OBJECTS_NAMED: Final = 4
@@ -71,6 +78,9 @@ def report(
         yield from table(state.proxies, now)
     else:
         yield [("no proxy is connected", Style.WARNING)]
+    if state.registered:
+        yield []
+        yield from (registered(workload, now) for workload in state.registered)
     for shown in state.proxies:
         late = list(overdue(shown.proxy, now))
         yield from ([], *late) if late else ()

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from controlplane.admin.view import Origin, ProxyStatus, RejectedResource, ShownProxy, SyncState
+from controlplane.admin.view import (
+    Origin,
+    ProxyStatus,
+    RegisteredWorkload,
+    RejectedResource,
+    ShownProxy,
+    SyncState,
+)
 from controlplane.base.wording import counted
 from controlplane.cli.output import Segment, Style, printable
 
@@ -72,6 +79,20 @@ def ago(time: timedelta) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def registered(workload: RegisteredWorkload, now: datetime) -> Line:
+    """``WorkloadEntry reviews-v1-172-18-0-7 (connected 3s)``, and why it gets no requests."""
+    if workload.connected:
+        state = f"connected {ago(now - workload.since)}"
+        if not workload.ready:
+            state += ", unhealthy" if workload.healthy is False else ", not probed yet"
+    elif workload.ready:
+        state = "not connected, kept as it was"
+    else:
+        state = "not connected"
+    style = Style.PLAIN if workload.ready and workload.connected else Style.WARNING
+    return [(printable(workload.short_name), Style.NAME), (f" ({state})", style)]
 
 
 def overdue(proxy: ProxyStatus, now: datetime) -> Iterator[Line]:

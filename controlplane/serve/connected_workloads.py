@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from controlplane.admin.view import RegisteredWorkload
 from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
@@ -165,6 +166,19 @@ class ConnectedWorkloads:
             found = self._registrations.get(id_)
             if found is not None:
                 yield key, found
+
+    def shown(self) -> Iterator[RegisteredWorkload]:
+        """The entries as ``status`` shows them."""
+        for key, one in self.entries():
+            group = self._group(one.claim.id)
+            if group is not None:
+                yield RegisteredWorkload(
+                    object=str(key),
+                    since=one.since,
+                    connected=one.is_connected,
+                    ready=is_ready(one, group),
+                    healthy=one.is_healthy if probe_of(group.spec) is not None else None,
+                )
 
     def refused(self) -> Iterator[RefusedClaim]:
         """The connected workloads that are not registered, by group."""

@@ -97,8 +97,11 @@ class ControlPlane:
         tls = LiveTls(self.engine, self._mesh_trust.own_secrets)
         self._inventory = tls.inventory
         self.metrics.secrets_expire(tls.inventory.expiries, clock)
+        registered = self.registering.workloads.shown
         connections, metrics, trust = self.server.connections, self.metrics, self._mesh_trust
-        self.overview = LiveOverview(self.engine, self.snapshots, connections, metrics, tls, trust)
+        self.overview = LiveOverview(
+            self.engine, self.snapshots, connections, metrics, tls, trust, registered
+        )
         self._known = KnownDiagnostics()
         self._steps = Steps()
         self._rest: RestOfChange | None = None

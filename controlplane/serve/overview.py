@@ -1,7 +1,7 @@
 """The admin interface's ``Overview``: what is shown of a running control plane."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,7 @@ from controlplane.admin.view import (
     Origin,
     ProxyConfig,
     ProxyStatus,
+    RegisteredWorkload,
     RejectedResource,
     ShownProxy,
     Status,
@@ -76,6 +77,7 @@ class LiveOverview:
         metrics: Metrics,
         tls: LiveTls,
         mesh_trust: MeshTrust | None = None,
+        registered: Callable[[], Iterable[RegisteredWorkload]] = tuple,
     ) -> None:
         self._engine = engine
         self._snapshots = snapshots
@@ -85,6 +87,7 @@ class LiveOverview:
         self._mesh_trust = mesh_trust
         own_secrets = mesh_trust.own_secrets if mesh_trust is not None else _no_secrets
         self._workloads = WorkloadView(engine, own_secrets)
+        self._registered = registered
         metrics.look_up(
             connections=lambda: len(connections),
             services=lambda: engine.count(SERVICE) + engine.count(SERVICE_ENTRY),
@@ -114,6 +117,7 @@ class LiveOverview:
                 for s in self._connections.states()
             ),
             authority=self._mesh_trust.status() if self._mesh_trust is not None else None,
+            registered=tuple(self._registered()),
         )
 
     def _shown(

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.admin.view import RegisteredWorkload
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.model.proxy import Role
 from controlplane.sources.state import StateDirectory
-from tests.support.registration_rig import SERVICE, RegistrationRig, group, running
+from tests.support.registration_rig import NOON, SERVICE, RegistrationRig, group, running
 
 FILES = {"service": SERVICE, "group": group()}
 
@@ -26,6 +27,14 @@ async def test_a_workload_that_connects_is_an_endpoint(state: StateDirectory) ->
 
         await rig.endpoints({"10.0.0.7:9080": True})
         assert rig.registered == ["reviews-v1-10-0-0-7"]
+        assert list(rig.registering.workloads.shown()) == [
+            RegisteredWorkload(
+                object="WorkloadEntry/default/reviews-v1-10-0-0-7",
+                since=NOON,
+                connected=True,
+                ready=True,
+            )
+        ]
 
 
 async def test_joins_and_leaves_of_one_turn_are_one_edit(state: StateDirectory) -> None:

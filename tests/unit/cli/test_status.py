@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from controlplane.admin.view import (
     Finding,
     Origin,
     ProxyStatus,
+    RegisteredWorkload,
     RejectedResource,
     ShownProxy,
     Status,
@@ -95,6 +97,35 @@ def test_of_many_objects_behind_a_rejected_resource_some_are_shown() -> None:
 
     assert "   from mesh.yaml:8 (VirtualService shop/s7)\n   and 3 more" in shown
     assert "shop/s8" not in shown
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ({}, "WorkloadEntry web-10-0-0-7 (connected 3s)"),
+        ({"object": "WorkloadEntry/shop/web"}, "WorkloadEntry shop/web (connected 3s)"),
+        (
+            {"ready": False, "healthy": False},
+            "WorkloadEntry web-10-0-0-7 (connected 3s, unhealthy)",
+        ),
+        ({"ready": False}, "WorkloadEntry web-10-0-0-7 (connected 3s, not probed yet)"),
+        (
+            {"ready": False, "connected": False},
+            "WorkloadEntry web-10-0-0-7 (not connected)",
+        ),
+        ({"connected": False}, "WorkloadEntry web-10-0-0-7 (not connected, kept as it was)"),
+    ],
+)
+def test_a_workload_that_registered_itself_is_shown(state: dict[str, Any], shown: str) -> None:
+    workload = RegisteredWorkload(
+        object="WorkloadEntry/default/web-10-0-0-7",
+        since=datetime(2026, 1, 1, 11, 59, 57, tzinfo=UTC),
+        connected=True,
+        ready=True,
+    )
+    found = structs.replace(status(), registered=(structs.replace(workload, **state),))
+
+    assert text(found).splitlines()[2] == shown
 
 
 def test_what_a_proxy_does_not_answer_is_shown_with_the_time() -> None:
