@@ -31,6 +31,7 @@ from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
 from controlplane.serve.overview import LiveOverview
+from controlplane.serve.proxy_watch import ProxyWatch
 from controlplane.serve.reading import off_the_loop, read_ahead
 from controlplane.serve.registering import Registering
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload, Taken
@@ -102,6 +103,7 @@ class ControlPlane:
         self.overview = LiveOverview(
             self.engine, self.snapshots, connections, metrics, tls, trust, registered
         )
+        self._watch = ProxyWatch(self.engine, self.snapshots, self.server, self._notice)
         self._known = KnownDiagnostics()
         self._steps = Steps()
         self._rest: RestOfChange | None = None
@@ -123,7 +125,7 @@ class ControlPlane:
                 tasks.create_task(self._follow_names(tasks)),
                 tasks.create_task(self._keep_house()),
                 tasks.create_task(self._keep_time()),
-                tasks.create_task(self._watch_proxies()),
+                tasks.create_task(self._watch.run()),
                 tasks.create_task(self.registering.run(self.snapshots.ready)),
             )
             await stop.wait()
@@ -302,21 +304,6 @@ class ControlPlane:
                 fixed=news.fixed,
             )
         )
-
-    async def _watch_proxies(self) -> None:
-        """Recompute what depends on which proxies are connected, as soon as that changes."""
-        changed = self.server.proxies_changed
-        while True:
-            await changed.wait()
-            changed.clear()
-            with self._steps.contained("updating connected proxies", "the next edit will"):
-                self.snapshots.retain(self.server.connections.proxies)
-                before = self.engine.revision
-                self.engine.note_connected()
-                if self.engine.revision != before:
-                    self.server.publish(self.engine.revision)
-                await self._notice()
-            log_faults(self.engine.take_faults())
 
     async def _notice(self) -> None:
         """Report what is wrong now and was not, or is fixed, though no file has changed."""

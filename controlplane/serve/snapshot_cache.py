@@ -45,7 +45,7 @@ class SnapshotCache:
         """
 
     def snapshot(self, proxy: Proxy) -> Snapshot:
-        """What ``proxy`` is to have now; what it needs is kept until ``retain`` drops it.
+        """What ``proxy`` is to have now; what it needs is kept until it is forgotten.
 
         Where an internal error keeps it from being computed at all, ``StreamFault``: the proxy
         keeps what it has, and asks again.
@@ -93,13 +93,24 @@ class SnapshotCache:
     def retain(self, proxies: Iterable[Proxy]) -> None:
         """Forget what none of ``proxies``, the connected ones, needs any more."""
         connected = set(proxies)
-        for proxy in [p for p in self._view_of if p not in connected]:
-            self._forget(proxy)
-            self._behind.pop(proxy, None)
-            self._engine.connected.leave(proxy)
+        self.forget([p for p in self._view_of if p not in connected])
         for view in [v for v in self._made if v not in self._proxies_of]:
-            del self._made[view]
-            self._engine.connected.release(view)
+            self._release(view)
+
+    def forget(self, proxies: Iterable[Proxy]) -> None:
+        """Forget what ``proxies`` alone need. No other one is looked at."""
+        for proxy in proxies:
+            view = self._view_of.get(proxy)
+            if view is not None:
+                self._forget(proxy)
+                self._behind.pop(proxy, None)
+                self._engine.connected.leave(proxy)
+                if view not in self._proxies_of and view in self._made:
+                    self._release(view)
+
+    def _release(self, view: ProxyView) -> None:
+        del self._made[view]
+        self._engine.connected.release(view)
 
     def _move(self, proxy: Proxy, view: ProxyView) -> None:
         """Note that the proxy has ``view`` from now on."""

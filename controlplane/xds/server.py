@@ -87,6 +87,7 @@ class XdsServer:
         self.connections = Connections(clock)
         self.proxies_changed = asyncio.Event()
         """Set when a proxy came or went; the waiter clears it."""
+        self._gone: dict[Proxy, None] = {}
         self._traffic = traffic
         self._registrar = registrar
         self._services = tuple(services)
@@ -153,6 +154,11 @@ class XdsServer:
         for stream in concerned:
             stream.happen("update", partial(self._update, stream))
 
+    def take_gone(self) -> tuple[Proxy, ...]:
+        """The proxies that have had no stream since the last call, though they had one before."""
+        gone, self._gone = tuple(self._gone), {}
+        return gone
+
     def rotate(self) -> None:
         """Ask for every proxy's own secrets again and send those that changed."""
         for stream in tuple(self._streams):
@@ -217,6 +223,7 @@ class XdsServer:
         proxy, peer = connection.proxy, connection.peer
         self._streams[stream] = bearer
         self._of_proxy.setdefault(proxy, {})[stream] = None
+        self._gone.pop(proxy, None)
         self.connections.joined(connection)
         self.proxies_changed.set()
         token = bearer.token_id if bearer is not None else None
@@ -229,6 +236,7 @@ class XdsServer:
             del self._of_proxy[proxy][stream]
             if not self._of_proxy[proxy]:
                 del self._of_proxy[proxy]
+                self._gone[proxy] = None
             if stream.timer is not None:
                 stream.timer.cancel()
             self.connections.left(connection)

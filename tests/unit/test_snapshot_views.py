@@ -131,3 +131,44 @@ def test_a_proxy_that_asks_before_an_edit_is_published_leaves_it_to_the_others()
     cache.snapshot(proxy("in-3", "in"))
 
     assert set(cache.changed()) >= {IN_1, IN_2}
+
+
+def sidecar(number: int) -> Proxy:
+    return Proxy(
+        name=f"web-{number}",
+        role=Role.SIDECAR,
+        namespace=Namespace("default"),
+        service_account="web",
+        labels=labels_of({"app": "web"}),
+        addresses=(f"10.0.0.{number}",),
+    )
+
+
+def test_a_sidecar_that_joins_or_leaves_looks_at_no_other_proxy() -> None:
+    engine, cache = served()
+    for number in range(1, 20):
+        cache.snapshot(sidecar(number))
+    engine.note_connected()
+    engine.graph.trace = []
+    before = engine.revision
+
+    cache.snapshot(sidecar(20))
+    cache.forget([sidecar(1), sidecar(20)])
+    engine.note_connected()
+
+    looked_at = {line for line in engine.graph.trace if line.startswith("view_of(")}
+    assert [f"web-{n}" for n in range(1, 20) if any(f"'web-{n}'" in r for r in looked_at)] == []
+    assert engine.revision == before
+    assert not engine.connected.is_unsettled
+
+
+def test_what_a_proxy_alone_needed_is_forgotten_with_it() -> None:
+    engine, cache = served()
+    cells = len(engine.graph)
+
+    cache.forget([OUT, proxy("unknown", "out")])
+
+    assert len(engine.graph) < cells
+    cache.forget([IN_1])
+    assert set(cache.changed()) == set()
+    assert cache.snapshot(IN_2) is cache.snapshot(IN_1)

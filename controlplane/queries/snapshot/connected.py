@@ -29,8 +29,10 @@ class Connected:
 
     graph: Graph
     is_unsettled: bool = False
-    """Whether proxies came or went, or their views came into doubt, since ``settle``."""
+    """Whether gateways came or went, or their views came into doubt, since ``settle``."""
     _proxies: dict[Proxy, int] = field(default_factory=dict)
+    _gateways: dict[Proxy, None] = field(default_factory=dict)
+    """Those of the proxies that are gateways, as far as that is known."""
     _views: dict[ProxyView, int] = field(default_factory=dict)
     _doubted_proxies: dict[Proxy, None] = field(default_factory=dict)
     _doubted_views: dict[ProxyView, None] = field(default_factory=dict)
@@ -41,14 +43,19 @@ class Connected:
         """Keep the view of a proxy, until ``leave`` was called as often."""
         if not self._proxies.setdefault(proxy, 0):
             self.graph.pin(view_of, proxy)
-            self.is_unsettled = True
+            view = view_of(self.graph, proxy)
+            if view is None or view.gateway is not None:
+                self._gateways[proxy] = None
+                self.is_unsettled = True
         self._proxies[proxy] += 1
 
     def leave(self, proxy: Proxy) -> None:
         self._proxies[proxy] -= 1
         if not self._proxies[proxy]:
             del self._proxies[proxy]
-            self.is_unsettled = True
+            if proxy in self._gateways:
+                del self._gateways[proxy]
+                self.is_unsettled = True
             self.graph.unpin(view_of, proxy)
 
     def hold(self, view: ProxyView) -> None:
@@ -79,13 +86,13 @@ class Connected:
         if not self.is_unsettled:
             return
         self.is_unsettled = False
-        found = tuple(dict.fromkeys(self._gateways()))
+        found = tuple(dict.fromkeys(self._connected_gateways()))
         if found != connected_gateways(self.graph):
             self.graph.edit()
             self.graph.set(CONNECTED, "gateways", found)
 
-    def _gateways(self) -> Iterator[ConnectedGateway]:
-        for proxy in sorted(self._proxies, key=lambda proxy: (proxy.namespace, proxy.name)):
+    def _connected_gateways(self) -> Iterator[ConnectedGateway]:
+        for proxy in sorted(self._gateways, key=lambda proxy: (proxy.namespace, proxy.name)):
             view = view_of(self.graph, proxy)
             if view is not None and view.gateway is not None:
                 yield ConnectedGateway(
@@ -100,7 +107,7 @@ class Connected:
         match args:
             case (Proxy() as proxy,):
                 self._doubted_proxies[proxy] = None
-                self.is_unsettled = True
+                self.is_unsettled |= proxy in self._gateways
             case (ProxyView() as view,):
                 self._doubted_views[view] = None
 
