@@ -3,10 +3,12 @@ each turn of the loop, and kept over a restart.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 from controlplane.engine.engine import Engine
 from controlplane.model.registration import Registered
@@ -17,6 +19,8 @@ from controlplane.sources.state import StateDirectory
 from controlplane.xds.health import HealthService
 from controlplane.xds.leaving import LeaveService
 from controlplane.xds.service import Service
+
+WRITES_APART: Final = 0.5  # seconds
 
 
 class Registering:
@@ -44,6 +48,8 @@ class Registering:
         self._publish = publish
         self._steps = Steps()
         self._kept = self.workloads.registered()
+        self._writing = threading.Lock()
+        self._is_over = False
         self._may_differ = asyncio.Event()
 
     def services(self, ready: asyncio.Event) -> tuple[Service, ...]:
@@ -79,20 +85,31 @@ class Registering:
         log_faults(self._engine.take_faults())
 
     async def _keep(self) -> None:
-        """Keep what is registered in the state directory, whenever it changes."""
+        """Keep what is registered in the state directory when it changes, not more often than it
+        pays: it is written whole.
+        """
         while True:
             await self._may_differ.wait()
             self._may_differ.clear()
             with self._steps.contained("keeping registered workloads", "a restart lacks them"):
                 await asyncio.to_thread(self._write, self.workloads.registered())
+            await asyncio.sleep(WRITES_APART)
 
     def end(self) -> None:
         """The server is about to end its streams; its proxies stay what they are."""
         self.workloads.end()
-        with self._steps.contained("keeping registered workloads", "a restart lacks them"):
-            self._write(self.workloads.registered())
+        step, effect = "keeping registered workloads", "a restart lacks them"
+        with self._steps.contained(step, effect), self._writing:
+            self._is_over = True
+            self._write_if_changed(self.workloads.registered())
 
     def _write(self, registered: tuple[Registered, ...]) -> None:
+        """In a thread: what it was given may be older than what was written at the end."""
+        with self._writing:
+            if not self._is_over:
+                self._write_if_changed(registered)
+
+    def _write_if_changed(self, registered: tuple[Registered, ...]) -> None:
         if registered != self._kept:
             keep_registered(self._state, registered)
             self._kept = registered

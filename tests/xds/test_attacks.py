@@ -35,6 +35,7 @@ from controlplane.serve.settings import Settings
 from controlplane.sources.state import StateDirectory
 from tests.support.ads import DeltaClient, delta_stream
 
+ANON, NOT_THERE = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED
 CART = "sidecar~10.0.0.7~cart-1.shop~shop.svc.cluster.local"
 SECRET = """\
 apiVersion: v1
@@ -72,14 +73,18 @@ class Server:
         )
 
     async def stream(self, token: str | None = None) -> DeltaClient:
-        """A stream that bears the token, over TLS that trusts the authority."""
+        """A stream that bears the token."""
+        metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        stream = delta_stream(await self.channel(), metadata)
+        return await self.ways.enter_async_context(stream)
+
+    async def channel(self) -> "grpc.aio.Channel":
+        """A connection by TLS that trusts the authority."""
         trust = grpc.ssl_channel_credentials(self.roots)
         options = (("grpc.ssl_target_name_override", XDS_NAME),)
-        channel = await self.ways.enter_async_context(
+        return await self.ways.enter_async_context(
             grpc.aio.secure_channel(f"127.0.0.1:{self.port}", trust, options)
         )
-        metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-        return await self.ways.enter_async_context(delta_stream(channel, metadata))
 
 
 @pytest.fixture
@@ -139,6 +144,30 @@ def spiffe(secret: Secret) -> str:
 
 async def test_nobody_is_served_without_a_token(server: Server) -> None:
     assert await refused(await server.stream()) == ("UNAUTHENTICATED", "there is no token")
+
+
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        ("envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources", ANON),
+        ("envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources", ANON),
+        ("envoy.service.health.v3.HealthDiscoveryService/StreamHealthCheck", ANON),
+        ("controlplane.v1.Registration/Leave", ANON),
+        ("envoy.service.health.v3.HealthDiscoveryService/FetchHealthCheck", NOT_THERE),
+        ("envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets", NOT_THERE),
+        ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", NOT_THERE),
+    ],
+)
+async def test_no_method_answers_without_a_token(
+    server: Server, method: str, code: grpc.StatusCode
+) -> None:
+    call = (await server.channel()).stream_stream(f"/{method}")()
+    with suppress(grpc.aio.AioRpcError):
+        await call.write(b"")
+
+    assert await call.code() is code
+    with pytest.raises(grpc.aio.AioRpcError):
+        await call.read()
 
 
 async def test_nobody_is_served_in_plaintext(server: Server) -> None:
