@@ -8,6 +8,7 @@ from controlplane.admin.view import RegisteredWorkload
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.model.proxy import Role
+from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.sources.state import StateDirectory
 from tests.support.registration_rig import NOON, SERVICE, RegistrationRig, group, running
 
@@ -289,6 +290,12 @@ async def test_loopback_is_an_address_where_the_control_plane_is_reached_on_it_a
         await rig.connect("reviews-v2", "127.0.0.1")
 
         await rig.endpoints({"127.0.0.1:9080": True, "127.0.0.1:1": True})
+        found = [
+            dict(resolved_or_as_it_says(rig.engine.graph, proxy).labels)["version"]
+            for proxy in rig.server.connections.proxies
+            if proxy.role is Role.SIDECAR
+        ]
+        assert sorted(found) == ["v1", "v2"]
 
 
 async def test_who_claims_anothers_address_does_not_get_its_labels(state: StateDirectory) -> None:

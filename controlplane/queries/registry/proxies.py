@@ -174,7 +174,7 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
     for address in proxy.addresses:
         where = (proxy.namespace, address)
         found: tuple[WorkloadKey, ...] = pods_by_address(graph, where)
-        for key in (*found, *workload_entries_by_address(graph, where)):
+        for key in (*found, *_entries_at(graph, where, proxy.labels)):
             declared = object_of(graph, key)
             if declared is not None:
                 return _declared(graph, declared)
@@ -186,6 +186,21 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
                     text = listed.locality
                     return labels, locality_of_text(text) if text else locality_of_labels(labels)
     return proxy.labels, locality_of_labels(proxy.labels)
+
+
+def _entries_at(graph: Graph, where: Where, labels: Labels) -> tuple[ObjectKey[WorkloadEntry], ...]:
+    """The WorkloadEntries at an address; of several, which share loopback, first those with the
+    labels that the proxy has itself.
+    """
+    keys = workload_entries_by_address(graph, where)
+    if len(keys) < 2:
+        return keys
+
+    def differs(key: ObjectKey[WorkloadEntry]) -> bool:
+        declared = object_of(graph, key)
+        return declared is None or workload_labels(declared) != labels
+
+    return tuple(sorted(keys, key=differs))
 
 
 def _declared(graph: Graph, declared: Workload) -> tuple[Labels, Locality]:
