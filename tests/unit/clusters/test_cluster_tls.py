@@ -269,6 +269,33 @@ def test_the_identities_of_endpoints_are_demanded() -> None:
     ]
 
 
+VICTIM = """---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: vault, namespace: bank}
+spec:
+  hosts: [vault.example]
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.0.0.9, serviceAccount: vault}]
+"""
+
+
+def test_who_declares_an_address_of_another_namespace_proves_it_with_own_accounts_only() -> None:
+    """So a connection to the victim is closed: its certificate is of another namespace."""
+    declared = entry(
+        location="MESH_INTERNAL", endpoints="[{address: 10.0.0.9, serviceAccount: vault}]"
+    )
+    found = cluster(declared + VICTIM, PARTNER)
+
+    context = found["transport_socket_matches"][0]["transport_socket"]["typed_config"]
+    validation = context["common_tls_context"]["combined_validation_context"]
+    assert validation["default_validation_context"]["match_subject_alt_names"] == [
+        {"exact": "spiffe://cluster.local/ns/default/sa/vault"}
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
