@@ -145,9 +145,9 @@ class MeshTrust:
             self._obey()
             self._renew_intermediate()
             self._want(connections)
-            settle = min(self._settings.rotation_settles, self._life)
+            settle, now = min(self._settings.rotation_settles, self._life), self._clock()
             proxies = self._proxies(connections)
-            self._take(advanced(self._decided(), proxies, self._clock(), self._life, settle))
+            self._take(advanced(self._decided(), proxies, now, self._life, settle))
             self._keep(self._decided())
         written, self._written = self._written, {}
         return written
@@ -165,7 +165,7 @@ class MeshTrust:
 
     def _want(self, connections: Connections) -> None:
         rotation, now = self._decided(), self._clock()
-        if self._desired is not None:
+        if self._desired is not None and self._desired != rotation.signer:
             proxies = self._proxies(connections)
             self._take(wanted(rotation, self._desired, proxies, now, self._life))
 
@@ -264,14 +264,16 @@ class MeshTrust:
         self._said = due
 
     def _proxies(self, connections: Connections) -> Proxies:
-        """What is known of the proxies now; those that left stay known for the life of a leaf."""
-        now = self._clock()
+        """What is known of the proxies now; those that left stay known for the life of a leaf. What
+        they have acknowledged is asked only where a change of roots waits for it.
+        """
+        now, waits = self._clock(), self._decided().coming is not None
         connected = frozenset(map(_key, connections.proxies))
         self._seen |= dict.fromkeys(connected, now)
         self._seen = {key: at for key, at in self._seen.items() if at + self._life > now}
         return Proxies(
             connected=connected,
-            lacking=frozenset(map(_key, connections.lacking(self.own_secrets))),
+            lacking=frozenset(map(_key, connections.lacking(self.own_secrets) if waits else ())),
             away=self._seen.keys() - connected,
         )
 

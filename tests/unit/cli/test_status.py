@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from msgspec import UNSET, structs
 
 from controlplane.admin.view import (
+    AuthorityStatus,
     DeclaredObject,
     Finding,
     Origin,
@@ -240,6 +241,25 @@ def test_a_gateway_that_selects_no_connected_proxy_is_named() -> None:
     assert "\n\nGateway default/other (mesh/gw.yaml:3) selects no connected proxy\n\n" in text(
         shown
     )
+
+
+def test_a_change_of_the_meshs_root_is_shown_with_whom_it_waits_for() -> None:
+    authority = AuthorityStatus(
+        step="announced",
+        since=NOW,
+        until=NOW,
+        waits_for=("shop/cart 10.0.0.7",),
+        is_plugged_in=False,
+        root_expires=NOW,
+    )
+    changing = structs.replace(status(), authority=authority)
+    steady = structs.replace(
+        status(), authority=structs.replace(authority, step="steady", waits_for=())
+    )
+
+    waits = "the mesh changes its root: announced, waits for shop/cart 10.0.0.7"
+    assert waits in text(changing)
+    assert "changes its root" not in text(steady)
 
 
 def test_what_waits_for_the_rest_of_its_change_is_named() -> None:
