@@ -8,6 +8,7 @@ Keys and logs are in .bookinfo, beside samples.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,9 @@ APPLICATION: Final = 10002  # the user of applications
 LOOK_EVERY: Final = 0.1  # seconds
 OPEN_WITHIN: Final = 60.0  # seconds
 URL: Final = "http://localhost:8080/productpage"
+GATEWAY_CLUSTERS: Final = "http://127.0.0.1:15000/clusters"
+HEALTHY: Final = r"^outbound\|9080\|\|\w+\.default\..*?::([0-9.]+):9080::health_flags::healthy$"
+"""A line of what Envoy says of its clusters; the address."""
 OUTSIDE: Final = "edition.example"
 """A host outside of the mesh, for the lessons about traffic that leaves."""
 
@@ -198,11 +202,21 @@ def running(work: Path = WORK, mesh: Path = MESH) -> Iterator[Bookinfo]:
 
 
 def is_open() -> bool:
+    """Whether the page is whole, and every replica is found healthy, as the gateway sees it."""
+    return "Book Reviews" in _text(URL) and _healthy_endpoints() >= len(proxies.SIDECARS)
+
+
+def _healthy_endpoints() -> int:
+    found = re.findall(HEALTHY, _text(GATEWAY_CLUSTERS), re.MULTILINE)
+    return len(set(found))
+
+
+def _text(url: str) -> str:
     try:
-        with urllib.request.urlopen(URL, timeout=5) as answer:
-            return "Book Reviews" in answer.read().decode()
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return str(answer.read().decode())
     except (urllib.error.URLError, OSError):
-        return False
+        return ""
 
 
 @contextmanager
