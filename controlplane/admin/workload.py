@@ -29,7 +29,8 @@ class WorkloadPort(View, frozen=True):
 class Workload(View, frozen=True):
     """A workload with a sidecar, as ``describe`` shows it.
 
-    ``declared``: what says its labels; ``None`` for those of its node. ``sidecar``: the Sidecar
+    ``group``: the WorkloadGroup that registered it. ``declared``: what says its labels; ``None``
+    for those of its node. ``sidecar``: the Sidecar
     that applies, ``imports`` what it imports, as it is written; without one everything is.
     ``unknown``: what becomes of calls to other hosts. ``mtls``: what ports accept that are none of
     ``ports``. ``inbound``: the listeners for calls of the workload. ``rules_in`` bear on calls of
@@ -37,7 +38,7 @@ class Workload(View, frozen=True):
     """
 
     proxy: str
-    group: str
+    group: DeclaredObject | None
     declared: DeclaredObject | None
     labels: Mapping[str, str]
     addresses: tuple[str, ...]

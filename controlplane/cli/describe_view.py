@@ -12,7 +12,6 @@ from controlplane.admin.workload import Workload, WorkloadPort
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ProxyUnknown
 from controlplane.base.hosts import short_name
-from controlplane.base.wording import first_of
 from controlplane.cli import admin_client
 from controlplane.cli.columns import aligned
 from controlplane.cli.envoy_json import chains, messages, tcp_proxy, tls_context
@@ -54,10 +53,12 @@ Fact = tuple[str, str, DeclaredObject | None]
 
 def _facts(found: Workload, now: datetime) -> Iterator[Fact]:
     labels = ", ".join(f"{name}: {value}" for name, value in sorted(found.labels.items()))
-    declared = display_name(found.declared.object) if found.declared is not None else "as its node"
-    yield "declared", declared, found.declared
-    if found.group:
-        yield "group", f"WorkloadGroup {found.group}", None
+    if found.group is not None:
+        yield "registered", f"by {display_name(found.group.object)}", found.group
+    elif found.declared is not None:
+        yield "declared", display_name(found.declared.object), found.declared
+    else:
+        yield "declared", "nowhere: its labels are its node's", None
     yield "labels", labels or "none", None
     yield "addresses", ", ".join(found.addresses) or "none", None
     yield "identity", found.identity, None
@@ -110,11 +111,9 @@ def _chain(chain: FilterChain) -> Line:
         accepts = "TLS, passed through"
     else:
         accepts = "plaintext"
-    detected = f" that offers {first_of(list(match.application_protocols), 2)}"
-    offered = detected if match.application_protocols else ""
-    does = "as TCP" if tcp_proxy(chain) is not None else "as HTTP"
+    does = "TCP" if tcp_proxy(chain) is not None else "HTTP"
     return [
-        (f"    accepts {printable(accepts + offered)} {does}", Style.PLAIN),
+        (f"    {accepts} → {does}", Style.PLAIN),
         (f"  chain {printable(chain.name)}", Style.QUIET),
     ]
 

@@ -9,6 +9,7 @@ import msgspec
 from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (  # noqa: E501 one name
     HttpConnectionManager,
 )
@@ -43,6 +44,15 @@ def chains(listener: Listener) -> tuple[FilterChain, ...]:
     if not listener.HasField("default_filter_chain"):
         return tuple(listener.filter_chains)
     return (*listener.filter_chains, listener.default_filter_chain)
+
+
+def inline_routes(chain: FilterChain) -> RouteConfiguration | None:
+    """The route configuration that the chain's HTTP connection manager holds itself."""
+    manager = HttpConnectionManager()
+    for filter_ in chain.filters:
+        if filter_.typed_config.Unpack(manager) and manager.HasField("route_config"):
+            return manager.route_config
+    return None
 
 
 def route_table(chain: FilterChain) -> str | None:

@@ -111,11 +111,15 @@ def _clusters(one: str, weighted: Iterable[tuple[str, int]]) -> str:
 
 
 def destination(cluster: str) -> str:
-    """``outbound|9080|v1|reviews.default.svc.cluster.local`` is ``reviews.default:9080 v1``."""
+    """``outbound|9080|v1|reviews.default.svc.cluster.local`` is ``reviews.default:9080 v1``, and
+    ``inbound|9080||`` the workload's own port.
+    """
     parts = cluster.split("|")
     if len(parts) != 4:
         return f"{cluster} (503)" if cluster == "BlackHoleCluster" else cluster
-    _, port, subset, host = parts
+    direction, port, subset, host = parts
+    if direction == "inbound":
+        return f"own port {port}"
     return f"{short_name(host)}:{port}{f' {subset}' if subset else ''}"
 
 

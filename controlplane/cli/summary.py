@@ -9,11 +9,11 @@ import msgspec
 from cryptography import x509
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address
-from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.base_pb2 import DataSource, TrafficDirection
 from envoy.config.core.v3.health_check_pb2 import HealthStatus
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
-from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -65,10 +65,31 @@ def _part(heading: str, lines: Iterable[Line]) -> Iterator[Line]:
 
 def _listeners(part: envoy_json.Part) -> Iterator[Line]:
     for resource, listener in messages(part, Listener):
-        yield [(_address(listener.address), Style.NAME), *_from(resource.origins)]
-        for chain, made in _with_parts(chains(listener), resource.parts):
-            said = f"  {_who(chain)} → {_handled(chain)}"
-            yield [(said, Style.PLAIN), *_from(made.origins)]
+        origins = _from(resource.origins)
+        yield [(_address(listener.address), Style.NAME), *_traffic(listener), *origins]
+        parts = resource.parts
+        if len(parts) == len(listener.filter_chains) and listener.HasField("default_filter_chain"):
+            parts = (*parts, _UNKNOWN)  # it is for what no chain is for
+        for chain, made in _with_parts(chains(listener), parts):
+            who = "anything" if _is_any(chain, listener) else _who(chain)
+            if chain == listener.default_filter_chain and listener.filter_chains:
+                who = "anything else"
+            yield [(f"  {who} → {_handled(chain)}", Style.PLAIN), *_from(made.origins)]
+
+
+def _is_any(chain: FilterChain, listener: Listener) -> bool:
+    """Whether a chain of a sidecar is for whatever comes, TLS too."""
+    of_sidecar = listener.traffic_direction != TrafficDirection.UNSPECIFIED
+    return of_sidecar and chain.filter_chain_match == FilterChainMatch()
+
+
+def _traffic(listener: Listener) -> Line:
+    """Which connections a sidecar's listener is for."""
+    if listener.traffic_direction == TrafficDirection.UNSPECIFIED:
+        return []
+    name = TrafficDirection.Name(listener.traffic_direction).lower()
+    is_bound = not listener.HasField("bind_to_port") or listener.bind_to_port.value
+    return [(f"  {name}" if is_bound else f"  {name}, intercepted", Style.PLAIN)]
 
 
 def _address(address: Address) -> str:
@@ -83,22 +104,27 @@ def _address(address: Address) -> str:
 def _who(chain: FilterChain) -> str:
     """Which connections the chain handles."""
     match = chain.filter_chain_match
+    port = f"port {match.destination_port.value}: " if match.HasField("destination_port") else ""
     names = ", ".join(match.server_names) or "any name"
     context = envoy_json.tls_context(chain)
     if context is not None:
         shown = ", ".join(envoy_json.secret_names(context))
         mutual = context.require_client_certificate.value
         both = ", asks for a client certificate" if mutual else ""
-        return f"TLS for {names} (presents {shown}{both})"
+        return f"{port}TLS for {names} (presents {shown}{both})"
     if match.server_names or match.transport_protocol == "tls":
-        return f"TLS for {names}, passed through"
-    return "plaintext"
+        return f"{port}TLS for {names}, passed through"
+    return f"{port}plaintext"
 
 
 def _handled(chain: FilterChain) -> str:
     table, proxy = envoy_json.route_table(chain), envoy_json.tcp_proxy(chain)
     if table is not None:
         return f"routes {table}"
+    inline = envoy_json.inline_routes(chain)
+    if inline is not None:
+        routes = [route for host in inline.virtual_hosts for route in host.routes]
+        return f"HTTP to {leads_to(routes[0])}" if routes else "HTTP, 404"
     return streams_to(proxy) if proxy is not None else "closed"
 
 

@@ -21,6 +21,7 @@ from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.peer_authentication import PEER_AUTHENTICATION
 from controlplane.kinds.istio.sidecar import SIDECAR
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.kinds.object import Object
 from controlplane.model.egress import LookUp, PassOn, Refuse, UnknownTraffic
 from controlplane.model.mtls import MtlsPolicy
@@ -95,7 +96,7 @@ class WorkloadView:
         declared = self._declared(proxy)
         return Workload(
             proxy=f"{proxy.name}.{proxy.namespace}",
-            group=self.group(proxy),
+            group=self._group(proxy),
             declared=self._shown(declared.key) if declared is not None else None,
             labels=dict(resolved.labels),
             addresses=proxy.addresses,
@@ -112,6 +113,10 @@ class WorkloadView:
             rules_in=self._rules((*levels.keys, *origins_in), _RULES_IN),
             rules_out=self._rules(origins_out, _RULES_OUT),
         )
+
+    def _group(self, proxy: Proxy) -> DeclaredObject | None:
+        name = self.group(proxy)
+        return self._shown(ObjectKey(WORKLOAD_GROUP, proxy.namespace, name)) if name else None
 
     def _resolved(self, proxy: Proxy) -> ResolvedProxy:
         return resolved_or_as_it_says(self.engine.graph, proxy)

@@ -22,6 +22,7 @@ from controlplane.admin.view import (
     TlsState,
     TypeStatus,
 )
+from controlplane.admin.workload import Workload
 from controlplane.base.errors import ListenFailed
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.envoy.resource import TypeUrl
@@ -69,6 +70,9 @@ class Fleet:
             revision=7,
             routes=(resource,),
         )
+
+    async def workload(self, name: str) -> Workload | None:  # noqa: ARG002 none is connected
+        return None
 
     async def diagnostics(self) -> Diagnosis:
         return Diagnosis(diagnostics=(), objects=3, refused=0)
@@ -313,3 +317,10 @@ async def test_monitoring_gets_metrics_and_health_alone_by_any_name(
         changing = await client.post("/api/v1/confirm-removal", json={})
 
     assert (answer.status_code, changing.status_code) == (status, 404)
+
+
+async def test_a_workload_that_is_not_connected_is_not_found(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/workload/reviews-v1")
+
+    assert answer.status_code == 404
+    assert answer.json() == {"error": 'no sidecar "reviews-v1" is connected'}

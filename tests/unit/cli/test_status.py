@@ -69,6 +69,32 @@ def text(state: Status, *findings: Finding, warnings: bool = False) -> str:
     return "\n".join("".join(part for part, _ in line) for line in shown)
 
 
+def test_of_sidecars_the_group_the_mode_and_the_certificate_are_shown() -> None:
+    web = structs.replace(proxy(listener="synced"), name="web", role="sidecar")
+    shown = text(
+        status(
+            ShownProxy(proxy=proxy()),
+            ShownProxy(
+                proxy=web,
+                group="web-v1",
+                mtls="STRICT, 9090 PERMISSIVE",
+                certificate_ends=NOW + timedelta(hours=13),
+            ),
+        )
+    )
+
+    heading, edge, sidecar, *_ = shown.splitlines()
+    assert heading.split()[-3:] == ["GROUP", "MTLS", "CERTIFICATE"]
+    assert edge.split()[-3:] == ["-", "-", "-"]
+    assert sidecar.endswith("web-v1  STRICT, 9090 PERMISSIVE  13h left")
+
+
+def test_without_sidecars_there_are_no_columns_of_the_mesh() -> None:
+    heading = text(status(ShownProxy(proxy=proxy()))).splitlines()[0]
+
+    assert heading.split()[-1] == "SECRETS"
+
+
 def test_a_proxy_is_a_row_and_what_it_rejects_is_below() -> None:
     edge = proxy(listener="rejected", route="synced", cluster="waiting", secret="unasked")
 

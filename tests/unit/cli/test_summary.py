@@ -146,3 +146,66 @@ def test_endpoints_show_health_and_weight() -> None:
 
 def test_a_part_without_resources_says_so() -> None:
     assert text(clusters=[]) == "clusters\n  nothing"
+
+
+def test_a_listener_of_a_sidecar_shows_its_traffic_and_what_is_anything_else() -> None:
+    inline = {
+        "@type": f"{FILTERS}http_connection_manager.v3.HttpConnectionManager",
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "inbound|http|9080",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "inbound|9080||"}}],
+                }
+            ]
+        },
+    }
+    tcp = {"@type": f"{FILTERS}tcp_proxy.v3.TcpProxy", "cluster": "PassthroughCluster"}
+    forward = [{"name": "tcp", "typed_config": tcp}]
+    listeners = [
+        {
+            "name": "virtualInbound",
+            "resource": {
+                "address": {"socket_address": {"address": "0.0.0.0", "port_value": 15006}},
+                "traffic_direction": "INBOUND",
+                "filter_chains": [
+                    {
+                        "filter_chain_match": {
+                            "destination_port": 9080,
+                            "transport_protocol": "raw_buffer",
+                        },
+                        "filters": [{"name": "http", "typed_config": inline}],
+                    }
+                ],
+            },
+            "origins": (FRONT,),
+            "parts": (part("", FRONT),),
+        },
+        {
+            "name": "0.0.0.0_80",
+            "resource": {
+                "address": {"socket_address": {"address": "0.0.0.0", "port_value": 80}},
+                "traffic_direction": "OUTBOUND",
+                "bind_to_port": False,
+                "filter_chains": [
+                    {
+                        "filter_chain_match": {"application_protocols": ["http/1.1"]},
+                        "filters": forward,
+                    }
+                ],
+                "default_filter_chain": {"filters": forward, "name": "default"},
+            },
+            "origins": (FRONT,),
+            "parts": (part("", FRONT),),
+        },
+    ]
+
+    assert text(listeners=listeners) == (
+        "listeners\n"
+        "  0.0.0.0:15006  inbound  gateway.yaml:2\n"
+        "    port 9080: plaintext → HTTP to own port 9080  gateway.yaml:2\n"
+        "  0.0.0.0:80  outbound, intercepted  gateway.yaml:2\n"
+        "    plaintext → PassthroughCluster  gateway.yaml:2\n"
+        "    anything else → PassthroughCluster"
+    )
