@@ -7,8 +7,7 @@ Further attacks: ``test_limits`` (10,000 streams, handshakes that stall), ``test
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -20,23 +19,11 @@ from cryptography import x509
 from envoy_data_plane.envoy.config.core.v3 import Node
 from envoy_data_plane.envoy.extensions.transport_sockets.tls.v3 import Secret
 
-from controlplane.base.addresses import Address
-from controlplane.base.names import Namespace
-from controlplane.identity.authority import kept_authority
-from controlplane.identity.identity import XDS_NAME
 from controlplane.identity.revoked_tokens import revoke
-from controlplane.identity.token_keys import kept_token_keys
-from controlplane.identity.tokens import Network, Tokens
-from controlplane.kinds.istio.mesh_config import MeshConfig
-from controlplane.model.proxy import Role
-from controlplane.serve.control_plane import ControlPlane
-from controlplane.serve.reload import Noticed, Reload
-from controlplane.serve.settings import Settings
-from controlplane.sources.state import StateDirectory
 from tests.support.ads import DeltaClient, delta_stream
+from tests.support.tls_server import CART, Server, node, secrets_of, tls_server
 
 ANON, NOT_THERE = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED
-CART = "sidecar~10.0.0.7~cart-1.shop~shop.svc.cluster.local"
 SECRET = """\
 apiVersion: v1
 kind: Secret
@@ -45,78 +32,12 @@ stringData: {tls.crt: "a", tls.key: "b"}
 """
 
 
-@dataclass
-class Server:
-    """A control plane, and the ways to it."""
-
-    plane: ControlPlane
-    port: int
-    tokens: Tokens
-    roots: bytes
-    ways: AsyncExitStack = field(default_factory=AsyncExitStack)
-
-    def token(
-        self,
-        account: str = "shop/cart",
-        *,
-        network: Network | None = None,
-        trust_domain: str | None = None,
-    ) -> str:
-        namespace, _, name = account.partition("/")
-        return self.tokens.issue(
-            Namespace(namespace),
-            name,
-            Role.SIDECAR,
-            now=datetime.now(UTC),
-            network=network,
-            trust_domain=trust_domain,
-        )
-
-    async def stream(self, token: str | None = None) -> DeltaClient:
-        """A stream that bears the token."""
-        metadata = () if token is None else (("authorization", f"Bearer {token}"),)
-        stream = delta_stream(await self.channel(), metadata)
-        return await self.ways.enter_async_context(stream)
-
-    async def channel(self) -> "grpc.aio.Channel":
-        """A connection by TLS that trusts the authority."""
-        trust = grpc.ssl_channel_credentials(self.roots)
-        options = (("grpc.ssl_target_name_override", XDS_NAME),)
-        return await self.ways.enter_async_context(
-            grpc.aio.secure_channel(f"127.0.0.1:{self.port}", trust, options)
-        )
-
-
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     (tmp_path / "mesh").mkdir()
     (tmp_path / "mesh/mesh.yaml").write_text(SECRET)
-    state, loopback = StateDirectory.opened(tmp_path / "state"), Address("127.0.0.1", 0)
-    settings = Settings(
-        config=(tmp_path / "mesh",),
-        xds=loopback,
-        admin=loopback,
-        state=state,
-        mesh=MeshConfig(),
-        environment={},
-    )
-    reloads: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
-    plane = ControlPlane(settings, lambda: datetime.now(UTC), reloads.put_nowait)
-    stop = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        port = await plane.start()
-        tasks.create_task(plane.serve_until(stop))
-        await asyncio.wait_for(reloads.get(), 20)
-        roots = kept_authority(state.authority, datetime.now(UTC)).trust_bundle
-        found = Server(plane, port, Tokens.of(kept_token_keys(state.authority)), roots)
-        async with found.ways:
-            yield found
-        stop.set()
-    await plane.stop()
-
-
-def node(node_id: str = CART, **metadata: object) -> Node:
-    return Node.from_dict({"id": node_id, "cluster": "cart", "metadata": metadata})
+    async with tls_server(tmp_path) as found:
+        yield found
 
 
 async def refused(client: DeltaClient, said: Node | None = None) -> tuple[str, str]:
@@ -129,8 +50,7 @@ async def refused(client: DeltaClient, said: Node | None = None) -> tuple[str, s
 
 async def own(client: DeltaClient, *names: str, said: Node | None = None) -> dict[str, Secret]:
     await client.ask("SDS", *names, node=said or node())
-    response = await client.response()
-    return {r.name: Secret.parse(r.resource.value) for r in response.resources if r.resource}
+    return secrets_of(await client.response())
 
 
 def spiffe(secret: Secret) -> str:
