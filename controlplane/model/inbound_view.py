@@ -2,7 +2,8 @@
 be a key. Replicas of a workload have equal views.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace, ObjectKey
@@ -14,15 +15,29 @@ from controlplane.model.proxy import IpFamily, Labels
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundView:
-    """``ports`` are those of the workload that services lead to, by number. ``peers`` are the
-    PeerAuthentications that say what it accepts, the widest first. ``settings`` is the node
-    metadata that listeners honour.
+    """``ports`` are those of the workload that services lead to, or that a Sidecar declares in
+    their place, by number. ``peers`` are the PeerAuthentications that say what it accepts, the
+    widest first; ``scope`` is the Sidecar, if it says anything of this. ``settings`` is the node
+    metadata that listeners honour. ``addresses`` are the workload's, where a port needs them.
     """
 
     namespace: Namespace
     ports: tuple[InboundPort, ...] = ()
     peers: tuple[ObjectKey, ...] = ()
+    scope: ObjectKey | None = None
     families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
     interception: Interception = Interception.REDIRECT
     settings: Labels = ()
+    addresses: tuple[str, ...] = ()
     _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def at(self, addresses: tuple[str, ...]) -> "InboundView":
+        """The view of the workload that has these addresses."""
+        if not any(port.needs_own_address for port in self.ports):
+            return self
+        return replace(self, addresses=addresses)
+
+    def own_address(self, family: IpFamily) -> str | None:
+        """The first address of a family."""
+        found = (a for a in self.addresses if ip_address(a).version == family.value)
+        return next(found, None)

@@ -9,6 +9,7 @@ from typing import Final
 
 from controlplane.model.cluster import Cluster, Fixed, HttpVersion, Origin, OriginalDestination
 from controlplane.model.cluster_name import INBOUND_PASSTHROUGH, inbound
+from controlplane.model.endpoint import UNIX
 from controlplane.model.inbound_port import InboundPort
 from controlplane.model.proxy import IpFamily
 from controlplane.model.service import Protocol
@@ -20,7 +21,7 @@ _SOURCES: Final = {IpFamily.IPV4: "127.0.0.6", IpFamily.IPV6: "::6"}
 """Istio's. Where connections come from that the rules of interception leave alone: they would bring
 them back to the sidecar.
 """
-_LOOPBACK: Final = {IpFamily.IPV4: "127.0.0.1", IpFamily.IPV6: "::1"}
+LOOPBACK: Final = {IpFamily.IPV4: "127.0.0.1", IpFamily.IPV6: "::1"}
 
 
 def inbound_cluster(
@@ -29,24 +30,25 @@ def inbound_cluster(
     pool: ConnectionPool,
     mesh: MeshDefaults,
     families: tuple[IpFamily, ...],
-    *,
-    to_loopback: bool,
 ) -> Cluster:
-    """The cluster of a port: the workload, at the address that its caller was going to, or at its
-    loopback address.
+    """The cluster of a port: what its ``destination`` says, else the workload at the address that
+    its caller was going to.
     """
-    family = families[0]
+    to = port.destination
     return _cluster(
         name=inbound(port.number),
         origin=origin,
-        discovery=Fixed(_LOOPBACK[family], port.number)
-        if to_loopback
-        else OriginalDestination(is_kept=True),
+        discovery=to if to is not None else OriginalDestination(is_kept=True),
         pool=pool,
         mesh=mesh,
         protocol=port.protocol,
-        sources=() if to_loopback else (_SOURCES[family],),
+        sources=() if to is not None and _is_left_alone(to) else (_SOURCES[families[0]],),
     )
+
+
+def _is_left_alone(to: Fixed) -> bool:
+    """Whether the rules of interception do not see connections to it."""
+    return to.address.startswith(UNIX) or to.address in LOOPBACK.values()
 
 
 def passthrough_cluster(

@@ -69,18 +69,27 @@ class Declared:
         return found
 
     def resources(self, proxy: ResolvedProxy = INGRESS) -> Resources:
-        found = resources(self.graph, self.view(proxy))
+        return self.resources_of(self.view(proxy))
+
+    def resources_of(self, view: ProxyView) -> Resources:
+        found = resources(self.graph, view)
         assert found is not None, "nobody listens to faults, so they are raised"
         return found
 
     def listeners(self, proxy: ResolvedProxy = INGRESS) -> dict[str, dict[str, Any]]:
         """The listeners of a proxy by name, as Envoy's JSON."""
-        found = self.resources(proxy).listeners
+        return self.listeners_of(self.view(proxy))
+
+    def listeners_of(self, view: ProxyView) -> dict[str, dict[str, Any]]:
+        found = self.resources_of(view).listeners
         return {name: _plain(found[name]) for name in sorted(found)}
 
     def clusters(self, proxy: ResolvedProxy = INGRESS) -> dict[str, dict[str, Any]]:
         """The clusters of a proxy by name, as Envoy's JSON."""
-        found = self.resources(proxy).clusters
+        return self.clusters_of(self.view(proxy))
+
+    def clusters_of(self, view: ProxyView) -> dict[str, dict[str, Any]]:
+        found = self.resources_of(view).clusters
         return {name: _plain(found[name]) for name in sorted(found)}
 
     def endpoints(self, proxy: ResolvedProxy = INGRESS) -> dict[str, list[dict[str, Any]]]:

@@ -1,7 +1,8 @@
-"""Sidecar, whose ingress side has no effect yet."""
+"""Sidecar."""
 
 from typing import Final
 
+from controlplane.kinds.declared.destination_rule import CONNECTION_POOL
 from controlplane.kinds.istio import sidecar as specs
 from controlplane.kinds.istio.selection import PortSelector, WorkloadSelector
 from controlplane.kinds.istio.sidecar import SIDECAR, Sidecar
@@ -10,6 +11,7 @@ from controlplane.kinds.istio.virtual_service import Destination
 from controlplane.kinds.served import ServedKind, by, no_effect
 from controlplane.kinds.validation.sidecar import sidecar
 
+_INGRESS: Final = "translate.istio.sidecar_ingress"
 _EGRESS: Final = "translate.istio.sidecar_egress"
 
 KIND: Final = ServedKind(
@@ -18,14 +20,28 @@ KIND: Final = ServedKind(
     spec=Sidecar,
     validate=sidecar,
     fields={
+        **CONNECTION_POOL,
         specs.Sidecar: (
             by(f"{_EGRESS}:egress_listeners", "egress"),
             by(f"{_EGRESS}:unknown_traffic", "outbound_traffic_policy"),
             by("queries.registry.egress:sidecars_in_order", "workload_selector"),
+            by(f"{_INGRESS}:ingress_ports", "ingress"),
+            by(f"{_INGRESS}:limits", "inbound_connection_pool"),
         ),
         WorkloadSelector: (by("queries.registry.egress:sidecars_in_order", "labels"),),
         specs.EgressListener: (
             by(f"{_EGRESS}:egress_listeners", "port", "bind", "capture_mode", "hosts"),
+        ),
+        specs.IngressListener: (
+            by(
+                f"{_INGRESS}:ingress_ports",
+                "port",
+                "bind",
+                "capture_mode",
+                "default_endpoint",
+            ),
+            by(f"{_INGRESS}:limits", "connection_pool"),
+            no_effect("istiod reads it only with ENABLE_TLS_ON_SIDECAR_INGRESS", "tls"),
         ),
         specs.SidecarPort: (
             by(f"{_EGRESS}:egress_listeners", "number", "protocol"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from controlplane.base.hashing import hashed_once
+from controlplane.model.inbound_port import InboundPort
 from controlplane.model.inbound_view import InboundView
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import Address, ListenerPlan
@@ -27,10 +28,14 @@ class GatewayListener:
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundListener:
-    """A listener of a sidecar for what calls its workload: all that its plan depends on."""
+    """A listener of a sidecar for what calls its workload: all that its plan depends on.
+
+    ``port`` is the one it is for; ``None`` for the one that interception brings connections to.
+    """
 
     view: InboundView
     address: Address
+    port: InboundPort | None = None
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def __str__(self) -> str:

@@ -9,25 +9,43 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.model.http_settings import ListenerContext
+from controlplane.model.inbound_port import OWN_ADDRESS, InboundPort
 from controlplane.model.inbound_view import InboundView
 from controlplane.model.plan.listener import Address, ListenerPlan
 from controlplane.model.plan.proxy import InboundListener
 from controlplane.model.proxy import IpFamily
-from controlplane.queries.clusters.cluster_origins import port_origins
+from controlplane.queries.clusters.inbound_clusters import inbound_port_origins
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.policy.peer_policies import deciding_field, mtls_policy
 from controlplane.queries.registry.inbound_ports import inbound_mesh_settings
-from controlplane.translate.istio.inbound_listener import OtherPort, ServedPort, virtual_inbound
+from controlplane.translate.istio.inbound_listener import (
+    OtherPort,
+    ServedPort,
+    port_listener,
+    virtual_inbound,
+)
 
 
 @derived
 def inbound_listener_keys(graph: Graph, view: InboundView) -> tuple[InboundListener, ...]:
-    """Runs again when the workload's sidecar is to listen elsewhere."""
-    if not view.interception.captures:
-        return ()
-    everywhere = "0.0.0.0" if IpFamily.IPV4 in view.families else "::"
+    """The one that interception brings connections to, then those of ports with a socket of their
+    own. Runs again when the workload's sidecar is to listen elsewhere.
+    """
+    family = IpFamily.IPV4 if IpFamily.IPV4 in view.families else IpFamily.IPV6
+    everywhere = OWN_ADDRESS[family]
     address = Address(everywhere, inbound_mesh_settings(graph).listen_port)
-    return (InboundListener(view=view, address=address),)
+    shared = (InboundListener(view=view, address=address),) if view.interception.captures else ()
+    own = view.own_address(family) or everywhere
+    return (
+        *shared,
+        *(
+            InboundListener(
+                view=view, address=Address(port.socket.address or own, port.number), port=port
+            )
+            for port in view.ports
+            if port.socket is not None
+        ),
+    )
 
 
 @guarded
@@ -36,26 +54,29 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
     mesh's settings change.
     """
     view = key.view
+    settings = settings_of(graph, view.settings, ListenerContext.INBOUND).value
+    of_mesh = inbound_mesh_settings(graph)
+    if key.port is not None:
+        return port_listener(key.address, _served(graph, view, key.port), settings, of_mesh)
     return virtual_inbound(
         key.address,
-        tuple(_served(graph, view)),
+        tuple(_served(graph, view, port) for port in view.ports if port.socket is None),
         tuple(_unserved(graph, view)),
-        settings_of(graph, view.settings, ListenerContext.INBOUND).value,
-        inbound_mesh_settings(graph),
+        settings,
+        of_mesh,
         view.interception,
     )
 
 
-def _served(graph: Graph, view: InboundView) -> Iterator[ServedPort]:
-    """The ports that services lead to."""
-    peers = mtls_policy(graph, view.peers)
-    for port in view.ports:
-        declared = port_origins(graph, port.host, view.namespace, port.service_port)
-        yield ServedPort(
-            port=port,
-            mode=peers.of(port.number),
-            origins=(*declared, *_decided(graph, view, port.number)),
-        )
+def _served(graph: Graph, view: InboundView, port: InboundPort) -> ServedPort:
+    return ServedPort(
+        port=port,
+        mode=mtls_policy(graph, view.peers).of(port.number),
+        origins=(
+            *inbound_port_origins(graph, port, view.namespace),
+            *_decided(graph, view, port.number),
+        ),
+    )
 
 
 def _unserved(graph: Graph, view: InboundView) -> Iterator[OtherPort]:

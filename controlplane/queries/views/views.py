@@ -27,7 +27,7 @@ from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
 from controlplane.queries.registry.egress import sidecar_scope
-from controlplane.queries.registry.inbound_ports import inbound_ports
+from controlplane.queries.registry.inbound_ports import UNPRIVILEGED, inbound_ports, inbound_scope
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.registry.services import sidecar_service
 from controlplane.queries.selection.gateways import gateway_servers, selected_gateways
@@ -35,7 +35,6 @@ from controlplane.translate.captured_ports import is_found_by_endpoints
 from controlplane.translate.server import AutoPassthrough
 
 _LISTENER_SETTINGS: Final = frozenset({"HTTP10", "HTTP_PROXY_PORT", "IDLE_TIMEOUT"})
-_UNPRIVILEGED: Final = ("UNPRIVILEGED_POD", "true")
 _BIND_ADDRESS: Final = "BIND_ADDRESS"
 _WHOLE_MESH: Final = "mesh"
 
@@ -79,7 +78,10 @@ def view_of(graph: Graph, proxy: Proxy) -> ProxyView | None:
     resolved = resolved_or_as_it_says(graph, proxy)
     view = proxy_view(graph, resolved)
     own = tuple(_own_addresses(graph, proxy, resolved))
-    return replace(view, own_addresses=own) if own else view
+    inbound = view.inbound.at(proxy.addresses) if view.inbound is not None else None
+    if not own and inbound is view.inbound:
+        return view
+    return replace(view, own_addresses=own, inbound=inbound)
 
 
 def _own_addresses(graph: Graph, proxy: Proxy, resolved: ResolvedProxy) -> Iterator[str]:
@@ -120,15 +122,16 @@ def _inbound(graph: Graph, proxy: ResolvedProxy) -> InboundView | None:
 @derived
 def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
     """Runs again when a service of the workload comes, goes or changes its ports, or a
-    PeerAuthentication of its namespace or of the mesh comes, goes or selects otherwise.
-
-    Without interception the workload itself listens on its ports.
+    PeerAuthentication or Sidecar of its namespace or of the mesh comes, goes or selects otherwise.
     """
     interception = _interception(proxy)
+    found = sidecar_scope(graph, proxy.namespace, proxy.labels)
+    scope = inbound_scope(graph, found.sidecar) if found is not None else None
     return InboundView(
         namespace=proxy.namespace,
-        ports=inbound_ports(graph, proxy.namespace, proxy.targets) if interception.captures else (),
+        ports=inbound_ports(graph, proxy, scope, captures=interception.captures),
         peers=peer_levels(graph, proxy.namespace, proxy.labels).keys,
+        scope=scope,
         families=proxy.families,
         interception=interception,
         settings=_settings(proxy),
@@ -213,7 +216,7 @@ def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
         gateways=selected_gateways(graph, proxy.labels),
         target_ports=_target_ports(proxy.targets),
         every_address=_every_address(proxy),
-        opens_low_ports=_UNPRIVILEGED not in proxy.metadata,
+        opens_low_ports=UNPRIVILEGED not in proxy.metadata,
     )
 
 

@@ -17,6 +17,7 @@ from controlplane.model.inbound_port import InboundPort
 from controlplane.model.mtls import MtlsMode
 from controlplane.model.outbound_view import Interception
 from controlplane.model.plan.listener import (
+    EVERYWHERE,
     Address,
     ChainMatch,
     ChainPlan,
@@ -44,7 +45,13 @@ from controlplane.model.tls import (
     ServerTls,
 )
 from controlplane.translate.istio.http_filters import http_filters
-from controlplane.translate.istio.inbound_chains import BRANCHES, Branch, Detection, detection
+from controlplane.translate.istio.inbound_chains import (
+    BRANCHES,
+    PLAIN_HTTP,
+    Branch,
+    Detection,
+    detection,
+)
 from controlplane.translate.istio.inbound_settings import InboundSettings
 from controlplane.translate.istio.listener_settings import ListenerSettings
 
@@ -109,7 +116,9 @@ def virtual_inbound(
         *(
             PlannedChain(chain=chain, origins=each.origins)
             for each in served
-            for chain in _chains(_known(address, each.port), each.mode, settings, inbound_settings)
+            for chain in _chains(
+                _known(address.host, each.port), each.mode, settings, inbound_settings
+            )
         ),
     )
     return ListenerPlan(
@@ -123,6 +132,35 @@ def virtual_inbound(
             original_source=interception is Interception.TPROXY,
             tls=_tls_inspection(served, others, listen_port),
             http=_http_inspection(served, listen_port),
+            timeout=settings.detection_timeout,
+        ),
+        unmatched_log=settings.access_log if settings.logs_unmatched else None,
+        buffer_limit=settings.buffer_limit,
+        origins=(*_united(chains), *settings.origins),
+    )
+
+
+def port_listener(
+    address: Address,
+    served: ServedPort,
+    settings: ListenerSettings,
+    inbound_settings: InboundSettings,
+) -> ListenerPlan:
+    """The listener of a port with a socket of its own."""
+    target = _known(address.host, served.port)
+    chains = tuple(
+        PlannedChain(chain=chain, origins=served.origins)
+        for chain in _chains(target, served.mode, settings, inbound_settings)
+    )
+    sniffs = any(chain.chain.match.application_protocols == PLAIN_HTTP for chain in chains)
+    return ListenerPlan(
+        name=str(address),
+        address=address,
+        chains=chains,
+        direction=Direction.INBOUND,
+        filters=ListenerFilters(
+            tls=EVERYWHERE if served.mode is not MtlsMode.DISABLE else None,
+            http=EVERYWHERE if sniffs else None,
             timeout=settings.detection_timeout,
         ),
         unmatched_log=settings.access_log if settings.logs_unmatched else None,
@@ -183,8 +221,10 @@ def _unknown(number: PortNumber | None) -> _Target:
     )
 
 
-def _known(address: Address, port: InboundPort) -> _Target:
-    name = f"{address.host}_{port.number}"
+def _known(address: str, port: InboundPort) -> _Target:
+    """A port of a service, or the one that a Sidecar declares in its place under its own name."""
+    name = f"{address}_{port.number}"
+    sidecar = port.declared_by.object if port.declared_by is not None else None
     return _Target(
         cluster=inbound(port.number),
         match_port=port.number,
@@ -193,7 +233,7 @@ def _known(address: Address, port: InboundPort) -> _Target:
         stream_name=name,
         stat_prefix=f"inbound_{name};",
         service_port=port.service_port,
-        host=port.host,
+        host=port.host if sidecar is None else f"{sidecar.name}.{sidecar.namespace}",
     )
 
 

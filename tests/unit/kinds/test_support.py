@@ -38,7 +38,7 @@ NOT_SUPPORTED = {
         "subsets.trafficPolicy.retryBudget.budgetInterval",
     ),
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
-    "Sidecar": ("ingress", "egress.port.targetPort", "inboundConnectionPool"),
+    "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
     "MeshConfig": (
         "proxyListenPort",
         "proxyHttpPort",
