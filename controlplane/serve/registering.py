@@ -44,6 +44,7 @@ class Registering:
             monotonic=monotonic,
         )
         self._engine = engine
+        self._clock = clock
         self._state = state
         self._publish = publish
         self._steps = Steps()
@@ -54,7 +55,7 @@ class Registering:
 
     def services(self, ready: asyncio.Event) -> tuple[Service, ...]:
         """What is served beside ADS."""
-        return HealthService(self.workloads, ready), LeaveService(self.workloads)
+        return HealthService(self.workloads, ready, self._clock), LeaveService(self.workloads)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Serve and keep what happens, from the first load on."""

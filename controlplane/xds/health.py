@@ -6,6 +6,8 @@ Source: envoy/service/health/v3/hds.proto.
 """
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
 import grpc
@@ -23,7 +25,7 @@ from controlplane.model.registration import Claim
 from controlplane.xds.fault_log import FaultLog
 from controlplane.xds.greeting import Authenticate, bearer_of, first_request
 from controlplane.xds.limits import Limits, RequestRate, Usage
-from controlplane.xds.node import proxy_of
+from controlplane.xds.node import Bearer, proxy_of
 from controlplane.xds.registrar import claim_of
 from controlplane.xds.stream import WRITE_DEADLINE, SlowClient
 from controlplane.xds.wire import StreamFault
@@ -54,10 +56,17 @@ class Probes(Protocol):
 class HealthService:
     """Serves HDS."""
 
-    def __init__(self, probes: Probes, ready: asyncio.Event, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        probes: Probes,
+        ready: asyncio.Event,
+        clock: Callable[[], datetime],
+        limits: Limits = LIMITS,
+    ) -> None:
         """``ready`` is set once the first load is complete."""
         self._probes = probes
         self._ready = ready
+        self._clock = clock
         self._limits = limits
         self._usage = Usage(limits)
 
@@ -82,7 +91,7 @@ class HealthService:
             claim = claim_of(proxy, bearer, context.peer())
             async with asyncio.TaskGroup() as tasks:
                 telling = tasks.create_task(self._tell(claim, context))
-                await self._hear(claim, context)
+                await self._hear(claim, bearer, context)
                 telling.cancel()
 
     async def _tell(self, claim: Claim | None, context: Context) -> None:
@@ -105,12 +114,17 @@ class HealthService:
                 said = specifier
             await changed.wait()
 
-    async def _hear(self, claim: Claim | None, context: Context) -> None:
-        """Hand on what the Envoy reports until it ends the stream."""
+    async def _hear(self, claim: Claim | None, bearer: Bearer | None, context: Context) -> None:
+        """Hand on what the Envoy reports until it ends the stream; of one whose token is over or
+        revoked nothing more.
+        """
         loop = asyncio.get_running_loop()
         rate = RequestRate(self._limits, loop.time())
         while isinstance(body := await context.read(), bytes):
             rate.take(loop.time())
+            fault = bearer.fault(self._clock()) if bearer is not None else None
+            if fault is not None:
+                raise fault
             report = _message(body)
             if claim is not None and report.HasField("endpoint_health_response"):
                 is_healthy = _is_healthy(report.endpoint_health_response)

@@ -9,7 +9,8 @@ from threading import Thread
 
 import pytest
 
-from tests.support.mesh import Mesh, Workload, running_mesh
+from tests.support.envoy import Envoy
+from tests.support.mesh import ControlPlane, Workload, running_mesh
 from tests.support.process import eventually
 from tests.support.scripts import script
 from tests.support.traffic import steady_traffic
@@ -103,10 +104,10 @@ def sidecar(address: str) -> Workload:
     )
 
 
-def endpoints(mesh: Mesh) -> dict[str, str]:
+def endpoints(gateway: Envoy) -> dict[str, str]:
     """What the gateway's Envoy has: address to health."""
     found = {}
-    for config in mesh.gateway.config_dump():
+    for config in gateway.config_dump():
         for entry in config.get("dynamic_endpoint_configs", ()):
             assignment = entry["endpoint_config"]
             if assignment["cluster_name"] != "outbound|9080||reviews.default.svc.cluster.local":
@@ -118,11 +119,11 @@ def endpoints(mesh: Mesh) -> dict[str, str]:
     return found
 
 
-def until(mesh: Mesh, expected: dict[str, str]) -> None:
+def until(gateway: Envoy, expected: dict[str, str]) -> None:
     try:
-        eventually("the gateway's endpoints", lambda: endpoints(mesh) == expected)
+        eventually("the gateway's endpoints", lambda: endpoints(gateway) == expected)
     except AssertionError as late:
-        raise AssertionError(f"{late}: it has {endpoints(mesh)}") from late
+        raise AssertionError(f"{late}: it has {endpoints(gateway)}") from late
 
 
 def test_replicas_come_and_go_under_load_and_no_request_fails(
@@ -143,17 +144,17 @@ def test_replicas_come_and_go_under_load_and_no_request_fails(
             assert leave.announce(bootstrap, address), "it was registered"
 
         start(first)
-        until(mesh, {first: "HEALTHY"})
+        until(mesh.gateway, {first: "HEALTHY"})
         mesh.until(lambda answer: answer.status == 200, "http://shop.example:8080/")
         with steady_traffic("127.0.0.2", 8080, "shop.example") as traffic:
             start(second)
             start(third)
-            until(mesh, {first: "HEALTHY", second: "HEALTHY", third: "HEALTHY"})
+            until(mesh.gateway, {first: "HEALTHY", second: "HEALTHY", third: "HEALTHY"})
             stop(first)
-            until(mesh, {second: "HEALTHY", third: "HEALTHY"})
+            until(mesh.gateway, {second: "HEALTHY", third: "HEALTHY"})
             ends.pop(first).close()
             stop(second)
-            until(mesh, {third: "HEALTHY"})
+            until(mesh.gateway, {third: "HEALTHY"})
             ends.pop(second).close()
 
         assert traffic.failed == {}
@@ -168,11 +169,11 @@ def test_an_envoy_that_ends_is_not_chosen_and_one_that_comes_back_is(
         plane = mesh.control_plane
         stack.enter_context(plane.proxy(tmp_path / "first", sidecar(first)))
         with plane.proxy(tmp_path / "second", sidecar(second)):
-            until(mesh, {first: "HEALTHY", second: "HEALTHY"})
+            until(mesh.gateway, {first: "HEALTHY", second: "HEALTHY"})
 
-        until(mesh, {first: "HEALTHY", second: "UNHEALTHY"})
+        until(mesh.gateway, {first: "HEALTHY", second: "UNHEALTHY"})
         with plane.proxy(tmp_path / "second-again", sidecar(second)):
-            until(mesh, {first: "HEALTHY", second: "HEALTHY"})
+            until(mesh.gateway, {first: "HEALTHY", second: "HEALTHY"})
 
 
 def test_a_workload_is_chosen_while_its_envoy_finds_it_healthy(
@@ -183,10 +184,34 @@ def test_a_workload_is_chosen_while_its_envoy_finds_it_healthy(
         running_mesh(tmp_path, files={"mesh.yaml": PROBED}) as mesh,
         mesh.control_plane.proxy(tmp_path / "sidecar", sidecar(address)),
     ):
-        until(mesh, {address: "UNHEALTHY"})
+        until(mesh.gateway, {address: "UNHEALTHY"})
         with Application("127.0.0.1", 9081).serving() as application:
-            until(mesh, {address: "HEALTHY"})
+            until(mesh.gateway, {address: "HEALTHY"})
             application.status = 500
-            until(mesh, {address: "UNHEALTHY"})
+            until(mesh.gateway, {address: "UNHEALTHY"})
             application.status = 302
-            until(mesh, {address: "HEALTHY"})
+            until(mesh.gateway, {address: "HEALTHY"})
+
+
+def test_no_request_fails_while_the_control_plane_restarts(network: None, tmp_path: Path) -> None:
+    first, second = "127.0.0.11", "127.0.0.12"
+    plane, gateway = ControlPlane(tmp_path), Workload()
+    (plane.config / "mesh.yaml").write_text(MESH)
+    with ExitStack() as stack:
+        process = stack.enter_context(ExitStack())
+        process.enter_context(plane.running())
+        for address in (first, second):
+            stack.enter_context(Application(address, 9080).serving())
+            stack.enter_context(plane.proxy(tmp_path / address, sidecar(address)))
+        envoy = stack.enter_context(plane.proxy(tmp_path / "gateway", gateway))
+        until(envoy, {first: "HEALTHY", second: "HEALTHY"})
+        with steady_traffic("127.0.0.2", 8080, "shop.example") as traffic:
+            process.close()
+            process.enter_context(plane.running())
+            before = plane.status()
+            eventually("all are back", lambda: len(plane.status().proxies) == 3)
+            eventually("all is answered", lambda: plane.status().answered(before.revision - 1))
+
+        assert endpoints(envoy) == {first: "HEALTHY", second: "HEALTHY"}
+        assert traffic.failed == {}
+        assert "(connected " in plane.command("status", "--admin", f"127.0.0.1:{plane.admin_port}")

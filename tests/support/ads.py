@@ -24,7 +24,7 @@ URLS = {
     "SDS": f"{PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret",
 }
 INGRESS = "router~10.0.0.1~ingress.istio-system~istio-system.svc.cluster.local"
-WAIT = 5.0  # seconds until a missing response fails the test
+WAIT = 20.0  # seconds until a missing response fails the test
 
 
 class Client:

@@ -4,10 +4,11 @@ test moves it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 
@@ -27,7 +28,6 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from controlplane.base.locations import FieldRef, path_text
 from controlplane.base.names import Host, Namespace
-from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.identity.identity import Identity
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -42,7 +42,7 @@ from controlplane.xds.server import XdsServer
 from tests.support.ads import DeltaClient, delta_stream
 
 NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
-WAIT = 10.0  # seconds until something that does not happen fails the test
+WAIT = 30.0  # seconds until something that does not happen fails the test
 CLUSTER = "outbound|9080||reviews.default.svc.cluster.local"
 CALLER = "router~127.0.0.1~ingress.istio-system~istio-system.svc.cluster.local"
 SERVICE = dedent("""\
@@ -71,7 +71,12 @@ def group(
         """)
 
 
-def bearer(group: str | None, account: str = "default", role: Role = Role.SIDECAR) -> Bearer:
+def bearer(
+    group: str | None,
+    account: str = "default",
+    role: Role = Role.SIDECAR,
+    revoked: Container[str] = (),
+) -> Bearer:
     return Bearer(
         identity=Identity(
             trust_domain="cluster.local",
@@ -81,16 +86,19 @@ def bearer(group: str | None, account: str = "default", role: Role = Role.SIDECA
         ),
         expires=datetime(2126, 11, 27, tzinfo=UTC),
         group=group,
+        token_id=f"token of {group}",
+        revoked=revoked,
     )
 
 
-def by_token(metadata: Mapping[str, str]) -> Bearer:
+def by_token(revoked: Container[str], metadata: Mapping[str, str]) -> Bearer:
     """A token says what it is for: ``GROUP``, ``GROUP ACCOUNT`` or ``GROUP ACCOUNT ROLE``."""
     words = metadata["authorization"].removeprefix("Bearer ").split()
     if words == ["caller"]:
         return bearer(None, "ingress", Role.GATEWAY)
     account = words[1] if len(words) > 1 else "default"
-    return bearer(words[0], account, Role(words[2]) if len(words) > 2 else Role.SIDECAR)
+    role = Role(words[2]) if len(words) > 2 else Role.SIDECAR
+    return bearer(words[0], account, role, revoked)
 
 
 @dataclass
@@ -139,7 +147,7 @@ class RegistrationRig:
     now: float = 1_000.0
     engine: Engine = field(default_factory=lambda: Engine(MeshConfig(), now=NOON))
     target: str = ""
-    edits: list[Edit] = field(default_factory=list)
+    revoked: set[str] = field(default_factory=set)
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def __post_init__(self) -> None:
@@ -154,7 +162,7 @@ class RegistrationRig:
         )
         self.server = XdsServer(
             self.snapshots,
-            authenticate=by_token,
+            authenticate=partial(by_token, self.revoked),
             own_secrets=lambda *_: {},
             clock=lambda: datetime.now(UTC),
             registrar=self.registering.workloads,
@@ -259,6 +267,12 @@ class RegistrationRig:
     def refused(self) -> list[str]:
         """Why workloads are not registered."""
         return [one.reason.value for one in self.registering.workloads.refused()]
+
+    @property
+    def healthy(self) -> dict[str, bool | None]:
+        """By address, what proxies found last."""
+        found = self.registering.workloads.registered()
+        return {one.claim.id.address: one.is_healthy for one in found}
 
     @property
     def diagnosed(self) -> list[str]:

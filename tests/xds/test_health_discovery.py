@@ -115,6 +115,21 @@ async def test_a_request_has_the_groups_headers_and_may_be_of_tls(state: StateDi
         assert match.transport_socket.name == "envoy.transport_sockets.tls"
 
 
+async def test_reports_with_a_token_that_is_revoked_end_the_stream(state: StateDirectory) -> None:
+    async with running(RegistrationRig(state), **FILES) as rig:
+        await rig.connect("reviews-v1", "10.0.0.7")
+        async with rig.probing("reviews-v1", "10.0.0.7") as prober:
+            await prober.specifier()
+            await prober.report(HealthStatus.HEALTHY)
+            await rig.endpoints({"10.0.0.7:9080": True})
+
+            rig.revoked.add("token of reviews-v1")
+            await prober.report(BAD)
+
+            assert await prober.call.code() is grpc.StatusCode.UNAUTHENTICATED
+            assert rig.healthy == {"10.0.0.7": True}
+
+
 async def test_who_is_not_what_its_token_says_is_told_nothing(state: StateDirectory) -> None:
     async with (
         running(RegistrationRig(state), **FILES) as rig,

@@ -1,4 +1,6 @@
-"""Which gateways are connected: the only thing about proxies that diagnostics may depend on."""
+"""Which gateways are connected: with ``refused_claims`` the only thing about proxies that
+diagnostics may depend on.
+"""
 
 from typing import Final
 
