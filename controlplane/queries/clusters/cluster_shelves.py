@@ -10,6 +10,7 @@ from functools import reduce
 from itertools import chain
 from operator import or_
 from types import MappingProxyType
+from typing import Final
 
 from controlplane.base.shelf import GROUP, GROUPS, SHARDS, Shelf, shard_of
 from controlplane.envoy.clusters.cluster import black_hole
@@ -27,10 +28,12 @@ from controlplane.queries.clusters.clusters import (
     locality_use_of,
     secrets_of,
 )
-from controlplane.queries.clusters.special_clusters import special_clusters
+from controlplane.queries.clusters.special_clusters import has_special_clusters, special_clusters
 from controlplane.queries.policy.public_view import own_shards, view_for_shard
-from controlplane.queries.registry.imported import hosts_in_view
+from controlplane.queries.registry.imported import hosts_in_view, is_unused
 from controlplane.queries.registry.services import service_of
+
+_EMPTY: Final[Mapping[str, Resource]] = MappingProxyType({})
 
 
 @guarded(first=())
@@ -79,6 +82,8 @@ def _own_clusters(
 def _clusters_in(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> Mapping[str, Resource]:
+    if is_unused(graph, view, shard) and not has_special_clusters(shard):
+        return _EMPTY
     return clusters_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
 
 
@@ -113,6 +118,8 @@ def _own_endpoints(
 def _endpoints_in(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> Mapping[str, Resource]:
+    if is_unused(graph, view, shard):
+        return _EMPTY
     return endpoints_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
 
 
@@ -126,12 +133,16 @@ def locality_use(graph: Graph, view: OutboundView) -> LocalityUse:
         return _united(_use_of_group(graph, view, first) for first in GROUPS)
     own = own_shards(graph, view)
     public = locality_use(graph, view.public)
-    return _united((public, *(_use_of_shard(graph, view, shard) for shard in own)))
+    return _united((public, *(_use_in(graph, view, shard) for shard in own)))
 
 
 @derived
 def _use_of_group(graph: Graph, view: OutboundView, first: int) -> LocalityUse:
-    return _united(_use_of_shard(graph, view, shard) for shard in range(first, first + GROUP))
+    return _united(_use_in(graph, view, shard) for shard in range(first, first + GROUP))
+
+
+def _use_in(graph: Graph, view: OutboundView, shard: int) -> LocalityUse:
+    return LocalityUse() if is_unused(graph, view, shard) else _use_of_shard(graph, view, shard)
 
 
 def _united(uses: Iterable[LocalityUse]) -> LocalityUse:
@@ -159,7 +170,7 @@ def _secrets_by_shard(
     else:
         own = own_shards(graph, view)
         found |= _secrets_by_shard(graph, view.public)
-        found |= {shard: secrets_of_shard(graph, view, shard) for shard in own}
+        found |= {shard: _secrets_in(graph, view, shard) for shard in own}
     return {shard: named for shard, named in found.items() if named}
 
 
@@ -167,14 +178,20 @@ def _secrets_by_shard(
 def _secrets_of_group(
     graph: Graph, view: OutboundView, first: int
 ) -> Mapping[int, frozenset[tuple[SecretUse, SecretName]]]:
-    found = {s: secrets_of_shard(graph, view, s) for s in range(first, first + GROUP)}
+    found = {s: _secrets_in(graph, view, s) for s in range(first, first + GROUP)}
     return {shard: named for shard, named in found.items() if named}
+
+
+def _secrets_in(
+    graph: Graph, view: OutboundView, shard: int
+) -> frozenset[tuple[SecretUse, SecretName]]:
+    return frozenset() if is_unused(graph, view, shard) else secrets_of_shard(graph, view, shard)
 
 
 def _in_shard(
     graph: Graph, view: OutboundView, client: ClientLocality, shard: int
 ) -> ClientLocality:
-    return client if client == ANYWHERE else client.only(_use_of_shard(graph, view, shard))
+    return client if client == ANYWHERE else client.only(_use_in(graph, view, shard))
 
 
 def _in_public(graph: Graph, view: OutboundView, client: ClientLocality) -> ClientLocality:

@@ -39,7 +39,7 @@ from controlplane.queries.policy.public_view import own_shards, view_for_shard
 from controlplane.queries.policy.rule_origins import stream_origins
 from controlplane.queries.registry.egress import egress_listeners
 from controlplane.queries.registry.endpoints import endpoints_of
-from controlplane.queries.registry.imported import imported_of_shard, service_in_view
+from controlplane.queries.registry.imported import imported_of_shard, is_unused, service_in_view
 from controlplane.queries.registry.services import sidecar_service
 from controlplane.queries.routes.mesh_virtual_services import aliases
 from controlplane.translate.captured_ports import (
@@ -68,8 +68,18 @@ def captured_ports(
         for ports in _captured_in_group(graph, view.public, listener, first)
     ]
     for shard in _own_shards(graph, view):
-        public[shard] = captured_in_shard(graph, view, listener, shard)
+        public[shard] = _captured_in(graph, view, listener, shard)
     return tuple(public)
+
+
+def is_captured_apart(graph: Graph, view: OutboundView) -> bool:
+    """Whether anything is captured for a view otherwise than for all."""
+    return any(
+        _captured_in(graph, view, listener, shard)
+        != _captured_in(graph, view.public, listener, shard)
+        for listener in egress_listeners(graph, view)
+        for shard in _own_shards(graph, view)
+    )
 
 
 def _own_shards(graph: Graph, view: OutboundView) -> tuple[int, ...]:
@@ -107,7 +117,15 @@ def _captured_in_group(
 ) -> tuple[tuple[CapturedPort, ...], ...]:
     """The shards of a group, so that an edit of one does not look at all."""
     shards = range(first, first + GROUP)
-    return tuple(captured_in_shard(graph, view, listener, shard) for shard in shards)
+    return tuple(_captured_in(graph, view, listener, shard) for shard in shards)
+
+
+def _captured_in(
+    graph: Graph, view: OutboundView, listener: EgressListener, shard: int
+) -> tuple[CapturedPort, ...]:
+    if is_unused(graph, view, shard):
+        return ()
+    return captured_in_shard(graph, view, listener, shard)
 
 
 @guarded(first=())

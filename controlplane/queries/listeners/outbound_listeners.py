@@ -19,7 +19,7 @@ from controlplane.model.plan.listener import Address, ListenerPlan
 from controlplane.model.plan.proxy import OutboundListener
 from controlplane.model.proxy import IpFamily
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.listeners.captured_ports import captured_ports
+from controlplane.queries.listeners.captured_ports import captured_ports, is_captured_apart
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.registry.egress import egress_listeners, unknown_traffic
 from controlplane.translate.captured_ports import wildcard
@@ -39,8 +39,11 @@ def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListen
     """Every listener of a view's sidecars for what their workloads call.
 
     Runs again when what is asked of an address changes, or what becomes of the unknown; not when a
-    service joins a port that has HTTP already.
+    service joins a port that has HTTP already. Namespaces that have the same captured as all share
+    the public view's.
     """
+    if not view.is_public and not is_captured_apart(graph, view):
+        return outbound_listeners(graph, view.public)
     plans = (
         *_captured_listeners(graph, view),
         *_proxy_listener(graph, view),

@@ -3,11 +3,12 @@
 Source: Istio ``pilot/pkg/model/sidecar.go`` (``selectServices``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from controlplane.base.names import Host, Namespace, PortNumber
-from controlplane.base.shelf import shard_of
+from controlplane.base.shelf import GROUP, shard_of
 from controlplane.graph import Graph, guarded
 from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.model.egress import EgressListener, Imports
@@ -30,15 +31,8 @@ def imported_of_shard(
     left out; of a listener for one port with that port alone. ``view`` is the shard's
     (``view_for_shard``).
     """
-    return _imported(graph, view.namespace, listener.imports, listener.only_port, shard)
-
-
-@guarded(first=())
-def _imported(
-    graph: Graph, namespace: Namespace, imports: Imports, port: PortNumber | None, shard: int
-) -> tuple[Service, ...]:
-    """Runs again when a declaration of one of the shard's hosts changes."""
-    return tuple(_services(graph, namespace, imports, port, shard))
+    found = _services(graph, view.namespace, listener.imports, listener.only_port, shard)
+    return tuple(found)
 
 
 def _services(
@@ -66,16 +60,42 @@ def hosts_in_view(graph: Graph, view: OutboundView, shard: int) -> tuple[Host, .
     return tuple(service.host for service in found)
 
 
-@guarded(first=())
+def is_unused(graph: Graph, view: OutboundView, shard: int) -> bool:
+    """Whether a Sidecar imports nothing of a shard: nothing need be remembered of it."""
+    return view.scope is not None and not scoped_services(graph, view.namespace, view.scope, shard)
+
+
 def scoped_services(
     graph: Graph, namespace: Namespace, scope: SidecarScope, shard: int
 ) -> tuple[Service, ...]:
-    """The services of a shard's hosts that a Sidecar imports, with the ports of them that it does.
+    """The services of a shard's hosts that a Sidecar imports, with the ports of them that it
+    does.
+    """
+    found = _scoped_in_group(graph, namespace, scope, shard - shard % GROUP)
+    return found.get(shard, ())
+
+
+@guarded(first=MappingProxyType({}))
+def _scoped_in_group(
+    graph: Graph, namespace: Namespace, scope: SidecarScope, first: int
+) -> Mapping[int, tuple[Service, ...]]:
+    """The shards of a group of which a Sidecar imports anything: mostly few, so that what is made
+    of the others need not be remembered.
 
     Runs again when a declaration of one of the hosts changes, a VirtualService that leads to one,
     or the Sidecar.
     """
     listeners = listeners_of_scope(graph, scope)
+    found = {
+        shard: _scoped_in_shard(graph, namespace, listeners, shard)
+        for shard in range(first, first + GROUP)
+    }
+    return {shard: services for shard, services in found.items() if services}
+
+
+def _scoped_in_shard(
+    graph: Graph, namespace: Namespace, listeners: tuple[EgressListener, ...], shard: int
+) -> tuple[Service, ...]:
     rules: dict[Host, list[VirtualServiceKey]] = {}
     for host, key in mesh_destinations(graph, shard):
         rules.setdefault(host, []).append(key)

@@ -87,7 +87,7 @@ def routed_hosts(
     Runs again when a service or a VirtualService for one of the shard's hosts comes, goes or
     changes what is routed.
     """
-    hosts = {Host(host.lower()): host for host in hosts_of_shard(graph, shard)}
+    hosts = {Host(host.lower()): host for host, _ in services_on(graph, table, view, shard)}
     named = {Host(host): Host(host) for host, _ in mesh_rules_of_shard(graph, shard)}
     found = (routed_host(graph, table, view, h) for _, h in sorted({**named, **hosts}.items()))
     return tuple(each for each in found if each is not None)
