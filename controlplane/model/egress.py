@@ -124,12 +124,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Requests that nothing is known of go to the address of their host; the rest is passed on.
-
-    ``uses_tls``: connections to these hosts are TLS.
-    """
-
-    uses_tls: bool = False
+    """Requests that nothing is known of go to the address of their host; the rest is passed on."""
 
 
 UnknownTraffic = PassOn | Refuse | LookUp

@@ -19,7 +19,7 @@ from controlplane.engine.engine import Engine
 from controlplane.graph import Fault
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
-from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Proxy, Role
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.xds.server import XdsServer
 from tests.support.accepted_meshes import AcceptedMesh
@@ -30,6 +30,7 @@ from tests.support.xds_rig import bootstrap
 
 T = TypeVar("T")
 GATEWAY: Final = PROXIES[0]
+SIDECAR: Final = PROXIES[1]
 PATIENCE: Final = 60.0
 """Seconds: Envoy withholds answers while clusters warm, and each costs a limit of the server."""
 BOOTSTRAP: Final = Path(__file__).parents[2] / "envoy" / "bootstrap.json"
@@ -57,15 +58,19 @@ class AcceptedMeshes:
     def put(self, mesh: AcceptedMesh) -> int:
         """Put ``mesh`` in the place of the one before; the revision."""
         last = self._changed
-        self._put({name: broad_mesh()[name] for name in last.objects} | dict(mesh.objects))
+        restored = {name: broad_mesh().get(name) for name in last.objects}
+        self._put(restored | dict(mesh.objects))
         if mesh.mesh_config is not None or last.mesh_config is not None:
             self.engine.set_mesh(_mesh(mesh.mesh_config or MESH_CONFIG))
         self._changed = mesh
         return self.engine.revision
 
-    def _put(self, objects: Mapping[str, Body]) -> None:
+    def _put(self, objects: Mapping[str, Body | None]) -> None:
         self.engine.apply(
-            (Path(f"{name}.yaml"), json.dumps(body, ensure_ascii=False))
+            (
+                Path(f"{name}.yaml"),
+                None if body is None else json.dumps(body, ensure_ascii=False),
+            )
             for name, body in objects.items()
         )
 
@@ -102,12 +107,12 @@ class AcceptingEnvoy:
 
 
 @contextmanager
-def accepting_envoy(folder: Path) -> Iterator[AcceptingEnvoy]:
+def accepting_envoy(folder: Path, proxy: Proxy = GATEWAY) -> Iterator[AcceptingEnvoy]:
     """An Envoy that has ``broad_mesh``, in the network of this thread."""
-    meshes = AcceptedMeshes((GATEWAY,))
+    meshes = AcceptedMeshes((proxy,))
     with asyncio.Runner() as runner, AsyncContext(runner) as context:
         server, port = context.enter(_serving(meshes))
-        context.enter(_envoy(server, port, folder))
+        context.enter(_envoy(server, port, folder, proxy))
         yield AcceptingEnvoy(meshes, server, runner)
 
 
@@ -144,10 +149,14 @@ async def _serving(meshes: AcceptedMeshes) -> AsyncIterator[tuple[XdsServer, int
 
 
 @asynccontextmanager
-async def _envoy(server: XdsServer, xds: int, folder: Path) -> AsyncIterator[None]:
+async def _envoy(server: XdsServer, xds: int, folder: Path, proxy: Proxy) -> AsyncIterator[None]:
     admin = free_port()
     config = json.loads(bootstrap(xds, admin, "DELTA_GRPC"))
-    config["node"]["metadata"] = {"LABELS": dict(GATEWAY.labels)}
+    if proxy.role is Role.SIDECAR:
+        name = f"{proxy.name}.{proxy.namespace}"
+        domain = f"{proxy.namespace}.svc.cluster.local"
+        config["node"]["id"] = f"sidecar~{proxy.addresses[0]}~{name}~{domain}"
+    config["node"]["metadata"] = {"LABELS": dict(proxy.labels)}
     config["layered_runtime"] = json.loads(BOOTSTRAP.read_text())["layered_runtime"]
     process = ExitStack()
     envoy = running_envoy(json.dumps(config), folder, admin_port=admin)

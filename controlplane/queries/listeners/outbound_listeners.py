@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import PortNumber
+from controlplane.base.shelf import Shelf
+from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.captured_port import CapturedPort
@@ -20,6 +22,7 @@ from controlplane.model.plan.proxy import OutboundListener
 from controlplane.model.proxy import IpFamily
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.listeners.captured_ports import captured_ports, is_captured_apart
+from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.registry.egress import egress_listeners, unknown_traffic
 from controlplane.translate.captured_ports import wildcard
@@ -32,6 +35,14 @@ from controlplane.translate.listener_conflicts import merged
 
 _OWN_PORTS = frozenset({15021, 15090})
 """Where a sidecar answers probes and is asked for statistics, on every address."""
+
+
+@derived
+def encoded_outbound_listeners(graph: Graph, view: OutboundView) -> Shelf[Resource]:
+    """As ``outbound_listeners``, encoded; apart from what a single proxy has, for it asks by the
+    view alone.
+    """
+    return listeners(graph, outbound_listeners(graph, view))
 
 
 @derived

@@ -13,7 +13,7 @@ from controlplane.queries.clusters.cluster_shelves import clusters, endpoints, l
 from controlplane.queries.clusters.inbound_clusters import inbound_clusters
 from controlplane.queries.listeners.inbound_listeners import inbound_listener_keys
 from controlplane.queries.listeners.listeners import listeners
-from controlplane.queries.listeners.outbound_listeners import outbound_listeners
+from controlplane.queries.listeners.outbound_listeners import encoded_outbound_listeners
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets
 from controlplane.queries.routes.mesh_tables import mesh_tables
@@ -74,7 +74,7 @@ def _of_sidecar(
     return Resources(
         clusters=clusters(graph, for_clusters, client).joined(own_clusters),
         endpoints=endpoints(graph, for_clusters, client),
-        listeners=listeners(graph, outbound_listeners(graph, for_listeners))
+        listeners=encoded_outbound_listeners(graph, for_listeners)
         .without(view.own_addresses)
         .joined(own_listeners),
         routes=mesh_tables(graph, outbound.for_routes),
