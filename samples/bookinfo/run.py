@@ -38,6 +38,8 @@ APPLICATION: Final = 10002  # the user of applications
 LOOK_EVERY: Final = 0.1  # seconds
 OPEN_WITHIN: Final = 60.0  # seconds
 URL: Final = "http://localhost:8080/productpage"
+SHARED: Final = "bookinfo-"
+"""How the names begin of folders in /tmp."""
 GATEWAY_CLUSTERS: Final = "http://127.0.0.1:15000/clusters"
 HEALTHY: Final = r"^outbound\|9080\|\|\w+\.default\..*?::([0-9.]+):9080::health_flags::healthy$"
 """A line of what Envoy says of its clusters; the address."""
@@ -185,10 +187,19 @@ class Bookinfo:
             process.wait()
 
 
+def remove_what_is_left() -> None:
+    """What a process that was killed could not remove."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SHARED}*-*"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def running(work: Path = WORK, mesh: Path = MESH) -> Iterator[Bookinfo]:
     with ExitStack() as stack:
-        shared = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bookinfo-")))
+        remove_what_is_left()
+        prefix = f"{SHARED}{os.getpid()}-"
+        shared = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix)))
         shared.chmod(0o755)
         network = stack.enter_context(Network())
         bookinfo = Bookinfo(network, shared=shared, work=work, mesh=mesh)
