@@ -7,8 +7,8 @@ from controlplane.cli.options import StatePlace, example, state_options
 
 @click.command(
     epilog=example(
-        "controlplane ca status --state /var/lib/controlplane",
-        "controlplane ca rotate --state /var/lib/controlplane",
+        "controlplane ca status -c samples/hello",
+        "controlplane ca rotate -c samples/hello",
     )
 )
 @click.argument("action", type=click.Choice(["status", "rotate"]))

@@ -39,7 +39,7 @@ def _token_id(text: str) -> str:
 @click.command(
     epilog=example(
         "controlplane token shop/cart --group cart-v1 --net 10.0.0.7/32 > token",
-        "controlplane token shop/cart --out /run/cart/token.yaml --watch",
+        "controlplane token shop/cart --out token.yaml --watch",
     )
 )
 @click.argument("account", required=False, type=_account, metavar="[NAMESPACE/ACCOUNT]")
