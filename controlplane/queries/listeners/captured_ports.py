@@ -41,7 +41,7 @@ from controlplane.queries.registry.egress import egress_listeners
 from controlplane.queries.registry.endpoints import endpoints_of
 from controlplane.queries.registry.imported import imported_of_shard, is_unused, service_in_view
 from controlplane.queries.registry.services import sidecar_service
-from controlplane.queries.routes.mesh_virtual_services import aliases
+from controlplane.queries.routes.mesh_names import aliases
 from controlplane.translate.captured_ports import (
     Captured,
     captured,

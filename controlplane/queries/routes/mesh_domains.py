@@ -6,30 +6,22 @@ hosts could collide is known from indexes, so no table is walked for it.
 Source: Istio ``pilot/pkg/networking/core/httproute.go`` (``dedupeDomains``).
 """
 
-from collections.abc import Iterator
-from typing import Final
-
-from controlplane.base.hosts import is_ip
 from controlplane.base.names import Host
 from controlplane.base.shelf import shard_of
 from controlplane.graph import Graph
-from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
-from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
-from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, VirtualService
-from controlplane.kinds.object import Object, is_of
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import MeshTable
 from controlplane.model.service import Resolution, Service
-from controlplane.queries.inputs.objects import index
 from controlplane.queries.registry.imported import imported_by
-from controlplane.queries.registry.services import hosts_of
 from controlplane.queries.routes.mesh_hosts import RoutedHost, routed_host, service_on
-from controlplane.queries.routes.mesh_virtual_services import (
-    WHOLE_MESH,
+from controlplane.queries.routes.mesh_names import (
+    MAX_ALIASES,
+    addressed_by,
     aliases,
-    mesh_hosts,
-    mesh_rules_of_shard,
+    bare_hosts,
+    spelled_alike,
 )
+from controlplane.queries.routes.mesh_virtual_services import WHOLE_MESH, mesh_rules_of_shard
 from controlplane.translate.service_domains import (
     Domains,
     bracketed,
@@ -37,46 +29,6 @@ from controlplane.translate.service_domains import (
     expanded_hosts,
     virtual_addresses,
 )
-
-_MAX_ALIASES: Final = 8  # of aliases of aliases; Kubernetes sets no limit
-_Declared = Object[KubernetesService | ServiceEntry | VirtualService]
-
-
-@index(SERVICE_ENTRY, VIRTUAL_SERVICE)
-def spelled_alike(declared: _Declared) -> Iterator[tuple[int, Host]]:
-    """Declared hosts that may be another spelling of a host, by the shard of that host."""
-    if is_of(declared, SERVICE_ENTRY):
-        hosts = tuple(host.lower() for host in declared.spec.hosts)
-    else:
-        assert is_of(declared, VIRTUAL_SERVICE), "the index is over these two kinds"
-        hosts = mesh_hosts(declared)
-    for host in hosts:
-        for spelled in expanded_hosts(host):
-            yield shard_of(spelled), Host(host)
-
-
-@index(SERVICE_ENTRY)
-def bare_hosts(declared: Object[ServiceEntry]) -> Iterator[tuple[str, Host]]:
-    """Hosts without a dot, which may be the bare name of a service in any namespace."""
-    for host in declared.spec.hosts:
-        if "." not in host:
-            yield WHOLE_MESH, Host(host.lower())
-
-
-@index(SERVICE, SERVICE_ENTRY)
-def addressed_hosts(
-    declared: Object[KubernetesService | ServiceEntry],
-) -> Iterator[tuple[int, tuple[str, Host]]]:
-    """Virtual addresses and the hosts that have them, by the shard of the address."""
-    if is_of(declared, SERVICE):
-        addresses = declared.spec.cluster_ips or (declared.spec.cluster_ip,)
-    else:
-        assert is_of(declared, SERVICE_ENTRY), "the index is over these two kinds"
-        addresses = declared.spec.addresses
-    for address in addresses:
-        if is_ip(address):
-            for host in hosts_of(declared):
-                yield shard_of(address), (address, host)
 
 
 def domains_of(
@@ -132,7 +84,7 @@ def _of_plain_host(
     """
     holders = (
         *expanded_hosts(routed.host),
-        *(h for a, h in addressed_hosts(graph, shard_of(routed.host)) if a == routed.host),
+        *addressed_by(graph, routed.host),
     )
     claimed = any(_claims(graph, table, view, holder, routed) for holder in holders)
     if claimed or _is_claimed_alias(graph, table, view, routed):
@@ -144,7 +96,7 @@ def _is_claimed_alias(
     graph: Graph, table: MeshTable, view: OutboundView, routed: RoutedHost
 ) -> bool:
     target = routed.host
-    for _ in range(_MAX_ALIASES):
+    for _ in range(MAX_ALIASES):
         found = imported_by(graph, target, view.namespace, table.imports, None)
         if found is None or found.alias is None:
             break
@@ -184,8 +136,8 @@ def _is_taken(
     ):
         return True
     own = (routed.order, service.created, service.host)
-    for other_address, host in addressed_hosts(graph, shard):
-        other = service_on(graph, table, view, host) if other_address == address else None
+    for host in addressed_by(graph, address):
+        other = service_on(graph, table, view, host)
         if other is None or host.lower() == routed.host.lower():
             continue
         rival = routed_host(graph, table, view, host)

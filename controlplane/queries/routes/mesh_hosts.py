@@ -10,7 +10,7 @@ from typing import Final
 
 from controlplane.base.hosts import is_wildcard, overlap, subset_of
 from controlplane.base.names import Host, Namespace, PortNumber
-from controlplane.base.shelf import SHARDS, shard_of
+from controlplane.base.shelf import SHARDS
 from controlplane.envoy.resource import RuleBroken
 from controlplane.envoy.routes.table import framed_route
 from controlplane.graph import Graph, derived, guarded
@@ -27,6 +27,7 @@ from controlplane.queries.registry.imported import imported_by
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.routes.mesh_virtual_services import (
     Ordered,
+    in_capitals,
     mesh_routes,
     mesh_rules_of_shard,
     rules_for,
@@ -99,6 +100,8 @@ def routed_host(
 ) -> RoutedHost | None:
     """The routes of one host in a table; ``None`` where it has no virtual host."""
     service = service_on(graph, table, view, host)
+    if _is_spelled_otherwise(graph, table, view, host):
+        return None
     if service is None:
         return _outside_registry(graph, table, view, host)
     if not is_served(service, table.served):
@@ -108,6 +111,20 @@ def routed_host(
     if found is not None or service.resolution is Resolution.ALIAS:
         return found
     return RoutedHost(host, (_default_route(graph, table, view, service),), LAST, None)
+
+
+def _is_spelled_otherwise(graph: Graph, table: MeshTable, view: OutboundView, host: Host) -> bool:
+    """Whether a service has the host in another case, which is the same to Envoy; the one without
+    capitals, then the first has it.
+    """
+    spelled = [
+        each
+        for each in (Host(host.lower()), *in_capitals(graph, host))
+        if each != host and service_on(graph, table, view, each) is not None
+    ]
+    if service_on(graph, table, view, host) is None:
+        return bool(spelled)
+    return any((each != host.lower(), each) < (host != host.lower(), host) for each in spelled)
 
 
 def _outside_registry(
@@ -166,7 +183,7 @@ def _routes_service(
 
 
 def _is_served_host(graph: Graph, table: MeshTable, view: OutboundView, host: str) -> bool:
-    spellings = (h for h in hosts_of_shard(graph, shard_of(host)) if h.lower() == host)
+    spellings = (Host(host), *in_capitals(graph, host))
     services = (service_on(graph, table, view, spelled) for spelled in spellings)
     return any(found is not None and is_served(found, table.served) for found in services)
 

@@ -18,7 +18,8 @@ from controlplane.queries.routes.mesh_view import shards_apart, view_in_shard
 
 @derived
 def http_ports(graph: Graph, imports: Imports, view: OutboundView) -> frozenset[PortNumber]:
-    """The ports on which some imported service is routed by host.
+    """The ports on which some imported service is routed by host; perhaps also one on which only
+    what the namespace sees otherwise is.
 
     A service that comes with such a port of others stops here.
     """

@@ -8,7 +8,7 @@ from typing import Final
 
 from controlplane.base.hosts import subset_of
 from controlplane.base.names import Host, Namespace
-from controlplane.base.shelf import GROUP, GROUPS
+from controlplane.base.shelf import GROUP, GROUPS, shard_of
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.virtual_service import Destination, HttpRoute, VirtualServiceKey
 from controlplane.model.outbound_view import Interception, OutboundView
@@ -18,9 +18,9 @@ from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.public_view import apart_for_host, namespaces_apart
 from controlplane.queries.registry.services import hosts_of_shard
+from controlplane.queries.routes.mesh_names import aliases, rivals
 from controlplane.queries.routes.mesh_virtual_services import (
     WHOLE_MESH,
-    aliases,
     mesh_rules_of_shard,
     mesh_wildcards,
 )
@@ -83,12 +83,29 @@ def routes_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
             found.update(_own(name))
     for key in rules_of_shard(graph, shard):
         found.update(rule_apart(graph, key))
+    named = (Host(host) for host, _ in mesh_rules_of_shard(graph, shard))
+    for host in {*hosts_of_shard(graph, shard), *named}:
+        for rival in rivals(graph, host):
+            found.update(_rival_apart(graph, rival))
     return frozenset(found)
 
 
 def _own(host: Host) -> tuple[Namespace, ...]:
     namespace = own_namespace(host)
     return _NOTHING if namespace is None else (namespace,)
+
+
+def _rival_apart(graph: Graph, host: Host) -> Iterator[Namespace]:
+    """The namespaces for which a host may have other names than for others."""
+    yield from apart_for_host(graph, host)
+    for name in (host, *aliases(graph, host)):
+        yield from _own(name)
+    for other, key in mesh_rules_of_shard(graph, shard_of(host)):
+        if other == host.lower():
+            yield from rule_apart(graph, key)
+    for wildcard, key in mesh_wildcards(graph, WHOLE_MESH):
+        if subset_of(host.lower(), wildcard):
+            yield from rule_apart(graph, key)
 
 
 def rules_of_shard(graph: Graph, shard: int) -> frozenset[VirtualServiceKey]:

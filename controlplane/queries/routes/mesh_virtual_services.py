@@ -14,7 +14,7 @@ from controlplane.base.hosts import is_wildcard, specificity, subset_of
 from controlplane.base.names import Host, PortNumber
 from controlplane.base.shelf import shard_of
 from controlplane.graph import Graph, derived, guarded
-from controlplane.kinds.core.service import SERVICE, Service as KubernetesService
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
     Destination,
@@ -45,7 +45,6 @@ from controlplane.translate.istio.virtual_service import (
     virtual_service_gateways,
     virtual_service_hosts,
 )
-from controlplane.translate.kubernetes.service import service_host
 
 WHOLE_MESH: Final = "mesh"
 Ordered = tuple[MergeOrder, VirtualServiceKey]
@@ -72,27 +71,19 @@ def mesh_wildcards(declared: Declared) -> Iterator[tuple[str, tuple[str, Virtual
             yield WHOLE_MESH, (host, declared.key)
 
 
-@index(SERVICE)
-def aliases_of_shard(
-    declared: Object[KubernetesService],
-) -> Iterator[tuple[int, tuple[str, Host]]]:
-    """Hosts and the names of Services that are aliases of them, by the shard of the host."""
-    if declared.spec.type == "ExternalName" and declared.spec.external_name:
-        target = declared.spec.external_name.rstrip(".").lower()
-        yield shard_of(target), (target, service_host(declared))
+@index(SERVICE_ENTRY)
+def capital_hosts(declared: Object[ServiceEntry]) -> Iterator[tuple[str, tuple[str, Host]]]:
+    """Hosts with capitals, by their lower-case form."""
+    for host in declared.spec.hosts:
+        if host != host.lower():
+            yield WHOLE_MESH, (host.lower(), Host(host))
 
 
-def aliases(graph: Graph, host: str) -> tuple[Host, ...]:
-    """The aliases of a host, and of these in turn."""
-    found: dict[Host, None] = {}
-    waiting = [host.lower()]
-    while waiting:
-        target = waiting.pop()
-        for named, alias in aliases_of_shard(graph, shard_of(target)):
-            if named == target and alias not in found and alias != host:
-                found[alias] = None
-                waiting.append(alias.lower())
-    return tuple(sorted(found))
+def in_capitals(graph: Graph, host: str) -> Iterator[Host]:
+    """Other spellings of a host that are declared."""
+    for lower, spelled in capital_hosts(graph, WHOLE_MESH):
+        if lower == host.lower() and spelled != host:
+            yield spelled
 
 
 def rules_for(graph: Graph, table: MeshTable, view: OutboundView, host: str) -> list[Ordered]:

@@ -123,3 +123,23 @@ def test_an_address_goes_to_the_virtualservice_that_names_it() -> None:
     declared = Declared(CART + routed("v", '["10.96.0.1"]', "other.example.com"))
 
     assert clusters(declared, "80", "10.96.0.1") == ["outbound|80||other.example.com"]
+
+
+def test_a_host_in_capitals_is_the_one_without_to_envoy() -> None:
+    capital = entry("A.example.com", "bank")
+    literal = routed("v", '["a.example.com"]', "other.example.com", match="[{port: 80}]")
+
+    assert clusters(Declared(capital + literal), "80", "a.example.com") == [
+        "outbound|80||other.example.com"
+    ]
+    assert clusters(Declared(capital + entry("a.example.com")), "80", "a.example.com") == [
+        "outbound|80||a.example.com"
+    ]
+
+
+def test_an_address_is_that_of_the_namespace_that_alone_sees_it() -> None:
+    private = entry("a.example.com", "bank", spec='addresses: [10.0.0.1], exportTo: ["."]')
+    declared = Declared(private + entry("b.example.com", "bank", spec="addresses: [10.0.0.1]"))
+
+    assert clusters(declared, "80", "10.0.0.1") == ["outbound|80||b.example.com"]
+    assert clusters(declared, "80", "10.0.0.1", sidecar("bank")) == ["outbound|80||a.example.com"]
