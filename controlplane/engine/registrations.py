@@ -78,7 +78,7 @@ class Registrations:
     def join(self, stream: Hashable, claim: Claim, at: datetime) -> None:
         """A stream of a workload begins."""
         id_ = claim.id
-        if claim.is_proven and not is_loopback(id_.address):
+        if claim.id.is_proven and not is_loopback(id_.address):
             self._give_up_address(id_)
         workload = self._workloads.get(id_)
         if workload is None:

@@ -10,11 +10,16 @@ from controlplane.model.proxy import NOWHERE, Locality, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class WorkloadId:
-    """Which workload it is: its group, as its token proves, and its address, as its node says."""
+    """Which workload it is: its group, as its token proves, and its address, as its node says.
+
+    ``is_proven``: its connections come from the address. Who only says an address is another
+    workload than the one that is there.
+    """
 
     namespace: Namespace
     group: str
     address: str
+    is_proven: bool
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.group} at {self.address}"
@@ -32,11 +37,6 @@ class Claim:
     role: Role
     peer: str
     locality: Locality = NOWHERE
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether the connection comes from the address."""
-        return self.peer == self.id.address
 
 
 class Reason(Enum):

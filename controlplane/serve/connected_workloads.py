@@ -83,7 +83,7 @@ class ConnectedWorkloads:
         group = self._group(claim.id)
         labels = labels_of(labels_of_group(group)) if group is not None else ()
         addresses = dict.fromkeys((claim.id.address, *proxy.addresses))
-        if claim.peer and not claim.is_proven and not (group and takes_any_address(group)):
+        if claim.peer and not claim.id.is_proven and not (group and takes_any_address(group)):
             addresses = {claim.peer: None}
         return replace(proxy, labels=labels, addresses=tuple(addresses))
 
@@ -111,16 +111,20 @@ class ConnectedWorkloads:
 
     def announce_leave(self, claim: Claim) -> bool:
         """The workload is about to end; whether it was registered, and the claim is its own."""
-        if refusal(claim, self._group(claim.id), on_loopback=self._on_loopback) is not None:
+        if not self._is_own(claim):
             return False
         was_there = self._registrations.announce_leave(claim.id)
         self.happened.set()
         return was_there
 
     def found(self, claim: Claim, *, is_healthy: bool) -> None:
-        """The workload's proxy has probed it."""
-        self._registrations.found(claim.id, is_healthy=is_healthy)
-        self.happened.set()
+        """The workload's proxy has probed it; of another's workload a proxy says nothing."""
+        if self._is_own(claim):
+            self._registrations.found(claim.id, is_healthy=is_healthy)
+            self.happened.set()
+
+    def _is_own(self, claim: Claim) -> bool:
+        return refusal(claim, self._group(claim.id), on_loopback=self._on_loopback) is None
 
     def edited(self, edit: Edit) -> None:
         """Entries follow their groups, and give way to those of files."""
@@ -206,29 +210,48 @@ class ConnectedWorkloads:
         return found
 
     def _changes_at(self, address: str, doubtful: Iterable[WorkloadId]) -> Iterator[Change]:
+        """What has changed of the entries of workloads at an address."""
         there = {one.claim.id: one for one in self._registrations.at(address)}
-        served = set(rightful(one for one in there.values() if self._is_admitted(one)))
-        for id_ in dict.fromkeys((*doubtful, *there)):
+        for id_ in doubtful:
             if id_ not in there:
                 self._refuse(id_, None)
-            yield from self._change(id_, there[id_] if id_ in served else None)
+        served = rightful(one for one in there.values() if self._is_admitted(one))
+        texts = dict[ObjectKey[WorkloadEntry], tuple[WorkloadId, str]]()
+        for id_ in sorted(
+            served, key=lambda id_: id_.is_proven
+        ):  # it comes before who only says so
+            text = self._text(there[id_])
+            if text is not None:
+                texts[entry_of(id_)] = (id_, text)
+        for key in dict.fromkeys(map(entry_of, (*doubtful, *there))):
+            yield from self._change(key, texts.get(key), address)
 
-    def _change(self, id_: WorkloadId, one: Registered | None) -> Iterator[Change]:
-        """The entry of a workload, where it is not as it was."""
-        key, group = entry_of(id_), self._group(id_)
-        text = None
-        if one is not None and group is not None and not self._is_declared(key, id_):
-            text = entry_text(one.claim, group, is_ready=is_ready(one, group))
+    def _text(self, one: Registered) -> str | None:
+        """The text of a workload's entry; ``None`` where it has none."""
+        id_ = one.claim.id
+        group = self._group(id_)
+        if group is None or self._is_declared(entry_of(id_), id_):
+            return None
+        return entry_text(one.claim, group, is_ready=is_ready(one, group))
+
+    def _change(
+        self,
+        key: ObjectKey[WorkloadEntry],
+        after: tuple[WorkloadId, str] | None,
+        address: str,
+    ) -> Iterator[Change]:
         before = self._written.get(key)
-        if text is None and before is not None and before[0] == id_:
-            del self._written[key]
-            log.info("workload_removed", entry=key.name, namespace=key.namespace)
-            yield CONNECTED / key.namespace / key.name, None
-        if text is not None and (before is None or before[1] != text):
-            self._written[key] = (id_, text)
+        path = CONNECTED / key.namespace / key.name
+        if after is not None:
+            self._written[key] = after
             if before is None:
                 log.info("workload_registered", entry=key.name, namespace=key.namespace)
-            yield CONNECTED / key.namespace / key.name, text
+            if before is None or before[1] != after[1]:
+                yield path, after[1]
+        elif before is not None and before[0].address == address:
+            del self._written[key]
+            log.info("workload_removed", entry=key.name, namespace=key.namespace)
+            yield path, None
 
     def _is_declared(self, key: ObjectKey[WorkloadEntry], id_: WorkloadId) -> bool:
         """Whether a file declares an entry of that name, or one at the address."""

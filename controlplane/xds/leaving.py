@@ -68,7 +68,12 @@ def _claim(bearer: Bearer | None, body: bytes, peer: str) -> Claim:
         raise StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text) from None
     identity = bearer.identity
     return Claim(
-        id=WorkloadId(namespace=identity.namespace, group=bearer.group, address=address),
+        id=WorkloadId(
+            namespace=identity.namespace,
+            group=bearer.group,
+            address=address,
+            is_proven=address == came_from,
+        ),
         service_account=identity.service_account,
         role=identity.role,
         peer=came_from,

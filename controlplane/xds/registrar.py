@@ -43,7 +43,12 @@ def claim_of(proxy: Proxy, bearer: Bearer | None, peer: str) -> Claim | None:
     came_from = str(origin) if origin is not None else ""
     address = came_from if came_from in proxy.addresses else proxy.addresses[0]
     return Claim(
-        id=WorkloadId(namespace=proxy.namespace, group=bearer.group, address=address),
+        id=WorkloadId(
+            namespace=proxy.namespace,
+            group=bearer.group,
+            address=address,
+            is_proven=address == came_from,
+        ),
         service_account=proxy.service_account,
         role=proxy.role,
         peer=came_from,

@@ -14,7 +14,9 @@ from tests.support.properties import examples
 NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 CLAIMS = [
     Claim(
-        id=WorkloadId(namespace=Namespace("shop"), group=group, address=address),
+        id=WorkloadId(
+            namespace=Namespace("shop"), group=group, address=address, is_proven=is_proven
+        ),
         service_account="default",
         role=Role.SIDECAR,
         peer=address if is_proven else "192.0.2.1",
@@ -174,7 +176,7 @@ def test_an_address_that_is_proven_to_be_anothers_is_nobody_elses(
     world.settle()
     newcomer = CLAIMS[which]
 
-    if newcomer.is_proven and newcomer.id.address != "127.0.0.1":
+    if newcomer.id.is_proven and newcomer.id.address != "127.0.0.1":
         others = [
             r for r in world.registrations.at(newcomer.id.address) if r.claim.id != newcomer.id
         ]

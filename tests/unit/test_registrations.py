@@ -15,7 +15,9 @@ NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 
 def claim(group: str, address: str, *, is_proven: bool = True) -> Claim:
     return Claim(
-        id=WorkloadId(namespace=Namespace("shop"), group=group, address=address),
+        id=WorkloadId(
+            namespace=Namespace("shop"), group=group, address=address, is_proven=is_proven
+        ),
         service_account="default",
         role=Role.SIDECAR,
         peer=address if is_proven else "192.0.2.1",

@@ -41,7 +41,7 @@ def entry(
     """The entry of a workload at 10.0.0.7, as the engine takes it."""
     engine, declared = group(spec)
     claim = Claim(
-        id=WorkloadId(namespace=SHOP, group="cart-v1", address="10.0.0.7"),
+        id=WorkloadId(namespace=SHOP, group="cart-v1", address="10.0.0.7", is_proven=True),
         service_account="default",
         role=role,
         peer="10.0.0.7",
@@ -101,14 +101,14 @@ def test_a_gateway_says_that_it_takes_no_mutual_tls() -> None:
     ],
 )
 def test_an_entry_is_named_after_group_and_address(group_: str, address: str, name: str) -> None:
-    id_ = WorkloadId(namespace=SHOP, group=group_, address=address)
+    id_ = WorkloadId(namespace=SHOP, group=group_, address=address, is_proven=True)
 
     assert entry_of(id_).name == name
 
 
 def test_a_name_that_would_be_too_long_ends_with_a_hash() -> None:
     names = {
-        entry_of(WorkloadId(namespace=SHOP, group="x" * 250, address=address)).name
+        entry_of(WorkloadId(namespace=SHOP, group="x" * 250, address=address, is_proven=True)).name
         for address in ("10.0.0.7", "10.0.0.8")
     }
 

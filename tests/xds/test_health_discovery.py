@@ -130,6 +130,22 @@ async def test_reports_with_a_token_that_is_revoked_end_the_stream(state: StateD
             assert rig.healthy == {"10.0.0.7": True}
 
 
+async def test_nobody_reports_the_health_of_another(state: StateDirectory) -> None:
+    files = {"service": SERVICE, "group": group(more=HTTP, annotated=False)}
+    async with running(RegistrationRig(state), **files) as rig:
+        await rig.connect("reviews-v1", "127.0.0.1")
+        await rig.connect("reviews-v1", "10.0.0.8")
+        async with rig.probing("reviews-v1", "10.0.0.8") as prober:
+            await prober.specifier()
+            await prober.report(HealthStatus.HEALTHY)
+        async with rig.probing("reviews-v1", "127.0.0.1") as prober:
+            await prober.specifier()
+            await prober.report(HealthStatus.HEALTHY)
+            await rig.endpoints({"127.0.0.1:9080": True})
+
+        assert rig.healthy == {"10.0.0.8": None, "127.0.0.1": True}
+
+
 async def test_who_is_not_what_its_token_says_is_told_nothing(state: StateDirectory) -> None:
     async with (
         running(RegistrationRig(state), **FILES) as rig,

@@ -1,5 +1,6 @@
 """Workloads register by connecting, over real streams: a row of the table of races each."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,30 @@ async def test_who_claims_anothers_address_does_not_get_its_labels(state: StateD
 
         found = {p.addresses for p in rig.server.connections.proxies if p.role is Role.SIDECAR}
         assert found == {("10.0.0.7",), ("127.0.0.1",)}
+
+
+async def test_who_only_claims_a_replicas_address_does_not_replace_it(
+    state: StateDirectory,
+) -> None:
+    files = {**FILES, "group": group(annotated=False)}
+    async with running(RegistrationRig(state), **files) as rig:
+        await rig.connect("reviews-v1", "127.0.0.1")
+        await rig.endpoints({"127.0.0.1:9080": True})
+        [workload] = rig.registering.workloads.registered()
+        thief = replace(
+            workload.claim, peer="10.0.0.66", id=replace(workload.claim.id, is_proven=False)
+        )
+        proxy = rig.server.connections.proxies[0]
+
+        with rig.registering.workloads.stream(proxy, thief):
+            await rig.happened()
+            assert rig.registered == ["reviews-v1-127-0-0-1"]
+            assert not rig.registering.workloads.announce_leave(thief)
+            rig.registering.workloads.found(thief, is_healthy=False)
+        await rig.happened()
+
+        assert rig.registered == ["reviews-v1-127-0-0-1"]
+        assert rig.healthy == {"127.0.0.1": None}
 
 
 async def test_a_registered_sidecar_takes_mutual_tls_and_a_gateway_does_not(

@@ -81,7 +81,7 @@ def refusal(
     address = claim.id.address
     if not is_reachable(address) and not (on_loopback and is_loopback(address)):
         return Reason.NOT_AN_ADDRESS
-    if not claim.is_proven and not takes_any_address(group):
+    if not claim.id.is_proven and not takes_any_address(group):
         return Reason.OTHER_ADDRESS
     return None
 
@@ -104,7 +104,7 @@ def rightful(admitted: Iterable[Registered]) -> Iterator[WorkloadId]:
         if is_loopback(id_.address):
             yield id_
             continue
-        dispute = None if one.claim.is_proven else id_.namespace
+        dispute = None if one.claim.id.is_proven else id_.namespace
         if dispute not in last or last[dispute].order < one.order:
             last[dispute] = one
     for one in last.values():
