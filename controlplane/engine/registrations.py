@@ -101,15 +101,30 @@ class Registrations:
 
     def leave(self, stream: Hashable, now: float) -> None:
         """A stream of a workload ends."""
-        id_ = self._of_stream.pop(stream)
-        workload = self._workloads.get(id_)
-        if workload is None or stream not in workload.streams:
-            return  # its leave was announced
-        workload.streams.discard(stream)
-        if not workload.streams:
+        workload = self._without(stream)
+        if workload is not None:
+            id_ = workload.claim.id
             self._departures.left(id_, _group(id_), now)
             self._remove_at(workload, now + GRACE)
             self._changed[id_] = None
+
+    def dismiss(self, stream: Hashable, now: float) -> None:
+        """A stream of a workload is ended so that it begins anew: nothing changes meanwhile."""
+        workload = self._without(stream)
+        if workload is not None:
+            self._departures.ended(_group(workload.claim.id))
+            self._remove_at(workload, now + GRACE)
+            workload.is_kept = True
+
+    def _without(self, stream: Hashable) -> _Workload | None:
+        """The workload whose last stream this was; ``None`` where it has others, or its leave was
+        announced.
+        """
+        workload = self._workloads.get(self._of_stream.pop(stream))
+        if workload is None or stream not in workload.streams:
+            return None
+        workload.streams.discard(stream)
+        return None if workload.streams else workload
 
     def leave_other(self, stream: Hashable, proxy: Hashable, now: float) -> None:
         """A stream of a proxy ends that registers nothing."""

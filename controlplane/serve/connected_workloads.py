@@ -3,7 +3,7 @@ each, which follows its proxy's streams and its WorkloadGroup.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +35,7 @@ from controlplane.translate.istio.workload_group import (
     takes_any_address,
 )
 from controlplane.translate.istio.workload_probe import probe_of
+from controlplane.xds.node import TokenExpired
 
 CONNECTED: Final = Path("connected proxies")
 """Where the entries are from."""
@@ -96,18 +97,22 @@ class ConnectedWorkloads:
         else:
             self._registrations.join(stream, claim, self._clock())
             self.happened.set()
+        is_dismissed = False
         try:
             yield
+        except BaseExceptionGroup as faults:
+            is_dismissed = faults.subgroup(TokenExpired) is not None
+            raise
         finally:
             if not self._is_over:
-                self._leave(stream, proxy, claim)
-
-    def _leave(self, stream: Hashable, proxy: Proxy, claim: Claim | None) -> None:
-        if claim is None:
-            self._registrations.leave_other(stream, proxy, self._monotonic())
-        else:
-            self._registrations.leave(stream, self._monotonic())
-        self.happened.set()
+                now = self._monotonic()
+                if claim is None:
+                    self._registrations.leave_other(stream, proxy, now)
+                elif is_dismissed:
+                    self._registrations.dismiss(stream, now)
+                else:
+                    self._registrations.leave(stream, now)
+                self.happened.set()
 
     def announce_leave(self, claim: Claim) -> bool:
         """The workload is about to end; whether it was registered, and the claim is its own."""

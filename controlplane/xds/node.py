@@ -81,12 +81,18 @@ class Bearer:
 
         Clocks may differ by ``GRACE``; within it Envoy has connected anew with a new token.
         """
-        text = None
         if self.token_id in self.revoked:
             text = f"the token {self.token_id} of the stream is revoked"
-        elif now >= self.expires + GRACE:
-            text = f"the token of the stream expired at {self.expires:%Y-%m-%d %H:%M:%S} UTC"
-        return StreamFault(grpc.StatusCode.UNAUTHENTICATED, text) if text is not None else None
+            return StreamFault(grpc.StatusCode.UNAUTHENTICATED, text)
+        return TokenExpired(self.expires) if now >= self.expires + GRACE else None
+
+
+class TokenExpired(StreamFault):
+    """The token of a stream is over; its client comes back with a new one, if it has one."""
+
+    def __init__(self, expired: datetime) -> None:
+        text = f"the token of the stream expired at {expired:%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(grpc.StatusCode.UNAUTHENTICATED, text)
 
 
 def check_peer(bearer: Bearer, peer: str) -> None:

@@ -28,7 +28,7 @@ WHICH = st.integers(0, len(CLAIMS) - 1)
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(("join", "announce", "healthy", "unhealthy")), WHICH),
-        st.tuples(st.sampled_from(("leave", "leave other")), st.integers(0, 7)),
+        st.tuples(st.sampled_from(("leave", "dismiss", "leave other")), st.integers(0, 7)),
         st.tuples(st.just("join other"), st.integers(0, 2)),
         st.tuples(st.just("wait"), st.sampled_from((0.5, 2.0, 5.0, 10.0, 15.0))),
         st.tuples(st.just("settle"), st.just(0)),
@@ -66,6 +66,11 @@ class World:
                 claim, _ = self.streams.pop(stream)
                 self.ended[claim.id] = self.now
                 self.registrations.leave(stream, self.now)
+            case "dismiss" if self.streams:
+                stream = sorted(self.streams)[number % len(self.streams)]
+                claim, _ = self.streams.pop(stream)
+                self.ended[claim.id] = self.now
+                self.registrations.dismiss(stream, self.now)
             case "leave other" if self.others:
                 stream = sorted(self.others)[number % len(self.others)]
                 self.registrations.leave_other(stream, self.others.pop(stream), self.now)

@@ -288,6 +288,21 @@ def test_after_a_restart_workloads_are_as_they_were_until_their_proxies_had_time
     assert [one.claim for one in after] == [STOCK]
 
 
+def test_a_workload_whose_stream_is_ended_to_begin_anew_stays_as_it_was() -> None:
+    registrations = with_connected(CART, *OTHERS)
+    registrations.join("second", CART, NOON)
+    registrations.settle(1.0)
+
+    registrations.dismiss("10.0.0.1", 5.0)
+    assert listed(registrations)["cart 10.0.0.1"] == "connected"
+    registrations.dismiss("second", 6.0)
+    registrations.settle(6.0)
+
+    assert listed(registrations)["cart 10.0.0.1"] == "kept"
+    registrations.settle(16.0)
+    assert "cart 10.0.0.1" not in listed(registrations)
+
+
 def test_health_is_news_only_when_it_changes() -> None:
     registrations = with_connected(CART)
 

@@ -162,6 +162,35 @@ async def test_a_control_plane_that_is_back_knows_who_was_registered(state: Stat
         await rig.endpoints({"10.0.0.7:9080": True, "10.0.0.9:9080": True})
 
 
+async def test_a_workload_whose_token_is_over_stays_while_it_connects_with_another(
+    state: StateDirectory,
+) -> None:
+    async with running(RegistrationRig(state), **FILES) as rig:
+        await rig.connect("reviews-v1", "10.0.0.8")
+        await rig.connect("reviews-v1 default sidecar expired", "10.0.0.7")
+        both = {"10.0.0.7:9080": True, "10.0.0.8:9080": True}
+        await rig.endpoints(both)
+
+        await rig.left(1)
+        await rig.connect("reviews-v1", "10.0.0.9")
+
+        await rig.endpoints({**both, "10.0.0.9:9080": True})
+        rig.wait(10)
+        await rig.endpoints({"10.0.0.8:9080": True, "10.0.0.9:9080": True})
+
+
+async def test_a_workload_whose_token_is_revoked_is_not_ready_at_once(
+    state: StateDirectory,
+) -> None:
+    async with running(RegistrationRig(state), **FILES) as rig:
+        await rig.connect("reviews-v1", "10.0.0.7")
+        await rig.endpoints({"10.0.0.7:9080": True})
+
+        rig.revoked.add("token of reviews-v1")
+
+        await rig.endpoints({"10.0.0.7:9080": False})
+
+
 async def test_registered_workloads_are_in_no_file_that_is_restored(state: StateDirectory) -> None:
     async with running(RegistrationRig(state), **FILES) as rig:
         await rig.connect("reviews-v1", "10.0.0.7")
