@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from controlplane.base.hosts import is_ip
 from controlplane.model.registration import Registered
 from controlplane.sources.state import StateDirectory
 
@@ -19,7 +20,8 @@ def kept_registered(state: StateDirectory) -> tuple[Registered, ...]:
     file = state.path / REGISTERED
     try:
         with file.open("rb") as opened:
-            return msgspec.json.decode(opened.read(_LARGEST), type=tuple[Registered, ...])
+            found = msgspec.json.decode(opened.read(_LARGEST), type=tuple[Registered, ...])
+            return tuple(one for one in found if is_ip(one.claim.id.address))
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
