@@ -1,4 +1,4 @@
-"""A workload's probe becomes what its Envoy is told to check by HDS.
+"""A workload's probe becomes the health checks that its Envoy makes, as HDS has them.
 
 Source: envoy/service/health/v3/hds.proto, envoy/config/core/v3/health_check.proto.
 """

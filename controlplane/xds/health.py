@@ -90,28 +90,28 @@ class HealthService:
             await self._ready.wait()
             claim = claim_of(proxy, bearer, context.peer())
             async with asyncio.TaskGroup() as tasks:
-                telling = tasks.create_task(self._tell(claim, context))
+                sending = tasks.create_task(self._send_specifiers(claim, context))
                 await self._hear(claim, bearer, context)
-                telling.cancel()
+                sending.cancel()
 
-    async def _tell(self, claim: Claim | None, context: Context) -> None:
-        """Say what to check, and again when that changes. A delay is counted from the beginning of
-        the stream; an Envoy that was told before probes meanwhile.
+    async def _send_specifiers(self, claim: Claim | None, context: Context) -> None:
+        """Send what to check, and again when that changes. A delay counts from the beginning of the
+        stream; an Envoy that connects anew goes on with what it has meanwhile.
         """
-        said: bytes | None = None
+        sent: bytes | None = None
         while True:
             changed = self._probes.probes_changed
             probe = self._probes.probe(claim) if claim is not None else None
-            if probe is not None and said is None:
+            if probe is not None and sent is None:
                 await asyncio.sleep(probe.delay.total_seconds())
             specifier = health_check_specifier(probe).SerializeToString(deterministic=True)
-            if specifier != said:
+            if specifier != sent:
                 try:
                     async with asyncio.timeout(WRITE_DEADLINE):
                         await context.write(specifier)
                 except TimeoutError:
                     raise SlowClient(WRITE_DEADLINE) from None
-                said = specifier
+                sent = specifier
             await changed.wait()
 
     async def _hear(self, claim: Claim | None, bearer: Bearer | None, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""What Envoys are told to probe, and what follows from what they report, over real gRPC."""
+"""What Envoys are to probe, and what follows from what they report, over real gRPC."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -68,7 +68,7 @@ async def test_the_end_of_the_stream_says_nothing_of_the_workload(state: StateDi
         await rig.endpoints({"10.0.0.7:9080": True, "10.0.0.8:9080": False})
 
 
-async def test_an_envoy_is_told_how_to_probe_and_again_when_that_changes(
+async def test_an_envoy_is_sent_how_to_probe_and_again_when_that_changes(
     state: StateDirectory,
 ) -> None:
     async with (
@@ -146,7 +146,7 @@ async def test_nobody_reports_the_health_of_another(state: StateDirectory) -> No
         assert rig.healthy == {"10.0.0.8": None, "127.0.0.1": True}
 
 
-async def test_who_is_not_what_its_token_says_is_told_nothing(state: StateDirectory) -> None:
+async def test_who_is_not_what_its_token_says_is_sent_nothing(state: StateDirectory) -> None:
     async with (
         running(RegistrationRig(state), **FILES) as rig,
         rig.probing("reviews-v1 default gateway", "10.0.0.7") as prober,

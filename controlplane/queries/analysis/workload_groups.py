@@ -38,15 +38,15 @@ def workload_group_diagnostics(graph: Graph, key: ObjectKey[WorkloadGroup]) -> D
         return ()
     at = FieldRef(key) / "spec" / "probe"
     if probe.exec is not None:
-        said, place = "an Envoy runs no command", at / "exec"
+        why, place = "an Envoy runs no command", at / "exec"
     else:
-        said, place = "an Envoy looks up no name of a host to probe", at / "httpGet" / "host"
+        why, place = "an Envoy looks up no name of a host to probe", at / "httpGet" / "host"
         if probe.tcp_socket is not None:
             place = at / "tcpSocket" / "host"
     report.add(
         PROBE_NOT_MADE,
         place,
-        f"{said}, so the probe is not made: a workload is ready while it is connected",
+        f"{why}, so the probe is not made: a workload is ready while it is connected",
         hint="use httpGet or tcpSocket without a host: the workload is probed on loopback",
     )
     return tuple(report)
@@ -59,10 +59,10 @@ def workload_group_diagnostics_where_connected(
     """Runs again when the group, or which workloads are refused, changes."""
     declared, refused = object_of(graph, key), REFUSED_CLAIMS(graph, key)
     report = Report()
-    for reason, say in _SAID.items():
+    for reason, described in _DESCRIBED.items():
         claims = [one.claim for one in refused if one.reason is reason]
         if declared is not None and claims:
-            code, place, message, hint = say(declared, claims[0])
+            code, place, message, hint = described(declared, claims[0])
             more = f" (and {counted(len(claims) - 1, 'other')})" if len(claims) > 1 else ""
             report.add(code, place, f"{message}, so it is not registered{more}", hint=hint)
     return tuple(report)
@@ -100,7 +100,7 @@ def _unreachable(declared: Object[WorkloadGroup], claim: Claim) -> Found:
     )
 
 
-_SAID: Final[dict[Reason, Callable[[Object[WorkloadGroup], Claim], Found]]] = {
+_DESCRIBED: Final[dict[Reason, Callable[[Object[WorkloadGroup], Claim], Found]]] = {
     Reason.OTHER_ADDRESS: _from_elsewhere,
     Reason.OTHER_ACCOUNT: _with_other_account,
     Reason.NOT_AN_ADDRESS: _unreachable,

@@ -146,12 +146,12 @@ def _labels(claim: Claim, group: Object[WorkloadGroup]) -> dict[str, str]:
 
 def _spec(claim: Claim, group: Object[WorkloadGroup]) -> dict[str, Any]:
     template = group.spec.template or WorkloadEntry()
-    said = str(claim.locality) if claim.locality != NOWHERE else template.locality
+    locality = str(claim.locality) if claim.locality != NOWHERE else template.locality
     spec: dict[str, Any] = {
         "address": claim.id.address,
         "ports": dict(template.ports),
         "network": template.network,
-        "locality": said,
+        "locality": locality,
         "weight": template.weight,
         "serviceAccount": claim.service_account,
     }

@@ -24,19 +24,21 @@ _LOCALHOST: Final = frozenset({"", "localhost"})
 
 def probe_of(group: WorkloadGroup) -> Probe | None:
     """How the group's workloads are probed; ``None`` where they are not."""
-    said = group.probe
-    if said is None:
+    declared = group.probe
+    if declared is None:
         return None
-    if said.http_get is not None:
-        address = _address(said.http_get.host)
-        return _probe(said, address, said.http_get.port, _request(said.http_get, address))
-    if said.tcp_socket is not None:
-        return _probe(said, _address(said.tcp_socket.host), said.tcp_socket.port, None)
+    if declared.http_get is not None:
+        address = _address(declared.http_get.host)
+        return _probe(
+            declared, address, declared.http_get.port, _request(declared.http_get, address)
+        )
+    if declared.tcp_socket is not None:
+        return _probe(declared, _address(declared.tcp_socket.host), declared.tcp_socket.port, None)
     return None
 
 
 def _probe(
-    said: ReadinessProbe, address: str | None, port: int, request: HttpRequest | None
+    declared: ReadinessProbe, address: str | None, port: int, request: HttpRequest | None
 ) -> Probe | None:
     if address is None:
         return None
@@ -44,11 +46,11 @@ def _probe(
         address=address,
         port=PortNumber(port),
         request=request,
-        delay=timedelta(seconds=said.initial_delay_seconds),
-        period=timedelta(seconds=said.period_seconds or PERIOD),
-        timeout=timedelta(seconds=said.timeout_seconds or TIMEOUT),
-        successes=said.success_threshold or SUCCESSES,
-        failures=said.failure_threshold or FAILURES,
+        delay=timedelta(seconds=declared.initial_delay_seconds),
+        period=timedelta(seconds=declared.period_seconds or PERIOD),
+        timeout=timedelta(seconds=declared.timeout_seconds or TIMEOUT),
+        successes=declared.success_threshold or SUCCESSES,
+        failures=declared.failure_threshold or FAILURES,
     )
 
 
@@ -59,12 +61,12 @@ def _address(host: str) -> str | None:
     return host if is_unscoped_ip(host) else None
 
 
-def _request(said: HttpProbe, address: str | None) -> HttpRequest:
-    headers = [(header.name, header.value) for header in said.http_headers]
+def _request(declared: HttpProbe, address: str | None) -> HttpRequest:
+    headers = [(header.name, header.value) for header in declared.http_headers]
     hosts = [value for name, value in headers if name.lower() == "host"]
     return HttpRequest(
-        path=said.path if said.path.startswith("/") else f"/{said.path}",
-        host=hosts[-1] if hosts else f"{address}:{said.port}",
+        path=declared.path if declared.path.startswith("/") else f"/{declared.path}",
+        host=hosts[-1] if hosts else f"{address}:{declared.port}",
         headers=tuple((name, value) for name, value in headers if name.lower() != "host"),
-        is_tls=said.scheme == "HTTPS",
+        is_tls=declared.scheme == "HTTPS",
     )
