@@ -98,22 +98,17 @@ def running_envoy(
     admin_port: int,
     within: float = 20.0,
     wrapper: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
 ) -> Iterator[Envoy]:
     """Start Envoy with ``bootstrap`` (JSON with its admin on ``admin_port``), wait until ready.
 
-    ``wrapper``: a command that runs the one that follows it.
+    ``wrapper``: a command that runs the one that follows it. ``options``: more of Envoy's own.
     """
     file = folder / "bootstrap.json"
     file.write_text(bootstrap, encoding="utf-8")
     # With hot restart Envoy follows the thread that started it, not the process.
-    command = [
-        *wrapper,
-        envoy_binary(),
-        "-c",
-        str(file),
-        "--disable-hot-restart",
-        "--use-dynamic-base-id",
-    ]
+    command = [*wrapper, envoy_binary(), "-c", str(file), *options]
+    command += ["--disable-hot-restart", "--use-dynamic-base-id"]
     command += ["--file-flush-interval-msec", "50"]  # access logs; 10 s if unset
     with Running([*command, "--concurrency", "1", "-l", "warning"], folder / "envoy.log") as child:
         envoy = Envoy(child, admin_port)

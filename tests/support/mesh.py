@@ -128,13 +128,19 @@ class ControlPlane:
 
     @contextmanager
     def proxy(
-        self, folder: Path, workload: Workload, wrapper: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        workload: Workload,
+        wrapper: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
     ) -> Iterator[Envoy]:
         """A real Envoy with this control plane's bootstrap."""
         folder.mkdir(exist_ok=True)
         admin_port = free_port()
         bootstrap = self.bootstrap(workload, admin_port)
-        with running_envoy(bootstrap, folder, admin_port=admin_port, wrapper=wrapper) as envoy:
+        with running_envoy(
+            bootstrap, folder, admin_port=admin_port, wrapper=wrapper, options=options
+        ) as envoy:
             yield envoy
 
 
