@@ -1,5 +1,6 @@
 """Where a sidecar listens for what its workload calls, and where each chain leads."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig, OutboundMode, OutboundTrafficPolicy
 from controlplane.model.outbound_view import Interception
 from controlplane.model.proxy import IpFamily, Proxy, ResolvedProxy, Role, labels_of
+from controlplane.queries.listeners.outbound_listeners import encoded_outbound_listeners
 from tests.support.declared import Declared
 from tests.unit.listening.calls import (
     CLIENT,
@@ -169,6 +171,55 @@ def test_names_that_are_looked_up_are_so_by_host_and_by_sni() -> None:
     manager = listeners["0.0.0.0_80"]["filter_chains"][0]["filters"][0]["typed_config"]
     (look_up,) = (f for f in manager["http_filters"] if f["name"].endswith("forward_proxy"))
     assert look_up["typed_config"]["dns_cache_config"]["name"] == "*.example.com_dfp_dns_cache"
+
+
+def test_names_are_looked_up_whichever_service_came_first_on_the_port() -> None:
+    text = entry("a", port(80, "HTTP")) + entry(
+        "any", port(80, "HTTP"), rest="resolution: DYNAMIC_DNS", host="*.example.org"
+    )
+    manager = Declared(text).listeners(CLIENT)["0.0.0.0_80"]["filter_chains"][0]["filters"][0]
+
+    assert [
+        each["typed_config"]["dns_cache_config"]["name"]
+        for each in manager["typed_config"]["http_filters"]
+        if each["name"].endswith("forward_proxy")
+    ] == ["*.example.org_dfp_dns_cache"]
+
+
+def test_a_node_that_speaks_http_10_does_so_on_shared_ports() -> None:
+    proxy = replace(CLIENT, metadata=(("HTTP10", "1"), *CLIENT.metadata))
+
+    assert found(service("a", "{name: http, port: 80}"), proxy) == {
+        "0.0.0.0_80": ["raw http/1.0,http/1.1,h2c -> table 80", PASSES]
+    }
+
+
+def test_sidecars_that_see_the_same_share_their_listeners() -> None:
+    declared = Declared(service("a", "{name: tcp, port: 80}"))
+    shelves = [
+        encoded_outbound_listeners(declared.graph, declared.view(client(n)).outbound.for_listeners)
+        for n in ("default", "other")
+    ]
+
+    assert shelves[0] is shelves[1]
+
+
+def test_an_endpoint_of_a_service_with_an_address_changes_no_listener() -> None:
+    text = service("a", "{name: tcp, port: 80}") + HEADLESS.replace("NAME", "tcp")
+    declared = Declared(text)
+    declared.resources(CLIENT)
+    declared.graph.trace = []
+
+    declared.edit(
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+        "metadata: {name: a, namespace: default, labels: {kubernetes.io/service-name: a}}\n"
+        "addressType: IPv4\nports: [{name: tcp, port: 80}]\n"
+        "endpoints: [{addresses: [10.9.0.1]}]\n"
+    )
+    declared.resources(CLIENT)
+
+    assert declared.graph.trace
+    assert not any("listener" in ran or "captured" in ran for ran in declared.graph.trace)
 
 
 @pytest.mark.parametrize("number", [15001, 15006, 15021, 15090])
