@@ -16,6 +16,7 @@ from controlplane.model.cluster import (
 )
 from controlplane.model.cluster_name import ANY_DYNAMIC_DNS, PASSTHROUGH
 from controlplane.model.proxy import IpFamily
+from controlplane.model.tls_upstream import OnEveryEndpoint, Originate
 from controlplane.model.traffic_policy import ConnectionPool, LeastRequest
 from controlplane.translate.cluster_inputs import MeshDefaults
 
@@ -29,10 +30,17 @@ def passthrough(pool: ConnectionPool, mesh: MeshDefaults) -> Cluster:
 
 
 def any_dynamic_dns(
-    pool: ConnectionPool, mesh: MeshDefaults, families: tuple[IpFamily, ...]
+    pool: ConnectionPool,
+    mesh: MeshDefaults,
+    families: tuple[IpFamily, ...],
+    tls: Originate | None,
 ) -> Cluster:
     """To the address of each request's host."""
-    return _cluster(ANY_DYNAMIC_DNS, DynamicForwardProxy(ANY_HOST_CACHE, families), pool, mesh)
+    where = DynamicForwardProxy(ANY_HOST_CACHE, families)
+    found = _cluster(ANY_DYNAMIC_DNS, where, pool, mesh)
+    if tls is None:
+        return found
+    return replace(found, tls=OnEveryEndpoint(tls), tls_parameters=mesh.tls_parameters)
 
 
 def _cluster(

@@ -128,7 +128,10 @@ MESH_CONFIG: Final[Fields] = {
             "mesh_mtls",
         ),
     ),
-    specs.OutboundTrafficPolicy: (by("translate.istio.sidecar_egress:unknown_traffic", "mode"),),
+    specs.OutboundTrafficPolicy: (
+        by("translate.istio.sidecar_egress:unknown_traffic", "mode"),
+        by("queries.clusters.special_clusters:unknown_tls", "tls"),
+    ),
     specs.InboundTrafficPolicy: (by(f"{_INBOUND}:inbound_settings", "mode"),),
     specs.DefaultTrafficPolicy: (
         by("queries.policy.policies:mesh_policy", "connection_pool", "outlier_detection"),
@@ -144,6 +147,7 @@ FIELDS: Final[Fields] = {
     **destination_rule.LOCALITY,
     **destination_rule.CONNECTION_POOL,
     **destination_rule.OUTLIER_DETECTION,
+    **destination_rule.TLS,
     **PROXY_CONFIG,
     **VISIBILITY,
     **MESH_CONFIG,

@@ -12,6 +12,7 @@ from msgspec import field
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
 from controlplane.kinds.istio.traffic_policy import (
+    ClientTls,
     ConnectionPool,
     H2UpgradePolicy,
     LocalityLb,
@@ -33,7 +34,10 @@ class OutboundMode(Enum):
 
 
 class OutboundTrafficPolicy(Spec, frozen=True):
+    """``tls`` is for the hosts that ``ALLOW_ANY_DYNAMIC_DNS`` looks up."""
+
     mode: OutboundMode = OutboundMode.ALLOW_ANY
+    tls: ClientTls | None = None
 
 
 class InboundMode(Enum):

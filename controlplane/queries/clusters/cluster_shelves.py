@@ -28,7 +28,11 @@ from controlplane.queries.clusters.clusters import (
     locality_use_of,
     secrets_of,
 )
-from controlplane.queries.clusters.special_clusters import has_special_clusters, special_clusters
+from controlplane.queries.clusters.special_clusters import (
+    has_special_clusters,
+    special_clusters,
+    special_secrets,
+)
 from controlplane.queries.policy.public_view import own_shards, view_for_shard
 from controlplane.queries.registry.imported import hosts_in_view, is_unused
 from controlplane.queries.registry.services import service_of
@@ -185,7 +189,9 @@ def _secrets_of_group(
 def _secrets_in(
     graph: Graph, view: OutboundView, shard: int
 ) -> frozenset[tuple[SecretUse, SecretName]]:
-    return frozenset() if is_unused(graph, view, shard) else secrets_of_shard(graph, view, shard)
+    if is_unused(graph, view, shard) and not has_special_clusters(shard):
+        return frozenset()
+    return secrets_of_shard(graph, view, shard)
 
 
 def _in_shard(
@@ -240,11 +246,12 @@ def _use_of_shard(graph: Graph, view: OutboundView, shard: int) -> LocalityUse:
 def secrets_of_shard(
     graph: Graph, view: OutboundView, shard: int
 ) -> frozenset[tuple[SecretUse, SecretName]]:
-    return frozenset(
+    of_services = (
         named
         for destination in _of_shard(graph, view, shard)
         for named in secrets_of(graph, destination)
     )
+    return special_secrets(graph, view, shard).union(of_services)
 
 
 @guarded(first=())

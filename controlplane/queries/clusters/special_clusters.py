@@ -3,20 +3,27 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
 from controlplane.base.shelf import shard_of
 from controlplane.envoy.clusters.cluster import cluster_message
 from controlplane.envoy.resource import Resource, TypeUrl, resource
 from controlplane.graph import Graph, guarded
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.model.cluster import Cluster
 from controlplane.model.cluster_name import ANY_DYNAMIC_DNS, BLACK_HOLE, PASSTHROUGH
 from controlplane.model.egress import LookUp
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import IpFamily
+from controlplane.model.tls import SecretName, files_of
+from controlplane.model.tls_upstream import Originate, SecretUse, secrets_named
 from controlplane.model.traffic_policy import ConnectionPool
 from controlplane.queries.clusters.clusters import mesh_defaults
+from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.policies import mesh_policy
 from controlplane.queries.registry.egress import unknown_traffic
 from controlplane.translate import special_clusters as translated
+from controlplane.translate.istio.client_tls import client_tls
 
 _SHARDS: Final = frozenset(map(shard_of, (BLACK_HOLE, PASSTHROUGH, ANY_DYNAMIC_DNS)))
 
@@ -53,5 +60,27 @@ def special_cluster(graph: Graph, name: str, families: tuple[IpFamily, ...]) -> 
 
 def _made(graph: Graph, name: str, pool: ConnectionPool, families: tuple[IpFamily, ...]) -> Cluster:
     if name == ANY_DYNAMIC_DNS:
-        return translated.any_dynamic_dns(pool, mesh_defaults(graph), families)
+        return translated.any_dynamic_dns(pool, mesh_defaults(graph), families, unknown_tls(graph))
     return translated.passthrough(pool, mesh_defaults(graph))
+
+
+def unknown_tls(graph: Graph) -> Originate | None:
+    """The TLS to hosts of which nothing is known but their name. Certificates in Secrets are for
+    gateways, so with these it is plaintext, as with a rule for all sidecars of a namespace.
+    """
+    at = FieldRef(MESH_CONFIG_KEY, ("outboundTrafficPolicy", "tls"))
+    found = client_tls(Report(), at, mesh_config(graph).outbound_traffic_policy.tls)
+    if not isinstance(found, Originate):
+        return None
+    return found if all(files_of(name) for _, name in secrets_named(found)) else None
+
+
+def special_secrets(
+    graph: Graph, view: OutboundView, shard: int
+) -> frozenset[tuple[SecretUse, SecretName]]:
+    """The secrets that the special clusters of a shard name."""
+    if shard != shard_of(ANY_DYNAMIC_DNS) or ANY_DYNAMIC_DNS not in special_clusters_of(
+        graph, view
+    ):
+        return frozenset()
+    return frozenset(secrets_named(unknown_tls(graph)))

@@ -9,14 +9,17 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey, key_is_of
 from controlplane.base.provenance import Provenance
-from controlplane.base.shelf import SHARDS
+from controlplane.base.shelf import SHARDS, shard_of
 from controlplane.graph import Graph
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+from controlplane.model.cluster_name import ANY_DYNAMIC_DNS
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.proxy import ProxyPlan
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.tls_upstream import secrets_named
 from controlplane.queries.clusters.clusters import cluster_keys, secrets_of
+from controlplane.queries.clusters.special_clusters import special_secrets
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.listeners.secrets import secrets
 from controlplane.queries.policy.credentials import credential_of, holder
@@ -33,6 +36,7 @@ def secret_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[P
         origins = (
             *_holder(graph, seen, name),
             *_servers(graph, view.gateway, name),
+            *_unknown_traffic(graph, seen, name),
             *(field for key in rules.get(name, ()) for field in _rule_fields(graph, key, name)),
         )
         yield Provenance(name=name, origins=tuple(dict.fromkeys(origins)))
@@ -52,6 +56,13 @@ def _servers(graph: Graph, instance: GatewayInstance | None, name: str) -> Itera
         for server in listener.servers:
             if server.tls is not None and name in server.tls.secrets:
                 yield server.place / "tls"
+
+
+def _unknown_traffic(graph: Graph, view: OutboundView, name: str) -> Iterator[FieldRef]:
+    """The setting of MeshConfig for hosts of which nothing is known, where it names a secret."""
+    shard = shard_of(ANY_DYNAMIC_DNS)
+    if any(name == each for _, each in special_secrets(graph, view, shard)):
+        yield FieldRef(MESH_CONFIG_KEY, ("outboundTrafficPolicy", "tls"))
 
 
 def _rules_by_secret(graph: Graph, view: OutboundView) -> dict[str, dict[ObjectKey, None]]:

@@ -5,8 +5,11 @@ lead.
 import pytest
 
 from controlplane.base.names import Namespace
+from controlplane.kinds.istio.mesh_config import MeshConfig, OutboundMode, OutboundTrafficPolicy
+from controlplane.kinds.istio.traffic_policy import ClientTls, ClientTlsMode
 from controlplane.model.proxy import ResolvedProxy, Role
 from tests.support.declared import Declared
+from tests.unit.clusters.given import HTTP_OPTIONS
 
 
 def client(namespace: str = "shop") -> ResolvedProxy:
@@ -148,3 +151,23 @@ def test_a_sidecar_in_the_root_namespace_scopes_every_namespace() -> None:
 
     assert clusters(scoped, client()) == [CART, "80 search.catalog", "81 search.catalog"]
     assert clusters(scoped, client("empty")) == ["80 search.catalog", "81 search.catalog"]
+
+
+def test_hosts_of_which_nothing_is_known_may_be_called_by_tls() -> None:
+    mesh = MeshConfig(
+        outbound_traffic_policy=OutboundTrafficPolicy(
+            mode=OutboundMode.ALLOW_ANY_DYNAMIC_DNS, tls=ClientTls(mode=ClientTlsMode.SIMPLE)
+        )
+    )
+    declared = Declared("", mesh=mesh)
+    found = declared.clusters(client())["AllowAnyDynamicDNSCluster"]
+
+    options = found["typed_extension_protocol_options"][HTTP_OPTIONS]
+    assert options["upstream_http_protocol_options"] == {
+        "auto_sni": True,
+        "auto_san_validation": True,
+    }
+    assert found["transport_socket"]["name"] == "envoy.transport_sockets.tls"
+    assert list(declared.resources(client()).secrets) == [
+        "file-root:/etc/ssl/certs/ca-certificates.crt"
+    ]
