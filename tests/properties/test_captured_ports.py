@@ -5,10 +5,13 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 
 from controlplane.base.shelf import shard_of
-from controlplane.model.outbound_view import Interception
+from controlplane.envoy.resource import Resource
+from controlplane.model.cluster_name import BLACK_HOLE, PASSTHROUGH
+from controlplane.model.outbound_view import ANYWHERE, Interception
 from controlplane.model.plan.listener import ListenerPlan
 from controlplane.model.plan.network_filters import HttpConnectionManager, NamedTable
 from controlplane.model.proxy import ResolvedProxy
+from controlplane.queries.clusters.cluster_shelves import clusters, clusters_of_shard
 from controlplane.queries.listeners.captured_ports import captured_in_shard, captured_ports
 from controlplane.queries.listeners.outbound_listeners import outbound_listeners
 from controlplane.queries.policy.public_view import view_for_shard
@@ -47,6 +50,21 @@ def test_a_view_imports_what_the_proxy_itself_would(declared: list[Document]) ->
             assert scoped_services(
                 found.graph, shared.namespace, view.scope, shard
             ) == scoped_services(found.graph, view.namespace, view.scope, shard)
+
+
+@settings(max_examples=examples(20))
+@given(declared=st.lists(documents, min_size=2, max_size=7))
+def test_clusters_of_a_scope_are_those_that_the_proxy_itself_would_get(
+    declared: list[Document],
+) -> None:
+    found = Declared(text(*declared))
+
+    for proxy in SIDECARS:
+        view = found.view(proxy).outbound.for_clusters
+        own: dict[str, Resource] = {}
+        for shard in {*SHARDS_USED, *map(shard_of, (BLACK_HOLE, PASSTHROUGH))}:
+            own |= clusters_of_shard(found.graph, view, ANYWHERE, shard)
+        assert dict(clusters(found.graph, view, ANYWHERE)) == own
 
 
 @settings(max_examples=examples(12))
