@@ -14,9 +14,10 @@ from controlplane.base.codes import MESH_HOST_TAKEN, MESH_HOST_UNKNOWN, RULES_WI
 from controlplane.base.diagnostics import Related, Report
 from controlplane.base.hosts import is_wildcard, short_name
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host, Namespace
+from controlplane.base.names import Host, Namespace, ObjectKey
 from controlplane.base.wording import listed
 from controlplane.graph import Graph
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
     HttpMatch,
@@ -206,14 +207,14 @@ def _check_ports(report: Report, declared: Declared, services: Sequence[Service]
             continue
         fitting = [port for port in ports if fits(port)]
         if not fitting:
-            first = services[0].declared_by[0].display_name
+            first = services[0].declared_by[0]
             report.add(
                 RULES_WITHOUT_PORT,
                 (at / sort).key,
                 f"the {sort} rules have no effect: no port of {short_name(services[0].host)} "
                 f"speaks {name}",
                 note=f"its ports are {there}",
-                hint=_protocol_hint(sort, first),
+                hint=_protocol_hint(sort, first, ports),
             )
             continue
         _check_matches(report, at / sort, rules, {port.number for port in fitting}, name)
@@ -223,11 +224,16 @@ def _by_number(pair: tuple[int, Protocol]) -> tuple[int, str]:
     return pair[0], pair[1].value
 
 
-def _protocol_hint(sort: str, declaring: str) -> str:
+def _protocol_hint(sort: str, declaring: ObjectKey, ports: Sequence[ServicePort]) -> str:
+    name = declaring.display_name
+    if sort == "http" and all(map(_is_tls, ports)):
+        return "use tls rules with sniHosts: what is encrypted is not routed as HTTP"
+    if sort == "http" and declaring.kind == SERVICE_ENTRY:
+        return f"give the port of {name} the protocol HTTP"
     if sort == "http":
-        return f"set appProtocol: http at the port of {declaring}, or name it http-…"
+        return f"set appProtocol: http at the port of {name}, or name it http-…"
     if sort == "tls":
-        return f"give the port of {declaring} the protocol TLS or HTTPS, or use http or tcp rules"
+        return f"give the port of {name} the protocol TLS or HTTPS, or use http or tcp rules"
     return "use http rules, or tls rules for ports of TLS"
 
 

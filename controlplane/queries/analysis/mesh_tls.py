@@ -32,13 +32,15 @@ from controlplane.kinds.istio.virtual_service import (
 )
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.kinds.object import Object, is_of
+from controlplane.model.endpoint import selects
 from controlplane.model.mtls import MtlsMode
 from controlplane.model.proxy import Labels, labels_of
-from controlplane.model.service import Service, ServicePort
+from controlplane.model.service import Origin, Service, ServicePort
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.policy.peer_policies import deciding_field, mtls_policy, peer_levels
 from controlplane.queries.registry.declared_workloads import declared_workloads, target_ports
+from controlplane.queries.registry.endpoints import endpoints_of
 from controlplane.queries.registry.services import declaring_namespaces, service_of
 from controlplane.queries.selection.gateways import gateways_by_label
 from controlplane.translate.istio.client_tls import tls_settings
@@ -146,6 +148,9 @@ def _demands_of_port(
     """What the workloads accept that are known to have a sidecar, or not to be without; where none
     is declared, what those accept that have just the labels asked for.
     """
+    if service.selector is None and service.origin is Origin.ENTRY:
+        yield from _demands_of_listed(graph, service, port, subset)
+        return
     wanted = labels_of(dict(service.selector or ()) | dict(subset))
     workloads = declared_workloads(graph, service.namespace, wanted) if wanted else ()
     having = [one.labels for one in workloads if one.has_sidecar is not False]
@@ -158,6 +163,21 @@ def _demands_of_port(
         for target in sorted(targets):
             said = deciding_field(graph, levels.keys, PortNumber(target))
             yield Demand(port=port.number, mode=policy.of(target), said=said)
+
+
+def _demands_of_listed(
+    graph: Graph, service: Service, port: ServicePort, subset: Labels
+) -> Iterator[Demand]:
+    """What the endpoints accept that a ServiceEntry lists and that have a sidecar."""
+    for endpoint in endpoints_of(graph, service.host, service.namespace, port.number):
+        if endpoint.takes_mutual_tls and selects(subset, endpoint.labels):
+            levels = peer_levels(graph, service.namespace, endpoint.labels).keys
+            target = PortNumber(endpoint.port)
+            mode, said = (
+                mtls_policy(graph, levels).of(target),
+                deciding_field(graph, levels, target),
+            )
+            yield Demand(port=port.number, mode=mode, said=said)
 
 
 def _subset_labels(spec: DestinationRule, at: FieldRef) -> Labels:

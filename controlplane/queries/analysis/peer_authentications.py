@@ -31,6 +31,7 @@ from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.peer_policies import peers_of_namespace
 from controlplane.queries.registry.declared_workloads import declared_workloads, target_ports
+from controlplane.queries.registry.egress import sidecars_in_order
 from controlplane.queries.registry.services import service_of
 from controlplane.translate.istio.peer_authentication import selected_labels
 from controlplane.translate.kubernetes.service import service_host
@@ -98,7 +99,7 @@ def _check_ports(
         return
     at = FieldRef(declared.key) / "spec" / "portLevelMtls"
     services = list(_services(graph, declared.namespace, selector))
-    targets: set[int] = set()
+    targets = set(_ingress_ports(graph, declared.namespace))
     for service in services:
         for port in service.ports:
             found = target_ports(graph, service, port)
@@ -108,6 +109,15 @@ def _check_ports(
     for written in declared.spec.port_level_mtls if services else ():
         if int(written) not in targets:
             _report_port(report, graph, (at / written).key, int(written), services, targets)
+
+
+def _ingress_ports(graph: Graph, namespace: Namespace) -> Iterator[int]:
+    """The ports that Sidecars of the namespace say themselves."""
+    for key, _, _ in sidecars_in_order(graph, namespace):
+        declared = object_of(graph, key)
+        for listener in declared.spec.ingress if declared is not None else ():
+            if listener.port is not None:
+                yield listener.port.number
 
 
 def _services(graph: Graph, namespace: Namespace, selector: Labels) -> Iterator[Service]:

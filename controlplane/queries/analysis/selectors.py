@@ -14,6 +14,7 @@ from controlplane.base.wording import first_of
 from controlplane.graph import Graph
 from controlplane.model.endpoint import selects
 from controlplane.model.proxy import Labels, labels_text
+from controlplane.queries.analysis.homes import services_by_selected_label
 from controlplane.queries.registry.declared_workloads import declared_workloads
 
 Selecting = tuple[Labels, ObjectKey]
@@ -65,9 +66,11 @@ def check_overlap(
 
 
 def check_selected(report: Report, graph: Graph, at: FieldRef, selector: Labels) -> None:
-    """Report a selector that no declared workload has the labels for."""
+    """Report a selector that no declared workload has the labels for, and no Service asks for: in
+    front of an EndpointSlice it says the labels of workloads that need not be declared.
+    """
     namespace = at.object.namespace
-    if declared_workloads(graph, namespace, selector):
+    if declared_workloads(graph, namespace, selector) or _is_asked(graph, namespace, selector):
         return
     report.add(
         NOTHING_SELECTED,
@@ -76,6 +79,12 @@ def check_selected(report: Report, graph: Graph, at: FieldRef, selector: Labels)
         "(Pod, WorkloadEntry, WorkloadGroup or Deployment)",
         hint=_near(graph, namespace, selector),
     )
+
+
+def _is_asked(graph: Graph, namespace: Namespace, selector: Labels) -> bool:
+    """Whether some Service of the namespace selects by all these labels."""
+    keys = [set(services_by_selected_label(graph, pair)) for pair in selector]
+    return any(key.namespace == namespace for key in set.intersection(*keys)) if keys else False
 
 
 def _near(graph: Graph, namespace: Namespace, selector: Labels) -> str | None:

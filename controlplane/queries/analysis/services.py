@@ -15,6 +15,7 @@ from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
+from controlplane.base.wording import listed
 from controlplane.graph import Graph, derived
 from controlplane.kinds.core.endpoints import ENDPOINTS
 from controlplane.kinds.core.pod import POD, Pod
@@ -35,6 +36,7 @@ from controlplane.queries.analysis.protocols import (
 from controlplane.queries.analysis.target_protocols import check_target_protocols
 from controlplane.queries.analysis.usable_endpoints import check_entry, check_service
 from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.registry.declared_workloads import groups_selected
 from controlplane.queries.registry.endpoints import (
     Workload,
     WorkloadKey,
@@ -69,6 +71,10 @@ def _report_endpoints(report: Report, graph: Graph, key: ObjectKey, found: Servi
         check_service(report, graph, key, found)
         return
     workloads = selected_workloads(graph, key.namespace, found.selector)
+    groups = () if workloads else groups_selected(graph, key.namespace, found.selector)
+    if groups:
+        _report_groups(report, key, groups)
+        return
     before = len(report)
     _report_target_ports(report, graph, key, found, workloads)
     if len(report) == before and not check_service(report, graph, key, found) and not workloads:
@@ -78,6 +84,17 @@ def _report_endpoints(report: Report, graph: Graph, key: ObjectKey, found: Servi
             f"the selector ({labels_text(found.selector)}) selects no Pod and no WorkloadEntry of "
             f"{key.namespace}, and there is no EndpointSlice for {key.name}: requests get 503",
         )
+
+
+def _report_groups(report: Report, key: ObjectKey, groups: tuple[ObjectKey, ...]) -> None:
+    """Workloads that register themselves, none of which is connected."""
+    report.add(
+        SERVICE_WITHOUT_ENDPOINTS,
+        FieldRef(key) / "spec" / "selector",
+        f"no workload of {listed(group.display_name for group in groups)} is connected: requests "
+        "get 503 until one is",
+        hint=f"start one with a token of the group: controlplane token … --group {groups[0].name}",
+    )
 
 
 def _is_of_gateways(graph: Graph, found: Service) -> bool:

@@ -234,3 +234,26 @@ def test_one_port_with_endpoints_will_do_where_the_destination_names_none() -> N
         '26:16 error CP0331: port 81 of Service default/a is named "grpc", and here ports are '
         '"http": requests to it get 503 -> name the port here "grpc" too'
     ]
+
+
+def test_workloads_that_register_themselves_are_waited_for() -> None:
+    group = """\
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: {name: a-v1, namespace: default}
+spec: {metadata: {labels: {app: a}}, template: {}}
+"""
+    selecting = """\
+---
+apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: default}
+spec: {selector: {app: a}, ports: [{name: http, port: 80}]}
+"""
+    lines = [line for line in checked(USED + selecting + group) if "CP0203" not in line]
+
+    assert [line.partition(" ")[2] for line in lines] == [
+        "info CP0328: no workload of WorkloadGroup default/a-v1 is connected: requests get 503 "
+        "until one is -> start one with a token of the group: controlplane token … --group a-v1"
+    ]

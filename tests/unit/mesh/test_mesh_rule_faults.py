@@ -170,3 +170,9 @@ def test_rules_that_no_port_takes(body: str, ports: list[str], expected: str) ->
 )
 def test_rules_that_a_port_takes(body: str, port: str) -> None:
     assert found(rules("a", body) + service(port)) == []
+
+
+def test_what_is_encrypted_is_not_routed_as_http() -> None:
+    (line,) = found(rules("a", HTTP.replace("PORT", "0")) + service("{name: https, port: 443}"))
+
+    assert line.endswith("-> use tls rules with sniHosts: what is encrypted is not routed as HTTP")

@@ -200,3 +200,32 @@ def test_a_secret_that_sidecars_do_not_get() -> None:
 )
 def test_secrets_that_are_for_gateways_or_for_some_sidecars(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("account", "peer", "contradicts"),
+    [
+        ("{address: 10.0.0.1, labels: {app: web}, serviceAccount: web}", peers("all"), True),
+        ("{address: 10.0.0.1, labels: {app: web}}", peers("all"), False),
+        (
+            "{address: 10.0.0.1, labels: {app: web}, serviceAccount: web}",
+            peers("all") + peers("a", mode="PERMISSIVE", selector=WEB),
+            False,
+        ),
+    ],
+)
+def test_endpoints_that_a_service_entry_lists(account: str, peer: str, contradicts: bool) -> None:
+    internal = f"""\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: web, namespace: shop}}
+spec:
+  hosts: [web.internal]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  endpoints: [{account}]
+---
+"""
+
+    assert bool(found(rule(tls("DISABLE"), "web.internal") + internal + peer)) is contradicts

@@ -107,3 +107,17 @@ def test_without_a_service_in_front_no_port_is_wrong() -> None:
     policy = peers("web", selector=WEB, portLevelMtls="{80: {mode: DISABLE}}")
 
     assert found(policy + workload()) == []
+
+
+def test_a_port_that_a_sidecar_listens_on_is_no_mistake() -> None:
+    policy = peers("web", selector=WEB, portLevelMtls="{9000: {mode: DISABLE}}")
+    sidecar = """\
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: web, namespace: shop}
+spec: {workloadSelector: {labels: {app: web}}, ingress: [{port: {number: 9000}}]}
+---
+"""
+
+    assert len(found(policy + service() + workload())) == 1
+    assert found(policy + service() + workload() + sidecar) == []

@@ -114,8 +114,14 @@ def test_a_selector_that_no_declared_workload_has() -> None:
         "apiVersion: networking.istio.io/v1\nkind: WorkloadGroup\n"
         "metadata: {name: web, namespace: shop}\n"
         "spec: {metadata: {labels: {app: web}}, template: {}}\n",
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n"
+        "metadata: {name: web, namespace: shop}\n"
+        "spec: {hosts: [a.b], ports: [{number: 80, name: http}], resolution: STATIC, "
+        "endpoints: [{address: 10.0.0.1, labels: {app: web}}]}\n",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n"
         "spec: {template: {metadata: {labels: {app: web}}}}\n",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n"
+        "spec: {selector: {app: web, tier: front}, ports: [{name: http, port: 80}]}\n",
         "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop, labels: {app: web}}\n",
     ],
 )
