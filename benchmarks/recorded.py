@@ -55,8 +55,13 @@ class Recorder:
 
     def everything(self) -> Recording:
         """All that the proxy gets."""
-        recording = self.backends()
+        recording = self.without_secrets()
         self._asked(SECRET, OWN_SECRETS, recording)
+        return recording
+
+    def without_secrets(self) -> Recording:
+        """All that the proxy gets, but for its own certificate and the roots."""
+        recording = self.backends()
         listeners = self._asked(LISTENER, (), recording)
         tables = (name for r in listeners.resources for name in route_tables(r.resource.value))
         self._asked(ROUTE, tuple(sorted(set(tables))), recording)
