@@ -1,13 +1,13 @@
 """Everything that proxies of one view are to have: a shelf of resources for each type."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
-from controlplane.graph import Graph, guarded
+from controlplane.graph import Graph, derived, guarded
 from controlplane.model.inbound_view import InboundView
-from controlplane.model.outbound_view import ClientLocality
+from controlplane.model.outbound_view import ClientLocality, OutboundView
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_shelves import clusters, endpoints, locality_use
 from controlplane.queries.clusters.inbound_clusters import inbound_clusters
@@ -45,11 +45,21 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
     ``None`` while an internal error keeps those of one type from being known at all: a proxy that
     has some must not be sent an empty set.
     """
-    for_clusters = view.outbound.for_clusters
-    client = view.locality.only(locality_use(graph, for_clusters))
-    if view.inbound is not None:
-        return _of_sidecar(graph, view, view.inbound, client)
+    outbound, inbound = view.outbound, view.inbound
+    if inbound is None:
+        return _of_gateway(graph, view)
+    shared = outbound_resources(graph, outbound, view.locality)
+    all_clusters = sidecar_clusters(graph, outbound, view.locality, inbound)
+    all_listeners = sidecar_listeners(graph, outbound, view.own_addresses, inbound)
+    if all_clusters is None or all_listeners is None:
+        return None
+    return replace(shared, clusters=all_clusters, listeners=all_listeners)
+
+
+def _of_gateway(graph: Graph, view: ProxyView) -> Resources:
     plan = proxy_plan(graph, view.gateway, view.outbound.for_listeners)
+    for_clusters = view.outbound.for_clusters
+    client = _client(graph, view.outbound, view.locality)
     return Resources(
         clusters=clusters(graph, for_clusters, client),
         endpoints=endpoints(graph, for_clusters, client),
@@ -59,24 +69,44 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
     )
 
 
-def _of_sidecar(
-    graph: Graph, view: ProxyView, inbound: InboundView, client: ClientLocality
-) -> Resources | None:
-    """What the workload calls, which sidecars of an equal outbound view share, and what calls the
-    workload, which its replicas share: joined, for no name is in both.
-    """
-    outbound = view.outbound
-    for_clusters, for_listeners = outbound.for_clusters, outbound.for_listeners
-    keys = inbound_listener_keys(graph, inbound)
-    own_listeners, own_clusters = listeners(graph, keys), inbound_clusters(graph, inbound)
-    if own_clusters is None or len(own_listeners) < len(keys):
-        return None
+def _client(graph: Graph, view: OutboundView, place: ClientLocality) -> ClientLocality:
+    return place.only(locality_use(graph, view.for_clusters))
+
+
+@derived
+def outbound_resources(graph: Graph, view: OutboundView, place: ClientLocality) -> Resources:
+    """What workloads call, which all sidecars of an equal view share; without what calls each."""
+    for_clusters, client = view.for_clusters, _client(graph, view, place)
     return Resources(
-        clusters=clusters(graph, for_clusters, client).joined(own_clusters),
+        clusters=clusters(graph, for_clusters, client),
         endpoints=endpoints(graph, for_clusters, client),
-        listeners=encoded_outbound_listeners(graph, for_listeners)
-        .without(view.own_addresses)
-        .joined(own_listeners),
-        routes=mesh_tables(graph, outbound.for_routes),
+        listeners=encoded_outbound_listeners(graph, view.for_listeners),
+        routes=mesh_tables(graph, view.for_routes),
         secrets=secrets(graph, (), for_clusters),
     )
+
+
+@derived
+def sidecar_clusters(
+    graph: Graph, view: OutboundView, place: ClientLocality, inbound: InboundView
+) -> Shelf[Resource] | None:
+    """The clusters of ``outbound_resources`` with those that lead to the workload, for no name is
+    in both. Separate from ``resources``, so that an edit of endpoints or routes joins nothing.
+    """
+    own = inbound_clusters(graph, inbound)
+    if own is None:
+        return None
+    return clusters(graph, view.for_clusters, _client(graph, view, place)).joined(own)
+
+
+@derived
+def sidecar_listeners(
+    graph: Graph, view: OutboundView, own: tuple[str, ...], inbound: InboundView
+) -> Shelf[Resource] | None:
+    """As ``sidecar_clusters``, listeners; without those for the workload's ``own`` addresses."""
+    keys = inbound_listener_keys(graph, inbound)
+    inward = listeners(graph, keys)
+    if len(inward) < len(keys):
+        return None
+    outward = encoded_outbound_listeners(graph, view.for_listeners)
+    return outward.without(own).joined(inward)
