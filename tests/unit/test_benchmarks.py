@@ -14,7 +14,7 @@ from pathlib import Path
 import commands, edit_served, fleet, idle, views
 here = Path(sys.argv[1])
 edit_served.write(here / "gateway", 60, 8080, 9080)
-fleet.write(here / "fleet")
+fleet.write(here / "fleet", scoped=True)
 """
 COMPARE: Final = """\
 from figures import Figure
