@@ -25,9 +25,10 @@ from controlplane.kinds.istio.virtual_service import (
     VirtualServiceKey,
 )
 from controlplane.kinds.object import Object
-from controlplane.model.plan.route_table import ServerHost
+from controlplane.model.egress import EVERYTHING
+from controlplane.model.plan.route_table import HTTP_PORT, MeshTable, ServerHost
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.model.visibility import visibility
+from controlplane.model.visibility import PUBLIC, visibility
 from controlplane.queries.analysis.binding import check_servers
 from controlplane.queries.analysis.destinations import Asker, check_destination
 from controlplane.queries.analysis.mesh_rules import check_mesh
@@ -35,9 +36,14 @@ from controlplane.queries.analysis.near_names import near_object, report_refused
 from controlplane.queries.analysis.unreachable_routes import check_shadows
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
-from controlplane.queries.routes.virtual_services import delegate_key, encoded_routes
+from controlplane.queries.routes.mesh_virtual_services import mesh_routes
+from controlplane.queries.routes.virtual_services import (
+    delegate_key,
+    encoded_routes,
+    expanded_rules,
+)
 from controlplane.queries.selection.gateways import gateway_tables
-from controlplane.queries.views.views import gateway_view
+from controlplane.queries.views.views import caller_view, gateway_view
 from controlplane.translate.istio.delegate import contradict
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
@@ -89,8 +95,14 @@ def virtual_service_diagnostics(graph: Graph, key: VirtualServiceKey) -> Diagnos
     _check_delegated(report, graph, declared)
     check_shadows(report, graph, declared)
     known = [d.place for d in report if d.code is ROUTE_REFUSED]
-    refused = _refused_routes(graph, declared, gateways)
-    return (*report, *(d for d in refused if not any(_is_within(at, d.place) for at in known)))
+    by_place: dict[FieldRef | SourceLocation, Diagnostic] = {}
+    for refused in (
+        *_refused_routes(graph, declared, gateways),
+        *_refused_mesh_routes(graph, declared),
+    ):
+        by_place.setdefault(refused.place, refused)
+    found = (d for d in by_place.values() if not any(_is_within(at, d.place) for at in known))
+    return (*report, *found)
 
 
 def _is_within(place: FieldRef | SourceLocation, wider: FieldRef | SourceLocation) -> bool:
@@ -113,6 +125,22 @@ def _refused_routes(
         for port in dict.fromkeys(ports):
             encoded = encoded_routes(graph, declared.key, port, view)
             yield from encoded.refused if encoded is not None else ()
+
+
+def _refused_mesh_routes(graph: Graph, declared: Declared) -> Iterator[Diagnostic]:
+    """The routes that the Envoys of sidecars would refuse, whichever callers they are for."""
+    if MESH not in virtual_service_gateways(declared):
+        return
+    rules = [located.rule for located in expanded_rules(graph, declared.key)]
+    blocks = [block for rule in rules for block in rule.match]
+    pairs = tuple(sorted({pair for block in blocks for pair in block.source_labels.items()}))
+    asked = {block.source_namespace for block in blocks} - {""}
+    for namespace in (PUBLIC, *sorted(map(Namespace, asked))):
+        view = caller_view(namespace, pairs)
+        for port in sorted({HTTP_PORT, *(block.port for block in blocks)} - {0}):
+            table = MeshTable(name=str(port), imports=EVERYTHING, port=PortNumber(port))
+            routes = mesh_routes(graph, declared.key, table, view)
+            yield from routes.refused if routes is not None else ()
 
 
 def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[Gateway], ...]:

@@ -167,6 +167,11 @@ def gateway_view(namespace: Namespace) -> OutboundView:
     return OutboundView(role=Role.GATEWAY, namespace=namespace)
 
 
+def caller_view(namespace: Namespace, source_labels: Labels) -> OutboundView:
+    """The view of a sidecar in ``namespace`` of which only the labels are known."""
+    return OutboundView(role=Role.SIDECAR, namespace=namespace, source_labels=source_labels)
+
+
 @derived
 def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> OutboundView:
     """Runs again when a rule of the namespace that selects proxies comes, goes or changes, a

@@ -260,8 +260,27 @@ kind: DestinationRule
 metadata: {name: cart, namespace: shop}
 spec:
   host: cart
-  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: "x\\u0001y"}}}
+  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: "x\\ny"}}}
 """
     declared = Declared(CART + rule)
 
     assert clusters(declared, "80", "cart") == TO_CART
+
+
+def test_a_route_that_envoy_would_refuse_is_reported_whoever_it_is_for() -> None:
+    cookie = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: cart, namespace: shop}
+spec:
+  host: cart
+  trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: "x\\ny"}}}
+---
+"""
+    for_some = routed("v", "[cart]", "cart", match="[{sourceNamespace: bank, port: 8080}]")
+
+    def reported(rule: str) -> set[str]:
+        return {each for each in Declared(CART + cookie + rule).reported() if "CP0309" in each}
+
+    assert reported(routed("v", "[cart]", "cart")) == {"CP0309 VirtualService/shop/v.spec.http[0]"}
+    assert reported(for_some) == {"CP0309 VirtualService/shop/v.spec.http[0].match[0]"}
