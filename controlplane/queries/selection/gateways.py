@@ -83,7 +83,9 @@ def reported_servers(graph: Graph, key: GatewayKey) -> Reported[tuple[Server, ..
     if gateway is None:
         return Reported(())
     report = Report()
-    servers = translate.gateway_servers(report, gateway, mesh=mesh_config(graph))
+    servers = translate.gateway_servers(
+        report, gateway, tls_defaults=mesh_config(graph).tls_defaults
+    )
     return Reported(servers, tuple(report))
 
 

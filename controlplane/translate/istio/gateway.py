@@ -10,7 +10,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Namespace, PortNumber
 from controlplane.kinds.istio.gateway import Gateway, Port, Server as ServerSpec, ServerTlsMode
-from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.kinds.object import Object
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.translate.istio.gateway_tls import server_tls
@@ -27,14 +27,14 @@ HTTP_FAMILY: Final = frozenset({"HTTP", "HTTP2", "HTTP_PROXY", "GRPC", "GRPC-WEB
 
 
 def gateway_servers(
-    report: Report, gateway: Object[Gateway], *, mesh: MeshConfig
+    report: Report, gateway: Object[Gateway], *, tls_defaults: MeshTls | None
 ) -> tuple[Server, ...]:
     """The servers of a Gateway, in order. One that cannot be served at all is left out and
     reported.
     """
     at = FieldRef(gateway.key) / "spec" / "servers"
     return tuple(
-        _server(report, at / i, gateway, spec, spec.port, mesh=mesh)
+        _server(report, at / i, gateway, spec, spec.port, tls_defaults=tls_defaults)
         for i, spec in enumerate(gateway.spec.servers)
         if spec.port is not None and _has_address(report, at / i, spec)
     )
@@ -63,7 +63,7 @@ def _server(
     spec: ServerSpec,
     port: Port,
     *,
-    mesh: MeshConfig,
+    tls_defaults: MeshTls | None,
 ) -> Server:
     return Server(
         place=at,
@@ -71,7 +71,7 @@ def _server(
         port=PortNumber(port.number),
         port_name=port.name,
         hosts=server_hosts(spec, gateway.namespace),
-        protocol=_protocol(report, at, spec, port, mesh=mesh),
+        protocol=_protocol(report, at, spec, port, tls_defaults=tls_defaults),
         bind=spec.bind,
         title=spec.name,
         redirects_to_https=spec.tls is not None and spec.tls.https_redirect,
@@ -80,7 +80,7 @@ def _server(
 
 
 def _protocol(
-    report: Report, at: FieldRef, spec: ServerSpec, port: Port, *, mesh: MeshConfig
+    report: Report, at: FieldRef, spec: ServerSpec, port: Port, *, tls_defaults: MeshTls | None
 ) -> ServerProtocol:
     protocol = port.protocol.upper()
     if port.protocol != protocol:
@@ -107,7 +107,9 @@ def _protocol(
         case ServerTlsMode.AUTO_PASSTHROUGH:
             return AutoPassthrough()
         case _:
-            tls = server_tls(report, at / "tls", spec.tls, routes=protocol == "HTTPS", mesh=mesh)
+            tls = server_tls(
+                report, at / "tls", spec.tls, routes=protocol == "HTTPS", defaults=tls_defaults
+            )
             return HttpServer(tls=tls) if protocol == "HTTPS" else TcpServer(tls=tls)
 
 

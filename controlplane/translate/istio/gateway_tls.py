@@ -21,7 +21,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.nearest import nearest
 from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec, ServerTlsMode, TlsProtocol
-from controlplane.kinds.istio.mesh_config import MeshConfig, MeshTls
+from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.model.tls import (
     CA_SUFFIX,
     HTTP_PROTOCOLS,
@@ -55,17 +55,17 @@ _MATCHES_NOTHING: Final = "00" * 32
 
 
 def server_tls(
-    report: Report, at: FieldRef, spec: ServerTlsSpec, *, routes: bool, mesh: MeshConfig
+    report: Report, at: FieldRef, spec: ServerTlsSpec, *, routes: bool, defaults: MeshTls | None
 ) -> ServerTls:
     """The TLS of a server whose mode ends it. ``routes``: whether requests are read inside
     (HTTPS).
     """
     if spec.mode is ServerTlsMode.ISTIO_MUTUAL:
-        return _mesh_tls(spec, mesh, routes=routes)
+        return _mesh_tls(spec, routes=routes)
     certificates = _certificates(report, at, spec)
     return ServerTls(
         certificates=certificates,
-        parameters=_parameters(report, at, spec, mesh.tls_defaults or MeshTls()),
+        parameters=_parameters(report, at, spec, defaults or MeshTls()),
         clients=_clients(report, at, spec, certificates),
     )
 
@@ -77,20 +77,12 @@ def server_secret_name(credential_name: str) -> SecretName:
     return secret_name(credential_name)
 
 
-def _mesh_tls(spec: ServerTlsSpec, mesh: MeshConfig, *, routes: bool) -> ServerTls:
-    """Clients are of the mesh's trust domain or one of its aliases: another mesh may have the same
-    root. istiod asks for the root alone.
-    """
-    names = spec.subject_alt_names
-    domains = () if names else dict.fromkeys((mesh.trust_domain, *mesh.trust_domain_aliases))
+def _mesh_tls(spec: ServerTlsSpec, *, routes: bool) -> ServerTls:
     return ServerTls(
         certificates=(WORKLOAD_CERTIFICATE,),
         protocols=HTTP_PROTOCOLS if routes else MESH_STREAM_PROTOCOLS,
         clients=ClientValidation(
-            trust=TRUST_BUNDLE,
-            required=True,
-            subject_names=names,
-            trust_domains=tuple(domains),
+            trust=TRUST_BUNDLE, required=True, subject_names=spec.subject_alt_names
         ),
     )
 

@@ -206,19 +206,6 @@ def test_names_are_demanded_of_clients_in_the_mesh_too() -> None:
     assert validation["default_validation_context"] == {"match_subject_alt_names": [{"exact": "x"}]}
 
 
-def test_clients_in_the_mesh_are_of_its_trust_domain_or_an_alias() -> None:
-    mesh = MeshConfig(trust_domain="new.example", trust_domain_aliases=("old.example",))
-    context, _ = context_of("mode: ISTIO_MUTUAL", mesh=mesh)
-
-    validation = context["common_tls_context"]["combined_validation_context"]
-    assert validation["default_validation_context"] == {
-        "match_typed_subject_alt_names": [
-            {"san_type": "URI", "matcher": {"prefix": "spiffe://new.example/"}},
-            {"san_type": "URI", "matcher": {"prefix": "spiffe://old.example/"}},
-        ]
-    }
-
-
 def test_pins_mean_nothing_where_certificates_come_from_files() -> None:
     files = "serverCertificate: /c, privateKey: /k, caCertificates: /ca"
     context, reported = context_of(f"mode: MUTUAL, {files}, verifyCertificateHash: [{HASH}]")
