@@ -48,6 +48,12 @@ class Imports:
             subset_of(host, entry.host) for entry in concerning if not entry.is_excluded
         )
 
+    @property
+    def namespaces(self) -> frozenset[Namespace] | None:
+        """The namespaces of which anything may be imported; ``None`` for every one."""
+        found = frozenset(entry.namespace for entry in self.entries if not entry.is_excluded)
+        return None if EVERY_NAMESPACE in found else found
+
     def admits_rules(self, namespace: Namespace, hosts: Iterable[str]) -> bool:
         """Whether a VirtualService of ``namespace`` for ``hosts`` is imported, and then whole: one
         of its hosts overlaps what is written and is not excluded.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from controlplane.base.names import Host, Namespace, PortNumber
 from controlplane.base.shelf import GROUP, shard_of
-from controlplane.graph import Graph, guarded
+from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.model.egress import EgressListener, Imports
 from controlplane.model.outbound_view import OutboundView, SidecarScope
@@ -17,6 +17,7 @@ from controlplane.model.service import Resolution, Service
 from controlplane.queries.registry.egress import listeners_of_scope
 from controlplane.queries.registry.implied import implied_ports, mesh_destinations
 from controlplane.queries.registry.services import (
+    hosts_of_namespace,
     hosts_of_shard,
     imported_service,
     service_for,
@@ -35,10 +36,29 @@ def imported_of_shard(
     return tuple(found)
 
 
+def candidates(graph: Graph, imports: Imports, shard: int) -> tuple[Host, ...]:
+    """The hosts of a shard that may be imported: those that are declared in a namespace which is
+    written, so that what names a few namespaces looks at no other host.
+    """
+    if imports.namespaces is None:
+        return hosts_of_shard(graph, shard)
+    return _candidates_by_shard(graph, imports).get(shard, ())
+
+
+@derived
+def _candidates_by_shard(graph: Graph, imports: Imports) -> Mapping[int, tuple[Host, ...]]:
+    """Runs again when a host comes to one of the namespaces or goes."""
+    found: dict[int, dict[Host, None]] = {}
+    for namespace in sorted(imports.namespaces or ()):
+        for host in hosts_of_namespace(graph, namespace):
+            found.setdefault(shard_of(host), {})[host] = None
+    return {shard: tuple(sorted(hosts)) for shard, hosts in found.items()}
+
+
 def _services(
     graph: Graph, namespace: Namespace, imports: Imports, port: PortNumber | None, shard: int
 ) -> Iterator[Service]:
-    for host in hosts_of_shard(graph, shard):
+    for host in candidates(graph, imports, shard):
         found = imported_by(graph, host, namespace, imports, port)
         if found is not None and found.resolution is not Resolution.ALIAS:
             yield found
@@ -99,10 +119,12 @@ def _scoped_in_shard(
     rules: dict[Host, list[VirtualServiceKey]] = {}
     for host, key in mesh_destinations(graph, shard):
         rules.setdefault(host, []).append(key)
-    found = (
-        _scoped(graph, host, namespace, listeners, rules.get(host, []))
-        for host in hosts_of_shard(graph, shard)
+    hosts = dict.fromkeys(
+        host for each in listeners for host in candidates(graph, each.imports, shard)
     )
+    declared = hosts_of_shard(graph, shard) if rules else ()
+    hosts |= dict.fromkeys(host for host in declared if host in rules)
+    found = (_scoped(graph, host, namespace, listeners, rules.get(host, [])) for host in hosts)
     return tuple(service for service in found if service is not None)
 
 

@@ -51,6 +51,12 @@ def hosts_of_shard(declared: Declaration) -> Iterator[tuple[int, Host]]:
         yield shard_of(host), host
 
 
+@index(SERVICE, SERVICE_ENTRY)
+def hosts_of_namespace(declared: Declaration) -> Iterator[tuple[Namespace, Host]]:
+    for host in hosts_of(declared):
+        yield declared.namespace, host
+
+
 @guarded
 def service_of(graph: Graph, host: Host, namespace: Namespace) -> Service | None:
     """The service that the declarations of ``host`` in one namespace make together.

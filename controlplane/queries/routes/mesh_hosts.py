@@ -23,8 +23,7 @@ from controlplane.model.routing import ForwardTo, HashPolicy, Offer, Route
 from controlplane.model.service import Protocol, Resolution, Service
 from controlplane.queries.clusters.offers import offer
 from controlplane.queries.policy.policies import hash_policies
-from controlplane.queries.registry.imported import imported_by
-from controlplane.queries.registry.services import hosts_of_shard
+from controlplane.queries.registry.imported import candidates, imported_by
 from controlplane.queries.routes.mesh_virtual_services import (
     Ordered,
     in_capitals,
@@ -60,7 +59,7 @@ def services_on(
     graph: Graph, table: MeshTable, view: OutboundView, shard: int
 ) -> Iterator[tuple[Host, Service]]:
     """The services of a shard that are in a table, aliases too, whatever their protocol."""
-    for host in hosts_of_shard(graph, shard):
+    for host in candidates(graph, table.imports, shard):
         found = service_on(graph, table, view, host)
         if found is not None:
             yield host, found

@@ -11,8 +11,7 @@ from controlplane.graph import Graph, derived, guarded
 from controlplane.model.egress import Imports
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.service import Protocol, Resolution, Service
-from controlplane.queries.registry.imported import imported_by
-from controlplane.queries.registry.services import hosts_of_shard
+from controlplane.queries.registry.imported import candidates, imported_by
 from controlplane.queries.routes.mesh_view import shards_apart, view_in_shard
 
 
@@ -41,6 +40,8 @@ def _ports_of_group(
 def _ports_of_shard(
     graph: Graph, imports: Imports, view: OutboundView, shard: int
 ) -> frozenset[PortNumber]:
+    if not candidates(graph, imports, shard):
+        return frozenset()
     return ports_of_shard(graph, imports, view_in_shard(graph, view, shard), shard)
 
 
@@ -59,7 +60,7 @@ def ports_of_shard(
 def imported_services(
     graph: Graph, imports: Imports, view: OutboundView, shard: int
 ) -> Iterator[Service]:
-    for host in hosts_of_shard(graph, shard):
+    for host in candidates(graph, imports, shard):
         found = imported_by(graph, host, view.namespace, imports, None)
         if found is not None and found.resolution is not Resolution.ALIAS:
             yield found

@@ -23,9 +23,11 @@ from controlplane.model.routing import Action, ForwardTo, Respond, Route
 from controlplane.model.service import Protocol
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.registry.egress import listeners_of_scope, unknown_traffic
+from controlplane.queries.registry.imported import candidates
 from controlplane.queries.routes.mesh_ports import http_ports
 from controlplane.queries.routes.mesh_view import route_view, shards_apart, view_in_shard
-from controlplane.queries.routes.mesh_virtual_hosts import virtual_hosts_of_shard
+from controlplane.queries.routes.mesh_virtual_hosts import NOTHING, virtual_hosts_of_shard
+from controlplane.queries.routes.mesh_virtual_services import mesh_rules_of_shard
 from controlplane.queries.routes.sniffed_tables import sniffed_tables
 from controlplane.queries.routes.virtual_services import route_defaults
 
@@ -114,6 +116,8 @@ def own_virtual_hosts(graph: Graph, table: MeshTable, view: OutboundView) -> Map
 
 
 def _virtual_hosts_in(graph: Graph, table: MeshTable, view: OutboundView, shard: int) -> Part:
+    if not candidates(graph, table.imports, shard) and not mesh_rules_of_shard(graph, shard):
+        return NOTHING
     return virtual_hosts_of_shard(graph, table, view_in_shard(graph, view, shard), shard)
 
 

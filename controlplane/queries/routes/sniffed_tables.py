@@ -6,6 +6,7 @@ Source: Istio ``pilot/pkg/networking/core/httproute.go`` (``getVirtualHostsForSn
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from controlplane.base.names import Host, PortNumber
 from controlplane.base.shelf import GROUP, GROUPS
@@ -16,10 +17,13 @@ from controlplane.model.egress import Imports
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import MeshTable
 from controlplane.model.service import Protocol
+from controlplane.queries.registry.imported import candidates
 from controlplane.queries.routes.mesh_hosts import routed_host
 from controlplane.queries.routes.mesh_ports import imported_services
 from controlplane.queries.routes.mesh_view import shards_apart, view_in_shard
 from controlplane.queries.routes.mesh_virtual_hosts import framed
+
+_NONE: Final[Mapping[str, Resource]] = MappingProxyType({})
 
 
 def sniffed_tables(
@@ -54,6 +58,8 @@ def own_sniffed_tables(
 def _sniffed_in(
     graph: Graph, imports: Imports, view: OutboundView, shard: int
 ) -> Mapping[str, Resource]:
+    if not candidates(graph, imports, shard):
+        return _NONE
     return sniffed_of_shard(graph, imports, view_in_shard(graph, view, shard), shard)
 
 
