@@ -13,7 +13,7 @@ from tests.support.network import own_network
 pytestmark = pytest.mark.envoy
 
 GO_ON = (" --watch", " -f")  # until they are interrupted
-ELSEWHERE = ("envoy ", "curl ", "controlplane up", "controlplane serve")
+ELSEWHERE = ("envoy ", "curl ", "controlplane up", "controlplane serve", "controlplane describe")
 """What is done by the pages of the documentation."""
 
 

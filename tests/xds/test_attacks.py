@@ -41,9 +41,11 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 
 
 async def refused(client: DeltaClient, said: Node | None = None) -> tuple[str, str]:
-    """How the stream ends that asks for everything, before any byte of configuration."""
-    with suppress(grpc.aio.AioRpcError):  # the stream has ended before that is written
-        await client.ask("LDS", node=said or node())
+    """How the stream ends, before any byte of configuration: for its token alone, or once a node
+    says who it is.
+    """
+    if said is not None:
+        await client.ask("LDS", node=said)
     code, text = await client.ended()
     return code.name, text
 

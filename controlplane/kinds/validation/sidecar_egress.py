@@ -40,13 +40,17 @@ def check_egress(
     _check_apart(report, at, listeners)
 
 
-def check_listener_port(report: Report, at: FieldRef, port: SidecarPort) -> None:
-    """What holds for the ports of both directions, except for their number."""
+def check_listener_port(
+    report: Report, at: FieldRef, port: SidecarPort, *, among: Sequence[str] = protocols.SERVED
+) -> None:
+    """What holds for the ports of both directions, except for their number. ``among`` are the
+    protocols that fit what else the listener says.
+    """
     if port.name:
         check_label(report, at / "name", port.name)
     if port.protocol and not protocols.is_known(port.protocol):
         message = f'"{port.protocol}" is not a protocol'
-        hint = protocols.known_instead(port.protocol)
+        hint = protocols.known_instead(port.protocol, among=among)
         report.add(UNKNOWN_VALUE, at / "protocol", message, hint=hint)
     if port.target_port:
         message = "targetPort has no meaning in a Sidecar"

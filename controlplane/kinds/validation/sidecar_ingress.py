@@ -44,7 +44,9 @@ def check_ingress(
             report.add(MISSING_FIELD, place, "the ingress listener has no port", hint=hint)
             continue
         check_port(report, place / "port" / "number", port.number)
-        check_listener_port(report, place / "port", port)
+        with_tls = listener.tls is not None
+        fitting = [p for p in protocols.SERVED if protocols.is_tls(p) or not with_tls]
+        check_listener_port(report, place / "port", port, among=fitting)
         if port.number and port.number in first:
             message = f"{port.number} is already the port of ingress[{first[port.number]}]"
             report.add(NOT_UNIQUE, place / "port" / "number", message)
@@ -103,7 +105,9 @@ def _check_tls(report: Report, at: FieldRef, tls: ServerTls, port: SidecarPort) 
         message = f"an ingress listener cannot have the mode {tls.mode.value}"
         hint = "use SIMPLE or MUTUAL; mutual TLS of the mesh is a PeerAuthentication's"
         report.add(NOT_ALLOWED_HERE, at / "mode", message, hint=hint)
-    elif not protocols.is_tls(port.protocol):
+    elif not protocols.is_tls(port.protocol) and (
+        not port.protocol or protocols.is_known(port.protocol)
+    ):
         message = f'tls needs a port of HTTPS or TLS, not of "{port.protocol}"'
         report.add(NOT_ALLOWED_HERE, at.key, message, hint="write protocol: HTTPS")
     check_server_tls(report, at, tls)
