@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryResponse
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from controlplane.base.names import PortNumber
 from controlplane.envoy.listeners.listener import framed_chain, listener
+from controlplane.envoy.resource import length_delimited
 from controlplane.model.http_match import RouteMatch
 from controlplane.model.http_settings import HttpSettings
 from controlplane.model.plan.listener import (
@@ -172,3 +175,22 @@ def test_a_manager_may_hold_its_one_route_itself() -> None:
     (host,) = manager["route_config"]["virtual_hosts"]
     assert (host["name"], host["domains"]) == ("inbound|http|9080", ["*"])
     assert host["routes"][0]["route"]["cluster"] == "inbound|9080||"
+
+
+def test_the_chain_of_what_no_other_takes_has_its_own_place() -> None:
+    chain = ChainPlan(name="PassthroughFilterChain", network_filters=(FORWARDS,))
+    resource = listener(plan(), [framed_chain(chain, is_default=True)])
+
+    response = DeltaDiscoveryResponse.FromString(resource.framed)
+    message = Listener.FromString(response.resources[0].resource.value)
+    assert message.default_filter_chain.name == "PassthroughFilterChain"
+    assert not message.filter_chains
+
+
+@pytest.mark.parametrize("number", [1, 15, 16, 25, 2047, 2048, 2**29 - 1])
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 16_384])
+def test_a_field_is_framed_as_protobuf_reads_it(number: int, length: int) -> None:
+    unknown = Empty.FromString(length_delimited(number, b"x" * length))
+
+    (field,) = UnknownFieldSet(unknown)
+    assert (field.field_number, field.wire_type, field.data) == (number, 2, b"x" * length)
