@@ -82,6 +82,9 @@ NOT_ALLOWED_HERE: Final = _refused(
 NULL_DROPPED: Final = _warning(
     "CP0223", "null is dropped, so more is matched than the rule suggests"
 )
+DENIES_TCP: Final = _warning(
+    "CP0224", "a DENY rule without ports that is about HTTP denies all TCP connections as well"
+)
 
 # References and routing
 UNKNOWN_HOST: Final = _dangling(

@@ -15,6 +15,7 @@ from controlplane.base.codes import BAD_NAME, NO_EFFECT, RESERVED, VALUE_MALFORM
 from controlplane.base.diagnostics import Report
 from controlplane.base.ignoring import IGNORE, faults
 from controlplane.base.locations import FieldRef
+from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY, DRY_RUN
 from controlplane.kinds.misplaced import Move
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.validation import names
@@ -27,7 +28,6 @@ _LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 NAME_LIMIT: Final = 253
 ANNOTATIONS_LIMIT: Final = 256 * 1024  # bytes, keys and values together
 ALWAYS_REJECT: Final = "internal.istio.io/webhook-always-reject"
-DRY_RUN: Final = "istio.io/dry-run"
 
 
 class Metadata(Spec, frozen=True):
@@ -139,6 +139,6 @@ def _check_annotations(
     if custom and ALWAYS_REJECT in annotations:
         message = f"Istio refuses every object with the annotation {ALWAYS_REJECT}"
         report.add(RESERVED, (at / ALWAYS_REJECT).key, message, hint="remove it")
-    if custom and DRY_RUN in annotations:
+    if custom and DRY_RUN in annotations and at.object.kind != AUTHORIZATION_POLICY:
         message = f"the annotation {DRY_RUN} is for AuthorizationPolicy only"
         report.add(RESERVED, (at / DRY_RUN).key, message, hint="remove it")

@@ -24,7 +24,7 @@ SERVED: Final[Mapping[Kind, ServedKind[Any]]] = {served.kind: served for served 
 
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "networking.istio.io": frozenset({"EnvoyFilter", "ProxyConfig"}),
-    "security.istio.io": frozenset({"RequestAuthentication", "AuthorizationPolicy"}),
+    "security.istio.io": frozenset({"RequestAuthentication"}),
     "telemetry.istio.io": frozenset({"Telemetry"}),
     "extensions.istio.io": frozenset({"WasmPlugin", "ExtensionFilter", "TrafficExtension"}),
     "install.istio.io": frozenset({"IstioOperator"}),

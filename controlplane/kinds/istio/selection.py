@@ -29,3 +29,12 @@ class WorkloadSelector(Spec, frozen=True):
 
 class PortSelector(Spec, frozen=True):
     number: UInt32 = 0
+
+
+class PolicyTargetReference(Spec, frozen=True):
+    """``targetRefs`` of a policy: what it is attached to instead of a selector's workloads."""
+
+    group: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""

@@ -53,6 +53,28 @@ def test_metadata(metadata: dict[str, Any], expected: list[str]) -> None:
     assert reported(diagnostics, ("metadata",)) == expected
 
 
+@pytest.mark.parametrize(
+    ("action", "value", "expected"),
+    [
+        ("ALLOW", "true", []),
+        ("DENY", "TRUE", []),
+        ("ALLOW", "0", []),
+        ("ALLOW", "", ["CP0206 annotations.istio.io/dry-run"]),
+        ("ALLOW", "yes", ["CP0206 annotations.istio.io/dry-run"]),
+        ("AUDIT", "true", ["CP0219 annotations.istio.io/dry-run"]),
+        ("CUSTOM", "false", ["CP0219 annotations.istio.io/dry-run"]),
+    ],
+)
+def test_a_policy_is_tried_out_with_a_boolean(action: str, value: str, expected: list[str]) -> None:
+    provider = {"provider": {"name": "ext"}} if action == "CUSTOM" else {}
+    spec = {"action": action, "rules": [{}], **provider}
+    body = body_of("AuthorizationPolicy", spec, annotations={"istio.io/dry-run": value})
+
+    _, diagnostics = decoded_body(body)
+
+    assert [one for one in reported(diagnostics, ("metadata",)) if "CP0203" not in one] == expected
+
+
 def test_a_gateway_is_named_by_one_label() -> None:
     server = {"port": {"number": 80, "name": "a", "protocol": "HTTP"}, "hosts": ["*"]}
 

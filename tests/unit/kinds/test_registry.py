@@ -17,6 +17,7 @@ from controlplane.kinds.spec import Spec
 from controlplane.queries.analysis.roots import ANALYSES
 
 REFERS_TO_NOTHING = {
+    "AuthorizationPolicy",
     "ConfigMap",
     "DaemonSet",
     "Deployment",

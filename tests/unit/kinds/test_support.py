@@ -29,6 +29,14 @@ from tests.support.reads import NoSuchFunction, attributes_read
 from tests.support.samples import sample
 
 NOT_SUPPORTED = {
+    "AuthorizationPolicy": (
+        "selector",
+        "targetRef",
+        "targetRefs",
+        "action",
+        "rules",
+        "provider",
+    ),
     "DestinationRule": (
         "trafficPolicy.loadBalancer.backendUtilization",
         "trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",
