@@ -32,6 +32,7 @@ from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig, ProxyConfig
 from controlplane.kinds.istio.proxy_config import Tracing
 from controlplane.kinds.limits import limited
+from controlplane.kinds.mesh_providers import extension_providers
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported, unsupported_fields
 from controlplane.kinds.validation import names
@@ -87,7 +88,6 @@ NOT_YET: Final = frozenset(
     [
         "defaultProviders",
         "discoverySelectors",
-        "extensionProviders",
         "serviceScopeConfigs",
         "serviceSettings",
     ]
@@ -152,6 +152,7 @@ PROXY_IGNORED: Final = frozenset(
     ]
 )
 """They start or observe a proxy; ``controlplane bootstrap`` has its own options for that."""
+_PROVIDERS: Final = "extensionProviders"
 LONGEST_CONNECT: Final = timedelta(hours=1)  # Istio, ValidateConnectTimeout
 
 
@@ -264,9 +265,13 @@ def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshCo
         if isinstance(tracing, Mapping):
             place = at / "defaultConfig" / "tracing"
             _check_settings(report, place, tracing, Tracing, frozenset(), TRACERS)
-    fitting = Walk(report, Null.FAULT).struct(at, MeshConfig, data)
+    rest = {name: value for name, value in data.items() if name != _PROVIDERS}
+    fitting = Walk(report, Null.FAULT).struct(at, MeshConfig, rest)
     assert fitting is not DROPPED, "the data is a mapping"
     mesh = msgspec.convert(fitting, MeshConfig, dec_hook=value_of)
+    if _PROVIDERS in data:
+        found = extension_providers(report, at / _PROVIDERS, data[_PROVIDERS])
+        mesh = msgspec.structs.replace(mesh, extension_providers=found)
     report_unsupported(report, at, mesh, unsupported_fields(MeshConfig, FIELDS))
     _check(report, at, mesh)
     return limited(report, at, mesh)

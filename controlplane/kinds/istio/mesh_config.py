@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import field
 
 from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.kinds.istio.extension_providers import ExtensionProvider
 from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
 from controlplane.kinds.istio.traffic_policy import (
     ClientTls,
@@ -215,3 +216,4 @@ class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
     access_log_encoding: AccessLogEncoding = AccessLogEncoding.TEXT
     enable_tracing: bool | None = None
     default_config: ProxyConfig = ProxyConfig()
+    extension_providers: tuple[ExtensionProvider, ...] = ()

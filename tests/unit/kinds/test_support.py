@@ -51,6 +51,7 @@ NOT_SUPPORTED = {
         "proxyListenPort",
         "proxyHttpPort",
         "defaultConfig.proxyHeaders.metadataExchangeHeaders",
+        "extensionProviders",
     ),
 }
 DECLARED: dict[str, tuple[type[Spec], Fields]] = {
