@@ -86,6 +86,17 @@ DENIES_TCP: Final = _warning(
     "CP0224", "a DENY rule without ports that is about HTTP denies all TCP connections as well"
 )
 
+ENVOY_INTERNALS: Final = Code(
+    "CP0233",
+    Severity.INFO,
+    Effect.NONE,
+    "an EnvoyFilter depends on internals of Envoy's configuration, which may change",
+)
+ENVOY_FIELD_UNKNOWN: Final = _warning(
+    "CP0234", "Envoy's message has no such field, so it is left out"
+)
+ENVOY_TYPE_UNKNOWN: Final = _refused("CP0235", "Envoy has no such type of message")
+
 # References and routing
 UNKNOWN_HOST: Final = _dangling(
     "CP0301", "the destination's host is declared by no Service and no ServiceEntry"

@@ -19,7 +19,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
 from controlplane.admin.view import ConfigResource
-from controlplane.envoy.descriptors import message_type
+from controlplane.protobuf.descriptors import message_type
 
 M = TypeVar("M", bound=Message)
 Part = tuple[ConfigResource, ...] | msgspec.UnsetType

@@ -36,10 +36,10 @@ from controlplane.cli.inputs import state_to_issue_from
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.options import StatePlace
 from controlplane.envoy.bootstrap import Node, bootstrap
-from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import redacted
 from controlplane.identity.identity import XDS_NAME
 from controlplane.model.proxy import Locality, Role
+from controlplane.protobuf.descriptors import message_type
 
 METHOD: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 PREFIX: Final = "type.googleapis.com/"

@@ -20,7 +20,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from udpa.annotations.sensitive_pb2 import sensitive
 
-from controlplane.envoy.descriptors import message_type
+from controlplane.protobuf.descriptors import message_type
 
 HIDDEN: Final = "[not shown]"
 

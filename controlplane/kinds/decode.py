@@ -14,6 +14,7 @@ import msgspec
 from controlplane.base.codes import BAD_NAME, VERSION_NOT_SERVED, WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.wording import described
 from controlplane.documents.document import RawObject
 from controlplane.kinds.accidents import told_by_accidents
 from controlplane.kinds.duration import value_of
@@ -28,7 +29,7 @@ from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported, unsupported
 from controlplane.kinds.unserved import report_unserved
 from controlplane.kinds.validation.checks import About
-from controlplane.kinds.walk import DROPPED, Null, Walk, described
+from controlplane.kinds.walk import DROPPED, Null, Walk
 
 HEAD: Final = frozenset({"apiVersion", "kind", "metadata"})
 _MENDS: Final = 2  # a field in its place may yet have a value of another type

@@ -25,6 +25,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.nearest import nearest
+from controlplane.base.wording import described
 from controlplane.documents.locate import location, span_of
 from controlplane.documents.yaml import parsed
 from controlplane.kinds.declared.mesh_config import FIELDS
@@ -49,7 +50,7 @@ from controlplane.kinds.validation.traffic_policy import (
     check_keepalive,
     check_outlier_detection,
 )
-from controlplane.kinds.walk import DROPPED, Null, Walk, described
+from controlplane.kinds.walk import DROPPED, Null, Walk
 
 IGNORED: Final = frozenset(
     [

@@ -12,11 +12,12 @@ from controlplane.base.codes import CANNOT_WORK, UNKNOWN_SETTING, WRONG_TYPE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.nearest import nearest
+from controlplane.base.wording import described
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.extension_providers import ExtensionProvider
 from controlplane.kinds.support import structs_in
 from controlplane.kinds.validation.extension_providers import check_extension_provider
-from controlplane.kinds.walk import DROPPED, Null, Walk, described
+from controlplane.kinds.walk import DROPPED, Null, Walk
 
 _INFO: Final = inspect.type_info(ExtensionProvider)
 

@@ -23,6 +23,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, path_text
 from controlplane.base.nearest import nearest
+from controlplane.base.wording import described
 from controlplane.documents.scalars import plain
 from controlplane.kinds.duration import duration
 from controlplane.kinds.misplaced import Around, Mend, Move, below_sibling, where_it_belongs
@@ -59,7 +60,6 @@ ALIASES: Final[Mapping[str, str]] = {"mirror_percent": "mirrorPercent"}
 """The only names in snake case that Istio's CRDs know (besides ``jwks_uri``); the JSON name wins.
 """
 
-_SHOWN: Final = 40  # characters of a text that a message shows
 _UNSPACED: Final = re.compile(r"[A-Za-z]\w*:(?=\S)(?!//)")
 _UNQUOTE: Final = "leave out the quotes"
 _PLAIN_INTEGER: Final = re.compile(r"[+-]?\d+")
@@ -307,23 +307,6 @@ def report_range(
     else:
         bounds = f"is below {low}" if low is not None else f"is above {high}"
     report.add(VALUE_OUT_OF_RANGE, at, f"{value} {bounds}")
-
-
-def described(value: object) -> str:
-    """What a value is, in words of YAML: ``the text "80"``, ``a list``."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return f"the number {value}"
-        case str():
-            return f'the text "{value if len(value) <= _SHOWN else value[:_SHOWN] + "…"}"'
-        case Mapping():
-            return "a mapping"
-        case _:
-            return "a list"
 
 
 def _zero(wanted: inspect.Type) -> object:

@@ -31,7 +31,6 @@ from controlplane.base.paced import paced
 from controlplane.base.provenance import Provenance
 from controlplane.engine.engine import Engine
 from controlplane.engine.internal_errors import NotComputed
-from controlplane.envoy.descriptors import message_type
 from controlplane.envoy.redact import shown_json
 from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.kinds.core.service import SERVICE
@@ -40,6 +39,7 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.model.proxy import Proxy, Role
 from controlplane.model.proxy_view import ProxyView
+from controlplane.protobuf.descriptors import message_type
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
 from controlplane.serve.mesh_trust import MeshTrust

@@ -19,7 +19,7 @@ import pytest
 )
 def test_a_type_is_found_in_a_process_that_has_imported_nothing(name: str, found: bool) -> None:
     program = (
-        "from controlplane.envoy.descriptors import message_type\n"
+        "from controlplane.protobuf.descriptors import message_type\n"
         f"print(message_type({name!r}) is not None)"
     )
 

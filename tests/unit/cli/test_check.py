@@ -70,7 +70,7 @@ def test_faults_are_shown_and_counted_and_exit_with_1(here: Path) -> None:
 
 def test_warnings_alone_exit_with_0(here: Path) -> None:
     (here / "a.yaml").write_text(
-        "apiVersion: networking.istio.io/v1\nkind: EnvoyFilter\nmetadata: {name: a}\n"
+        "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\n"
     )
 
     result = check("mesh")

@@ -22,6 +22,7 @@ REFERS_TO_NOTHING = {
     "DaemonSet",
     "Deployment",
     "Endpoints",
+    "EnvoyFilter",
     "Namespace",
     "Node",
     "Pod",

@@ -29,6 +29,7 @@ from tests.support.reads import NoSuchFunction, attributes_read
 from tests.support.samples import sample
 
 NOT_SUPPORTED = {
+    "EnvoyFilter": ("workloadSelector", "targetRefs", "configPatches", "priority"),
     "AuthorizationPolicy": (
         "selector",
         "targetRef",
