@@ -44,3 +44,19 @@ def guarded(
         return made
 
     return declare if function is None else declare(function)
+
+
+def guarded_by(
+    otherwise: Callable[..., T],
+) -> Callable[[Callable[Concatenate[Graph, P], T]], Derived[P, T]]:
+    """As ``derived``, but when the function or what it reads raises, the value is what
+    ``otherwise`` makes of the arguments, whatever it was before: for what must not be as it was,
+    such as who is admitted.
+    """
+
+    def declare(function: Callable[Concatenate[Graph, P], T]) -> Derived[P, T]:
+        made = Derived(function, is_guarded=True, otherwise=otherwise)
+        _TRACKED.append(made)
+        return made
+
+    return declare

@@ -242,6 +242,8 @@ class Graph:
         """What readers get from a function that raised."""
         if not function.is_guarded or self.on_fault is None:
             return failed.raised
+        if function.otherwise is not None:
+            return function.otherwise(*cell.args)
         if cell.value is UNSET or type(cell.value) is Raised:
             return function.first
         return cell.value
@@ -319,13 +321,20 @@ class Derived(Family, Generic[P, T]):
     """
 
     def __init__(
-        self, function: Callable[Concatenate[Graph, P], T], *, is_guarded: bool, first: Any = None
+        self,
+        function: Callable[Concatenate[Graph, P], T],
+        *,
+        is_guarded: bool,
+        first: Any = None,
+        otherwise: Callable[..., T] | None = None,
     ) -> None:
         self.function: Callable[..., T] = function
         self.name = function.__name__
         self.is_guarded = is_guarded
         self.first = first
         """The value of a guarded function that raises before it ever had one."""
+        self.otherwise = otherwise
+        """Makes the value of a guarded function whenever it raises."""
         self._parameters = parameters(function)
         update_wrapper(self, function)
 

@@ -8,7 +8,7 @@ envoy/config/rbac/v3/rbac.proto.
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import ObjectKey, PortNumber
@@ -187,6 +187,10 @@ class AllOf(Generic[C]):
     """All of ``clauses`` are true; of none that is true."""
 
     clauses: tuple[OneOf[C] | NoneOf[C], ...]
+
+
+EVERY_CALLER: Final[tuple[AllOf[Principal], ...]] = (AllOf(()),)
+EVERY_CALL: Final[tuple[AllOf[Permission], ...]] = (AllOf(()),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.model.inbound_port import InboundPort
 from controlplane.model.outbound_view import Interception
+from controlplane.model.policy_keys import NO_POLICIES, PolicyKeys
 from controlplane.model.proxy import IpFamily, Labels
 
 
@@ -19,6 +20,7 @@ class InboundView:
     their place, by number. ``peers`` are the PeerAuthentications that say what it accepts, the
     widest first; ``scope`` is the Sidecar, if it says anything of this. ``settings`` is the node
     metadata that listeners honour. ``addresses`` are the workload's, where a port needs them.
+    ``policies`` say who may call.
     """
 
     namespace: Namespace
@@ -29,6 +31,7 @@ class InboundView:
     interception: Interception = Interception.REDIRECT
     settings: Labels = ()
     addresses: tuple[str, ...] = ()
+    policies: PolicyKeys = NO_POLICIES
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def at(self, addresses: tuple[str, ...]) -> "InboundView":

@@ -6,6 +6,7 @@ from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace, ObjectKey, PortNumber
 from controlplane.model.inbound_view import InboundView
 from controlplane.model.outbound_view import ClientLocality, OutboundView
+from controlplane.model.policy_keys import NO_POLICIES, PolicyKeys
 from controlplane.model.proxy import Labels
 
 
@@ -15,13 +16,15 @@ class GatewayInstance:
     """What decides where a gateway proxy listens.
 
     ``gateways`` are the Gateways that select it, oldest first. ``target_ports`` pairs a port of a
-    Service in front of it with the one where it arrives, where they differ.
+    Service in front of it with the one where it arrives, where they differ. ``policies`` say who
+    may call.
     """
 
     gateways: tuple[ObjectKey, ...] = ()
     target_ports: tuple[tuple[PortNumber, PortNumber], ...] = ()
     every_address: str = "0.0.0.0"
     opens_low_ports: bool = True
+    policies: PolicyKeys = NO_POLICIES
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 

@@ -128,6 +128,20 @@ spec:
         "STRICT",
         "DISABLE",
     ),
+    "policy": (
+        """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: web, namespace: istio-system}
+spec:
+  action: DENY
+  rules:
+  - from: [{source: {principals: [VALUE/ns/default/sa/web], ipBlocks: [10.9.0.0/16]}}]
+    to: [{operation: {paths: ["/admin/{**}"]}}]
+""",
+        "cluster.local",
+        "old.domain",
+    ),
     "deployment": (
         """
 apiVersion: apps/v1

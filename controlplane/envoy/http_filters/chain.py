@@ -17,8 +17,11 @@ from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
 from controlplane.envoy.http_filters.offered_protocols import offered_protocols
 from controlplane.envoy.http_filters.order import ORDER, Slot
+from controlplane.envoy.http_filters.rbac import SLOTS, http_rbac_filter
 from controlplane.envoy.http_filters.router import router
+from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.slots import in_order
+from controlplane.model.authorization import Authorization
 from controlplane.model.plan.network_filters import (
     CrossOrigin,
     DynamicForwardProxyHttp,
@@ -31,12 +34,16 @@ from controlplane.model.plan.network_filters import (
 )
 
 
-def http_filters(filters: tuple[HttpFilter, ...]) -> tuple[hcm.HttpFilter, ...]:
-    return in_order(map(_slotted, filters), ORDER)
+def http_filters(
+    filters: tuple[HttpFilter, ...], policies: PolicyConfigs
+) -> tuple[hcm.HttpFilter, ...]:
+    return in_order((_slotted(filter_, policies) for filter_ in filters), ORDER)
 
 
-def _slotted(filter_: HttpFilter) -> tuple[Slot, hcm.HttpFilter]:
+def _slotted(filter_: HttpFilter, policies: PolicyConfigs) -> tuple[Slot, hcm.HttpFilter]:
     match filter_:
+        case Authorization(verdict=verdict):
+            return SLOTS[verdict], http_rbac_filter(policies[filter_])
         case GrpcWeb():
             return Slot.GRPC_WEB, grpc_web()
         case GrpcStats():

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
+from envoy.extensions.filters.network.http_connection_manager.v3 import (
+    http_connection_manager_pb2 as hcm,
+)
+from google.protobuf.any_pb2 import Any as Packed
 
+from controlplane.envoy.http_filters.order import Slot
 from controlplane.envoy.rbac import role_based_access
 from controlplane.model.authorization import Authorization, Verdict
 
@@ -18,6 +23,19 @@ TRIED: Final[Mapping[Verdict, str]] = {
     Verdict.ALLOW: "istio_dry_run_allow_",
 }
 """What statistics and metadata of dry runs begin with, as in Istio."""
+
+
+SLOTS: Final[Mapping[Verdict, Slot]] = {
+    Verdict.AUDIT: Slot.AUDIT,
+    Verdict.DENY: Slot.DENY,
+    Verdict.ALLOW: Slot.ALLOW,
+}
+
+
+def http_rbac_filter(config: bytes) -> hcm.HttpFilter:
+    """The filter with the configuration that ``http_rbac`` gives, encoded."""
+    type_url = f"type.googleapis.com/{RBAC.DESCRIPTOR.full_name}"
+    return hcm.HttpFilter(name=NAME, typed_config=Packed(type_url=type_url, value=config))
 
 
 def http_rbac(authorization: Authorization) -> RBAC:

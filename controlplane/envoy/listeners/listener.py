@@ -34,6 +34,7 @@ from controlplane.envoy.access_log import unmatched_log
 from controlplane.envoy.listeners.tls_context import downstream_tls
 from controlplane.envoy.network_filters.chain import network_filters
 from controlplane.envoy.packing import packed
+from controlplane.envoy.policy_configs import NO_CONFIGS, PolicyConfigs
 from controlplane.envoy.resource import (
     Resource,
     TypeUrl,
@@ -66,11 +67,13 @@ _FIRST_READ: Final = 512
 _UNCAPTURED_MARK: Final = 1337  # Istio's: the rules of interception leave such packets alone
 
 
-def framed_chain(chain: ChainPlan, *, is_default: bool = False) -> bytes:
+def framed_chain(
+    chain: ChainPlan, policies: PolicyConfigs = NO_CONFIGS, *, is_default: bool = False
+) -> bytes:
     """One chain in its place of a listener, where the one of what no other takes has its own;
-    raises ``RuleBroken``.
+    raises ``RuleBroken``. ``policies`` has the filters of policies in it, as they are encoded.
     """
-    return length_delimited(_DEFAULT if is_default else _CHAINS, encoded(_chain(chain)))
+    return length_delimited(_DEFAULT if is_default else _CHAINS, encoded(_chain(chain, policies)))
 
 
 def listener(plan: ListenerPlan, chains: Iterable[bytes]) -> Resource:
@@ -162,11 +165,11 @@ def _any_port(ports: tuple[PortNumber, ...]) -> ListenerFilterChainMatchPredicat
     )
 
 
-def _chain(chain: ChainPlan) -> FilterChain:
+def _chain(chain: ChainPlan, policies: PolicyConfigs) -> FilterChain:
     return FilterChain(
         name=chain.name,
         filter_chain_match=_match(chain.match),
-        filters=network_filters(chain.network_filters),
+        filters=network_filters(chain.network_filters, policies),
         transport_socket=downstream_tls(chain.tls) if chain.tls is not None else None,
         transport_socket_connect_timeout=chain.handshake_timeout,
     )

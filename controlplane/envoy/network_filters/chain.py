@@ -10,9 +10,12 @@ from envoy.config.listener.v3.listener_components_pb2 import Filter
 from controlplane.envoy.network_filters.http_connection_manager import http_connection_manager
 from controlplane.envoy.network_filters.mongo_proxy import mongo_proxy
 from controlplane.envoy.network_filters.order import ORDER, Slot
+from controlplane.envoy.network_filters.rbac import SLOTS, network_rbac_filter
 from controlplane.envoy.network_filters.sni_dynamic_forward_proxy import sni_dynamic_forward_proxy
 from controlplane.envoy.network_filters.tcp_proxy import tcp_proxy
+from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.slots import in_order
+from controlplane.model.authorization import Authorization
 from controlplane.model.plan.network_filters import (
     DynamicForwardProxySni,
     HttpConnectionManager,
@@ -22,14 +25,18 @@ from controlplane.model.plan.network_filters import (
 )
 
 
-def network_filters(filters: tuple[NetworkFilter, ...]) -> tuple[Filter, ...]:
-    return in_order(map(_slotted, filters), ORDER)
+def network_filters(
+    filters: tuple[NetworkFilter, ...], policies: PolicyConfigs
+) -> tuple[Filter, ...]:
+    return in_order((_slotted(filter_, policies) for filter_ in filters), ORDER)
 
 
-def _slotted(filter_: NetworkFilter) -> tuple[Slot, Filter]:
+def _slotted(filter_: NetworkFilter, policies: PolicyConfigs) -> tuple[Slot, Filter]:
     match filter_:
+        case Authorization(verdict=verdict):
+            return SLOTS[verdict], network_rbac_filter(policies[filter_])
         case HttpConnectionManager():
-            return Slot.TERMINAL, http_connection_manager(filter_)
+            return Slot.TERMINAL, http_connection_manager(filter_, policies)
         case MongoProxy():
             return Slot.READS, mongo_proxy(filter_)
         case DynamicForwardProxySni():

@@ -24,6 +24,7 @@ from controlplane.envoy.config_source import ads
 from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.http_filters.chain import http_filters
 from controlplane.envoy.packing import packed
+from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.routes.table import inline_table
 from controlplane.model.http_settings import (
     CertificateDetails,
@@ -68,14 +69,14 @@ _UNDERSCORES: Final[
 }
 
 
-def http_connection_manager(manager: HttpConnectionManager) -> Filter:
+def http_connection_manager(manager: HttpConnectionManager, policies: PolicyConfigs) -> Filter:
     return Filter(
         name="envoy.filters.network.http_connection_manager",
-        typed_config=packed(_manager(manager)),
+        typed_config=packed(_manager(manager, policies)),
     )
 
 
-def _manager(manager: HttpConnectionManager) -> hcm.HttpConnectionManager:
+def _manager(manager: HttpConnectionManager, policies: PolicyConfigs) -> hcm.HttpConnectionManager:
     settings, log = manager.settings, manager.access_log
     timeouts, paths, hides_server = settings.timeouts, settings.paths, settings.server_name is None
     forwarded = settings.forwarded_certificate
@@ -84,7 +85,7 @@ def _manager(manager: HttpConnectionManager) -> hcm.HttpConnectionManager:
         stat_prefix=manager.stat_prefix,
         rds=_named_table(manager.routes),
         route_config=_inline_table(manager.routes),
-        http_filters=http_filters(manager.filters),
+        http_filters=http_filters(manager.filters, policies),
         tracing=None if settings.tracing_share is None else _tracing(settings.tracing_share),
         common_http_protocol_options=_common_options(timeouts, settings.underscore_headers),
         http_protocol_options=_http1_options(settings),

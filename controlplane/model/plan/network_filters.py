@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from controlplane.base.names import PortNumber
 from controlplane.model.access_log import AccessLog
+from controlplane.model.authorization import Authorization
 from controlplane.model.http_settings import HttpSettings
 from controlplane.model.proxy import IpFamily
 from controlplane.model.routing import Route
@@ -54,7 +55,8 @@ class DynamicForwardProxyHttp:
 
 
 HttpFilter = (
-    GrpcWeb
+    Authorization
+    | GrpcWeb
     | GrpcStats
     | OfferedProtocols
     | FaultInjection
@@ -139,4 +141,6 @@ class DynamicForwardProxySni:
     port: PortNumber
 
 
-NetworkFilter = HttpConnectionManager | TcpProxy | MongoProxy | DynamicForwardProxySni
+NetworkFilter = (
+    Authorization | HttpConnectionManager | TcpProxy | MongoProxy | DynamicForwardProxySni
+)

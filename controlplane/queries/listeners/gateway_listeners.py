@@ -20,6 +20,7 @@ from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.listeners.streams import RoutedStream, named_streams, stream
+from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.queries.selection.gateways import addresses, merged_servers
 from controlplane.translate.istio.gateway_listener import (
     Wanted,
@@ -46,7 +47,8 @@ from controlplane.translate.server import (
 def gateway_listener_plan(graph: Graph, key: GatewayListener) -> ListenerPlan | None:
     """The listener at one address of a gateway; ``None`` where nothing is served there.
 
-    Runs again when the servers there, a stream route of theirs or the mesh's settings change.
+    Runs again when the servers there, a stream route of theirs, a policy of the gateway or the
+    mesh's settings change.
     """
     return reported_listener(graph, key).value
 
@@ -57,7 +59,10 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
     merged = merged_servers(graph, key.instance, key.address)
     if merged is None:
         return Reported(None)
-    settings = settings_of(graph, key.view.settings, ListenerContext.GATEWAY).value
+    settings = replace(
+        settings_of(graph, key.view.settings, ListenerContext.GATEWAY).value,
+        policies=policy_filters(graph, key.instance.policies),
+    )
     report = Report()
     wanted = tuple(_wanted(graph, key.view.for_clusters, merged, settings))
     plan = listener_plan(report, key.address, wanted, settings)

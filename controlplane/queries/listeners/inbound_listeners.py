@@ -4,6 +4,7 @@ Source: Istio ``pilot/pkg/networking/core/listener_inbound.go``.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
@@ -17,6 +18,7 @@ from controlplane.model.proxy import IpFamily
 from controlplane.queries.clusters.inbound_clusters import inbound_port_origins
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.policy.peer_policies import deciding_field, mtls_policy
+from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.queries.registry.inbound_ports import inbound_mesh_settings
 from controlplane.translate.istio.inbound_listener import (
     OtherPort,
@@ -50,11 +52,14 @@ def inbound_listener_keys(graph: Graph, view: InboundView) -> tuple[InboundListe
 
 @guarded
 def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | None:
-    """The listener at an address; runs again when a service of the workload, what it accepts or the
-    mesh's settings change.
+    """The listener at an address; runs again when a service of the workload, what it accepts, a
+    policy of it or the mesh's settings change.
     """
     view = key.view
-    settings = settings_of(graph, view.settings, ListenerContext.INBOUND).value
+    settings = replace(
+        settings_of(graph, view.settings, ListenerContext.INBOUND).value,
+        policies=policy_filters(graph, view.policies),
+    )
     of_mesh = inbound_mesh_settings(graph)
     if key.port is not None:
         return port_listener(key.address, _served(graph, view, key.port), settings, of_mesh)

@@ -2,8 +2,10 @@
 
 from controlplane.base.shelf import Shelf, shelf
 from controlplane.envoy.listeners.listener import framed_chain, listener as encoded_listener
+from controlplane.envoy.policy_configs import authorization_config, policies_of, refusing_config
 from controlplane.envoy.resource import Resource
-from controlplane.graph import Graph, derived, guarded
+from controlplane.graph import Graph, derived, guarded, guarded_by
+from controlplane.model.authorization import Authorization
 from controlplane.model.plan.listener import ChainPlan
 from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.tls import SecretName
@@ -30,11 +32,20 @@ def listener(graph: Graph, key: ListenerKey) -> Resource | None:
 
 
 @derived
-def framed(_: Graph, chain: ChainPlan, is_default: bool) -> bytes:
+def framed(graph: Graph, chain: ChainPlan, is_default: bool) -> bytes:
     """One chain, encoded once for all listeners that have it; edits of other chains do not affect
-    it.
+    it. Filters of policies are in it as they are encoded once for all chains.
     """
-    return framed_chain(chain, is_default=is_default)
+    policies = {policy: policy_config(graph, policy) for policy in policies_of(chain)}
+    return framed_chain(chain, policies, is_default=is_default)
+
+
+@guarded_by(refusing_config)
+def policy_config(_: Graph, policy: Authorization) -> bytes:
+    """The filter of a policy, encoded once for all chains that have it; where that fails, one that
+    refuses what it would decide.
+    """
+    return authorization_config(policy)
 
 
 @guarded(first=())

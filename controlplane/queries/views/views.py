@@ -23,6 +23,7 @@ from controlplane.model.proxy import IpFamily, Labels, Proxy, ResolvedProxy, Rol
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.objects import index
+from controlplane.queries.policy.attachment import policy_keys
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
@@ -122,7 +123,8 @@ def _inbound(graph: Graph, proxy: ResolvedProxy) -> InboundView | None:
 @derived
 def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
     """Runs again when a service of the workload comes, goes or changes its ports, or a
-    PeerAuthentication or Sidecar of its namespace or of the mesh comes, goes or selects otherwise.
+    PeerAuthentication, Sidecar or policy of its namespace or of the mesh comes, goes or selects
+    otherwise.
     """
     interception = _interception(proxy)
     found = sidecar_scope(graph, proxy.namespace, proxy.labels)
@@ -135,6 +137,7 @@ def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
         families=proxy.families,
         interception=interception,
         settings=_settings(proxy),
+        policies=policy_keys(graph, proxy.namespace, proxy.labels),
     )
 
 
@@ -216,12 +219,15 @@ def client_locality(graph: Graph, proxy: ResolvedProxy) -> ClientLocality:
 
 @derived
 def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
-    """Runs again when a Gateway that may select the proxy comes, goes or changes."""
+    """Runs again when a Gateway that may select the proxy comes, goes or changes, or a policy of
+    its namespace or of the root namespace comes, goes or is attached otherwise.
+    """
     return GatewayInstance(
         gateways=selected_gateways(graph, proxy.labels),
         target_ports=_target_ports(proxy.targets),
         every_address=_every_address(proxy),
         opens_low_ports=UNPRIVILEGED not in proxy.metadata,
+        policies=policy_keys(graph, proxy.namespace, proxy.labels),
     )
 
 

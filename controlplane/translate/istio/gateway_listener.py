@@ -110,8 +110,8 @@ def plain_http_chain(
         accepts_grpc_web=isinstance(first, HttpServer) and first.accepts_grpc_web,
     )
     return WantedChain(
-        chain=_chain(manager, settings),
-        origins=tuple(server.place for server in servers),
+        chain=_chain((manager,), settings),
+        origins=(*(server.place for server in servers), *settings.policies.origins),
     )
 
 
@@ -121,8 +121,8 @@ def https_chain(server: Server, address: Address, settings: ListenerSettings) ->
         server, address, settings, stat_prefix=prefix, accepts_grpc_web=False
     )
     return WantedChain(
-        chain=_chain(manager, settings, server.server_names, tls=server.tls),
-        origins=(server.place,),
+        chain=_chain((manager,), settings, server.server_names, tls=server.tls),
+        origins=(server.place, *settings.policies.origins),
     )
 
 
@@ -131,8 +131,8 @@ def tcp_chain(
 ) -> WantedChain:
     names = server.server_names if server.tls is not None else ()
     return WantedChain(
-        chain=_chain(proxy, settings, names, tls=server.tls),
-        origins=(server.place, rule.place),
+        chain=_chain((*settings.policies.network, proxy), settings, names, tls=server.tls),
+        origins=(server.place, rule.place, *settings.policies.origins),
     )
 
 
@@ -140,14 +140,17 @@ def passthrough_chain(
     server: Server, rule: StreamRule, proxy: TcpProxy, settings: ListenerSettings
 ) -> WantedChain:
     return WantedChain(
-        chain=_chain(proxy, settings, rule.server_names),
-        origins=(rule.place, server.place),
+        chain=_chain((*settings.policies.network, proxy), settings, rule.server_names),
+        origins=(rule.place, server.place, *settings.policies.origins),
         named=rule.claimed_names,
     )
 
 
 def sni_dnat_chain(server: Server, name: str, settings: ListenerSettings) -> WantedChain:
-    """The chain of one destination of the mesh: clients send the name of its cluster as SNI."""
+    """The chain of one destination of the mesh: clients send the name of its cluster as SNI.
+
+    Policies are asked by the destination itself, as in Istio: here nothing is known of the caller.
+    """
     proxy = TcpProxy(
         stat_prefix=name,
         clusters=(ClusterWeight(cluster=name, weight=1),),
@@ -155,13 +158,13 @@ def sni_dnat_chain(server: Server, name: str, settings: ListenerSettings) -> Wan
         access_log=settings.access_log,
     )
     return WantedChain(
-        chain=_chain(proxy, settings, (name.lower(),), application_protocols=MESH_PROTOCOLS),
+        chain=_chain((proxy,), settings, (name.lower(),), application_protocols=MESH_PROTOCOLS),
         origins=(server.place,),
     )
 
 
 def _chain(
-    filter_: NetworkFilter,
+    filters: tuple[NetworkFilter, ...],
     settings: ListenerSettings,
     server_names: tuple[str, ...] = (),
     application_protocols: tuple[str, ...] = (),
@@ -169,7 +172,7 @@ def _chain(
 ) -> ChainPlan:
     return ChainPlan(
         match=ChainMatch(server_names=server_names, application_protocols=application_protocols),
-        network_filters=(filter_,),
+        network_filters=filters,
         tls=tls,
         handshake_timeout=settings.handshake_timeout,
     )

@@ -16,10 +16,11 @@ from controlplane.translate.istio.listener_settings import ListenerSettings
 def http_filters(
     settings: ListenerSettings, context: ListenerContext, *, accepts_grpc_web: bool
 ) -> tuple[HttpFilter, ...]:
-    """What is offered, faults and CORS are there for every route, which switch them on; nothing is
-    offered to a workload.
+    """What policies ask for. What is offered, faults and CORS are there for every route, which
+    switch them on; nothing is offered to a workload.
     """
     web = (GrpcWeb(),) if accepts_grpc_web else ()
     offer = () if context is ListenerContext.INBOUND else (OfferedProtocols(),)
     router = Router(shows_envoy_headers=settings.shows_envoy_headers)
-    return (*web, GrpcStats(), *offer, FaultInjection(), CrossOrigin(), router)
+    policies = settings.policies.http
+    return (*policies, *web, GrpcStats(), *offer, FaultInjection(), CrossOrigin(), router)

@@ -109,12 +109,12 @@ def virtual_inbound(
     chains = (
         PlannedChain(chain=_loop(listen_port), origins=()),
         *(
-            PlannedChain(chain=chain, origins=each.origins)
+            PlannedChain(chain=chain, origins=(*each.origins, *settings.policies.origins))
             for each in others
             for chain in _chains(_unknown(each.number), each.mode, settings, inbound_settings)
         ),
         *(
-            PlannedChain(chain=chain, origins=each.origins)
+            PlannedChain(chain=chain, origins=(*each.origins, *settings.policies.origins))
             for each in served
             for chain in _chains(
                 _known(address.host, each.port), each.mode, settings, inbound_settings
@@ -149,7 +149,7 @@ def port_listener(
     """The listener of a port with a socket of its own."""
     target = _known(address.host, served.port)
     chains = tuple(
-        PlannedChain(chain=chain, origins=served.origins)
+        PlannedChain(chain=chain, origins=(*served.origins, *settings.policies.origins))
         for chain in _chains(target, served.mode, settings, inbound_settings)
     )
     sniffs = any(chain.chain.match.application_protocols == PLAIN_HTTP for chain in chains)
@@ -251,7 +251,7 @@ def _chains(
                 transport=branch.transport,
                 application_protocols=branch.protocols,
             ),
-            network_filters=(_filter(target, branch, settings, inbound_settings),),
+            network_filters=_filters(target, branch, settings, inbound_settings),
             tls=_mutual_tls(branch, inbound_settings) if branch.ends_tls else None,
         )
 
@@ -268,19 +268,26 @@ def _mutual_tls(branch: Branch, inbound_settings: InboundSettings) -> ServerTls:
     )
 
 
-def _filter(
+def _filters(
     target: _Target,
     branch: Branch,
     settings: ListenerSettings,
     inbound_settings: InboundSettings,
-) -> NetworkFilter:
-    if not branch.is_http:
-        return TcpProxy(
-            stat_prefix=target.cluster,
-            clusters=(ClusterWeight(cluster=target.cluster, weight=1),),
-            idle_timeout=settings.tcp_idle_timeout,
-            access_log=settings.access_log,
-        )
+) -> tuple[NetworkFilter, ...]:
+    if branch.is_http:
+        return (_http_connection_manager(target, settings, inbound_settings),)
+    proxy = TcpProxy(
+        stat_prefix=target.cluster,
+        clusters=(ClusterWeight(cluster=target.cluster, weight=1),),
+        idle_timeout=settings.tcp_idle_timeout,
+        access_log=settings.access_log,
+    )
+    return (*settings.policies.network, proxy)
+
+
+def _http_connection_manager(
+    target: _Target, settings: ListenerSettings, inbound_settings: InboundSettings
+) -> HttpConnectionManager:
     return HttpConnectionManager(
         routes=InlineTable(
             name=target.cluster,

@@ -40,6 +40,7 @@ from controlplane.model.http_settings import (
     Timeouts,
     UnderscoreHeaders,
 )
+from controlplane.model.plan.policy_filters import NO_POLICY_FILTERS, PolicyFilters
 from controlplane.model.proxy import Labels
 from controlplane.translate.istio.access_log_format import fault_of_json, fault_of_line
 from controlplane.translate.istio.durations import length
@@ -113,6 +114,8 @@ class ListenerSettings:
     detection_timeout: timedelta = timedelta(0)
     """How long a sidecar waits for the bytes that tell a protocol; zero is for ever."""
     origins: tuple[FieldRef, ...] = ()
+    policies: PolicyFilters = NO_POLICY_FILTERS
+    """What policies put into every chain for calls that come from elsewhere."""
 
 
 def listener_settings(

@@ -30,14 +30,7 @@ from tests.support.samples import sample
 
 NOT_SUPPORTED = {
     "EnvoyFilter": ("workloadSelector", "targetRefs", "configPatches", "priority"),
-    "AuthorizationPolicy": (
-        "selector",
-        "targetRef",
-        "targetRefs",
-        "action",
-        "rules",
-        "provider",
-    ),
+    "AuthorizationPolicy": ("provider",),
     "DestinationRule": (
         "trafficPolicy.loadBalancer.backendUtilization",
         "trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",

@@ -1,0 +1,22 @@
+"""Which policies are attached to a proxy: the part of a view that says who may call."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from controlplane.base.hashing import hashed_once
+from controlplane.base.names import ObjectKey
+
+
+@hashed_once
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyKeys:
+    """``authorization`` are AuthorizationPolicies, ``tokens`` RequestAuthentications: those of the
+    root namespace first, then the oldest.
+    """
+
+    authorization: tuple[ObjectKey, ...] = ()
+    tokens: tuple[ObjectKey, ...] = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+
+NO_POLICIES: Final = PolicyKeys()

@@ -1,0 +1,48 @@
+"""Which policies are attached to a proxy: of its namespace and of the root namespace those whose
+selector fits or that refer to it.
+
+Source: Istio ``pilot/pkg/model/authorization.go``, ``policyattachment.go``
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from controlplane.base.names import Kind, Namespace, ObjectKey
+from controlplane.graph import Graph
+from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
+from controlplane.kinds.object import Object
+from controlplane.model.policy_keys import PolicyKeys
+from controlplane.model.proxy import Labels
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.inputs.objects import index
+from controlplane.translate.istio.policy_attachment import Attachment, attachment, is_attached
+
+_Age = tuple[str, str, Namespace]
+
+
+@index(AUTHORIZATION_POLICY)
+def policies_of_namespace(
+    policy: Object[Any],
+) -> Iterator[tuple[tuple[Kind, Namespace], tuple[_Age, Attachment, ObjectKey]]]:
+    """The policies of a kind and namespace with what they are attached by, oldest first.
+
+    Any: each of these kinds has its own struct.
+    """
+    yield (policy.kind, policy.namespace), (policy.age, attachment(policy.spec), policy.key)
+
+
+def policy_keys(graph: Graph, namespace: Namespace, labels: Labels) -> PolicyKeys:
+    """The policies that are attached to a proxy of ``namespace`` with these labels."""
+    return PolicyKeys(
+        authorization=tuple(_attached(graph, AUTHORIZATION_POLICY, namespace, labels)),
+    )
+
+
+def _attached(
+    graph: Graph, kind: Kind, namespace: Namespace, labels: Labels
+) -> Iterator[ObjectKey]:
+    root = Namespace(mesh_config(graph).root_namespace)
+    for of in dict.fromkeys((root, namespace)):
+        for _, found, key in policies_of_namespace(graph, (kind, of)):
+            if is_attached(found, of, namespace, labels):
+                yield key
