@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controlplane.graph import Derived, Fault, Graph, Input, derived, guarded
+from controlplane.graph import Derived, Fault, Graph, Input, derived, guarded, guarded_by
 from controlplane.graph.graph import RETRIED
 
 NUMBER: Input[str, int] = Input("number", 1)
@@ -373,3 +373,24 @@ def test_an_interrupted_function_runs_again(graph: Graph) -> None:
         slow(graph)
 
     assert slow(graph) == 2
+
+
+@guarded_by(lambda name: f"{name} is closed")
+def admitted(graph: Graph, name: str) -> str:
+    return f"{inverse(graph, name):g}"
+
+
+def test_what_must_not_be_as_it_was_is_made_of_the_arguments(faults: list[Fault]) -> None:
+    graph = Graph()
+    graph.on_fault = faults.append
+    assert admitted(graph, "a") == "1"
+
+    graph.edit()
+    graph.set(NUMBER, "a", 0)
+
+    assert admitted(graph, "a") == "a is closed"
+    assert [fault.function for fault in faults] == ["inverse"]
+
+    graph.edit()
+    graph.set(NUMBER, "a", 2)
+    assert admitted(graph, "a") == "0.5"

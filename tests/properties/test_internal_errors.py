@@ -26,7 +26,9 @@ MIXED = {
     "service_declared": "the endpoints of a ServiceEntry are read from its newest form",
 }
 """Functions that leave a resource in a form between the old and the new one, and why."""
-CLOSED = frozenset({"authorization", "policy_config", "policy_rules"})
+CLOSED = frozenset(
+    {"authorization", "policy_config", "policy_filters", "policy_keys", "policy_rules"}
+)
 """Functions that have listeners refuse what policies would decide."""
 
 

@@ -82,7 +82,7 @@ class Declared:
 
     def listeners_of(self, view: ProxyView) -> dict[str, dict[str, Any]]:
         found = self.resources_of(view).listeners
-        return {name: _plain(found[name]) for name in sorted(found)}
+        return {name: plain(found[name]) for name in sorted(found)}
 
     def clusters(self, proxy: ResolvedProxy = INGRESS) -> dict[str, dict[str, Any]]:
         """The clusters of a proxy by name, as Envoy's JSON."""
@@ -90,12 +90,12 @@ class Declared:
 
     def clusters_of(self, view: ProxyView) -> dict[str, dict[str, Any]]:
         found = self.resources_of(view).clusters
-        return {name: _plain(found[name]) for name in sorted(found)}
+        return {name: plain(found[name]) for name in sorted(found)}
 
     def endpoints(self, proxy: ResolvedProxy = INGRESS) -> dict[str, list[dict[str, Any]]]:
         """The endpoint groups of each cluster that is sent them, as Envoy's JSON."""
         found = self.resources(proxy).endpoints
-        assignments = {name: _plain(found[name]) for name in sorted(found)}
+        assignments = {name: plain(found[name]) for name in sorted(found)}
         return {name: message.get("endpoints", []) for name, message in assignments.items()}
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -109,7 +109,7 @@ class Declared:
         return {f"{found.code} {found.place}" for found in self.diagnostics()}
 
 
-def _plain(resource: Resource) -> dict[str, Any]:
+def plain(resource: Resource) -> dict[str, Any]:
     packed = DeltaDiscoveryResponse.FromString(resource.framed).resources[0].resource
     plain: dict[str, Any] = MessageToDict(packed, preserving_proto_field_name=True)
     del plain["@type"]

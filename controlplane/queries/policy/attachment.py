@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from controlplane.base.names import Kind, Namespace, ObjectKey
-from controlplane.graph import Graph
+from controlplane.graph import Graph, guarded_by
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.object import Object
-from controlplane.model.policy_keys import PolicyKeys
+from controlplane.model.policy_keys import UNKNOWN_POLICIES, PolicyKeys
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
@@ -31,8 +31,17 @@ def policies_of_namespace(
     yield (policy.kind, policy.namespace), (policy.age, attachment(policy.spec), policy.key)
 
 
+def _unknown(*_: object) -> PolicyKeys:
+    return UNKNOWN_POLICIES
+
+
+@guarded_by(_unknown)
 def policy_keys(graph: Graph, namespace: Namespace, labels: Labels) -> PolicyKeys:
-    """The policies that are attached to a proxy of ``namespace`` with these labels."""
+    """The policies that are attached to a proxy of ``namespace`` with these labels.
+
+    Runs again when a policy of the namespace or of the root namespace comes, goes or is attached
+    otherwise.
+    """
     return PolicyKeys(
         authorization=tuple(_attached(graph, AUTHORIZATION_POLICY, namespace, labels)),
     )

@@ -1,18 +1,35 @@
-"""What the policies that are attached to a proxy put into its chains."""
+"""What the policies that are attached to a proxy put into its chains.
+
+Where that is not known because of an internal error, every call is refused.
+"""
+
+from typing import Final
 
 from controlplane.base.locations import FieldRef
-from controlplane.graph import Graph, derived
-from controlplane.model.authorization import Transport
-from controlplane.model.plan.policy_filters import PolicyFilters
-from controlplane.model.policy_keys import PolicyKeys
+from controlplane.graph import Graph, guarded_by
+from controlplane.model.authorization import Authorization, Transport, Verdict
+from controlplane.model.plan.policy_filters import NO_POLICY_FILTERS, PolicyFilters
+from controlplane.model.policy_keys import NO_POLICIES, PolicyKeys
 from controlplane.queries.policy.authorization import authorizations
 
+REFUSING: Final = PolicyFilters(
+    http=(Authorization(verdict=Verdict.ALLOW, transport=Transport.HTTP, enforced=()),),
+    network=(Authorization(verdict=Verdict.ALLOW, transport=Transport.TCP, enforced=()),),
+)
 
-@derived
+
+def _refusing(keys: PolicyKeys) -> PolicyFilters:
+    return NO_POLICY_FILTERS if keys == NO_POLICIES else REFUSING
+
+
+@guarded_by(_refusing)
 def policy_filters(graph: Graph, keys: PolicyKeys) -> PolicyFilters:
-    """The filters that stand in every chain of a proxy; runs again when one of its policies
-    changes.
+    """The filters that are in every chain of a proxy for calls that come in.
+
+    Runs again when one of its policies changes.
     """
+    if not keys.are_known:
+        return REFUSING
     return PolicyFilters(
         http=authorizations(graph, keys.authorization, Transport.HTTP),
         network=authorizations(graph, keys.authorization, Transport.TCP),
