@@ -9,15 +9,20 @@ Source: Kubernetes ``apiextensions-apiserver/pkg/apiserver/schema/defaulting/pru
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import inspect
 
 from controlplane.base.codes import NULL_DROPPED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
+from controlplane.kinds.istio.authorization_policy import Condition, Operation, Rule, Source
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.walk import ALIASES
+
+_NARROWED: Final = frozenset({StringMatch, Rule, Source, Operation, Condition})
+"""Mappings that match more with every field that is left out."""
 
 
 def pruned(
@@ -40,7 +45,7 @@ def _struct(
             kept[name] = item
         elif item is not None:
             kept[name] = _value(report, at / name, types[known], item)
-        elif wanted.cls is StringMatch:
+        elif wanted.cls in _NARROWED:
             message = f"{name} is null and is dropped, so any value matches"
             report.add(NULL_DROPPED, at / name, message, hint=f"give {name} a value")
     return kept
