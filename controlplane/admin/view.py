@@ -279,6 +279,7 @@ class ProxyConfig(View, frozen=True):
     clusters: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     endpoints: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     secrets: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
+    extensions: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 # /api/v1/tls

@@ -246,6 +246,14 @@ TARGET_PROTOCOLS_DIFFER: Final = _warning(
     "CP0372", "two Services give one port of a workload different protocols"
 )
 
+# Patches of EnvoyFilters
+PATCH_BREAKS: Final = Code(
+    "CP0540",
+    Severity.ERROR,
+    Effect.NONE,
+    "the patch makes a resource that Envoy would refuse, so its last good form stays",
+)
+
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
 SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that its use requires")

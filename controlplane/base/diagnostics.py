@@ -83,6 +83,16 @@ class Reported(Generic[T]):
     diagnostics: Diagnostics = ()
 
 
+class UsersFault(Exception):
+    """Raised within a tracked function whose last good value is to stay in force, because what the
+    user wrote makes no usable one. It is reported as ``diagnostic``, not as an internal error.
+    """
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
 @dataclass(slots=True)
 class Report:
     """Collects diagnostics; goes as the first argument through everything that may find a fault."""

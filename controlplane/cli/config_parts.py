@@ -8,7 +8,7 @@ import click
 from controlplane.cli.output import printable
 from controlplane.cli.suggestions import did_you_mean
 
-PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
+PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets", "extensions")
 _SPELLINGS: Final = MappingProxyType(
     {
         **{part: part for part in PARTS},

@@ -4,14 +4,15 @@ What it costs is decided where it happens: one object, one resource, one step of
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
 from controlplane.base.codes import INTERNAL_ERROR
-from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.diagnostics import Diagnostic, UsersFault
 from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import ObjectKey
+from controlplane.base.wording import counted
 from controlplane.graph import Fault
 from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
@@ -62,9 +63,22 @@ def reported(
     """What is said of faults in functions, each at the object that it is likeliest about, of those
     that are ``in_force``.
     """
+    of_users: dict[FieldRef | SourceLocation, list[Diagnostic]] = {}
     for fault in faults:
+        if isinstance(fault.error, UsersFault):
+            found = fault.error.diagnostic
+            of_users.setdefault(found.place, []).append(found)
+            continue
         keys = (k for k in objects_of(fault) if k == MESH_CONFIG_KEY or in_force(k) is not None)
         yield _reported(fault, next(keys, None))
+    yield from map(_once, of_users.values())
+
+
+def _once(found: list[Diagnostic]) -> Diagnostic:
+    """The first of what is said of one field, and of how many other things it is said."""
+    first, *others = sorted(dict.fromkeys(found), key=lambda one: one.message)
+    more = f" (the same of {counted(len(others), 'other resource')})" if others else ""
+    return replace(first, message=f"{first.message}{more}")
 
 
 def _reported(fault: Fault, key: ObjectKey | None) -> Diagnostic:

@@ -28,6 +28,7 @@ class TypeUrl(Enum):
     LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"
     ROUTE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
     SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+    EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 
     # Members are single objects, and Enum's own hash, in Python, is five times as slow.
     __hash__ = object.__hash__

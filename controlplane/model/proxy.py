@@ -95,6 +95,8 @@ class Proxy:
     """What else its node says and the configuration honours (``IDLE_TIMEOUT``, ``HTTP10``),
     sorted.
     """
+    node_metadata: Labels = ()
+    """Everything that its node says as text, by which patches may select it, sorted."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 

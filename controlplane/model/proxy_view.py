@@ -1,11 +1,12 @@
 """Everything that the resources of a proxy depend on: proxies with equal views share every byte."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Namespace, ObjectKey, PortNumber
 from controlplane.model.inbound_view import InboundView
 from controlplane.model.outbound_view import ClientLocality, OutboundView
+from controlplane.model.patch import PatchReference
 from controlplane.model.policy_keys import NO_POLICIES, PolicyKeys
 from controlplane.model.proxy import Labels
 
@@ -43,7 +44,13 @@ class ProxyView:
     """The names of listeners for its own address: a call of a workload to itself is no call to the
     headless service that it is an endpoint of.
     """
+    patches: tuple[PatchReference, ...] = ()
+    """The user's patches of what it is sent, in the order in which they are applied."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    @property
+    def unpatched(self) -> "ProxyView":
+        return replace(self, patches=()) if self.patches else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from controlplane.base.diagnostics import UsersFault
 from controlplane.base.errors import ControlPlaneError
 from controlplane.engine.internal_errors import loggable, objects_of
 from controlplane.graph import Fault
@@ -54,6 +55,8 @@ def log_faults(faults: Iterable[Fault]) -> None:
     kinds: dict[tuple[str, str], Fault] = {}
     times: Counter[tuple[str, str]] = Counter()
     for fault in faults:
+        if isinstance(fault.error, UsersFault):
+            continue
         kind = (fault.function, type(fault.error).__name__)
         kinds.setdefault(kind, fault)
         times[kind] += 1

@@ -56,6 +56,7 @@ PARTS: Final = {
     TypeUrl.CLUSTER: "clusters",
     TypeUrl.ENDPOINT: "endpoints",
     TypeUrl.SECRET: "secrets",
+    TypeUrl.EXTENSION: "extensions",
 }
 TRIES: Final = 3  # of showing a proxy's configuration, while edits come in between
 _INBOUND: Final = "inbound|"  # how the clusters of a workload's own ports are named

@@ -14,7 +14,12 @@ from controlplane.xds.events import DeltaRequest, Output
 from controlplane.xds.response import Response, Variant, delta_response, nothing_named
 from controlplane.xds.response_cache import Names
 from controlplane.xds.session import Session
-from controlplane.xds.subscription import NO_NAMES, WILDCARD_BY_SILENCE, SubscriptionState
+from controlplane.xds.subscription import (
+    BY_NAME_ALONE,
+    NO_NAMES,
+    WILDCARD_BY_SILENCE,
+    SubscriptionState,
+)
 
 EVERYTHING: Final = frozenset({"*"})
 Form = Callable[[str], Resource | None]
@@ -49,7 +54,7 @@ class DeltaSession(Session):
         is_warming = self._is_warming(state)
         silent = not request.subscribe and state.type_url in WILDCARD_BY_SILENCE
         asks_all = bool(EVERYTHING & request.subscribe - request.unsubscribe)
-        wildcard = (silent or asks_all) and state.type_url is not TypeUrl.SECRET
+        wildcard = (silent or asks_all) and state.type_url not in BY_NAME_ALONE
         explicit = _without(request.subscribe, request.unsubscribe | EVERYTHING)
         state.subscribe(self._cache.same(explicit), wildcard=wildcard)
         if wildcard:
@@ -105,7 +110,7 @@ class DeltaSession(Session):
         added, dropped, wildcard = request.subscribe, request.unsubscribe, state.wildcard
         if "*" in dropped:
             wildcard = False
-        elif "*" in added and state.type_url is not TypeUrl.SECRET:
+        elif "*" in added and state.type_url not in BY_NAME_ALONE:
             wildcard = True
             state.owe_empty_response()
             state.must_answer(frozenset(state.target))

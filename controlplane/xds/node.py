@@ -138,6 +138,7 @@ def proxy_of(node: Node, identity: Identity | None) -> Proxy:
         addresses=_addresses(node.id, _text(metadata.get("INSTANCE_IPS")) or address),
         locality=_locality(node, labels),
         metadata=labels_of(honoured),
+        node_metadata=labels_of(_texts(metadata)),
     )
 
 
@@ -201,6 +202,16 @@ def _text(value: Value | None) -> str:
             return f"{value.number_value:g}" if value is not None else ""
         case _:
             return ""
+
+
+def _texts(metadata: Mapping[str, Value]) -> dict[str, str]:
+    """What is text; only that is compared with what patches ask for."""
+    texts = (
+        (key, value.string_value)
+        for key, value in metadata.items()
+        if value.WhichOneof("kind") == "string_value"
+    )
+    return dict(texts)
 
 
 def _strings(value: Value | None) -> dict[str, str]:

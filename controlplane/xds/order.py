@@ -15,6 +15,7 @@ PUSH_ORDER: Final = (
     TypeUrl.LISTENER,
     TypeUrl.ROUTE,
     TypeUrl.SECRET,  # whatever names one warms until it comes, so its turn does not matter
+    TypeUrl.EXTENSION,  # likewise
 )
 """Make before break: what is referred to before what refers to it (xDS, "Eventual consistency").
 
@@ -27,7 +28,9 @@ REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
 LED_TO: Final = (TypeUrl.CLUSTER, TypeUrl.ENDPOINT)
 """A route to a cluster that is not there, or has no endpoints yet, answers 503."""
 
-ASKED_FOR_LATER: Final = frozenset({TypeUrl.ENDPOINT, TypeUrl.ROUTE, TypeUrl.SECRET})
+ASKED_FOR_LATER: Final = frozenset(
+    {TypeUrl.ENDPOINT, TypeUrl.ROUTE, TypeUrl.SECRET, TypeUrl.EXTENSION}
+)
 """Clusters and listeners name these, and a client that got one asks for them."""
 
 REMOVAL_ORDER: Final = (
@@ -36,6 +39,7 @@ REMOVAL_ORDER: Final = (
     TypeUrl.ENDPOINT,
     TypeUrl.CLUSTER,
     TypeUrl.SECRET,
+    TypeUrl.EXTENSION,
 )
 """What refers goes before what it refers to."""
 
@@ -46,6 +50,7 @@ REFERRERS: Final[Mapping[TypeUrl, tuple[TypeUrl, ...]]] = MappingProxyType(
         TypeUrl.ENDPOINT: (TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
         TypeUrl.CLUSTER: (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
         TypeUrl.SECRET: (TypeUrl.LISTENER, TypeUrl.CLUSTER),
+        TypeUrl.EXTENSION: (TypeUrl.LISTENER,),
     }
 )
 """The types whose newest form the client must have accepted before something of a type is removed.

@@ -14,7 +14,12 @@ from controlplane.xds.response import Response, Variant, nothing_named, sotw_res
 from controlplane.xds.response_cache import Names, ResponseCache
 from controlplane.xds.session import NO_SECRETS, Session
 from controlplane.xds.snapshot import Snapshot
-from controlplane.xds.subscription import NO_NAMES, WILDCARD_BY_SILENCE, SubscriptionState
+from controlplane.xds.subscription import (
+    BY_NAME_ALONE,
+    NO_NAMES,
+    WILDCARD_BY_SILENCE,
+    SubscriptionState,
+)
 
 WHOLE: Final = WILDCARD_BY_SILENCE
 """In these types whatever a response leaves out is deleted; in the others it stays as it is."""
@@ -87,7 +92,7 @@ class SotwSession(Session):
     def _subscribe(self, state: SubscriptionState, request: SotwRequest) -> None:
         names, type_url = request.names, state.type_url
         silent = type_url in WHOLE and not names and type_url not in self._named
-        wildcard = ("*" in names or silent) and type_url is not TypeUrl.SECRET
+        wildcard = ("*" in names or silent) and type_url not in BY_NAME_ALONE
         if names:
             self._named.add(type_url)
         if names == state.names:

@@ -17,6 +17,8 @@ NO_NONCE: Final = Nonce("")
 NO_NAMES: Final[Names] = frozenset()
 
 WILDCARD_BY_SILENCE: Final = frozenset({TypeUrl.CLUSTER, TypeUrl.LISTENER})
+BY_NAME_ALONE: Final = frozenset({TypeUrl.SECRET, TypeUrl.EXTENSION})
+"""Nobody is sent all of these."""
 """A first request without names asks for everything of these types, and for nothing of the others.
 
 Source: xDS protocol, "How the client specifies what resources to return".

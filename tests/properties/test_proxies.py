@@ -74,6 +74,9 @@ VARIATIONS: Final[Mapping[str, Variation]] = {
     "addresses": lambda proxy, number: replace(proxy, addresses=(f"10.9.9.{number}",)),
     "locality": lambda proxy, number: replace(proxy, locality=Locality("r1", f"zone-{number}")),
     "metadata": with_metadata,
+    "node_metadata": lambda proxy, number: replace(
+        proxy, node_metadata=(("ISTIO_VERSION", f"1.31.{number}"),)
+    ),
 }
 """How each field is varied where nothing in the mesh asks for the values."""
 DECIDING: Final = {"role", "namespace"}

@@ -476,6 +476,33 @@ spec: {host: "*.local", exportTo: ["."], trafficPolicy: {tls: {mode: VALUE}}}
         "DISABLE",
         "ISTIO_MUTUAL",
     ),
+    "patched": (
+        """
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: patched, namespace: istio-system}
+spec:
+  configPatches:
+  - applyTo: CLUSTER
+    patch: {operation: MERGE, value: {connect_timeout: VALUE}}
+  - applyTo: CLUSTER
+    patch: {operation: ADD, value: {name: added, connect_timeout: VALUE}}
+  - applyTo: VIRTUAL_HOST
+    patch: {operation: MERGE, value: {include_request_attempt_count: true}}
+  - applyTo: LISTENER
+    patch: {operation: MERGE, value: {stat_prefix: patched}}
+  - applyTo: EXTENSION_CONFIG
+    patch:
+      operation: ADD
+      value:
+        name: buffer
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer
+          max_request_bytes: 16
+""",
+        "5s",
+        "6s",
+    ),
     "many": (_MANY + "# VALUE\n", "a", "b"),
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from controlplane.base.codes import PATCH_BREAKS
 from controlplane.base.diagnostics import Diagnostic
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
@@ -37,7 +38,8 @@ def reported_otherwise(engine: Callable[[], Engine], proxies: Iterable[Proxy]) -
 
 
 def _of_connected(engine: Engine) -> Iterator[Diagnostic]:
-    """What is reported because of who is connected."""
+    """What is reported because of who is connected, or of what they are sent."""
+    yield from (d for d in engine.diagnostics() if d.code is PATCH_BREAKS)
     for key in (MESH_CONFIG_KEY, *(raw.key for raw in engine.accepted())):
         if analyse_where_connected in roots(key.kind):
             yield from analyse_where_connected(engine.graph, key)

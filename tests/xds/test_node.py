@@ -80,6 +80,14 @@ def test_a_node_with_everything_said_is_a_proxy() -> None:
         labels=(("app", "cart"), ("static", "yes"), ("version", "v1")),
         addresses=("10.0.0.8", "fd00::8"),
         metadata=(("HTTP10", "1"), ("IDLE_TIMEOUT", "30s")),
+        node_metadata=(
+            ("HTTP10", "1"),
+            ("IDLE_TIMEOUT", "30s"),
+            ("INSTANCE_IPS", "10.0.0.8, fd00::8"),
+            ("NAMESPACE", "shop"),
+            ("NODE_NAME", "machine-7"),
+            ("SERVICE_ACCOUNT", "cart"),
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from controlplane.queries.listeners.listeners import framed
 from controlplane.queries.listeners.outbound_listeners import outbound_listeners
 from controlplane.queries.listeners.plans import listener_plan, proxy_plan
 from controlplane.queries.listeners.secret_origins import secret_origins
+from controlplane.queries.patches.patch_origins import patched_origins
 from controlplane.queries.routes.mesh_route_origins import mesh_table_origins
 from controlplane.queries.routes.route_origins import route_table_origins
 from controlplane.queries.snapshot.snapshot import resources
@@ -79,6 +80,10 @@ def joined(slices: Iterable[Slice]) -> Mapping[str, Provenance]:
 @guarded
 def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Slice:
     """Of each resource of a type, as far as hosts in the shards from ``first`` on decide it."""
+    if view.patches:
+        before = origins(graph, view.unpatched, type_url, first)
+        is_last = first + SHARDS // SLICES == SHARDS
+        return patched_origins(graph, view, type_url, before or (), is_last=is_last)
     plan = proxy_plan(graph, view.gateway, view.outbound.for_listeners)
     seen = view.outbound.for_clusters
     shards = range(first, first + SHARDS // SLICES)
@@ -97,6 +102,8 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
             return tuple(endpoint_origins(graph, seen, view.locality, shards))
         case TypeUrl.SECRET:
             return tuple(secret_origins(graph, plan, view)) if 0 in shards else ()
+        case TypeUrl.EXTENSION:
+            return ()
     assert_never(type_url)
 
 

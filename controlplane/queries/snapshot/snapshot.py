@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
-from controlplane.base.shelf import Shelf
+from controlplane.base.shelf import Shelf, shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.graph import Graph, derived, guarded
 from controlplane.model.inbound_view import InboundView
@@ -16,8 +17,12 @@ from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.outbound_listeners import encoded_outbound_listeners
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets
+from controlplane.queries.patches.patched_parts import extensions
+from controlplane.queries.patches.patched_views import patched_of_view
 from controlplane.queries.routes.mesh_tables import mesh_tables
 from controlplane.queries.routes.routes import route_tables
+
+NO_EXTENSIONS: Final[Shelf[Resource]] = shelf({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Resources:
     listeners: Shelf[Resource]
     routes: Shelf[Resource]
     secrets: Shelf[Resource]
+    extensions: Shelf[Resource] = NO_EXTENSIONS
 
     def __iter__(self) -> Iterator[tuple[TypeUrl, Shelf[Resource]]]:
         yield TypeUrl.CLUSTER, self.clusters
@@ -36,6 +42,7 @@ class Resources:
         yield TypeUrl.LISTENER, self.listeners
         yield TypeUrl.ROUTE, self.routes
         yield TypeUrl.SECRET, self.secrets
+        yield TypeUrl.EXTENSION, self.extensions
 
 
 @guarded
@@ -45,6 +52,8 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
     ``None`` while an internal error keeps those of one type from being known at all: a proxy that
     has some must not be sent an empty set.
     """
+    if view.patches:
+        return _patched(graph, view)
     outbound, inbound = view.outbound, view.inbound
     if inbound is None:
         return _of_gateway(graph, view)
@@ -66,6 +75,25 @@ def _of_gateway(graph: Graph, view: ProxyView) -> Resources:
         listeners=listeners(graph, plan.listeners),
         routes=route_tables(graph, plan.route_tables, view.outbound.for_routes),
         secrets=secrets(graph, plan.listeners, for_clusters),
+    )
+
+
+def _patched(graph: Graph, view: ProxyView) -> Resources | None:
+    """As the EnvoyFilters that are attached to the view leave what is otherwise sent."""
+    before = resources(graph, view.unpatched)
+    if before is None:
+        return None
+    all_clusters = patched_of_view(graph, view, TypeUrl.CLUSTER)
+    all_listeners = patched_of_view(graph, view, TypeUrl.LISTENER)
+    tables = patched_of_view(graph, view, TypeUrl.ROUTE)
+    if all_clusters is None or all_listeners is None or tables is None:
+        return None
+    return replace(
+        before,
+        clusters=all_clusters,
+        listeners=all_listeners,
+        routes=tables,
+        extensions=extensions(graph, view.patches),
     )
 
 

@@ -24,6 +24,7 @@ from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.attachment import policy_keys
+from controlplane.queries.policy.envoy_filters import patches_for
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
@@ -80,9 +81,10 @@ def view_of(graph: Graph, proxy: Proxy) -> ProxyView | None:
     view = proxy_view(graph, resolved)
     own = tuple(_own_addresses(graph, proxy, resolved))
     inbound = view.inbound.at(proxy.addresses) if view.inbound is not None else None
-    if not own and inbound is view.inbound:
+    patches = patches_for(graph, resolved, proxy.node_metadata)
+    if not own and inbound is view.inbound and not patches:
         return view
-    return replace(view, own_addresses=own, inbound=inbound)
+    return replace(view, own_addresses=own, inbound=inbound, patches=patches)
 
 
 def _own_addresses(graph: Graph, proxy: Proxy, resolved: ResolvedProxy) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Source: Istio ``pilot/pkg/model/policyattachment.go``
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -48,11 +49,15 @@ def attachment(policy: Attached) -> Attachment:
     if not references and policy.target_ref is not None:
         references = (policy.target_ref,)
     if references:
-        return ByReference(
-            tuple(each.name for each in references if (each.group, each.kind) == _GATEWAY)
-        )
+        return by_reference(references)
     labels = policy.selector.match_labels if policy.selector is not None else {}
     return BySelector(tuple(sorted(labels.items())))
+
+
+def by_reference(references: Iterable[PolicyTargetReference]) -> ByReference:
+    return ByReference(
+        tuple(each.name for each in references if (each.group, each.kind) == _GATEWAY)
+    )
 
 
 def is_attached(found: Attachment, policy: Namespace, proxy: Namespace, labels: Labels) -> bool:

@@ -29,6 +29,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0409": "a certificate",
     "CP0416": "a certificate",
     "CP0417": "a certificate",
+    "CP0540": "a connected proxy",
     "CP0601": "a fault of the control plane",
     "CP0620": "an edit",
     "CP0640": "a connected proxy",

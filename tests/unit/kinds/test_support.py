@@ -29,7 +29,6 @@ from tests.support.reads import NoSuchFunction, attributes_read
 from tests.support.samples import sample
 
 NOT_SUPPORTED = {
-    "EnvoyFilter": ("workloadSelector", "targetRefs", "configPatches", "priority"),
     "AuthorizationPolicy": ("provider",),
     "DestinationRule": (
         "trafficPolicy.loadBalancer.backendUtilization",

@@ -1,0 +1,1 @@
+"""The slow path: what proxies are sent to whom an EnvoyFilter is attached, patched."""

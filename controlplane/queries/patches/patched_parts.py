@@ -1,0 +1,188 @@
+"""The resources of a part, each patched in a cell of its own, and those that patches add.
+
+A resource whose patches would make Envoy refuse it keeps its last good form; without one it is not
+sent at all, as Envoy would not take it either.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from controlplane.base.names import PortNumber
+from controlplane.base.shelf import SHARDS, Shelf, shard_of, shelf
+from controlplane.envoy.patches.patched import (
+    Patched,
+    Surroundings,
+    added as encoded_addition,
+    adds,
+    is_of,
+    patched,
+)
+from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
+from controlplane.model.cluster_name import inbound
+from controlplane.model.patch import Operation, Patch, PatchContext, PatchReference
+from controlplane.queries.patches.parts import (
+    GatewayPart,
+    InboundPart,
+    Part,
+    PatchedPart,
+    unpatched,
+)
+from controlplane.queries.policy.envoy_filters import patch_of
+
+NOTHING = MappingProxyType[str, Patched]({})
+
+
+@derived
+def patched_shelf(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> Shelf[Resource] | None:
+    """``None`` while an internal error keeps the part from being known. Runs again when one of its
+    resources comes, goes or changes, or a patch of them does.
+    """
+    before = unpatched(graph, part.part, type_url)
+    if before is None:
+        return None
+    found = before
+    if patches_of_type(graph, part, type_url):
+        shards = range(SHARDS)
+        found = Shelf(tuple(_kept(graph, part, type_url, shard) for shard in shards))
+        renamed = {k: v for shard in shards for k, v in _renamed(graph, part, type_url, shard)}
+        found = found.joined(shelf({k: v for k, v in renamed.items() if k not in found}))
+    additions = dict(_additions(graph, part, type_url))
+    return found.joined(shelf({k: v for k, v in additions.items() if k not in found}))
+
+
+@derived
+def patches_of_type(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> tuple[Patch, ...]:
+    """The patches that may change resources of a type, in order."""
+    found = (patch_of(graph, reference) for reference in part.patches)
+    return tuple(p for p in found if p is not None and is_of(p, type_url, part.context))
+
+
+@derived
+def _shard(graph: Graph, part: Part, type_url: TypeUrl, number: int) -> Mapping[str, Resource]:
+    """Separate, so that an edit in one shard patches nothing of another."""
+    found = unpatched(graph, part, type_url)
+    return found.shards[number] if found is not None else {}
+
+
+@derived
+def patched_shard(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl, number: int
+) -> Mapping[str, Patched]:
+    """The resources of a shard by their names before they are patched; without those that have no
+    good form.
+    """
+    names = _shard(graph, part.part, type_url, number)
+    if not names:
+        return NOTHING
+    found = {name: patched_resource(graph, part, type_url, name) for name in names}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+@guarded
+def patched_resource(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl, name: str
+) -> Patched | None:
+    """Runs again when the resource or one of the patches changes."""
+    around = Surroundings(
+        context=part.context,
+        hosts=_hosts(graph, part.part, name),
+        service_ports=_service_ports(part.part),
+    )
+    found = resource_before(graph, part.part, type_url, name)
+    if found is None:
+        return Patched(None)
+    return patched(type_url, found, patches_of_type(graph, part, type_url), around)
+
+
+@derived
+def resource_before(graph: Graph, part: Part, type_url: TypeUrl, name: str) -> Resource | None:
+    """Without patches; runs again when another one is in its shard."""
+    return _shard(graph, part, type_url, shard_of(name)).get(name)
+
+
+def _hosts(_: Graph, part: Part, name: str) -> tuple[str, ...]:
+    """The hosts of the services that lead to a port of a workload."""
+    if not isinstance(part, InboundPart):
+        return ()
+    return tuple(port.host for port in part.inbound.ports if inbound(port.number) == name)
+
+
+def _service_ports(part: Part) -> Mapping[int, frozenset[int]]:
+    found: dict[int, set[int]] = {}
+    pairs: tuple[tuple[PortNumber, PortNumber], ...] = ()
+    if isinstance(part, GatewayPart):
+        pairs = part.instance.target_ports
+    for port, target in pairs:
+        found.setdefault(target, set()).add(port)
+    return {target: frozenset(ports) for target, ports in found.items()}
+
+
+@derived
+def _kept(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl, number: int
+) -> Mapping[str, Resource]:
+    """Those of a shard that are there and have the name that they had."""
+    found = patched_shard(graph, part, type_url, number).items()
+    return {
+        name: each.resource
+        for name, each in found
+        if each.resource is not None and each.resource.name == name
+    }
+
+
+def _renamed(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl, number: int
+) -> Iterator[tuple[str, Resource]]:
+    for name, each in patched_shard(graph, part, type_url, number).items():
+        if each.resource is not None and each.resource.name != name:
+            yield each.resource.name, each.resource
+
+
+def _additions(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl
+) -> Iterator[tuple[str, Resource]]:
+    """What patches add; of several with one name the first is last, so that it is the one."""
+    for reference in reversed(additions(graph, part.patches, part.context, type_url)):
+        found = addition(graph, reference, type_url)
+        if found is not None:
+            yield found.name, found
+
+
+@derived
+def additions(
+    graph: Graph,
+    patches: tuple[PatchReference, ...],
+    context: PatchContext | None,
+    type_url: TypeUrl,
+) -> tuple[PatchReference, ...]:
+    """The patches that add resources of a type; without a context in every one."""
+    found = ((reference, patch_of(graph, reference)) for reference in patches)
+    return tuple(
+        reference
+        for reference, patch in found
+        if patch is not None
+        and patch.operation is Operation.ADD
+        and adds(patch, type_url)
+        and (context is None or patch.adds_to(context))
+    )
+
+
+@guarded
+def addition(graph: Graph, reference: PatchReference, type_url: TypeUrl) -> Resource | None:
+    """What one patch adds; runs again when its EnvoyFilter changes."""
+    assert reference.object.kind == ENVOY_FILTER, "only EnvoyFilters have patches"
+    patch = patch_of(graph, reference)
+    return encoded_addition(type_url, patch) if patch is not None else None
+
+
+@derived
+def extensions(graph: Graph, patches: tuple[PatchReference, ...]) -> Shelf[Resource]:
+    """The configurations of extensions that patches add, which filters discover by name."""
+    found: dict[str, Resource] = {}
+    for reference in additions(graph, patches, None, TypeUrl.EXTENSION):
+        made = addition(graph, reference, TypeUrl.EXTENSION)
+        if made is not None:
+            found.setdefault(made.name, made)
+    return shelf(found)
