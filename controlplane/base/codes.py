@@ -45,6 +45,9 @@ TOO_MANY_DOCUMENTS: Final = _refused("CP0112", "the file has more than 5,000 doc
 TOO_MANY_OBJECTS: Final = _refused("CP0113", "all files together declare more objects than allowed")
 NOT_A_FILE: Final = _warning("CP0114", "what is there is no file, so it is skipped")
 KIND_MISSPELLED: Final = _refused("CP0115", "the kind or apiVersion is misspelled")
+NAME_IS_BOOLEAN: Final = _warning(
+    "CP0116", "the object's name is a boolean in YAML 1.1, which Kubernetes refuses"
+)
 
 # Fields of objects
 UNKNOWN_FIELD: Final = _refused("CP0201", "the kind has no such field")

@@ -236,11 +236,27 @@ class _Reading:
         if not isinstance(data, dict):
             self._no_object(origin, (), f"expected an object, found {_what(data)}")
             return
+        data = self._with_name(origin, data)
         key = identity(data)
         if key is None:
             self._explain(origin, data)
         else:
             self._objects.append(_raw(key, data, origin))
+
+    def _with_name(self, origin: Origin, data: dict[str, Data]) -> dict[str, Data]:
+        """``data``, in which a name that YAML 1.1 reads as a boolean (``n``) is the text that is
+        written. istiod takes such an object too, when it reads files; Kubernetes does not.
+        """
+        metadata = data.get("metadata")
+        if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), bool):
+            return data
+        path = (*origin.prefix, "metadata", "name")
+        start, end = locate.span_of(self._chunk.text, path, on_key=False)
+        name = self._chunk.text[start:end]
+        message = f'the name "{name}" is a boolean in YAML 1.1, so Kubernetes refuses the object'
+        place = self._location((start, end))
+        self._add(codes.NAME_IS_BOOLEAN, place, message, hint="put the name in quotes")
+        return {**data, "metadata": {**metadata, "name": name}}
 
     def _explain(self, origin: Origin, data: Mapping[str, Data]) -> None:
         """Report what ``data`` lacks to be an object."""

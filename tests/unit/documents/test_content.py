@@ -98,6 +98,17 @@ def test_what_is_no_object_is_reported_where_it_is(text: str, expected: str) -> 
     assert not content.complete
 
 
+@pytest.mark.parametrize("name", ["n", "y", "no", "Yes", "on", "false"])
+def test_a_name_that_is_a_boolean_is_taken_as_it_is_written(name: str) -> None:
+    content = read(f"apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n")
+
+    assert names(content) == [f"Service/default/{name}"]
+    assert content.objects[0].body["metadata"] == {"name": name}
+    assert faults(content) == [
+        f'3:18: CP0116 the name "{name}" is a boolean in YAML 1.1, so Kubernetes refuses the object'
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
