@@ -29,6 +29,7 @@ SUITES: Final = {
     "edit_cpu": "CPU time of the control plane for one edit",
     "fleet": "A fleet of proxies of their own kind each",
     "views": "A fleet of sidecars in many namespaces, without its streams",
+    "policies": "AuthorizationPolicies in that fleet",
     "idle": "Nothing happens",
     "cold_start": "From the start of the process to ready",
     "commands": "Commands",
