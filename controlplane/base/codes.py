@@ -88,6 +88,7 @@ NULL_DROPPED: Final = _warning(
 DENIES_TCP: Final = _warning(
     "CP0224", "a DENY rule without ports that is about HTTP denies all TCP connections as well"
 )
+PRIVATE_KEY_SHOWN: Final = _warning("CP0229", "a key set for verifying tokens has a private key")
 
 ENVOY_INTERNALS: Final = Code(
     "CP0233",

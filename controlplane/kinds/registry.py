@@ -24,7 +24,6 @@ SERVED: Final[Mapping[Kind, ServedKind[Any]]] = {served.kind: served for served 
 
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "networking.istio.io": frozenset({"ProxyConfig"}),
-    "security.istio.io": frozenset({"RequestAuthentication"}),
     "telemetry.istio.io": frozenset({"Telemetry"}),
     "extensions.istio.io": frozenset({"WasmPlugin", "ExtensionFilter", "TrafficExtension"}),
     "install.istio.io": frozenset({"IstioOperator"}),

@@ -56,9 +56,11 @@ class Dropped(Enum):
 
 DROPPED: Final = Dropped.DROPPED
 
-ALIASES: Final[Mapping[str, str]] = {"mirror_percent": "mirrorPercent"}
-"""The only names in snake case that Istio's CRDs know (besides ``jwks_uri``); the JSON name wins.
-"""
+ALIASES: Final[Mapping[str, str]] = {
+    "mirror_percent": "mirrorPercent",
+    "jwks_uri": "jwksUri",
+}
+"""The only names in snake case that Istio's CRDs know; the JSON name wins."""
 
 _UNSPACED: Final = re.compile(r"[A-Za-z]\w*:(?=\S)(?!//)")
 _UNQUOTE: Final = "leave out the quotes"

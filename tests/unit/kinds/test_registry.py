@@ -26,6 +26,7 @@ REFERS_TO_NOTHING = {
     "Namespace",
     "Node",
     "Pod",
+    "RequestAuthentication",
     "Secret",
     "StatefulSet",
     "WorkloadEntry",

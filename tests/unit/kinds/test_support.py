@@ -30,6 +30,7 @@ from tests.support.samples import sample
 
 NOT_SUPPORTED = {
     "AuthorizationPolicy": ("provider",),
+    "RequestAuthentication": ("selector", "targetRef", "targetRefs", "jwtRules"),
     "DestinationRule": (
         "trafficPolicy.loadBalancer.backendUtilization",
         "trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",

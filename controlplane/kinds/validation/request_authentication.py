@@ -1,0 +1,182 @@
+"""What a RequestAuthentication must be.
+
+Source: https://istio.io/latest/docs/reference/config/security/request_authentication/, its CRD,
+Istio ``pkg/config/validation/validation.go`` (validateJwtRule),
+``pkg/config/security/security.go`` (ParseJwksURI)
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from controlplane.base.codes import (
+    CANNOT_WORK,
+    MISSING_FIELD,
+    MUTUALLY_EXCLUSIVE,
+    NO_EFFECT,
+    PRIVATE_KEY_SHOWN,
+    VALUE_MALFORMED,
+)
+from controlplane.base.diagnostics import Report
+from controlplane.base.locations import FieldRef
+from controlplane.kinds.istio.request_authentication import (
+    ClaimToHeader,
+    JwtRule,
+    RequestAuthentication,
+)
+from controlplane.kinds.validation.checks import About, check_count, check_duration, check_length
+from controlplane.kinds.validation.key_set import KeySetMalformed, checked_keys
+from controlplane.kinds.validation.policy_attachment import check_attachment
+
+RULES_LIMIT: Final = 4096
+URI_LIMIT: Final = 2048  # characters
+SPACE_DELIMITED_LIMIT: Final = 64
+SCHEMES: Final = ("http", "https")
+_HEADER: Final = re.compile(r"[-_A-Za-z0-9]+")
+_FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_PORT: Final = re.compile(r":[0-9]*")
+
+
+def request_authentication(
+    report: Report, at: FieldRef, spec: RequestAuthentication, about: About
+) -> None:
+    check_attachment(report, at, spec)
+    _check_empty_references(report, at, spec, about)
+    for i, rule in enumerate(spec.jwt_rules):
+        _check_rule(report, at / "jwtRules" / i, rule)
+        _check_names(report, at / "jwtRules" / i, about.body.get("jwtRules"), i)
+    check_count(report, at / "jwtRules", spec.jwt_rules, RULES_LIMIT, "rules")
+
+
+def _check_empty_references(
+    report: Report, at: FieldRef, spec: RequestAuthentication, about: About
+) -> None:
+    """A list that is empty is there, for the CRD's rule that only one of them may be."""
+    others = [
+        name
+        for name, value in (("selector", spec.selector), ("targetRef", spec.target_ref))
+        if value is not None
+    ]
+    if about.body.get("targetRefs") == [] and len(others) == 1:
+        message = f"{others[0]} and targetRefs exclude each other, even where it is empty"
+        report.add(MUTUALLY_EXCLUSIVE, (at / "targetRefs").key, message, hint="keep one of them")
+
+
+def _check_rule(report: Report, at: FieldRef, rule: JwtRule) -> None:
+    _check_source(report, at, rule)
+    for i, audience in enumerate(rule.audiences):
+        _check_filled(report, at / "audiences" / i, audience, "audience")
+    for i, header in enumerate(rule.from_headers):
+        _check_header(report, at / "fromHeaders" / i / "name", header.name)
+    for i, parameter in enumerate(rule.from_params):
+        _check_filled(report, at / "fromParams" / i, parameter, "query parameter")
+    for i, cookie in enumerate(rule.from_cookies):
+        _check_filled(report, at / "fromCookies" / i, cookie, "cookie's name")
+    for i, output in enumerate(rule.output_claim_to_headers):
+        _check_output(report, at / "outputClaimToHeaders" / i, output)
+    payload = rule.output_payload_to_header
+    if payload and _FIELD_NAME.fullmatch(payload) is None:
+        report.add(CANNOT_WORK, at / "outputPayloadToHeader", f'no header can be named "{payload}"')
+    check_duration(report, at / "timeout", rule.timeout)
+    for i, claim in enumerate(rule.space_delimited_claims):
+        _check_filled(report, at / "spaceDelimitedClaims" / i, claim, "claim")
+    check_count(
+        report,
+        at / "spaceDelimitedClaims",
+        rule.space_delimited_claims,
+        SPACE_DELIMITED_LIMIT,
+        "claims",
+    )
+
+
+def _check_names(report: Report, at: FieldRef, rules: object, index: int) -> None:
+    """``jwks_uri`` is the same field as ``jwksUri``; only one of them may be written."""
+    rule = rules[index] if isinstance(rules, list) and index < len(rules) else None
+    names = [name for name in ("jwksUri", "jwks_uri") if isinstance(rule, Mapping) and name in rule]
+    if len(names) > 1:
+        message = "jwksUri is written twice, as jwks_uri too"
+        report.add(MUTUALLY_EXCLUSIVE, (at / "jwks_uri").key, message, hint="keep one of them")
+
+
+def _check_source(report: Report, at: FieldRef, rule: JwtRule) -> None:
+    """Whose tokens they are, and where their keys are."""
+    if not rule.issuer and not rule.jwks_uri:
+        hint = "name the issuer as in the claim iss of its tokens"
+        report.add(MISSING_FIELD, at / "issuer", "issuer and jwksUri are missing", hint=hint)
+    elif rule.issuer == "":
+        report.add(VALUE_MALFORMED, at / "issuer", "the issuer is empty", hint="leave it out")
+    if rule.jwks is not None and rule.jwks_uri is not None:
+        message = "jwks and jwksUri exclude each other"
+        report.add(MUTUALLY_EXCLUSIVE, (at / "jwksUri").key, message, hint="keep one of them")
+    if rule.jwks_uri is not None:
+        _check_uri(report, at / "jwksUri", rule.jwks_uri)
+    if rule.jwks:
+        _check_keys(report, at / "jwks", rule.jwks)
+
+
+def _check_uri(report: Report, at: FieldRef, uri: str) -> None:
+    check_length(report, at, uri, URI_LIMIT)
+    if not uri:
+        report.add(VALUE_MALFORMED, at, "the address is empty")
+        return
+    fault = _uri_fault(uri)
+    if fault is not None:
+        report.add(VALUE_MALFORMED, at, f'"{uri[:60]}" {fault}')
+    elif not urlsplit(uri).hostname:
+        report.add(CANNOT_WORK, at, f'"{uri}" names no host, so no keys can be fetched')
+
+
+def _uri_fault(uri: str) -> str | None:
+    try:
+        split = urlsplit(uri)
+        _ = split.hostname
+    except ValueError as error:
+        return f"is not an address: {error}"
+    if split.scheme not in SCHEMES:
+        return "is not an address of http or https"
+    port = split.netloc.rpartition("@")[2].rpartition("]")[2].partition(":")
+    if port[1] and _PORT.fullmatch(port[1] + port[2]) is None:
+        return f'has a port that is no number: "{port[2]}"'
+    return None
+
+
+def _check_keys(report: Report, at: FieldRef, text: str) -> None:
+    try:
+        keys = checked_keys(text)
+    except KeySetMalformed as fault:
+        report.add(VALUE_MALFORMED, at, f"the key set {fault}")
+        return
+    for i, key in enumerate(keys.keys):
+        if key.is_private:
+            message = f"key {i} is a private key; only public keys verify tokens"
+            hint = "write its public part; who can read this key can sign tokens"
+            report.add(PRIVATE_KEY_SHOWN, at, message, hint=hint)
+    if keys.is_single:
+        message = "a single key is no key set for Envoy, so no token of the issuer is accepted"
+        report.add(CANNOT_WORK, at, message, hint='write {"keys": [KEY]}')
+    elif not keys.keys:
+        message = "the key set has no keys, so no token of the issuer is accepted"
+        report.add(CANNOT_WORK, at, message, hint="add the issuer's public keys")
+
+
+def _check_filled(report: Report, at: FieldRef, text: str, noun: str) -> None:
+    if not text:
+        report.add(VALUE_MALFORMED, at, f"the {noun} is empty")
+
+
+def _check_header(report: Report, at: FieldRef, name: str) -> None:
+    if not name:
+        report.add(MISSING_FIELD, at, "the header's name is missing")
+    elif _FIELD_NAME.fullmatch(name) is None:
+        report.add(NO_EFFECT, at, f'no request can have a header named "{name}"')
+
+
+def _check_output(report: Report, at: FieldRef, output: ClaimToHeader) -> None:
+    if not output.header:
+        report.add(MISSING_FIELD, at / "header", "the header is missing")
+    elif _HEADER.fullmatch(output.header) is None:
+        message = f'"{output.header}" is not a header name of letters, digits, - and _'
+        report.add(VALUE_MALFORMED, at / "header", message)
+    if not output.claim:
+        report.add(MISSING_FIELD, at / "claim", "the claim is missing")
