@@ -19,6 +19,7 @@ from controlplane.documents.content import file_objects
 from controlplane.engine.engine import Engine
 from controlplane.engine.internal_errors import NotComputed
 from controlplane.envoy.resource import TypeUrl, packed
+from controlplane.kinds.istio.extension_providers import ExtensionProvider, GrpcAuthorization
 from controlplane.kinds.istio.mesh_config import EntryVisibility, MeshConfig, ServiceEntryVisibility
 from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.routes.bound_routes import MERGE_CHUNK
@@ -31,8 +32,10 @@ for module in iter_modules(queries.__path__, "controlplane.queries."):
     import_module(module.name)  # so that all tracked functions are known
 
 NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
+_API: Final = GrpcAuthorization(service="api.default.svc.cluster.local", port=90)
 MESH: Final = MeshConfig(
-    service_entry_visibility=ServiceEntryVisibility(default_visibility=EntryVisibility.PUBLIC)
+    service_entry_visibility=ServiceEntryVisibility(default_visibility=EntryVisibility.PUBLIC),
+    extension_providers=(ExtensionProvider(name="ask", envoy_ext_authz_grpc=_API),),
 )
 PROXIES: Final = (
     Proxy(
@@ -138,6 +141,11 @@ spec:
   rules:
   - from: [{source: {principals: [VALUE/ns/default/sa/web], ipBlocks: [10.9.0.0/16]}}]
     to: [{operation: {paths: ["/admin/{**}"]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ask, namespace: istio-system}
+spec: {action: CUSTOM, provider: {name: ask}, rules: [{to: [{operation: {paths: [/VALUE]}}]}]}
 """,
         "cluster.local",
         "old.domain",

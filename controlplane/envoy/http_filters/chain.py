@@ -12,6 +12,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 
 from controlplane.envoy.http_filters.cors import cors
 from controlplane.envoy.http_filters.dynamic_forward_proxy import dynamic_forward_proxy
+from controlplane.envoy.http_filters.ext_authz import http_ext_authz_filter
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
@@ -22,6 +23,7 @@ from controlplane.envoy.http_filters.router import router
 from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.slots import in_order
 from controlplane.model.authorization import Authorization
+from controlplane.model.external_authorization import CustomRules, ExternalCheck
 from controlplane.model.plan.network_filters import (
     CrossOrigin,
     DynamicForwardProxyHttp,
@@ -44,6 +46,10 @@ def _slotted(filter_: HttpFilter, policies: PolicyConfigs) -> tuple[Slot, hcm.Ht
     match filter_:
         case Authorization(verdict=verdict):
             return SLOTS[verdict], http_rbac_filter(policies[filter_])
+        case CustomRules():
+            return Slot.EXTERNAL_AUTHORIZATION, http_rbac_filter(policies[filter_])
+        case ExternalCheck():
+            return Slot.EXTERNAL_AUTHORIZATION, http_ext_authz_filter(policies[filter_])
         case GrpcWeb():
             return Slot.GRPC_WEB, grpc_web()
         case GrpcStats():

@@ -10,6 +10,7 @@ from controlplane.kinds.served import ServedKind, by, no_effect
 from controlplane.kinds.validation.authorization_policy import authorization_policy
 
 _TRANSLATION: Final = "translate.istio.authorization_policy"
+_CUSTOM: Final = "queries.policy.external_authorization"
 _ATTACHMENT: Final = "translate.istio.policy_attachment"
 
 KIND: Final = ServedKind(
@@ -21,12 +22,14 @@ KIND: Final = ServedKind(
         specs.AuthorizationPolicy: (
             by(f"{_ATTACHMENT}:attachment", "selector", "target_ref", "target_refs"),
             by(f"{_TRANSLATION}:rules", "action", "rules"),
+            by(f"{_CUSTOM}:custom_rules", "provider"),
         ),
         PolicyTargetReference: (
             by(f"{_ATTACHMENT}:attachment", "group", "kind", "name"),
             no_effect("it must be empty: a policy is for its own namespace", "namespace"),
         ),
         LabelSelector: (by(f"{_ATTACHMENT}:attachment", "match_labels"),),
+        specs.ProviderReference: (by(f"{_CUSTOM}:custom_rules", "name"),),
         specs.Rule: (by(f"{_TRANSLATION}:rule", "from_", "to", "when"),),
         specs.From: (by(f"{_TRANSLATION}:rule", "source"),),
         specs.To: (by(f"{_TRANSLATION}:rule", "operation"),),

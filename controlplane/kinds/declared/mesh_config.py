@@ -3,13 +3,14 @@
 from typing import Final
 
 from controlplane.kinds.declared import destination_rule, virtual_service
-from controlplane.kinds.istio import mesh_config as specs
+from controlplane.kinds.istio import extension_providers as providers, mesh_config as specs
 from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
 from controlplane.kinds.served import Fields, by, no_effect
 
 _LISTENERS: Final = "translate.istio.listener_settings"
 _INBOUND: Final = "translate.istio.inbound_settings"
 _DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"
+_CUSTOM: Final = "translate.istio.external_authorization"
 _VISIBILITY: Final = "translate.istio.entry_visibility"
 
 PROXY_CONFIG: Final[Fields] = {
@@ -74,6 +75,47 @@ PROXY_CONFIG: Final[Fields] = {
     ),
     Tracing: (by(f"{_LISTENERS}:listener_settings", "sampling"),),
 }
+EXTENSION_PROVIDERS: Final[Fields] = {
+    providers.ExtensionProvider: (
+        by(f"{_CUSTOM}:declared_provider", "name"),
+        by(f"{_CUSTOM}:authorization_of", "envoy_ext_authz_http", "envoy_ext_authz_grpc"),
+    ),
+    providers.HttpAuthorization: (
+        by(f"{_CUSTOM}:provider_service", "service", "port"),
+        by(
+            f"{_CUSTOM}:provider",
+            "timeout",
+            "fail_open",
+            "status_on_error",
+            "include_request_body_in_check",
+        ),
+        by(
+            f"{_CUSTOM}:_http",
+            "path_prefix",
+            "include_headers_in_check",
+            "include_request_headers_in_check",
+            "include_additional_headers_in_check",
+            "headers_to_upstream_on_allow",
+            "headers_to_downstream_on_deny",
+            "headers_to_downstream_on_allow",
+        ),
+        no_effect("Istio sends it to no proxy", "clear_route_cache"),
+    ),
+    providers.GrpcAuthorization: (
+        by(f"{_CUSTOM}:provider_service", "service", "port"),
+        by(
+            f"{_CUSTOM}:provider",
+            "timeout",
+            "fail_open",
+            "status_on_error",
+            "include_request_body_in_check",
+        ),
+        no_effect("Istio sends it to no proxy", "clear_route_cache"),
+    ),
+    providers.RequestBody: (
+        by(f"{_CUSTOM}:_body", "max_request_bytes", "allow_partial_message", "pack_as_bytes"),
+    ),
+}
 VISIBILITY: Final[Fields] = {
     specs.ServiceEntryVisibility: (
         by(f"{_VISIBILITY}:capped", "default_visibility", "policies", "apply_to_sidecars"),
@@ -100,6 +142,7 @@ MESH_CONFIG: Final[Fields] = {
             "default_config",
         ),
         by("queries.policy.rules:governing_rules", "root_namespace"),
+        by(f"{_CUSTOM}:declared_provider", "extension_providers"),
         by("translate.istio.sidecar_egress:unknown_traffic", "outbound_traffic_policy"),
         by("queries.policy.policies:mesh_policy", "default_traffic_policy"),
         by("queries.policy.rules:rule_of", "default_destination_rule_export_to"),
@@ -149,6 +192,7 @@ FIELDS: Final[Fields] = {
     **destination_rule.OUTLIER_DETECTION,
     **destination_rule.TLS,
     **PROXY_CONFIG,
+    **EXTENSION_PROVIDERS,
     **VISIBILITY,
     **MESH_CONFIG,
 }

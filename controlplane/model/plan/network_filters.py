@@ -6,6 +6,7 @@ from datetime import timedelta
 from controlplane.base.names import PortNumber
 from controlplane.model.access_log import AccessLog
 from controlplane.model.authorization import Authorization
+from controlplane.model.external_authorization import CustomRules, ExternalCheck
 from controlplane.model.http_settings import HttpSettings
 from controlplane.model.proxy import IpFamily
 from controlplane.model.routing import Route
@@ -54,8 +55,10 @@ class DynamicForwardProxyHttp:
     families: tuple[IpFamily, ...]
 
 
+PolicyFilter = Authorization | CustomRules | ExternalCheck
+"""What policies put into chains; encoded once for all chains that have it."""
 HttpFilter = (
-    Authorization
+    PolicyFilter
     | GrpcWeb
     | GrpcStats
     | OfferedProtocols
@@ -142,5 +145,5 @@ class DynamicForwardProxySni:
 
 
 NetworkFilter = (
-    Authorization | HttpConnectionManager | TcpProxy | MongoProxy | DynamicForwardProxySni
+    PolicyFilter | HttpConnectionManager | TcpProxy | MongoProxy | DynamicForwardProxySni
 )

@@ -2,11 +2,11 @@
 
 from controlplane.base.shelf import Shelf, shelf
 from controlplane.envoy.listeners.listener import framed_chain, listener as encoded_listener
-from controlplane.envoy.policy_configs import authorization_config, policies_of, refusing_config
+from controlplane.envoy.policy_configs import policies_of, policy_filter_config, refusing_config
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph, derived, guarded, guarded_by
-from controlplane.model.authorization import Authorization
 from controlplane.model.plan.listener import ChainPlan
+from controlplane.model.plan.network_filters import PolicyFilter
 from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.tls import SecretName
 from controlplane.queries.listeners.plans import listener_plan
@@ -41,11 +41,11 @@ def framed(graph: Graph, chain: ChainPlan, is_default: bool) -> bytes:
 
 
 @guarded_by(refusing_config)
-def policy_config(_: Graph, policy: Authorization) -> bytes:
+def policy_config(_: Graph, policy: PolicyFilter) -> bytes:
     """The filter of a policy, encoded once for all chains that have it; where that fails, one that
     refuses what it would decide.
     """
-    return authorization_config(policy)
+    return policy_filter_config(policy)
 
 
 @guarded(first=())

@@ -8,9 +8,11 @@ from typing import Final
 from controlplane.base.locations import FieldRef
 from controlplane.graph import Graph, guarded_by
 from controlplane.model.authorization import Authorization, Transport, Verdict
+from controlplane.model.plan.network_filters import PolicyFilter
 from controlplane.model.plan.policy_filters import NO_POLICY_FILTERS, PolicyFilters
 from controlplane.model.policy_keys import NO_POLICIES, PolicyKeys
 from controlplane.queries.policy.authorization import authorizations
+from controlplane.queries.policy.external_authorization import external_authorization
 
 REFUSING: Final = PolicyFilters(
     http=(Authorization(verdict=Verdict.ALLOW, transport=Transport.HTTP, enforced=()),),
@@ -31,7 +33,14 @@ def policy_filters(graph: Graph, keys: PolicyKeys) -> PolicyFilters:
     if not keys.are_known:
         return REFUSING
     return PolicyFilters(
-        http=authorizations(graph, keys.authorization, Transport.HTTP),
-        network=authorizations(graph, keys.authorization, Transport.TCP),
+        http=_filters(graph, keys, Transport.HTTP),
+        network=_filters(graph, keys, Transport.TCP),
         origins=tuple(FieldRef(key, ("spec",)) for key in (*keys.authorization, *keys.tokens)),
+    )
+
+
+def _filters(graph: Graph, keys: PolicyKeys, transport: Transport) -> tuple[PolicyFilter, ...]:
+    return (
+        *external_authorization(graph, keys.authorization, transport),
+        *authorizations(graph, keys.authorization, transport),
     )

@@ -29,7 +29,6 @@ from tests.support.reads import NoSuchFunction, attributes_read
 from tests.support.samples import sample
 
 NOT_SUPPORTED = {
-    "AuthorizationPolicy": ("provider",),
     "RequestAuthentication": ("selector", "targetRef", "targetRefs", "jwtRules"),
     "DestinationRule": (
         "trafficPolicy.loadBalancer.backendUtilization",
@@ -45,7 +44,19 @@ NOT_SUPPORTED = {
         "proxyListenPort",
         "proxyHttpPort",
         "defaultConfig.proxyHeaders.metadataExchangeHeaders",
-        "extensionProviders",
+        "extensionProviders.zipkin",
+        "extensionProviders.lightstep",
+        "extensionProviders.datadog",
+        "extensionProviders.stackdriver",
+        "extensionProviders.opencensus",
+        "extensionProviders.skywalking",
+        "extensionProviders.opentelemetry",
+        "extensionProviders.prometheus",
+        "extensionProviders.envoyFileAccessLog",
+        "extensionProviders.envoyHttpAls",
+        "extensionProviders.envoyTcpAls",
+        "extensionProviders.envoyOtelAls",
+        "extensionProviders.sds",
     ),
 }
 DECLARED: dict[str, tuple[type[Spec], Fields]] = {
