@@ -42,7 +42,7 @@ from controlplane.kinds.validation.checks import (
     check_port,
     check_selector,
 )
-from controlplane.kinds.validation.envoy_filter_values import check_value
+from controlplane.kinds.validation.envoy_filter_values import check_operation, check_value
 
 LABELS_LIMIT: Final = 256
 REFERENCES_LIMIT: Final = 16
@@ -157,6 +157,7 @@ def _check_patch(report: Report, at: FieldRef, patch: ConfigPatch) -> None:
     if match.proxy is not None:
         _check_proxy(report, at / "match" / "proxy", match.proxy)
     _check_match(report, at / "match", patch.apply_to, match)
+    check_operation(report, at / "patch" / "operation", patch, patch.patch.operation)
     check_value(report, at / "patch" / "value", patch.apply_to, patch.patch)
 
 

@@ -80,7 +80,7 @@ def test_a_listener_that_envoy_would_refuse_is_not_sent(broken: dict[str, Any]) 
     patched = Patched(envoy_filter(broken))
 
     assert "0.0.0.0_8080" not in patched.resources().listeners
-    assert patched.reported() == [f"CP0540 {PLACE}"]
+    assert f"CP0540 {PLACE}" in patched.reported()
 
 
 @pytest.mark.parametrize(
