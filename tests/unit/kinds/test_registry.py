@@ -27,6 +27,7 @@ REFERS_TO_NOTHING = {
     "Node",
     "Pod",
     "RequestAuthentication",
+    "ProxyConfig",
     "Secret",
     "StatefulSet",
     "WorkloadEntry",
