@@ -294,6 +294,11 @@ CONNECTIONS_REUSED: Final = _warning(
     "CP0418", "clients reuse connections between servers that share a certificate"
 )
 
+# External authorization
+PROVIDER_UNUSABLE: Final = _warning(
+    "CP0530", "the policy's provider cannot be asked, so what its rules match is refused"
+)
+
 # Operation
 FIXED_SINCE_START: Final = _warning(
     "CP0620", "the field cannot change while the control plane runs"

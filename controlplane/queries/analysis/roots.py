@@ -12,6 +12,7 @@ from controlplane.base.names import Kind, ObjectKey, key_is_of
 from controlplane.graph import Derived, Graph, derived, guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
@@ -23,6 +24,7 @@ from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.model.http_settings import ListenerContext
 from controlplane.queries.analysis.binding import export_diagnostics
 from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
+from controlplane.queries.analysis.external_authorization import authorization_policy_diagnostics
 from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
@@ -84,6 +86,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     SIDECAR: sidecar_diagnostics,
     PEER_AUTHENTICATION: peer_authentication_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics,
+    AUTHORIZATION_POLICY: authorization_policy_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,

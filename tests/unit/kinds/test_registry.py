@@ -17,7 +17,6 @@ from controlplane.kinds.spec import Spec
 from controlplane.queries.analysis.roots import ANALYSES
 
 REFERS_TO_NOTHING = {
-    "AuthorizationPolicy",
     "ConfigMap",
     "DaemonSet",
     "Deployment",

@@ -15,6 +15,7 @@ from controlplane.kinds.istio.extension_providers import (
 )
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.spec import Duration
+from tests.support.checked import checked
 from tests.support.decided_calls import chains_of
 from tests.support.declared import Declared
 
@@ -45,6 +46,7 @@ spec:
 HTTP = HttpAuthorization(service="authz.example.com", port=8000)
 GRPC = GrpcAuthorization(service="authz.example.com", port=8000)
 CLUSTER = "outbound|8000||authz.example.com"
+CODE = "CP0530"
 DENIED = "-deny-due-to-bad-CUSTOM-action"
 
 
@@ -315,3 +317,38 @@ def test_the_filters_in_place_of_what_cannot_be_encoded_refuse() -> None:
     assert not refusing.rules.policies
     assert not unanswered.failure_mode_allow
     assert unanswered.grpc_service.envoy_grpc.cluster_name == "outbound|8000||nobody.invalid"
+
+
+@pytest.mark.parametrize(
+    ("providers", "expected"),
+    [
+        pytest.param(
+            (ExtensionProvider(name="asks", envoy_ext_authz_grpc=GRPC),),
+            'the provider "ask" is not among the extensionProviders of MeshConfig, so what the '
+            'rules match is refused -> rename it to "asks"',
+            id="misspelled",
+        ),
+        pytest.param(
+            (ExtensionProvider(name="ask"),),
+            'the provider "ask" has a fault in MeshConfig, so what the rules match is refused',
+            id="faulty",
+        ),
+        pytest.param(
+            (
+                ExtensionProvider(
+                    name="ask", envoy_ext_authz_grpc=GrpcAuthorization(service="authz", port=1)
+                ),
+            ),
+            'the provider "ask" names a service that does not exist (it needs the whole host '
+            "name), so what the rules match is refused",
+            id="a short name",
+        ),
+        pytest.param((ExtensionProvider(name="ask", envoy_ext_authz_http=HTTP),), None, id="good"),
+    ],
+)
+def test_a_provider_that_cannot_be_asked_is_reported(
+    providers: tuple[ExtensionProvider, ...], expected: str | None
+) -> None:
+    found = [line for line in checked(SERVICE + custom("a"), mesh=mesh(*providers)) if CODE in line]
+
+    assert [line.partition(f"{CODE}: ")[2] for line in found] == ([expected] if expected else [])
