@@ -258,6 +258,26 @@ PATCH_BREAKS: Final = Code(
     "the patch makes a resource that Envoy would refuse, so its last good form stays",
 )
 
+# Who may call what
+PATH_SPELLED_OTHERWISE: Final = _warning(
+    "CP0501", "a path is refused in one spelling, and others lead to the same"
+)
+HOST_WITHOUT_PORT: Final = _warning(
+    "CP0502", "a host is refused only where the client does not write its port"
+)
+PROXY_ADDRESS_MEANT: Final = _warning(
+    "CP0503", "the rule is about addresses of connections, which are those of another proxy"
+)
+CALLERS_UNIDENTIFIED: Final = _warning(
+    "CP0504", "the rule is about identities where callers need not have one"
+)
+POLICY_PORT_NOT_TARGETED: Final = _warning(
+    "CP0505", "no Service leads to the port that the rule is about"
+)
+REQUESTS_NOT_READ: Final = _warning(
+    "CP0506", "the rule is about requests at ports of which no requests are read"
+)
+
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
 SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that its use requires")

@@ -1,19 +1,17 @@
 """Policies of action CUSTOM whose provider cannot be asked: what they match is refused."""
 
 from controlplane.base.codes import PROVIDER_UNUSABLE
-from controlplane.base.diagnostics import Diagnostics, Report
+from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.nearest import nearest
-from controlplane.graph import Graph, derived
+from controlplane.graph import Graph
 from controlplane.kinds.istio.authorization_policy import (
     Action,
     AuthorizationPolicy,
-    AuthorizationPolicyKey,
 )
 from controlplane.kinds.object import Object
 from controlplane.model.external_authorization import Unusable, Why
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.external_authorization import provider_named
 
 _BECAUSE = {
@@ -43,13 +41,3 @@ def check_provider(report: Report, graph: Graph, policy: Object[AuthorizationPol
         f'the provider "{name}" {_BECAUSE[found.why]}, so what the rules match is refused',
         hint=f'rename it to "{near}"' if near else None,
     )
-
-
-@derived
-def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) -> Diagnostics:
-    """Runs again when the policy changes, or whether its provider can be asked."""
-    declared = object_of(graph, key)
-    report = Report()
-    if declared is not None:
-        check_provider(report, graph, declared)
-    return tuple(report)

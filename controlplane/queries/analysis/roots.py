@@ -22,9 +22,11 @@ from controlplane.kinds.istio.sidecar import SIDECAR
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.model.http_settings import ListenerContext
+from controlplane.queries.analysis.authorization_policies import (
+    authorization_policy_diagnostics,
+)
 from controlplane.queries.analysis.binding import export_diagnostics
 from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
-from controlplane.queries.analysis.external_authorization import authorization_policy_diagnostics
 from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
@@ -84,9 +86,9 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     GATEWAY: gateway_diagnostics,
     VIRTUAL_SERVICE: virtual_service_diagnostics,
     SIDECAR: sidecar_diagnostics,
+    AUTHORIZATION_POLICY: authorization_policy_diagnostics,
     PEER_AUTHENTICATION: peer_authentication_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics,
-    AUTHORIZATION_POLICY: authorization_policy_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,

@@ -39,6 +39,11 @@ def pairs_of_gateway_selectors(gateway: Object[Gateway]) -> Iterator[tuple[str, 
         yield _WHOLE_MESH, pair
 
 
+def is_for_gateways(graph: Graph, selector: Labels) -> bool:
+    """Whether proxies that Gateways select may be meant by the selector of a policy."""
+    return not _selecting_pairs(graph).isdisjoint(selector)
+
+
 @derived
 def _selecting_pairs(graph: Graph) -> frozenset[tuple[str, str]]:
     return frozenset(pairs_of_gateway_selectors(graph, _WHOLE_MESH))

@@ -22,6 +22,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0113": "too long to read",
     "CP0114": "no file",
     "CP0404": "a certificate",
+    "CP0503": "MeshConfig and a policy",
     "CP0405": "a certificate and the time",
     "CP0406": "a certificate and the time",
     "CP0407": "a certificate and the time",

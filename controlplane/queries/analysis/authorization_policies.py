@@ -1,0 +1,250 @@
+"""AuthorizationPolicies that let through what they seem to refuse, or refuse what they seem to
+admit: nobody is selected, a path or host has other spellings, a caller without a certificate is
+nobody, a port is a Service's and not the workload's.
+
+Source: https://istio.io/latest/docs/ops/best-practices/security/; Envoy's answers to a DENY of an
+exact path in each spelling
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from controlplane.base.codes import (
+    CALLERS_UNIDENTIFIED,
+    HOST_WITHOUT_PORT,
+    PATH_SPELLED_OTHERWISE,
+    POLICY_PORT_NOT_TARGETED,
+    PROXY_ADDRESS_MEANT,
+    REQUESTS_NOT_READ,
+)
+from controlplane.base.diagnostics import Diagnostics, Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.wording import listed
+from controlplane.graph import Graph, derived
+from controlplane.kinds.istio.authorization_policy import (
+    Action,
+    AuthorizationPolicy,
+    AuthorizationPolicyKey,
+    Operation,
+    Rule,
+    Source,
+)
+from controlplane.kinds.object import Object
+from controlplane.kinds.validation.authorization_rules import is_path_template
+from controlplane.model.mtls import MtlsMode
+from controlplane.model.proxy import Labels
+from controlplane.queries.analysis.external_authorization import check_provider
+from controlplane.queries.analysis.selected_ports import (
+    check_workload_ports,
+    services_in_front,
+)
+from controlplane.queries.analysis.selectors import check_selected
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.policy.peer_policies import mtls_policy, peer_levels
+from controlplane.queries.selection.gateways import is_for_gateways
+from controlplane.translate.istio.policy_attachment import BySelector, attachment
+
+_REFUSING: Final = frozenset({Action.DENY, Action.CUSTOM})
+_IDENTITY: Final = ("principals", "namespaces", "service_accounts", "trust_domains")
+_YAML: Final = {
+    "principals": "principals",
+    "namespaces": "namespaces",
+    "service_accounts": "serviceAccounts",
+    "trust_domains": "trustDomains",
+    "not_principals": "notPrincipals",
+    "not_namespaces": "notNamespaces",
+    "not_service_accounts": "notServiceAccounts",
+    "not_trust_domains": "notTrustDomains",
+}
+_OF_REQUESTS: Final = frozenset({"request.auth.principal", "request.auth.audiences"})
+
+
+@derived
+def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) -> Diagnostics:
+    """Runs again when the policy, a workload that it selects, a Service in front of one, a
+    PeerAuthentication or MeshConfig changes.
+    """
+    policy = object_of(graph, key)
+    if policy is None:
+        return ()
+    report = Report()
+    check_provider(report, graph, policy)
+    for place, operation in _operations(policy):
+        _check_paths(report, place, policy.spec.action, operation)
+        _check_hosts(report, place, policy.spec.action, operation)
+    found = attachment(policy.spec)
+    if not isinstance(found, BySelector):
+        return tuple(report)
+    if is_for_gateways(graph, found.labels):
+        _check_addresses(report, graph, policy)
+    else:
+        _check_workloads(report, graph, policy, found.labels)
+    return tuple(report)
+
+
+def _check_workloads(
+    report: Report, graph: Graph, policy: Object[AuthorizationPolicy], selector: Labels
+) -> None:
+    """What depends on the workloads that are selected, where these have sidecars."""
+    _check_identities(report, graph, policy, selector)
+    if not selector or policy.namespace == mesh_config(graph).root_namespace:
+        return
+    at = FieldRef(policy.key) / "spec"
+    check_selected(report, graph, at / "selector" / "matchLabels", selector)
+    ports = [
+        (place / "ports" / i, int(port))
+        for place, operation in _operations(policy)
+        for i, port in enumerate(operation.ports)
+    ]
+    message = "the rule never matches what calls them through a Service"
+    check_workload_ports(report, graph, selector, ports, POLICY_PORT_NOT_TARGETED, message)
+    _check_connections(report, graph, policy, selector)
+
+
+def _operations(policy: Object[AuthorizationPolicy]) -> Iterator[tuple[FieldRef, Operation]]:
+    rules = FieldRef(policy.key) / "spec" / "rules"
+    for i, rule in enumerate(policy.spec.rules):
+        for j, to in enumerate(rule.to):
+            if to.operation is not None:
+                yield rules / i / "to" / j / "operation", to.operation
+
+
+def _sources(policy: Object[AuthorizationPolicy]) -> Iterator[tuple[FieldRef, Source]]:
+    rules = FieldRef(policy.key) / "spec" / "rules"
+    for i, rule in enumerate(policy.spec.rules):
+        for j, each in enumerate(rule.from_):
+            if each.source is not None:
+                yield rules / i / "from" / j / "source", each.source
+
+
+def _check_paths(report: Report, at: FieldRef, action: Action, operation: Operation) -> None:
+    """An exact path that is refused has spellings that servers often take for the same."""
+    refused = ("paths", operation.paths) if action in _REFUSING else None
+    if action is Action.ALLOW:
+        refused = ("notPaths", operation.not_paths)
+    if refused is None:
+        return
+    for i, path in enumerate(refused[1]):
+        if path.endswith(("*", "/")) or path.startswith("*") or is_path_template(path):
+            continue
+        report.add(
+            PATH_SPELLED_OTHERWISE,
+            at / refused[0] / i,
+            f"only {path} itself is refused: {path}/ and {path};x=1 are let through, which many "
+            "servers take for the same",
+            hint=f"allow what is meant with an ALLOW policy, or refuse every path that begins so: "
+            f"{path}*",
+        )
+
+
+def _check_hosts(report: Report, at: FieldRef, action: Action, operation: Operation) -> None:
+    """A host that is refused is let through when the client writes its port."""
+    refused = ("hosts", operation.hosts) if action in _REFUSING else None
+    if action is Action.ALLOW:
+        refused = ("notHosts", operation.not_hosts)
+    if refused is None:
+        return
+    name, hosts = refused
+    for i, host in enumerate(hosts):
+        if ":" in host or host.endswith("*") or f"{host}:*" in hosts:
+            continue
+        report.add(
+            HOST_WITHOUT_PORT,
+            at / name / i,
+            f"only {host} without a port is refused: a client that writes {host}:80 is let through",
+            hint=f"add {host}:* to {name}",
+        )
+
+
+def _check_addresses(report: Report, graph: Graph, policy: Object[AuthorizationPolicy]) -> None:
+    """Behind another proxy, the address of a connection is that proxy's."""
+    topology = mesh_config(graph).default_config.gateway_topology
+    if topology is None:
+        return
+    if not topology.num_trusted_proxies and topology.proxy_protocol is None:
+        return
+    for place, source in _sources(policy):
+        for name, blocks in (("ipBlocks", source.ip_blocks), ("notIpBlocks", source.not_ip_blocks)):
+            if blocks:
+                meant = "remoteIpBlocks" if name == "ipBlocks" else "notRemoteIpBlocks"
+                report.add(
+                    PROXY_ADDRESS_MEANT,
+                    (place / name).key,
+                    f"{name} is about the address that the connection comes from, and by "
+                    "gatewayTopology of MeshConfig that is another proxy's",
+                    hint=f"write {meant} for the client's address",
+                )
+
+
+def _check_identities(
+    report: Report, graph: Graph, policy: Object[AuthorizationPolicy], selector: Labels
+) -> None:
+    """Who calls without a certificate has no identity, so that a rule about identities lets it
+    through where it refuses, or where it asks who is not meant.
+    """
+    action = policy.spec.action
+    levels = peer_levels(graph, policy.namespace, selector)
+    mode = mtls_policy(graph, levels.keys).mode
+    if mode is MtlsMode.STRICT or action is Action.AUDIT:
+        return
+    for place, source in _sources(policy):
+        for name in _IDENTITY:
+            field = name if action is Action.DENY else f"not_{name}"
+            if mode is MtlsMode.DISABLE and action is Action.ALLOW and getattr(source, name):
+                message = f"PeerAuthentication says {mode.name}, so no caller shows a certificate "
+                message += f"and {_YAML[name]} never matches"
+                hint = "accept mutual TLS (PERMISSIVE or STRICT)"
+                report.add(CALLERS_UNIDENTIFIED, (place / _YAML[name]).key, message, hint=hint)
+            if getattr(source, field):
+                report.add(
+                    CALLERS_UNIDENTIFIED,
+                    (place / _YAML[field]).key,
+                    f"plaintext is accepted here ({mode.name}), and who calls so has no identity: "
+                    f"{_YAML[field]} lets it through",
+                    hint="demand certificates with a PeerAuthentication whose mtls.mode is STRICT",
+                )
+
+
+def _check_connections(
+    report: Report, graph: Graph, policy: Object[AuthorizationPolicy], selector: Labels
+) -> None:
+    """Rules about requests at ports of which Envoy reads none."""
+    ports = [
+        f"{port.number} ({port.protocol.value})"
+        for service in services_in_front(graph, policy.namespace, selector)
+        for port in service.ports
+        if not port.protocol.is_http and port.protocol.value != "AUTO"
+    ]
+    if not ports:
+        return
+    at = FieldRef(policy.key) / "spec" / "rules"
+    for i, rule in enumerate(policy.spec.rules):
+        if not _asks_requests(rule) or _names_ports(rule):
+            continue
+        where = f"port {listed(dict.fromkeys(ports))} of these workloads"
+        if policy.spec.action is Action.ALLOW:
+            said = f"allows nothing at {where}, of which no requests are read"
+        else:
+            said = f"is about every connection to {where}, of which no requests are read"
+        hint = "name the ports that the rule is for (to[].operation.ports)"
+        report.add(REQUESTS_NOT_READ, at / i, f"the rule {said}", hint=hint)
+
+
+def _asks_requests(rule: Rule) -> bool:
+    operations = [each.operation for each in rule.to if each.operation is not None]
+    sources = [each.source for each in rule.from_ if each.source is not None]
+    return (
+        any(
+            o.hosts or o.not_hosts or o.methods or o.not_methods or o.paths or o.not_paths
+            for o in operations
+        )
+        or any(s.request_principals or s.not_request_principals for s in sources)
+        or any(each.key in _OF_REQUESTS or each.key.startswith("request.") for each in rule.when)
+    )
+
+
+def _names_ports(rule: Rule) -> bool:
+    return any(each.operation is not None and each.operation.ports for each in rule.to) or any(
+        each.key == "destination.port" for each in rule.when
+    )
