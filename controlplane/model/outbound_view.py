@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from controlplane.base.hashing import hashed_once
-from controlplane.base.names import Namespace, ObjectKey
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.model.proxy import NOWHERE, IpFamily, Labels, Locality, Role
 from controlplane.model.visibility import PUBLIC
 
@@ -51,10 +51,14 @@ class RuleScope:
 class SidecarScope:
     """The Sidecar that says what is imported, and the namespace that ``.`` is in it: the proxy's,
     where that matters.
+
+    ``asked`` are hosts and ports of the services that decide calls to the workload: the proxy
+    reaches them whatever the Sidecar imports.
     """
 
     sidecar: ObjectKey
     namespace: Namespace
+    asked: tuple[tuple[Host, PortNumber], ...] = ()
 
 
 @hashed_once

@@ -7,9 +7,14 @@ Source: Istio ``pilot/pkg/security/authz/builder`` (``buildHTTP``, ``buildTCP``)
 
 from collections.abc import Iterator
 
-from controlplane.base.names import ObjectKey, key_is_of
-from controlplane.graph import Graph, guarded_by
-from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY, Action
+from controlplane.base.names import Host, ObjectKey, PortNumber, key_is_of
+from controlplane.graph import Graph, guarded, guarded_by
+from controlplane.kinds.istio.authorization_policy import (
+    AUTHORIZATION_POLICY,
+    Action,
+    AuthorizationPolicy,
+)
+from controlplane.kinds.object import Object
 from controlplane.model.authorization import EVERY_CALL, EVERY_CALLER, Rule, Rules, Transport
 from controlplane.model.external_authorization import (
     CustomRules,
@@ -66,16 +71,43 @@ def external_authorization(graph: Graph, keys: PolicyKeys, transport: Transport)
     return tuple(each for name in rules for each in _asking(graph, name, transport, rules[name]))
 
 
+@guarded(first=())
+def asked_services(graph: Graph, keys: PolicyKeys) -> tuple[tuple[Host, PortNumber], ...]:
+    """Host and port of the service that decides what these policies match, if they have one.
+
+    Runs again when one of the policies changes, or their provider.
+    """
+    names = provider_names(graph, keys)
+    if len(names) != 1:
+        return ()  # Nobody is asked by several.
+    found = provider_named(graph, *names)
+    return () if isinstance(found, Unusable) else ((found.host, found.port),)
+
+
+def provider_names(graph: Graph, keys: PolicyKeys) -> frozenset[str]:
+    """The providers that policies of action CUSTOM name."""
+    specs = (declared.spec for key in keys if (declared := _policy(graph, key)) is not None)
+    return frozenset(_provider_name(spec) for spec in specs if spec.action is Action.CUSTOM)
+
+
+def _policy(graph: Graph, key: ObjectKey) -> Object[AuthorizationPolicy] | None:
+    assert key_is_of(key, AUTHORIZATION_POLICY), "these alone have an action"
+    return object_of(graph, key)
+
+
+def _provider_name(spec: AuthorizationPolicy) -> str:
+    return spec.provider.name if spec.provider is not None else ""
+
+
 def custom_rules(graph: Graph, keys: PolicyKeys, transport: Transport) -> dict[str, Rules]:
     """The rules of policies of action CUSTOM, by the name of their provider."""
     found: dict[str, Rules] = {}
     for key in keys:
-        assert key_is_of(key, AUTHORIZATION_POLICY), "these alone have an action"
-        policy = object_of(graph, key)
+        policy = _policy(graph, key)
         if policy is None or policy.spec.action is not Action.CUSTOM:
             continue
-        name = policy.spec.provider.name if policy.spec.provider is not None else ""
-        rules = policy_rules(graph, key, transport)
+        name = _provider_name(policy.spec)
+        rules = policy_rules(graph, policy.key, transport)
         found[name] = (*found.get(name, ()), *(_every_call(key) if rules is None else rules))
     return found
 

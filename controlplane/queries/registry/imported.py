@@ -105,17 +105,17 @@ def _scoped_in_group(
     Runs again when a declaration of one of the hosts changes, a VirtualService that leads to one,
     or the Sidecar.
     """
-    listeners = listeners_of_scope(graph, scope)
     found = {
-        shard: _scoped_in_shard(graph, namespace, listeners, shard)
+        shard: _scoped_in_shard(graph, namespace, scope, shard)
         for shard in range(first, first + GROUP)
     }
     return {shard: services for shard, services in found.items() if services}
 
 
 def _scoped_in_shard(
-    graph: Graph, namespace: Namespace, listeners: tuple[EgressListener, ...], shard: int
+    graph: Graph, namespace: Namespace, scope: SidecarScope, shard: int
 ) -> tuple[Service, ...]:
+    listeners = listeners_of_scope(graph, scope)
     rules: dict[Host, list[VirtualServiceKey]] = {}
     for host, key in mesh_destinations(graph, shard):
         rules.setdefault(host, []).append(key)
@@ -124,7 +124,8 @@ def _scoped_in_shard(
     )
     declared = hosts_of_shard(graph, shard) if rules else ()
     hosts |= dict.fromkeys(host for host in declared if host in rules)
-    found = (_scoped(graph, host, namespace, listeners, rules.get(host, [])) for host in hosts)
+    hosts |= dict.fromkeys(host for host, _ in scope.asked if shard_of(host) == shard)
+    found = (_scoped(graph, host, namespace, scope, rules.get(host, [])) for host in hosts)
     return tuple(service for service in found if service is not None)
 
 
@@ -132,12 +133,13 @@ def _scoped(
     graph: Graph,
     host: Host,
     namespace: Namespace,
-    listeners: tuple[EgressListener, ...],
+    scope: SidecarScope,
     rules: list[VirtualServiceKey],
 ) -> Service | None:
-    """The service that the first listener with it imports, with the ports of all that do, and those
-    that imported rules lead to.
+    """The service that the first listener with it imports, with the ports of all that do, those
+    that imported rules lead to, and those where it is asked about calls.
     """
+    listeners = listeners_of_scope(graph, scope)
     found = (
         imported_by(graph, host, namespace, listener.imports, listener.only_port)
         for listener in listeners
@@ -146,6 +148,9 @@ def _scoped(
     if rules:
         implied = (_implied(graph, host, namespace, each, rules) for each in listeners)
         services += [service for service in implied if service is not None]
+    asked = frozenset(port for of, port in scope.asked if of == host)
+    found_asked = _with_ports(graph, host, namespace, asked)
+    services += [found_asked] if found_asked is not None else []
     if not services:
         return None
     first, *others = (each for each in services if each.namespace == services[0].namespace)
@@ -162,11 +167,17 @@ def _implied(
 ) -> Service | None:
     """The service that imported rules lead to: the ports that they name, or the listener's."""
     named = implied_ports(graph, host, rules, namespace, listener.imports)
-    found = sidecar_service(graph, host, namespace) if named else None
-    if found is None:
-        return None
-    wanted = {listener.only_port} if listener.only_port is not None else named
-    if 0 in wanted:
+    if named and listener.only_port is not None:
+        named = frozenset((listener.only_port,))
+    return _with_ports(graph, host, namespace, named)
+
+
+def _with_ports(
+    graph: Graph, host: Host, namespace: Namespace, wanted: frozenset[int]
+) -> Service | None:
+    """The service with these ports of it; 0 is any. ``None`` where it has none of them."""
+    found = sidecar_service(graph, host, namespace) if wanted else None
+    if found is None or 0 in wanted:
         return found
     ports = tuple(port for port in found.ports if port.number in wanted)
     return replace(found, ports=ports) if ports else None

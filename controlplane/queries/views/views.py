@@ -25,6 +25,7 @@ from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.attachment import policy_keys
 from controlplane.queries.policy.envoy_filters import patches_for
+from controlplane.queries.policy.external_authorization import asked_services
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
@@ -180,7 +181,8 @@ def caller_view(namespace: Namespace, source_labels: Labels) -> OutboundView:
 @derived
 def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> OutboundView:
     """Runs again when a rule of the namespace that selects proxies comes, goes or changes, a
-    Sidecar of it or of the root namespace, or the pairs that ``sourceLabels`` ask for.
+    Sidecar of it or of the root namespace, the pairs that ``sourceLabels`` ask for, or, under a
+    Sidecar, the service that decides calls to the workload.
     """
     sources = named_sources(graph, _WHOLE_MESH)
     return OutboundView(
@@ -209,7 +211,11 @@ def _scope(graph: Graph, proxy: ResolvedProxy) -> SidecarScope | None:
     """The Sidecar that applies; they are for sidecars alone."""
     if not proxy.role.captures_connections:
         return None
-    return sidecar_scope(graph, proxy.namespace, proxy.labels)
+    scope = sidecar_scope(graph, proxy.namespace, proxy.labels)
+    if scope is None:
+        return None
+    policies = policy_keys(graph, proxy.namespace, proxy.labels)
+    return replace(scope, asked=asked_services(graph, policies.authorization))
 
 
 @derived

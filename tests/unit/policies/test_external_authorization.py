@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from controlplane.base.names import Namespace
 from controlplane.envoy.policy_configs import policy_filter_config, refusing_config
 from controlplane.kinds.istio.extension_providers import (
     ExtensionProvider,
@@ -15,6 +16,7 @@ from controlplane.kinds.istio.extension_providers import (
 )
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.spec import Duration
+from controlplane.model.proxy import ResolvedProxy, Role
 from tests.support.checked import checked
 from tests.support.decided_calls import chains_of
 from tests.support.declared import Declared
@@ -352,3 +354,65 @@ def test_a_provider_that_cannot_be_asked_is_reported(
     found = [line for line in checked(SERVICE + custom("a"), mesh=mesh(*providers)) if CODE in line]
 
     assert [line.partition(f"{CODE}: ")[2] for line in found] == ([expected] if expected else [])
+
+
+SCOPED = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: shop}
+spec: {egress: [{hosts: ["./*"]}]}
+"""
+SHOP = ResolvedProxy(
+    role=Role.SIDECAR, namespace=Namespace("shop"), labels=(("app", "web"),), metadata=()
+)
+
+
+def of_shop(name: str, provider: str = "ask", label: str = "web") -> str:
+    text = custom(name, provider).replace("istio-system", "shop")
+    return text.replace("spec: {", f"spec: {{selector: {{matchLabels: {{app: {label}}}}}, ")
+
+
+@pytest.mark.parametrize(
+    ("policies", "providers", "expected"),
+    [
+        pytest.param(of_shop("a"), ("ask",), [CLUSTER], id="one provider"),
+        pytest.param(custom("a"), ("ask",), [CLUSTER], id="for the whole mesh"),
+        pytest.param(of_shop("a", label="other"), ("ask",), [], id="for others"),
+        pytest.param("", ("ask",), [], id="no policy"),
+        pytest.param(of_shop("a"), (), [], id="not declared"),
+        pytest.param(
+            of_shop("a") + of_shop("b", "or"), ("ask", "or"), [], id="nobody is asked by two"
+        ),
+    ],
+)
+def test_a_sidecar_reaches_its_provider_though_the_sidecar_does_not_import_it(
+    policies: str, providers: tuple[str, ...], expected: list[str]
+) -> None:
+    of_mesh = mesh(*(ExtensionProvider(name=name, envoy_ext_authz_grpc=GRPC) for name in providers))
+    declared = Declared(f"{SERVICE}---{SCOPED}{policies}", mesh=of_mesh)
+
+    found = [name for name in declared.clusters(SHOP) if name.startswith("outbound|")]
+
+    assert found == expected
+
+
+def test_what_a_sidecar_imports_follows_its_policies() -> None:
+    declared = Declared(f"{SERVICE}---{SCOPED}", mesh=ASK_GRPC)
+
+    assert CLUSTER not in declared.clusters(SHOP)
+    declared.edit(of_shop("a"))
+    assert CLUSTER in declared.clusters(SHOP)
+    declared.remove(of_shop("a"))
+    assert CLUSTER not in declared.clusters(SHOP)
+
+
+def test_of_a_provider_a_sidecar_imports_the_port_alone_and_no_listener() -> None:
+    second = SERVICE[SERVICE.rindex("---") :].replace(
+        "protocol: HTTP}]", "protocol: HTTP}, {number: 8001, name: tcp, protocol: TCP}]"
+    )
+    declared = Declared(second + f"---{SCOPED}" + of_shop("a"), mesh=ASK_GRPC)
+
+    found = [name for name in declared.clusters(SHOP) if name.startswith("outbound|")]
+
+    assert found == [CLUSTER]
+    assert [name for name in declared.listeners(SHOP) if "800" in name] == []
