@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 from controlplane.base.names import Host
 from controlplane.envoy.http_filters.ext_authz import http_custom_rules, http_ext_authz
+from controlplane.envoy.http_filters.jwt_authn import jwt_authn, refusing_jwt_authn
 from controlplane.envoy.http_filters.rbac import http_rbac
 from controlplane.envoy.network_filters.ext_authz import network_custom_rules, network_ext_authz
 from controlplane.envoy.network_filters.rbac import network_rbac
@@ -19,21 +20,24 @@ from controlplane.model.external_authorization import (
     Provider,
 )
 from controlplane.model.plan.listener import ChainPlan
-from controlplane.model.plan.network_filters import HttpConnectionManager, PolicyFilter
+from controlplane.model.plan.network_filters import HttpConnectionManager, PolicyHttpFilter
+from controlplane.model.tokens import JwtAuthentication
 
-PolicyConfigs = Mapping[PolicyFilter, bytes]
+PolicyConfigs = Mapping[PolicyHttpFilter, bytes]
 NO_CONFIGS: Final[PolicyConfigs] = {}
 
 
-def policies_of(chain: ChainPlan) -> Iterator[PolicyFilter]:
+def policies_of(chain: ChainPlan) -> Iterator[PolicyHttpFilter]:
     """The filters of policies anywhere in a chain."""
     for filter_ in chain.network_filters:
         inner = filter_.filters if isinstance(filter_, HttpConnectionManager) else (filter_,)
-        yield from (each for each in inner if isinstance(each, PolicyFilter))
+        yield from (each for each in inner if isinstance(each, PolicyHttpFilter))
 
 
-def policy_filter_config(policy: PolicyFilter) -> bytes:
+def policy_filter_config(policy: PolicyHttpFilter) -> bytes:
     """The configuration of the filter for its transport; raises ``RuleBroken``."""
+    if isinstance(policy, JwtAuthentication):
+        return encoded(jwt_authn(policy))
     is_http = policy.transport is Transport.HTTP
     match policy:
         case Authorization():
@@ -45,11 +49,13 @@ def policy_filter_config(policy: PolicyFilter) -> bytes:
     assert_never(policy)
 
 
-def refusing_config(policy: PolicyFilter) -> bytes:
+def refusing_config(policy: PolicyHttpFilter) -> bytes:
     """The configuration in place of one that cannot be encoded: it refuses every call, unless the
     other decides none.
     """
     match policy:
+        case JwtAuthentication():
+            return encoded(refusing_jwt_authn())
         case Authorization():
             return policy_filter_config(_refusing(policy))
         case CustomRules(transport=transport):

@@ -27,7 +27,15 @@ MIXED = {
 }
 """Functions that leave a resource in a form between the old and the new one, and why."""
 CLOSED = frozenset(
-    {"authorization", "policy_config", "policy_filters", "policy_keys", "policy_rules"}
+    {
+        "authorization",
+        "policy_config",
+        "policy_filters",
+        "policy_keys",
+        "policy_rules",
+        "provider",
+        "token_verification",
+    }
 )
 """Functions that have listeners refuse what policies would decide."""
 

@@ -26,6 +26,7 @@ from controlplane.queries.routes.bound_routes import MERGE_CHUNK
 from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.xds.wire import StreamFault
+from tests.support.every_policy import POLICIES
 from tests.support.pki import Authority
 
 for module in iter_modules(queries.__path__, "controlplane.queries."):
@@ -118,38 +119,7 @@ metadata: {name: node-1, labels: {topology.kubernetes.io/region: VALUE}}
         "r1",
         "r2",
     ),
-    "peers": (
-        """
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: web, namespace: default}
-spec:
-  selector: {matchLabels: {app: web}}
-  mtls: {mode: VALUE}
-  portLevelMtls: {8080: {mode: PERMISSIVE}, 9090: {mode: STRICT}}
-""",
-        "STRICT",
-        "DISABLE",
-    ),
-    "policy": (
-        """
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: web, namespace: istio-system}
-spec:
-  action: DENY
-  rules:
-  - from: [{source: {principals: [VALUE/ns/default/sa/web], ipBlocks: [10.9.0.0/16]}}]
-    to: [{operation: {paths: ["/admin/{**}"]}}]
----
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: ask, namespace: istio-system}
-spec: {action: CUSTOM, provider: {name: ask}, rules: [{to: [{operation: {paths: [/VALUE]}}]}]}
-""",
-        "cluster.local",
-        "old.domain",
-    ),
+    **POLICIES,
     "deployment": (
         """
 apiVersion: apps/v1

@@ -16,6 +16,7 @@ from controlplane.envoy.http_filters.ext_authz import http_ext_authz_filter
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
+from controlplane.envoy.http_filters.jwt_authn import jwt_authn_filter
 from controlplane.envoy.http_filters.offered_protocols import offered_protocols
 from controlplane.envoy.http_filters.order import ORDER, Slot
 from controlplane.envoy.http_filters.rbac import SLOTS, http_rbac_filter
@@ -34,6 +35,7 @@ from controlplane.model.plan.network_filters import (
     OfferedProtocols,
     Router,
 )
+from controlplane.model.tokens import JwtAuthentication
 
 
 def http_filters(
@@ -50,6 +52,8 @@ def _slotted(filter_: HttpFilter, policies: PolicyConfigs) -> tuple[Slot, hcm.Ht
             return Slot.EXTERNAL_AUTHORIZATION, http_rbac_filter(policies[filter_])
         case ExternalCheck():
             return Slot.EXTERNAL_AUTHORIZATION, http_ext_authz_filter(policies[filter_])
+        case JwtAuthentication():
+            return Slot.JWT, jwt_authn_filter(policies[filter_])
         case GrpcWeb():
             return Slot.GRPC_WEB, grpc_web()
         case GrpcStats():

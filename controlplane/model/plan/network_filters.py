@@ -10,6 +10,7 @@ from controlplane.model.external_authorization import CustomRules, ExternalCheck
 from controlplane.model.http_settings import HttpSettings
 from controlplane.model.proxy import IpFamily
 from controlplane.model.routing import Route
+from controlplane.model.tokens import JwtAuthentication
 from controlplane.model.traffic_policy import Tunnel
 
 
@@ -56,9 +57,11 @@ class DynamicForwardProxyHttp:
 
 
 PolicyFilter = Authorization | CustomRules | ExternalCheck
+"""What policies put into chains of HTTP and TCP alike."""
+PolicyHttpFilter = PolicyFilter | JwtAuthentication
 """What policies put into chains; encoded once for all chains that have it."""
 HttpFilter = (
-    PolicyFilter
+    PolicyHttpFilter
     | GrpcWeb
     | GrpcStats
     | OfferedProtocols

@@ -61,7 +61,7 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
         return Reported(None)
     settings = replace(
         settings_of(graph, key.view.settings, ListenerContext.GATEWAY).value,
-        policies=policy_filters(graph, key.instance.policies),
+        policies=policy_filters(graph, key.instance.policies, ListenerContext.GATEWAY),
     )
     report = Report()
     wanted = tuple(_wanted(graph, key.view.for_clusters, merged, settings))

@@ -58,7 +58,7 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
     view = key.view
     settings = replace(
         settings_of(graph, view.settings, ListenerContext.INBOUND).value,
-        policies=policy_filters(graph, view.policies),
+        policies=policy_filters(graph, view.policies, ListenerContext.INBOUND),
     )
     of_mesh = inbound_mesh_settings(graph)
     if key.port is not None:

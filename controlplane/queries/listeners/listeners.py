@@ -6,7 +6,7 @@ from controlplane.envoy.policy_configs import policies_of, policy_filter_config,
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph, derived, guarded, guarded_by
 from controlplane.model.plan.listener import ChainPlan
-from controlplane.model.plan.network_filters import PolicyFilter
+from controlplane.model.plan.network_filters import PolicyHttpFilter
 from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.tls import SecretName
 from controlplane.queries.listeners.plans import listener_plan
@@ -41,7 +41,7 @@ def framed(graph: Graph, chain: ChainPlan, is_default: bool) -> bytes:
 
 
 @guarded_by(refusing_config)
-def policy_config(_: Graph, policy: PolicyFilter) -> bytes:
+def policy_config(_: Graph, policy: PolicyHttpFilter) -> bytes:
     """The filter of a policy, encoded once for all chains that have it; where that fails, one that
     refuses what it would decide.
     """

@@ -10,6 +10,7 @@ from typing import Any
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.graph import Graph, guarded_by
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
+from controlplane.kinds.istio.request_authentication import REQUEST_AUTHENTICATION
 from controlplane.kinds.object import Object
 from controlplane.model.policy_keys import UNKNOWN_POLICIES, PolicyKeys
 from controlplane.model.proxy import Labels
@@ -20,7 +21,7 @@ from controlplane.translate.istio.policy_attachment import Attachment, attachmen
 _Age = tuple[str, str, Namespace]
 
 
-@index(AUTHORIZATION_POLICY)
+@index(AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION)
 def policies_of_namespace(
     policy: Object[Any],
 ) -> Iterator[tuple[tuple[Kind, Namespace], tuple[_Age, Attachment, ObjectKey]]]:
@@ -44,6 +45,7 @@ def policy_keys(graph: Graph, namespace: Namespace, labels: Labels) -> PolicyKey
     """
     return PolicyKeys(
         authorization=tuple(_attached(graph, AUTHORIZATION_POLICY, namespace, labels)),
+        tokens=tuple(_attached(graph, REQUEST_AUTHENTICATION, namespace, labels)),
     )
 
 

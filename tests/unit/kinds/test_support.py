@@ -29,7 +29,6 @@ from tests.support.reads import NoSuchFunction, attributes_read
 from tests.support.samples import sample
 
 NOT_SUPPORTED = {
-    "RequestAuthentication": ("selector", "targetRef", "targetRefs", "jwtRules"),
     "DestinationRule": (
         "trafficPolicy.loadBalancer.backendUtilization",
         "trafficPolicy.portLevelSettings.loadBalancer.backendUtilization",

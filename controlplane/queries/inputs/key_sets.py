@@ -1,0 +1,23 @@
+"""The key sets of issuers, as they were fetched. ``check`` fetches none."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from controlplane.graph import Graph, Input
+from controlplane.model.tokens import KeySource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedKeys:
+    """``key_set``: the last good one. ``fault``: why there is no newer one, since when."""
+
+    key_set: str | None = None
+    fault: str | None = None
+
+
+UNKNOWN_KEYS: Final = FetchedKeys()
+KEY_SET: Final[Input[KeySource, FetchedKeys]] = Input("key_set", UNKNOWN_KEYS)
+
+
+def fetched_keys(graph: Graph, source: KeySource) -> FetchedKeys:
+    return KEY_SET(graph, source)

@@ -1,0 +1,110 @@
+"""``jwtRules`` of RequestAuthentications become providers of tokens.
+
+The rules of all policies of a proxy add up, in the order of their issuers; none overrides another.
+Source: Istio ``pilot/pkg/security/authn/policy_applier.go`` (convertToEnvoyJwtConfig)
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from controlplane.kinds.istio.request_authentication import JwtHeader, JwtRule
+from controlplane.model.tokens import (
+    DISCOVERY_PATH,
+    NOBODYS_KEYS,
+    ClaimHeader,
+    JwtAuthentication,
+    JwtProvider,
+    KeySource,
+    TokenHeader,
+)
+
+SPACE_DELIMITED: Final = frozenset({"permission", "scope"})
+"""Claims that always are lists of words."""
+NO_HEADER: Final = "no header has spaces"
+"""In place of a name that no header can have, so that there is no token either."""
+FETCH_TIMEOUT: Final = timedelta(seconds=5)
+_FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_UNSENDABLE: Final = frozenset("\0\r\n")
+_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 §6
+
+
+def key_source(rule: JwtRule) -> KeySource | None:
+    """Where the keys of a rule are fetched; ``None`` where they are written in it."""
+    if rule.jwks:
+        return None
+    if rule.jwks_uri:
+        return KeySource(uri=rule.jwks_uri)
+    return KeySource(uri=(rule.issuer or "").removesuffix("/") + DISCOVERY_PATH, is_discovery=True)
+
+
+def fetch_timeout(rule: JwtRule) -> timedelta:
+    return rule.timeout.length if rule.timeout is not None else FETCH_TIMEOUT
+
+
+def in_order(rules: Iterable[JwtRule]) -> tuple[JwtRule, ...]:
+    """The rules of all policies as providers have them: by issuer, then as they come."""
+    return tuple(sorted(rules, key=lambda rule: rule.issuer or ""))
+
+
+def jwt_provider(rule: JwtRule, fetched: str | None) -> JwtProvider:
+    """What a rule says of tokens. ``fetched`` is the key set at its source, as far as known."""
+    payload = rule.output_payload_to_header
+    return JwtProvider(
+        issuer=rule.issuer or "",
+        key_set=public_keys(rule.jwks) if rule.jwks else fetched or NOBODYS_KEYS,
+        audiences=rule.audiences,
+        headers=tuple(map(_token_header, rule.from_headers)),
+        parameters=rule.from_params,
+        cookies=rule.from_cookies,
+        payload_header=payload if _FIELD_NAME.fullmatch(payload) else "",
+        claim_headers=tuple(
+            ClaimHeader(header=each.header, claim=each.claim)
+            for each in rule.output_claim_to_headers
+        ),
+        is_forwarded=rule.forward_original_token,
+        space_delimited=tuple(sorted(SPACE_DELIMITED | set(rule.space_delimited_claims))),
+    )
+
+
+def jwt_authentication(
+    providers: tuple[JwtProvider, ...], *, at_gateway: bool
+) -> JwtAuthentication | None:
+    """At gateways routes may depend on claims, so they are chosen once these are known."""
+    if not providers:
+        return None
+    return JwtAuthentication(providers=providers, clears_route_cache=at_gateway)
+
+
+def public_keys(text: str) -> str:
+    """A key set as it was written, without the private parts of its keys: proxies verify only."""
+    try:
+        found = msgspec.json.decode(text.encode())
+    except (msgspec.DecodeError, RecursionError):
+        return NOBODYS_KEYS
+    keys = found.get("keys") if isinstance(found, dict) else None
+    if not isinstance(keys, list) or not any(map(_is_private, keys)):
+        return text
+    return msgspec.json.encode({**found, "keys": list(map(_public, keys))}).decode()
+
+
+def _is_private(key: Any) -> bool:
+    """Any: what users wrote as JSON."""
+    return isinstance(key, dict) and not _PRIVATE.isdisjoint(key)
+
+
+def _public(key: Any) -> Any:
+    """Any: what users wrote as JSON."""
+    if not isinstance(key, dict):
+        return key
+    return {name: value for name, value in key.items() if name not in _PRIVATE}
+
+
+def _token_header(header: JwtHeader) -> TokenHeader:
+    can_be = _FIELD_NAME.fullmatch(header.name) and _UNSENDABLE.isdisjoint(header.prefix)
+    if not can_be:
+        return TokenHeader(name=NO_HEADER)
+    return TokenHeader(name=header.name, prefix=header.prefix)

@@ -1,0 +1,54 @@
+"""The policies of the small mesh in ``every_kind``, each with two forms of a part of it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+POLICIES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "peers": (
+        """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  mtls: {mode: VALUE}
+  portLevelMtls: {8080: {mode: PERMISSIVE}, 9090: {mode: STRICT}}
+""",
+        "STRICT",
+        "DISABLE",
+    ),
+    "policy": (
+        """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: web, namespace: istio-system}
+spec:
+  action: DENY
+  rules:
+  - from: [{source: {principals: [VALUE/ns/default/sa/web], ipBlocks: [10.9.0.0/16]}}]
+    to: [{operation: {paths: ["/admin/{**}"]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ask, namespace: istio-system}
+spec: {action: CUSTOM, provider: {name: ask}, rules: [{to: [{operation: {paths: [/VALUE]}}]}]}
+""",
+        "cluster.local",
+        "old.domain",
+    ),
+    "tokens": (
+        """
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: web, namespace: istio-system}
+spec:
+  jwtRules:
+  - issuer: "https://id.example.com"
+    audiences: [VALUE]
+    jwks: '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AQAB"}]}'
+    outputClaimToHeaders: [{header: x-user, claim: sub}]
+""",
+        "shop",
+        "store",
+    ),
+}
