@@ -4,8 +4,8 @@
   ``console``, says which file the block is.
 - In a ``console`` block a line that begins with ``$`` is a command, run by bash in the folder of
   the session; the lines after it are what it prints. Commands that serve (``up``, ``serve``,
-  ``make bookinfo``, and whatever ends with ``&``) go on until the page ends, but an ``up`` ends the
-  one before. ``cd`` is for the commands and files after it.
+  ``make demo``, ``make bookinfo``, and whatever ends with ``&``) go on until the page ends, but an
+  ``up`` or a ``make`` ends the one before. ``cd`` is for the commands and files after it.
 - A ``console`` block without a command is what a serving command prints next.
 - ``…`` stands for any text; a line that is nothing else, for any lines.
 """
@@ -25,8 +25,15 @@ from tests.support.process import Running, eventually
 ROOT: Final = Path(__file__).parents[2]
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED: Final = re.compile(r"`([\w./-]+)`:\s*\Z")
-_SERVES: Final = re.compile(r"controlplane (?:up|serve)\b|make bookinfo$|.*&$")
-_MAKE: Final = '#!/bin/sh\ncd "$(dirname "$0")/.." && exec python samples/bookinfo/run.py\n'
+_SERVES: Final = re.compile(r"controlplane (?:up|serve)\b|make (?:demo|bookinfo)$|.*&$")
+_MAKE: Final = """\
+#!/bin/sh
+cd "$(dirname "$0")/.." || exit
+case $1 in
+bookinfo) exec python samples/bookinfo/run.py ;;
+demo) exec python samples/demo.py ;;
+esac
+"""
 """``make`` of a session: its environment has what the true one installs first."""
 _WITHIN: Final = 60.0  # seconds until a serving command prints what is expected
 
