@@ -6,6 +6,7 @@
     GET /api/v1/status             each proxy and type: synced, waiting, rejected
     GET /api/v1/config/PROXY       what the proxy was sent; ?part=listeners and the like
     GET /api/v1/workload/PROXY     a workload with a sidecar: identity, ports, rules in and out
+    GET /api/v1/authz/WORKLOAD     who may call a workload; ?call=JSON: what becomes of one call
     GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
     GET /api/v1/tls                the Secrets in use, and what upstreams present: probes them
     GET /api/v1/objects            every object: in force or not, refused or not, file, line
@@ -28,6 +29,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.view import (
     Diagnosis,
     ListedObject,
@@ -37,7 +39,7 @@ from controlplane.admin.view import (
     TlsState,
 )
 from controlplane.admin.workload import Workload
-from controlplane.base.hosts import is_ip
+from controlplane.base.hosts import is_ip, is_unscoped_ip
 from controlplane.base.names import ObjectKey
 from controlplane.base.peer_text import shown
 
@@ -68,6 +70,13 @@ class Overview(Protocol):
         name.
 
         ``None`` when no such sidecar is connected.
+        """
+
+    def authorization(self, name: str, call: AskedCall | None) -> WorkloadAuthorization | None:
+        """Who may call the connected proxy ``name``, or else the WorkloadEntry or Pod, and what
+        becomes of ``call``.
+
+        ``None`` when there is none of that name.
         """
 
     async def diagnostics(self) -> Diagnosis:
@@ -166,6 +175,7 @@ def application(
         ("/api/v1/status", status),
         ("/api/v1/config/{proxy}", config),
         ("/api/v1/workload/{proxy}", workload),
+        ("/api/v1/authz/{workload}", _authorization(overview)),
         ("/api/v1/diagnostics", diagnostics),
         ("/api/v1/tls", tls),
         ("/api/v1/objects", objects),
@@ -173,6 +183,24 @@ def application(
     routes = _routes(endpoints)
     routes.append(Route("/api/v1/confirm-removal", _bounded(confirm_removal), methods=["POST"]))
     return LocalNames(_starlette(routes), host)
+
+
+def _authorization(overview: Overview) -> Endpoint:
+    async def authorization(request: Request) -> Response:
+        name, said = request.path_params["workload"], request.query_params.get("call")
+        try:
+            call = msgspec.json.decode(said, type=AskedCall) if said is not None else None
+        except msgspec.MsgspecError as fault:
+            return _fault(400, f"call: {shown(str(fault))}")
+        addresses = (call.ip, call.peer_ip) if call is not None else ()
+        if any(each is not None and not is_unscoped_ip(each) for each in addresses):
+            return _fault(400, "call: ip and peer_ip are IP addresses")
+        found = overview.authorization(name, call)
+        if found is None:
+            return _fault(404, f'no workload "{shown(name)}" is connected or declared')
+        return _json(found)
+
+    return authorization
 
 
 def _routes(endpoints: Endpoints) -> list[Route]:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.view import (
     Diagnosis,
     ProxyConfig,
@@ -57,6 +58,19 @@ def workload(admin: Address, name: str) -> Workload | None:
     path = f"/api/v1/workload/{quote(name, safe='')}"
     status, body = _asked(admin, path, PATIENCE)
     return None if status == HTTPStatus.NOT_FOUND else _decoded(admin, path, status, body, Workload)
+
+
+def authorization(
+    admin: Address, name: str, call: AskedCall | None
+) -> WorkloadAuthorization | None:
+    """``None`` when no such workload is connected or declared."""
+    path = f"/api/v1/authz/{quote(name, safe='')}"
+    if call is not None:
+        path += f"?{urlencode({'call': msgspec.json.encode(call).decode()})}"
+    status, body = _asked(admin, path, PATIENCE)
+    if status == HTTPStatus.NOT_FOUND:
+        return None
+    return _decoded(admin, path.partition("?")[0], status, body, WorkloadAuthorization)
 
 
 def _answer(admin: Address, path: str, view: type[V], patience: float = PATIENCE) -> V:

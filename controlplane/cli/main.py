@@ -26,6 +26,7 @@ COMMANDS: Final = MappingProxyType(
         "confirm": "Remove objects whose removal is held.",
         "config": "Show what a proxy was sent, and the lines it came from.",
         "describe": "Show a workload, what it accepts, and by which lines.",
+        "authz": "Show who may call a workload, and what becomes of a call.",
         "samples": "Write the sample meshes into a folder.",
         "logs": "Show the log of an Envoy that up runs.",
         "endpoints": "Print where services without endpoints are to be.",

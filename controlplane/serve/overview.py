@@ -8,6 +8,7 @@ from typing import Final
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 
+from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.view import (
     ConfigResource,
@@ -42,6 +43,7 @@ from controlplane.model.proxy_view import ProxyView
 from controlplane.protobuf.descriptors import message_type
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
+from controlplane.serve.authorization_view import AuthorizationView
 from controlplane.serve.mesh_trust import MeshTrust
 from controlplane.serve.origins import config_part, every_origin, origin_by_object, shown_origin
 from controlplane.serve.report import diagnosis, finding
@@ -196,6 +198,17 @@ class LiveOverview:
                 objects = objects_in if is_inbound else objects_out
                 objects.update(o.object for o in every_origin(made) if isinstance(o, FieldRef))
         return self._workloads.described(proxy, inbound, objects_in, objects_out)
+
+    def authorization(self, name: str, call: AskedCall | None) -> WorkloadAuthorization | None:
+        view = AuthorizationView(self._engine)
+        named = (
+            p for p in self._connections.proxies if name in (p.name, f"{p.name}.{p.namespace}")
+        )
+        connected = next(named, None) or self._sidecar(name)
+        proxy = connected or view.declared(name)
+        if proxy is None:
+            return None
+        return view.shown(proxy, call, is_connected=connected is not None)
 
     def _sidecar(self, name: str) -> Proxy | None:
         """The connected sidecar of a name, or the first of a WorkloadGroup."""

@@ -13,7 +13,10 @@ from tests.support.network import own_network
 pytestmark = pytest.mark.envoy
 
 GO_ON = (" --watch", " -f")  # until they are interrupted
-ELSEWHERE = ("envoy ", "curl ", "controlplane up", "controlplane serve", "controlplane describe")
+ELSEWHERE = (
+    *("envoy ", "curl ", "controlplane up", "controlplane serve", "controlplane describe"),
+    "controlplane authz reviews",
+)
 """What is done by the pages of the documentation."""
 
 

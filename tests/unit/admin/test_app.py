@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from controlplane.admin.app import application, probe_application
+from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
 from controlplane.admin.server import listener, serving
 from controlplane.admin.view import (
@@ -73,6 +74,18 @@ class Fleet:
 
     async def workload(self, name: str) -> Workload | None:  # noqa: ARG002 none is connected
         return None
+
+    def authorization(self, name: str, call: AskedCall | None) -> WorkloadAuthorization | None:
+        if name != "edge.shop":
+            return None
+        return WorkloadAuthorization(
+            workload=name,
+            connected=True,
+            labels={},
+            ports=(),
+            steps=(),
+            otherwise=str(call.method if call is not None else None),
+        )
 
     async def diagnostics(self) -> Diagnosis:
         return Diagnosis(diagnostics=(), objects=3, refused=0)
@@ -324,3 +337,25 @@ async def test_a_workload_that_is_not_connected_is_not_found(client: httpx.Async
 
     assert answer.status_code == 404
     assert answer.json() == {"error": 'no sidecar "reviews-v1" is connected'}
+
+
+async def test_who_may_call_a_workload_and_what_becomes_of_a_call(
+    client: httpx.AsyncClient,
+) -> None:
+    path = "/api/v1/authz/edge.shop"
+    plain, asked = await client.get(path), await client.get(path, params={"call": '{"method":"G"}'})
+
+    assert [plain.json()["otherwise"], asked.json()["otherwise"]] == ["None", "G"]
+    assert (await client.get("/api/v1/authz/other")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "call", ["{", '{"port": "x"}', '{"ip": "here"}', '{"peer_ip": "fe80::1%e"}']
+)
+async def test_a_call_that_makes_no_sense_is_not_asked_about(
+    client: httpx.AsyncClient, call: str
+) -> None:
+    answer = await client.get("/api/v1/authz/edge.shop", params={"call": call})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("call: ")
