@@ -90,6 +90,10 @@ DENIES_TCP: Final = _warning(
 )
 PRIVATE_KEY_SHOWN: Final = _warning("CP0229", "a key set for verifying tokens has a private key")
 
+CLAIM_PRESENCE: Final = _warning(
+    "CP0230", "with Istio, asking for a claim alone takes down the port"
+)
+
 ENVOY_INTERNALS: Final = Code(
     "CP0233",
     Severity.INFO,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from controlplane.base.codes import MATCH_IMPOSSIBLE, MATCH_IS_TEXT
+from controlplane.base.codes import CLAIM_PRESENCE, MATCH_IMPOSSIBLE, MATCH_IS_TEXT
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.selection import StringMatch
@@ -48,15 +48,32 @@ def check_match_mistakes(report: Report, at: FieldRef, match: HttpMatch) -> None
     if match.authority is not None:
         _check_authority(report, at / "authority", match.authority)
     for name, text in match.headers.items():
-        if not names.is_claim(name):
+        if names.is_claim(name):
+            _check_claim(report, at / "headers" / name, text)
+        else:
             _check_header(report, at / "headers" / name, name, text)
     for word, values in (
         ("withoutHeaders", match.without_headers),
         ("queryParams", match.query_params),
     ):
         for name, text in values.items():
+            if names.is_claim(name):
+                _check_claim(report, at / word / name, text)
             for place, way, value in _plain(at / word / name, text):
                 _report_pattern(report, place, way, value)
+
+
+def _check_claim(report: Report, at: FieldRef, text: StringMatch) -> None:
+    """Presence is served here as it is meant, which in a cluster takes down the whole port."""
+    if text.exact is not None or text.prefix is not None or text.regex not in (None, "*"):
+        return
+    report.add(
+        CLAIM_PRESENCE,
+        at,
+        "of a claim whose value does not matter istiod makes a route table that Envoy refuses as a "
+        "whole: in a cluster every request to this port then gets 404",
+        hint="name the values, as in regex: .+",
+    )
 
 
 def _plain(at: FieldRef, text: StringMatch) -> Iterator[tuple[FieldRef, str, str]]:

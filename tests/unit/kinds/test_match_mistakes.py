@@ -303,3 +303,28 @@ def test_a_condition_on_what_must_be_missing_is_not_called_impossible() -> None:
     match: Mapping[str, object] = {"withoutHeaders": {"x": {"exact": " a"}}}
 
     assert reported(str(match)) == []
+
+
+GATEWAY_RULE = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: shop, namespace: shop}}
+spec:
+  hosts: [shop.example.com]
+  gateways: [front]
+  http: [{{match: [{match}], route: [{{destination: {{host: shop}}}}]}}]
+"""
+
+
+@pytest.mark.parametrize("where", ["headers", "withoutHeaders"])
+@pytest.mark.parametrize("text", ["{}", '{regex: "*"}'])
+def test_a_claim_of_any_value_takes_down_the_port_with_istio(where: str, text: str) -> None:
+    match = f'{{{where}: {{"@request.auth.claims.role": {text}}}}}'
+
+    assert "CP0230" in "".join(checked(GATEWAY_RULE.format(match=match)))
+
+
+def test_a_claim_of_some_value_is_as_it_is_meant() -> None:
+    match = '{headers: {"@request.auth.claims.role": {regex: .+}}}'
+
+    assert "CP0230" not in "".join(checked(GATEWAY_RULE.format(match=match)))
