@@ -322,6 +322,18 @@ CONNECTIONS_REUSED: Final = _warning(
 PROVIDER_UNUSABLE: Final = _warning(
     "CP0530", "the policy's provider cannot be asked, so what its rules match is refused"
 )
+PROVIDERS_DIFFER: Final = _warning(
+    "CP0531", "two providers would decide for one workload, so what is theirs is refused"
+)
+CONNECTIONS_NOT_ASKED: Final = _warning(
+    "CP0532", "a provider over HTTP is not asked about connections, so these pass"
+)
+PROVIDER_PORT_UNKNOWN: Final = _warning(
+    "CP0533", "the provider's service does not have its port, so nobody answers"
+)
+PROVIDER_PROTOCOL_DIFFERS: Final = _warning(
+    "CP0534", "the port of the provider's service is declared for another protocol"
+)
 
 # Operation
 FIXED_SINCE_START: Final = _warning(

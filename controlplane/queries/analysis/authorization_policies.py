@@ -34,10 +34,8 @@ from controlplane.kinds.validation.authorization_rules import is_path_template
 from controlplane.model.mtls import MtlsMode
 from controlplane.model.proxy import Labels
 from controlplane.queries.analysis.external_authorization import check_provider
-from controlplane.queries.analysis.selected_ports import (
-    check_workload_ports,
-    services_in_front,
-)
+from controlplane.queries.analysis.policy_ports import names_ports, stream_ports
+from controlplane.queries.analysis.selected_ports import check_workload_ports
 from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
@@ -210,19 +208,14 @@ def _check_connections(
     report: Report, graph: Graph, policy: Object[AuthorizationPolicy], selector: Labels
 ) -> None:
     """Rules about requests at ports of which Envoy reads none."""
-    ports = [
-        f"{port.number} ({port.protocol.value})"
-        for service in services_in_front(graph, policy.namespace, selector)
-        for port in service.ports
-        if not port.protocol.is_http and port.protocol.value != "AUTO"
-    ]
+    ports = stream_ports(graph, policy.namespace, selector)
     if not ports:
         return
     at = FieldRef(policy.key) / "spec" / "rules"
     for i, rule in enumerate(policy.spec.rules):
-        if not _asks_requests(rule) or _names_ports(rule):
+        if not _asks_requests(rule) or names_ports(rule):
             continue
-        where = f"port {listed(dict.fromkeys(ports))} of these workloads"
+        where = f"port {listed(ports)} of these workloads"
         if policy.spec.action is Action.ALLOW:
             said = f"allows nothing at {where}, of which no requests are read"
         else:
@@ -241,10 +234,4 @@ def _asks_requests(rule: Rule) -> bool:
         )
         or any(s.request_principals or s.not_request_principals for s in sources)
         or any(each.key in _OF_REQUESTS or each.key.startswith("request.") for each in rule.when)
-    )
-
-
-def _names_ports(rule: Rule) -> bool:
-    return any(each.operation is not None and each.operation.ports for each in rule.to) or any(
-        each.key == "destination.port" for each in rule.when
     )

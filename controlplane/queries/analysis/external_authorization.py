@@ -1,18 +1,37 @@
-"""Policies of action CUSTOM whose provider cannot be asked: what they match is refused."""
+"""Policies of action CUSTOM of which calls are refused, or let through, that nobody is asked about:
+the provider cannot be asked, another policy asks another, or calls are not requests.
 
-from controlplane.base.codes import PROVIDER_UNUSABLE
-from controlplane.base.diagnostics import Report
+Source: Istio ``pilot/pkg/security/authz/builder``
+"""
+
+from collections.abc import Iterator
+
+from controlplane.base.codes import CONNECTIONS_NOT_ASKED, PROVIDER_UNUSABLE, PROVIDERS_DIFFER
+from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.base.nearest import nearest
+from controlplane.base.wording import listed
 from controlplane.graph import Graph
 from controlplane.kinds.istio.authorization_policy import (
+    AUTHORIZATION_POLICY,
     Action,
     AuthorizationPolicy,
 )
 from controlplane.kinds.object import Object
-from controlplane.model.external_authorization import Unusable, Why
+from controlplane.model.endpoint import selects
+from controlplane.model.external_authorization import HttpCheck, Provider, Unusable, Why
+from controlplane.queries.analysis.asked_services import check_service
+from controlplane.queries.analysis.policy_ports import (
+    gateway_stream_ports,
+    names_ports,
+    stream_ports,
+)
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.policy.external_authorization import provider_named
+from controlplane.queries.policy.attachment import policies_of_namespace
+from controlplane.queries.policy.external_authorization import provider_named, provider_names
+from controlplane.queries.registry.declared_workloads import declared_workloads
+from controlplane.translate.istio.policy_attachment import Attachment, BySelector, attachment
 
 _BECAUSE = {
     Why.NOT_DECLARED: "is not among the extensionProviders of MeshConfig",
@@ -25,19 +44,105 @@ _BECAUSE = {
 
 
 def check_provider(report: Report, graph: Graph, policy: Object[AuthorizationPolicy]) -> None:
-    """Report a provider that nobody can ask."""
+    """Report what keeps the provider from being asked about what the rules match."""
     if policy.spec.action is not Action.CUSTOM or policy.spec.provider is None:
         return
     name = policy.spec.provider.name
+    at = FieldRef(policy.key) / "spec" / "provider" / "name"
+    _check_others(report, graph, policy, at, name)
     found = provider_named(graph, name)
-    if not isinstance(found, Unusable):
+    if isinstance(found, Unusable):
+        _report_unusable(report, graph, at, name, found)
         return
+    check_service(report, graph, at, found)
+    _check_connections(report, graph, policy, at, found)
+
+
+def _report_unusable(
+    report: Report, graph: Graph, at: FieldRef, name: str, found: Unusable
+) -> None:
     near = None
     if found.why is Why.NOT_DECLARED:
         near = nearest(name, [each.name for each in mesh_config(graph).extension_providers])
     report.add(
         PROVIDER_UNUSABLE,
-        FieldRef(policy.key) / "spec" / "provider" / "name",
+        at,
         f'the provider "{name}" {_BECAUSE[found.why]}, so what the rules match is refused',
         hint=f'rename it to "{near}"' if near else None,
     )
+
+
+def _check_others(
+    report: Report,
+    graph: Graph,
+    policy: Object[AuthorizationPolicy],
+    at: FieldRef,
+    name: str,
+) -> None:
+    """Report the first policy that is attached to a workload of this one and asks another."""
+    own = attachment(policy.spec)
+    for found, key in _attached_with(graph, policy.namespace):
+        others = provider_names(graph, (key,)) - {name}
+        if others and _meet(graph, policy.namespace, own, found):
+            (other,) = others
+            report.add(
+                PROVIDERS_DIFFER,
+                at,
+                f'{key.display_name} asks the provider "{other}" at a workload of this policy, and '
+                "a workload has one, so what the rules of either match is refused",
+                hint="name one provider in both, or let the selectors exclude each other",
+                related=(Related(place=FieldRef(key), message="asks another"),),
+            )
+            return
+
+
+def _attached_with(graph: Graph, namespace: Namespace) -> Iterator[tuple[Attachment, ObjectKey]]:
+    """The policies that may be attached to workloads of a namespace."""
+    root = Namespace(mesh_config(graph).root_namespace)
+    for of in dict.fromkeys((root, namespace)):
+        for _, found, key in policies_of_namespace(graph, (AUTHORIZATION_POLICY, of)):
+            yield found, key
+
+
+def _meet(graph: Graph, namespace: Namespace, one: Attachment, other: Attachment) -> bool:
+    """Whether two policies are attached to one workload, as far as it is declared."""
+    match one, other:
+        case BySelector(labels=labels), BySelector(labels=others):
+            if selects(labels, others) or selects(others, labels):
+                return True
+            found = declared_workloads(graph, namespace, labels)
+            return any(selects(others, workload.labels) for workload in found)
+        case BySelector(labels=labels), _:
+            return not labels
+        case _, BySelector(labels=labels):
+            return not labels
+        case _:
+            return not set(one.gateways).isdisjoint(other.gateways)
+
+
+def _check_connections(
+    report: Report,
+    graph: Graph,
+    policy: Object[AuthorizationPolicy],
+    at: FieldRef,
+    provider: Provider,
+) -> None:
+    """Report a provider over HTTP at ports of which no requests are read."""
+    found = attachment(policy.spec)
+    if not isinstance(provider.check, HttpCheck) or not isinstance(found, BySelector):
+        return
+    if all(names_ports(rule) for rule in policy.spec.rules):
+        return
+    ports = (
+        *stream_ports(graph, policy.namespace, found.labels),
+        *gateway_stream_ports(graph, found.labels),
+    )
+    if ports:
+        report.add(
+            CONNECTIONS_NOT_ASKED,
+            at,
+            f'the provider "{provider.name}" is asked over HTTP, so nobody is asked about '
+            f"connections to port {listed(dict.fromkeys(ports))} of these workloads: they pass",
+            hint="name a provider over gRPC (envoyExtAuthzGrpc), or refuse them with a policy of "
+            "action DENY",
+        )
