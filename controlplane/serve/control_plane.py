@@ -19,7 +19,7 @@ from cryptography import x509
 
 from controlplane.admin.metrics import Metrics
 from controlplane.base.errors import TokenRefused
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.engine.mesh_file import mesh_file
@@ -28,6 +28,7 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.calendar import Calendar
 from controlplane.serve.connected_services import ConnectedServices
+from controlplane.serve.issuer_keys import IssuerKeys
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
 from controlplane.serve.overview import LiveOverview
@@ -81,7 +82,13 @@ class ControlPlane:
             settings.state,
             on_loopback=settings.xds.loopback,
             clock=clock,
-            publish=self._bring_registered,
+            publish=self._bring,
+        )
+        self._issuer_keys = IssuerKeys(
+            self.engine,
+            settings.state,
+            root=Namespace(settings.mesh.root_namespace),
+            publish=self._bring,
         )
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
@@ -127,6 +134,7 @@ class ControlPlane:
                 tasks.create_task(self._keep_time()),
                 tasks.create_task(self._watch.run()),
                 tasks.create_task(self.registering.run(self.snapshots.ready)),
+                tasks.create_task(self._issuer_keys.run(self.snapshots.ready)),
             )
             await stop.wait()
             self._rest.cancel()
@@ -250,8 +258,10 @@ class ControlPlane:
         computed = timedelta(seconds=time.perf_counter() - began)
         tasks.create_task(self._after(Taken(edit, began, computed)))
 
-    def _bring_registered(self, revision: int) -> None:
-        """Publish what workloads changed that came or went; what is wrong by that is noticed."""
+    def _bring(self, revision: int) -> None:
+        """Publish what no file changed: workloads that came or went, keys of issuers; what is wrong
+        by that is noticed.
+        """
         self.server.publish(revision)
         self.server.proxies_changed.set()
 
@@ -262,6 +272,7 @@ class ControlPlane:
                 self._mesh_trust.plug_in(self.engine, self.server.connections)
                 self.server.rotate()
         self.snapshots.ready.set()
+        self._issuer_keys.look()
         with self._steps.contained("publishing", "proxies keep their configuration"):
             self.server.publish(edit.revision)
         log_faults(self.engine.take_faults())

@@ -1,0 +1,151 @@
+"""Keeps the keys of issuers fresh: what RequestAuthentications want is fetched again and again.
+
+Each source has a task of its own, so that a slow issuer delays no other. Source: Istio
+``pilot/pkg/model/jwks_resolver.go``
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from controlplane.base.names import Namespace
+from controlplane.engine.engine import Engine
+from controlplane.engine.key_sets import set_key_sets
+from controlplane.model.tokens import KeySource
+from controlplane.queries.inputs.key_sets import UNKNOWN_KEYS, FetchedKeys
+from controlplane.queries.policy.tokens import EVERY_SOURCE, wanted_key_sets
+from controlplane.queries.registry.key_servers import key_server
+from controlplane.serve.background import Steps, log_faults
+from controlplane.sources.kept_key_sets import keep_key_sets, kept_key_sets
+from controlplane.sources.key_fetch import KeysUnavailable, fetched_key_set
+from controlplane.sources.state import StateDirectory
+
+REFRESHED_AFTER: Final = timedelta(minutes=20)
+EARLY_RETRIES: Final = 5
+EARLY: Final = timedelta(seconds=1)
+SHORTEST: Final = timedelta(minutes=1)
+LONGEST: Final = timedelta(hours=1)
+FETCHED_AT_ONCE: Final = 4
+
+log = structlog.stdlib.get_logger("serve")
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long until the next fetch, after ``failures`` in a row."""
+    if failures == 0:
+        return REFRESHED_AFTER
+    if failures <= EARLY_RETRIES:
+        return EARLY
+    doublings = min(failures - EARLY_RETRIES - 1, 10)
+    return min(SHORTEST * (1 << doublings), LONGEST)
+
+
+class IssuerKeys:
+    """Fetches what the policies of ``engine`` want; ``publish`` brings proxies to a revision of it.
+
+    What was fetched last is in the state directory, for a restart while an issuer is gone.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        state: StateDirectory,
+        *,
+        root: Namespace,
+        publish: Callable[[int], None],
+        pause: Callable[[int], timedelta] = pause_after,
+    ) -> None:
+        self._engine = engine
+        self._state = state
+        self._root = root
+        self._publish = publish
+        self._pause = pause
+        self._timeouts: dict[KeySource, timedelta] = {}
+        self._following: dict[KeySource, asyncio.Task[None]] = {}
+        self._look = asyncio.Event()
+        self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
+        self._keeping = asyncio.Lock()
+        self._steps = Steps()
+        kept = kept_key_sets(state)
+        self._known = {s: FetchedKeys(key_set=key_set) for s, key_set in kept.items()}
+        if self._known:
+            set_key_sets(engine, self._known)
+
+    def look(self) -> None:
+        """What is wanted may have changed."""
+        self._look.set()
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Fetch from the first load on."""
+        await ready.wait()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._look.clear()
+                with self._steps.contained("finding issuers", "keys of new ones are not fetched"):
+                    self._follow(tasks)
+                await self._look.wait()
+
+    def _follow(self, tasks: asyncio.TaskGroup) -> None:
+        timeouts: dict[KeySource, timedelta] = {}
+        for source, timeout in wanted_key_sets(self._engine.graph, EVERY_SOURCE):
+            timeouts[source] = max(timeout, timeouts.get(source, timeout))
+        self._timeouts = timeouts
+        for source in self._following.keys() - timeouts.keys():
+            self._following.pop(source).cancel()
+        for source in self._known.keys() - timeouts.keys():
+            del self._known[source]
+            set_key_sets(self._engine, {source: UNKNOWN_KEYS})
+        for source in sorted(timeouts.keys() - self._following.keys()):
+            self._following[source] = tasks.create_task(self._refresh(source))
+
+    async def _refresh(self, source: KeySource) -> None:
+        failures = 0
+        while True:
+            failures = failures + 1 if await self._fault(source) else 0
+            await asyncio.sleep(self._pause(failures).total_seconds())
+
+    async def _fault(self, source: KeySource) -> bool:
+        """Fetch once; whether that failed, for whatever reason."""
+        step, is_fault = f"fetching keys from {source.uri}", True
+        with self._steps.contained(step, "the last good keys stay in force"):
+            before = self._known.get(source, UNKNOWN_KEYS)
+            try:
+                async with self._fetching:
+                    key_set = await fetched_key_set(source, self._timeouts[source], self._dialled)
+            except KeysUnavailable as fault:
+                now = FetchedKeys(key_set=before.key_set, fault=str(fault))
+            else:
+                now, is_fault = FetchedKeys(key_set=key_set), False
+            if now != before:
+                self._take(source, before, now)
+            if now.key_set != before.key_set:
+                await self._keep()
+        return is_fault
+
+    def _dialled(self, host: str, port: int) -> tuple[tuple[str, int], ...] | None:
+        return key_server(self._engine.graph, host, port, self._root)
+
+    def _take(self, source: KeySource, before: FetchedKeys, now: FetchedKeys) -> None:
+        self._known[source] = now
+        self._publish(set_key_sets(self._engine, {source: now}))
+        log_faults(self._engine.take_faults())
+        if now.fault is not None:
+            effect = "no token of its issuer is accepted"
+            if now.key_set is not None:
+                effect = "the last good keys stay in force"
+            log.warning("keys_unavailable", uri=source.uri, reason=now.fault, effect=effect)
+        elif before.fault is not None:
+            log.info("keys_available_again", uri=source.uri)
+
+    async def _keep(self) -> None:
+        async with self._keeping:
+            good = {s: k.key_set for s, k in self._known.items() if k.key_set is not None}
+            try:
+                await asyncio.to_thread(keep_key_sets, self._state, good)
+            except OSError as error:
+                log.warning(
+                    "key_sets_not_kept", reason=str(error), effect="a restart fetches them anew"
+                )
