@@ -261,6 +261,12 @@ PATCH_BREAKS: Final = Code(
     Effect.NONE,
     "the patch makes a resource that Envoy would refuse, so its last good form stays",
 )
+PATCH_WITHOUT_PRIORITY: Final = _warning(
+    "CP0541", "what the patch does depends on what comes before it, and there is no priority"
+)
+PATCH_ORDER_BY_VERSION: Final = _warning(
+    "CP0542", "the patch has no priority, and another one is for some versions of proxies only"
+)
 
 # Who may call what
 PATH_SPELLED_OTHERWISE: Final = _warning(

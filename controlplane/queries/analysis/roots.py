@@ -14,6 +14,7 @@ from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.peer_authentication import PEER_AUTHENTICATION
@@ -27,6 +28,10 @@ from controlplane.queries.analysis.authorization_policies import (
 )
 from controlplane.queries.analysis.binding import export_diagnostics
 from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
+from controlplane.queries.analysis.envoy_filters import (
+    envoy_filter_diagnostics,
+    envoy_filter_diagnostics_where_connected,
+)
 from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
@@ -81,6 +86,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics,
     DESTINATION_RULE: destination_rule_diagnostics,
     ENDPOINT_SLICE: slice_diagnostics,
+    ENVOY_FILTER: envoy_filter_diagnostics,
     SERVICE: service_diagnostics,
     SERVICE_ENTRY: all_of_service_entry,
     GATEWAY: gateway_diagnostics,
@@ -93,6 +99,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,
     DESTINATION_RULE: destination_rule_secret_diagnostics,
+    ENVOY_FILTER: envoy_filter_diagnostics_where_connected,
     GATEWAY: gateway_diagnostics_where_connected,
     VIRTUAL_SERVICE: export_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics_where_connected,

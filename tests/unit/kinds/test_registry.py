@@ -21,7 +21,6 @@ REFERS_TO_NOTHING = {
     "DaemonSet",
     "Deployment",
     "Endpoints",
-    "EnvoyFilter",
     "Namespace",
     "Node",
     "Pod",
