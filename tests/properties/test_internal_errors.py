@@ -29,11 +29,12 @@ MIXED = {
 CLOSED = frozenset(
     {
         "authorization",
+        "external_authorization",
         "policy_config",
         "policy_filters",
         "policy_keys",
         "policy_rules",
-        "provider",
+        "provider_named",
         "token_verification",
     }
 )

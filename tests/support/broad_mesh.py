@@ -12,6 +12,7 @@ import yaml
 from controlplane.base.names import Kind
 from controlplane.documents.document import identity
 from controlplane.kinds.registry import SERVED
+from tests.support.broad_policies import POLICIES, PROVIDERS
 from tests.support.every_kind import NOW
 from tests.support.pki import Authority
 
@@ -499,6 +500,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     "Sidecar": _SIDECARS,
     "PeerAuthentication": _PEERS,
     "Service": _SERVICES,
+    **POLICIES,
     "EndpointSlice": _SLICES,
     "Endpoints": _ENDPOINTS,
     "Pod": _PODS,
@@ -546,7 +548,7 @@ defaultConfig:
     setCurrentClientCertDetails: {subject: true}
     xForwardedPort: {enabled: true}
   tracing: {sampling: 10}
-""")
+""") | {"extensionProviders": PROVIDERS}
 
 
 def kind_named(name: str) -> Kind[Any]:
