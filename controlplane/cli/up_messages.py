@@ -59,7 +59,7 @@ def foreign(line: str | None) -> Iterator[Line]:
         yield [(printable(line), Style.QUIET)]
 
 
-def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
+def reloaded(changes: Changes, reload: Reload) -> Line:
     """``reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy``."""
     took = reload.acknowledged or reload.computed
     named = changes.named()
@@ -77,7 +77,7 @@ def reloaded(changes: Changes, reload: Reload, *, affected: int) -> Line:
         waited = f" (waited {duration(reload.waited)} for the rest of the change)"
     return [
         (f"reloaded in {duration(took)}: ", Style.WARNING if late else Style.GOOD),
-        (f"{listed} → {_proxies(affected, reload.proxies)}{late}{waited}", Style.PLAIN),
+        (f"{listed} → {_proxies(reload.affected, reload.proxies)}{late}{waited}", Style.PLAIN),
     ]
 
 

@@ -53,7 +53,6 @@ class Session:
         self._clock = clock
         self._reloads: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
         self._planes: list[ControlPlane] = []
-        self._snapshots: dict[Proxy, Snapshot] = {}
         self._objects: set[ObjectKey] = set()
         self._diagnostics: tuple[Diagnostic, ...] = ()
         self._rejected: frozenset[tuple[str, RejectedResource]] = frozenset()
@@ -90,7 +89,6 @@ class Session:
         if reload.is_first or edited & {GATEWAY, SERVICE}:
             reconciled = await self._gateways.reconcile(self._plane)
             show(await self._diagnosed())
-        self._snapshots = self._current()
         show(up_messages.gone(str(proxy)) for proxy in reconciled.stopped)
         if not reconciled.wanted and (reconciled.stopped or reload.is_first):
             show([up_messages.no_gateway()])
@@ -122,7 +120,7 @@ class Session:
             made = plane.connected_services.object_count + plane.registering.workloads.object_count
             declared = engine.object_count - made
             return up_messages.loaded(declared, self._plane.settings.config, reload.computed)
-        return up_messages.reloaded(changes, reload, affected=self._affected())
+        return up_messages.reloaded(changes, reload)
 
     async def _diagnosed(self) -> list[Line]:
         """What is wrong now and was not when last shown, and what is fixed."""
@@ -137,14 +135,9 @@ class Session:
             *up_messages.fixed(before, self._diagnostics),
         ]
 
-    def _affected(self) -> int:
-        """How many connected proxies get something else than before."""
-        before, now = self._snapshots, self._current()
-        return sum(proxy in before and before[proxy] is not now[proxy] for proxy in now)
-
-    def _current(self) -> dict[Proxy, Snapshot]:
-        plane = self._plane
-        return {p: plane.snapshots.snapshot(p) for p in plane.server.connections.proxies}
+    def _current(self) -> Iterator[tuple[Proxy, Snapshot]]:
+        for proxy in self._plane.server.connections.proxies:
+            yield proxy, self._plane.snapshots.snapshot(proxy)
 
     def _rejections(self) -> Iterator[Line]:
         """What proxies reject now and did not before, and what connected ones accept again."""
@@ -176,7 +169,7 @@ class Session:
         """Ports that others listen on too; looked for when the gateways' ports change."""
         rejected = {r.name for _, r in self._rejected}
         ports: dict[int, list[str]] = {}
-        for proxy, snapshot in self._snapshots.items():
+        for proxy, snapshot in self._current():
             for name, resource in snapshot.shelf(TypeUrl.LISTENER).items():
                 port = _port(resource)
                 if port and name not in rejected:
@@ -194,9 +187,7 @@ class Session:
     async def _to_try(self, running: Running) -> list[Line]:
         """Commands to try; they are found on another thread, because a mesh may be large."""
         name = str(running.proxy)
-        snapshot = next(
-            (s for p, s in self._snapshots.items() if f"{p.name}.{p.namespace}" == name), None
-        )
+        snapshot = next((s for p, s in self._current() if f"{p.name}.{p.namespace}" == name), None)
         if snapshot is None:
             return [up_messages.not_connected(name, running.log)]
         rejected = frozenset(r.name for of, r in self._rejected if of == name)

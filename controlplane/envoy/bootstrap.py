@@ -38,11 +38,15 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 ISTIO_VERSION: Final = "1.31.0"
 """The Istio whose API is served; EnvoyFilters select proxies by it (``match.proxy.proxyVersion``).
 """
-ENVOY_FLAGS: Final = ("--ignore-unknown-dynamic-fields", "--drain-time-s", "45")
+ENVOY_FLAGS: Final = (
+    "--ignore-unknown-dynamic-fields",
+    *("--drain-time-s", "45", "--drain-strategy", "immediate"),
+)
 """Envoy's command line besides its bootstrap. It does not look for unknown or deprecated fields in
 what it receives, which costs a quarter of its CPU and a line of its log for each route and update
 (``max_grpc_timeout``, as istiod sends it). A replaced listener keeps its connections for Istio's 45
-s instead of 600 s.
+s instead of 600 s, and asks clients from the first answer on to close them, so that a policy that
+refuses reaches open connections. Source of the drain: Istio ``pkg/envoy/proxy.go``
 """
 _HERE: Final = Path(__file__).resolve()
 _TEMPLATES: Final = (_HERE.with_name("bootstrap.json"), _HERE.parents[2] / "envoy/bootstrap.json")

@@ -176,12 +176,11 @@ class ControlPlane:
         else:
             edit = self.engine.apply_whole(changed, time.monotonic(), self._clock(), ahead)
         edit = self._with_connected(edit)
-        self._serve(tasks, edit, began, is_first=is_first)
+        self._serve(tasks, edit, began)
         if is_first:
             gc.freeze()
-            gc.set_threshold(
-                50_000, 20, 50
-            )  # streams make garbage that reference counting frees at once
+            # Streams make garbage that reference counting frees at once.
+            gc.set_threshold(50_000, 20, 50)
             gc.enable()
 
     def _with_connected(self, edit: Edit) -> Edit:
@@ -203,33 +202,31 @@ class ControlPlane:
         """Serve connected services where DNS says that they are now."""
         began, changes = time.perf_counter(), self.connected_services.changes()
         if changes:
-            self._serve(tasks, self.engine.apply(changes), began, is_first=False)
+            self._serve(tasks, self.engine.apply(changes), began)
 
     def _let_go(self, tasks: asyncio.TaskGroup, keys: frozenset[ObjectKey]) -> None:
         began = time.perf_counter()
         with self._steps.contained(
             "ending the wait for a counterpart", "the objects wait for the next edit"
         ):
-            self._serve(tasks, self.engine.let_go(keys), began, is_first=False)
+            self._serve(tasks, self.engine.let_go(keys), began)
 
     def confirm_removal(self) -> tuple[ObjectKey, ...]:
         """Remove the objects whose removal is held; gives them."""
         began = time.perf_counter()
         edit = self.engine.confirm_removal()
         if edit.removed and self._tasks is not None:
-            self._serve(self._tasks, edit, began, is_first=False)
+            self._serve(self._tasks, edit, began)
         return edit.removed
 
-    def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float, *, is_first: bool) -> None:
+    def _serve(self, tasks: asyncio.TaskGroup, edit: Edit, began: float) -> None:
         """Publish an edit. What waits for the rest of its change is reported when that arrives."""
         assert self._rest is not None, "edits come after the start"
         waited = self._rest.edited(self.engine.waiting)
         self.registering.workloads.edited(edit)
-        self._publish(edit)
-        computed = timedelta(seconds=time.perf_counter() - began)
-        asyncio.get_running_loop().call_soon(self.metrics.changed, computed)  # once it is sent
+        taken = self._publish(edit, began, waited)
+        asyncio.get_running_loop().call_soon(self.metrics.changed, taken.computed)  # when sent
         if edit or edit.refused or edit.held or not self.engine.waiting:
-            taken = Taken(edit, began, computed, waited, is_first=is_first)
             tasks.create_task(self._after(taken))
 
     async def follow_mesh(self, tasks: asyncio.TaskGroup) -> None:
@@ -254,9 +251,7 @@ class ControlPlane:
         read = partial(mesh_file, file, text.decode(errors="replace"))
         revision = self.engine.take_mesh(await off_the_loop(read, size=len(text)))
         edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
-        self._publish(edit)
-        computed = timedelta(seconds=time.perf_counter() - began)
-        tasks.create_task(self._after(Taken(edit, began, computed)))
+        tasks.create_task(self._after(self._publish(edit, began)))
 
     def _bring(self, revision: int) -> None:
         """Publish what no file changed: workloads that came or went, keys of issuers; what is wrong
@@ -265,8 +260,10 @@ class ControlPlane:
         self.server.publish(revision)
         self.server.proxies_changed.set()
 
-    def _publish(self, edit: Edit) -> None:
-        keys, is_first = (*edit.put, *edit.removed), not self.snapshots.ready.is_set()
+    def _publish(self, edit: Edit, began: float, waited: timedelta | None = None) -> Taken:
+        """Give an edit to the proxies that it concerns."""
+        affected = 0
+        is_first, keys = not self.snapshots.ready.is_set(), (*edit.put, *edit.removed)
         if is_first or any(key.kind == SECRET and key.name == CA_SECRET for key in keys):
             with self._steps.contained("plugging in the CA", "the previous CA signs"):
                 self._mesh_trust.plug_in(self.engine, self.server.connections)
@@ -274,8 +271,11 @@ class ControlPlane:
         self.snapshots.ready.set()
         self._issuer_keys.look()
         with self._steps.contained("publishing", "proxies keep their configuration"):
-            self.server.publish(edit.revision)
+            affected = self.server.publish(edit.revision)
         log_faults(self.engine.take_faults())
+        computed = timedelta(seconds=time.perf_counter() - began)
+        connected = len(self.server.connections)
+        return Taken(edit, began, computed, connected, affected, waited, is_first=is_first)
 
     async def _after(self, taken: Taken) -> None:
         acknowledged: timedelta | None = None
@@ -307,7 +307,8 @@ class ControlPlane:
             Reload(
                 edit=taken.edit,
                 is_first=taken.is_first,
-                proxies=len(self.server.connections),
+                proxies=taken.proxies,
+                affected=taken.affected,
                 computed=taken.computed,
                 acknowledged=acknowledged,
                 waited=taken.waited,

@@ -34,7 +34,7 @@ class Registering:
         on_loopback: bool,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
-        publish: Callable[[int], None],
+        publish: Callable[[int], object],
     ) -> None:
         self.workloads = ConnectedWorkloads(
             engine,

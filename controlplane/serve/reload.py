@@ -13,11 +13,15 @@ ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported wit
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An edit that was published: when it began (``perf_counter``), how long computing it took."""
+    """An edit that was published: when it began (``perf_counter``), how long computing it took,
+    how many proxies were connected then and how many of them got something else by it.
+    """
 
     edit: Edit
     began: float
     computed: timedelta
+    proxies: int
+    affected: int
     waited: timedelta | None = None
     is_first: bool = False
 
@@ -29,6 +33,9 @@ class Reload:
     edit: Edit
     is_first: bool
     proxies: int
+    """Connected when it was published."""
+    affected: int
+    """Those of them that got something else by it."""
     computed: timedelta
     """From the changed files to what every proxy is to have."""
     acknowledged: timedelta | None

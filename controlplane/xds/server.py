@@ -145,14 +145,18 @@ class XdsServer:
                     while self._streams:
                         await asyncio.sleep(0.01)
 
-    def publish(self, revision: int) -> None:
-        """Bring every connected proxy to the engine's current state, which is ``revision``."""
-        concerned = [s for proxy in self._engine.changed() for s in self._of_proxy.get(proxy, ())]
+    def publish(self, revision: int) -> int:
+        """Bring every connected proxy to the engine's current state, which is ``revision``. Gives
+        how many proxies are to have something else than before.
+        """
+        proxies = [proxy for proxy in self._engine.changed() if proxy in self._of_proxy]
+        concerned = [stream for proxy in proxies for stream in self._of_proxy[proxy]]
         if concerned:  # else what is remembered is what is asked for
             self._cache.forget()
         self.connections.published(revision, (stream.connection for stream in concerned))
         for stream in concerned:
             stream.happen("update", partial(self._update, stream))
+        return len(proxies)
 
     def take_gone(self) -> tuple[Proxy, ...]:
         """The proxies that have had no stream since the last call, though they had one before."""

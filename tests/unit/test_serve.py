@@ -6,6 +6,9 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import grpc.aio
+from envoy_data_plane.envoy.config.core.v3 import Node
+
 from controlplane.base.addresses import Address
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.serve.control_plane import ControlPlane
@@ -13,8 +16,17 @@ from controlplane.serve.reload import Noticed, Reload
 from controlplane.serve.settings import Settings
 from controlplane.sources.files import changes
 from controlplane.sources.state import StateDirectory
+from tests.support.ads import INGRESS, delta_stream
 from tests.support.changing_mesh import gateway, route, rule
 from tests.unit.test_whole_changes import names, service
+
+EDGE = Node.from_dict(
+    {
+        "id": INGRESS,
+        "cluster": "ingress",
+        "metadata": {"NAMESPACE": "istio-system", "LABELS": {"istio": "ingressgateway"}},
+    }
+)
 
 
 async def test_an_edit_of_the_mesh_config_waits_for_the_first_load(tmp_path: Path) -> None:
@@ -73,6 +85,38 @@ async def test_a_file_that_does_not_parse_is_reported_though_a_part_of_it_waits(
     assert names(broken.edit.waiting) == ["DestinationRule rev"]
 
 
+async def test_edits_that_follow_each_other_each_say_how_many_proxies_they_changed(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mesh.yaml"
+    file.write_text(gateway())
+    plane, reports = _plane(tmp_path)
+    stop = asyncio.Event()
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        port = await plane.start()
+        tasks.create_task(plane.serve_until(stop))
+        await _until(reports, lambda reload: reload.is_first)
+        async with (
+            grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+            delta_stream(channel) as client,
+        ):
+            await client.ask("LDS", node=EDGE)
+            await client.ask("LDS", nonce=(await client.response()).nonce)
+            for number in (8081, 8082):
+                another = gateway(f"gw-{number}").replace("8080", str(number))
+                file.write_text(f"{file.read_text()}---{another}")
+                served = await client.response()  # each is reported only once it is acknowledged
+                await client.ask("LDS", nonce=served.nonce)
+            changing = [await _until(reports, lambda _: True) for _ in range(2)]
+            file.write_text(f"{file.read_text()}---{rule('blue')}")
+            unseen = await _until(reports, lambda _: True)
+        stop.set()
+    await plane.stop()
+
+    assert [(r.affected, r.proxies) for r in (*changing, unseen)] == [(1, 1), (1, 1), (0, 1)]
+
+
 def _plane(folder: Path) -> tuple[ControlPlane, asyncio.Queue[Reload | Noticed]]:
     reports: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
     loopback = Address(host="127.0.0.1", port=0)
@@ -83,6 +127,7 @@ def _plane(folder: Path) -> tuple[ControlPlane, asyncio.Queue[Reload | Noticed]]
         state=StateDirectory.opened(folder.with_name(f"{folder.name}-state")),
         mesh=MeshConfig(),
         environment={},
+        is_insecure=True,
     )
     return ControlPlane(settings, lambda: datetime.now(UTC), reports.put_nowait), reports
 

@@ -90,7 +90,7 @@ def test_up_compose_and_the_help_of_bootstrap_start_an_envoy_with_the_same_flags
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     shown = CliRunner().invoke(bootstrap, ["--help"]).output
 
-    flags = "--ignore-unknown-dynamic-fields --drain-time-s 45"
+    flags = "--ignore-unknown-dynamic-fields --drain-time-s 45 --drain-strategy immediate"
     assert flags in " ".join(command(Path("envoy"), launch))
     assert flags in shown
     gateways = [s for s in compose["services"].values() if s.get("entrypoint") == ["envoy"]]

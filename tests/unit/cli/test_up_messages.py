@@ -24,6 +24,7 @@ def text(line: list[Segment]) -> str:
 def reload(
     *,
     proxies: int = 1,
+    affected: int = 0,
     acknowledged: timedelta | None = timedelta(0, 0, 2345),
     waited: timedelta | None = None,
 ) -> Reload:
@@ -32,6 +33,7 @@ def reload(
         edit=edit,
         is_first=False,
         proxies=proxies,
+        affected=affected,
         computed=timedelta(milliseconds=1),
         acknowledged=acknowledged,
         waited=waited,
@@ -40,17 +42,15 @@ def reload(
 
 
 def test_an_edit_names_what_it_changed_and_how_long_proxies_took() -> None:
-    line = up_messages.reloaded(up_messages.Changes(changed=(REVIEWS,)), reload(), affected=1)
+    line = up_messages.reloaded(up_messages.Changes(changed=(REVIEWS,)), reload(affected=1))
 
     assert text(line) == "reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy"
 
 
 def test_an_edit_says_how_long_it_waited_for_its_other_half() -> None:
-    whole = reload(waited=timedelta(milliseconds=84))
+    whole = reload(affected=1, waited=timedelta(milliseconds=84))
 
-    assert text(
-        up_messages.reloaded(up_messages.Changes(changed=(REVIEWS,)), whole, affected=1)
-    ) == (
+    assert text(up_messages.reloaded(up_messages.Changes(changed=(REVIEWS,)), whole)) == (
         "reloaded in 2.3 ms: ~ VirtualService default/reviews → 1 proxy "
         "(waited 84.0 ms for the rest of the change)"
     )
@@ -59,16 +59,16 @@ def test_an_edit_says_how_long_it_waited_for_its_other_half() -> None:
 def test_an_edit_that_proxies_do_not_see_says_so() -> None:
     added = up_messages.Changes(added=(REVIEWS,))
 
-    assert text(up_messages.reloaded(added, reload(), affected=0)) == (
+    assert text(up_messages.reloaded(added, reload())) == (
         "reloaded in 2.3 ms: + VirtualService default/reviews → nothing changes for any proxy"
     )
-    assert text(up_messages.reloaded(added, reload(proxies=0), affected=0)) == (
+    assert text(up_messages.reloaded(added, reload(proxies=0))) == (
         "reloaded in 2.3 ms: + VirtualService default/reviews → no proxy is connected"
     )
 
 
 def test_an_edit_without_any_change_names_its_file() -> None:
-    line = up_messages.reloaded(up_messages.Changes(paths=(FILE,)), reload(), affected=0)
+    line = up_messages.reloaded(up_messages.Changes(paths=(FILE,)), reload())
 
     assert text(line) == "reloaded in 2.3 ms: mesh/reviews.yaml, no object changed"
 
@@ -76,7 +76,7 @@ def test_an_edit_without_any_change_names_its_file() -> None:
 def test_a_refused_edit_leaves_its_objects_as_they_were() -> None:
     changes = up_messages.Changes(refused=(REVIEWS,), paths=(FILE,))
 
-    line = up_messages.reloaded(changes, reload(), affected=0)
+    line = up_messages.reloaded(changes, reload())
 
     assert text(line) == "reloaded in 2.3 ms: mesh/reviews.yaml, its objects stay as they were"
 
@@ -84,7 +84,7 @@ def test_a_refused_edit_leaves_its_objects_as_they_were() -> None:
 def test_a_proxy_that_does_not_answer_is_reported() -> None:
     changes = up_messages.Changes(removed=(REVIEWS,))
 
-    line = up_messages.reloaded(changes, reload(acknowledged=None), affected=2)
+    line = up_messages.reloaded(changes, reload(acknowledged=None, affected=2))
 
     assert text(line) == (
         "reloaded in 1.0 ms: - VirtualService default/reviews → 2 proxies, "
@@ -95,7 +95,7 @@ def test_a_proxy_that_does_not_answer_is_reported() -> None:
 def test_many_objects_are_counted() -> None:
     keys = tuple(ObjectKey(REVIEWS.kind, REVIEWS.namespace, f"r{i}") for i in range(6))
 
-    line = text(up_messages.reloaded(up_messages.Changes(changed=keys), reload(), affected=1))
+    line = text(up_messages.reloaded(up_messages.Changes(changed=keys), reload(affected=1)))
 
     assert line.endswith("~ VirtualService default/r3 and 2 more → 1 proxy")
 
