@@ -27,6 +27,7 @@ def describe(workload: str, output: str, admin: Address) -> None:
 
     WORKLOAD is a sidecar as controlplane status shows it (NAME or NAME.NAMESPACE), or a
     WorkloadGroup that has registered one. Each part has the file and line that it came from.
+    Who may call it is what controlplane authz shows.
     """
     from controlplane.cli.describe_view import print_workload  # late: --help needs no messages
 

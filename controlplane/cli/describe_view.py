@@ -46,6 +46,7 @@ def lines(found: Workload, now: datetime) -> Iterator[Line]:
     for heading, rules in (("rules in", found.rules_in), ("rules out", found.rules_out)):
         yield [(heading, Style.NAME)]
         yield from _rules(rules)
+    yield [(f"controlplane authz {printable(found.proxy)} shows who may call it", Style.QUIET)]
 
 
 Fact = tuple[str, str, DeclaredObject | None]

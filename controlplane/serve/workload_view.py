@@ -17,8 +17,11 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, ObjectKey, PortNumber
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource, packed
+from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
+from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
 from controlplane.kinds.istio.peer_authentication import PEER_AUTHENTICATION
+from controlplane.kinds.istio.request_authentication import REQUEST_AUTHENTICATION
 from controlplane.kinds.istio.sidecar import SIDECAR
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
@@ -29,6 +32,7 @@ from controlplane.model.outbound_view import SidecarScope
 from controlplane.model.proxy import Proxy, ResolvedProxy, Role
 from controlplane.model.tls import WORKLOAD_CERTIFICATE
 from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.policy.attachment import policy_keys
 from controlplane.queries.policy.peer_policies import (
     PeerLevels,
     deciding_field,
@@ -47,8 +51,15 @@ from controlplane.tls.certificate import certificates
 from controlplane.translate.istio.workload_group import OF_GROUP
 
 OwnSecrets = Callable[[Proxy], Mapping[str, Resource]]
-_RULES_OUT: Final = (VIRTUAL_SERVICE, DESTINATION_RULE)
-_RULES_IN: Final = (PEER_AUTHENTICATION, SIDECAR, DESTINATION_RULE)
+_RULES_OUT: Final = (VIRTUAL_SERVICE, DESTINATION_RULE, ENVOY_FILTER)
+_RULES_IN: Final = (
+    PEER_AUTHENTICATION,
+    REQUEST_AUTHENTICATION,
+    AUTHORIZATION_POLICY,
+    SIDECAR,
+    DESTINATION_RULE,
+    ENVOY_FILTER,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,8 @@ class WorkloadView:
         graph, resolved = self.engine.graph, self._resolved(proxy)
         levels = self._levels(resolved)
         policy = mtls_policy(graph, levels.keys)
+        calls = policy_keys(graph, resolved.namespace, resolved.labels)
+        policies = (*levels.keys, *calls.tokens, *calls.authorization)
         scope = sidecar_scope(graph, resolved.namespace, resolved.labels)
         declared = self._declared(proxy)
         return Workload(
@@ -110,7 +123,7 @@ class WorkloadView:
             mtls_decided_by=self._decided_by(levels, None),
             ports=tuple(self._ports(resolved, levels, policy)),
             inbound=tuple(inbound),
-            rules_in=self._rules((*levels.keys, *origins_in), _RULES_IN),
+            rules_in=self._rules((*policies, *origins_in), _RULES_IN),
             rules_out=self._rules(origins_out, _RULES_OUT),
         )
 

@@ -96,6 +96,34 @@ apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: api, namespace: shop}
 spec: {host: api, trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: readers, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  rules: [{to: [{operation: {methods: [GET]}}]}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: of-others, namespace: shop}
+spec:
+  selector: {matchLabels: {app: cart}}
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: shop}
+spec:
+  jwtRules: [{issuer: a, jwks: '{"keys": []}'}]
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: limit, namespace: shop}
+spec:
+  configPatches:
+  - applyTo: LISTENER
+    match: {context: SIDECAR_INBOUND}
+    patch: {operation: MERGE, value: {per_connection_buffer_limit_bytes: 65536}}
 """
 
 
@@ -190,8 +218,11 @@ async def test_the_rules_are_those_that_its_configuration_came_from() -> None:
     found = await Running().workload()
 
     assert found.rules_in == (
+        place("EnvoyFilter", "limit"),
+        place("AuthorizationPolicy", "readers"),
         place("PeerAuthentication", "all"),
         place("PeerAuthentication", "web"),
+        place("RequestAuthentication", "tokens"),
     )
     assert found.rules_out == (place("DestinationRule", "api"), place("VirtualService", "api"))
 

@@ -123,6 +123,7 @@ def test_a_workload_is_shown_with_all_that_decides_about_it() -> None:
         "  PeerAuthentication default/reviews  mesh.yaml:16",
         "rules out",
         "  none",
+        "controlplane authz reviews-v1-abc.default shows who may call it",
     ]
 
 
