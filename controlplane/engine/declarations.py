@@ -36,6 +36,11 @@ class Declaration:
         return self.raw.key
 
     @property
+    def is_unread(self) -> bool:
+        """Whether an internal error kept it from being decoded."""
+        return any(found.code is codes.INTERNAL_ERROR for found in self.diagnostics)
+
+    @property
     def order(self) -> Order:
         origin = self.raw.origin
         return (origin.path, origin.document, -1 if origin.item is None else origin.item)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from controlplane.base.codes import INTERNAL_ERROR
 from controlplane.base.diagnostics import Report
 from controlplane.documents.content import (
     FileContent,
@@ -58,7 +57,7 @@ def read(reading: Reading) -> Read:
         reading.previous,
         lambda error: faults.append(Fault("file_objects", (path,), error)),
     )
-    known = {id(d.raw): d for d in reading.declared if not _failed(d)}
+    known = {id(d.raw): d for d in reading.declared if not d.is_unread}
     declarations = tuple(
         known.get(id(raw)) or _without_secrets(declaration(raw, faults.append), content)
         for raw in content.objects
@@ -120,7 +119,3 @@ def _without_secrets(declaration: Declaration, content: FileContent) -> Declarat
     text = content.documents[declaration.raw.origin.document].chunk.text
     shown = tuple(without_secrets(found, text) for found in declaration.diagnostics)
     return replace(declaration, diagnostics=shown)
-
-
-def _failed(declaration: Declaration) -> bool:
-    return any(found.code is INTERNAL_ERROR for found in declaration.diagnostics)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from controlplane.base.diagnostics import Diagnostic, Report
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.documents.document import RawObject
 from controlplane.engine.declarations import Accepted, Declarations
 from controlplane.engine.forms import Form, Forms
@@ -25,6 +25,7 @@ from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import Objects
 from controlplane.queries.inputs.refused import REFUSED, REFUSED_ENTRY
+from controlplane.queries.inputs.unread_policies import KINDS as POLICIES, UNREAD
 from controlplane.translate.connections import OF_OPTION
 from controlplane.translate.kubernetes.secret_replacement import would_break
 from controlplane.translate.workload import REGISTERED
@@ -71,6 +72,8 @@ class InForce:
         self._declarations = declarations
         self._accepted = accepted
         self._removals = removals
+        self._unread: dict[tuple[Kind, Namespace], set[ObjectKey]] = {}
+        """The policies of which an internal error hides what they are declared to say."""
         self._on_put = on_put
         self._on_removed = on_removed
         self._on_fault = on_fault
@@ -81,8 +84,20 @@ class InForce:
     def bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
         """Bring objects in step with their declarations."""
         outcomes = {key: self._contained(key) for key in keys}
+        self._note_unread(key for key in outcomes if key.kind in POLICIES)
         self.objects.settle()
         return outcomes
+
+    def _note_unread(self, policies: Iterable[ObjectKey]) -> None:
+        """Note of which policies the declared form is not known, so that calls are refused."""
+        for key in policies:
+            winner = self._declarations.winner(key)
+            unread = self._unread.setdefault((key.kind, key.namespace), set())
+            if winner is not None and (winner.is_unread or key in self.withheld):
+                unread.add(key)
+            else:
+                unread.discard(key)
+            self._graph.set(UNREAD, (key.kind, key.namespace), bool(unread))
 
     def due(self) -> tuple[ObjectKey, ...]:
         """The objects to try again as time passes."""

@@ -9,6 +9,7 @@ PASSTHROUGH: Final = "PassthroughCluster"
 ANY_DYNAMIC_DNS: Final = "AllowAnyDynamicDNSCluster"
 INBOUND_PASSTHROUGH: Final = "InboundPassthroughCluster"
 """To the workload, on ports that no service has."""
+_SNI_DNAT: Final = "outbound_."
 
 
 def inbound(target: PortNumber) -> str:
@@ -25,4 +26,8 @@ def sni_dnat_name(port: PortNumber, subset: SubsetName | str | None, host: Host)
     """``outbound_.80_.v1_.reviews.default.svc.cluster.local``: the server name of mutual TLS in the
     mesh.
     """
-    return f"outbound_.{port}_.{subset or ''}_.{host}"
+    return f"{_SNI_DNAT}{port}_.{subset or ''}_.{host}"
+
+
+def is_sni_dnat(name: str) -> bool:
+    return name.startswith(_SNI_DNAT)

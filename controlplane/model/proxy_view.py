@@ -52,6 +52,14 @@ class ProxyView:
     def unpatched(self) -> "ProxyView":
         return replace(self, patches=()) if self.patches else self
 
+    def with_policies(self, policies: PolicyKeys) -> "ProxyView":
+        """The view in which ``policies`` say who may call."""
+        if self.gateway is not None and self.gateway.policies != policies:
+            return replace(self, gateway=replace(self.gateway, policies=policies))
+        if self.inbound is not None and self.inbound.policies != policies:
+            return replace(self, inbound=replace(self.inbound, policies=policies))
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectedGateway:

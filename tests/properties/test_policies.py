@@ -12,11 +12,16 @@ import yaml
 from hypothesis import given, settings, strategies as st
 
 from controlplane.base.names import Namespace
+from controlplane.engine.engine import Engine
 from controlplane.graph import Graph
-from controlplane.model.proxy import ResolvedProxy, Role, Target
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.proxy import Proxy, ResolvedProxy, Role, Target
+from controlplane.queries.snapshot.snapshot import resources
+from controlplane.queries.views.views import proxy_view, view_of
 from tests.support.cases import Case, cases, engine_of
 from tests.support.decided_calls import actions, chains_of
 from tests.support.declared import INGRESS, Declared, plain
+from tests.support.every_kind import NOW
 from tests.support.properties import examples
 
 CASES = cases(Path(__file__).parents[1] / "cases")
@@ -162,6 +167,11 @@ FAILING: dict[str, Callable[[str, tuple[Any, ...]], bool]] = {
     "all filters": lambda name, _: name == "policy_filters",
     "which are attached": lambda name, _: name == "policy_keys",
 }
+BROKEN: dict[str, Callable[[str, tuple[Any, ...]], bool]] = {
+    "the plan": lambda name, _: name in ("inbound_listener_plan", "gateway_listener_plan"),
+    "a chain": lambda name, _: name == "framed",
+    "the listener": lambda name, _: name == "planned_listener",
+}
 
 
 @pytest.mark.parametrize("action", ["ALLOW", "DENY"])
@@ -183,6 +193,88 @@ def test_an_internal_error_in_a_policy_refuses_every_call(
     assert [name for name, _ in chains] == without_policies(proxy)
     for name, filters in chains:
         assert refuses_everything(filters), name
+
+
+@pytest.mark.parametrize("proxy", [INGRESS, SIDECAR], ids=["gateway", "sidecar"])
+@pytest.mark.parametrize("failing", BROKEN)
+def test_an_error_elsewhere_lets_no_call_pass_a_policy_that_is_new_or_stricter(
+    failing: str, proxy: ResolvedProxy
+) -> None:
+    """No listener that leaves has the policies of before."""
+    declared = Declared(MESH + "---\n" + policy("p", "ALLOW", ({},), ATTACHED[0]))
+    declared.graph.on_fault = lambda _: None
+    before = incoming(declared, proxy)
+    declared.graph.around = Fails(BROKEN[failing])
+
+    for stricter in ("p", "q"):
+        declared.edit(policy(stricter, "ALLOW", RULES[1:2], ATTACHED[0]))
+        for name, filters in chains_of(incoming(declared, proxy)):
+            assert refuses_everything(filters), name
+    declared.graph.around = None
+    declared.edit(policy("q", "ALLOW", ({},), ATTACHED[0]))
+    assert incoming(declared, proxy).keys() == before.keys()
+
+
+def test_an_error_that_hides_a_proxy_s_view_keeps_no_policy_from_it() -> None:
+    proxy = Proxy(
+        name="shop",
+        role=Role.SIDECAR,
+        namespace=Namespace("default"),
+        labels=SIDECAR.labels,
+        service_account="shop",
+    )
+    declared = Declared(MESH)
+    declared.graph.on_fault = lambda _: None
+    assert view_of(declared.graph, proxy) is not None
+    declared.graph.around = Fails(lambda name, _: name in ("last_view", "inbound_view"))
+
+    declared.edit(policy("p", "DENY", ({},), ATTACHED[0]))
+    view = view_of(declared.graph, proxy)
+
+    assert view is not None
+    assert view.inbound is not None
+    assert [key.name for key in view.inbound.policies.authorization] == ["p"]
+
+
+@pytest.mark.parametrize("proxy", [INGRESS, SIDECAR], ids=["gateway", "sidecar"])
+@pytest.mark.parametrize("failing", ["decode", "policies_of_namespace"])
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "edited"])
+def test_a_policy_that_an_error_keeps_from_being_read_refuses_every_call(
+    proxy: ResolvedProxy, failing: str, is_new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(MeshConfig(), now=NOW)
+    engine.apply([(Path("mesh.yaml"), MESH)])
+    if not is_new:
+        engine.apply([(Path("p.yaml"), policy("p", "ALLOW", ({},), ATTACHED[0]))])
+    if failing == "decode":
+        monkeypatch.setattr("controlplane.engine.file_reader.decode", _raises)
+    engine.graph.around = Fails(lambda name, _: name == failing)
+
+    engine.apply([(Path("p.yaml"), policy("p", "ALLOW", RULES[1:2], ATTACHED[0]))])
+    chains = list(chains_of(_incoming(engine, proxy)))
+    assert [name for name, _ in chains] == without_policies(proxy)
+    assert all(refuses_everything(filters) for _, filters in chains)
+
+    monkeypatch.undo()
+    engine.graph.around = None
+    engine.apply([(Path("p.yaml"), "")])
+    engine.confirm_removal()
+    assert not any(refuses_everything(f) for _, f in chains_of(_incoming(engine, proxy)))
+
+
+def _raises(*_: object) -> Any:
+    raise RuntimeError("injected")
+
+
+def _incoming(engine: Engine, proxy: ResolvedProxy) -> dict[str, Any]:
+    found = resources(engine.graph, proxy_view(engine.graph, proxy))
+    assert found is not None
+    shelf = {name: plain(found.listeners[name]) for name in found.listeners}
+    return {
+        n: found
+        for n, found in shelf.items()
+        if proxy is INGRESS or found["traffic_direction"] == "INBOUND"
+    }
 
 
 class Fails:

@@ -176,6 +176,7 @@ def test_only_the_views_of_a_proxy_are_computed_from_the_proxy() -> None:
         "client_locality",
         "gateway_instance",
         "inbound_view",
+        "last_view",
         "outbound_view",
         "resolved",
         "view_of",

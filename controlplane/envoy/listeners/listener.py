@@ -34,7 +34,12 @@ from controlplane.envoy.access_log import unmatched_log
 from controlplane.envoy.listeners.tls_context import downstream_tls
 from controlplane.envoy.network_filters.chain import network_filters
 from controlplane.envoy.packing import packed
-from controlplane.envoy.policy_configs import NO_CONFIGS, PolicyConfigs
+from controlplane.envoy.policy_configs import (
+    NO_CONFIGS,
+    PolicyConfigs,
+    policies_of,
+    policy_filter_config,
+)
 from controlplane.envoy.resource import (
     Resource,
     TypeUrl,
@@ -79,6 +84,12 @@ def framed_chain(
 def listener(plan: ListenerPlan, chains: Iterable[bytes]) -> Resource:
     """A listener: its head, then its framed chains, so that none is encoded again for another."""
     return resource_of_parts(TypeUrl.LISTENER, plan.name, (encoded(_head(plan)), *chains))
+
+
+def refusing_listener(plan: ListenerPlan, chain: ChainPlan) -> Resource:
+    """The listener with ``chain`` alone, for every connection, whatever it is otherwise."""
+    configs = {policy: policy_filter_config(policy) for policy in policies_of(chain)}
+    return listener(plan, (framed_chain(chain, configs, is_default=True),))
 
 
 def _head(plan: ListenerPlan) -> ListenerMessage:

@@ -28,7 +28,7 @@ from controlplane.queries.analysis.policy_ports import (
     stream_ports,
 )
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.policy.attachment import policies_of_namespace
+from controlplane.queries.policy.attachment import policies_of_namespace, reaching_namespaces
 from controlplane.queries.policy.external_authorization import provider_named, provider_names
 from controlplane.queries.registry.declared_workloads import declared_workloads
 from controlplane.translate.istio.policy_attachment import Attachment, BySelector, attachment
@@ -98,8 +98,7 @@ def _check_others(
 
 def _attached_with(graph: Graph, namespace: Namespace) -> Iterator[tuple[Attachment, ObjectKey]]:
     """The policies that may be attached to workloads of a namespace."""
-    root = Namespace(mesh_config(graph).root_namespace)
-    for of in dict.fromkeys((root, namespace)):
+    for of in reaching_namespaces(graph, namespace):
         for _, found, key in policies_of_namespace(graph, (AUTHORIZATION_POLICY, of)):
             yield found, key
 

@@ -1,15 +1,31 @@
 """The listeners of a proxy, each encoded once for all proxies that share it, chain by chain."""
 
+from dataclasses import dataclass
+from typing import assert_never
+
 from controlplane.base.shelf import Shelf, shelf
-from controlplane.envoy.listeners.listener import framed_chain, listener as encoded_listener
+from controlplane.envoy.listeners.listener import (
+    framed_chain,
+    listener as encoded_listener,
+    refusing_listener,
+)
 from controlplane.envoy.policy_configs import policies_of, policy_filter_config, refusing_config
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph, derived, guarded, guarded_by
-from controlplane.model.plan.listener import ChainPlan
+from controlplane.model.http_settings import ListenerContext
+from controlplane.model.plan.listener import ChainPlan, ListenerPlan
 from controlplane.model.plan.network_filters import PolicyHttpFilter
-from controlplane.model.plan.proxy import ListenerKey
+from controlplane.model.plan.policy_filters import NO_POLICY_FILTERS, PolicyFilters
+from controlplane.model.plan.proxy import (
+    GatewayListener,
+    InboundListener,
+    ListenerKey,
+    OutboundListener,
+)
 from controlplane.model.tls import SecretName
 from controlplane.queries.listeners.plans import listener_plan
+from controlplane.queries.policy.policy_filters import policy_filters
+from controlplane.translate.istio.decided_chains import REFUSED, is_decided, unplanned
 
 
 @derived
@@ -19,12 +35,49 @@ def listeners(graph: Graph, keys: tuple[ListenerKey, ...]) -> Shelf[Resource]:
     return shelf({resource.name: resource for resource in found if resource is not None})
 
 
-@guarded
+@derived
 def listener(graph: Graph, key: ListenerKey) -> Resource | None:
-    """One listener, encoded; ``None`` where nothing is served there."""
+    """One listener, encoded; ``None`` where nothing is served there.
+
+    A last good form that does not have the policies of now is not good: calls are refused then.
+    """
+    found = planned_listener(graph, key)
+    policies = policies_at(graph, key)
+    if found is not None and policies is not None and not is_decided(found.plan, policies):
+        return refusing_listener(found.plan, REFUSED)
+    if found is None and isinstance(key, InboundListener) and policies != NO_POLICY_FILTERS:
+        return refusing_listener(unplanned(key), REFUSED)
+    return found.resource if found is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedListener:
+    """A listener and what it is encoded from."""
+
+    plan: ListenerPlan
+    resource: Resource
+
+
+@guarded
+def planned_listener(graph: Graph, key: ListenerKey) -> PlannedListener | None:
+    """One listener; ``None`` where nothing is served there."""
     plan = listener_plan(graph, key)
-    if plan is None:
-        return None
+    return None if plan is None else PlannedListener(plan, _encoded(graph, plan))
+
+
+def policies_at(graph: Graph, key: ListenerKey) -> PolicyFilters | None:
+    """What decides the calls that come in there; ``None`` where calls go out."""
+    match key:
+        case GatewayListener():
+            return policy_filters(graph, key.instance.policies, ListenerContext.GATEWAY)
+        case InboundListener():
+            return policy_filters(graph, key.view.policies, ListenerContext.INBOUND)
+        case OutboundListener():
+            return None
+    assert_never(key)
+
+
+def _encoded(graph: Graph, plan: ListenerPlan) -> Resource:
     chains = [framed(graph, each.chain, is_default=False) for each in plan.chains]
     if plan.default is not None:
         chains.append(framed(graph, plan.default.chain, is_default=True))

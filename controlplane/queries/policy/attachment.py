@@ -16,6 +16,7 @@ from controlplane.model.policy_keys import UNKNOWN_POLICIES, PolicyKeys
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
+from controlplane.queries.inputs.unread_policies import has_unread_policies
 from controlplane.translate.istio.policy_attachment import Attachment, attachment, is_attached
 
 _Age = tuple[str, str, Namespace]
@@ -41,19 +42,30 @@ def policy_keys(graph: Graph, namespace: Namespace, labels: Labels) -> PolicyKey
     """The policies that are attached to a proxy of ``namespace`` with these labels.
 
     Runs again when a policy of the namespace or of the root namespace comes, goes or is attached
-    otherwise.
+    otherwise, or an internal error keeps one from being read.
     """
+    reaching = reaching_namespaces(graph, namespace)
+    if any(has_unread_policies(graph, of) for of in reaching):
+        return UNKNOWN_POLICIES
     return PolicyKeys(
-        authorization=tuple(_attached(graph, AUTHORIZATION_POLICY, namespace, labels)),
-        tokens=tuple(_attached(graph, REQUEST_AUTHENTICATION, namespace, labels)),
+        authorization=tuple(_attached(graph, AUTHORIZATION_POLICY, reaching, namespace, labels)),
+        tokens=tuple(_attached(graph, REQUEST_AUTHENTICATION, reaching, namespace, labels)),
     )
 
 
+def reaching_namespaces(graph: Graph, namespace: Namespace) -> tuple[Namespace, ...]:
+    """The namespaces whose policies may be attached to proxies of ``namespace``."""
+    return tuple(dict.fromkeys((Namespace(mesh_config(graph).root_namespace), namespace)))
+
+
 def _attached(
-    graph: Graph, kind: Kind, namespace: Namespace, labels: Labels
+    graph: Graph,
+    kind: Kind,
+    reaching: tuple[Namespace, ...],
+    namespace: Namespace,
+    labels: Labels,
 ) -> Iterator[ObjectKey]:
-    root = Namespace(mesh_config(graph).root_namespace)
-    for of in dict.fromkeys((root, namespace)):
+    for of in reaching:
         for _, found, key in policies_of_namespace(graph, (kind, of)):
             if is_attached(found, of, namespace, labels):
                 yield key

@@ -74,10 +74,20 @@ def named_stream_sources(
 
 @guarded
 def view_of(graph: Graph, proxy: Proxy) -> ProxyView | None:
-    """Runs again when what is declared for the proxy changes; mostly to find the same view.
+    """What the proxy's resources depend on; ``None`` while an internal error hides it.
 
-    ``None`` while an internal error keeps it from being known.
+    Where such an error keeps the last good view, the policies in it are those of now.
     """
+    view = last_view(graph, proxy)
+    if view is None:
+        return None
+    resolved = resolved_or_as_it_says(graph, proxy)
+    return view.with_policies(policy_keys(graph, resolved.namespace, resolved.labels))
+
+
+@guarded
+def last_view(graph: Graph, proxy: Proxy) -> ProxyView | None:
+    """Runs again when what is declared for the proxy changes; mostly to find the same view."""
     resolved = resolved_or_as_it_says(graph, proxy)
     view = proxy_view(graph, resolved)
     own = tuple(_own_addresses(graph, proxy, resolved))
