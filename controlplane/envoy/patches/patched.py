@@ -134,6 +134,18 @@ def _culprit(
     return applied[-1]
 
 
+def patches_that_work(
+    type_url: TypeUrl, found: Resource, patches: tuple[Patch, ...], around: Surroundings
+) -> tuple[Patch, ...]:
+    """Those of ``patches`` that Envoy takes, each beside the ones before it that it takes."""
+    works: tuple[Patch, ...] = ()
+    for patch in patches:
+        message, _ = _changed(type_url, found, (*works, patch), around)
+        if message is None or not problems_of(message):
+            works = (*works, patch)
+    return works
+
+
 def added(type_url: TypeUrl, patch: Patch) -> Resource | None:
     """The resource that an ADD adds, ``None`` where it has no name; raises ``UsersFault`` where
     Envoy would refuse it.
@@ -150,7 +162,7 @@ def added(type_url: TypeUrl, patch: Patch) -> Resource | None:
 
 def _diagnostic(reference: PatchReference, name: str, problems: list[str]) -> Diagnostic:
     shown = "; ".join(problems[:3])
-    message = f'Envoy would refuse "{name}" with this patch, so its last form stays: {shown}'
+    message = f'Envoy would refuse "{name}" with this patch, so it is not applied there: {shown}'
     return Diagnostic(code=PATCH_BREAKS, place=reference.place, message=message)
 
 

@@ -1,7 +1,8 @@
 """The resources of a part, each patched in a cell of its own, and those that patches add.
 
-A resource whose patches would make Envoy refuse it keeps its last good form; without one it is not
-sent at all, as Envoy would not take it either.
+Where patches would make Envoy refuse a resource, or an internal error stops them, it is sent with
+the patches of before, as long as those work; else without the broken ones, as istiod sends it when
+a patch fails. So a listener always has the policies of now.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,9 +17,10 @@ from controlplane.envoy.patches.patched import (
     adds,
     is_of,
     patched,
+    patches_that_work,
 )
 from controlplane.envoy.resource import Resource, TypeUrl
-from controlplane.graph import Graph, derived, guarded
+from controlplane.graph import Graph, derived, guarded, guarded_by
 from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
 from controlplane.model.cluster_name import inbound
 from controlplane.model.patch import Operation, Patch, PatchContext, PatchReference
@@ -70,30 +72,77 @@ def _shard(graph: Graph, part: Part, type_url: TypeUrl, number: int) -> Mapping[
 def patched_shard(
     graph: Graph, part: PatchedPart, type_url: TypeUrl, number: int
 ) -> Mapping[str, Patched]:
-    """The resources of a shard by their names before they are patched; without those that have no
-    good form.
-    """
+    """The resources of a shard by their names before they are patched."""
     names = _shard(graph, part.part, type_url, number)
     if not names:
         return NOTHING
-    found = {name: patched_resource(graph, part, type_url, name) for name in names}
-    return {name: each for name, each in found.items() if each is not None}
+    return {name: _sent(graph, part, type_url, name) for name in names}
+
+
+def _sent(graph: Graph, part: PatchedPart, type_url: TypeUrl, name: str) -> Patched:
+    """A resource as it is now, with the patches that work: none that is broken keeps it from
+    following its policies.
+    """
+    args = (part, type_url, name)
+    found = _with_patches_in_force(graph, *args) or _without_broken_patches(graph, *args)
+    return found or Patched(resource_before(graph, part.part, type_url, name))
+
+
+def _unknown(*_: object) -> Patched | None:
+    return None
+
+
+@guarded_by(_unknown)
+def _with_patches_in_force(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl, name: str
+) -> Patched | None:
+    """``None`` where patches do not work with the resource as it is now."""
+    patches = _patches_in_force(graph, part, type_url, name)
+    if patches is None:
+        return None
+    return patched_resource(graph, part, type_url, name, patches)
 
 
 @guarded
-def patched_resource(
+def _patches_in_force(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl, name: str
+) -> tuple[Patch, ...] | None:
+    """The patches of a resource in their last form that worked; ``None`` where none did."""
+    patches = patches_of_type(graph, part, type_url)
+    patched_resource(graph, part, type_url, name, patches)  # raises where they do not
+    return patches
+
+
+@guarded_by(_unknown)
+def _without_broken_patches(
     graph: Graph, part: PatchedPart, type_url: TypeUrl, name: str
 ) -> Patched | None:
-    """Runs again when the resource or one of the patches changes."""
-    around = Surroundings(
-        context=part.context,
-        hosts=_hosts(graph, part.part, name),
-        service_ports=_service_ports(part.part),
-    )
+    """With the patches that work beside those before them."""
+    found = resource_before(graph, part.part, type_url, name)
+    if found is None:
+        return None
+    around = _surroundings(part, name)
+    patches = patches_that_work(type_url, found, patches_of_type(graph, part, type_url), around)
+    return patched(type_url, found, patches, around)
+
+
+@derived
+def patched_resource(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl, name: str, patches: tuple[Patch, ...]
+) -> Patched:
+    """Runs again when the resource changes; raises ``UsersFault`` where Envoy would refuse it."""
     found = resource_before(graph, part.part, type_url, name)
     if found is None:
         return Patched(None)
-    return patched(type_url, found, patches_of_type(graph, part, type_url), around)
+    return patched(type_url, found, patches, _surroundings(part, name))
+
+
+def _surroundings(part: PatchedPart, name: str) -> Surroundings:
+    return Surroundings(
+        context=part.context,
+        hosts=_hosts(part.part, name),
+        service_ports=_service_ports(part.part),
+    )
 
 
 @derived
@@ -102,7 +151,7 @@ def resource_before(graph: Graph, part: Part, type_url: TypeUrl, name: str) -> R
     return _shard(graph, part, type_url, shard_of(name)).get(name)
 
 
-def _hosts(_: Graph, part: Part, name: str) -> tuple[str, ...]:
+def _hosts(part: Part, name: str) -> tuple[str, ...]:
     """The hosts of the services that lead to a port of a workload."""
     if not isinstance(part, InboundPart):
         return ()

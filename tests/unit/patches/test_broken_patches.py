@@ -1,6 +1,7 @@
-"""A patch that Envoy would refuse costs nothing but itself."""
+"""A patch that Envoy would refuse costs nothing but itself, nor does one that fails."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_a_resource_keeps_its_last_good_form_and_the_patch_is_named() -> None:
 
 def test_it_heals_with_the_next_edit() -> None:
     patched = Patched(envoy_filter(patch("CLUSTER", "MERGE", {"connect_timeout": "0s"})))
-    assert "outbound|80||shop.default.svc.cluster.local" not in patched.resources().clusters
+    assert patched.cluster()["connect_timeout"] == "10s"
 
     patched.edit(envoy_filter(GOOD))
 
@@ -76,10 +77,14 @@ def test_the_patch_that_is_to_blame_is_named() -> None:
         pytest.param(patch("FILTER_CHAIN", "REMOVE"), id="a listener without chains"),
     ],
 )
-def test_a_listener_that_envoy_would_refuse_is_not_sent(broken: dict[str, Any]) -> None:
+def test_a_listener_that_envoy_would_refuse_is_sent_without_the_patch(
+    broken: dict[str, Any],
+) -> None:
+    before = Patched().listener()
+
     patched = Patched(envoy_filter(broken))
 
-    assert "0.0.0.0_8080" not in patched.resources().listeners
+    assert patched.listener() == before
     assert f"CP0540 {PLACE}" in patched.reported()
 
 
@@ -91,10 +96,74 @@ def test_a_listener_that_envoy_would_refuse_is_not_sent(broken: dict[str, Any]) 
     ],
 )
 def test_virtual_hosts_of_one_name_or_domain_are_refused(added: dict[str, Any]) -> None:
+    before = Patched().table()
+
     patched = Patched(envoy_filter(patch("VIRTUAL_HOST", "ADD", added)))
 
-    assert "http.8080" not in patched.resources().routes
+    assert patched.table() == before
     assert patched.reported() == [f"CP0540 {PLACE}"]
+
+
+def test_the_patches_beside_a_broken_one_are_applied() -> None:
+    bad = patch("CLUSTER", "MERGE", {"connect_timeout": "0s"})
+    other = patch("CLUSTER", "MERGE", {"per_connection_buffer_limit_bytes": 1024})
+    patched = Patched(envoy_filter(other))
+    patched.resources()
+
+    patched.edit(envoy_filter(bad, other, bad))
+
+    assert patched.cluster()["per_connection_buffer_limit_bytes"] == 1024
+    assert patched.cluster()["connect_timeout"] == "10s"
+
+
+POLICY: Final = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: shop, namespace: istio-system}
+spec: {action: DENY, rules: [{to: [{operation: {paths: [VALUE]}}]}]}
+"""
+LUA_FIRST: Final = patch("HTTP_FILTER", "INSERT_FIRST", {"name": "lua", "typed_config": LUA})
+NEVER_TAKEN: Final = patch("HTTP_FILTER", "ADD", {"name": "late", "typed_config": LUA}, IN_CHAIN)
+
+
+def _denied(patched: Patched) -> str:
+    (rbac,) = (f for f in patched.manager()["http_filters"] if f["name"].endswith("rbac"))
+    (policy,) = rbac["typed_config"]["rules"]["policies"].values()
+    return str(policy["permissions"])
+
+
+def _deny(patched: Patched, path: str) -> None:
+    patched.engine.apply([(Path("policy.yaml"), POLICY.replace("VALUE", path))])
+
+
+def test_a_policy_is_made_stricter_while_a_patch_is_broken() -> None:
+    patched = Patched(envoy_filter(LUA_FIRST))
+    _deny(patched, "/old")
+    assert "/old" in _denied(patched)
+    patched.edit(envoy_filter(NEVER_TAKEN))
+    assert patched.http_filters()[0] == "lua", "the last form that worked"
+
+    _deny(patched, "/new")
+
+    assert "/new" in _denied(patched)
+    assert patched.http_filters()[0] == "lua"
+
+
+def test_a_policy_is_made_stricter_while_patches_fail() -> None:
+    patched = Patched(envoy_filter(LUA_FIRST))
+    _deny(patched, "/old")
+    assert patched.http_filters()[0] == "lua"
+
+    def around(function, graph, *args):  # type: ignore[no-untyped-def]  # as the graph has it
+        if function.name in ("patched_resource", "_without_broken_patches"):
+            raise RuntimeError("a fault of its own")
+        return function.function(graph, *args)
+
+    patched.engine.graph.around = around
+    _deny(patched, "/new")
+
+    assert "/new" in _denied(patched)
+    assert "lua" not in patched.http_filters()
 
 
 def test_an_added_cluster_that_breaks_a_rule_is_left_out() -> None:
