@@ -259,13 +259,16 @@ PATCH_BREAKS: Final = Code(
     "CP0540",
     Severity.ERROR,
     Effect.NONE,
-    "the patch makes a resource that Envoy would refuse, so its last good form stays",
+    "the patch makes a resource that Envoy would refuse, so it is not applied there",
 )
 PATCH_WITHOUT_PRIORITY: Final = _warning(
     "CP0541", "what the patch does depends on what comes before it, and there is no priority"
 )
 PATCH_ORDER_BY_VERSION: Final = _warning(
     "CP0542", "the patch has no priority, and another one is for some versions of proxies only"
+)
+PATCH_NAME_TAKEN: Final = _warning(
+    "CP0543", "the patch gives a resource a name that is taken, so the resource is not sent"
 )
 
 # Who may call what

@@ -160,6 +160,11 @@ def added(type_url: TypeUrl, patch: Patch) -> Resource | None:
     return encoded_resource(type_url, name, message)
 
 
+def name_in(patch: Patch) -> str:
+    """The name that its value says, empty without one."""
+    return _name(value_of(patch))
+
+
 def _diagnostic(reference: PatchReference, name: str, problems: list[str]) -> Diagnostic:
     shown = "; ".join(problems[:3])
     message = f'Envoy would refuse "{name}" with this patch, so it is not applied there: {shown}'

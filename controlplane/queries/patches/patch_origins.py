@@ -9,16 +9,18 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.provenance import Provenance
 from controlplane.base.shelf import shard_of
 from controlplane.envoy.patches.outline import Outline, outline
-from controlplane.envoy.resource import TypeUrl
+from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.graph import Graph, derived
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.patches.parts import PatchedPart
-from controlplane.queries.patches.patched_parts import (
-    addition,
-    additions,
-    patched_shard,
-    resource_before,
+from controlplane.queries.patches.named_resources import (
+    Naming,
+    extension_namings,
+    named_extension,
+    named_resource,
+    namings,
 )
+from controlplane.queries.patches.parts import PatchedPart
+from controlplane.queries.patches.patched_parts import patched_shard, resource_before
 from controlplane.queries.patches.patched_views import parts_of
 
 _PATCHED: Final = frozenset({TypeUrl.LISTENER, TypeUrl.CLUSTER, TypeUrl.ROUTE})
@@ -132,14 +134,21 @@ def _made(size: int, places: Places) -> tuple[Provenance, ...]:
 def _of_additions(
     graph: Graph, view: ProxyView, parts: tuple[PatchedPart, ...], type_url: TypeUrl
 ) -> Iterator[Provenance]:
-    contexts = [None] if type_url is TypeUrl.EXTENSION else [part.context for part in parts]
-    for context in contexts:
-        for reference in additions(graph, view.patches, context, type_url):
-            made = addition(graph, reference, type_url)
-            if made is not None:
-                places = (reference.place,)
-                sent = tuple(
-                    Provenance(name=name, origins=places, parts=_made(size, places))
-                    for name, size in outline(type_url, made)
-                )
-                yield Provenance(name=made.name, origins=places, parts=sent)
+    if type_url is TypeUrl.EXTENSION:
+        for one in extension_namings(graph, view.patches):
+            yield from _of_addition(one, type_url, named_extension(graph, view.patches, one))
+        return
+    for part in parts:
+        for one in namings(graph, part, type_url):
+            if one.before is None:
+                yield from _of_addition(one, type_url, named_resource(graph, part, type_url, one))
+
+
+def _of_addition(naming: Naming, type_url: TypeUrl, made: Resource | None) -> Iterator[Provenance]:
+    if made is not None:
+        places = (naming.patch.place,)
+        sent = tuple(
+            Provenance(name=name, origins=places, parts=_made(size, places))
+            for name, size in outline(type_url, made)
+        )
+        yield Provenance(name=made.name, origins=places, parts=sent)

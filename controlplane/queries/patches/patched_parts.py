@@ -1,29 +1,26 @@
-"""The resources of a part, each patched in a cell of its own, and those that patches add.
+"""The resources of a part, each patched in a cell of its own.
 
 Where patches would make Envoy refuse a resource, or an internal error stops them, it is sent with
 the patches of before, as long as those work; else without the broken ones, as istiod sends it when
 a patch fails. So a listener always has the policies of now.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from controlplane.base.names import PortNumber
-from controlplane.base.shelf import SHARDS, Shelf, shard_of, shelf
+from controlplane.base.shelf import shard_of
 from controlplane.envoy.patches.patched import (
     Patched,
     Surroundings,
-    added as encoded_addition,
-    adds,
     is_of,
     patched,
     patches_that_work,
 )
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.graph import Graph, derived, guarded, guarded_by
-from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
 from controlplane.model.cluster_name import inbound
-from controlplane.model.patch import Operation, Patch, PatchContext, PatchReference
+from controlplane.model.patch import Patch
 from controlplane.queries.patches.parts import (
     GatewayPart,
     InboundPart,
@@ -34,24 +31,6 @@ from controlplane.queries.patches.parts import (
 from controlplane.queries.policy.envoy_filters import patch_of
 
 NOTHING = MappingProxyType[str, Patched]({})
-
-
-@derived
-def patched_shelf(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> Shelf[Resource] | None:
-    """``None`` while an internal error keeps the part from being known. Runs again when one of its
-    resources comes, goes or changes, or a patch of them does.
-    """
-    before = unpatched(graph, part.part, type_url)
-    if before is None:
-        return None
-    found = before
-    if patches_of_type(graph, part, type_url):
-        shards = range(SHARDS)
-        found = Shelf(tuple(_kept(graph, part, type_url, shard) for shard in shards))
-        renamed = {k: v for shard in shards for k, v in _renamed(graph, part, type_url, shard)}
-        found = found.joined(shelf({k: v for k, v in renamed.items() if k not in found}))
-    additions = dict(_additions(graph, part, type_url))
-    return found.joined(shelf({k: v for k, v in additions.items() if k not in found}))
 
 
 @derived
@@ -169,69 +148,13 @@ def _service_ports(part: Part) -> Mapping[int, frozenset[int]]:
 
 
 @derived
-def _kept(
-    graph: Graph, part: PatchedPart, type_url: TypeUrl, number: int
-) -> Mapping[str, Resource]:
+def kept(graph: Graph, part: PatchedPart, type_url: TypeUrl, number: int) -> Mapping[str, Resource]:
     """Those of a shard that are there and have the name that they had."""
+    if not patches_of_type(graph, part, type_url):
+        return _shard(graph, part.part, type_url, number)
     found = patched_shard(graph, part, type_url, number).items()
     return {
         name: each.resource
         for name, each in found
         if each.resource is not None and each.resource.name == name
     }
-
-
-def _renamed(
-    graph: Graph, part: PatchedPart, type_url: TypeUrl, number: int
-) -> Iterator[tuple[str, Resource]]:
-    for name, each in patched_shard(graph, part, type_url, number).items():
-        if each.resource is not None and each.resource.name != name:
-            yield each.resource.name, each.resource
-
-
-def _additions(
-    graph: Graph, part: PatchedPart, type_url: TypeUrl
-) -> Iterator[tuple[str, Resource]]:
-    """What patches add; of several with one name the first is last, so that it is the one."""
-    for reference in reversed(additions(graph, part.patches, part.context, type_url)):
-        found = addition(graph, reference, type_url)
-        if found is not None:
-            yield found.name, found
-
-
-@derived
-def additions(
-    graph: Graph,
-    patches: tuple[PatchReference, ...],
-    context: PatchContext | None,
-    type_url: TypeUrl,
-) -> tuple[PatchReference, ...]:
-    """The patches that add resources of a type; without a context in every one."""
-    found = ((reference, patch_of(graph, reference)) for reference in patches)
-    return tuple(
-        reference
-        for reference, patch in found
-        if patch is not None
-        and patch.operation is Operation.ADD
-        and adds(patch, type_url)
-        and (context is None or patch.adds_to(context))
-    )
-
-
-@guarded
-def addition(graph: Graph, reference: PatchReference, type_url: TypeUrl) -> Resource | None:
-    """What one patch adds; runs again when its EnvoyFilter changes."""
-    assert reference.object.kind == ENVOY_FILTER, "only EnvoyFilters have patches"
-    patch = patch_of(graph, reference)
-    return encoded_addition(type_url, patch) if patch is not None else None
-
-
-@derived
-def extensions(graph: Graph, patches: tuple[PatchReference, ...]) -> Shelf[Resource]:
-    """The configurations of extensions that patches add, which filters discover by name."""
-    found: dict[str, Resource] = {}
-    for reference in additions(graph, patches, None, TypeUrl.EXTENSION):
-        made = addition(graph, reference, TypeUrl.EXTENSION)
-        if made is not None:
-            found.setdefault(made.name, made)
-    return shelf(found)

@@ -4,13 +4,13 @@ from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.graph import Graph, derived
 from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.patches.named_resources import patched_shelf
 from controlplane.queries.patches.parts import (
     GatewayPart,
     InboundPart,
     OutboundPart,
     PatchedPart,
 )
-from controlplane.queries.patches.patched_parts import patched_shelf
 
 
 def parts_of(view: ProxyView, type_url: TypeUrl) -> tuple[PatchedPart, ...]:

@@ -17,7 +17,7 @@ from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.outbound_listeners import encoded_outbound_listeners
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets
-from controlplane.queries.patches.patched_parts import extensions
+from controlplane.queries.patches.named_resources import extensions
 from controlplane.queries.patches.patched_views import patched_of_view
 from controlplane.queries.routes.mesh_tables import mesh_tables
 from controlplane.queries.routes.routes import route_tables
