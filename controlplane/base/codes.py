@@ -2,7 +2,7 @@
 its object.
 
 CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets,
-CP06xx the control plane itself.
+CP05xx who may call what and EnvoyFilters, CP06xx the control plane itself.
 A code is never reused for another meaning.
 """
 
@@ -289,6 +289,18 @@ POLICY_PORT_NOT_TARGETED: Final = _warning(
 )
 REQUESTS_NOT_READ: Final = _warning(
     "CP0506", "the rule is about requests at ports of which no requests are read"
+)
+POLICY_VALUE_NEVER_MATCHES: Final = _warning(
+    "CP0550", "the value does not have the form of what it is compared with, so it never matches"
+)
+ASTERISK_IS_LITERAL: Final = _warning(
+    "CP0551", "the value has an asterisk that matches nothing but itself"
+)
+BLOCK_HAS_HOST_BITS: Final = _warning(
+    "CP0552", "the block of addresses is wider than the address that it is written with"
+)
+EMPTY_LIST: Final = _warning(
+    "CP0553", "an empty list counts as absent, so more is matched than the rule suggests"
 )
 
 # TLS and secrets

@@ -73,7 +73,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
 def _decoded(
     report: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
 ) -> tuple[Metadata, Spec | None]:
-    beside = served.spec if served.whole else None
+    beside = (at if served.whole else at / "spec", served.spec)
     metadata = metadata_of(report, at, raw.body, moves, custom=served.custom, beside=beside)
     body = _body(report, moves, at, raw, served)
     if body is None:

@@ -57,11 +57,12 @@ def metadata_of(
     moves: list[Move],
     *,
     custom: bool,
-    beside: type[Spec] | None = None,
+    beside: tuple[FieldRef, type[Spec]] | None = None,
 ) -> Metadata:
     """The metadata of an object, its faults reported; ``custom``: it is one of Istio's kinds.
 
-    Where unknown fields belong is added to ``moves``; ``beside``: what else the object has.
+    Where unknown fields belong is added to ``moves``; ``beside``: the place and type of what else
+    the object has.
     """
     place = at / "metadata"
     written = body.get("metadata", {})
@@ -70,7 +71,8 @@ def metadata_of(
     except msgspec.ValidationError:
         walk = Walk(report, Null.ZERO, body, moves)
         if beside is not None:
-            walk.enter(at, beside, body)
+            other = body if beside[0] == at else body.get("spec")
+            walk.enter(*beside, other if isinstance(other, Mapping) else {})
         fitting = walk.struct(place, Metadata, written)
         left = {} if fitting is DROPPED else fitting
         metadata = msgspec.convert(left, Metadata, dec_hook=lambda _, value: value)

@@ -76,9 +76,12 @@ def where_it_belongs(
     last = _before(name, written)[-1:]
     if last and last[0] in types and _is_open(types[last[0]]):
         return _into(at, written, last[0], types[last[0]], name)
-    under = [_under(field, t) for field, t in types.items() if name in dict(_fields_within(t))]
+    under = [field for field, t in types.items() if name in dict(_fields_within(t))]
     if 0 < len(under) <= _NAMED:
-        return Mend(hint=f"it belongs {' or '.join(under)}")
+        places = " or ".join(_under(field, types[field]) for field in under)
+        is_certain = len(under) == 1 and not _is_list(types[under[0]])
+        target = (*at.path, under[0], name) if is_certain else None
+        return Mend(hint=f"it belongs {places}", target=target)
     where = path_text(at.path)[1:] or at.object.kind.name
     return Mend(hint=f"{where} has {', '.join(sorted(types))}")
 
@@ -150,7 +153,9 @@ def _around(name: str, above: Sequence[Around], at: FieldRef) -> Mend | None:
     for place, info, value in reversed(above):
         if any(field.encode_name == name for field in info.fields) and name not in value:
             where = path_text(place.path)[1:] or at.object.kind.name
-            return Mend(hint=f"indent it less: it belongs to {where}", target=(*place.path, name))
+            is_around = at.path[: len(place.path)] == place.path
+            hint = f"indent it less: it belongs to {where}" if is_around else f"move it to {where}"
+            return Mend(hint=hint, target=(*place.path, name))
     if name in _HEAD and at.path:
         return Mend(hint=f"indent it less: it belongs to {at.object.kind.name}", target=(name,))
     return None
@@ -165,8 +170,11 @@ def _into(at: FieldRef, written: object, sibling: str, of: inspect.Type, name: s
 
 
 def _under(field: str, of: inspect.Type) -> str:
-    is_list = any(isinstance(each, inspect.VarTupleType) for each in _alternatives(of))
-    return f'to an item of "{field}"' if is_list else f'under "{field}"'
+    return f'to an item of "{field}"' if _is_list(of) else f'under "{field}"'
+
+
+def _is_list(of: inspect.Type) -> bool:
+    return any(isinstance(each, inspect.VarTupleType) for each in _alternatives(of))
 
 
 def _is_open(of: inspect.Type) -> bool:

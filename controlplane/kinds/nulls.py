@@ -16,13 +16,21 @@ from msgspec import inspect
 from controlplane.base.codes import NULL_DROPPED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.kinds.istio.authorization_policy import Condition, Operation, Rule, Source
+from controlplane.kinds.istio.authorization_policy import (
+    AuthorizationPolicy,
+    Condition,
+    Operation,
+    Rule,
+    Source,
+)
 from controlplane.kinds.istio.selection import StringMatch
+from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.walk import ALIASES
 
 _NARROWED: Final = frozenset({StringMatch, Rule, Source, Operation, Condition})
 """Mappings that match more with every field that is left out."""
+_SELECTORS: Final = frozenset({"selector", "workloadSelector", "matchLabels"})
 
 
 def pruned(
@@ -45,10 +53,21 @@ def _struct(
             kept[name] = item
         elif item is not None:
             kept[name] = _value(report, at / name, types[known], item)
-        elif wanted.cls in _NARROWED:
-            message = f"{name} is null and is dropped, so any value matches"
+        elif (effect := _effect_of_null(wanted.cls, known)) is not None:
+            message = f"{name} is null and is dropped, so {effect}"
             report.add(NULL_DROPPED, at / name, message, hint=f"give {name} a value")
     return kept
+
+
+def _effect_of_null(struct: type, name: str) -> str | None:
+    """What becomes of a field that is left out, where that is other than it looks."""
+    if struct in _NARROWED:
+        return "any value matches"
+    if name in _SELECTORS and struct is not ServiceEntry:  # which selects nothing then
+        return "everything is selected"
+    if struct is AuthorizationPolicy and name == "rules":
+        return "every call is refused"
+    return None
 
 
 def _value(report: Report, at: FieldRef, wanted: inspect.Type, value: object) -> object:

@@ -290,6 +290,8 @@ class Walk:
     ) -> Dropped:
         message = f"expected {wanted}, found {described(value)}"
         hint = hint or _type_hint(wanted, value)
+        if hint is None and at.path[-1:] == ("jwks",):
+            hint = "write it as text: a | after the colon, and below it JSON, indented"
         if hint == _UNQUOTE and isinstance(value, str):
             self._meant(at, plain(value))
         self.report.add(WRONG_TYPE, at, message, hint=hint)

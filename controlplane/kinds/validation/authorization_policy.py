@@ -5,10 +5,12 @@ Source: https://istio.io/latest/docs/reference/config/security/authorization-pol
 ``pkg/config/validation/validation.go`` (ValidateAuthorizationPolicy)
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from controlplane.base.codes import (
     DENIES_TCP,
+    EMPTY_LIST,
     MISSING_FIELD,
     NOT_ALLOWED_HERE,
     RESERVED,
@@ -73,6 +75,23 @@ def authorization_policy(
             case Action.DENY if _denies_tcp(rule):
                 _report_tcp(report, place, rule)
     check_count(report, at / "rules", spec.rules, RULES_LIMIT, "rules")
+    _check_empty(report, at / "rules", about.body.get("rules"))
+
+
+def _check_empty(report: Report, at: FieldRef, written: object) -> None:
+    """Report lists without values, which count as absent: then any value matches."""
+    match written:
+        case Mapping():
+            is_refused = at.path[-1:] in (("source",), ("operation",)) and not any(written.values())
+            for name, value in written.items():
+                if value == [] and not is_refused:
+                    message = f'"{name}" is empty, which counts as absent, so any value matches'
+                    hint = "give it a value, or remove it"
+                    report.add(EMPTY_LIST, at / name, message, hint=hint)
+                _check_empty(report, at / name, value)
+        case [*values]:
+            for i, value in enumerate(values):
+                _check_empty(report, at / i, value)
 
 
 def _check_dry_run(report: Report, at: FieldRef, action: Action, about: About) -> None:

@@ -98,9 +98,8 @@ def _checked_key(report: Report, at: FieldRef, key: str) -> Check | None:
     bracketed = next((known for known in BRACKETED if key.startswith(known)), None)
     if bracketed is not None:
         if not _has_brackets(key):
-            example = f"{bracketed}{'FILTER' if bracketed.endswith('.') else ''}[NAME]"
             message = f'"{key}" does not say in brackets which one is meant'
-            report.add(VALUE_MALFORMED, at, message, hint=f"write {example}")
+            report.add(VALUE_MALFORMED, at, message, hint=f"write {_example(bracketed)}")
         return _check_present
     if key in KEYS:
         return KEYS[key]
@@ -111,10 +110,18 @@ def _checked_key(report: Report, at: FieldRef, key: str) -> Check | None:
         message = f'"{key}" is no condition: a policy is for workloads of its own namespace'
         report.add(NOT_ALLOWED_HERE, at, message, hint="remove the condition")
     else:
-        near = nearest(key, (*KEYS, *BRACKETED))
-        hint = f'write "{near}"' if near is not None else f"known: {', '.join((*KEYS, *BRACKETED))}"
+        bare, bracket, name = key.partition("[")
+        known = (*KEYS, *(_example(each) for each in BRACKETED))
+        near = nearest(bare if bracket else key, (*KEYS, *BRACKETED))
+        hint = f"known: {', '.join(known)}"
+        if near is not None:
+            hint = f'write "{near}{bracket}{name}"' if near in BRACKETED else f'write "{near}"'
         report.add(UNKNOWN_VALUE, at, f'no condition has the key "{key}"', hint=hint)
     return None
+
+
+def _example(bracketed: str) -> str:
+    return f"{bracketed}{'FILTER' if bracketed.endswith('.') else ''}[NAME]"
 
 
 def _has_brackets(key: str) -> bool:

@@ -19,6 +19,7 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Diagnostics, Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.names import CLUSTER_DOMAIN
 from controlplane.base.wording import listed
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.authorization_policy import (
@@ -35,6 +36,7 @@ from controlplane.model.mtls import MtlsMode
 from controlplane.model.proxy import Labels
 from controlplane.queries.analysis.external_authorization import check_provider
 from controlplane.queries.analysis.policy_ports import names_ports, stream_ports
+from controlplane.queries.analysis.policy_values import check_values
 from controlplane.queries.analysis.selected_ports import check_workload_ports
 from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.inputs.mesh import mesh_config
@@ -73,7 +75,9 @@ def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) 
         _check_hosts(report, place, policy.spec.action, operation)
     found = attachment(policy.spec)
     if not isinstance(found, BySelector):
+        check_values(report, policy, None)
         return tuple(report)
+    check_values(report, policy, _domains(graph, found.labels))
     if is_for_gateways(graph, found.labels):
         _check_addresses(report, graph, policy)
     else:
@@ -98,6 +102,16 @@ def _check_workloads(
     message = "the rule never matches what calls them through a Service"
     check_workload_ports(report, graph, selector, ports, POLICY_PORT_NOT_TARGETED, message)
     _check_connections(report, graph, policy, selector)
+
+
+def _domains(graph: Graph, selector: Labels) -> frozenset[str] | None:
+    """The trust domains of who may call the selected workloads; those whom a gateway lets in by its
+    own ``caCertificates`` may have any.
+    """
+    if is_for_gateways(graph, selector):
+        return None
+    mesh = mesh_config(graph)
+    return frozenset({mesh.trust_domain, *mesh.trust_domain_aliases, CLUSTER_DOMAIN})
 
 
 def _operations(policy: Object[AuthorizationPolicy]) -> Iterator[tuple[FieldRef, Operation]]:

@@ -61,14 +61,18 @@ def check_provider(report: Report, graph: Graph, policy: Object[AuthorizationPol
 def _report_unusable(
     report: Report, graph: Graph, at: FieldRef, name: str, found: Unusable
 ) -> None:
-    near = None
+    hint = None
     if found.why is Why.NOT_DECLARED:
-        near = nearest(name, [each.name for each in mesh_config(graph).extension_providers])
+        declared = [each.name for each in mesh_config(graph).extension_providers]
+        near = nearest(name, declared)
+        hint = f'rename it to "{near}"' if near else "declare it there"
+        if declared and near is None:
+            hint += f" (declared are {', '.join(declared)})"
     report.add(
         PROVIDER_UNUSABLE,
         at,
         f'the provider "{name}" {_BECAUSE[found.why]}, so what the rules match is refused',
-        hint=f'rename it to "{near}"' if near else None,
+        hint=hint,
     )
 
 
