@@ -29,6 +29,9 @@ def asked_call(
         if address is not None and not is_unscoped_ip(str(address)):
             raise click.UsageError(f'--{name.replace("_", "-")}: "{address}" is not an IP address')
     _check_principal(of_call.get("principal"))
+    path = of_call.get("path")
+    if path is not None and not str(path).startswith("/"):
+        raise click.UsageError(f'--path: "{path}" does not begin with a slash')
     if token is not None or claims:
         of_call["claims"] = {**(_claims_in(token) if token else {}), **_claims_said(claims)}
     if headers:

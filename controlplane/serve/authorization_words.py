@@ -44,7 +44,7 @@ REASONS: Final = {
 NO_IDENTITY: Final = "the workload takes mutual TLS alone (STRICT), and the caller has no identity"
 ONLY_CONNECTION: Final = (
     "the connection is not read as HTTP: ALLOW rules that ask for what only requests have "
-    "allow nothing, other rules count without it"
+    "allow nothing, other rules ignore it"
 )
 TOKEN_TAKEN: Final = (
     "the token is not verified here: a proxy refuses a bad one with 401 before it asks rules"
@@ -54,7 +54,7 @@ TOKEN_REFUSED: Final = (
     "401, no RequestAuthentication of this workload takes tokens of this issuer and audience"
 )
 ON_TCP_NARROWER: Final = "on TCP ports it allows nothing, for it asks for what only requests have"
-ON_TCP_WIDER: Final = "on TCP ports it counts without what only requests have, so it matches more"
+ON_TCP_WIDER: Final = "on TCP ports what only requests have is ignored, so it matches more"
 
 
 def rule_text(rule: Rule) -> str:

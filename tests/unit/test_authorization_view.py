@@ -101,11 +101,11 @@ def test_the_policies_of_a_declared_workload_in_the_order_of_evaluation() -> Non
         "  AuthorizationPolicy shop/ask  policies.yaml:19  asks opa; what it matches is refused, "
         "because MeshConfig declares no such provider",
         "    rule 0  to ports 8080, paths /asked  policies.yaml:26",
-        "            on TCP ports it counts without what only requests have, so it matches more",
+        "            on TCP ports what only requests have is ignored, so it matches more",
         "DENY",
         "  AuthorizationPolicy istio-system/no-admin  policies.yaml:11",
         "    rule 0  when request.headers[x-admin] * not off-duty  policies.yaml:17",
-        "            on TCP ports it counts without what only requests have, so it matches more",
+        "            on TCP ports what only requests have is ignored, so it matches more",
         "  AuthorizationPolicy shop/tried  policies.yaml:28  dry run: decides nothing",
         "    rule 0  every call  policies.yaml:31",
         "ALLOW",

@@ -50,6 +50,7 @@ def test_what_is_no_token_is_a_mistake_of_usage(tmp_path: Path, text: str) -> No
     ("said", "headers", "message"),
     [
         ({"ip": "here"}, (), '--ip: "here" is not an IP address'),
+        ({"path": "api/books"}, (), '--path: "api/books" does not begin with a slash'),
         ({"peer_ip": "1.2.3"}, (), '--peer-ip: "1.2.3" is not an IP address'),
         ({"principal": "web"}, (), '--as: "web" is neither'),
         ({"principal": "spiffe://a//b"}, (), "is neither"),
