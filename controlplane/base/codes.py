@@ -270,6 +270,9 @@ PATCH_ORDER_BY_VERSION: Final = _warning(
 PATCH_NAME_TAKEN: Final = _warning(
     "CP0543", "the patch gives a resource a name that is taken, so the resource is not sent"
 )
+PATCH_SECRET_NOT_SENT: Final = _warning(
+    "CP0544", "the patch names a secret that the proxy is not sent"
+)
 
 # Who may call what
 PATH_SPELLED_OTHERWISE: Final = _warning(

@@ -464,7 +464,19 @@ spec:
   - applyTo: CLUSTER
     patch: {operation: MERGE, value: {connect_timeout: VALUE}}
   - applyTo: CLUSTER
-    patch: {operation: ADD, value: {name: added, connect_timeout: VALUE}}
+    patch:
+      operation: ADD
+      value:
+        name: added
+        connect_timeout: VALUE
+        transport_socket:
+          name: tls
+          typed_config:
+            "@type": >-
+              type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+            common_tls_context:
+              tls_certificate_sds_secret_configs:
+              - {name: "kubernetes://client", sds_config: {ads: {}}}
   - applyTo: VIRTUAL_HOST
     patch: {operation: MERGE, value: {include_request_attempt_count: true}}
   - applyTo: LISTENER

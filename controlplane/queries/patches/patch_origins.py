@@ -20,6 +20,7 @@ from controlplane.queries.patches.named_resources import (
     namings,
 )
 from controlplane.queries.patches.parts import PatchedPart
+from controlplane.queries.patches.patch_secrets import patch_secret_origins
 from controlplane.queries.patches.patched_parts import patched_shard, resource_before
 from controlplane.queries.patches.patched_views import parts_of
 
@@ -38,6 +39,8 @@ def patched_origins(
     """The origins of resources, ``before`` those of a slice of what they were without patches. What
     patches add to them, and the resources that they add, are in the last slice.
     """
+    if type_url is TypeUrl.SECRET:
+        return (*before, *(patch_secret_origins(graph, view) if is_last else ()))
     if type_url is not TypeUrl.EXTENSION and type_url not in _PATCHED:
         return before
     parts = parts_of(view, type_url)

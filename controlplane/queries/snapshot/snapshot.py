@@ -18,6 +18,7 @@ from controlplane.queries.listeners.outbound_listeners import encoded_outbound_l
 from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets
 from controlplane.queries.patches.named_resources import extensions
+from controlplane.queries.patches.patch_secrets import patch_secrets
 from controlplane.queries.patches.patched_views import patched_of_view
 from controlplane.queries.routes.mesh_tables import mesh_tables
 from controlplane.queries.routes.routes import route_tables
@@ -93,6 +94,7 @@ def _patched(graph: Graph, view: ProxyView) -> Resources | None:
         clusters=all_clusters,
         listeners=all_listeners,
         routes=tables,
+        secrets=before.secrets.joined(patch_secrets(graph, view)),
         extensions=extensions(graph, view.patches),
     )
 

@@ -35,6 +35,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0534": "MeshConfig and a policy",
     "CP0540": "a connected proxy",
     "CP0543": "a connected proxy",
+    "CP0544": "a connected proxy",
     "CP0601": "a fault of the control plane",
     "CP0620": "an edit",
     "CP0640": "a connected proxy",
