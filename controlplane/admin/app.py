@@ -31,6 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.view import (
+    PARTS,
     Diagnosis,
     ListedObject,
     ProxyConfig,
@@ -43,7 +44,6 @@ from controlplane.base.hosts import is_ip, is_unscoped_ip
 from controlplane.base.names import ObjectKey
 from controlplane.base.peer_text import shown
 
-PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets")
 BODY_LIMIT: Final = 4096  # bytes; no request needs more than an empty object
 _JSON: Final = "application/json"
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

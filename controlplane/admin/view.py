@@ -7,6 +7,7 @@ key. The module imports nothing of the control plane, so that a command which on
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 import msgspec
 
@@ -263,6 +264,10 @@ class ConfigResource(View, frozen=True):
     resource: Mapping[str, object]
     origins: tuple[Origin, ...] = ()
     parts: tuple[ConfigPart, ...] = ()
+
+
+PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets", "extensions")
+"""What of a proxy's configuration can be asked for."""
 
 
 class ProxyConfig(View, frozen=True):

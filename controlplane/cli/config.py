@@ -55,8 +55,8 @@ def config(
     """Show what a proxy was sent, with the file and line that each part came from.
 
     PROXY is NAME or NAME.NAMESPACE, as controlplane status shows it. PART is listeners, routes,
-    clusters, endpoints, secrets or all; it may come first, as for istioctl. Private keys are never
-    shown.
+    clusters, endpoints, secrets, extensions or all; it may come first, as for istioctl. Private
+    keys are never shown.
     """
     named, wanted = proxy_and_part(proxy, part)
     from controlplane.cli.config_view import (  # late: --help needs no messages

@@ -5,10 +5,10 @@ from typing import Final
 
 import click
 
+from controlplane.admin.view import PARTS
 from controlplane.cli.output import printable
 from controlplane.cli.suggestions import did_you_mean
 
-PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets", "extensions")
 _SPELLINGS: Final = MappingProxyType(
     {
         **{part: part for part in PARTS},

@@ -13,13 +13,14 @@ from controlplane.base.errors import AdminUnreachable, ConfigMissing
 from controlplane.cli.log_files import FOLDER
 
 _PATIENCE: Final = 10.0  # seconds
-_DUMPS: Final = MappingProxyType(
+DUMPS: Final = MappingProxyType(
     {
         "listeners": "ListenersConfigDump",
         "routes": "RoutesConfigDump",
         "clusters": "ClustersConfigDump",
         "endpoints": "EndpointsConfigDump",
         "secrets": "SecretsConfigDump",
+        "extensions": "EcdsConfigDump",
     }
 )
 """The last words of the types of the dump's parts."""
@@ -53,5 +54,5 @@ def dump(admin: Address, part: str) -> str:
         connection.close()
     if part != "all":
         configs = found.get("configs", ())
-        found["configs"] = [c for c in configs if c["@type"].endswith(f".{_DUMPS[part]}")]
+        found["configs"] = [c for c in configs if c["@type"].endswith(f".{DUMPS[part]}")]
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()

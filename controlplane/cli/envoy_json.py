@@ -7,11 +7,12 @@ from typing import TypeVar
 
 import msgspec
 from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, ListenerFilter
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (  # noqa: E501 one name
     HttpConnectionManager,
+    HttpFilter,
 )
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
@@ -62,6 +63,26 @@ def route_table(chain: FilterChain) -> str | None:
         if filter_.typed_config.Unpack(manager) and manager.HasField("rds"):
             return manager.rds.route_config_name
     return None
+
+
+def extension_names(listener: Listener) -> Iterator[str]:
+    """The configurations that the listener's filters discover by ADS."""
+    for filter_ in _filters(listener):
+        if filter_.HasField("config_discovery") and filter_.config_discovery.config_source.HasField(
+            "ads"
+        ):
+            yield filter_.name
+
+
+def _filters(listener: Listener) -> Iterator[ListenerFilter | Filter | HttpFilter]:
+    """Of every kind, those of requests among them."""
+    yield from listener.listener_filters
+    manager = HttpConnectionManager()
+    for chain in chains(listener):
+        for filter_ in chain.filters:
+            yield filter_
+            if filter_.typed_config.Unpack(manager):
+                yield from manager.http_filters
 
 
 def tcp_proxy(chain: FilterChain) -> TcpProxy | None:

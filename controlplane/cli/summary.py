@@ -10,6 +10,7 @@ from cryptography import x509
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address
 from envoy.config.core.v3.base_pb2 import DataSource, TrafficDirection
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.health_check_pb2 import HealthStatus
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
@@ -48,10 +49,17 @@ def summary(config: ProxyConfig, now: datetime) -> Iterator[Line]:
         ("clusters", config.clusters, _clusters(config.clusters)),
         ("endpoints", config.endpoints, _assignments(config.endpoints)),
         ("secrets", config.secrets, _secrets(config.secrets, now)),
+        ("extensions", _asked_extensions(config), _extensions(config.extensions)),
     )
     for heading, part, lines in parts:
         if part is not msgspec.UNSET:
             yield from _part(heading, lines)
+
+
+def _asked_extensions(config: ProxyConfig) -> envoy_json.Part:
+    """Few proxies have any, so that there are none is said only to who asks for nothing else."""
+    has_others = config.listeners is not msgspec.UNSET
+    return (config.extensions or msgspec.UNSET) if has_others else config.extensions
 
 
 def _part(heading: str, lines: Iterable[Line]) -> Iterator[Line]:
@@ -191,6 +199,12 @@ def _endpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints, made: ConfigPart
 def _secrets(part: envoy_json.Part, now: datetime) -> Iterator[Line]:
     for resource, secret in messages(part, Secret):
         yield [(resource.name, Style.NAME), *_held(secret, now), *_from(resource.origins)]
+
+
+def _extensions(part: envoy_json.Part) -> Iterator[Line]:
+    for resource, extension in messages(part, TypedExtensionConfig):
+        kind = extension.typed_config.type_url.rpartition("/")[2]
+        yield [(resource.name, Style.NAME), (f" {kind}", Style.PLAIN), *_from(resource.origins)]
 
 
 def _held(secret: Secret, now: datetime) -> Line:

@@ -16,7 +16,7 @@ import grpc
 from betterproto2 import Casing, Message
 from envoy.config.listener.v3.listener_pb2 import Listener as ListenerMessage
 from envoy_data_plane.envoy.config.cluster.v3 import Cluster, ClusterDiscoveryType
-from envoy_data_plane.envoy.config.core.v3 import Node as NodeMessage
+from envoy_data_plane.envoy.config.core.v3 import Node as NodeMessage, TypedExtensionConfig
 from envoy_data_plane.envoy.config.endpoint.v3 import ClusterLoadAssignment
 from envoy_data_plane.envoy.config.listener.v3 import Listener
 from envoy_data_plane.envoy.config.route.v3 import RouteConfiguration
@@ -49,6 +49,7 @@ PARTS: Final[Mapping[str, type[Message]]] = {
     "clusters": Cluster,
     "endpoints": ClusterLoadAssignment,
     "secrets": Secret,
+    "extensions": TypedExtensionConfig,
 }
 _TYPE_NAMES: Final = {
     "listeners": "envoy.config.listener.v3.Listener",
@@ -56,6 +57,7 @@ _TYPE_NAMES: Final = {
     "clusters": "envoy.config.cluster.v3.Cluster",
     "endpoints": "envoy.config.endpoint.v3.ClusterLoadAssignment",
     "secrets": "envoy.extensions.transport_sockets.tls.v3.Secret",
+    "extensions": "envoy.config.core.v3.TypedExtensionConfig",
 }
 _SILENCE: Final = 1.0  # seconds without a response after which nothing more is expected
 _LIFE: Final = timedelta(minutes=10)  # of the token, which one answer needs
@@ -169,6 +171,7 @@ def _named(messages: Iterable[Message]) -> Iterator[tuple[str, set[str]]]:
                 yield "endpoints", {message.name}
         elif isinstance(message, Listener):
             listener = envoy_json.message(_document("listeners", message), ListenerMessage)
+            yield "extensions", set(envoy_json.extension_names(listener))
             for chain in envoy_json.chains(listener):
                 table, context = envoy_json.route_table(chain), envoy_json.tls_context(chain)
                 if table is not None:

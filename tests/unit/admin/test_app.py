@@ -177,7 +177,7 @@ def config(part: str) -> dict[str, object]:
             400,
             {
                 "error": 'part "x" is not one of all, listeners, routes, clusters, endpoints, '
-                "secrets",
+                "secrets, extensions",
             },
         ),
         ("/api/v1/diagnostics", 200, {"diagnostics": [], "objects": 3, "refused": 0}),

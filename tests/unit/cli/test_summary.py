@@ -209,3 +209,17 @@ def test_a_listener_of_a_sidecar_shows_its_traffic_and_what_is_anything_else() -
         "    plaintext → PassthroughCluster  gateway.yaml:2\n"
         "    anything else → PassthroughCluster"
     )
+
+
+def test_an_extension_shows_its_type_and_its_patch() -> None:
+    patch = origin("EnvoyFilter/istio-system/lua", "filters.yaml", 9)
+    lua = {"@type": f"{TYPE}filters.http.lua.v3.Lua"}
+
+    found = text(extensions=[{**part("lua", patch), "resource": {"typed_config": lua}}])
+
+    assert found == ("extensions\n  lua envoy.extensions.filters.http.lua.v3.Lua  filters.yaml:9")
+
+
+def test_that_there_are_no_extensions_is_said_to_who_asks_for_them_alone() -> None:
+    assert text(extensions=[]) == "extensions\n  nothing"
+    assert text(extensions=[], listeners=[]) == "listeners\n  nothing"
