@@ -3,38 +3,10 @@
 import pytest
 
 from tests.support.mesh import Mesh
+from tests.support.shop import SHOP, with_shop
 
 pytestmark = pytest.mark.envoy
 
-SHOP = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: istio-system}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
-  - port: {number: 8080, name: http, protocol: HTTP}
-    hosts: ["*"]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: shop, namespace: default}
-spec:
-  hosts: ["*"]
-  gateways: [istio-system/gw]
-  http: [{route: [{destination: {host: shop}}]}]
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: shop, namespace: default}
-spec:
-  hosts: [shop.default.svc.cluster.local]
-  location: MESH_INTERNAL
-  ports: [{number: 80, targetPort: 9080, name: http, protocol: HTTP}]
-  resolution: STATIC
-  endpoints: [{address: 127.1.9.2}]
----
-"""
 LUA = """
 apiVersion: networking.istio.io/v1alpha3
 kind: EnvoyFilter
@@ -86,8 +58,7 @@ URL = "http://shop.example.com:8080/"
 
 @pytest.fixture(scope="module")
 def shop(mesh: Mesh) -> Mesh:
-    mesh.upstreams.add("shop", "127.1.9.2", 9080)
-    return mesh
+    return with_shop(mesh)
 
 
 def lua(value: str, operation: str = "INSERT_FIRST") -> str:
@@ -130,3 +101,28 @@ def test_a_filter_discovers_its_configuration(shop: Mesh) -> None:
     shop.apply(SHOP + DISCOVERED.replace("LIMIT", "64"))
 
     shop.until(lambda answer: answer.status == 200, URL, method="POST", body=b"x" * 17)
+
+
+def test_what_a_filter_discovers_is_shown_from_each_source(shop: Mesh) -> None:
+    shop.apply(SHOP + DISCOVERED.replace("LIMIT", "16"))
+    plane = shop.control_plane
+    admin = ("--admin", f"127.0.0.1:{plane.admin_port}", "--state", str(plane.state))
+
+    def shown(*options: str) -> str:
+        return plane.command("config", shop.workload.name, "extensions", *admin, *options)
+
+    envoy = f"127.0.0.1:{shop.gateway.admin_port}"
+    known = shown()
+    assert known.startswith("extensions\n  buffer envoy.extensions.filters.http.buffer.v3.Buffer")
+    assert shown("--from-xds", plane.xds) == known
+    assert '"name": "buffer"' in shown("-o", "envoy", "--envoy-admin", envoy)
+
+
+def test_a_new_patch_that_envoy_would_refuse_leaves_the_listener(shop: Mesh) -> None:
+    shop.apply(SHOP)
+    assert said(shop) is None
+
+    shop.apply(SHOP + lua("behind the router", "ADD"))
+
+    assert said(shop) is None
+    assert shop.gateway.rejected() == {}

@@ -6,48 +6,17 @@ import pytest
 
 from tests.support.mesh import Mesh
 from tests.support.rate_limit_server import Limit, RateLimitServer, running
+from tests.support.shop import SHOP, with_shop
 
 pytestmark = pytest.mark.envoy
 
 SAMPLES = Path(__file__).parents[2] / "samples/rate-limit"
-SHOP = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: istio-system}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
-  - port: {number: 8080, name: http, protocol: HTTP}
-    hosts: ["*"]
-  - port: {number: 8082, name: http-other, protocol: HTTP}
-    hosts: ["*"]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: shop, namespace: default}
-spec:
-  hosts: ["*"]
-  gateways: [istio-system/gw]
-  http: [{route: [{destination: {host: shop}}]}]
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: shop, namespace: default}
-spec:
-  hosts: [shop.default.svc.cluster.local]
-  location: MESH_INTERNAL
-  ports: [{number: 80, targetPort: 9080, name: http, protocol: HTTP}]
-  resolution: STATIC
-  endpoints: [{address: 127.1.9.1}]
----
-"""
 URL = "http://shop.example.com:8080"
 
 
 @pytest.fixture(scope="module")
 def shop(mesh: Mesh) -> Mesh:
-    mesh.upstreams.add("shop", "127.1.9.1", 9080)
-    return mesh
+    return with_shop(mesh)
 
 
 def test_a_proxy_counts_by_itself(shop: Mesh) -> None:
