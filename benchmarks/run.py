@@ -30,6 +30,7 @@ SUITES: Final = {
     "fleet": "A fleet of proxies of their own kind each",
     "views": "A fleet of sidecars in many namespaces, without its streams",
     "policies": "AuthorizationPolicies in that fleet",
+    "patches": "EnvoyFilters for 100 sidecars, 200 services",
     "idle": "Nothing happens",
     "cold_start": "From the start of the process to ready",
     "commands": "Commands",

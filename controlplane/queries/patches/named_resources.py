@@ -12,7 +12,7 @@ from typing import Final
 from controlplane.base.codes import PATCH_NAME_TAKEN
 from controlplane.base.diagnostics import Diagnostic, Related, UsersFault
 from controlplane.base.locations import FieldRef
-from controlplane.base.shelf import SHARDS, Shelf, shard_of, shelf
+from controlplane.base.shelf import Shelf, shard_of, shelf
 from controlplane.envoy.patches.patched import (
     Patched,
     added as encoded_addition,
@@ -24,7 +24,12 @@ from controlplane.graph import Graph, derived, guarded, guarded_by
 from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
 from controlplane.model.patch import Operation, PatchContext, PatchReference
 from controlplane.queries.patches.parts import PatchedPart, unpatched
-from controlplane.queries.patches.patched_parts import kept, patched_shard, patches_of_type
+from controlplane.queries.patches.patched_parts import (
+    kept,
+    occupied_shards,
+    patched_shard,
+    patches_of_type,
+)
 from controlplane.queries.policy.envoy_filters import patch_of
 
 _RESOURCES: Final = {
@@ -59,7 +64,9 @@ def patched_shelf(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> Shelf[R
     if found is None:
         return None
     if patches_of_type(graph, part, type_url):
-        found = Shelf(tuple(kept(graph, part, type_url, shard) for shard in range(SHARDS)))
+        found = found.over(
+            {s: kept(graph, part, type_url, s) for s in occupied_shards(graph, part.part, type_url)}
+        )
     named = (named_resource(graph, part, type_url, one) for one in namings(graph, part, type_url))
     return found.joined(shelf({each.name: each for each in named if each is not None}))
 
@@ -85,7 +92,7 @@ def extension_namings(graph: Graph, patches: tuple[PatchReference, ...]) -> tupl
 
 
 def _renamed(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> Iterator[Naming]:
-    for shard in range(SHARDS):
+    for shard in occupied_shards(graph, part.part, type_url):
         for name, each in patched_shard(graph, part, type_url, shard).items():
             if each.resource is not None and each.resource.name != name:
                 yield Naming(each.resource.name, _renaming(graph, each), name)

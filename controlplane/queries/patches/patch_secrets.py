@@ -12,7 +12,7 @@ from controlplane.base.diagnostics import Diagnostic, UsersFault
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.provenance import Provenance
-from controlplane.base.shelf import SHARDS, Shelf, shelf
+from controlplane.base.shelf import Shelf, shelf
 from controlplane.envoy.patches.patched import adds, is_of
 from controlplane.envoy.patches.secrets import NamedSecret, secrets_in
 from controlplane.envoy.patches.values import value_of
@@ -25,7 +25,7 @@ from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.listeners.secrets import credential_resource
 from controlplane.queries.patches.named_resources import named_resource, namings
 from controlplane.queries.patches.parts import PatchedPart
-from controlplane.queries.patches.patched_parts import patched_shard
+from controlplane.queries.patches.patched_parts import occupied_shards, patched_shard
 from controlplane.queries.patches.patched_views import parts_of
 from controlplane.queries.policy.credentials import credential_of
 from controlplane.queries.policy.envoy_filters import patch_of
@@ -79,7 +79,7 @@ def _is_applied_to(graph: Graph, part: PatchedPart, type_url: TypeUrl, patch: Pa
         )
     return is_of(patch, type_url, part.context) and any(
         patch.reference in each.applied
-        for shard in range(SHARDS)
+        for shard in occupied_shards(graph, part.part, type_url)
         for each in patched_shard(graph, part, type_url, shard).values()
     )
 

@@ -41,6 +41,13 @@ def patches_of_type(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> tuple
 
 
 @derived
+def occupied_shards(graph: Graph, part: Part, type_url: TypeUrl) -> tuple[int, ...]:
+    """What calls a workload is in few of the 256; mostly equal when it runs again."""
+    found = unpatched(graph, part, type_url)
+    return tuple(n for n, of in enumerate(found.shards) if of) if found is not None else ()
+
+
+@derived
 def _shard(graph: Graph, part: Part, type_url: TypeUrl, number: int) -> Mapping[str, Resource]:
     """Separate, so that an edit in one shard patches nothing of another."""
     found = unpatched(graph, part, type_url)

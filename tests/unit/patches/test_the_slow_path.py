@@ -6,6 +6,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 from controlplane.base.locations import FieldRef
 from controlplane.envoy.resource import TypeUrl, packed
+from controlplane.graph import tracked_functions
 from controlplane.model.proxy import Proxy
 from controlplane.queries.snapshot.origins import origins_by_name
 from tests.unit.patches.given import GATEWAY, SIDECAR, Patched, envoy_filter, patch
@@ -86,6 +87,28 @@ def test_an_edit_patches_only_what_it_changed() -> None:
     assert [each for each in ran if each.startswith("patched_resource(")] == [
         "patched_resource(outbound|80||other.default.svc.cluster.local)"
     ]
+
+
+def test_shards_without_resources_cost_nothing() -> None:
+    patched = Patched(envoy_filter(patch("CLUSTER", "MERGE", {"connect_timeout": "9s"})))
+    patched.engine.graph.trace = ran = []
+
+    clusters = patched.resources(SIDECAR).clusters
+
+    assert len([each for each in ran if each.startswith("patched_shard")]) <= len(clusters)
+    assert len([each for each in ran if each.startswith("kept")]) <= len(clusters)
+
+
+def test_without_an_envoy_filter_nothing_of_the_slow_path_runs() -> None:
+    names = [f.name for f in tracked_functions() if ".queries.patches." in f.function.__module__]
+    patched = Patched()
+    patched.engine.graph.trace = ran = []
+
+    patched.resources(SIDECAR)
+    patched.resources(GATEWAY)
+
+    assert names
+    assert [each for each in ran if each.partition("(")[0] in names] == []
 
 
 def test_a_patch_is_the_nearest_origin_of_what_it_changed() -> None:
