@@ -36,7 +36,10 @@ _TERMINAL: Final = frozenset(
     )
 )
 """The filters that end a chain; no filter may be behind one."""
-_ROUTER: Final = "envoy.extensions.filters.http.router.v3.Router"
+_HTTP: Final = "envoy.extensions.filters.http."
+_ROUTER: Final = f"{_HTTP}router.v3.Router"
+_MAY_END: Final = ("dynamic_modules.", "mcp_router.", "reverse_tunnel.")
+"""Packages of filters that end a chain in some configurations."""
 
 
 def problems_of(message: Message) -> list[str]:
@@ -72,6 +75,8 @@ def _of_chain(chain: FilterChain) -> Iterator[str]:
     types = [_type(filter_.typed_config) for filter_ in chain.filters]
     for name in _behind(types, _TERMINAL):
         yield f"a filter is behind {name}, which must be the last of its chain"
+    if types and _cannot_end(types[-1], _NETWORK, _TERMINAL):
+        yield f"its chain ends with {types[-1]}, which leads nowhere"
     for filter_ in chain.filters:
         if _type(filter_.typed_config) == f"{_NETWORK}http_connection_manager.v3.{_MANAGER}":
             yield from _of_manager(filter_.typed_config)
@@ -92,12 +97,21 @@ def _of_manager(config: Packed) -> Iterator[str]:
         yield f"an HTTP filter is behind {name}, which must be the last one"
     if not types:
         yield "its HTTP connection manager has no filters"
+    elif _cannot_end(types[-1], _HTTP, frozenset({_ROUTER})):
+        yield f"its HTTP filters end with {types[-1]} instead of the router"
     if manager.HasField("route_config"):
         yield from _of_table(manager.route_config)
 
 
 def _behind(types: Sequence[str], terminal: frozenset[str]) -> Iterator[str]:
     return (each for each in types[:-1] if each in terminal)
+
+
+def _cannot_end(name: str, package: str, terminal: frozenset[str]) -> bool:
+    """Nothing is said of types that are not known here, or that are discovered."""
+    if not name.startswith(package) or name in terminal:
+        return False
+    return not name.removeprefix(package).startswith(_MAY_END)
 
 
 def _type(config: Packed) -> str:

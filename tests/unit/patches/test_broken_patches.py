@@ -75,6 +75,36 @@ def test_the_patch_that_is_to_blame_is_named() -> None:
             id="a configuration that breaks a rule",
         ),
         pytest.param(patch("FILTER_CHAIN", "REMOVE"), id="a listener without chains"),
+        pytest.param(
+            patch(
+                "HTTP_FILTER",
+                "REMOVE",
+                None,
+                {
+                    "listener": {
+                        "filterChain": {
+                            "filter": {
+                                "name": HCM,
+                                "subFilter": {"name": "envoy.filters.http.router"},
+                            }
+                        }
+                    }
+                },
+            ),
+            id="HTTP filters without the router",
+        ),
+        pytest.param(
+            patch(
+                "NETWORK_FILTER",
+                "REPLACE",
+                {
+                    "name": "rbac",
+                    "typed_config": {"@type": f"{TYPES}network.rbac.v3.RBAC", "stat_prefix": "a"},
+                },
+                IN_CHAIN,
+            ),
+            id="a chain that ends with a filter that leads nowhere",
+        ),
     ],
 )
 def test_a_listener_that_envoy_would_refuse_is_sent_without_the_patch(
