@@ -302,6 +302,9 @@ ASTERISK_IS_LITERAL: Final = _warning(
 BLOCK_HAS_HOST_BITS: Final = _warning(
     "CP0552", "the block of addresses is wider than the address that it is written with"
 )
+POLICY_NAMESPACE_UNKNOWN: Final = _warning(
+    "CP0554", "nothing is declared in the namespace that the rule names"
+)
 EMPTY_LIST: Final = _warning(
     "CP0553", "an empty list counts as absent, so more is matched than the rule suggests"
 )

@@ -39,7 +39,7 @@ def check_values(
         **_CHECKS,
         "principals": lambda value: _principal(value, domains),
     }
-    for at, compared, values in _values(policy):
+    for at, compared, values in compared_values(policy):
         check = checks.get(compared)
         for i, value in enumerate(values):
             if compared in _ADDRESSES:
@@ -52,7 +52,7 @@ def check_values(
                 _report_asterisk(report, at / i, compared, value)
 
 
-def _values(
+def compared_values(
     policy: Object[AuthorizationPolicy],
 ) -> Iterator[tuple[FieldRef, str, tuple[str, ...]]]:
     """Each list of values, and the field of a source or operation whose form they have."""
@@ -198,6 +198,8 @@ _WITH_ASTERISK: Final = frozenset(
 )
 _OF_CONDITIONS: Final[Mapping[str, str]] = {
     "source.principal": "principals",
+    "source.namespace": "namespaces",
+    "source.serviceAccount": "service_accounts",
     "request.auth.principal": "request_principals",
     "source.ip": "ip_blocks",
     "remote.ip": "remote_ip_blocks",

@@ -137,6 +137,34 @@ def test_an_empty_list_counts_as_absent() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        source("namespaces: [shopp]"),
+        source("notNamespaces: [shopp]"),
+        source("principals: [cluster.local/ns/shopp/sa/cart]"),
+        source("serviceAccounts: [shopp/cart]"),
+        when("source.namespace", "shopp"),
+        when("source.serviceAccount", "shopp/cart"),
+    ],
+)
+def test_a_namespace_that_is_misspelled(rules: str) -> None:
+    assert found(rules) == ['CP0554: nothing is declared in the namespace "shopp" -> write "shop"']
+
+
+def test_a_namespace_of_which_nothing_is_known_may_be_that_of_clients() -> None:
+    assert found(source("namespaces: [batch, istio-system, 'sho*']")) == []
+
+
+def test_a_namespace_beside_those_that_are_declared() -> None:
+    declared = "apiVersion: v1\nkind: Namespace\nmetadata: {name: NAME}\n---\n"
+    text = web() + mode("STRICT") + policy("ALLOW", source("namespaces: [batch]"))
+
+    (line,) = checked(declared.replace("NAME", "front") + text)
+    assert line.endswith('warning CP0554: nothing is declared in the namespace "batch"')
+    assert checked(declared.replace("NAME", "batch") + text) == []
+
+
 def test_rules_that_are_forgotten_refuse_every_call_and_an_empty_list_does_so_on_purpose() -> None:
     assert found("null") == [
         "CP0223: rules is null and is dropped, so every call is refused -> give rules a value"
