@@ -309,6 +309,17 @@ EMPTY_LIST: Final = _warning(
     "CP0553", "an empty list counts as absent, so more is matched than the rule suggests"
 )
 
+# Tokens
+TOKENS_NOT_DEMANDED: Final = _warning(
+    "CP0520", "bad tokens are refused, but requests without a token pass"
+)
+CLAIMS_UNVERIFIED: Final = _warning(
+    "CP0521", "the route asks for claims where no RequestAuthentication verifies tokens"
+)
+TOKENS_ACCEPTED_ANYWAY: Final = _warning(
+    "CP0522", "another rule accepts the tokens that the rule is about, so it has no effect"
+)
+
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")
 SECRET_INCOMPLETE: Final = _dangling("CP0402", "the secret lacks the entries that its use requires")

@@ -87,7 +87,7 @@ def _check_others(
     own = attachment(policy.spec)
     for found, key in _attached_with(graph, policy.namespace):
         others = provider_names(graph, (key,)) - {name}
-        if others and _meet(graph, policy.namespace, own, found):
+        if others and meet(graph, policy.namespace, own, found):
             (other,) = others
             report.add(
                 PROVIDERS_DIFFER,
@@ -107,7 +107,7 @@ def _attached_with(graph: Graph, namespace: Namespace) -> Iterator[tuple[Attachm
             yield found, key
 
 
-def _meet(graph: Graph, namespace: Namespace, one: Attachment, other: Attachment) -> bool:
+def meet(graph: Graph, namespace: Namespace, one: Attachment, other: Attachment) -> bool:
     """Whether two policies are attached to one workload, as far as it is declared."""
     match one, other:
         case BySelector(labels=labels), BySelector(labels=others):

@@ -18,6 +18,7 @@ from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.peer_authentication import PEER_AUTHENTICATION
+from controlplane.kinds.istio.request_authentication import REQUEST_AUTHENTICATION
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.sidecar import SIDECAR
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
@@ -38,6 +39,9 @@ from controlplane.queries.analysis.gateways import (
 )
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.port_conflicts import port_conflicts
+from controlplane.queries.analysis.request_authentications import (
+    request_authentication_diagnostics,
+)
 from controlplane.queries.analysis.rule_secrets import destination_rule_secret_diagnostics
 from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics
@@ -94,6 +98,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     SIDECAR: sidecar_diagnostics,
     AUTHORIZATION_POLICY: authorization_policy_diagnostics,
     PEER_AUTHENTICATION: peer_authentication_diagnostics,
+    REQUEST_AUTHENTICATION: request_authentication_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {

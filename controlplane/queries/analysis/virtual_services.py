@@ -30,6 +30,7 @@ from controlplane.model.plan.route_table import HTTP_PORT, MeshTable, ServerHost
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.model.visibility import PUBLIC, visibility
 from controlplane.queries.analysis.binding import check_servers
+from controlplane.queries.analysis.claim_routes import check_claims
 from controlplane.queries.analysis.destinations import Asker, check_destination
 from controlplane.queries.analysis.mesh_rules import check_mesh
 from controlplane.queries.analysis.near_names import near_object, report_refused
@@ -88,6 +89,7 @@ def virtual_service_diagnostics(graph: Graph, key: VirtualServiceKey) -> Diagnos
     check_mesh(report, graph, declared)
     _check_hosts(report, declared, gateways)
     check_servers(report, graph, declared, gateways)
+    check_claims(report, graph, declared, gateways)
     asker = _asker(graph, declared, gateways)
     for at, destination in destinations(declared):
         check_destination(report, at, graph, asker, destination)

@@ -28,6 +28,8 @@ NO_HEADER: Final = "no header has spaces"
 """In place of a name that no header can have, so that there is no token either."""
 FETCH_TIMEOUT: Final = timedelta(seconds=5)
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+_DEFAULT_PLACES: Final = {("header", "authorization", "Bearer "), ("parameter", "access_token", "")}
+"""Source: envoy/extensions/filters/http/jwt_authn/v3/config.proto, ``from_headers``."""
 _UNSENDABLE: Final = frozenset("\0\r\n")
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 §6
 
@@ -77,6 +79,31 @@ def jwt_authentication(
     if not providers:
         return None
     return JwtAuthentication(providers=providers, clears_route_cache=at_gateway)
+
+
+def accepts_all_of(rule: JwtRule, other: JwtRule) -> bool:
+    """Whether each token that is good by ``other`` is good by ``rule`` as well."""
+    is_for_all = not rule.audiences or (
+        bool(other.audiences) and set(other.audiences) <= set(rule.audiences)
+    )
+    return (
+        is_for_all
+        and (rule.issuer or "") in ("", other.issuer or "")
+        and _keys(rule) == _keys(other)
+        and _places(other) <= _places(rule)
+    )
+
+
+def _keys(rule: JwtRule) -> KeySource | str | None:
+    return rule.jwks if rule.jwks else key_source(rule)
+
+
+def _places(rule: JwtRule) -> set[tuple[str, str, str]]:
+    """Where a token is looked for."""
+    found = {("header", each.name.lower(), each.prefix) for each in rule.from_headers}
+    found |= {("parameter", name, "") for name in rule.from_params}
+    found |= {("cookie", name, "") for name in rule.from_cookies}
+    return found or _DEFAULT_PLACES
 
 
 def public_keys(text: str) -> str:

@@ -24,7 +24,6 @@ REFERS_TO_NOTHING = {
     "Namespace",
     "Node",
     "Pod",
-    "RequestAuthentication",
     "ProxyConfig",
     "Secret",
     "StatefulSet",
