@@ -1,12 +1,14 @@
 """The last good key sets of issuers, kept for a restart while an issuer is gone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 import structlog
 
 from controlplane.model.tokens import KeySource
+from controlplane.sources.key_fetch import KeysUnavailable, key_set
 from controlplane.sources.state import StateDirectory
 
 KEY_SETS: Final = "key-sets.json"
@@ -22,7 +24,9 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def kept_key_sets(state: StateDirectory) -> dict[KeySource, str]:
-    """What an earlier process fetched; nothing where that is not known."""
+    """What an earlier process fetched, checked like what is fetched now; nothing where that is not
+    known.
+    """
     file = state.path / KEY_SETS
     try:
         with file.open("rb") as opened:
@@ -32,7 +36,14 @@ def kept_key_sets(state: StateDirectory) -> dict[KeySource, str]:
     except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
         log.warning("key_sets_unreadable", file=str(file), reason=str(error))
         return {}
-    return {KeySource(uri=k.uri, is_discovery=k.is_discovery): k.key_set for k in found}
+    return dict(_usable(found))
+
+
+def _usable(found: Iterable[_Kept]) -> Iterator[tuple[KeySource, str]]:
+    for kept in found:
+        with suppress(KeysUnavailable):
+            source = KeySource(uri=kept.uri, is_discovery=kept.is_discovery)
+            yield source, key_set(kept.key_set.encode())
 
 
 def keep_key_sets(state: StateDirectory, key_sets: Mapping[KeySource, str]) -> None:

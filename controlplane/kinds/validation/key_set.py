@@ -18,6 +18,7 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "OKP": ("crv", "x"),
     "oct": ("k",),
 }
+_SECRET_PARTS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 _PRIVATE: Final[Mapping[str, str]] = {"RSA": "d", "EC": "d", "OKP": "d", "oct": "k"}
 CURVES: Final[Mapping[str, frozenset[str]]] = {
     "EC": frozenset({"P-256", "P-384", "P-521"}),
@@ -51,18 +52,24 @@ def checked_keys(text: str) -> CheckedKeys:
     if not isinstance(found, dict):
         raise KeySetMalformed("is not a JSON object")
     if "keys" not in found:
-        return CheckedKeys(keys=(_key(found, "the only key"),), is_single=True)
+        return CheckedKeys(keys=(checked_key(found, "the only key"),), is_single=True)
     keys = found["keys"]
     if not isinstance(keys, list):
         raise KeySetMalformed('has no list under "keys"')
     if len(keys) > KEYS_LIMIT:
         raise KeySetMalformed(f"has {len(keys)} keys (at most {KEYS_LIMIT})")
     return CheckedKeys(
-        keys=tuple(_key(each, f"key {i}") for i, each in enumerate(keys)), is_single=False
+        keys=tuple(checked_key(each, f"key {i}") for i, each in enumerate(keys)), is_single=False
     )
 
 
-def _key(found: object, name: str) -> CheckedKey:
+def public_part(key: Mapping[str, object]) -> dict[str, object]:
+    """What of a key verifies tokens. A symmetric one has no such part and stays as it is."""
+    return {name: value for name, value in key.items() if name not in _SECRET_PARTS}
+
+
+def checked_key(found: object, name: str) -> CheckedKey:
+    """One key of a set; ``KeySetMalformed`` for what verifies no token, with its ``name``."""
     if not isinstance(found, dict):
         raise KeySetMalformed(f"has {name} that is not a JSON object")
     kind = found.get("kty")

@@ -7,11 +7,12 @@ Source: Istio ``pilot/pkg/security/authn/policy_applier.go`` (convertToEnvoyJwtC
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from controlplane.kinds.istio.request_authentication import JwtHeader, JwtRule
+from controlplane.kinds.validation.key_set import public_part
 from controlplane.model.tokens import (
     DISCOVERY_PATH,
     NOBODYS_KEYS,
@@ -31,7 +32,6 @@ _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, tok
 _DEFAULT_PLACES: Final = {("header", "authorization", "Bearer "), ("parameter", "access_token", "")}
 """Source: envoy/extensions/filters/http/jwt_authn/v3/config.proto, ``from_headers``."""
 _UNSENDABLE: Final = frozenset("\0\r\n")
-_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 §6
 
 
 def key_source(rule: JwtRule) -> KeySource | None:
@@ -113,21 +113,10 @@ def public_keys(text: str) -> str:
     except (msgspec.DecodeError, RecursionError):
         return NOBODYS_KEYS
     keys = found.get("keys") if isinstance(found, dict) else None
-    if not isinstance(keys, list) or not any(map(_is_private, keys)):
+    if not isinstance(keys, list):
         return text
-    return msgspec.json.encode({**found, "keys": list(map(_public, keys))}).decode()
-
-
-def _is_private(key: Any) -> bool:
-    """Any: what users wrote as JSON."""
-    return isinstance(key, dict) and not _PRIVATE.isdisjoint(key)
-
-
-def _public(key: Any) -> Any:
-    """Any: what users wrote as JSON."""
-    if not isinstance(key, dict):
-        return key
-    return {name: value for name, value in key.items() if name not in _PRIVATE}
+    public = [public_part(key) if isinstance(key, dict) else key for key in keys]
+    return text if public == keys else msgspec.json.encode({**found, "keys": public}).decode()
 
 
 def _token_header(header: JwtHeader) -> TokenHeader:
