@@ -319,6 +319,7 @@ CLAIMS_UNVERIFIED: Final = _warning(
 TOKENS_ACCEPTED_ANYWAY: Final = _warning(
     "CP0522", "another rule accepts the tokens that the rule is about, so it has no effect"
 )
+KEYS_UNAVAILABLE: Final = _warning("CP0523", "the keys of an issuer cannot be fetched")
 
 # TLS and secrets
 UNKNOWN_SECRET: Final = _dangling("CP0401", "the secret does not exist in the proxy's namespace")

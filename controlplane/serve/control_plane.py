@@ -19,7 +19,7 @@ from cryptography import x509
 
 from controlplane.admin.metrics import Metrics
 from controlplane.base.errors import TokenRefused
-from controlplane.base.names import Namespace, ObjectKey
+from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.engine.mesh_file import mesh_file
@@ -28,7 +28,7 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.calendar import Calendar
 from controlplane.serve.connected_services import ConnectedServices
-from controlplane.serve.issuer_keys import IssuerKeys
+from controlplane.serve.issuer_keys import IssuerKeys, pause_after
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
 from controlplane.serve.overview import LiveOverview
@@ -87,8 +87,9 @@ class ControlPlane:
         self._issuer_keys = IssuerKeys(
             self.engine,
             settings.state,
-            root=Namespace(settings.mesh.root_namespace),
             publish=self._bring,
+            clock=clock,
+            pause=partial(pause_after, refreshed_after=settings.keys_refreshed_after),
         )
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))

@@ -1,21 +1,20 @@
 """Keeps the keys of issuers fresh: what RequestAuthentications want is fetched again and again.
 
-Each source has a task of its own, so that a slow issuer delays no other. Source: Istio
+Each source has a task of its own; ``FETCHED_AT_ONCE`` fetch at the same time. Source: Istio
 ``pilot/pkg/model/jwks_resolver.go``
 """
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
 from controlplane.engine.key_sets import set_key_sets
 from controlplane.model.tokens import KeySource
-from controlplane.queries.inputs.key_sets import UNKNOWN_KEYS, FetchedKeys
+from controlplane.queries.inputs.key_sets import UNKNOWN_KEYS, FetchedKeys, FetchFailure
 from controlplane.queries.policy.tokens import EVERY_SOURCE, wanted_key_sets
 from controlplane.queries.registry.key_servers import key_server
 from controlplane.serve.background import Steps, log_faults
@@ -28,15 +27,16 @@ EARLY_RETRIES: Final = 5
 EARLY: Final = timedelta(seconds=1)
 SHORTEST: Final = timedelta(minutes=1)
 LONGEST: Final = timedelta(hours=1)
-FETCHED_AT_ONCE: Final = 4
+FETCHED_AT_ONCE: Final = 64
+"""So many that a few slow issuers delay no other; each may take a MiB and thirty seconds."""
 
 log = structlog.stdlib.get_logger("serve")
 
 
-def pause_after(failures: int) -> timedelta:
+def pause_after(failures: int, *, refreshed_after: timedelta = REFRESHED_AFTER) -> timedelta:
     """How long until the next fetch, after ``failures`` in a row."""
     if failures == 0:
-        return REFRESHED_AFTER
+        return refreshed_after
     if failures <= EARLY_RETRIES:
         return EARLY
     doublings = min(failures - EARLY_RETRIES - 1, 10)
@@ -54,20 +54,21 @@ class IssuerKeys:
         engine: Engine,
         state: StateDirectory,
         *,
-        root: Namespace,
         publish: Callable[[int], None],
+        clock: Callable[[], datetime],
         pause: Callable[[int], timedelta] = pause_after,
     ) -> None:
         self._engine = engine
         self._state = state
-        self._root = root
         self._publish = publish
+        self._clock = clock
         self._pause = pause
         self._timeouts: dict[KeySource, timedelta] = {}
         self._following: dict[KeySource, asyncio.Task[None]] = {}
         self._look = asyncio.Event()
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
         self._keeping = asyncio.Lock()
+        self._is_unkept = False
         self._steps = Steps()
         kept = kept_key_sets(state)
         self._known = {s: FetchedKeys(key_set=key_set) for s, key_set in kept.items()}
@@ -104,48 +105,68 @@ class IssuerKeys:
     async def _refresh(self, source: KeySource) -> None:
         failures = 0
         while True:
-            failures = failures + 1 if await self._fault(source) else 0
-            await asyncio.sleep(self._pause(failures).total_seconds())
+            outcome = await self._fetched(source)
+            failures = failures + 1 if isinstance(outcome, KeysUnavailable) else 0
+            pause = self._pause(failures)
+            with self._steps.contained("taking keys", "the last good keys stay in force"):
+                await self._take(source, outcome, pause)
+            await asyncio.sleep(pause.total_seconds())
 
-    async def _fault(self, source: KeySource) -> bool:
-        """Fetch once; whether that failed, for whatever reason."""
-        step, is_fault = f"fetching keys from {source.uri}", True
+    async def _fetched(self, source: KeySource) -> str | KeysUnavailable:
+        """The key set, or why there is none."""
+        step = f"fetching keys from {source.uri}"
         with self._steps.contained(step, "the last good keys stay in force"):
-            before = self._known.get(source, UNKNOWN_KEYS)
             try:
                 async with self._fetching:
-                    key_set = await fetched_key_set(source, self._timeouts[source], self._dialled)
+                    return await fetched_key_set(source, self._timeouts[source], self._dialled)
             except KeysUnavailable as fault:
-                now = FetchedKeys(key_set=before.key_set, fault=str(fault))
-            else:
-                now, is_fault = FetchedKeys(key_set=key_set), False
-            if now != before:
-                self._take(source, before, now)
-            if now.key_set != before.key_set:
-                await self._keep()
-        return is_fault
+                return fault
+        return KeysUnavailable("an internal error, which is logged")
 
     def _dialled(self, host: str, port: int) -> tuple[tuple[str, int], ...] | None:
-        return key_server(self._engine.graph, host, port, self._root)
+        return key_server(self._engine.graph, host, port)
 
-    def _take(self, source: KeySource, before: FetchedKeys, now: FetchedKeys) -> None:
-        self._known[source] = now
-        self._publish(set_key_sets(self._engine, {source: now}))
-        log_faults(self._engine.take_faults())
-        if now.fault is not None:
-            effect = "no token of its issuer is accepted"
-            if now.key_set is not None:
-                effect = "the last good keys stay in force"
-            log.warning("keys_unavailable", uri=source.uri, reason=now.fault, effect=effect)
-        elif before.fault is not None:
-            log.info("keys_available_again", uri=source.uri)
+    async def _take(
+        self, source: KeySource, outcome: str | KeysUnavailable, pause: timedelta
+    ) -> None:
+        before = self._known.get(source, UNKNOWN_KEYS)
+        if isinstance(outcome, str):
+            now = FetchedKeys(key_set=outcome)
+        else:
+            moment = self._clock()
+            failure = FetchFailure(
+                reason=str(outcome),
+                since=before.failure.since if before.failure is not None else moment,
+                next_try=moment + pause if pause >= SHORTEST else None,
+            )
+            now = FetchedKeys(key_set=before.key_set, failure=failure)
+        if now != before:
+            self._known[source] = now
+            self._publish(set_key_sets(self._engine, {source: now}))
+            log_faults(self._engine.take_faults())
+            _log(source, before, now)
+        if now.key_set != before.key_set or self._is_unkept:
+            await self._keep()
 
     async def _keep(self) -> None:
         async with self._keeping:
             good = {s: k.key_set for s, k in self._known.items() if k.key_set is not None}
             try:
                 await asyncio.to_thread(keep_key_sets, self._state, good)
+                self._is_unkept = False
             except OSError as error:
+                self._is_unkept = True  # tried again after the next fetch of any issuer
                 log.warning(
                     "key_sets_not_kept", reason=str(error), effect="a restart fetches them anew"
                 )
+
+
+def _log(source: KeySource, before: FetchedKeys, now: FetchedKeys) -> None:
+    if now.failure is None:
+        if before.failure is not None:
+            log.info("keys_available_again", uri=source.uri)
+        return
+    effect = "no token of its issuer is accepted"
+    if now.key_set is not None:
+        effect = "the last good keys stay in force"
+    log.warning("keys_unavailable", uri=source.uri, reason=now.failure.reason, effect=effect)

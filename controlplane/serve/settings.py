@@ -11,6 +11,7 @@ from controlplane.identity.certificates import WORKLOAD_LIFE, XDS_LIFE
 from controlplane.identity.rotation import SETTLE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.connection import Connection
+from controlplane.serve.issuer_keys import REFRESHED_AFTER
 from controlplane.sources.state import StateDirectory
 from controlplane.sources.state_lock import StateLock
 
@@ -38,6 +39,8 @@ class Settings:
     """How long a workload's certificate lives; it is renewed after about half of that."""
     rotation_settles: timedelta = SETTLE
     """How long a step of a change of roots lasts at least."""
+    keys_refreshed_after: timedelta = REFRESHED_AFTER
+    """How long the keys of an issuer are in use before they are fetched again."""
     is_insecure: bool = False
     lean: bool = False
     """Whether routes leave out the metadata that names their VirtualService."""

@@ -2,19 +2,22 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from controlplane.base.names import Namespace
+from controlplane.base.codes import KEYS_UNAVAILABLE
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.tokens import KeySource
 from controlplane.queries.inputs.key_sets import UNKNOWN_KEYS, FetchedKeys, fetched_keys
 from controlplane.serve.issuer_keys import IssuerKeys, pause_after
+from controlplane.sources.kept_key_sets import KEY_SETS
 from controlplane.sources.state import StateDirectory
 from tests.unit.policies.test_tokens import request_authentication
 from tests.unit.sources.test_key_fetch import A, B, Pages, issuer
@@ -27,15 +30,17 @@ class Plane:
     """An engine whose policy names ``uri``, and what fetches its keys without long pauses."""
 
     def __init__(self, folder: Path, uri: str) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.pauses: dict[int, timedelta] = {}
         self.engine = Engine(MeshConfig(), now=datetime.now(UTC))
         self.source = KeySource(uri=uri)
         self.published = asyncio.Event()
         self.keys = IssuerKeys(
             self.engine,
             StateDirectory.opened(folder / "state"),
-            root=Namespace("istio-system"),
             publish=lambda _: self.published.set(),
-            pause=lambda _: timedelta(milliseconds=5),
+            clock=lambda: self.now,
+            pause=lambda failures: self.pauses.get(failures, timedelta(milliseconds=5)),
         )
         self.declare(f"[{{issuer: me, jwksUri: '{uri}'}}]")
 
@@ -50,6 +55,13 @@ class Plane:
     @property
     def key_ids(self) -> list[str]:
         return [key["kid"] for key in json.loads(self.known.key_set or '{"keys":[]}')["keys"]]
+
+    @property
+    def reported(self) -> list[str]:
+        while self.engine.analyse():
+            pass
+        found = (d for d in self.engine.diagnostics() if d.code is KEYS_UNAVAILABLE)
+        return [f"{d.place}: {d.message} ({d.note})" for d in found]
 
     async def news(self) -> None:
         await self.published.wait()
@@ -79,7 +91,11 @@ async def test_keys_rotate_and_the_last_good_ones_outlive_faults_and_restarts(
             assert plane.key_ids == ["a", "b"]
             pages["/k"] = (500, "")
             await plane.news()
-            assert (plane.key_ids, plane.known.fault) == (["a", "b"], f"{at}/k answers 500")
+            assert plane.known.failure is not None
+            assert (plane.key_ids, plane.known.failure.reason) == (
+                ["a", "b"],
+                f"{at}/k answers 500",
+            )
 
     assert Plane(tmp_path, f"{at}/k").key_ids == ["a", "b"]
 
@@ -92,6 +108,76 @@ async def test_an_issuer_that_no_policy_names_any_more_is_forgotten(tmp_path: Pa
             plane.declare(f"[{{issuer: me, jwksUri: '{at}/other'}}]")
             await plane.news()
             assert plane.known == UNKNOWN_KEYS
+
+
+async def test_keys_that_cannot_be_fetched_are_reported_until_they_are(tmp_path: Path) -> None:
+    pages: Pages = {}
+    with issuer(pages) as at:
+        plane = Plane(tmp_path, f"{at}/k")
+        place = "RequestAuthentication/istio-system/r.spec.jwtRules[0].jwksUri"
+        failed = (
+            f"{place}: no keys are fetched from {at}/k since 2026-01-01 00:00 UTC: {at}/k answers"
+        )
+        none = "no token of its issuer is accepted"
+        assert plane.reported == []
+        async with plane.running():
+            await plane.news()
+            assert plane.reported == [f"{failed} 404; {none} (it is tried again at once)"]
+            plane.now += timedelta(minutes=1)
+            pages["/k"] = (500, "")
+            await plane.news()
+            assert plane.reported == [f"{failed} 500; {none} (it is tried again at once)"]
+            pages["/k"] = (200, ONE)
+            await plane.news()
+            assert plane.reported == []
+
+
+async def test_a_report_says_when_the_next_try_is_and_what_stays_in_force(tmp_path: Path) -> None:
+    pages: Pages = {"/k": (200, ONE)}
+    with issuer(pages) as at:
+        plane = Plane(tmp_path, f"{at}/k")
+        plane.pauses = {1: timedelta(minutes=2)}
+        async with plane.running():
+            await plane.news()
+            pages["/k"] = (500, "")
+            await plane.news()
+
+    (line,) = plane.reported
+    assert line.endswith(
+        "the keys that were fetched before stay in force "
+        "(it is tried again at 2026-01-01 00:02 UTC)"
+    )
+
+
+async def test_slow_issuers_delay_no_other(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, issuer({"/k": (200, ONE)}) as at:
+        slow = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        rules = [f"{{issuer: me, jwksUri: '{slow}/{i}', timeout: 30s}}" for i in range(10)]
+        plane = Plane(tmp_path, f"{at}/k")
+        plane.declare(f"[{', '.join(rules)}, {{issuer: zz, jwksUri: '{at}/k'}}]")
+        async with plane.running():
+            await plane.news()
+
+        assert plane.key_ids == ["a"]
+
+
+async def test_keys_that_could_not_be_kept_are_kept_with_the_next_ones(tmp_path: Path) -> None:
+    with issuer({"/k": (200, ONE)}) as at:
+        plane = Plane(tmp_path, f"{at}/k")
+        state = tmp_path / "state"
+        state.rmdir()
+        with capture_logs() as logs:
+            async with plane.running():
+                await plane.news()
+                while not logs:
+                    await asyncio.sleep(0.001)
+                assert plane.key_ids == ["a"]
+                state.mkdir(mode=0o700)
+                while not (state / KEY_SETS).exists():
+                    await asyncio.sleep(0.001)
+
+    assert {each["event"] for each in logs} == {"key_sets_not_kept"}
+    assert Plane(tmp_path, f"{at}/k").key_ids == ["a"]
 
 
 @pytest.mark.parametrize(

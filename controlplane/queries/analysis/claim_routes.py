@@ -86,7 +86,10 @@ def _claims(block: HttpMatch) -> tuple[tuple[str, str], ...]:
         ("withoutHeaders", block.without_headers),
     )
     return tuple(
-        (field, name) for field, names in fields for name in names if claim_path(name) is not None
+        (field, name)
+        for field, names in fields
+        for name in names
+        if (path := claim_path(name)) is not None and "" not in path  # which has no match
     )
 
 

@@ -1,7 +1,8 @@
 """What is wrong with one object: the roots of all that is reported of objects.
 
 ``analyse`` does not depend on proxies, so ``check`` and a running server report the same.
-``analyse_where_connected`` uses where the proxies are; without any, the likely namespaces.
+``analyse_where_connected`` uses where the proxies are; without any, the likely namespaces. It also
+has what only a running server knows of the keys of issuers.
 """
 
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
 )
+from controlplane.queries.analysis.issuer_keys import issuer_key_diagnostics
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.port_conflicts import port_conflicts
 from controlplane.queries.analysis.request_authentications import (
@@ -106,6 +108,7 @@ _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     DESTINATION_RULE: destination_rule_secret_diagnostics,
     ENVOY_FILTER: envoy_filter_diagnostics_where_connected,
     GATEWAY: gateway_diagnostics_where_connected,
+    REQUEST_AUTHENTICATION: issuer_key_diagnostics,
     VIRTUAL_SERVICE: export_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics_where_connected,
 }

@@ -1,23 +1,26 @@
 """Where an issuer of the mesh's own registry is: DNS of the control plane may not know it."""
 
-from controlplane.base.names import Host, Namespace
+from typing import Final
+
+from controlplane.base.names import CLUSTER_DOMAIN, Host, Namespace
 from controlplane.graph import Graph
 from controlplane.model.service import Resolution
+from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.registry.endpoints import endpoints_of
 from controlplane.queries.registry.services import service
 
-DOMAINS = ("", ".svc.cluster.local", ".cluster.local")
-"""What a name of Kubernetes' DNS may leave out."""
+_SERVICES: Final = f"svc.{CLUSTER_DOMAIN}"
 
 
-def key_server(
-    graph: Graph, host: str, port: int, root: Namespace
-) -> tuple[tuple[str, int], ...] | None:
-    """The ready endpoints of the service named ``host``; ``None`` where the registry has none of
-    that name, or leaves its addresses to DNS by its own name.
+def key_server(graph: Graph, host: str, port: int) -> tuple[tuple[str, int], ...] | None:
+    """The ready endpoints of the service that the root namespace knows as ``host``, by its whole
+    name or what Kubernetes' DNS takes for it there; ``None`` where the registry has none, or leaves
+    its addresses to DNS by its own name.
     """
-    for domain in DOMAINS:
-        found = service(graph, Host(host.lower() + domain), root)
+    root = Namespace(mesh_config(graph).root_namespace)
+    name = host.lower().removesuffix(".")
+    for domain in ("", f".{root}.{_SERVICES}", f".{_SERVICES}", f".{CLUSTER_DOMAIN}"):
+        found = service(graph, Host(name + domain), root)
         if found is None:
             continue
         if found.resolution is Resolution.NONE:

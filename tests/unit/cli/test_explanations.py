@@ -30,6 +30,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0409": "a certificate",
     "CP0416": "a certificate",
     "CP0417": "a certificate",
+    "CP0523": "a running control plane",
     "CP0532": "MeshConfig and a policy",
     "CP0533": "MeshConfig and a policy",
     "CP0534": "MeshConfig and a policy",
