@@ -21,6 +21,7 @@ from controlplane.identity.tokens import Network, Tokens
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Role
 from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.issuer_keys import REFRESHED_AFTER
 from controlplane.serve.reload import Noticed, Reload
 from controlplane.serve.settings import Settings
 from controlplane.sources.state import StateDirectory
@@ -74,7 +75,9 @@ class Server:
 
 
 @asynccontextmanager
-async def tls_server(folder: Path) -> AsyncIterator[Server]:
+async def tls_server(
+    folder: Path, *, keys_refreshed_after: timedelta = REFRESHED_AFTER
+) -> AsyncIterator[Server]:
     """A control plane that serves ``folder/mesh``, with its state in ``folder/state``."""
     state, loopback = StateDirectory.opened(folder / "state"), Address("127.0.0.1", 0)
     settings = Settings(
@@ -84,6 +87,7 @@ async def tls_server(folder: Path) -> AsyncIterator[Server]:
         state=state,
         mesh=MeshConfig(),
         rotation_settles=timedelta(),
+        keys_refreshed_after=keys_refreshed_after,
         environment={},
     )
     reloads: asyncio.Queue[Reload | Noticed] = asyncio.Queue()
