@@ -84,12 +84,9 @@ class ControlPlane:
             clock=clock,
             publish=self._bring,
         )
+        pause = partial(pause_after, refreshed_after=settings.keys_refreshed_after)
         self._issuer_keys = IssuerKeys(
-            self.engine,
-            settings.state,
-            publish=self._bring,
-            clock=clock,
-            pause=partial(pause_after, refreshed_after=settings.keys_refreshed_after),
+            self.engine, settings.state, publish=self._bring, clock=clock, pause=pause
         )
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
