@@ -302,6 +302,9 @@ ASTERISK_IS_LITERAL: Final = _warning(
 BLOCK_HAS_HOST_BITS: Final = _warning(
     "CP0552", "the block of addresses is wider than the address that it is written with"
 )
+ISSUER_NOT_ACCEPTED: Final = _warning(
+    "CP0555", "the rule names an issuer of which no token is accepted"
+)
 POLICY_NAMESPACE_UNKNOWN: Final = _warning(
     "CP0554", "nothing is declared in the namespace that the rule names"
 )

@@ -35,6 +35,7 @@ from controlplane.kinds.validation.authorization_rules import is_path_template
 from controlplane.model.mtls import MtlsMode
 from controlplane.model.proxy import Labels
 from controlplane.queries.analysis.external_authorization import check_provider
+from controlplane.queries.analysis.policy_issuers import check_issuers
 from controlplane.queries.analysis.policy_namespaces import check_namespaces
 from controlplane.queries.analysis.policy_ports import names_ports, stream_ports
 from controlplane.queries.analysis.policy_values import check_values
@@ -72,6 +73,7 @@ def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) 
     report = Report()
     check_provider(report, graph, policy)
     check_namespaces(report, graph, policy)
+    check_issuers(report, graph, policy)
     for place, operation in _operations(policy):
         _check_paths(report, place, policy.spec.action, operation)
         _check_hosts(report, place, policy.spec.action, operation)

@@ -101,7 +101,7 @@ def _principal(value: str, domains: frozenset[str] | None) -> Mistake | None:
     return None
 
 
-def _request_principal(value: str) -> Mistake | None:
+def request_principal_mistake(value: str) -> Mistake | None:
     issuer = value.partition("://")[2] if "://" in value else value
     if "*" in value or "/" in issuer:
         return None
@@ -183,7 +183,7 @@ def _check_block(report: Report, at: FieldRef, value: str) -> None:
 
 
 _CHECKS: Final[Mapping[str, Check]] = {
-    "request_principals": _request_principal,
+    "request_principals": request_principal_mistake,
     "hosts": _host,
     "paths": _path,
     "methods": _method,

@@ -9,8 +9,21 @@ from tests.unit.policies.test_policy_faults import GATEWAY, mode, operation, pol
 CODES = ("CP055", "CP0223")
 
 
+TOKENS = """\
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: NAMESPACE}
+spec:
+  jwtRules:
+  - {issuer: a, jwksUri: "https://id.example/keys"}
+  - {issuer: "https://id.example", jwksUri: "https://id.example/keys"}
+  - {issuer: "https://slash.example/", jwksUri: "https://id.example/keys"}
+---
+"""
+
+
 def found(rules: str, *, action: str = "ALLOW", mesh: MeshConfig | None = None) -> list[str]:
-    text = web() + mode("STRICT") + policy(action, rules)
+    text = web() + mode("STRICT") + TOKENS.replace("NAMESPACE", "shop") + policy(action, rules)
     lines = [line for line in checked(text, mesh=mesh) if any(code in line for code in CODES)]
     return [line.partition(" ")[2].removeprefix("warning ") for line in lines]
 
@@ -163,6 +176,36 @@ def test_a_namespace_beside_those_that_are_declared() -> None:
     (line,) = checked(declared.replace("NAME", "front") + text)
     assert line.endswith('warning CP0554: nothing is declared in the namespace "batch"')
     assert checked(declared.replace("NAME", "batch") + text) == []
+
+
+@pytest.mark.parametrize(
+    ("principal", "hint"),
+    [
+        ("https://slash.example/*", ' -> write "https://slash.example//*"'),
+        ("https://id.exmple/joe", ' -> write "https://id.example/joe"'),
+        ("https://elsewhere.test/*", ""),
+    ],
+)
+def test_an_issuer_of_which_no_token_is_accepted(principal: str, hint: str) -> None:
+    line = f'CP0555: "{principal}" never matches: no RequestAuthentication of shop and istio-system'
+    line += f' has the issuer "{principal.rpartition("/")[0]}"{hint}'
+
+    assert found(source(f"requestPrincipals: ['{principal}']")) == [line]
+    assert found(when("request.auth.principal", principal)) == [line]
+
+
+@pytest.mark.parametrize("principal", ["https://slash.example//*", "a/b", "*/b", "http*/b", "*"])
+def test_issuers_whose_tokens_are_accepted(principal: str) -> None:
+    assert found(source(f"requestPrincipals: ['{principal}']")) == []
+
+
+def test_an_issuer_is_accepted_by_the_root_namespace_but_not_by_another_one() -> None:
+    text = policy("ALLOW", source("requestPrincipals: [a/b]"))
+
+    assert any("CP0555" in line for line in checked(TOKENS.replace("NAMESPACE", "books") + text))
+    assert not any(
+        "CP0555" in line for line in checked(TOKENS.replace("NAMESPACE", "istio-system") + text)
+    )
 
 
 def test_rules_that_are_forgotten_refuse_every_call_and_an_empty_list_does_so_on_purpose() -> None:
