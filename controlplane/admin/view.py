@@ -271,7 +271,9 @@ PARTS: Final = ("all", "listeners", "routes", "clusters", "endpoints", "secrets"
 
 
 class ProxyConfig(View, frozen=True):
-    """What a proxy was sent, or the parts of it that were asked for."""
+    """What a proxy was sent, or the parts of it that were asked for. ``idle_patches`` are those of
+    EnvoyFilters that are attached to it and find nothing in that, with all parts only.
+    """
 
     proxy: str
     role: str
@@ -285,6 +287,7 @@ class ProxyConfig(View, frozen=True):
     endpoints: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     secrets: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     extensions: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
+    idle_patches: tuple[Origin, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 # /api/v1/tls

@@ -54,6 +54,8 @@ def summary(config: ProxyConfig, now: datetime) -> Iterator[Line]:
     for heading, part, lines in parts:
         if part is not msgspec.UNSET:
             yield from _part(heading, lines)
+    if config.idle_patches:
+        yield from _part("patches that find nothing here", _idle(config.idle_patches))
 
 
 def _asked_extensions(config: ProxyConfig) -> envoy_json.Part:
@@ -205,6 +207,11 @@ def _extensions(part: envoy_json.Part) -> Iterator[Line]:
     for resource, extension in messages(part, TypedExtensionConfig):
         kind = extension.typed_config.type_url.rpartition("/")[2]
         yield [(resource.name, Style.NAME), (f" {kind}", Style.PLAIN), *_from(resource.origins)]
+
+
+def _idle(patches: tuple[Origin, ...]) -> Iterator[Line]:
+    for one in patches:
+        yield [(f"{one.object} {one.field}", Style.PLAIN), *_from((one,))]
 
 
 def _held(secret: Secret, now: datetime) -> Line:

@@ -7,6 +7,7 @@ from typing import Final
 
 from google.protobuf import message_factory
 from google.protobuf.message import Message
+from msgspec import UNSET, UnsetType
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
@@ -42,6 +43,7 @@ from controlplane.model.proxy import Proxy, Role
 from controlplane.model.proxy_view import ProxyView
 from controlplane.protobuf.descriptors import message_type
 from controlplane.queries.inputs.connected_gateways import connected_gateways
+from controlplane.queries.patches.effects import idle_patches
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
 from controlplane.serve.authorization_view import AuthorizationView
 from controlplane.serve.mesh_trust import MeshTrust
@@ -178,8 +180,14 @@ class LiveOverview:
             labels=dict(proxy.labels),
             addresses=proxy.addresses,
             revision=revision,
+            idle_patches=self._idle_patches(view) if part == "all" else UNSET,
             **parts,
         )
+
+    def _idle_patches(self, view: ProxyView) -> tuple[Origin, ...] | UnsetType:
+        """Unset where there is none, as with most proxies."""
+        idle = idle_patches(self._engine.graph, view)
+        return tuple(shown_origin(self._engine, each.place) for each in idle) or UNSET
 
     async def workload(self, name: str) -> Workload | None:
         """Where edits come in between, origins may be newer than the resources."""

@@ -13,20 +13,16 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
 from controlplane.base.provenance import Provenance
 from controlplane.base.shelf import Shelf, shelf
-from controlplane.envoy.patches.patched import adds, is_of
 from controlplane.envoy.patches.secrets import NamedSecret, secrets_in
 from controlplane.envoy.patches.values import value_of
-from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph, derived, guarded_by
-from controlplane.model.patch import Operation, Patch, PatchReference
+from controlplane.model.patch import Operation, PatchReference
 from controlplane.model.proxy_view import ProxyView
 from controlplane.model.tls import TRUST_BUNDLE, WORKLOAD_CERTIFICATE, SecretName
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.listeners.secrets import credential_resource
-from controlplane.queries.patches.named_resources import named_resource, namings
-from controlplane.queries.patches.parts import PatchedPart
-from controlplane.queries.patches.patched_parts import occupied_shards, patched_shard
-from controlplane.queries.patches.patched_views import parts_of
+from controlplane.queries.patches.effects import is_applied
 from controlplane.queries.policy.credentials import credential_of
 from controlplane.queries.policy.envoy_filters import patch_of
 
@@ -48,7 +44,7 @@ def _named(graph: Graph, view: ProxyView) -> Iterator[tuple[PatchReference, Name
     """Only what patches name that do something: no proxy has a secret that it does not use."""
     for reference in view.patches:
         secrets = secrets_of_patch(graph, reference)
-        if secrets and _is_applied(graph, view, reference):
+        if secrets and is_applied(graph, view, reference):
             yield from ((reference, named) for named in secrets)
 
 
@@ -59,29 +55,6 @@ def secrets_of_patch(graph: Graph, reference: PatchReference) -> tuple[NamedSecr
     if patch is None or patch.operation is Operation.REMOVE:
         return ()
     return tuple(dict.fromkeys(secrets_in(value_of(patch))))
-
-
-def _is_applied(graph: Graph, view: ProxyView, reference: PatchReference) -> bool:
-    patch = patch_of(graph, reference)
-    return patch is not None and any(
-        _is_applied_to(graph, part, type_url, patch)
-        for type_url in (TypeUrl.LISTENER, TypeUrl.CLUSTER)
-        for part in parts_of(view, type_url)
-    )
-
-
-def _is_applied_to(graph: Graph, part: PatchedPart, type_url: TypeUrl, patch: Patch) -> bool:
-    if patch.operation is Operation.ADD and adds(patch, type_url):
-        return any(
-            named_resource(graph, part, type_url, one) is not None
-            for one in namings(graph, part, type_url)
-            if one.patch == patch.reference
-        )
-    return is_of(patch, type_url, part.context) and any(
-        patch.reference in each.applied
-        for shard in occupied_shards(graph, part.part, type_url)
-        for each in patched_shard(graph, part, type_url, shard).values()
-    )
 
 
 def _not_sent(*_: object) -> Resource | None:

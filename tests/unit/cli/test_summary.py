@@ -223,3 +223,13 @@ def test_an_extension_shows_its_type_and_its_patch() -> None:
 def test_that_there_are_no_extensions_is_said_to_who_asks_for_them_alone() -> None:
     assert text(extensions=[]) == "extensions\n  nothing"
     assert text(extensions=[], listeners=[]) == "listeners\n  nothing"
+
+
+def test_patches_that_find_nothing_are_listed_with_their_lines() -> None:
+    idle = origin("EnvoyFilter/istio-system/lua", "filters.yaml", 9)
+    shown = summary(msgspec.convert({**PROXY, "idle_patches": [idle]}, ProxyConfig), NOW)
+
+    assert ["".join(part for part, _ in line) for line in shown] == [
+        "patches that find nothing here",
+        "  EnvoyFilter/istio-system/lua spec  filters.yaml:9",
+    ]
