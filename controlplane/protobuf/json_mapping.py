@@ -5,16 +5,20 @@ durations are Go's (``100ms``), numbers may be quoted, enums are names or number
 field. What cannot be read is reported at its place, all of it, and left out. A field that the
 message does not have is left out as well, with a warning, and so is all but the last of several
 fields of one oneof.
+
+``google.protobuf.json_format`` stops at its first fault, knows durations in seconds only, drops
+unknown fields without a word or refuses the whole, and refuses two fields of one oneof. Only what
+is plain data anyway is left to it.
 Source: github.com/golang/protobuf/jsonpb/decode.go, Istio ``pkg/config/xds/xds.go``
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import NULL_VALUE
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message import DecodeError, Message
 
 from controlplane.base.codes import (
     CANNOT_WORK,
@@ -36,6 +40,8 @@ from controlplane.protobuf.json_values import (
     wrong_type,
 )
 
+_DEPTH: Final = 1_000
+"""More than documents have levels: protobuf counts up to three for each."""
 _WRAPPERS: Final = frozenset(
     f"google.protobuf.{name}Value"
     for name in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
@@ -51,6 +57,17 @@ def message_of(
     message = message_factory.GetMessageClass(type_)()
     _fill(report, at, message, value)
     return message
+
+
+def is_readable(message: Message) -> bool:
+    """Whether protobuf reads what it writes of ``message``: no more than 100 messages within each
+    other, of which a level of a ``Struct`` is three. Envoy has the same limit.
+    """
+    try:
+        type(message).FromString(message.SerializeToString())
+    except DecodeError:
+        return False
+    return True
 
 
 def _fill(report: Report, at: FieldRef, message: Message, value: object) -> bool:
@@ -170,35 +187,19 @@ def _key_data(key: str) -> object:
 def _struct(report: Report, at: FieldRef, message: Holder, value: object) -> bool:
     if not isinstance(value, Mapping):
         return wrong_type(report, at, "a mapping", value)
-    for key, item in value.items():
-        _value(report, at / key, message.fields[key], item)
-    return True
+    return _value(report, at, message, dict(value))
 
 
 def _list_value(report: Report, at: FieldRef, message: Holder, value: object) -> bool:
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
         return wrong_type(report, at, "a list", value)
-    for i, item in enumerate(value):
-        _value(report, at / i, message.values.add(), item)
-    return True
+    return _value(report, at, message, list(value))
 
 
-def _value(report: Report, at: FieldRef, message: Holder, value: object) -> bool:
-    match value:
-        case None:
-            message.null_value = NULL_VALUE
-        case bool():
-            message.bool_value = value
-        case int() | float():
-            message.number_value = float(value)
-        case str():
-            message.string_value = value
-        case Mapping():
-            message.struct_value.SetInParent()
-            return _struct(report, at, message.struct_value, value)
-        case _:
-            message.list_value.SetInParent()
-            return _list_value(report, at, message.list_value, value)
+def _value(_: Report, __: FieldRef, message: Holder, value: object) -> bool:
+    """Plain data as it is; nothing in it can be wrong."""
+    plain: Any = value  # Any: protobuf takes values that are no mappings as well
+    ParseDict(plain, message, max_recursion_depth=_DEPTH)
     return True
 
 
@@ -228,6 +229,9 @@ def _any(report: Report, at: FieldRef, message: Holder, value: object) -> bool:
         _fields(report, at, found, {k: v for k, v in value.items() if k != "@type"})
     if type_.full_name in TYPED_STRUCTS:
         _look_into(report, at, value)
+    if not is_readable(found):
+        report.add(CANNOT_WORK, at, "it nests deeper than Envoy reads, so it is left out")
+        return False
     message.type_url = url
     message.value = found.SerializeToString(deterministic=True)
     return True

@@ -11,7 +11,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.envoy_filter import ApplyTo, ConfigPatch, Patch, PatchOperation
 from controlplane.protobuf.descriptors import message_type
-from controlplane.protobuf.json_mapping import message_of
+from controlplane.protobuf.json_mapping import is_readable, message_of
 
 MESSAGES: Final[Mapping[ApplyTo, str]] = {
     ApplyTo.LISTENER: "envoy.config.listener.v3.Listener",
@@ -100,7 +100,9 @@ def check_value(report: Report, at: FieldRef, apply_to: ApplyTo, patch: Patch) -
     type_ = message_type(MESSAGES[apply_to])
     assert type_ is not None, "xds-protos has every type that a patch is for"
     found = Report()
-    message_of(found, at, type_, patch.value)
+    if not is_readable(message_of(found, at, type_, patch.value)):
+        said = "the value nests deeper than Envoy reads, so the patch is not applied"
+        found.add(CANNOT_WORK, at, said)
     report.diagnostics.extend(found)
     if apply_to in _FILTERS and patch.operation not in _BY_NAME and not found.refused:
         _check_typed(report, at, patch.value)

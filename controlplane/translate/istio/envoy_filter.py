@@ -47,7 +47,7 @@ from controlplane.model.patch import (
 )
 from controlplane.model.proxy import Labels, Role
 from controlplane.protobuf.descriptors import message_type
-from controlplane.protobuf.json_mapping import message_of
+from controlplane.protobuf.json_mapping import is_readable, message_of
 from controlplane.translate.istio.policy_attachment import Attachment, BySelector, by_reference
 
 PROXY_VERSION_LIMIT: Final = 1024  # bytes; Istio's maxProxyVersionLen
@@ -159,6 +159,9 @@ def _patch(reference: PatchReference, written: ConfigPatch) -> Patch | None:
     target, patch = _TARGETS.get(written.apply_to, None), written.patch
     if target is None or patch is None or patch.operation not in _OPERATIONS:
         return None
+    value = _serialized(reference, written.apply_to, patch)
+    if value is None:
+        return None
     match = written.match or ObjectMatch()
     operation = _OPERATIONS[patch.operation]
     if operation in _INSERTS and target not in _ORDERED:
@@ -169,16 +172,18 @@ def _patch(reference: PatchReference, written: ConfigPatch) -> Patch | None:
         operation=operation,
         context=_CONTEXTS.get(match.context, None),
         condition=_condition(match),
-        value=_serialized(reference, written.apply_to, patch),
+        value=value,
     )
 
 
-def _serialized(reference: PatchReference, apply_to: ApplyTo, patch: PatchSpec) -> bytes:
-    """The value as a message; what it may not say was reported when the object was accepted."""
+def _serialized(reference: PatchReference, apply_to: ApplyTo, patch: PatchSpec) -> bytes | None:
+    """The value as a message, ``None`` where it cannot be read again; what it may not say was
+    reported when the object was accepted.
+    """
     type_ = message_type(MESSAGES[apply_to])
     assert type_ is not None, "xds-protos has every type that a patch is for"
     message = message_of(Report(), FieldRef(reference.object), type_, patch.value or {})
-    return message.SerializeToString(deterministic=True)
+    return message.SerializeToString(deterministic=True) if is_readable(message) else None
 
 
 def _condition(match: ObjectMatch) -> Condition | None:

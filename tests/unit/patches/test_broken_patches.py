@@ -202,3 +202,31 @@ def test_an_added_cluster_that_breaks_a_rule_is_left_out() -> None:
     assert "a" not in patched.resources().clusters
     assert "outbound|80||shop.default.svc.cluster.local" in patched.resources().clusters
     assert patched.reported() == [f"CP0540 {PLACE}"]
+
+
+def _nested(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"a": 1}
+    for _ in range(levels):
+        found = {"a": found}
+    return found
+
+
+def test_a_value_that_nests_deeper_than_protobuf_reads_is_not_applied() -> None:
+    deep = {"metadata": {"filter_metadata": {"a": _nested(45)}}}
+
+    patched = Patched(envoy_filter(patch("CLUSTER", "MERGE", deep), GOOD))
+
+    assert patched.cluster()["connect_timeout"] == "7s"
+    assert "a" not in patched.cluster().get("metadata", {}).get("filter_metadata", {})
+    assert patched.reported() == [f"CP0217 {PLACE}.value"]
+
+
+def test_what_is_packed_is_left_out_where_it_nests_so_deep() -> None:
+    struct = {"@type": "type.googleapis.com/google.protobuf.Struct", "value": _nested(45)}
+    filter_ = {"name": "deep", "typed_config": struct}
+
+    patched = Patched(envoy_filter(patch("HTTP_FILTER", "INSERT_FIRST", filter_), GOOD))
+
+    assert patched.cluster()["connect_timeout"] == "7s"
+    assert patched.resources().listeners
+    assert patched.reported() == [f"CP0217 {PLACE}.value.typed_config"]
