@@ -63,8 +63,8 @@ class Miss(View, frozen=True):
 
 class Decided(View, frozen=True):
     """What becomes of the call and why. ``policy`` and ``rule``: what decides, where one does.
-    ``asked`` are providers that are asked before the call is admitted. ``notes``: what the answer
-    rests on.
+    ``asked`` are providers that are asked before the call is admitted, ``audited`` the policies of
+    action AUDIT that mark it. ``notes``: what the answer rests on.
     """
 
     admitted: bool
@@ -73,6 +73,7 @@ class Decided(View, frozen=True):
     rule: ShownRule | None = None
     nearest: Miss | None = None
     asked: tuple[str, ...] = ()
+    audited: tuple[DeclaredObject, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -76,7 +76,9 @@ def _rule(rule: ShownRule) -> Line:
 
 def _otherwise(found: WorkloadAuthorization) -> Iterator[Line]:
     steps = {step.step for step in found.steps}
-    if not steps:
+    if found.otherwise not in ("allowed", "refused"):
+        words = ""
+    elif not steps:
         words = "no policy is attached"
     elif "ALLOW" in steps and found.otherwise == "refused":
         words = "a call that no ALLOW rule matches"
@@ -101,6 +103,8 @@ def _decided(decided: Decided) -> Iterator[Line]:
         yield _rule(nearest.rule)
         for each in nearest.failed:
             yield [(f"      {printable(each)}", Style.WARNING)]
+    for policy in decided.audited:
+        yield [(f"  audited by {_name(policy)}", Style.PLAIN), *_place(policy)]
     for note in decided.notes:
         yield [(f"  note: {printable(note)}", Style.QUIET)]
 

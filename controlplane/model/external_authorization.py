@@ -7,6 +7,7 @@ envoy/extensions/filters/http/ext_authz/v3/ext_authz.proto.
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
+from typing import Final
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host, PortNumber
@@ -85,6 +86,17 @@ class Why(Enum):
     SERVICE_AMBIGUOUS = auto()
     """Several namespaces declare the host, and the provider names none of them."""
     INTERNAL_ERROR = auto()
+
+
+BECAUSE: Final = {
+    Why.NOT_DECLARED: "is not among the extensionProviders of MeshConfig",
+    Why.FAULTY: "has a fault in MeshConfig",
+    Why.OF_OTHER_KIND: "is not for external authorization",
+    Why.SERVICE_UNKNOWN: "names a service that does not exist (it needs the whole host name)",
+    Why.SERVICE_AMBIGUOUS: "names a service that several namespaces declare (NAMESPACE/HOST)",
+    Why.INTERNAL_ERROR: "cannot be read because of an internal error",
+}
+"""Of a provider."""
 
 
 @dataclass(frozen=True, slots=True)

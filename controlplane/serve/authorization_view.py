@@ -3,7 +3,7 @@
 It asks the values that the proxy's filters are encoded from.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, assert_never
 
@@ -39,7 +39,7 @@ from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.attachment import policy_keys
 from controlplane.queries.policy.authorization import policy_rules
 from controlplane.queries.policy.peer_policies import mtls_policy, peer_levels
-from controlplane.queries.policy.policy_filters import policy_filters
+from controlplane.queries.policy.policy_filters import REFUSING, policy_filters
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.registry.services import service_of
 from controlplane.serve import authorization_words as words
@@ -47,9 +47,7 @@ from controlplane.translate.istio.authorization_policy import is_dry_run
 
 ORDER: Final = (Action.CUSTOM, None, Action.AUDIT, Action.DENY, Action.ALLOW)
 """As proxies evaluate them; ``None`` stands for the tokens."""
-_PARTED: Final = frozenset({"scope", "permission"})
-"""Claims that proxies part at spaces. Source: Istio ``security/authn/policy_applier.go``."""
-UNREADABLE: Final = "refused: an internal error keeps the policies from being known"
+UNREADABLE: Final = "an internal error keeps the policies from being known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +177,10 @@ class AuthorizationView:
             yield ShownPolicy(object=str(key), path=path, line=line, rules=tuple(shown))
 
     def _otherwise(self, keys: PolicyKeys) -> str:
-        if not keys.are_known:
-            return UNREADABLE
-        filters = self._filters(keys).http
+        found = self._filters(keys)
+        if found == REFUSING:
+            return f"refused: {UNREADABLE}"
+        filters = found.http
         allows = any(
             each.verdict is Verdict.ALLOW and each.enforced is not None
             for each in filters
@@ -199,16 +198,17 @@ class AuthorizationView:
         filters = self._filters(keys, proxy.role)
         used = filters.network if is_tcp else filters.http
         if mode is MtlsMode.STRICT and asked.principal is None:
-            return Decided(
-                admitted=False,
-                reason=words.NO_IDENTITY,
-            )
-        tokens = next((each for each in used if isinstance(each, JwtAuthentication)), None)
-        if tokens is None:
-            call = replace(call, claims=None)
-        elif not words.is_taken(tokens, call.claims):
-            return Decided(admitted=False, reason=words.TOKEN_REFUSED)
-        found = verdict.decision(used, call)
+            return Decided(admitted=False, reason=words.NO_IDENTITY)
+        if filters == REFUSING:
+            return Decided(admitted=False, reason=UNREADABLE)
+        found = verdict.decision(used, replace(call, claims=None))
+        if found.reason is not verdict.Reason.UNASKABLE:  # that is decided before tokens are
+            tokens = next((each for each in used if isinstance(each, JwtAuthentication)), None)
+            known = words.known_claims(tokens, call.claims)
+            if isinstance(known, words.Untaken):
+                return Decided(admitted=False, reason=words.TOKEN_REFUSED)
+            call = replace(call, claims=known)
+            found = verdict.decision(used, call)
         return Decided(
             admitted=found.is_admitted,
             reason=words.REASONS[found.reason],
@@ -216,6 +216,7 @@ class AuthorizationView:
             rule=self._shown_rule(found.rule) if found.rule is not None else None,
             nearest=self._miss(found.nearest, call) if found.nearest is not None else None,
             asked=tuple(name for name, _ in found.asked),
+            audited=tuple(self._declared(policy) for policy in _policies(found.audited)),
             notes=tuple(_notes(_open(used, found.reason), call, asked, mode, is_tcp=is_tcp)),
         )
 
@@ -241,7 +242,7 @@ class AuthorizationView:
             host=asked.host,
             path=asked.path,
             headers=asked.headers,
-            claims=_parted(asked.claims),
+            claims=asked.claims,
             port=asked.port,
             address=next(iter(proxy.addresses), None),
             server_name=asked.sni,
@@ -286,14 +287,8 @@ def _sidecar_of(found: Object[Any]) -> Proxy:
     )
 
 
-def _parted(claims: Mapping[str, object] | None) -> dict[str, object] | None:
-    """The claims as rules see them: scopes are lists."""
-    if claims is None:
-        return None
-    return {
-        name: value.split() if name in _PARTED and isinstance(value, str) else value
-        for name, value in claims.items()
-    }
+def _policies(rules: Iterable[Rule]) -> Iterable[ObjectKey]:
+    return dict.fromkeys(rule.policy for rule in rules)
 
 
 def _open(filters: Sequence[object], reason: verdict.Reason) -> tuple[object, ...]:

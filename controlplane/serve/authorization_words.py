@@ -22,18 +22,10 @@ from controlplane.model.authorization import (
     TokenIs,
 )
 from controlplane.model.authorization_verdict import Condition, Reason
-from controlplane.model.external_authorization import TooMany, Unusable, Why
-from controlplane.model.tokens import JwtAuthentication
+from controlplane.model.external_authorization import BECAUSE, TooMany, Unusable
+from controlplane.model.tokens import JwtAuthentication, JwtProvider
 
 _SHOWN: Final = 6  # values of a field; the others are counted
-_WHY: Final = {
-    Why.NOT_DECLARED: "MeshConfig declares no such provider",
-    Why.FAULTY: "MeshConfig declares the provider with a mistake",
-    Why.OF_OTHER_KIND: "the provider is none of external authorization",
-    Why.SERVICE_UNKNOWN: "the provider's service is unknown",
-    Why.SERVICE_AMBIGUOUS: "several namespaces declare the provider's service",
-    Why.INTERNAL_ERROR: "of an internal error",
-}
 REASONS: Final = {
     Reason.UNASKABLE: "nobody can be asked about what a CUSTOM rule matches",
     Reason.DENIED: "a DENY rule matches",
@@ -108,25 +100,41 @@ def token_text(rule: JwtRule) -> str:
     return f"tokens of issuer {rule.issuer or 'any'}{of}; another token is refused with 401"
 
 
-def is_taken(tokens: JwtAuthentication, claims: Mapping[str, object] | None) -> bool:
-    """Whether a token with ``claims`` is for one of the providers; its signature is not read. So is
-    no token, and one of which the issuer is not said.
+class Untaken:
+    """No provider takes the token."""
+
+
+def known_claims(
+    tokens: JwtAuthentication | None, claims: Mapping[str, object] | None
+) -> Mapping[str, object] | Untaken | None:
+    """The claims of a token as rules see them: its signature is not read, texts that its provider
+    parts at spaces are lists. A token of which the issuer is not said is any provider's.
     """
-    if claims is None or "iss" not in claims:
+    if tokens is None or claims is None:
+        return None
+    found = next((each for each in tokens.providers if _takes(each, claims)), None)
+    if found is None:
+        return Untaken()
+    return {
+        name: value.split() if name in found.space_delimited and isinstance(value, str) else value
+        for name, value in claims.items()
+    }
+
+
+def _takes(provider: JwtProvider, claims: Mapping[str, object]) -> bool:
+    if "iss" not in claims:
         return True
     said = claims.get("aud", ())
     audiences = {said} if isinstance(said, str) else set(said) if isinstance(said, list) else set()
-    return any(
-        provider.issuer in ("", claims["iss"])
-        and (not provider.audiences or not audiences.isdisjoint(provider.audiences))
-        for provider in tokens.providers
+    return provider.issuer in ("", claims["iss"]) and (
+        not provider.audiences or not audiences.isdisjoint(provider.audiences)
     )
 
 
 def refusal(refused: Unusable | TooMany) -> str:
     match refused:
         case Unusable(why=why):
-            return f"what it matches is refused, because {_WHY[why]}"
+            return f"what it matches is refused, because its provider {BECAUSE[why]}"
         case TooMany(names=names):
             several = ", ".join(names)
             return f"what it matches is refused: a workload can have one provider, not {several}"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from controlplane.admin.authorization import AskedCall, Decided, WorkloadAuthorization
@@ -99,7 +100,7 @@ def test_the_policies_of_a_declared_workload_in_the_order_of_evaluation() -> Non
         "  ports   8080 HTTP, 9000 TCP",
         "CUSTOM",
         "  AuthorizationPolicy shop/ask  policies.yaml:19  asks opa; what it matches is refused, "
-        "because MeshConfig declares no such provider",
+        "because its provider is not among the extensionProviders of MeshConfig",
         "    rule 0  to ports 8080, paths /asked  policies.yaml:26",
         "            on TCP ports what only requests have is ignored, so it matches more",
         "DENY",
@@ -236,3 +237,83 @@ def test_the_tokens_that_are_taken_are_listed_before_the_rules() -> None:
         "  policies.yaml:11",
         "ALLOW",
     ]
+
+
+AUDITED = """\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: seen, namespace: shop}
+spec: {action: AUDIT, rules: [{to: [{operation: {methods: [GET]}}]}]}
+"""
+
+
+def test_what_is_audited_is_said_of_a_call() -> None:
+    assert printed(shown(AUDITED, AskedCall(method="GET")))[:2] == [
+        "allowed: no DENY rule matches, and there is no ALLOW policy",
+        "  audited by AuthorizationPolicy shop/seen  policies.yaml:1",
+    ]
+    assert decided(AUDITED, method="PUT").audited == ()
+
+
+SPLIT = """\
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: shop}
+spec:
+  jwtRules:
+  - issuer: https://a
+    jwks: '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AQAB"}]}'
+    spaceDelimitedClaims: [roles]
+  - {issuer: https://b, jwks: '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AQAB"}]}'}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: editors, namespace: shop}
+spec: {rules: [{when: [{key: "request.auth.claims[roles]", values: [editor]}]}]}
+---
+"""
+ASKED_FIRST = """\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ask, namespace: shop}
+spec: {action: CUSTOM, provider: {name: opa}, rules: [{}]}
+"""
+
+
+def test_claims_are_parted_at_spaces_as_their_provider_does() -> None:
+    def is_admitted(issuer: str) -> bool:
+        return decided(SPLIT, claims={"iss": issuer, "roles": "reader editor"}).admitted
+
+    assert is_admitted("https://a")
+    assert not is_admitted("https://b")
+
+
+def test_a_provider_that_cannot_be_asked_refuses_before_tokens_are_looked_at() -> None:
+    found = decided(SPLIT + ASKED_FIRST, claims={"iss": "https://other"})
+
+    assert found.reason == "nobody can be asked about what a CUSTOM rule matches"
+    assert decided(SPLIT, claims={"iss": "https://other"}).reason.startswith("401")
+
+
+def test_policies_that_an_error_hides_are_not_said_to_match_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def decode(*_: object) -> None:
+        raise RuntimeError("injected")
+
+    engine = Engine(MeshConfig(), now=datetime(2026, 6, 1, tzinfo=UTC))
+    engine.apply([(Path("mesh.yaml"), MESH)])
+    monkeypatch.setattr("controlplane.engine.file_reader.decode", decode)
+    engine.apply([(Path("policies.yaml"), AUDITED)])
+    view = AuthorizationView(engine)
+    proxy = view.declared("web-1.shop")
+    assert proxy is not None
+
+    found = view.shown(proxy, AskedCall(method="GET"), is_connected=False)
+
+    assert found.decided is not None
+    assert not found.decided.admitted
+    assert found.decided.reason == "an internal error keeps the policies from being known"
+    assert printed(msgspec.structs.replace(found, decided=None))[-1].rstrip() == (
+        "otherwise  refused: an internal error keeps the policies from being known"
+    )

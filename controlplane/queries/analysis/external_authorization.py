@@ -20,7 +20,7 @@ from controlplane.kinds.istio.authorization_policy import (
 )
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import selects
-from controlplane.model.external_authorization import HttpCheck, Provider, Unusable, Why
+from controlplane.model.external_authorization import BECAUSE, HttpCheck, Provider, Unusable, Why
 from controlplane.queries.analysis.asked_services import check_service
 from controlplane.queries.analysis.policy_ports import (
     gateway_stream_ports,
@@ -32,15 +32,6 @@ from controlplane.queries.policy.attachment import policies_of_namespace, reachi
 from controlplane.queries.policy.external_authorization import provider_named, provider_names
 from controlplane.queries.registry.declared_workloads import declared_workloads
 from controlplane.translate.istio.policy_attachment import Attachment, BySelector, attachment
-
-_BECAUSE = {
-    Why.NOT_DECLARED: "is not among the extensionProviders of MeshConfig",
-    Why.FAULTY: "has a fault in MeshConfig",
-    Why.OF_OTHER_KIND: "is not for external authorization",
-    Why.SERVICE_UNKNOWN: "names a service that does not exist (it needs the whole host name)",
-    Why.SERVICE_AMBIGUOUS: "names a service that several namespaces declare (NAMESPACE/HOST)",
-    Why.INTERNAL_ERROR: "cannot be read because of an internal error",
-}
 
 
 def check_provider(report: Report, graph: Graph, policy: Object[AuthorizationPolicy]) -> None:
@@ -71,7 +62,7 @@ def _report_unusable(
     report.add(
         PROVIDER_UNUSABLE,
         at,
-        f'the provider "{name}" {_BECAUSE[found.why]}, so what the rules match is refused',
+        f'the provider "{name}" {BECAUSE[found.why]}, so what the rules match is refused',
         hint=hint,
     )
 
