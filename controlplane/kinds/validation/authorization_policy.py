@@ -72,7 +72,7 @@ def authorization_policy(
         match spec.action:
             case Action.CUSTOM:
                 _check_custom(report, place, rule)
-            case Action.DENY if _denies_tcp(rule):
+            case Action.DENY if denies_tcp(rule):
                 _report_tcp(report, place, rule)
     check_count(report, at / "rules", spec.rules, RULES_LIMIT, "rules")
     _check_empty(report, at / "rules", about.body.get("rules"))
@@ -143,7 +143,7 @@ def _not_custom(name: str) -> str:
     return f"{name} is not supported with action CUSTOM"
 
 
-def _denies_tcp(rule: Rule) -> bool:
+def denies_tcp(rule: Rule) -> bool:
     """Whether the rule is one of HTTP by its looks, although it also denies TCP connections."""
     if rule.to:
         return not any(_has(to.operation, ("ports", "not_ports")) for to in rule.to)

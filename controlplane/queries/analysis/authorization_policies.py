@@ -19,7 +19,7 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Diagnostics, Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import CLUSTER_DOMAIN
+from controlplane.base.names import CLUSTER_DOMAIN, Namespace
 from controlplane.base.wording import listed
 from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.authorization_policy import (
@@ -31,19 +31,24 @@ from controlplane.kinds.istio.authorization_policy import (
     Source,
 )
 from controlplane.kinds.object import Object
+from controlplane.kinds.validation.authorization_policy import denies_tcp
 from controlplane.kinds.validation.authorization_rules import is_path_template
-from controlplane.model.mtls import MtlsMode
+from controlplane.model.mtls import MtlsMode, MtlsPolicy
 from controlplane.model.proxy import Labels
-from controlplane.queries.analysis.external_authorization import check_provider
+from controlplane.queries.analysis.external_authorization import (
+    check_provider,
+    is_asked_of_connections,
+)
 from controlplane.queries.analysis.policy_issuers import check_issuers
 from controlplane.queries.analysis.policy_namespaces import check_namespaces
-from controlplane.queries.analysis.policy_ports import names_ports, stream_ports
+from controlplane.queries.analysis.policy_ports import concerned, ports_of_rule, stream_ports
 from controlplane.queries.analysis.policy_values import check_values
-from controlplane.queries.analysis.selected_ports import check_workload_ports
+from controlplane.queries.analysis.selected_ports import check_workload_ports, services_in_front
 from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.peer_policies import mtls_policy, peer_levels
+from controlplane.queries.registry.declared_workloads import target_ports
 from controlplane.queries.selection.gateways import is_for_gateways
 from controlplane.translate.istio.policy_attachment import BySelector, attachment
 
@@ -78,6 +83,8 @@ def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) 
         _check_paths(report, place, policy.spec.action, operation)
         _check_hosts(report, place, policy.spec.action, operation)
     found = attachment(policy.spec)
+    if found != BySelector(()):
+        _check_connections(report, graph, policy)
     if not isinstance(found, BySelector):
         check_values(report, policy, None)
         return tuple(report)
@@ -105,7 +112,6 @@ def _check_workloads(
     ]
     message = "the rule never matches what calls them through a Service"
     check_workload_ports(report, graph, selector, ports, POLICY_PORT_NOT_TARGETED, message)
-    _check_connections(report, graph, policy, selector)
 
 
 def _domains(graph: Graph, selector: Labels) -> frozenset[str] | None:
@@ -129,9 +135,13 @@ def _operations(policy: Object[AuthorizationPolicy]) -> Iterator[tuple[FieldRef,
 def _sources(policy: Object[AuthorizationPolicy]) -> Iterator[tuple[FieldRef, Source]]:
     rules = FieldRef(policy.key) / "spec" / "rules"
     for i, rule in enumerate(policy.spec.rules):
-        for j, each in enumerate(rule.from_):
-            if each.source is not None:
-                yield rules / i / "from" / j / "source", each.source
+        yield from _sources_of(rules / i, rule)
+
+
+def _sources_of(at: FieldRef, rule: Rule) -> Iterator[tuple[FieldRef, Source]]:
+    for j, each in enumerate(rule.from_):
+        if each.source is not None:
+            yield at / "from" / j / "source", each.source
 
 
 def _check_paths(report: Report, at: FieldRef, action: Action, operation: Operation) -> None:
@@ -200,38 +210,65 @@ def _check_identities(
     through where it refuses, or where it asks who is not meant.
     """
     action = policy.spec.action
-    levels = peer_levels(graph, policy.namespace, selector)
-    mode = mtls_policy(graph, levels.keys).mode
-    if mode is MtlsMode.STRICT or action is Action.AUDIT:
+    if action is Action.AUDIT:
         return
-    for place, source in _sources(policy):
-        for name in _IDENTITY:
-            field = name if action is Action.DENY else f"not_{name}"
-            if mode is MtlsMode.DISABLE and action is Action.ALLOW and getattr(source, name):
-                message = f"PeerAuthentication says {mode.name}, so no caller shows a certificate "
-                message += f"and {_YAML[name]} never matches"
-                hint = "accept mutual TLS (PERMISSIVE or STRICT)"
-                report.add(CALLERS_UNIDENTIFIED, (place / _YAML[name]).key, message, hint=hint)
-            if getattr(source, field):
-                report.add(
-                    CALLERS_UNIDENTIFIED,
-                    (place / _YAML[field]).key,
-                    f"plaintext is accepted here ({mode.name}), and who calls so has no identity: "
-                    f"{_YAML[field]} lets it through",
-                    hint="demand certificates with a PeerAuthentication whose mtls.mode is STRICT",
-                )
+    mtls = mtls_policy(graph, peer_levels(graph, policy.namespace, selector).keys)
+    ports = frozenset(_ports_in_front(graph, policy.namespace, selector)) if mtls.ports else None
+    for i, rule in enumerate(policy.spec.rules):
+        accepted = _accepted(mtls, ports_of_rule(rule) or ports)
+        for place, source in _sources_of(FieldRef(policy.key) / "spec" / "rules" / i, rule):
+            for name in _IDENTITY:
+                is_shown = accepted != {MtlsMode.DISABLE} or action is not Action.ALLOW
+                if getattr(source, name) and not is_shown:
+                    _report_unshown(report, (place / _YAML[name]).key, _YAML[name])
+                field = name if action is Action.DENY else f"not_{name}"
+                if getattr(source, field) and accepted != {MtlsMode.STRICT}:
+                    modes = listed(sorted(m.name for m in accepted - {MtlsMode.STRICT}))
+                    _report_unidentified(report, (place / _YAML[field]).key, _YAML[field], modes)
 
 
-def _check_connections(
-    report: Report, graph: Graph, policy: Object[AuthorizationPolicy], selector: Labels
-) -> None:
-    """Rules about requests at ports of which Envoy reads none."""
-    ports = stream_ports(graph, policy.namespace, selector)
-    if not ports:
+def _ports_in_front(graph: Graph, namespace: Namespace, selector: Labels) -> Iterator[int]:
+    for service in services_in_front(graph, namespace, selector):
+        for port in service.ports:
+            yield from target_ports(graph, service, port)
+
+
+def _accepted(mtls: MtlsPolicy, ports: frozenset[int] | None) -> set[MtlsMode]:
+    """What some of ``ports`` accept; where none are known, what any port does."""
+    if ports:
+        return {mtls.of(port) for port in ports}
+    return {mtls.mode, *(mode for _, mode in mtls.ports)}
+
+
+def _report_unshown(report: Report, at: FieldRef, name: str) -> None:
+    message = "PeerAuthentication says DISABLE, so no caller shows a certificate "
+    message += f"and {name} never matches"
+    hint = "accept mutual TLS (PERMISSIVE or STRICT)"
+    report.add(CALLERS_UNIDENTIFIED, at, message, hint=hint)
+
+
+def _report_unidentified(report: Report, at: FieldRef, name: str, modes: str) -> None:
+    report.add(
+        CALLERS_UNIDENTIFIED,
+        at,
+        f"plaintext is accepted here ({modes}), and who calls so has no identity: "
+        f"{name} lets it through",
+        hint="demand certificates with a PeerAuthentication whose mtls.mode is STRICT",
+    )
+
+
+def _check_connections(report: Report, graph: Graph, policy: Object[AuthorizationPolicy]) -> None:
+    """Rules about requests at ports of which Envoy reads none, but for what is reported already: of
+    DENY the whole rule, of CUSTOM that nobody is asked.
+    """
+    found = stream_ports(graph, policy)
+    if not found or not is_asked_of_connections(graph, policy):
         return
     at = FieldRef(policy.key) / "spec" / "rules"
     for i, rule in enumerate(policy.spec.rules):
-        if not _asks_requests(rule) or names_ports(rule):
+        ports = concerned(found, rule)
+        is_reported = policy.spec.action is Action.DENY and denies_tcp(rule)
+        if not ports or is_reported or not _asks_requests(rule):
             continue
         where = f"port {listed(ports)} of these workloads"
         if policy.spec.action is Action.ALLOW:

@@ -19,19 +19,22 @@ from controlplane.kinds.istio.authorization_policy import (
     AuthorizationPolicy,
 )
 from controlplane.kinds.object import Object
-from controlplane.model.endpoint import selects
 from controlplane.model.external_authorization import BECAUSE, HttpCheck, Provider, Unusable, Why
 from controlplane.queries.analysis.asked_services import check_service
-from controlplane.queries.analysis.policy_ports import (
-    gateway_stream_ports,
-    names_ports,
-    stream_ports,
-)
+from controlplane.queries.analysis.policy_overlap import PlacedPolicy, overlap
+from controlplane.queries.analysis.policy_ports import concerned, stream_ports
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.attachment import policies_of_namespace, reaching_namespaces
 from controlplane.queries.policy.external_authorization import provider_named, provider_names
-from controlplane.queries.registry.declared_workloads import declared_workloads
-from controlplane.translate.istio.policy_attachment import Attachment, BySelector, attachment
+from controlplane.translate.istio.policy_attachment import attachment
+
+
+def is_asked_of_connections(graph: Graph, policy: Object[AuthorizationPolicy]) -> bool:
+    """Whether the policy's provider, if it has one, decides about connections too."""
+    if policy.spec.action is not Action.CUSTOM or policy.spec.provider is None:
+        return True
+    found = provider_named(graph, policy.spec.provider.name)
+    return isinstance(found, Unusable) or not isinstance(found.check, HttpCheck)
 
 
 def check_provider(report: Report, graph: Graph, policy: Object[AuthorizationPolicy]) -> None:
@@ -75,10 +78,10 @@ def _check_others(
     name: str,
 ) -> None:
     """Report the first policy that is attached to a workload of this one and asks another."""
-    own = attachment(policy.spec)
+    own = PlacedPolicy(policy.namespace, attachment(policy.spec))
     for found, key in _attached_with(graph, policy.namespace):
         others = provider_names(graph, (key,)) - {name}
-        if others and meet(graph, policy.namespace, own, found):
+        if others and overlap(graph, own, found):
             (other,) = others
             report.add(
                 PROVIDERS_DIFFER,
@@ -91,27 +94,11 @@ def _check_others(
             return
 
 
-def _attached_with(graph: Graph, namespace: Namespace) -> Iterator[tuple[Attachment, ObjectKey]]:
+def _attached_with(graph: Graph, namespace: Namespace) -> Iterator[tuple[PlacedPolicy, ObjectKey]]:
     """The policies that may be attached to workloads of a namespace."""
     for of in reaching_namespaces(graph, namespace):
         for _, found, key in policies_of_namespace(graph, (AUTHORIZATION_POLICY, of)):
-            yield found, key
-
-
-def meet(graph: Graph, namespace: Namespace, one: Attachment, other: Attachment) -> bool:
-    """Whether two policies are attached to one workload, as far as it is declared."""
-    match one, other:
-        case BySelector(labels=labels), BySelector(labels=others):
-            if selects(labels, others) or selects(others, labels):
-                return True
-            found = declared_workloads(graph, namespace, labels)
-            return any(selects(others, workload.labels) for workload in found)
-        case BySelector(labels=labels), _:
-            return not labels
-        case _, BySelector(labels=labels):
-            return not labels
-        case _:
-            return not set(one.gateways).isdisjoint(other.gateways)
+            yield PlacedPolicy(of, found), key
 
 
 def _check_connections(
@@ -122,15 +109,10 @@ def _check_connections(
     provider: Provider,
 ) -> None:
     """Report a provider over HTTP at ports of which no requests are read."""
-    found = attachment(policy.spec)
-    if not isinstance(provider.check, HttpCheck) or not isinstance(found, BySelector):
+    if not isinstance(provider.check, HttpCheck):
         return
-    if all(names_ports(rule) for rule in policy.spec.rules):
-        return
-    ports = (
-        *stream_ports(graph, policy.namespace, found.labels),
-        *gateway_stream_ports(graph, found.labels),
-    )
+    found = stream_ports(graph, policy)
+    ports = [port for rule in policy.spec.rules for port in concerned(found, rule)]
     if ports:
         report.add(
             CONNECTIONS_NOT_ASKED,

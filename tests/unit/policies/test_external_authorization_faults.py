@@ -128,6 +128,26 @@ def test_providers_differ_at_one_gateway() -> None:
     assert differ(custom("a", "http", gateway("x")), custom("b", "grpc")) == 2
 
 
+def test_providers_differ_at_gateways_and_from_the_root_namespace() -> None:
+    edge = "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: edge}], "
+    label = of("gateway.networking.k8s.io/gateway-name: edge")
+    root = "istio-system"
+
+    assert differ(custom("a", "http", edge), custom("b", "grpc", label)) == 2
+    assert differ(custom("a", "http", edge), custom("b", "grpc", of("app: web"))) == 0
+    assert differ(custom("a", "http", edge), custom("b", "grpc", namespace=root)) == 1
+    assert differ(custom("a", "http", edge), custom("b", "grpc", edge, namespace=root)) == 0
+    assert differ(custom("a", "http"), custom("b", "grpc", edge, namespace=root)) == 0
+
+
+def test_connections_of_a_provider_over_http_are_reported_once() -> None:
+    rules = "[{to: [{operation: {methods: [GET]}}]}]"
+    text = authz("HTTP") + WEB + custom("a", "http", of("app: web"), rules=rules)
+
+    assert len(found("CP0532", text)) == 1
+    assert found("CP0506", text) == []
+
+
 def test_a_provider_over_http_at_tcp_ports_is_reported() -> None:
     assert found("CP0532", authz("HTTP") + WEB + custom("a", "http", of("app: web"))) == [
         'the provider "http" is asked over HTTP, so nobody is asked about connections to port 5432 '

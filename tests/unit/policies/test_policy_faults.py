@@ -139,6 +139,33 @@ def test_with_certificates_demanded_identities_are_as_they_are_meant(
     assert found(web() + mode("STRICT") + policy(action, rules)) == []
 
 
+PORTS = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: web, namespace: shop}
+spec: {selector: {matchLabels: {app: web}}, mtls: {mode: MODE}, portLevelMtls: {8080: {mode: ON}}}
+---
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode_of_others", "mode_of_port", "rules", "is_reported"),
+    [
+        ("STRICT", "PERMISSIVE", GUESTS, True),
+        ("PERMISSIVE", "STRICT", GUESTS, False),
+        ("STRICT", "DISABLE", operation("ports: ['9090']")[:-2] + ", " + GUESTS[2:], False),
+        ("PERMISSIVE", "STRICT", operation("ports: ['9090']")[:-2] + ", " + GUESTS[2:], True),
+    ],
+)
+def test_what_a_port_accepts_decides_whether_callers_have_identities(
+    mode_of_others: str, mode_of_port: str, rules: str, is_reported: bool
+) -> None:
+    peers = PORTS.replace("MODE", mode_of_others).replace("ON}", mode_of_port + "}")
+    lines = checked(web() + peers + policy("DENY", rules))
+
+    assert any("CP0504" in line for line in lines) is is_reported
+
+
 def test_callers_without_certificate_are_refused_where_identities_are_allowed() -> None:
     assert found(web() + policy("ALLOW", GUESTS)) == []
 
@@ -165,10 +192,38 @@ def test_rules_about_requests_where_none_are_read() -> None:
     ]
 
 
-def test_rules_about_requests_that_refuse_connections() -> None:
-    (line,) = found(web(TCP) + policy("DENY", operation("methods: [GET]")))
+def test_rules_about_requests_that_mark_connections() -> None:
+    (line,) = found(web(TCP) + policy("AUDIT", operation("methods: [GET]")))
 
     assert "CP0506: the rule is about every connection to port 5432 (TCP)" in line
+
+
+def test_what_a_rule_of_deny_does_to_connections_is_reported_once() -> None:
+    text = web(TCP) + policy("DENY", operation("methods: [GET]"))
+
+    assert found(text) == []
+    assert len([line for line in checked(text) if "CP0224" in line]) == 1
+
+
+def test_rules_about_requests_at_a_port_of_tcp_that_they_name() -> None:
+    assert codes(web(TCP) + policy("ALLOW", operation("methods: [GET], ports: ['5432']"))) == [
+        "CP0506"
+    ]
+    unnamed = "[{to: [{operation: {ports: ['8080']}}, {operation: {methods: [GET]}}]}]"
+    assert codes(web(TCP) + policy("ALLOW", unnamed)) == ["CP0506"]
+
+
+STREAMS = GATEWAY.replace("name: http, protocol: HTTP", "name: tcp, protocol: TCP")
+BY_NAME = STREAMS.replace("istio: ingressgateway", "gateway.networking.k8s.io/gateway-name: front")
+
+
+def test_rules_about_requests_at_streams_of_a_gateway() -> None:
+    assert codes(STREAMS + policy("ALLOW", operation("methods: [GET]"), INGRESS)) == ["CP0506"]
+    at = "[{group: gateway.networking.k8s.io, kind: Gateway, name: front}]"
+    referring = policy("ALLOW", operation("methods: [GET]")).replace(
+        "selector: {matchLabels: {app: web}}", f"targetRefs: {at}"
+    )
+    assert codes(BY_NAME + referring) == ["CP0506"]
 
 
 def test_rules_that_name_their_ports_are_as_they_are_meant() -> None:
