@@ -287,12 +287,11 @@ PROXY_ADDRESS_MEANT: Final = _warning(
 CALLERS_UNIDENTIFIED: Final = _warning(
     "CP0504", "the rule is about identities where callers need not have one"
 )
-POLICY_PORT_NOT_TARGETED: Final = _warning(
-    "CP0505", "no Service leads to the port that the rule is about"
-)
-REQUESTS_NOT_READ: Final = _warning(
-    "CP0506", "the rule is about requests at ports of which no requests are read"
-)
+POLICY_PORT_NOT_TARGETED: Final = _warning("CP0505", "no Service leads to the rule's port")
+REQUESTS_NOT_READ: Final = _warning("CP0506", "the rule is about requests where none are read")
+TOKENS_NOT_VERIFIED: Final = _warning("CP0507", "the rule is about tokens where none are verified")
+VALUES_EXCLUDED: Final = _warning("CP0508", "the rule excludes all that it is about")
+GATEWAY_PORT_UNKNOWN: Final = _warning("CP0509", "no gateway listens on the rule's port")
 POLICY_VALUE_NEVER_MATCHES: Final = _warning(
     "CP0550", "the value does not have the form of what it is compared with, so it never matches"
 )

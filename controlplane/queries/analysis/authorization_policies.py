@@ -39,12 +39,18 @@ from controlplane.queries.analysis.external_authorization import (
     check_provider,
     is_asked_of_connections,
 )
+from controlplane.queries.analysis.policy_fields import policy_fields
 from controlplane.queries.analysis.policy_issuers import check_issuers
 from controlplane.queries.analysis.policy_namespaces import check_namespaces
 from controlplane.queries.analysis.policy_ports import concerned, ports_of_rule, stream_ports
 from controlplane.queries.analysis.policy_values import check_values
 from controlplane.queries.analysis.selected_ports import check_workload_ports, services_in_front
 from controlplane.queries.analysis.selectors import check_selected
+from controlplane.queries.analysis.unmatched_rules import (
+    check_excluded,
+    check_gateway_ports,
+    check_tokens,
+)
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.peer_policies import mtls_policy, peer_levels
@@ -78,7 +84,11 @@ def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) 
     report = Report()
     check_provider(report, graph, policy)
     check_namespaces(report, graph, policy)
+    check_excluded(report, policy)
+    before = len(report.diagnostics)
     check_issuers(report, graph, policy)
+    if len(report.diagnostics) == before:
+        check_tokens(report, graph, policy)
     for place, operation in _operations(policy):
         _check_paths(report, place, policy.spec.action, operation)
         _check_hosts(report, place, policy.spec.action, operation)
@@ -91,6 +101,7 @@ def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) 
     check_values(report, policy, _domains(graph, found.labels))
     if is_for_gateways(graph, found.labels):
         _check_addresses(report, graph, policy)
+        check_gateway_ports(report, graph, policy, found.labels)
     else:
         _check_workloads(report, graph, policy, found.labels)
     return tuple(report)
@@ -106,9 +117,10 @@ def _check_workloads(
     at = FieldRef(policy.key) / "spec"
     check_selected(report, graph, at / "selector" / "matchLabels", selector)
     ports = [
-        (place / "ports" / i, int(port))
-        for place, operation in _operations(policy)
-        for i, port in enumerate(operation.ports)
+        (field.values_at / i, int(port))
+        for field in policy_fields(policy)
+        for i, port in enumerate(field.values)
+        if field.subject == "ports"
     ]
     message = "the rule never matches what calls them through a Service"
     check_workload_ports(report, graph, selector, ports, POLICY_PORT_NOT_TARGETED, message)

@@ -21,8 +21,8 @@ from controlplane.kinds.istio.virtual_service import (
 )
 from controlplane.kinds.object import Object
 from controlplane.model.proxy import labels_of
-from controlplane.queries.analysis.external_authorization import meet
 from controlplane.queries.analysis.homes import gateway_homes
+from controlplane.queries.analysis.policy_overlap import PlacedPolicy, overlap
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.attachment import policies_of_namespace
@@ -104,7 +104,8 @@ def _verifies_tokens(graph: Graph, gateway: Object[Gateway]) -> bool:
                 continue
             of_both = homes if namespace == root else (namespace,)
             if isinstance(found, ByReference) or any(
-                meet(graph, home, proxies, found) for home in of_both
+                overlap(graph, PlacedPolicy(home, proxies), PlacedPolicy(namespace, found))
+                for home in of_both
             ):
                 return True
     return False

@@ -18,10 +18,10 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.wording import listed
-from controlplane.kinds.istio.authorization_policy import AuthorizationPolicy, Operation, Source
+from controlplane.kinds.istio.authorization_policy import AuthorizationPolicy
 from controlplane.kinds.object import Object
 from controlplane.kinds.validation.authorization_rules import is_path_template
-from controlplane.kinds.validation.checks import camel
+from controlplane.queries.analysis.policy_fields import policy_fields
 
 Mistake = tuple[str, str]
 """What is wrong with a value, and what to do about it."""
@@ -56,27 +56,9 @@ def compared_values(
     policy: Object[AuthorizationPolicy],
 ) -> Iterator[tuple[FieldRef, str, tuple[str, ...]]]:
     """Each list of values, and the field of a source or operation whose form they have."""
-    rules = FieldRef(policy.key) / "spec" / "rules"
-    for i, rule in enumerate(policy.spec.rules):
-        for j, from_ in enumerate(rule.from_):
-            if from_.source is not None:
-                yield from _of_fields(rules / i / "from" / j / "source", from_.source)
-        for j, to in enumerate(rule.to):
-            if to.operation is not None:
-                yield from _of_fields(rules / i / "to" / j / "operation", to.operation)
-        for j, condition in enumerate(rule.when):
-            key = condition.key.partition("[")[0]
-            compared = _OF_CONDITIONS.get(key, key)
-            at = rules / i / "when" / j
-            yield at / "values", compared, condition.values
-            yield at / "notValues", compared, condition.not_values
-
-
-def _of_fields(
-    at: FieldRef, of: Source | Operation
-) -> Iterator[tuple[FieldRef, str, tuple[str, ...]]]:
-    for name in of.__struct_fields__:
-        yield at / camel(name), name.removeprefix("not_"), getattr(of, name)
+    for field in policy_fields(policy):
+        yield field.values_at, field.subject, field.values
+        yield field.others_at, field.subject, field.others
 
 
 def _principal(value: str, domains: frozenset[str] | None) -> Mistake | None:
@@ -196,12 +178,3 @@ _WITH_ASTERISK: Final = frozenset(
         "request.auth.claims",
     }
 )
-_OF_CONDITIONS: Final[Mapping[str, str]] = {
-    "source.principal": "principals",
-    "source.namespace": "namespaces",
-    "source.serviceAccount": "service_accounts",
-    "request.auth.principal": "request_principals",
-    "source.ip": "ip_blocks",
-    "remote.ip": "remote_ip_blocks",
-    "destination.ip": "ip_blocks",
-}

@@ -27,7 +27,7 @@ from controlplane.kinds.istio.request_authentication import (
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import selects
 from controlplane.queries.analysis.claim_routes import claims_are_routed_by
-from controlplane.queries.analysis.external_authorization import meet
+from controlplane.queries.analysis.policy_overlap import PlacedPolicy, overlap
 from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
@@ -115,8 +115,8 @@ def _check_demanded(
     namespaces = (EVERYWHERE,) if is_everywhere else dict.fromkeys((policy.namespace, root))
     for each in namespaces:
         for namespace, found in policies_about_tokens(graph, each):
-            of_both = namespace if is_everywhere else policy.namespace
-            if meet(graph, of_both, own, found):
+            one = PlacedPolicy(policy.namespace, own)
+            if overlap(graph, one, PlacedPolicy(namespace, found)):
                 return
     report.add(
         TOKENS_NOT_DEMANDED,
