@@ -125,9 +125,9 @@ def _takes(provider: JwtProvider, claims: Mapping[str, object]) -> bool:
     if "iss" not in claims:
         return True
     said = claims.get("aud", ())
-    audiences = {said} if isinstance(said, str) else set(said) if isinstance(said, list) else set()
+    audiences = said if isinstance(said, list) else [said]
     return provider.issuer in ("", claims["iss"]) and (
-        not provider.audiences or not audiences.isdisjoint(provider.audiences)
+        not provider.audiences or any(each in provider.audiences for each in audiences)
     )
 
 

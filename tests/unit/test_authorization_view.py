@@ -317,3 +317,10 @@ def test_policies_that_an_error_hides_are_not_said_to_match_nothing(
     assert printed(msgspec.structs.replace(found, decided=None))[-1].rstrip() == (
         "otherwise  refused: an internal error keeps the policies from being known"
     )
+
+
+@pytest.mark.parametrize("audience", [[["web"]], [{}], {}, 5, None, []])
+def test_a_token_with_an_odd_audience_is_for_nobody(audience: object) -> None:
+    found = decided(TOKENS, claims={"iss": "i", "aud": audience})
+
+    assert found.reason.startswith("401")
