@@ -16,6 +16,7 @@ from controlplane.engine.internal_errors import objects_of
 from controlplane.graph import Graph, tracked_functions
 from controlplane.graph.graph import RETRIED
 from controlplane.queries.inputs.objects import indexes
+from controlplane.queries.inputs.unread_policies import KINDS as POLICIES
 from tests.support.every_kind import NOW, Serving, forms, fresh, keys_of
 from tests.support.properties import examples
 
@@ -33,7 +34,6 @@ CLOSED = frozenset(
         "authorization",
         "external_authorization",
         "gateway_listener_plan",
-        "policies_of_namespace",
         "policy_config",
         "policy_filters",
         "policy_keys",
@@ -42,10 +42,11 @@ CLOSED = frozenset(
         "provider_named",
         "reported_listener",
         "token_verification",
-        "wanted_key_sets",
     }
-)
-"""Functions that have listeners refuse what policies would decide."""
+) | {of_policies.name for of_policies in indexes() if not POLICIES.isdisjoint(of_policies.kinds)}
+"""Functions that have listeners refuse what policies would decide: also every index over policies,
+without which one is not in force.
+"""
 REFUSING = frozenset({"policy", "tokens"})
 """Objects without which nobody knows who may call."""
 
