@@ -133,6 +133,6 @@ class SnapshotCache:
         if made is None or made.resources is not resources:
             if made is not None:
                 self._renewed[view] = None
-            snapshot = Snapshot(self._engine.revision, dict(resources))
+            snapshot = Snapshot(self._engine.revision, dict(resources), dict(resources.for_running))
             made = self._made[view] = _Made(resources, snapshot)
         return made.snapshot

@@ -89,6 +89,8 @@ class DeltaSession(Session):
         What is gone may still be in use, and this stream does not know its form: the answer is its
         removal, in its turn.
         """
+        if request.initial and self._snapshot.for_running:
+            state.retarget(self._snapshot.shelf(state.type_url, request.initial))
         target = state.target
         scope = state.names.union(target) if state.wildcard else state.names
         changed = set[str]()

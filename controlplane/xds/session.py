@@ -66,7 +66,7 @@ class Session(ABC):
             return ()
         self._snapshot = snapshot
         for state in self._push_order:
-            target = self._emptying.target(state, snapshot.shelf(state.type_url))
+            target = self._emptying.target(state, snapshot.shelf(state.type_url, state.target))
             if target is not state.target:
                 self._note_removals(state, target)
                 state.retarget(target)

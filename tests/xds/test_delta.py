@@ -1,8 +1,19 @@
 """Conversations with a delta session, without I/O, written as in ``said``."""
 
+from dataclasses import replace
+
 from controlplane.xds.delta import DeltaSession
 from controlplane.xds.response_cache import ResponseCache
-from tests.support.conversations import delta, form, fresh, said, synced, type_url, world
+from tests.support.conversations import (
+    delta,
+    form,
+    fresh,
+    said,
+    synced,
+    synced_sotw,
+    type_url,
+    world,
+)
 
 SHOP = world(1, CDS="a1 b1", EDS="a1 b1", LDS="l1", RDS="r1")
 
@@ -304,3 +315,34 @@ def test_an_unknown_secret_is_answered_as_removed() -> None:
     session = fresh(world(1))
 
     assert said(session.receive(delta("SDS", "default"))) == ["1 SDS -default"]
+
+
+FOR_RUNNING = replace(world(2, LDS="m1"), for_running={type_url("LDS"): (form("l2"), form("n1"))})
+"""A world in which no client that starts gets ``l`` and ``n``."""
+
+
+def test_a_client_that_starts_is_not_sent_what_is_for_running_ones() -> None:
+    assert said(fresh(FOR_RUNNING).receive(delta("LDS"))) == ["1 LDS +m1"]
+
+
+def test_a_client_that_runs_is_sent_what_is_for_it_where_it_has_one_of_the_name() -> None:
+    session = synced(world(1, LDS="l1 m1"), LDS="*")
+
+    assert said(session.update(FOR_RUNNING)) == ["2 LDS +l2"]
+    assert said(session.receive(delta("LDS", nonce="2"))) == ["ack 2 LDS"]
+    assert said(session.update(replace(FOR_RUNNING, revision=3))) == []
+    assert said(session.update(world(4, LDS="m1"))) == ["3 LDS -l"]
+
+
+def test_a_client_that_comes_back_keeps_what_is_for_running_ones() -> None:
+    session = fresh(FOR_RUNNING)
+    session.receive(delta("CDS"))
+    session.receive(delta("CDS", nonce="1"))
+
+    assert said(session.receive(delta("LDS", held="l1 m1"))) == ["2 LDS +l2"]
+
+
+def test_all_of_a_type_holds_what_is_for_running_clients() -> None:
+    session = synced_sotw(world(1, LDS="l1 m1"), LDS="*")
+
+    assert said(session.update(FOR_RUNNING)) == ["2 LDS +l2 +m1"]

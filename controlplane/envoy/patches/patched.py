@@ -50,11 +50,13 @@ _ADDED: Final[Mapping[TypeUrl, PatchTarget]] = {
 @dataclass(frozen=True, slots=True)
 class Patched:
     """``resource`` is ``None`` where a patch removes it; ``applied`` are the patches that found
-    something in it.
+    something in it. ``for_running`` is what proxies are to have that have a resource of the name
+    already, where it is not sent to those that start.
     """
 
     resource: Resource | None
     applied: tuple[PatchReference, ...] = ()
+    for_running: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

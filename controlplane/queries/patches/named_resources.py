@@ -81,8 +81,7 @@ def extensions(graph: Graph, patches: tuple[PatchReference, ...]) -> Shelf[Resou
 @derived
 def namings(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> tuple[Naming, ...]:
     """The first of a name is the one that has it. Runs again when any resource of the part does."""
-    renamed = _renamed(graph, part, type_url) if patches_of_type(graph, part, type_url) else ()
-    return (*renamed, *_added(graph, part.patches, part.context, type_url))
+    return (*_renamed(graph, part, type_url), *_added(graph, part.patches, part.context, type_url))
 
 
 @derived
@@ -91,11 +90,27 @@ def extension_namings(graph: Graph, patches: tuple[PatchReference, ...]) -> tupl
     return tuple(_added(graph, patches, None, TypeUrl.EXTENSION))
 
 
+@derived
+def out_of_place(
+    graph: Graph, part: PatchedPart, type_url: TypeUrl
+) -> tuple[tuple[str, Patched], ...]:
+    """The resources of a part, by the names that they had, that have another one or are for running
+    proxies alone. Runs again when any resource of the part changes, to find mostly none.
+    """
+    if not patches_of_type(graph, part, type_url):
+        return ()
+    return tuple(
+        (name, each)
+        for shard in occupied_shards(graph, part.part, type_url)
+        for name, each in patched_shard(graph, part, type_url, shard).items()
+        if each.for_running or (each.resource is not None and each.resource.name != name)
+    )
+
+
 def _renamed(graph: Graph, part: PatchedPart, type_url: TypeUrl) -> Iterator[Naming]:
-    for shard in occupied_shards(graph, part.part, type_url):
-        for name, each in patched_shard(graph, part, type_url, shard).items():
-            if each.resource is not None and each.resource.name != name:
-                yield Naming(each.resource.name, _renaming(graph, each), name)
+    for name, each in out_of_place(graph, part, type_url):
+        if each.resource is not None:
+            yield Naming(each.resource.name, _renaming(graph, each), name)
 
 
 def _renaming(graph: Graph, patched: Patched) -> PatchReference:

@@ -2,7 +2,9 @@
 
 Where patches would make Envoy refuse a resource, or an internal error stops them, it is sent with
 the patches of before, as long as those work; else without the broken ones, as istiod sends it when
-a patch fails. So a listener always has the policies of now.
+a patch fails. So a listener always has the policies of now. Where patches never worked, it is sent
+only to proxies that have one of the name: of what istiod sends then, an Envoy that starts takes
+nothing, and one that runs keeps what it has.
 """
 
 from collections.abc import Mapping
@@ -70,8 +72,13 @@ def _sent(graph: Graph, part: PatchedPart, type_url: TypeUrl, name: str) -> Patc
     following its policies.
     """
     args = (part, type_url, name)
-    found = _with_patches_in_force(graph, *args) or _without_broken_patches(graph, *args)
-    return found or Patched(resource_before(graph, part.part, type_url, name))
+    found = _with_patches_in_force(graph, *args)
+    if found is not None:
+        return found
+    working = _without_broken_patches(graph, *args)
+    if working is not None and _patches_in_force(graph, *args) is None:
+        return Patched(None, for_running=working.resource)
+    return working or Patched(resource_before(graph, part.part, type_url, name))
 
 
 def _unknown(*_: object) -> Patched | None:

@@ -4,7 +4,7 @@ from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.graph import Graph, derived
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.patches.named_resources import patched_shelf
+from controlplane.queries.patches.named_resources import out_of_place, patched_shelf
 from controlplane.queries.patches.parts import (
     GatewayPart,
     InboundPart,
@@ -39,3 +39,13 @@ def patched_of_view(graph: Graph, view: ProxyView, type_url: TypeUrl) -> Shelf[R
         )
         found = added if found is None else found.joined(added)
     return found
+
+
+def for_running(graph: Graph, view: ProxyView, type_url: TypeUrl) -> tuple[Resource, ...]:
+    """The resources of a type that only proxies are to have that have one of the name."""
+    return tuple(
+        each.for_running
+        for part in parts_of(view, type_url)
+        for _, each in out_of_place(graph, part, type_url)
+        if each.for_running is not None
+    )

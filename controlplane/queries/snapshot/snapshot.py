@@ -19,7 +19,7 @@ from controlplane.queries.listeners.plans import proxy_plan
 from controlplane.queries.listeners.secrets import secrets
 from controlplane.queries.patches.named_resources import extensions
 from controlplane.queries.patches.patch_secrets import patch_secrets
-from controlplane.queries.patches.patched_views import patched_of_view
+from controlplane.queries.patches.patched_views import for_running, patched_of_view
 from controlplane.queries.routes.mesh_tables import mesh_tables
 from controlplane.queries.routes.routes import route_tables
 
@@ -36,6 +36,8 @@ class Resources:
     routes: Shelf[Resource]
     secrets: Shelf[Resource]
     extensions: Shelf[Resource] = NO_EXTENSIONS
+    for_running: tuple[tuple[TypeUrl, tuple[Resource, ...]], ...] = ()
+    """By type, what only proxies are to have that have a resource of the name already."""
 
     def __iter__(self) -> Iterator[tuple[TypeUrl, Shelf[Resource]]]:
         yield TypeUrl.CLUSTER, self.clusters
@@ -96,6 +98,11 @@ def _patched(graph: Graph, view: ProxyView) -> Resources | None:
         routes=tables,
         secrets=before.secrets.joined(patch_secrets(graph, view)),
         extensions=extensions(graph, view.patches),
+        for_running=tuple(
+            (type_url, found)
+            for type_url in (TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.ROUTE)
+            if (found := for_running(graph, view, type_url))
+        ),
     )
 
 

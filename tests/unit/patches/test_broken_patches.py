@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
+from controlplane.envoy.resource import TypeUrl, packed
 from tests.unit.patches.given import HCM, LUA, TYPES, Patched, envoy_filter, patch
 
 GOOD = patch("CLUSTER", "MERGE", {"connect_timeout": "7s"})
@@ -24,7 +26,7 @@ def test_a_resource_keeps_its_last_good_form_and_the_patch_is_named() -> None:
 
 def test_it_heals_with_the_next_edit() -> None:
     patched = Patched(envoy_filter(patch("CLUSTER", "MERGE", {"connect_timeout": "0s"})))
-    assert patched.cluster()["connect_timeout"] == "10s"
+    assert "outbound|80||shop.default.svc.cluster.local" not in patched.resources().clusters
 
     patched.edit(envoy_filter(GOOD))
 
@@ -107,14 +109,12 @@ def test_the_patch_that_is_to_blame_is_named() -> None:
         ),
     ],
 )
-def test_a_listener_that_envoy_would_refuse_is_sent_without_the_patch(
+def test_a_listener_that_envoy_would_refuse_is_not_sent(
     broken: dict[str, Any],
 ) -> None:
-    before = Patched().listener()
-
     patched = Patched(envoy_filter(broken))
 
-    assert patched.listener() == before
+    assert "0.0.0.0_8080" not in patched.resources().listeners
     assert f"CP0540 {PLACE}" in patched.reported()
 
 
@@ -126,24 +126,23 @@ def test_a_listener_that_envoy_would_refuse_is_sent_without_the_patch(
     ],
 )
 def test_virtual_hosts_of_one_name_or_domain_are_refused(added: dict[str, Any]) -> None:
-    before = Patched().table()
-
     patched = Patched(envoy_filter(patch("VIRTUAL_HOST", "ADD", added)))
 
-    assert patched.table() == before
+    assert "http.8080" not in patched.resources().routes
     assert patched.reported() == [f"CP0540 {PLACE}"]
 
 
-def test_the_patches_beside_a_broken_one_are_applied() -> None:
+def test_a_proxy_that_runs_keeps_the_patches_beside_a_broken_one() -> None:
     bad = patch("CLUSTER", "MERGE", {"connect_timeout": "0s"})
     other = patch("CLUSTER", "MERGE", {"per_connection_buffer_limit_bytes": 1024})
-    patched = Patched(envoy_filter(other))
-    patched.resources()
 
-    patched.edit(envoy_filter(bad, other, bad))
+    patched = Patched(envoy_filter(bad, other, bad))
 
-    assert patched.cluster()["per_connection_buffer_limit_bytes"] == 1024
-    assert patched.cluster()["connect_timeout"] == "10s"
+    ((type_url, found),) = patched.resources().for_running
+    assert type_url is TypeUrl.CLUSTER
+    cluster = Cluster.FromString(packed(found[0]).value)
+    assert cluster.per_connection_buffer_limit_bytes.value == 1024
+    assert cluster.connect_timeout.ToSeconds() == 10
 
 
 POLICY: Final = """
