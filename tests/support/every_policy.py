@@ -45,7 +45,9 @@ spec:
   jwtRules:
   - issuer: "https://id.example.com"
     audiences: [VALUE]
-    jwks: '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AQAB"}]}'
+    jwks: |
+      {"keys": [{"kty": "OKP", "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}
     outputClaimToHeaders: [{header: x-user, claim: sub}]
 """,
         "shop",

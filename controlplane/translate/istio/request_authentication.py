@@ -13,6 +13,7 @@ import msgspec
 
 from controlplane.kinds.istio.request_authentication import JwtHeader, JwtRule
 from controlplane.kinds.validation.key_set import public_part
+from controlplane.model.json_web_keys import usable_keys
 from controlplane.model.tokens import (
     DISCOVERY_PATH,
     NOBODYS_KEYS,
@@ -55,9 +56,10 @@ def in_order(rules: Iterable[JwtRule]) -> tuple[JwtRule, ...]:
 def jwt_provider(rule: JwtRule, fetched: str | None) -> JwtProvider:
     """What a rule says of tokens. ``fetched`` is the key set at its source, as far as known."""
     payload = rule.output_payload_to_header
+    key_set = public_keys(rule.jwks) if rule.jwks else fetched or NOBODYS_KEYS
     return JwtProvider(
         issuer=rule.issuer or "",
-        key_set=public_keys(rule.jwks) if rule.jwks else fetched or NOBODYS_KEYS,
+        key_set=key_set if any(usable_keys(key_set)) else NOBODYS_KEYS,
         audiences=rule.audiences,
         headers=tuple(map(_token_header, rule.from_headers)),
         parameters=rule.from_params,

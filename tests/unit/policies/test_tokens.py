@@ -27,7 +27,7 @@ from tests.support.decided_calls import chains_of
 from tests.support.declared import Declared
 from tests.unit.policies.test_filters import GATEWAY
 
-KEYS = '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AQAB"}]}'
+KEYS = '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}'
 
 
 def request_authentication(name: str, rules: str, namespace: str = "istio-system") -> str:
@@ -189,6 +189,20 @@ def test_rules_are_in_the_order_of_issuers_and_then_as_they_come() -> None:
     found = in_order((JwtRule(issuer="b"), first, JwtRule(jwks_uri="http://a/"), second))
 
     assert found == (JwtRule(jwks_uri="http://a/"), first, second, JwtRule(issuer="b"))
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        '{"keys":[]}',
+        '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AQAB"}]}',
+        '{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}',
+        '{"keys":[{"kty":"RSA","e":"AQ","n":"AQAB"}]}',
+    ],
+)
+def test_keys_with_which_envoy_would_refuse_the_listener_are_nobody_s(useless: str) -> None:
+    assert jwt_provider(JwtRule(jwks=useless), None).key_set == NOBODYS_KEYS
+    assert jwt_provider(JwtRule(jwks_uri="http://a"), useless).key_set == NOBODYS_KEYS
 
 
 def test_private_parts_of_keys_stay_here() -> None:
