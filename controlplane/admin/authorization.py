@@ -10,8 +10,9 @@ class AskedCall(View, frozen=True):
 
     ``principal``: ``spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT``, the same without the scheme, or
     ``NAMESPACE/ACCOUNT`` in the mesh's trust domain; without one the caller shows no certificate.
-    ``ip`` is the client's, ``peer_ip`` the connection's, where that is another. ``claims`` are of a
-    token, as they are in it. ``tcp``: nothing but the connection is read.
+    ``ip`` is the client's, ``peer_ip`` the connection's, where that is another. ``token`` is a JWT;
+    ``claims`` are of one that is taken to be good, and count besides. ``tcp``: nothing but the
+    connection is read.
     """
 
     principal: str | None = None
@@ -23,6 +24,7 @@ class AskedCall(View, frozen=True):
     ip: str | None = None
     peer_ip: str | None = None
     sni: str | None = None
+    token: str | None = None
     claims: Mapping[str, object] | None = None
     tcp: bool = False
 

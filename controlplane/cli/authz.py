@@ -43,14 +43,14 @@ from controlplane.cli.options import admin_to_ask, example
     "--token",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="A JWT that the request has. Its claims are read; it is not verified.",
+    help="A JWT that the request has, where the workload looks for it. It is verified.",
 )
 @click.option(
     "--claim",
     "claims",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A claim of a verified token; may be repeated, for a list.",
+    help="A claim of a token that is taken to be good; may be repeated, for a list.",
 )
 @click.option("--tcp", is_flag=True, help="A connection that is not read as HTTP.")
 @click.option(

@@ -3,8 +3,9 @@
 It asks the values that the proxy's filters are encoded from.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, assert_never
 
 from controlplane.admin.authorization import (
@@ -34,6 +35,7 @@ from controlplane.model.mtls import MtlsMode
 from controlplane.model.plan.policy_filters import PolicyFilters
 from controlplane.model.policy_keys import PolicyKeys
 from controlplane.model.proxy import Proxy, ResolvedProxy, Role
+from controlplane.model.token_verification import Refusal, verified
 from controlplane.model.tokens import JwtAuthentication
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.attachment import policy_keys
@@ -55,6 +57,7 @@ class AuthorizationView:
     """Reads the engine."""
 
     engine: Engine
+    now: datetime
 
     def shown(
         self, proxy: Proxy, call: AskedCall | None, *, is_connected: bool
@@ -204,10 +207,10 @@ class AuthorizationView:
         found = verdict.decision(used, replace(call, claims=None))
         if found.reason is not verdict.Reason.UNASKABLE:  # that is decided before tokens are
             tokens = next((each for each in used if isinstance(each, JwtAuthentication)), None)
-            known = words.known_claims(tokens, call.claims)
-            if isinstance(known, words.Untaken):
-                return Decided(admitted=False, reason=words.TOKEN_REFUSED)
-            call = replace(call, claims=known)
+            claims = self._claims(tokens, asked)
+            if isinstance(claims, str):
+                return Decided(admitted=False, reason=claims)
+            call = replace(call, claims=claims)
             found = verdict.decision(used, call)
         return Decided(
             admitted=found.is_admitted,
@@ -219,6 +222,18 @@ class AuthorizationView:
             audited=tuple(self._declared(policy) for policy in _policies(found.audited)),
             notes=tuple(_notes(_open(used, found.reason), call, asked, mode, is_tcp=is_tcp)),
         )
+
+    def _claims(
+        self, tokens: JwtAuthentication | None, asked: AskedCall
+    ) -> Mapping[str, object] | str | None:
+        """The claims that rules see of a call, or why its token is refused."""
+        if tokens is not None and asked.token is not None:
+            found = verified(tokens, asked.token, self.now)
+            if isinstance(found, Refusal):
+                return f"{found.status}, {found.words}"
+            return {**found, **(asked.claims or {})}
+        known = words.known_claims(tokens, asked.claims)
+        return words.TOKEN_REFUSED if isinstance(known, words.Untaken) else known
 
     def _mtls(self, resolved: ResolvedProxy, port: int | None) -> MtlsMode:
         graph = self.engine.graph
@@ -318,8 +333,10 @@ def _notes(
     """What the answer rests on."""
     if is_tcp:
         yield words.ONLY_CONNECTION
-    if asked.claims is not None:
-        yield words.TOKEN_TAKEN if call.claims is not None else words.TOKEN_UNREAD
+    if call.claims is None and (asked.claims is not None or asked.token is not None):
+        yield words.TOKEN_UNREAD
+    elif asked.claims is not None:
+        yield words.TOKEN_TAKEN
     if asked.principal is not None and mode is MtlsMode.DISABLE:
         yield "the workload takes plaintext alone (DISABLE), so callers have no identity"
     unknown = (each for each in verdict.conditions(filters) if is_unknown(each, call))

@@ -39,7 +39,8 @@ ONLY_CONNECTION: Final = (
     "allow nothing, other rules ignore it"
 )
 TOKEN_TAKEN: Final = (
-    "the token is not verified here: a proxy refuses a bad one with 401 before it asks rules"
+    "claims count as those of a good token, which is not verified: a proxy refuses a bad one with "
+    "401 before it asks rules"
 )
 TOKEN_UNREAD: Final = "no RequestAuthentication reads tokens here, so claims are not known"
 TOKEN_REFUSED: Final = (

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from google.protobuf import message_factory
@@ -208,7 +209,7 @@ class LiveOverview:
         return self._workloads.described(proxy, inbound, objects_in, objects_out)
 
     def authorization(self, name: str, call: AskedCall | None) -> WorkloadAuthorization | None:
-        view = AuthorizationView(self._engine)
+        view = AuthorizationView(self._engine, datetime.now(UTC))
         named = (
             p for p in self._connections.proxies if name in (p.name, f"{p.name}.{p.namespace}")
         )

@@ -12,6 +12,7 @@ from controlplane.cli.authz_view import lines
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.serve.authorization_view import AuthorizationView
+from tests.support.signed_tokens import KEYS, ONE, token
 
 MESH = """\
 apiVersion: networking.istio.io/v1
@@ -77,7 +78,7 @@ spec: {mtls: {mode: STRICT}}
 def shown(policies: str, call: AskedCall | None = None) -> WorkloadAuthorization:
     engine = Engine(MeshConfig(), now=datetime(2026, 6, 1, tzinfo=UTC))
     engine.apply([(Path("mesh.yaml"), MESH), (Path("policies.yaml"), policies)])
-    view = AuthorizationView(engine)
+    view = AuthorizationView(engine, datetime(2026, 6, 1, tzinfo=UTC))
     proxy = view.declared("web-1.shop")
     assert proxy is not None
     return view.shown(proxy, call, is_connected=False)
@@ -229,6 +230,22 @@ def test_without_request_authentication_claims_are_not_known() -> None:
     assert any("no RequestAuthentication" in note for note in found.notes)
 
 
+def test_a_token_is_verified() -> None:
+    policies = EMPTY.replace(
+        "{}\n", "{rules: [{from: [{source: {requestPrincipals: [one/alice]}}]}]}\n"
+    ) + TOKENS.replace(
+        "issuer: i, audiences: [web, app], jwks: '{\"keys\": []}'", f"issuer: one, jwks: '{KEYS}'"
+    )
+    good, forged = token(ONE), token(ONE)[:-8] + "AAAAAAAA"
+
+    assert decided(policies, token=good).admitted
+    assert decided(policies, token=good).notes == ()
+    assert decided(policies, token=forged).reason == "401, Jwt verification fails"
+    assert decided(EMPTY, token=good).notes == (
+        "no RequestAuthentication reads tokens here, so claims are not known",
+    )
+
+
 def test_the_tokens_that_are_taken_are_listed_before_the_rules() -> None:
     assert printed(shown(EMPTY + TOKENS))[3:7] == [
         "TOKENS",
@@ -305,7 +322,7 @@ def test_policies_that_an_error_hides_are_not_said_to_match_nothing(
     engine.apply([(Path("mesh.yaml"), MESH)])
     monkeypatch.setattr("controlplane.engine.file_reader.decode", decode)
     engine.apply([(Path("policies.yaml"), AUDITED)])
-    view = AuthorizationView(engine)
+    view = AuthorizationView(engine, datetime(2026, 6, 1, tzinfo=UTC))
     proxy = view.declared("web-1.shop")
     assert proxy is not None
 
