@@ -31,7 +31,7 @@ async def test_a_listener_with_routes_and_clusters_works_and_is_changed(rig: Rig
         assert await rig.ask("/shop") == "200 b"
         states = [status.state for status in rig.status.types]
 
-    assert states == [SyncState.SYNCED] * 4 + [SyncState.UNASKED]
+    assert states == [SyncState.SYNCED] * 4 + [SyncState.UNASKED] * 2
 
 
 async def test_a_changed_cluster_does_not_warm_for_long(rig: Rig) -> None:

@@ -26,6 +26,7 @@ AFTER_FAULTS = frozenset({"_without_broken_patches"})
 NAMES = sorted({f.name for f in (*TRACKED, *indexes())} - AFTER_FAULTS)
 OBJECTS = sorted(forms())
 MIXED = {
+    "_patches_in_force": "the patches that worked last are applied to the newest form",
     "service_declared": "the endpoints of a ServiceEntry are read from its newest form",
 }
 """Functions that leave a resource in a form between the old and the new one, and why."""

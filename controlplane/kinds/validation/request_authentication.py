@@ -44,8 +44,9 @@ def request_authentication(
     check_attachment(report, at, spec)
     _check_empty_references(report, at, spec, about)
     for i, rule in enumerate(spec.jwt_rules):
-        _check_rule(report, at / "jwtRules" / i, rule)
-        _check_names(report, at / "jwtRules" / i, about.body.get("jwtRules"), i)
+        written = _written(about.body.get("jwtRules"), i)
+        _check_rule(report, at / "jwtRules" / i, rule, written)
+        _check_names(report, at / "jwtRules" / i, written)
     check_count(report, at / "jwtRules", spec.jwt_rules, RULES_LIMIT, "rules")
 
 
@@ -63,8 +64,14 @@ def _check_empty_references(
         report.add(MUTUALLY_EXCLUSIVE, (at / "targetRefs").key, message, hint="keep one of them")
 
 
-def _check_rule(report: Report, at: FieldRef, rule: JwtRule) -> None:
-    _check_source(report, at, rule)
+def _written(rules: object, index: int) -> Mapping[str, object]:
+    """A rule as it was written, even what is of no right type."""
+    rule = rules[index] if isinstance(rules, list) and index < len(rules) else None
+    return rule if isinstance(rule, Mapping) else {}
+
+
+def _check_rule(report: Report, at: FieldRef, rule: JwtRule, written: Mapping[str, object]) -> None:
+    _check_source(report, at, rule, written)
     for i, audience in enumerate(rule.audiences):
         _check_filled(report, at / "audiences" / i, audience, "audience")
     for i, header in enumerate(rule.from_headers):
@@ -90,18 +97,18 @@ def _check_rule(report: Report, at: FieldRef, rule: JwtRule) -> None:
     )
 
 
-def _check_names(report: Report, at: FieldRef, rules: object, index: int) -> None:
+def _check_names(report: Report, at: FieldRef, written: Mapping[str, object]) -> None:
     """``jwks_uri`` is the same field as ``jwksUri``; only one of them may be written."""
-    rule = rules[index] if isinstance(rules, list) and index < len(rules) else None
-    names = [name for name in ("jwksUri", "jwks_uri") if isinstance(rule, Mapping) and name in rule]
-    if len(names) > 1:
+    if "jwksUri" in written and "jwks_uri" in written:
         message = "jwksUri is written twice, as jwks_uri too"
         report.add(MUTUALLY_EXCLUSIVE, (at / "jwks_uri").key, message, hint="keep one of them")
 
 
-def _check_source(report: Report, at: FieldRef, rule: JwtRule) -> None:
-    """Whose tokens they are, and where their keys are."""
-    if not rule.issuer and not rule.jwks_uri:
+def _check_source(
+    report: Report, at: FieldRef, rule: JwtRule, written: Mapping[str, object]
+) -> None:
+    """Whose tokens they are, and where their keys are. What is of a wrong type is not missing."""
+    if all(written.get(name) in (None, "") for name in ("issuer", "jwksUri", "jwks_uri")):
         hint = "name the issuer as in the claim iss of its tokens"
         report.add(MISSING_FIELD, at / "issuer", "issuer and jwksUri are missing", hint=hint)
     elif rule.issuer == "":
