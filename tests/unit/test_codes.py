@@ -14,15 +14,16 @@ CATALOGUE: Final = {name: code for name, code in vars(codes).items() if isinstan
 
 
 def text_of(folder: str, *patterns: str) -> str:
-    files = (file for pattern in patterns for file in sorted((ROOT / folder).rglob(pattern)))
-    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.name != "codes.py")
+    files = [file for pattern in patterns for file in sorted((ROOT / folder).rglob(pattern))]
+    texts = (f.read_text(encoding="utf-8") for f in files if f.parent.name != "codes")
+    return "\n".join(texts)
 
 
 def names_used() -> set[str]:
     """Every name that the package uses somewhere, imports and the catalogue itself left out."""
     found: set[str] = set()
     for file in sorted((ROOT / "controlplane").rglob("*.py")):
-        if file.name != "codes.py":
+        if file.parent.name != "codes":
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Name):
                     found.add(node.id)
