@@ -30,7 +30,8 @@ from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
-from controlplane.serve.control_plane import ANALYSED_AT_ONCE, ControlPlane
+from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.edit_reports import ANALYSED_AT_ONCE
 from controlplane.serve.reload import Noticed, Reload
 from controlplane.xds.snapshot import Snapshot
 

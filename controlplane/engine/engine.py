@@ -6,7 +6,7 @@ are decoded (remembered by document), the declarations in use are put into the g
 and whoever reads ``resources`` next recomputes what the edit touched.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,14 @@ from controlplane.engine.declared_files import DeclaredFiles, Touched
 from controlplane.engine.edit import Edit
 from controlplane.engine.file_reader import Read, Reading, Text
 from controlplane.engine.findings import Findings
-from controlplane.engine.forms import Forms
 from controlplane.engine.ignored import without_ignored
 from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
 from controlplane.engine.mesh_file import MeshFile, mesh_file, with_fixed_fields
 from controlplane.engine.removals import Removals
+from controlplane.engine.revisions import Revisions
 from controlplane.engine.room import MAX_OBJECTS
 from controlplane.engine.waiting import Waiting
-from controlplane.engine.whole_changes import Trial
 from controlplane.graph import Fault, Graph
 from controlplane.kinds.foreign import foreign_line
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
@@ -42,7 +41,6 @@ from controlplane.kinds.object import Object
 from controlplane.kinds.unserved import once_per_kind
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
-from controlplane.queries.analysis.references import REFERRING, broken_references
 from controlplane.queries.inputs.clock import CLOCK
 from controlplane.queries.inputs.mesh import LEAN, MESH_CONFIG
 from controlplane.queries.snapshot.connected import Connected, Doubt
@@ -88,6 +86,14 @@ class Engine:
         )
         self._objects = self._in_force.objects
         self._waiting = Waiting(self._declarations, self._files, self._in_force)
+        self._revisions = Revisions(
+            self.graph,
+            self._in_force,
+            self._findings,
+            self.connected,
+            self._waiting,
+            on_fault=self.faults.append,
+        )
         self._mesh_file: MeshFile | None = None
         self._mesh_at_start = mesh
         self.graph.edit()
@@ -117,7 +123,7 @@ class Engine:
     ) -> Edit:
         """Apply the files that changed (``None``: it is gone) in one edit, none of which waits."""
         touched = self._read(changes, ahead)
-        outcomes = self._bring(touched.keys)
+        outcomes = self._revisions.bring(touched.keys)
         self._waiting.keys = {k: None for k in self._waiting.keys if k not in touched.keys}
         return self._edit(touched, outcomes)
 
@@ -133,13 +139,13 @@ class Engine:
         """
         touched = self._read(changes, ahead)
         self._removals.loaded(self._accepted)
-        outcomes = self._bring(dict.fromkeys((*touched.keys, *self._removals.held)))
+        outcomes = self._revisions.bring(dict.fromkeys((*touched.keys, *self._removals.held)))
         held = self.held_removals
         self._in_force.hold(held)
         before = self._in_force.differing()
         if before:
-            self._put_forms(before)
-            tried = self._tried(before)
+            self._revisions.put_forms(before)
+            tried = self._revisions.tried(before)
             outcomes |= {key: is_there for key, is_there in tried.items() if is_there is not None}
             for key in self._waiting.keys:  # put as it was, if it was
                 outcomes[key] = True if self._objects.get(key) is not None else None
@@ -157,7 +163,7 @@ class Engine:
         removal is held until ``confirm_removal``. ``moment`` is the time by a steady clock in
         seconds, ``now`` by the calendar; certificates are judged by it.
         """
-        self._look_at_references()
+        self._revisions.look_at_references()
         touched = self._read(changes, ahead)
         keys = dict.fromkeys((*self._waiting.keys, *touched.keys))
         if now is not None and self._in_force.keep_time(keys, now):
@@ -165,44 +171,11 @@ class Engine:
             self.graph.set(CLOCK, "clock", now)
         back, kept = self._removals.noted(keys, self._in_force.form, moment, of=self.object_count)
         if back:
-            self._put_forms(back)
+            self._revisions.put_forms(back)
         self._in_force.hold(kept)
-        return self._edit(touched, {**dict.fromkeys(back, True), **self._tried(keys)}, kept)
-
-    def _tried(self, keys: Collection[ObjectKey]) -> Outcomes:
-        """Bring objects in step with their claims, but for those that have to wait."""
-        try:
-            return self._tried_whole(keys)
-        except Exception as error:  # of what decides that: nothing waits then
-            self.faults.append(Fault("what waits", (), error))
-            self._waiting.keys = {}
-            return self._bring(keys)
-
-    def _tried_whole(self, keys: Iterable[ObjectKey]) -> Outcomes:
-        self._look_at_references()
-        before = {key: self._in_force.form(key) for key in keys}
-        known = {
-            key: broken_references(self.graph, key)
-            for key, form in before.items()
-            if key.kind in REFERRING and form.object is not None
-        }
-        outcomes = self._bring(before)
-        changed = [key for key, is_there in outcomes.items() if is_there is not None]
-        trial = Trial(
-            graph=self.graph,
-            before={key: before[key] for key in changed},
-            after={key: self._in_force.form(key) for key in changed},
-            put=self._put_forms,
-            known={key: known[key] for key in changed if key in known},
+        return self._edit(
+            touched, {**dict.fromkeys(back, True), **self._revisions.tried(keys)}, kept
         )
-        held = trial.held(self._findings.take_referring()) if changed else frozenset()
-        self._waiting.keys = dict.fromkeys(sorted(held))
-        return {key: is_there for key, is_there in outcomes.items() if key not in held}
-
-    def _look_at_references(self) -> None:
-        """Know what leads nowhere now, so that it can be seen what an edit makes worse."""
-        self._collect_doubtful()
-        self._findings.look_at_referring()
 
     @property
     def held_removals(self) -> tuple[ObjectKey, ...]:
@@ -213,12 +186,12 @@ class Engine:
         """Remove what is held; a new revision."""
         keys = dict.fromkeys(self._removals.release())
         self._accepted.save((), keys)  # also of what could not be used
-        return self._edit(Touched((), keys), self._bring(keys))
+        return self._edit(Touched((), keys), self._revisions.bring(keys))
 
     def let_go(self, keys: Set[ObjectKey] | None = None) -> Edit:
         """Put in force what waits (of ``keys``), but not from files that are refused in part."""
         due = [key for key in self._waiting.due if keys is None or key in keys]
-        outcomes = self._bring(due)
+        outcomes = self._revisions.bring(due)
         for key in due:
             del self._waiting.keys[key]
         return self._edit(Touched((), dict.fromkeys(due)), outcomes)
@@ -234,20 +207,6 @@ class Engine:
         touched = self._declared.read(changes, self._in_force.withheld, ahead)
         self._removals.touched(touched.keys)
         return touched
-
-    def _bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
-        """Bring objects in step with their claims, in a revision of its own."""
-        self.graph.edit()
-        outcomes = self._in_force.bring(keys)
-        self._collect_doubtful()
-        return outcomes
-
-    def _put_forms(self, forms: Forms) -> Iterable[ObjectKey]:
-        """Put objects back or forth, in a revision of its own."""
-        self.graph.edit()
-        self._in_force.put_forms(forms)
-        self._collect_doubtful()
-        return self._findings.take_referring()
 
     def _edit(self, touched: Touched, outcomes: Outcomes, held: tuple[ObjectKey, ...] = ()) -> Edit:
         self._in_force.save(outcomes)
@@ -276,7 +235,7 @@ class Engine:
         """Apply another MeshConfig; a new revision."""
         self.graph.edit()
         self.graph.set(MESH_CONFIG, "mesh", mesh)
-        self._collect_doubtful()
+        self._revisions.collect_doubtful()
         self.note_connected()
         return self.revision
 
@@ -286,7 +245,7 @@ class Engine:
         self.graph.edit()
         self.graph.set(CLOCK, "clock", now)
         self._in_force.save(self._in_force.bring(self._in_force.due()))
-        self._collect_doubtful()
+        self._revisions.collect_doubtful()
         self.note_connected()
         return self.revision
 
@@ -306,14 +265,14 @@ class Engine:
         """The proxies whose view, and the views whose resources, may have changed since the last
         call. They are not reported again until they are read.
         """
-        self._collect_doubtful()
+        self._revisions.collect_doubtful()
         return self.connected.take_doubt()
 
     # What is wrong, and where
 
     def analyse(self, limit: int | None = None) -> bool:
         """Run up to ``limit`` analyses in doubt; returns whether more are left."""
-        self._collect_doubtful()
+        self._revisions.collect_doubtful()
         return self._findings.analyse(limit)
 
     def diagnostics(self) -> list[Diagnostic]:
@@ -386,15 +345,7 @@ class Engine:
     def declarations(self) -> Iterator[Declaration]:
         return self._declarations.all()
 
-    def _collect_doubtful(self) -> None:
-        for function, args in self.graph.take_dirty():
-            match args:
-                case (ObjectKey() as key,):
-                    self._findings.doubt(function, key)
-                case _:
-                    self.connected.doubt(args)
-
     def note_connected(self) -> None:
         """Let the graph know which gateways are connected after an edit."""
         self.connected.settle()
-        self._collect_doubtful()
+        self._revisions.collect_doubtful()

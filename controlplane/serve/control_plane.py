@@ -28,14 +28,14 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.calendar import Calendar
 from controlplane.serve.connected_services import ConnectedServices
+from controlplane.serve.edit_reports import EditReports
 from controlplane.serve.issuer_keys import IssuerKeys, pause_after
-from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
 from controlplane.serve.overview import LiveOverview
 from controlplane.serve.proxy_watch import ProxyWatch
 from controlplane.serve.reading import off_the_loop, read_ahead
 from controlplane.serve.registering import Registering
-from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload, Taken
+from controlplane.serve.reload import OnReload, Taken
 from controlplane.serve.rest_of_change import RestOfChange
 from controlplane.serve.settings import Settings
 from controlplane.serve.snapshot_cache import SnapshotCache
@@ -49,7 +49,6 @@ from controlplane.xds.node import Bearer
 from controlplane.xds.server import XdsServer
 
 HOUSEKEEPING: Final = 5.0  # seconds between looks at the clock and at what is no longer needed
-ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for the analysis
 
 log = structlog.stdlib.get_logger("serve")
 
@@ -62,7 +61,6 @@ class ControlPlane:
     ) -> None:
         self.settings = settings
         self._clock = clock
-        self._on_reload = on_reload
         self._trust = Trust(settings, clock)
         self._mesh_trust = MeshTrust(settings, clock)
         self._keeper = StateKeeper(
@@ -108,8 +106,8 @@ class ControlPlane:
         self.overview = LiveOverview(
             self.engine, self.snapshots, connections, metrics, tls, trust, registered
         )
-        self._watch = ProxyWatch(self.engine, self.snapshots, self.server, self._notice)
-        self._known = KnownDiagnostics()
+        self._reports = EditReports(self.engine, metrics, connections, on_reload)
+        self._watch = ProxyWatch(self.engine, self.snapshots, self.server, self._reports.notice)
         self._steps = Steps()
         self._rest: RestOfChange | None = None
         self._tasks: asyncio.TaskGroup | None = None
@@ -278,59 +276,15 @@ class ControlPlane:
     async def _after(self, taken: Taken) -> None:
         acknowledged: timedelta | None = None
         with self._steps.contained("waiting for proxies", "the edit is reported without waiting"):
-            acknowledged = await self._acknowledged(taken.edit, taken.began)
+            acknowledged = await self._reports.acknowledged(taken.edit, taken.began)
         with self._steps.contained("reporting an edit", "it is not reported"):
-            await self._analysed()
-            self._report(taken, acknowledged)
+            await self._reports.analysed()
+            self._reports.report(taken, acknowledged)
         log_faults(self.engine.take_faults())
         with self._steps.contained("storing accepted objects", "a restart will not have them"):
             await self._accepted.keep(self.engine.accepted)
             if taken.is_first:
                 await self._accepted.forget_others(self.engine.claimed())
-
-    async def _acknowledged(self, edit: Edit, began: float) -> timedelta | None:
-        """How long it took from ``began`` until every proxy had the edit; ``None``: too long."""
-        try:
-            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
-                await self.server.connections.acknowledged(edit.revision)
-        except TimeoutError:
-            return None
-        took = timedelta(seconds=time.perf_counter() - began)
-        self.metrics.converged(took)
-        return took
-
-    def _report(self, taken: Taken, acknowledged: timedelta | None) -> None:
-        news = self._news()
-        self._on_reload(
-            Reload(
-                edit=taken.edit,
-                is_first=taken.is_first,
-                proxies=taken.proxies,
-                affected=taken.affected,
-                computed=taken.computed,
-                acknowledged=acknowledged,
-                waited=taken.waited,
-                found=news.found,
-                fixed=news.fixed,
-            )
-        )
-
-    async def _notice(self) -> None:
-        """Report what is wrong now and was not, or is fixed, though no file has changed."""
-        await self._analysed()
-        news = self._news()
-        if news:
-            self._on_reload(Noticed(news.found, news.fixed))
-
-    async def _analysed(self) -> None:
-        while self.engine.analyse(ANALYSED_AT_ONCE):
-            await asyncio.sleep(0)
-
-    def _news(self) -> News:
-        """What has come to be wrong, and what is fixed, since the last call."""
-        now = self.engine.diagnostics()
-        self.metrics.diagnosed(now)
-        return self._known.news(now)
 
     async def _keep_house(self) -> None:
         """Renew certificates that are due, and forget what is no longer needed. The state is first:
@@ -358,7 +312,7 @@ class ControlPlane:
             ):
                 if (now := calendar.moment()) is not None:
                     self.server.publish(self.engine.set_clock(now))
-                    await self._notice()
+                    await self._reports.notice()
             log_faults(self.engine.take_faults())
             await asyncio.sleep(calendar.pause)
 

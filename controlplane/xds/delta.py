@@ -62,7 +62,7 @@ class DeltaSession(Session):
         elif not explicit:
             state.owe_no_endpoints()
         if request.initial:
-            self._is_reconnect = True
+            self._readiness.is_reconnect = True
         if not request.initial:
             # Sent nothing: a wildcard gets the difference from that, which all new proxies share.
             state.must_answer(state.names)

@@ -25,6 +25,7 @@ from controlplane.xds.order import (
     REMOVAL_ORDER,
 )
 from controlplane.xds.pending_response import PendingResponse
+from controlplane.xds.readiness import Readiness
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names, ResponseCache
 from controlplane.xds.snapshot import Snapshot
@@ -50,13 +51,13 @@ class Session(ABC):
         self._cache = cache
         self._snapshot = snapshot
         self._own = own
-        self._is_reconnect = False
         self._may_ask_more = True
         self._nonces = 0
         self._held_back: tuple[TypeUrl, ...] = ()
         self._states = {t: SubscriptionState(t, snapshot.shelf(t)) for t in PUSH_ORDER}
         self._push_order = tuple(self._states.values())
         self._emptying = Emptying(self._states, cache)
+        self._readiness = Readiness(self._states, cache)
 
     # Events
 
@@ -198,8 +199,8 @@ class Session(ABC):
             if state.has_groups:
                 yield from self._send_groups(state)
             if state.has_changes:
-                waits = state.is_busy or self._waits_for_clusters(state)
-                if waits and self._has_news(state):
+                waits = state.is_busy or self._readiness.waits_for_clusters(state, self._held_back)
+                if waits and self._readiness.has_news(state):
                     self._held_back += (state.type_url,)
                 elif not state.is_busy:
                     yield from self._put(state)
@@ -210,78 +211,13 @@ class Session(ABC):
         if has_removals and not self._held_back:
             yield from self._remove()
 
-    def _waits_for_clusters(self, state: SubscriptionState) -> bool:
-        """Whether the next routes may lead to a cluster that the client cannot use yet.
-
-        Clusters, endpoints and secrets wait for their own answers only, so nothing ever waits in a
-        circle.
-        """
-        if state.type_url not in REFERRING:
-            return False
-        # One that waits its turn has a cluster, or the endpoints of one, for these routes.
-        return self._clusters_are_unready() or any(
-            type_url in LED_TO and not self._states[type_url].is_overdue
-            for type_url in self._held_back
-        )
-
-    def _clusters_are_unready(self) -> bool:
-        """Whether clusters that were sent are not usable yet, and it is worth waiting for them."""
-        clusters, endpoints = self._states[TypeUrl.CLUSTER], self._states[TypeUrl.ENDPOINT]
-        for state in (clusters, endpoints):
-            if state.is_bisecting and not state.is_overdue:
-                return True  # part of what was sent is not with the client
-        if clusters.is_warming:
-            return True
-        if endpoints.owes_unasked and not endpoints.is_overdue:
-            # Its first clusters with EDS: it will ask for their endpoints now.
-            return self._leads_to_clusters()
-        # Envoy, when it reconnects while a cluster warms, asks for clusters once that is warm.
-        return self._is_reconnect and not clusters.asked and not clusters.is_overdue
-
-    def _leads_to_clusters(self) -> bool:
-        """Whether the client may have listeners or routes. Until then it loses no request, and need
-        not be one that asks for clusters and endpoints.
-        """
-        return self._is_reconnect or any(
-            self._states[type_url].may_be_in_use for type_url in REFERRING
-        )
-
-    def _has_news(self, state: SubscriptionState) -> bool:
-        """Whether ``state`` has more to send than removals."""
-        if state.names_to_answer:
-            return True
-        put = self._cache.change(state.sent, state.target).put
-        return any(state.covers(name) for name, _ in put)
-
     def _put(self, state: SubscriptionState) -> Iterator[Output]:
         state.forget_returned()
-        warms = state.type_url is TypeUrl.CLUSTER and self._may_warm(state)
+        warms = state.type_url is TypeUrl.CLUSTER and self._readiness.may_warm(state, self._own)
         responses = self._answer(state)
         state.advance()
         for response in responses:
             yield self._send(state, response, warms=warms)
-
-    def _may_warm(self, clusters: SubscriptionState) -> bool:
-        """Whether new clusters that are being sent may lack more than their endpoints.
-
-        Envoy answers 503 for a cluster until it is warm (DNS, secrets), and withholds the answer to
-        clusters as long (measured with 1.40). One with EDS or secrets that it has loses no request.
-        """
-        if not self._leads_to_clusters():
-            return False
-        put = self._cache.change(clusters.sent, clusters.target).put
-        new = {name for name, _ in put if name not in clusters.sent and clusters.covers(name)}
-        new |= clusters.names_to_answer
-        if not new:
-            return False
-        endpoints, secrets = self._states[TypeUrl.ENDPOINT], self._states[TypeUrl.SECRET]
-        if any(name not in endpoints.target for name in new):
-            return True
-        # Which clusters name which secrets is not known here; but a secret that the client is to
-        # have and has not asked for is named by what it does not have yet.
-        if not secrets.is_answered or self._has_news(secrets):
-            return True
-        return any(name not in secrets.names for name in (*secrets.target, *self._own))
 
     def _note_removals(self, state: SubscriptionState, target: Shelf[Resource]) -> None:
         """Note what the client may have and ``target`` has not.

@@ -67,7 +67,7 @@ class SotwSession(Session):
         self._subscribe(state, request)
         state.must_answer(state.names)
         if request.is_reconnect:
-            self._is_reconnect = True
+            self._readiness.is_reconnect = True
         if request.is_reconnect and state.type_url not in WHOLE:
             for name in state.names:
                 if name not in state.target and name not in state.pending_removal:

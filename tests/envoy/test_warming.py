@@ -1,7 +1,7 @@
 """A real Envoy under steady traffic: a route moves to a new cluster that warms, and no request is
 lost.
 
-Each fails when routes are sent right behind the cluster; ``Session._may_warm`` has the figures.
+Each fails when routes are sent right behind the cluster; ``Readiness.may_warm`` has the figures.
 """
 
 from pathlib import Path
