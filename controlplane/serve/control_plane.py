@@ -253,6 +253,7 @@ class ControlPlane:
         """Publish what no file changed: workloads that came or went, keys of issuers; what is wrong
         by that is noticed.
         """
+        self._issuer_keys.look()  # one may be among the workloads
         self.server.publish(revision)
         self.server.proxies_changed.set()
 

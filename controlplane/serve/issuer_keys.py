@@ -1,12 +1,14 @@
 """Keeps the keys of issuers fresh: what RequestAuthentications want is fetched again and again.
 
-Each source has a task of its own; ``FETCHED_AT_ONCE`` fetch at the same time. Source: Istio
-``pilot/pkg/model/jwks_resolver.go``
+Each source has a task of its own; ``FETCHED_AT_ONCE`` fetch at the same time. An edit that may
+mend what fails is followed by a fetch at once: of what a policy says of the source, or of where
+the registry has its host. Source: Istio ``pilot/pkg/model/jwks_resolver.go``
 """
 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -29,6 +31,13 @@ SHORTEST: Final = timedelta(minutes=1)
 LONGEST: Final = timedelta(hours=1)
 FETCHED_AT_ONCE: Final = 64
 """So many that a few slow issuers delay no other; each may take a MiB and thirty seconds."""
+UNUSED_FOR: Final = timedelta(days=7)
+"""How long keys are kept that no policy wants: one that is edited twice must not lose them."""
+UNUSED_AT_MOST: Final = 64
+"""Sources whose keys are kept unused, so that edits do not fill memory and state directory."""
+
+Dialled = dict[tuple[str, int], tuple[tuple[str, int], ...] | None]
+"""What the registry answered about hosts and ports that a fetch went to."""
 
 log = structlog.stdlib.get_logger("serve")
 
@@ -46,7 +55,8 @@ def pause_after(failures: int, *, refreshed_after: timedelta = REFRESHED_AFTER) 
 class IssuerKeys:
     """Fetches what the policies of ``engine`` want; ``publish`` brings proxies to a revision of it.
 
-    What was fetched last is in the state directory, for a restart while an issuer is gone.
+    What was fetched last is in the state directory, for a restart while an issuer is gone. What no
+    policy wants any more stays known for ``UNUSED_FOR``.
     """
 
     def __init__(
@@ -63,7 +73,12 @@ class IssuerKeys:
         self._publish = publish
         self._clock = clock
         self._pause = pause
-        self._timeouts: dict[KeySource, timedelta] = {}
+        self._wanted: dict[KeySource, frozenset[tuple[str, timedelta]]] = {}
+        """Which issuers each source is for, and how long a fetch may take."""
+        self._unused: dict[KeySource, datetime] = {}
+        """Since when nothing wants a known source, the longest first."""
+        self._dialled: dict[KeySource, Dialled] = {}
+        self._mended: dict[KeySource, asyncio.Event] = {}
         self._following: dict[KeySource, asyncio.Task[None]] = {}
         self._look = asyncio.Event()
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
@@ -90,27 +105,57 @@ class IssuerKeys:
                 await self._look.wait()
 
     def _follow(self, tasks: asyncio.TaskGroup) -> None:
-        timeouts: dict[KeySource, timedelta] = {}
-        for source, timeout in wanted_key_sets(self._engine.graph, EVERY_SOURCE):
-            timeouts[source] = max(timeout, timeouts.get(source, timeout))
-        self._timeouts = timeouts
-        for source in self._following.keys() - timeouts.keys():
+        wanted: dict[KeySource, set[tuple[str, timedelta]]] = {}
+        for source, issuer, timeout in wanted_key_sets(self._engine.graph, EVERY_SOURCE):
+            wanted.setdefault(source, set()).add((issuer, timeout))
+        before, self._wanted = self._wanted, {s: frozenset(wanted[s]) for s in sorted(wanted)}
+        for source in self._following.keys() - wanted.keys():
             self._following.pop(source).cancel()
-        for source in self._known.keys() - timeouts.keys():
-            del self._known[source]
-            set_key_sets(self._engine, {source: UNKNOWN_KEYS})
-        for source in sorted(timeouts.keys() - self._following.keys()):
-            self._following[source] = tasks.create_task(self._refresh(source))
+            self._dialled.pop(source, None)
+        self._note_unused()
+        for source, demand in self._wanted.items():
+            if source not in self._following:
+                self._mended[source] = asyncio.Event()
+                self._following[source] = tasks.create_task(self._refresh(source))
+            elif demand != before.get(source) or self._has_moved(source):
+                self._mended[source].set()
+
+    def _note_unused(self) -> None:
+        """Keep the good keys of sources that nothing wants now, and forget the oldest of them."""
+        now = self._clock()
+        self._unused = {s: at for s, at in self._unused.items() if s not in self._wanted}
+        news: dict[KeySource, FetchedKeys] = {}
+        for source in sorted(self._known.keys() - self._wanted.keys() - self._unused.keys()):
+            self._unused[source] = now
+            news[source] = FetchedKeys(key_set=self._known[source].key_set)
+        spare = len(self._unused) - UNUSED_AT_MOST
+        for i, (source, since) in enumerate(tuple(self._unused.items())):
+            if i < spare or now - since > UNUSED_FOR or self._known[source].key_set is None:
+                del self._unused[source]
+                news[source] = UNKNOWN_KEYS
+        if news:
+            self._known = {s: k for s, k in {**self._known, **news}.items() if k != UNKNOWN_KEYS}
+            set_key_sets(self._engine, news)
+
+    def _has_moved(self, source: KeySource) -> bool:
+        """Whether the registry has a host that the last fetch went to somewhere else now."""
+        known = self._dialled.get(source, {})
+        return any(key_server(self._engine.graph, *at) != found for at, found in known.items())
 
     async def _refresh(self, source: KeySource) -> None:
         failures = 0
+        mended = self._mended[source]
         while True:
+            mended.clear()
             outcome = await self._fetched(source)
             failures = failures + 1 if isinstance(outcome, KeysUnavailable) else 0
             pause = self._pause(failures)
             with self._steps.contained("taking keys", "the last good keys stay in force"):
                 await self._take(source, outcome, pause)
-            await asyncio.sleep(pause.total_seconds())
+            if failures == 0:
+                await asyncio.sleep(pause.total_seconds())
+            elif await _happened(mended, pause):
+                failures = 0
 
     async def _fetched(self, source: KeySource) -> str | KeysUnavailable:
         """The key set, or why there is none."""
@@ -118,13 +163,17 @@ class IssuerKeys:
         with self._steps.contained(step, "the last good keys stay in force"):
             try:
                 async with self._fetching:
-                    return await fetched_key_set(source, self._timeouts[source], self._dialled)
+                    timeout = max(timeout for _, timeout in self._wanted[source])
+                    dialled = self._dialled[source] = {}
+                    dial = partial(self._dial, dialled)
+                    return await fetched_key_set(source, timeout, dial)
             except KeysUnavailable as fault:
                 return fault
         return KeysUnavailable("an internal error, which is logged")
 
-    def _dialled(self, host: str, port: int) -> tuple[tuple[str, int], ...] | None:
-        return key_server(self._engine.graph, host, port)
+    def _dial(self, dialled: Dialled, host: str, port: int) -> tuple[tuple[str, int], ...] | None:
+        found = dialled[host, port] = key_server(self._engine.graph, host, port)
+        return found
 
     async def _take(
         self, source: KeySource, outcome: str | KeysUnavailable, pause: timedelta
@@ -159,6 +208,16 @@ class IssuerKeys:
                 log.warning(
                     "key_sets_not_kept", reason=str(error), effect="a restart fetches them anew"
                 )
+
+
+async def _happened(event: asyncio.Event, within: timedelta) -> bool:
+    """Wait for ``event``; says whether it happened in time."""
+    try:
+        async with asyncio.timeout(within.total_seconds()):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _log(source: KeySource, before: FetchedKeys, now: FetchedKeys) -> None:

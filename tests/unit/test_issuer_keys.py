@@ -25,6 +25,17 @@ from tests.unit.sources.test_key_fetch import A, B, Pages, issuer
 FILE = Path("policy.yaml")
 ONE, BOTH = (json.dumps({"keys": keys}) for keys in ([A], [A, B]))
 
+SERVICE_ENTRY = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: keys, namespace: istio-system}
+spec:
+  hosts: [keys.invalid]
+  ports: [{number: PORT, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 127.0.0.1}]
+"""
+
 
 class Plane:
     """An engine whose policy names ``uri``, and what fetches its keys without long pauses."""
@@ -100,14 +111,88 @@ async def test_keys_rotate_and_the_last_good_ones_outlive_faults_and_restarts(
     assert Plane(tmp_path, f"{at}/k").key_ids == ["a", "b"]
 
 
-async def test_an_issuer_that_no_policy_names_any_more_is_forgotten(tmp_path: Path) -> None:
+async def test_an_issuer_that_no_policy_names_for_a_week_is_forgotten(tmp_path: Path) -> None:
     with issuer({"/k": (200, ONE)}) as at:
         plane = Plane(tmp_path, f"{at}/k")
         async with plane.running():
             await plane.news()
             plane.declare(f"[{{issuer: me, jwksUri: '{at}/other'}}]")
             await plane.news()
+            assert plane.key_ids == ["a"]
+            plane.now += timedelta(days=7, seconds=1)
+            plane.declare(f"[{{issuer: me, jwksUri: '{at}/third'}}]")
+            await plane.news()
             assert plane.known == UNKNOWN_KEYS
+
+
+async def test_an_issuer_that_comes_back_has_its_last_good_keys(tmp_path: Path) -> None:
+    pages: Pages = {"/k": (200, ONE)}
+    with issuer(pages) as at:
+        plane = Plane(tmp_path, f"{at}/k")
+        plane.pauses = {0: timedelta(hours=1), 1: timedelta(hours=1)}
+        async with plane.running():
+            await plane.news()
+            plane.declare(f"[{{issuer: me, jwksUri: '{at}/other'}}]")
+            await plane.news()
+            pages["/k"] = (500, "")
+            plane.declare(f"[{{issuer: me, jwksUri: '{at}/k'}}]")
+            assert plane.key_ids == ["a"]
+            await plane.news()
+            assert plane.known.failure is not None
+            assert plane.key_ids == ["a"]
+
+
+async def test_of_issuers_that_no_policy_names_the_latest_are_kept(tmp_path: Path) -> None:
+    with issuer({f"/{i}": (200, ONE) for i in range(66)}) as at:
+        plane = Plane(tmp_path, f"{at}/0")
+        plane.pauses = {0: timedelta(hours=1)}
+        async with plane.running():
+            await plane.news()
+            for i in range(1, 66):
+                plane.declare(f"[{{issuer: me, jwksUri: '{at}/{i}'}}]")
+                await plane.news()
+        kept = [
+            i
+            for i in range(66)
+            if fetched_keys(plane.engine.graph, KeySource(uri=f"{at}/{i}")).key_set is not None
+        ]
+        assert kept == list(range(1, 66))
+
+
+@pytest.mark.parametrize(
+    "mended",
+    ["{issuer: you, jwksUri: 'URI'}", "{issuer: me, jwksUri: 'URI', timeout: 2s}"],
+)
+async def test_what_fails_is_fetched_at_once_when_its_rule_is_edited(
+    tmp_path: Path, mended: str
+) -> None:
+    pages: Pages = {}
+    with issuer(pages) as at:
+        plane = Plane(tmp_path, f"{at}/k")
+        plane.pauses = {0: timedelta(hours=1), 1: timedelta(hours=1)}
+        async with plane.running():
+            await plane.news()
+            assert plane.known.failure is not None
+            pages["/k"] = (200, ONE)
+            plane.declare(f"[{mended.replace('URI', f'{at}/k')}]")
+            await plane.news()
+            assert (plane.known.failure, plane.key_ids) == (None, ["a"])
+
+
+async def test_what_fails_is_fetched_at_once_when_the_registry_has_its_host(
+    tmp_path: Path,
+) -> None:
+    with issuer({"/k": (200, ONE)}) as at:
+        port = at.rpartition(":")[2]
+        plane = Plane(tmp_path, f"http://keys.invalid:{port}/k")
+        plane.pauses = {0: timedelta(hours=1), 1: timedelta(hours=1)}
+        async with plane.running():
+            await plane.news()
+            assert plane.known.failure is not None
+            plane.engine.apply([(Path("entry.yaml"), SERVICE_ENTRY.replace("PORT", port))])
+            plane.keys.look()
+            await plane.news()
+            assert (plane.known.failure, plane.key_ids) == (None, ["a"])
 
 
 async def test_keys_that_cannot_be_fetched_are_reported_until_they_are(tmp_path: Path) -> None:

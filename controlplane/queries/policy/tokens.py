@@ -32,11 +32,13 @@ EVERY_SOURCE = "every source"
 @index(REQUEST_AUTHENTICATION)
 def wanted_key_sets(
     policy: Object[RequestAuthentication],
-) -> Iterator[tuple[str, tuple[KeySource, timedelta]]]:
-    """Where keys must be fetched, and how long each may take, under ``EVERY_SOURCE``."""
+) -> Iterator[tuple[str, tuple[KeySource, str, timedelta]]]:
+    """Where keys must be fetched, for which issuer, and how long that may take, under
+    ``EVERY_SOURCE``.
+    """
     for rule in policy.spec.jwt_rules:
         if (source := key_source(rule)) is not None:
-            yield EVERY_SOURCE, (source, fetch_timeout(rule))
+            yield EVERY_SOURCE, (source, rule.issuer or "", fetch_timeout(rule))
 
 
 @derived
