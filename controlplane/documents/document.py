@@ -35,6 +35,7 @@ CLUSTER_WIDE: Final = frozenset(
         Kind("apiextensions.k8s.io", "CustomResourceDefinition"),
         Kind("apiregistration.k8s.io", "APIService"),
         Kind("gateway.networking.k8s.io", "GatewayClass"),
+        Kind("gateway.networking.x-k8s.io", "XMesh"),
         Kind("networking.k8s.io", "IngressClass"),
         Kind("rbac.authorization.k8s.io", "ClusterRole"),
         Kind("rbac.authorization.k8s.io", "ClusterRoleBinding"),

@@ -27,7 +27,7 @@ from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported, unsupported
-from controlplane.kinds.unserved import report_unserved
+from controlplane.kinds.unserved import has_fields_of_namesake, report_unserved
 from controlplane.kinds.validation.checks import About
 from controlplane.kinds.walk import DROPPED, Null, Walk
 
@@ -53,6 +53,8 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
             hint += f" (served: {', '.join(served.api_versions)})"
         report.add(VERSION_NOT_SERVED, at / "apiVersion", message, hint=hint)
         return None
+    if has_fields_of_namesake(report, at, raw):
+        return None
     found, moves = Report(), list[Move]()
     metadata, spec = _decoded(found, moves, at, raw, served)
     if moves:
@@ -67,6 +69,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
         annotations=metadata.annotations,
         created=metadata.creation_timestamp,
         is_healthy=_health(raw.body["status"]) if "status" in raw.body else None,
+        generation=metadata.generation,
     )
 
 

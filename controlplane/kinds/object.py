@@ -17,6 +17,7 @@ class Object(Generic[S_co]):
     that do not (Secret, ConfigMap, EndpointSlice, Endpoints). ``created`` is
     ``metadata.creationTimestamp`` (RFC 3339) or ``""``: files rarely have one, and then ties break
     by name, then namespace. ``is_healthy`` is what its ``status`` says of that, if it does.
+    ``generation`` is ``metadata.generation``; 0 where it is not written.
     """
 
     key: ObjectKey[S_co]
@@ -25,6 +26,7 @@ class Object(Generic[S_co]):
     annotations: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
     is_healthy: bool | None = None
+    generation: int = 0
 
     @property
     def name(self) -> str:

@@ -26,21 +26,6 @@ KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "telemetry.istio.io": frozenset({"Telemetry"}),
     "extensions.istio.io": frozenset({"WasmPlugin", "ExtensionFilter", "TrafficExtension"}),
     "install.istio.io": frozenset({"IstioOperator"}),
-    "gateway.networking.k8s.io": frozenset(
-        {
-            "Gateway",
-            "GatewayClass",
-            "HTTPRoute",
-            "GRPCRoute",
-            "TLSRoute",
-            "TCPRoute",
-            "UDPRoute",
-            "ReferenceGrant",
-            "BackendTLSPolicy",
-            "ListenerSet",
-        }
-    ),
-    "gateway.networking.x-k8s.io": frozenset({"XBackendTrafficPolicy", "XListenerSet", "XMesh"}),
     "": frozenset(
         {
             "ServiceAccount",

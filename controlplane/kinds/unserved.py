@@ -7,7 +7,7 @@ Deployment or a custom resource of somebody else's, is nothing to report: ``fore
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from controlplane.base.codes import KIND_MISSPELLED, KIND_NOT_SERVED, UNKNOWN_KIND
@@ -32,12 +32,7 @@ _FOREIGN: Final = frozenset({Kind("", "Config")})
 def report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
     """Say what is to be said of an object whose kind is not served, which may be nothing."""
     kind = raw.key.kind
-    namesake = _namesake(raw)
-    if namesake is not None:
-        group = namesake.group
-        message = f"{raw.key.display_name} has the fields of {kind} in {group}, not in {kind.group}"
-        hint = f"write apiVersion: {_version(namesake)}"
-        report.add(KIND_MISSPELLED, at / "apiVersion", message, hint=hint)
+    if has_fields_of_namesake(report, at, raw):
         return
     if is_known(kind):
         if _is_of_mesh(kind):
@@ -52,17 +47,40 @@ def report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
         report.add(UNKNOWN_KIND, at / "kind", message)
 
 
+def has_fields_of_namesake(report: Report, at: FieldRef, raw: RawObject) -> bool:
+    """Report an object that has the fields of a kind of the same name in another group."""
+    kind = raw.key.kind
+    namesake = _namesake(raw)
+    if namesake is None:
+        return False
+    group = namesake.group
+    message = f"{raw.key.display_name} has the fields of {kind} in {group}, not in {kind.group}"
+    hint = f"write apiVersion: {_version(namesake)}"
+    report.add(KIND_MISSPELLED, at / "apiVersion", message, hint=hint)
+    return True
+
+
 def _namesake(raw: RawObject) -> Kind | None:
     """The kind served, of the same name in another group, whose fields the object has."""
+    kind = raw.key.kind
     spec = raw.body.get("spec")
-    if not isinstance(spec, Mapping) or not spec or not _is_of_mesh(raw.key.kind):
+    if not isinstance(spec, Mapping) or not spec or not _is_of_mesh(kind):
         return None
-    for kind, served in SERVED.items():
-        if kind.name == raw.key.kind.name and spec.keys() <= set(
-            served.spec.__struct_encode_fields__
-        ):
-            return kind
-    return None
+    if kind in SERVED and spec.keys() <= _fields(kind):
+        return None
+    found = (known for known in _by_name().get(kind.name, ()) if known != kind)
+    return next((known for known in found if spec.keys() <= _fields(known)), None)
+
+
+@cache
+def _by_name() -> Mapping[str, tuple[Kind, ...]]:
+    names = {kind.name for kind in SERVED}
+    return {name: tuple(kind for kind in SERVED if kind.name == name) for name in names}
+
+
+@cache
+def _fields(kind: Kind) -> frozenset[str]:
+    return frozenset(SERVED[kind].spec.__struct_encode_fields__)
 
 
 @lru_cache(maxsize=1024)
@@ -151,6 +169,8 @@ def _is_slip(group: str, meant: str) -> bool:
 
 def _report_slip(report: Report, at: FieldRef, raw: RawObject, meant: tuple[Kind, ...]) -> None:
     kind = raw.key.kind
+    # A version that was left out leaves the group itself for an apiVersion.
+    meant = tuple(known for known in meant if known.group == raw.api_version) or meant
     versions = list(dict.fromkeys(map(_version, meant)))
     name = meant[0].name
     if any(known.group == kind.group for known in meant):

@@ -35,6 +35,7 @@ from controlplane.kinds.short_forms import (
     pairs_meant,
 )
 from controlplane.kinds.spec import Duration, Spec
+from controlplane.kinds.typed_limits import is_size_within, is_text_within
 
 
 class Null(Enum):
@@ -116,9 +117,9 @@ class Walk:
             case inspect.StructType():
                 return self._struct(at, wanted, value)
             case inspect.VarTupleType():
-                return self._list(at, wanted.item_type, value)
+                return self._list(at, wanted, value)
             case inspect.DictType():
-                return self._mapping(at, wanted.value_type, value)
+                return self._mapping(at, wanted, value)
             case inspect.EnumType():
                 return self._enum(at, wanted.cls, value)
             case inspect.CustomType(cls=cls):
@@ -179,13 +180,15 @@ class Walk:
                     return value
         return found
 
-    def _list(self, at: FieldRef, item_type: inspect.Type, value: object) -> object:
+    def _list(self, at: FieldRef, wanted: inspect.VarTupleType, value: object) -> object:
         if not isinstance(value, list | tuple):
-            return self._no_list(at, item_type, value)
-        items = (self._value(at / i, item_type, item) for i, item in enumerate(value))
-        return [item for item in items if item is not DROPPED]
+            return self._no_list(at, wanted.item_type, value)
+        items = (self._value(at / i, wanted.item_type, item) for i, item in enumerate(value))
+        kept = [item for item in items if item is not DROPPED]
+        return kept if is_size_within(self.report, at, wanted, value) else DROPPED
 
-    def _mapping(self, at: FieldRef, value_type: inspect.Type, value: object) -> object:
+    def _mapping(self, at: FieldRef, wanted: inspect.DictType, value: object) -> object:
+        value_type = wanted.value_type
         if not isinstance(value, Mapping):
             meant = pairs_meant(value)
             fits = meant and all(self._fits(at, value_type, item) for item in meant.values())
@@ -201,7 +204,7 @@ class Walk:
             kept = self._value(at / key, value_type, item)
             if kept is not DROPPED:
                 items[key] = kept
-        return items
+        return items if is_size_within(self.report, at, wanted, value) else DROPPED
 
     def _short_form(
         self, at: FieldRef, wanted: inspect.StructType, value: object
@@ -269,7 +272,7 @@ class Walk:
     def _scalar(self, at: FieldRef, wanted: inspect.Type, value: object) -> object:
         match wanted:
             case inspect.StrType() if isinstance(value, str):
-                return value
+                return value if is_text_within(self.report, at, wanted, value) else DROPPED
             case inspect.BoolType() if isinstance(value, bool):
                 return value
             case inspect.FloatType() if _is_number(value):

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from controlplane.base.diagnostics import Report
+from controlplane.documents.document import identity
 from controlplane.kinds.decode import HEAD
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
 from tests.support.boundary_values import TEXTS, Place, places, scalars, values
-from tests.support.broad_mesh import MESH_CONFIG, Body, broad_mesh, kind_named
+from tests.support.broad_mesh import MESH_CONFIG, Body, broad_mesh
 from tests.unit.kinds.given import decoded_body
 
 MESH: Final = inspect.type_info(MeshConfig)
@@ -54,7 +55,9 @@ class AcceptedMesh:
 
 
 def served_kind(body: Body) -> ServedKind[Any]:
-    return SERVED[kind_named(body["kind"])]
+    key = identity(body)
+    assert key is not None, "every object has a name"
+    return SERVED[key.kind]
 
 
 def fields_of(body: Body) -> list[tuple[Place, inspect.Type]]:

@@ -11,7 +11,9 @@ import yaml
 
 from controlplane.base.names import Kind
 from controlplane.documents.document import identity
+from controlplane.kinds.gateway_api.versions import GATEWAY_API
 from controlplane.kinds.registry import SERVED
+from tests.support.broad_gateway_api import GATEWAY_API_OBJECTS
 from tests.support.broad_policies import POLICIES, PROVIDERS
 from tests.support.every_kind import NOW
 from tests.support.pki import Authority
@@ -552,7 +554,9 @@ defaultConfig:
 
 
 def kind_named(name: str) -> Kind[Any]:
-    (kind,) = [kind for kind in SERVED if kind.name == name]
+    """The kind of this name that is not the Gateway API's, where there is another."""
+    found = [kind for kind in SERVED if kind.name == name]
+    (kind,) = [kind for kind in found if len(found) == 1 or kind.group != GATEWAY_API]
     return kind
 
 
@@ -576,6 +580,9 @@ def broad_mesh() -> Mapping[str, Body]:
         for body in yaml.safe_load_all(text):
             body["metadata"].setdefault("namespace", "istio-system")
             found[f"{name}-{body['metadata']['name']}"] = head | body
+    for body in yaml.safe_load_all(GATEWAY_API_OBJECTS):
+        body["metadata"].setdefault("namespace", "istio-system")
+        found[f"GatewayAPI-{body['kind']}-{body['metadata']['name']}"] = body
     found |= {f"Secret-{body['metadata']['name']}": body for body in _secrets()}
     assert all(identity(body) is not None for body in found.values()), "each has a name"
     return found

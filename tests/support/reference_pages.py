@@ -14,8 +14,10 @@ import click
 from msgspec import inspect
 
 from controlplane.base.codes import BY_ID
+from controlplane.base.names import Kind
 from controlplane.cli.explanations import explanation
 from controlplane.cli.main import COMMANDS
+from controlplane.kinds.gateway_api.versions import GATEWAY_API
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.support import structs_in, unsupported
@@ -56,15 +58,23 @@ def fields() -> str:
         _MADE,
         "# Fields\n",
         "Every field that is read, by kind. A field that has no effect yet is marked, and reported "
-        "where it is\nused (CP0203). Another field in an object of Istio's kinds is an error; what "
-        "else objects of Kubernetes\nhold is passed over.\n",
+        "where it is\nused (CP0203). Another field in an object of Istio's kinds or the Gateway "
+        "API's is an error;\nwhat else objects of Kubernetes hold is passed over.\n",
     ]
-    for served in sorted(SERVED.values(), key=lambda served: str(served.kind)):
+    for served in sorted(SERVED.values(), key=lambda served: title(served.kind)):
         missing = set(unsupported(served))
-        parts.append(f"## {served.kind}\n")
+        parts.append(f"## {title(served.kind)}\n")
         rows = [f"- `{path}`{_mark(path, missing)}" for path in _paths(served)]
         parts.append("\n".join(rows or ["It has no fields of its own that are read."]) + "\n")
     return "\n".join(parts)
+
+
+def title(kind: Kind) -> str:
+    """The name of a kind; with its group where Istio has one of that name too."""
+    is_ambiguous = kind.group == GATEWAY_API and any(
+        other.name == kind.name and other != kind for other in SERVED
+    )
+    return f"{kind} ({kind.group})" if is_ambiguous else str(kind)
 
 
 def _mark(path: str, missing: set[str]) -> str:

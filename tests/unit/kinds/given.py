@@ -10,6 +10,7 @@ from controlplane.base.names import Kind
 from controlplane.documents.content import file_objects
 from controlplane.documents.document import Origin, RawObject, identity
 from controlplane.kinds.decode import decode
+from controlplane.kinds.gateway_api.versions import GATEWAY_API
 from controlplane.kinds.object import Object
 from controlplane.kinds.registry import SERVED
 
@@ -35,11 +36,13 @@ def decoded_body(body: Mapping[str, Any]) -> Decoded:
     return decode(raw, report), list(report)
 
 
-def body_of(kind: str, spec: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
+def body_of(
+    kind: str, spec: Mapping[str, Any], api_version: str | None = None, **metadata: Any
+) -> dict[str, Any]:
     """An object named ``reviews``; ``spec`` is its body where the kind has none."""
-    (served,) = [served for served in SERVED.values() if served.kind.name == kind]
+    served = SERVED[_kind(api_version, kind) if api_version else kind_of(kind)]
     head = {
-        "apiVersion": served.api_versions[0],
+        "apiVersion": api_version or served.api_versions[0],
         "kind": kind,
         "metadata": {"name": "reviews", **metadata},
     }
@@ -59,5 +62,11 @@ def reported(diagnostics: list[Diagnostic], within: tuple[str | int, ...] = ()) 
 
 
 def kind_of(name: str) -> Kind:
-    (kind,) = [kind for kind in SERVED if kind.name == name]
+    """The kind of this name that is not the Gateway API's, where there is another."""
+    found = [kind for kind in SERVED if kind.name == name]
+    (kind,) = [kind for kind in found if len(found) == 1 or kind.group != GATEWAY_API]
     return kind
+
+
+def _kind(api_version: str, name: str) -> Kind:
+    return Kind(api_version.rpartition("/")[0], name)

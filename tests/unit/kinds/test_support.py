@@ -26,6 +26,7 @@ from controlplane.kinds.support import (
     unsupported_fields,
 )
 from tests.support.reads import NoSuchFunction, attributes_read
+from tests.support.reference_pages import title
 from tests.support.samples import sample
 
 NOT_SUPPORTED = {
@@ -39,6 +40,27 @@ NOT_SUPPORTED = {
     ),
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
+    "BackendTLSPolicy": ("targetRefs", "validation", "options"),
+    "GRPCRoute": ("parentRefs", "useDefaultGateways", "hostnames", "rules"),
+    "Gateway (gateway.networking.k8s.io)": (
+        "gatewayClassName",
+        "listeners",
+        "addresses",
+        "infrastructure",
+        "allowedListeners",
+        "tls",
+        "defaultScope",
+    ),
+    "GatewayClass": ("controllerName", "parametersRef", "description"),
+    "HTTPRoute": ("parentRefs", "useDefaultGateways", "hostnames", "rules"),
+    "ListenerSet": ("parentRef", "listeners"),
+    "ReferenceGrant": ("from", "to"),
+    "TCPRoute": ("parentRefs", "useDefaultGateways", "rules"),
+    "TLSRoute": ("parentRefs", "useDefaultGateways", "hostnames", "rules"),
+    "UDPRoute": ("parentRefs", "useDefaultGateways", "rules"),
+    "XBackend": ("type", "port", "externalHostname", "protocol", "tls"),
+    "XBackendTrafficPolicy": ("targetRefs", "retryConstraint", "sessionPersistence"),
+    "XMesh": ("controllerName", "parametersRef", "description"),
     "MeshConfig": (
         "proxyListenPort",
         "proxyHttpPort",
@@ -59,7 +81,7 @@ NOT_SUPPORTED = {
     ),
 }
 DECLARED: dict[str, tuple[type[Spec], Fields]] = {
-    **{str(kind): (served.spec, served.fields) for kind, served in SERVED.items()},
+    **{title(kind): (served.spec, served.fields) for kind, served in SERVED.items()},
     "MeshConfig": (MeshConfig, mesh_config.FIELDS),
 }
 

@@ -94,7 +94,6 @@ def test_of_a_kind_that_no_mesh_reads_nothing_is_said(api_version: str, kind: st
     ("api_version", "kind", "expected"),
     [
         ("telemetry.istio.io/v1", "Telemetry", "CP0108"),
-        ("gateway.networking.k8s.io/v1", "HTTPRoute", "CP0108"),
         ("networking.k8s.io/v1", "Ingress", "CP0108"),
         ("config.istio.io/v1alpha2", "instance", "CP0107"),
     ],
@@ -128,12 +127,29 @@ def test_an_unknown_kind_is_reported_once() -> None:
     assert [d.message for d in said] == ["A1", "B3"]
 
 
-def test_a_gateway_of_istio_with_the_api_version_of_kubernetes_is_a_slip() -> None:
+@pytest.mark.parametrize(
+    ("written", "meant", "spec"),
+    [
+        (
+            "gateway.networking.k8s.io",
+            "networking.istio.io",
+            {"selector": {"istio": "ingressgateway"}, "servers": []},
+        ),
+        (
+            "networking.istio.io",
+            "gateway.networking.k8s.io",
+            {"gatewayClassName": "istio", "listeners": []},
+        ),
+    ],
+)
+def test_a_gateway_with_the_api_version_of_the_other_one_is_a_slip(
+    written: str, meant: str, spec: dict[str, object]
+) -> None:
     body = {
-        "apiVersion": "gateway.networking.k8s.io/v1",
+        "apiVersion": f"{written}/v1",
         "kind": "Gateway",
         "metadata": {"name": "a", "namespace": "shop"},
-        "spec": {"selector": {"istio": "ingressgateway"}, "servers": []},
+        "spec": spec,
     }
 
     _, found = decoded_body(body)
@@ -141,8 +157,7 @@ def test_a_gateway_of_istio_with_the_api_version_of_kubernetes_is_a_slip() -> No
     assert [(d.code.id, d.message, d.hint) for d in found] == [
         (
             "CP0115",
-            "Gateway shop/a has the fields of Gateway in networking.istio.io, not in "
-            "gateway.networking.k8s.io",
-            "write apiVersion: networking.istio.io/v1",
+            f"Gateway shop/a has the fields of Gateway in {meant}, not in {written}",
+            f"write apiVersion: {meant}/v1",
         )
     ]

@@ -1,7 +1,8 @@
 """The rules of each kind, one line a rule: ``validation/*.yaml`` holds them as data.
 
-A file names its ``kind``, a ``base`` that is accepted and the path ``within`` it that each line's
-fields are put into (``null`` takes a field away). ``accepted`` says nothing about the line;
+A file names its ``kind`` (and ``apiVersion`` where that is not the preferred one), a ``base`` that
+is accepted and the path ``within`` it that each line's fields are put into (``null`` takes a field
+away). ``accepted`` says nothing about the line;
 ``refused`` and ``warned`` list the codes and places of all that is said. Of a kind with
 ``unsupported: ignored`` the fields that have no effect yet (CP0203) are not listed; nor is what is
 said of every object of a kind (``always``, a code).
@@ -18,7 +19,7 @@ from controlplane.base.diagnostics import Diagnostic, Effect
 from controlplane.documents.yaml import parsed
 from tests.unit.kinds.given import body_of, decoded_body, reported
 
-FILES = sorted((Path(__file__).parent / "validation").glob("*.yaml"))
+FILES = sorted((Path(__file__).parent / "validation").rglob("*.yaml"))
 
 
 def table(outcome: str) -> list[Any]:
@@ -56,7 +57,7 @@ def said(data: Any, diagnostics: list[Diagnostic], within: tuple[str | int, ...]
 def test_accepted(data: Any, fields: dict[str, Any]) -> None:
     spec, _ = put(data, fields)
 
-    object_, diagnostics = decoded_body(body_of(data["kind"], spec))
+    object_, diagnostics = decoded_body(body_of(data["kind"], spec, data.get("apiVersion")))
 
     assert said(data, diagnostics) == []
     assert object_ is not None
@@ -67,7 +68,7 @@ def test_refused(data: Any, line: list[Any]) -> None:
     fields, *expected = line
     spec, within = put(data, fields)
 
-    object_, diagnostics = decoded_body(body_of(data["kind"], spec))
+    object_, diagnostics = decoded_body(body_of(data["kind"], spec, data.get("apiVersion")))
 
     assert said(data, diagnostics, within) == expected
     assert object_ is None
@@ -78,7 +79,7 @@ def test_warned(data: Any, line: list[Any]) -> None:
     fields, *expected = line
     spec, within = put(data, fields)
 
-    object_, diagnostics = decoded_body(body_of(data["kind"], spec))
+    object_, diagnostics = decoded_body(body_of(data["kind"], spec, data.get("apiVersion")))
 
     assert said(data, diagnostics, within) == expected
     assert object_ is not None

@@ -1,0 +1,19 @@
+"""ReferenceGrant of the Gateway API."""
+
+from typing import Final
+
+from controlplane.kinds.gateway_api.reference_grant import REFERENCE_GRANT, ReferenceGrant
+from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
+from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.validation.gateway_api import gateway_api
+
+FIELDS: Final[Fields] = {}
+
+KIND: Final = ServedKind(
+    kind=REFERENCE_GRANT,
+    api_versions=V1_AND_V1BETA1,
+    spec=ReferenceGrant,
+    validate=gateway_api,
+    fields=FIELDS,
+    custom=True,
+)

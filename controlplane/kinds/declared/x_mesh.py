@@ -1,0 +1,19 @@
+"""XMesh of the Gateway API's experimental channel."""
+
+from typing import Final
+
+from controlplane.kinds.gateway_api.mesh import X_MESH, XMesh
+from controlplane.kinds.gateway_api.versions import X_V1ALPHA1
+from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.validation.gateway_api import gateway_api
+
+FIELDS: Final[Fields] = {}
+
+KIND: Final = ServedKind(
+    kind=X_MESH,
+    api_versions=X_V1ALPHA1,
+    spec=XMesh,
+    validate=gateway_api,
+    fields=FIELDS,
+    custom=True,
+)

@@ -1,0 +1,1 @@
+"""The kinds of the Kubernetes Gateway API: what users write, as structs."""
