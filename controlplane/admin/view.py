@@ -109,6 +109,13 @@ class Origin(View, frozen=True):
     built_in: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class IdlePatch(Origin, frozen=True):
+    """The field of its match that nothing has, and what there is; empty where all have one."""
+
+    reason: str = ""
+    hint: str = ""
+
+
 class RejectedResource(View, frozen=True):
     """A resource that a proxy rejects, in Envoy's words, with a field of each object that it came
     from.
@@ -287,7 +294,7 @@ class ProxyConfig(View, frozen=True):
     endpoints: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     secrets: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     extensions: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
-    idle_patches: tuple[Origin, ...] | msgspec.UnsetType = msgspec.UNSET
+    idle_patches: tuple[IdlePatch, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 # /api/v1/tls

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from controlplane.admin.view import ConfigResource, DeclaredObject, Origin, View
+from controlplane.admin.view import ConfigResource, DeclaredObject, IdlePatch, Origin, View
 
 
 class ServedPort(View, frozen=True):
@@ -34,7 +34,8 @@ class Workload(View, frozen=True):
     that applies, ``imports`` what it imports, as it is written; without one everything is.
     ``unknown``: what becomes of calls to other hosts. ``mtls``: what ports accept that are none of
     ``ports``. ``inbound``: the listeners for calls of the workload. ``rules_in`` bear on calls of
-    it, ``rules_out`` on its own, where they are declared.
+    it, ``rules_out`` on its own, where they are declared. ``idle_patches`` are attached to its
+    sidecar and find nothing in what that is sent.
     """
 
     proxy: str
@@ -54,3 +55,4 @@ class Workload(View, frozen=True):
     inbound: tuple[ConfigResource, ...]
     rules_in: tuple[DeclaredObject, ...]
     rules_out: tuple[DeclaredObject, ...]
+    idle_patches: tuple[IdlePatch, ...] = ()

@@ -17,6 +17,7 @@ from controlplane.cli.columns import aligned
 from controlplane.cli.envoy_json import chains, messages, tcp_proxy, tls_context
 from controlplane.cli.output import Segment, Style, printable, say, show
 from controlplane.cli.status_view import ago, display_name
+from controlplane.cli.summary import idle
 
 Line = list[Segment]
 _RULES_SHOWN: Final = 20
@@ -46,6 +47,9 @@ def lines(found: Workload, now: datetime) -> Iterator[Line]:
     for heading, rules in (("rules in", found.rules_in), ("rules out", found.rules_out)):
         yield [(heading, Style.NAME)]
         yield from _rules(rules)
+    if found.idle_patches:
+        yield [("patches that find nothing", Style.NAME)]
+        yield from ([("  ", Style.PLAIN), *line] for line in idle(found.idle_patches))
     yield [(f"controlplane authz {printable(found.proxy)} shows who may call it", Style.QUIET)]
 
 

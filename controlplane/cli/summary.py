@@ -20,7 +20,7 @@ from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 
-from controlplane.admin.view import ConfigPart, Origin, ProxyConfig
+from controlplane.admin.view import ConfigPart, IdlePatch, Origin, ProxyConfig
 from controlplane.base.wording import counted, first_of
 from controlplane.cli import envoy_json
 from controlplane.cli.curl import leaf, names_of
@@ -55,7 +55,7 @@ def summary(config: ProxyConfig, now: datetime) -> Iterator[Line]:
         if part is not msgspec.UNSET:
             yield from _part(heading, lines)
     if config.idle_patches:
-        yield from _part("patches that find nothing here", _idle(config.idle_patches))
+        yield from _part("patches that find nothing here", idle(config.idle_patches))
 
 
 def _asked_extensions(config: ProxyConfig) -> envoy_json.Part:
@@ -209,9 +209,12 @@ def _extensions(part: envoy_json.Part) -> Iterator[Line]:
         yield [(resource.name, Style.NAME), (f" {kind}", Style.PLAIN), *_from(resource.origins)]
 
 
-def _idle(patches: tuple[Origin, ...]) -> Iterator[Line]:
+def idle(patches: tuple[IdlePatch, ...]) -> Iterator[Line]:
     for one in patches:
         yield [(f"{one.object} {one.field}", Style.PLAIN), *_from((one,))]
+        if one.reason:
+            hint = f"; {one.hint}" if one.hint else ""
+            yield [(printable(f"  {one.reason}{hint}"), Style.QUIET)]
 
 
 def _held(secret: Secret, now: datetime) -> Line:

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from controlplane.admin.view import ConfigPart, Origin
+from controlplane.admin.view import ConfigPart, IdlePatch, Origin
 from controlplane.base import provenance
 from controlplane.base.locations import FieldRef, path_text
 from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
+from controlplane.model.patch import PatchReference
+from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.analysis.idle_patches import choice, reason
+from controlplane.queries.patches.effects import first_miss_at
 
 
 def config_part(found: Provenance, shown: Mapping[provenance.Origin, Origin]) -> ConfigPart:
@@ -34,6 +38,14 @@ def every_origin(found: Provenance) -> Iterator[provenance.Origin]:
     yield from found.origins
     for part in found.parts:
         yield from every_origin(part)
+
+
+def shown_idle(engine: Engine, view: ProxyView, patch: PatchReference) -> IdlePatch:
+    """A patch that finds nothing at the proxies of a view, and why."""
+    miss = first_miss_at(engine.graph, view, patch)
+    why = reason(miss) if miss is not None else ""
+    hint = (choice(miss) or "") if miss is not None else ""
+    return IdlePatch(**asdict(shown_origin(engine, patch.place)), reason=why, hint=hint)
 
 
 def shown_origin(engine: Engine, origin: provenance.Origin) -> Origin:

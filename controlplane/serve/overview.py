@@ -9,6 +9,7 @@ from typing import Final
 from google.protobuf import message_factory
 from google.protobuf.message import Message
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
@@ -16,6 +17,7 @@ from controlplane.admin.view import (
     ConfigResource,
     DeclaredObject,
     Diagnosis,
+    IdlePatch,
     ListedObject,
     Origin,
     ProxyConfig,
@@ -48,7 +50,13 @@ from controlplane.queries.patches.effects import idle_patches
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
 from controlplane.serve.authorization_view import AuthorizationView
 from controlplane.serve.mesh_trust import MeshTrust
-from controlplane.serve.origins import config_part, every_origin, origin_by_object, shown_origin
+from controlplane.serve.origins import (
+    config_part,
+    every_origin,
+    origin_by_object,
+    shown_idle,
+    shown_origin,
+)
 from controlplane.serve.report import diagnosis, finding
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.serve.workload_view import WorkloadView
@@ -185,10 +193,10 @@ class LiveOverview:
             **parts,
         )
 
-    def _idle_patches(self, view: ProxyView) -> tuple[Origin, ...] | UnsetType:
+    def _idle_patches(self, view: ProxyView) -> tuple[IdlePatch, ...] | UnsetType:
         """Unset where there is none, as with most proxies."""
         idle = idle_patches(self._engine.graph, view)
-        return tuple(shown_origin(self._engine, each.place) for each in idle) or UNSET
+        return tuple(shown_idle(self._engine, view, each) for each in idle) or UNSET
 
     async def workload(self, name: str) -> Workload | None:
         """Where edits come in between, origins may be newer than the resources."""
@@ -206,7 +214,8 @@ class LiveOverview:
                 is_inbound = made.name in names or made.name.startswith(_INBOUND)
                 objects = objects_in if is_inbound else objects_out
                 objects.update(o.object for o in every_origin(made) if isinstance(o, FieldRef))
-        return self._workloads.described(proxy, inbound, objects_in, objects_out)
+        shown = self._workloads.described(proxy, inbound, objects_in, objects_out)
+        return replace(shown, idle_patches=self._idle_patches(view) or ())
 
     def authorization(self, name: str, call: AskedCall | None) -> WorkloadAuthorization | None:
         view = AuthorizationView(self._engine, datetime.now(UTC))

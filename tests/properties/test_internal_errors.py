@@ -89,6 +89,7 @@ def test_the_mesh_needs_every_function() -> None:
     serving.engine.graph.around = Failing(lambda name, _: bool(ran.add(name)))
     serving.edit(forms())
     serving.served()
+    serving.engine.note_connected()
     serving.reported()
     serving.explain()
 

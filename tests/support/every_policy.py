@@ -36,6 +36,20 @@ spec: {action: CUSTOM, provider: {name: ask}, rules: [{to: [{operation: {paths: 
         "cluster.local",
         "old.domain",
     ),
+    "missing": (
+        """
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: missing, namespace: istio-system}
+spec:
+  configPatches:
+  - applyTo: CLUSTER
+    match: {cluster: {name: VALUE}}
+    patch: {operation: MERGE, value: {connect_timeout: 7s}}
+""",
+        "absent",
+        "missing",
+    ),
     "tokens": (
         """
 apiVersion: security.istio.io/v1

@@ -23,3 +23,6 @@ PATCH_NAME_TAKEN: Final = warning(
 PATCH_SECRET_NOT_SENT: Final = warning(
     "CP0544", "the patch names a secret that the proxy is not sent"
 )
+PATCH_FINDS_NOTHING: Final = warning(
+    "CP0545", "the patch finds nothing at any connected proxy that it is for"
+)

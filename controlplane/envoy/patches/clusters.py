@@ -25,7 +25,7 @@ def cluster_matches(name: str, hosts: Collection[str], patch: Patch) -> bool:
         return True
     if wanted.name:
         return wanted.name == name
-    direction, port, subset, host = _parts(name)
+    direction, port, subset, host = parts_of_cluster(name)
     named = hosts if direction == _INBOUND and hosts else (host,)
     return (
         wanted.subset in ("", subset)
@@ -34,7 +34,7 @@ def cluster_matches(name: str, hosts: Collection[str], patch: Patch) -> bool:
     )
 
 
-def _parts(name: str) -> tuple[str, int, str, str]:
+def parts_of_cluster(name: str) -> tuple[str, int, str, str]:
     """Direction, port, subset and host, as Istio reads them from a name (``ParseSubsetKey``)."""
     mark = "_." if name.startswith("outbound_.") else "|"
     parts = name.split(mark)

@@ -29,7 +29,7 @@ from controlplane.model.patch import (
 )
 
 HTTP_CONNECTION_MANAGER: Final = "envoy.filters.network.http_connection_manager"
-_VIRTUAL: Final = frozenset({"virtualInbound", "virtualOutbound"})
+VIRTUAL: Final = frozenset({"virtualInbound", "virtualOutbound"})
 """The listeners for all ports, whose chains have the port."""
 
 
@@ -52,7 +52,7 @@ def patched_listener(patching: Patching, listener: Listener) -> Listener | None:
     return listener if listener.name else None
 
 
-def _chains(listener: Listener) -> Iterator[FilterChain]:
+def chains_of(listener: Listener) -> Iterator[FilterChain]:
     yield from listener.filter_chains
     if listener.HasField("default_filter_chain"):
         yield listener.default_filter_chain
@@ -60,15 +60,15 @@ def _chains(listener: Listener) -> Iterator[FilterChain]:
 
 def _patch_inline_tables(patching: Patching, listener: Listener) -> None:
     """What calls a workload has its routes within the listener."""
-    for chain in _chains(listener):
+    for chain in chains_of(listener):
         for filter_ in chain.filters:
-            manager = _manager(filter_)
+            manager = manager_of(filter_)
             if manager is not None and manager.HasField("route_config"):
                 patch_table(patching, manager.route_config, {})
                 filter_.typed_config.CopyFrom(packed(manager))
 
 
-def _manager(filter_: Filter) -> HttpConnectionManager | None:
+def manager_of(filter_: Filter) -> HttpConnectionManager | None:
     if filter_.name != HTTP_CONNECTION_MANAGER or not filter_.HasField("typed_config"):
         return None
     manager = HttpConnectionManager()
@@ -159,7 +159,7 @@ def _patch_network_filters(patching: Patching, listener: Listener, chain: Filter
             wanted = _wanted_filter(patch)
             if patch.operation is Operation.MERGE and wanted in (None, filter_.name):
                 merge_filter(patching, filter_, patch)
-        manager = _manager(filter_)
+        manager = manager_of(filter_)
         if manager is not None:
             _patch_http_filters(patching, listener, chain, filter_, manager)
 
@@ -217,7 +217,7 @@ def _is_of_listener(listener: Listener, patch: Patch) -> bool:
         return True
     if wanted.name not in ("", listener.name):
         return False
-    if patch.target is not PatchTarget.LISTENER and listener.name in _VIRTUAL:
+    if patch.target is not PatchTarget.LISTENER and listener.name in VIRTUAL:
         return True
     return wanted.port in (0, listener.address.socket_address.port_value)
 
@@ -228,7 +228,7 @@ def _is_of_chain(listener: Listener, chain: FilterChain, patch: Patch) -> bool:
         return True
     match = chain.filter_chain_match
     port = match.destination_port.value
-    if listener.name in _VIRTUAL and wanted.port not in (0, port):
+    if listener.name in VIRTUAL and wanted.port not in (0, port):
         return False
     asked = wanted.chain
     if asked is None:

@@ -25,7 +25,7 @@ from controlplane.model.patch import (
 ServicePorts = Mapping[int, frozenset[int]]
 """By port of a gateway's server, the ports of the Services in front of it that lead there."""
 
-_ACTIONS: Final[Mapping[str, RouteAction]] = {
+ACTIONS: Final[Mapping[str, RouteAction]] = {
     "route": RouteAction.FORWARD,
     "redirect": RouteAction.REDIRECT,
     "direct_response": RouteAction.RESPOND,
@@ -65,12 +65,19 @@ def _is_of_table(
         return True
     if wanted.name not in ("", table.name):
         return False
+    port, port_name, gateway = parts_of_table(patching.context, table.name)
     if patching.context is not PatchContext.GATEWAY:
-        return wanted.port in (0, _port_of_sidecar_table(table.name))
-    port, port_name, gateway = _parts_of_gateway_table(table.name)
+        return wanted.port in (0, port)
     if wanted.port_name not in ("", port_name) or wanted.gateway not in ("", gateway):
         return False
     return not wanted.port or wanted.port in ports.get(port, frozenset({port}))
+
+
+def parts_of_table(context: PatchContext, name: str) -> tuple[int, str, str]:
+    """Port, port name and Gateway (``NAMESPACE/NAME``); the last two only of gateways with TLS."""
+    if context is not PatchContext.GATEWAY:
+        return _port_of_sidecar_table(name), "", ""
+    return _parts_of_gateway_table(name)
 
 
 def _port_of_sidecar_table(name: str) -> int:
@@ -184,5 +191,5 @@ def _is_of_route(route: Route, patch: Patch) -> bool:
         return True
     if wanted.name not in ("", route.name):
         return False
-    action = _ACTIONS.get(route.WhichOneof("action") or "", None)
+    action = ACTIONS.get(route.WhichOneof("action") or "", None)
     return wanted.action is None or action is None or action is wanted.action

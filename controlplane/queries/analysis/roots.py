@@ -38,6 +38,7 @@ from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
 )
+from controlplane.queries.analysis.idle_patches import idle_patch_diagnostics
 from controlplane.queries.analysis.issuer_keys import issuer_key_diagnostics
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.port_conflicts import port_conflicts
@@ -66,6 +67,14 @@ def all_of_service_entry(graph: Graph, key: ObjectKey) -> Diagnostics:
     """What is wrong with a ServiceEntry itself, and where its ports meet those of others."""
     assert key_is_of(key, SERVICE_ENTRY), "analyses are by kind"
     return (*service_entry_diagnostics(graph, key), *port_conflicts(graph, key))
+
+
+@derived
+def all_of_envoy_filter_where_connected(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What an EnvoyFilter selects, and its patches that find nothing there."""
+    assert key_is_of(key, ENVOY_FILTER), "analyses are by kind"
+    selected = envoy_filter_diagnostics_where_connected(graph, key)
+    return (*selected, *idle_patch_diagnostics(graph, key))
 
 
 @derived
@@ -106,7 +115,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,
     DESTINATION_RULE: destination_rule_secret_diagnostics,
-    ENVOY_FILTER: envoy_filter_diagnostics_where_connected,
+    ENVOY_FILTER: all_of_envoy_filter_where_connected,
     GATEWAY: gateway_diagnostics_where_connected,
     REQUEST_AUTHENTICATION: issuer_key_diagnostics,
     VIRTUAL_SERVICE: export_diagnostics,

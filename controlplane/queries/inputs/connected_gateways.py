@@ -1,5 +1,5 @@
-"""Which gateways are connected: with ``refused_claims`` the only thing about proxies that
-diagnostics may depend on.
+"""Which gateways are connected: with ``refused_claims`` and ``patched_proxies`` the only thing
+about proxies that diagnostics may depend on.
 """
 
 from typing import Final

@@ -114,7 +114,7 @@ def _without_broken_patches(
     found = resource_before(graph, part.part, type_url, name)
     if found is None:
         return None
-    around = _surroundings(part, name)
+    around = surroundings(part, name)
     patches = patches_that_work(type_url, found, patches_of_type(graph, part, type_url), around)
     return patched(type_url, found, patches, around)
 
@@ -127,10 +127,10 @@ def patched_resource(
     found = resource_before(graph, part.part, type_url, name)
     if found is None:
         return Patched(None)
-    return patched(type_url, found, patches, _surroundings(part, name))
+    return patched(type_url, found, patches, surroundings(part, name))
 
 
-def _surroundings(part: PatchedPart, name: str) -> Surroundings:
+def surroundings(part: PatchedPart, name: str) -> Surroundings:
     return Surroundings(
         context=part.context,
         hosts=_hosts(part.part, name),

@@ -9,6 +9,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ConnectedGateway, ProxyView
 from controlplane.model.registration import RefusedClaim
 from controlplane.queries.inputs.connected_gateways import CONNECTED, connected_gateways
+from controlplane.queries.inputs.patched_proxies import PATCHED, patched_views
 from controlplane.queries.inputs.refused_claims import REFUSED_CLAIMS
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
 from controlplane.queries.snapshot.snapshot import resources
@@ -29,7 +30,9 @@ class Connected:
 
     graph: Graph
     is_unsettled: bool = False
-    """Whether gateways came or went, or their views came into doubt, since ``settle``."""
+    """Whether gateways or views with patches came or went, or views of gateways came into doubt,
+    since ``settle``.
+    """
     _proxies: dict[Proxy, int] = field(default_factory=dict)
     _gateways: dict[Proxy, None] = field(default_factory=dict)
     """Those of the proxies that are gateways, as far as that is known."""
@@ -62,6 +65,7 @@ class Connected:
         """Keep the resources of a view, until ``release`` was called as often."""
         if not self._views.setdefault(view, 0):
             self.graph.pin(resources, view)
+            self.is_unsettled |= bool(view.patches)
         self._views[view] += 1
 
     def release(self, view: ProxyView) -> None:
@@ -69,14 +73,15 @@ class Connected:
         if not self._views[view]:
             del self._views[view]
             self.graph.unpin(resources, view)
+            self.is_unsettled |= bool(view.patches)
 
     def refuse(self, group: ObjectKey, claims: tuple[RefusedClaim, ...]) -> None:
         """Note which connected workloads of a WorkloadGroup are not registered now."""
         self._refused[group] = claims
 
     def settle(self) -> None:
-        """Let the graph know which gateways are connected and which workloads are refused, in a
-        revision of its own where others are than it knew.
+        """Let the graph know which gateways are connected, what patches are attached to and which
+        workloads are refused, in a revision of its own where others are than it knew.
         """
         if self._refused:
             self.graph.edit()
@@ -90,6 +95,10 @@ class Connected:
         if found != connected_gateways(self.graph):
             self.graph.edit()
             self.graph.set(CONNECTED, "gateways", found)
+        patched = tuple(view for view in self._views if view.patches)
+        if patched != patched_views(self.graph):
+            self.graph.edit()
+            self.graph.set(PATCHED, "views", patched)
 
     def _connected_gateways(self) -> Iterator[ConnectedGateway]:
         for proxy in sorted(self._gateways, key=lambda proxy: (proxy.namespace, proxy.name)):

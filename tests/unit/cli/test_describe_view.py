@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from controlplane.admin.view import ConfigResource, DeclaredObject, Origin
+from controlplane.admin.view import ConfigResource, DeclaredObject, IdlePatch, Origin
 from controlplane.admin.workload import ServedPort, Workload, WorkloadPort
 from controlplane.cli.describe_view import lines
 
@@ -93,6 +93,16 @@ WORKLOAD = Workload(
         DeclaredObject(object="PeerAuthentication/default/reviews", path="mesh.yaml", line=16),
     ),
     rules_out=(),
+    idle_patches=(
+        IdlePatch(
+            object="EnvoyFilter/shop/lua",
+            field="spec.configPatches[0].patch",
+            path="lua.yaml",
+            line=8,
+            reason='no cluster has the name "a"',
+            hint="there is b",
+        ),
+    ),
 )
 
 
@@ -123,6 +133,9 @@ def test_a_workload_is_shown_with_all_that_decides_about_it() -> None:
         "  PeerAuthentication default/reviews  mesh.yaml:16",
         "rules out",
         "  none",
+        "patches that find nothing",
+        "  EnvoyFilter/shop/lua spec.configPatches[0].patch  lua.yaml:8",
+        '    no cluster has the name "a"; there is b',
         "controlplane authz reviews-v1-abc.default shows who may call it",
     ]
 

@@ -34,6 +34,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0532": "MeshConfig and a policy",
     "CP0533": "MeshConfig and a policy",
     "CP0534": "MeshConfig and a policy",
+    "CP0545": "a connected proxy",
     "CP0540": "a connected proxy",
     "CP0543": "a connected proxy",
     "CP0544": "a connected proxy",

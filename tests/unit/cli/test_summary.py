@@ -227,9 +227,12 @@ def test_that_there_are_no_extensions_is_said_to_who_asks_for_them_alone() -> No
 
 def test_patches_that_find_nothing_are_listed_with_their_lines() -> None:
     idle = origin("EnvoyFilter/istio-system/lua", "filters.yaml", 9)
-    shown = summary(msgspec.convert({**PROXY, "idle_patches": [idle]}, ProxyConfig), NOW)
+    why = {**idle, "reason": 'no cluster has the name "a"', "hint": "there is b"}
+    shown = summary(msgspec.convert({**PROXY, "idle_patches": [idle, why]}, ProxyConfig), NOW)
 
     assert ["".join(part for part, _ in line) for line in shown] == [
         "patches that find nothing here",
         "  EnvoyFilter/istio-system/lua spec  filters.yaml:9",
+        "  EnvoyFilter/istio-system/lua spec  filters.yaml:9",
+        '    no cluster has the name "a"; there is b',
     ]
