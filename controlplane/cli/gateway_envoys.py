@@ -18,6 +18,7 @@ from controlplane.cli.envoy_processes import (
     free_port,
 )
 from controlplane.cli.gateway_proxies import GatewayProxy, gateway_proxies
+from controlplane.cli.gateway_start import gateway_start
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.log_files import FOLDER
 from controlplane.envoy.bootstrap import Node, Probes, bootstrap
@@ -111,8 +112,15 @@ class GatewayEnvoys:
             proxy=proxy, admin_port=admin, ready_port=ready, metrics_port=metrics, log=log
         )
         file.write_text(self._bootstrap(plane, running), encoding="utf-8")
+        said = gateway_start(plane.engine, proxy)
         self._envoys.start(
-            Launch(name=str(proxy), bootstrap=file, log=log, concurrency=self._concurrency)
+            Launch(
+                name=str(proxy),
+                bootstrap=file,
+                log=log,
+                concurrency=self._concurrency if said.concurrency is None else said.concurrency,
+                drain=said.drain,
+            )
         )
         return running
 

@@ -71,14 +71,18 @@ def span_of(text: str, path: tuple[Step, ...], *, on_key: bool) -> Span:
     """The value at ``path``, or its key: with ``on_key``, and where the value is no scalar.
 
     A step that does not exist ends the way at the nearest parent. Of a key that is written twice
-    the last one is used, as in the data. Explicit keys win over merged ones.
+    the last one is used, as in the data. Explicit keys win over merged ones. What follows on a text
+    leads into the YAML that the text is, where a number is a line of it, from 0.
     """
     node = _composed(text)
     if node is None:
         return _first_word(text)
     key: Node | None = None
     complete = True
-    for step in path:
+    for i, step in enumerate(path):
+        inner = _within(text, node, path[i:], on_key=on_key)
+        if inner is not None:
+            return inner
         found = _child(node, step)
         if found is None:
             complete = False
@@ -87,6 +91,43 @@ def span_of(text: str, path: tuple[Step, ...], *, on_key: bool) -> Span:
     if key is not None and (on_key or not complete or not isinstance(node, ScalarNode)):
         return _span(text, key)
     return _span(text, node)
+
+
+def _within(text: str, node: Node, path: tuple[Step, ...], *, on_key: bool) -> Span | None:
+    """A place within a scalar whose value is YAML; ``None`` where it is spelled otherwise than it
+    reads (folded, or with escapes).
+    """
+    if not isinstance(node, ScalarNode) or not node.value:
+        return None
+    first, value = path[0], str(node.value)
+    if isinstance(first, str) and not isinstance(_composed(value), MappingNode):
+        return None
+    if isinstance(first, int):
+        starts = _line_starts(value)
+        start = starts[min(first, len(starts) - 1)]
+        line = line_of(value, min(first, len(starts) - 1)) or ""
+        start += len(line) - len(line.lstrip())
+        end = start + max(len(line.strip()), 1)
+    else:
+        start, end = span_of(value, path, on_key=on_key)
+    begin = _outside(text, node, value, start)
+    return None if begin is None else (begin, begin + end - start)
+
+
+def _outside(text: str, node: ScalarNode, value: str, offset: int) -> int | None:
+    """Where the character ``offset`` of a scalar's value is in the text around it."""
+    start = node.start_mark.index
+    if node.style == "|":
+        line = value.count("\n", 0, offset)
+        at = value.rfind("\n", 0, offset) + 1
+        row = node.start_mark.line + 1 + line
+        whole = line_of(text, row)
+        written = (line_of(value, line) or "").rstrip()
+        if whole is None or not whole.rstrip().endswith(written):
+            return None
+        return _line_starts(text)[row] + len(whole.rstrip()) - len(written) + offset - at
+    begin = start if node.style is None else start + 1
+    return begin + offset if text.startswith(value, begin) else None
 
 
 def duplicate_keys(text: str) -> tuple[DuplicateKey, ...]:

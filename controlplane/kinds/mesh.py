@@ -16,25 +16,21 @@ from typing import Final
 import msgspec
 
 from controlplane.base.codes import (
-    NOT_SUPPORTED_YET,
-    UNKNOWN_SETTING,
     VALUE_MALFORMED,
     VALUE_OUT_OF_RANGE,
     WRONG_TYPE,
 )
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, SourceLocation
-from controlplane.base.nearest import nearest
 from controlplane.base.wording import described
 from controlplane.documents.locate import location, span_of
 from controlplane.documents.yaml import parsed
 from controlplane.kinds.declared.mesh_config import FIELDS
 from controlplane.kinds.duration import value_of
-from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig, ProxyConfig
-from controlplane.kinds.istio.proxy_config import Tracing
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.limits import limited
 from controlplane.kinds.mesh_providers import extension_providers
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.proxy_config import check_proxy_settings, check_settings
 from controlplane.kinds.support import report_unsupported, unsupported_fields
 from controlplane.kinds.validation import names
 from controlplane.kinds.validation.checks import (
@@ -94,65 +90,6 @@ NOT_YET: Final = frozenset(
     ]
 )
 """They change traffic, and are not translated yet."""
-TRACERS: Final = frozenset(
-    [
-        "customTags",
-        "datadog",
-        "disableContextPropagation",
-        "enableIstioTags",
-        "lightstep",
-        "maxPathTagLength",
-        "openCensusAgent",
-        "stackdriver",
-        "tlsSettings",
-        "zipkin",
-    ]
-)
-"""Of ``defaultConfig.tracing``: they say where spans go and what they hold; none are sent yet."""
-PROXY_TRACERS: Final = frozenset(["tracingServiceName", "zipkinAddress"])
-"""Of ``defaultConfig``: as ``TRACERS``."""
-PROXY_IGNORED: Final = frozenset(
-    [
-        "availabilityZone",
-        "binaryPath",
-        "caCertificatesPem",
-        "concurrency",
-        "configPath",
-        "connectTimeout",
-        "controlPlaneAuthPolicy",
-        "customConfigFile",
-        "discoveryAddress",
-        "discoveryRefreshDelay",
-        "drainDuration",
-        "envoyAccessLogService",
-        "envoyMetricsService",
-        "envoyMetricsServiceAddress",
-        "extraStatTags",
-        "fileFlushInterval",
-        "fileFlushMinSizeKb",
-        "holdApplicationUntilProxyStarts",
-        "image",
-        "interceptionMode",
-        "meshId",
-        "parentShutdownDuration",
-        "privateKeyProvider",
-        "proxyAdminPort",
-        "proxyBootstrapTemplatePath",
-        "proxyStatsMatcher",
-        "readinessProbe",
-        "runtimeValues",
-        "sds",
-        "serviceCluster",
-        "statNameLength",
-        "statsCompression",
-        "statsEvictionInterval",
-        "statsdUdpAddress",
-        "statusPort",
-        "terminationDrainDuration",
-        "tracing",
-    ]
-)
-"""They start or observe a proxy; ``controlplane bootstrap`` has its own options for that."""
 _PROVIDERS: Final = "extensionProviders"
 LONGEST_CONNECT: Final = timedelta(hours=1)  # Istio, ValidateConnectTimeout
 
@@ -256,16 +193,10 @@ def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:
 
 
 def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshConfig:
-    _check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET)
+    check_settings(report, at, data, MeshConfig, IGNORED, NOT_YET)
     proxy = data.get("defaultConfig", None)
     if isinstance(proxy, Mapping):
-        _check_settings(
-            report, at / "defaultConfig", proxy, ProxyConfig, PROXY_IGNORED, PROXY_TRACERS
-        )
-        tracing = proxy.get("tracing", None)
-        if isinstance(tracing, Mapping):
-            place = at / "defaultConfig" / "tracing"
-            _check_settings(report, place, tracing, Tracing, frozenset(), TRACERS)
+        check_proxy_settings(report, at / "defaultConfig", proxy)
     rest = {name: value for name, value in data.items() if name != _PROVIDERS}
     fitting = Walk(report, Null.FAULT).struct(at, MeshConfig, rest)
     assert fitting is not DROPPED, "the data is a mapping"
@@ -276,25 +207,6 @@ def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshCo
     report_unsupported(report, at, mesh, unsupported_fields(MeshConfig, FIELDS))
     _check(report, at, mesh)
     return limited(report, at, mesh)
-
-
-def _check_settings(
-    report: Report,
-    at: FieldRef,
-    data: Mapping[str, object],
-    struct: type[Spec],
-    ignored: frozenset[str],
-    not_yet: frozenset[str] = frozenset(),
-) -> None:
-    fields = struct.__struct_encode_fields__
-    for name in data:
-        if name in not_yet:
-            message = f"{name} is not supported yet and has no effect"
-            report.add(NOT_SUPPORTED_YET, (at / name).key, message)
-        elif name not in fields and name not in ignored:
-            near = nearest(name, [*fields, *ignored, *not_yet])
-            hint = f'rename it to "{near}"' if near else None
-            report.add(UNKNOWN_SETTING, (at / name).key, f'unknown setting "{name}"', hint=hint)
 
 
 def _check(report: Report, at: FieldRef, mesh: MeshConfig) -> None:

@@ -17,6 +17,7 @@ from controlplane.base.ignoring import IGNORE, faults
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY, DRY_RUN
 from controlplane.kinds.misplaced import Move
+from controlplane.kinds.proxy_config import check_own_annotation
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.validation import names
 from controlplane.kinds.walk import DROPPED, Null, Walk
@@ -128,6 +129,7 @@ def _check_annotations(
     report: Report, at: FieldRef, annotations: Mapping[str, str], *, custom: bool
 ) -> None:
     _check_ignore(report, at, annotations)
+    check_own_annotation(report, at, annotations)
     size = 0
     for key, value in annotations.items():
         size += len(key.encode()) + len(value.encode())

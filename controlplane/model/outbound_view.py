@@ -9,7 +9,15 @@ from typing import Final
 
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
-from controlplane.model.proxy import NOWHERE, IpFamily, Labels, Locality, Role
+from controlplane.model.proxy import (
+    HEADER_CASE,
+    NOWHERE,
+    ROUTE_HEADERS,
+    IpFamily,
+    Labels,
+    Locality,
+    Role,
+)
 from controlplane.model.visibility import PUBLIC
 
 
@@ -83,7 +91,9 @@ class OutboundView:
     has_sni_dnat: bool = False
     """Whether it has a cluster by SNI for each of the mesh's services (AUTO_PASSTHROUGH)."""
     settings: Labels = ()
-    """The node metadata that listeners honour (``IDLE_TIMEOUT``, ``HTTP10``, …)."""
+    """The node metadata that is honoured (``IDLE_TIMEOUT``, ``HTTP10``, …), and what the proxy's
+    ProxyConfig says otherwise than the mesh's.
+    """
     scope: SidecarScope | None = None
     """The Sidecar that says what is imported; ``None`` for everything that is visible."""
     interception: Interception = Interception.NONE
@@ -105,10 +115,11 @@ class OutboundView:
     @property
     def for_clusters(self) -> "OutboundView":
         """The part that affects clusters and endpoints."""
+        settings = self._only(HEADER_CASE)
         if (
             not self.source_labels
             and not self.stream_labels
-            and not self.settings
+            and settings == self.settings
             and not self.interception.captures
         ):
             return self
@@ -116,23 +127,43 @@ class OutboundView:
             self,
             source_labels=(),
             stream_labels=(),
-            settings=(),
+            settings=settings,
             interception=Interception.NONE,
         )
 
     @property
     def for_listeners(self) -> "OutboundView":
         """The part that affects listeners."""
-        if not self.source_labels:
+        settings = tuple(pair for pair in self.settings if pair[0] != ROUTE_HEADERS)
+        if not self.source_labels and settings == self.settings:
             return self
-        return replace(self, source_labels=())
+        return replace(self, source_labels=(), settings=settings)
 
     @property
     def for_routes(self) -> "OutboundView":
         """The part that affects routes."""
         captured = Interception.REDIRECT if self.interception.captures else Interception.NONE
-        proxied = tuple(pair for pair in self.settings if pair[0] == "HTTP_PROXY_PORT")
-        return replace(self, has_sni_dnat=False, settings=proxied, interception=captured)
+        settings = self._only("HTTP_PROXY_PORT", ROUTE_HEADERS)
+        return replace(self, has_sni_dnat=False, settings=settings, interception=captured)
+
+    @property
+    def route_settings(self) -> Labels:
+        """The part of ``settings`` that the routes themselves depend on."""
+        return self._only(ROUTE_HEADERS)
+
+    @property
+    def keeps_header_case(self) -> bool | None:
+        """Whether clusters keep the case of HTTP/1.1 headers; ``None``: as the mesh says."""
+        return keeps_header_case(self.settings)
+
+    def _only(self, *names: str) -> Labels:
+        return tuple(pair for pair in self.settings if pair[0] in names)
+
+
+def keeps_header_case(settings: Labels) -> bool | None:
+    """What the settings of a view say of the case of headers; ``None``: as the mesh says."""
+    said = (value == "1" for name, value in settings if name == HEADER_CASE)
+    return next(said, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,15 @@ Labels = tuple[tuple[str, str], ...]
 """Labels sorted by key: a value that can be a key of the graph."""
 
 
+NODE_CONFIG: Final = "PROXY_CONFIG"
+"""The metadata of a node that is its ProxyConfig as a whole, as JSON; and the setting of a view
+whose listeners have another ProxyConfig than the mesh's.
+"""
+HEADER_CASE: Final = "PROXY_CONFIG_HEADER_CASE"
+ROUTE_HEADERS: Final = "PROXY_CONFIG_ROUTE_HEADERS"
+"""What clusters and routes need of a ProxyConfig that is not the mesh's."""
+
+
 def labels_of(values: dict[str, str]) -> Labels:
     return tuple(sorted(values.items()))
 

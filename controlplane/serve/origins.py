@@ -11,9 +11,12 @@ from controlplane.base.provenance import BuiltIn, Provenance
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.model.patch import PatchReference
+from controlplane.model.proxy import NODE_CONFIG, Proxy
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.analysis.idle_patches import choice, reason
 from controlplane.queries.patches.effects import first_miss_at
+from controlplane.queries.registry.proxies import own_annotation
+from controlplane.translate.istio.proxy_config import OWN_CONFIG
 
 
 def config_part(found: Provenance, shown: Mapping[provenance.Origin, Origin]) -> ConfigPart:
@@ -48,10 +51,26 @@ def shown_idle(engine: Engine, view: ProxyView, patch: PatchReference) -> IdlePa
     return IdlePatch(**asdict(shown_origin(engine, patch.place)), reason=why, hint=hint)
 
 
+def origin_for(engine: Engine, proxy: Proxy, origin: provenance.Origin) -> provenance.Origin:
+    """``origin``, in which what stands for the proxy's own ProxyConfig is the annotation that it
+    has it from, if it has it from one.
+    """
+    if not isinstance(origin, FieldRef) or origin.object != OWN_CONFIG:
+        return origin
+    has_own = any(name == NODE_CONFIG for name, _ in proxy.metadata)
+    annotation = None if has_own else own_annotation(engine.graph, proxy)
+    if annotation is None:
+        return origin
+    place, _ = annotation
+    return FieldRef(place.object, (*place.path, *origin.path), place.on_key)
+
+
 def shown_origin(engine: Engine, origin: provenance.Origin) -> Origin:
     """With file and line, where a file has it."""
     if isinstance(origin, BuiltIn):
         return Origin(built_in=origin.value)
+    if origin.object == OWN_CONFIG:
+        return Origin(object="ProxyConfig of the proxy", field=path_text(origin.path)[1:])
     is_of_mesh = origin.object == MESH_CONFIG_KEY
     shown = Origin(
         object="MeshConfig" if is_of_mesh else str(origin.object),

@@ -54,6 +54,7 @@ from controlplane.serve.origins import (
     config_part,
     every_origin,
     origin_by_object,
+    origin_for,
     shown_idle,
     shown_origin,
 )
@@ -180,7 +181,7 @@ class LiveOverview:
             slices = origin_slices(engine.graph, view, type_url)
             origins = joined([slice_ async for slice_ in paced(slices)])
             named = dict.fromkeys(o for found in origins.values() for o in every_origin(found))
-            shown = {o: located async for o, located in paced(self._located(named))}
+            shown = {o: located async for o, located in paced(self._located(proxy, named))}
             parts[PARTS[type_url]] = await asyncio.to_thread(_shown, shelf, origins, shown)
         return ProxyConfig(
             proxy=f"{proxy.name}.{proxy.namespace}",
@@ -213,7 +214,8 @@ class LiveOverview:
             for made in joined([slice_ async for slice_ in paced(slices)]).values():
                 is_inbound = made.name in names or made.name.startswith(_INBOUND)
                 objects = objects_in if is_inbound else objects_out
-                objects.update(o.object for o in every_origin(made) if isinstance(o, FieldRef))
+                found = (origin_for(self._engine, proxy, o) for o in every_origin(made))
+                objects.update(o.object for o in found if isinstance(o, FieldRef))
         shown = self._workloads.described(proxy, inbound, objects_in, objects_out)
         return replace(shown, idle_patches=self._idle_patches(view) or ())
 
@@ -275,10 +277,10 @@ class LiveOverview:
         )
 
     def _located(
-        self, named: Iterable[provenance.Origin]
+        self, proxy: Proxy, named: Iterable[provenance.Origin]
     ) -> Iterator[tuple[provenance.Origin, Origin]]:
         for origin in named:
-            yield origin, shown_origin(self._engine, origin)
+            yield origin, shown_origin(self._engine, origin_for(self._engine, proxy, origin))
 
     def _declared(self, key: ObjectKey) -> DeclaredObject:
         location = self._engine.location(FieldRef(key))

@@ -5,6 +5,7 @@ Source: Istio ``pilot/pkg/model/proxy.go``, ``pkg/model/proxy.go`` (node metadat
 """
 
 import ipaddress
+import json
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import Namespace
 from controlplane.base.peer_text import shown
-from controlplane.model.proxy import Locality, Proxy, Role, labels_of
+from controlplane.model.proxy import NODE_CONFIG, Locality, Proxy, Role, labels_of
 from controlplane.xds.peer import Network, peer_address
 from controlplane.xds.wire import LimitExceeded, StreamFault
 from controlplane.xds.wire_pb2 import Node
@@ -42,6 +43,7 @@ HONOURED: Final = frozenset(
         "IDLE_TIMEOUT",
         "INTERCEPTION_MODE",
         "NETWORK",
+        NODE_CONFIG,
         "UNPRIVILEGED_POD",
     }
 )
@@ -124,6 +126,8 @@ def proxy_of(node: Node, identity: Identity | None) -> Proxy:
         account = identity.service_account
     labels = _strings(metadata.get("STATIC_LABELS")) | _strings(metadata.get("LABELS"))
     honoured = {key: _text(metadata[key]) for key in HONOURED & metadata.keys()}
+    if NODE_CONFIG in metadata:
+        honoured |= _proxy_config(metadata[NODE_CONFIG])
     bound = honoured.get(BIND_ADDRESS, "")
     if bound and not is_unscoped_ip(bound):
         raise _unusable(f'the node says {BIND_ADDRESS} "{shown(bound)}", which is no IP address')
@@ -202,6 +206,36 @@ def _text(value: Value | None) -> str:
             return f"{value.number_value:g}" if value is not None else ""
         case _:
             return ""
+
+
+def _proxy_config(value: Value) -> dict[str, str]:
+    """The node's ProxyConfig as JSON, be it a structure or JSON in a text."""
+    said = _plain(value)
+    if isinstance(said, str):
+        try:
+            said = json.loads(said)
+        except (ValueError, RecursionError):
+            said = None
+    return {NODE_CONFIG: json.dumps(said, sort_keys=True) if isinstance(said, dict) else "{}"}
+
+
+def _plain(value: Value) -> object:
+    """As JSON has it; a number without a fraction is a whole one."""
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return {key: _plain(each) for key, each in value.struct_value.fields.items()}
+        case "list_value":
+            return [_plain(each) for each in value.list_value.values]
+        case "number_value" if value.number_value.is_integer():
+            return int(value.number_value)
+        case "number_value":
+            return value.number_value
+        case "bool_value":
+            return value.bool_value
+        case "string_value":
+            return value.string_value
+        case _:
+            return None
 
 
 def _texts(metadata: Mapping[str, Value]) -> dict[str, str]:

@@ -67,4 +67,14 @@ spec:
         "shop",
         "store",
     ),
+    "config": (
+        """
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: {name: web, namespace: default}
+spec: {environmentVariables: {ISTIO_META_IDLE_TIMEOUT: VALUE}}
+""",
+        "7s",
+        "8s",
+    ),
 }

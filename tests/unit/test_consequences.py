@@ -13,7 +13,7 @@ from controlplane.engine.consequences import ANSWERS, consequence
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 
-HARMLESS: Final = frozenset[Code]()
+HARMLESS: Final = frozenset({codes.PROXY_CONFIG_FAULT})
 """Errors in force by which no request fails."""
 SERVED: Final = """
 apiVersion: networking.istio.io/v1

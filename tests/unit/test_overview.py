@@ -206,6 +206,32 @@ def test_origins_of_all_that_is_rejected_are_computed_once_for_each_type() -> No
     assert (len(rejected), len(slices)) == (4, SLICES)
 
 
+ANNOTATED = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge, namespace: istio-system}
+spec:
+  template:
+    metadata:
+      labels: {istio: ingressgateway}
+      annotations:
+        proxy.istio.io/config: |
+          proxyHeaders: {server: {value: theirs}}
+"""
+
+
+async def test_a_listener_comes_from_the_annotation_that_changes_it() -> None:
+    running = Running(**MESH, a=ANNOTATED)
+
+    (listener,) = (await running.config("listeners")).listeners or ()
+
+    found = [o for o in listener.origins if o.object == "Deployment/istio-system/edge"]
+    assert [(o.path, o.line) for o in found] == [("a.yaml", 11)]
+    assert [o.field for o in found] == [
+        "spec.template.metadata.annotations.proxy.istio.io/config.proxyHeaders"
+    ]
+
+
 def request(
     subscribe: frozenset[str] = frozenset(), nonce: str = "", error: str | None = None
 ) -> DeltaRequest:

@@ -91,6 +91,21 @@ def test_a_node_with_everything_said_is_a_proxy() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ({"tracing": {"sampling": 5.5}, "sds": 2}, '{"sds": 2, "tracing": {"sampling": 5.5}}'),
+        ('{"concurrency": 2}', '{"concurrency": 2}'),
+        ("[" * 1_000, "{}"),
+        ("no JSON\n", "{}"),
+        (7, "{}"),
+    ],
+    ids=["structure", "text", "too deep", "no JSON", "number"],
+)  # fmt: skip
+def test_the_proxy_config_of_a_node_is_read_in_one_form(said: object, read: str) -> None:
+    assert proxy_of(node(PROXY_CONFIG=said), None).metadata == (("PROXY_CONFIG", read),)
+
+
 def test_namespace_and_address_are_read_from_the_id_when_nothing_else_says_them() -> None:
     proxy = proxy_of(node(), None)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from controlplane.base.codes.severities import info, refused, warning
+from controlplane.base.codes.severities import dangling, info, refused, warning
 
 UNKNOWN_FIELD: Final = refused("CP0201", "the kind has no such field")
 WRONG_TYPE: Final = refused("CP0202", "the value does not have the field's type")
@@ -31,7 +31,7 @@ UNREACHABLE_RULE: Final = warning(
 CANNOT_WORK: Final = warning("CP0217", "the value is accepted but can never work")
 WRONG_SIZE: Final = refused("CP0218", "the text or list is too long or too short")
 RESERVED: Final = refused("CP0219", "the annotation is reserved")
-UNKNOWN_SETTING: Final = warning("CP0220", "MeshConfig has no such setting")
+UNKNOWN_SETTING: Final = warning("CP0220", "MeshConfig or ProxyConfig has no such setting")
 WRONG_SUM: Final = refused("CP0221", "the weights do not add up to the required sum")
 NOT_ALLOWED_HERE: Final = refused(
     "CP0222", "the value is not allowed in combination with the object's other values"
@@ -41,6 +41,9 @@ NULL_DROPPED: Final = warning(
 )
 DENIES_TCP: Final = warning(
     "CP0224", "a DENY rule without ports that is about HTTP denies all TCP connections as well"
+)
+PROXY_CONFIG_FAULT: Final = dangling(
+    "CP0225", "the annotation proxy.istio.io/config has a fault, so part of it has no effect"
 )
 PRIVATE_KEY_SHOWN: Final = warning("CP0229", "a key set for verifying tokens has a private key")
 

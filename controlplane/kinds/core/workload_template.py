@@ -1,4 +1,5 @@
-"""Deployment, StatefulSet and DaemonSet, apps/v1: which labels the Pods have that they make.
+"""Deployment, StatefulSet and DaemonSet, apps/v1: which labels and annotations the Pods have
+that they make.
 
 They make no endpoint, as in Kubernetes; they say which workloads there are to be, so that a
 service can be connected to a process with the labels of its subset.
@@ -17,6 +18,7 @@ class TemplateMetadata(LenientSpec, frozen=True):
     """As they are written: the API server would refuse one that is no text, and here it only has
     no effect.
     """
+    annotations: Mapping[str, object] = {}
 
 
 class PodTemplate(LenientSpec, frozen=True):

@@ -8,6 +8,7 @@ from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
 from controlplane.kinds.served import Fields, by, no_effect
 
 _LISTENERS: Final = "translate.istio.listener_settings"
+_PROXY: Final = "translate.istio.proxy_config"
 _INBOUND: Final = "translate.istio.inbound_settings"
 _DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"
 _CUSTOM: Final = "translate.istio.external_authorization"
@@ -22,7 +23,8 @@ PROXY_CONFIG: Final[Fields] = {
             "proxy_headers",
             "tracing",
         ),
-        no_effect("it starts a proxy", "proxy_metadata"),
+        by("queries.registry.proxy_configs:proxy_settings", "proxy_metadata"),
+        by("cli.gateway_start:gateway_start", "concurrency", "drain_duration"),
     ),
     specs.GatewayTopology: (
         by(
@@ -41,7 +43,8 @@ PROXY_CONFIG: Final[Fields] = {
             "preserve_http1_header_case",
             "x_forwarded_port",
         ),
-        by("queries.routes.virtual_services:route_defaults", "attempt_count", "x_forwarded_host"),
+        by(f"{_PROXY}:tells_attempt", "attempt_count"),
+        by(f"{_PROXY}:appends_forwarded_host", "x_forwarded_host"),
         by(
             f"{_LISTENERS}:listener_settings",
             "forwarded_client_cert",

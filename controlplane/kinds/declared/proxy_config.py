@@ -5,10 +5,10 @@ from typing import Final
 from controlplane.kinds.istio import proxy_settings as specs
 from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG, ProxySettings
 from controlplane.kinds.istio.selection import LabelSelector
-from controlplane.kinds.served import ServedKind, no_effect
+from controlplane.kinds.served import ServedKind, by
 from controlplane.kinds.validation.proxy_settings import proxy_settings
 
-_STARTS: Final = "it says how a proxy is started, which is done outside of the control plane"
+_QUERY: Final = "queries.registry.proxy_configs"
 
 KIND: Final = ServedKind(
     kind=PROXY_CONFIG,
@@ -17,10 +17,11 @@ KIND: Final = ServedKind(
     validate=proxy_settings,
     fields={
         specs.ProxySettings: (
-            no_effect(_STARTS, "selector", "concurrency", "environment_variables", "image"),
+            by(f"{_QUERY}:governing_configs", "selector"),
+            by(f"{_QUERY}:proxy_settings", "environment_variables"),
+            by("cli.gateway_start:gateway_start", "concurrency"),
         ),
-        specs.ProxyImage: (no_effect(_STARTS, "image_type"),),
-        LabelSelector: (no_effect(_STARTS, "match_labels"),),
+        LabelSelector: (by(f"{_QUERY}:governing_configs", "match_labels"),),
     },
     custom=True,
 )

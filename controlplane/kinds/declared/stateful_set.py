@@ -1,4 +1,4 @@
-"""StatefulSet of Kubernetes, of which only the labels of its Pods are read."""
+"""StatefulSet of Kubernetes, of which only the labels and annotations of its Pods are read."""
 
 from typing import Final
 
@@ -9,20 +9,23 @@ from controlplane.kinds.core.workload_template import (
     TemplateMetadata,
 )
 from controlplane.kinds.served import Fields, ServedKind, by
-from controlplane.kinds.validation.kubernetes import anything
+from controlplane.kinds.validation.kubernetes import workload_template
 
 _LABELS: Final = "translate.workload:template_labels"
 
 FIELDS: Final[Fields] = {
     StatefulSet: (by(_LABELS, "template"),),
     PodTemplate: (by(_LABELS, "metadata"),),
-    TemplateMetadata: (by(_LABELS, "labels"),),
+    TemplateMetadata: (
+        by(_LABELS, "labels"),
+        by("translate.istio.proxy_config:annotation_of", "annotations"),
+    ),
 }
 
 KIND: Final = ServedKind(
     kind=STATEFUL_SET,
     api_versions=("apps/v1",),
     spec=StatefulSet,
-    validate=anything,
+    validate=workload_template,
     fields=FIELDS,
 )

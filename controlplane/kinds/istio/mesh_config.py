@@ -22,7 +22,7 @@ from controlplane.kinds.istio.traffic_policy import (
     ZoneAwareLb,
 )
 from controlplane.kinds.istio.virtual_service import HttpRetry
-from controlplane.kinds.spec import Duration, Spec
+from controlplane.kinds.spec import Duration, Int32, Spec
 
 MESH_CONFIG_KEY: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
 """How fields of MeshConfig are referred to; the mesh has one, which is not an object."""
@@ -128,8 +128,12 @@ class ProxyHeaders(Spec, frozen=True):
 
 
 class ProxyConfig(Spec, frozen=True, forbid_unknown_fields=False):
-    """``defaultConfig``. What only starts or observes a proxy has no effect here."""
+    """``defaultConfig``, and the annotation of a workload. ``concurrency`` (0: a thread for each
+    core) and ``drain_duration`` are for the Envoys that ``controlplane up`` starts.
+    """
 
+    concurrency: Int32 | None = None
+    drain_duration: Duration | None = None
     gateway_topology: GatewayTopology | None = None
     proxy_headers: ProxyHeaders | None = None
     connection_settings: ConnectionSettings | None = None

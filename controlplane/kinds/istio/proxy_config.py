@@ -3,7 +3,20 @@
 Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 from controlplane.kinds.spec import Duration, Spec
+
+ANNOTATION: Final = "proxy.istio.io/config"
+"""The annotation of a workload that holds a ProxyConfig of its proxy's own, as YAML."""
+METADATA_VARIABLES: Final[Mapping[str, str]] = {
+    f"ISTIO_META_{name}": name
+    for name in ("HTTP10", "HTTP_PROXY_PORT", "IDLE_TIMEOUT", "UNPRIVILEGED_POD")
+}
+"""The environment variables of a proxy that its configuration depends on, each with what Istio's
+agent makes of it: metadata of the proxy's node.
+"""
 
 
 class ConnectionSettings(Spec, frozen=True):

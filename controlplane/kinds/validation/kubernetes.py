@@ -33,6 +33,8 @@ from controlplane.kinds.core.endpoints import (
 )
 from controlplane.kinds.core.pod import Pod
 from controlplane.kinds.core.service import Service, ServicePort
+from controlplane.kinds.core.workload_template import WorkloadTemplate
+from controlplane.kinds.proxy_config import check_annotation
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.validation.checks import (
     About,
@@ -217,6 +219,13 @@ def namespace(report: Report, at: FieldRef, spec: NamespaceBody, about: About) -
 def anything(report: Report, at: FieldRef, spec: Spec, about: About) -> None:
     """Of a kind of which only labels are read: nothing else can be wrong."""
     del report, at, spec, about
+
+
+def workload_template(report: Report, at: FieldRef, spec: WorkloadTemplate, about: About) -> None:
+    """Of a kind of which only its Pods' labels and annotations are read."""
+    del about
+    place = at / "template" / "metadata" / "annotations"
+    check_annotation(report, place, spec.template.metadata.annotations)
 
 
 def _check_protocol(report: Report, at: FieldRef, protocol: str) -> None:

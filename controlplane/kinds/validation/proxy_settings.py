@@ -10,12 +10,14 @@ from controlplane.base.codes import NO_EFFECT, VALUE_OUT_OF_RANGE, WRONG_SIZE
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.proxy_settings import ProxySettings
+from controlplane.kinds.proxy_config import check_variables
 from controlplane.kinds.validation.checks import SELECTOR_LABELS_LIMIT, About, check_selector
 
 VALUE_LIMIT: Final = 2048  # bytes; the CRD's rule for environmentVariables
 
 
 def proxy_settings(report: Report, at: FieldRef, spec: ProxySettings, about: About) -> None:
+    del about
     if spec.selector is not None:
         place, labels = at / "selector", spec.selector.match_labels
         check_selector(report, place / "matchLabels", labels, SELECTOR_LABELS_LIMIT)
@@ -30,14 +32,4 @@ def proxy_settings(report: Report, at: FieldRef, spec: ProxySettings, about: Abo
         if size > VALUE_LIMIT:
             message = f"the value is {size} bytes long (at most {VALUE_LIMIT})"
             report.add(WRONG_SIZE, at / "environmentVariables" / name, message)
-    for name in ("concurrency", "environmentVariables", "image"):
-        if name in about.body:
-            message = f"{name} changes nothing: here proxies are started by their bootstrap"
-            report.add(NO_EFFECT, (at / name).key, message, hint=_HINTS[name])
-
-
-_HINTS: Final = {
-    "concurrency": "start Envoy with --concurrency",
-    "environmentVariables": "set them where Envoy and its workload are started",
-    "image": "choose the image where Envoy is started",
-}
+    check_variables(report, at / "environmentVariables", spec.environment_variables)

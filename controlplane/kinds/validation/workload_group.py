@@ -17,6 +17,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.workload_group import HttpProbe, ReadinessProbe, WorkloadGroup
+from controlplane.kinds.proxy_config import check_annotation
 from controlplane.kinds.validation.checks import (
     About,
     check_count,
@@ -42,6 +43,7 @@ def workload_group(report: Report, at: FieldRef, spec: WorkloadGroup, about: Abo
         check_count(report, place / "labels", spec.metadata.labels, METADATA_LIMIT, "labels")
         annotations = spec.metadata.annotations
         check_count(report, place / "annotations", annotations, METADATA_LIMIT, "annotations")
+        check_annotation(report, place / "annotations", annotations)
     if spec.probe is not None:
         _check_probe(report, at / "probe", spec.probe)
 

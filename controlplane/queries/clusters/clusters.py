@@ -44,6 +44,7 @@ from controlplane.translate.cluster_inputs import (
 from controlplane.translate.cluster_locality import locality_policy
 from controlplane.translate.istio.client_tls import parameters
 from controlplane.translate.istio.locality import locality_policy as locality_of_settings
+from controlplane.translate.istio.proxy_config import keeps_header_case
 from controlplane.translate.istio.traffic_policy import keepalive
 
 
@@ -62,17 +63,18 @@ class ClusterKey:
     families: tuple[IpFamily, ...]
     is_sni_dnat: bool = False
     """Whether the mesh's own TLS, which names it by SNI, passes through it (AUTO_PASSTHROUGH)."""
+    keeps_header_case: bool | None = None
+    """As the client's own ProxyConfig says; ``None``: as the mesh's."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
 def _mesh_defaults(mesh: MeshConfig) -> MeshDefaults:
     localities = locality_of_settings(mesh.locality_lb_setting, mesh.zone_aware_lb_setting)
-    headers = mesh.default_config.proxy_headers
     return MeshDefaults(
         connect_timeout=mesh.connect_timeout.length if mesh.connect_timeout else CONNECT_TIMEOUT,
         keepalive=keepalive(mesh.tcp_keepalive),
         upgrades_http=mesh.h2_upgrade_policy is H2UpgradePolicy.UPGRADE,
-        keeps_header_case=headers is not None and headers.preserve_http1_header_case is True,
+        keeps_header_case=keeps_header_case(mesh.default_config),
         dns_refresh=mesh.dns_refresh_rate.length if mesh.dns_refresh_rate else DNS_REFRESH,
         uses_mutual_tls=mesh.enable_auto_mtls is not False,
         trust_domains=(mesh.trust_domain, *mesh.trust_domain_aliases),
@@ -85,6 +87,12 @@ def _mesh_defaults(mesh: MeshConfig) -> MeshDefaults:
 def mesh_defaults(graph: Graph) -> MeshDefaults:
     """The settings of MeshConfig that every cluster inherits."""
     return _mesh_defaults(mesh_config(graph))
+
+
+def defaults_of(graph: Graph, keeps_case: bool | None) -> MeshDefaults:
+    """The same where a proxy's own ProxyConfig says whether headers keep their case."""
+    defaults = mesh_defaults(graph)
+    return defaults if keeps_case is None else replace(defaults, keeps_header_case=keeps_case)
 
 
 @guarded(first=())
@@ -100,7 +108,10 @@ def cluster_keys(graph: Graph, host: Host, view: OutboundView) -> tuple[ClusterK
     names = (None, *_subset_names(graph, rules))
     ways = (False, True) if view.has_sni_dnat and not found.is_external else (False,)
     return tuple(
-        ClusterKey(host, found.namespace, rules, port.number, name, view.role, view.families, sni)
+        ClusterKey(
+            *(host, found.namespace, rules, port.number, name, view.role, view.families, sni),
+            keeps_header_case=view.keeps_header_case,
+        )
         for port in found.ports
         if port.protocol is not Protocol.UDP
         for name in names
@@ -186,7 +197,7 @@ def _cluster(graph: Graph, key: ClusterKey, client: ClientLocality) -> Cluster |
     )
     return translated(
         inputs,
-        mesh_defaults(graph),
+        defaults_of(graph, key.keeps_header_case),
         facts,
         role=key.role,
         families=key.families,

@@ -18,11 +18,11 @@ from controlplane.model.cluster import Cluster, Fixed, Origin
 from controlplane.model.cluster_name import INBOUND_PASSTHROUGH, inbound
 from controlplane.model.inbound_port import OWN_ADDRESS, InboundPort
 from controlplane.model.inbound_view import InboundView
-from controlplane.model.outbound_view import RuleKeys, RuleScope
+from controlplane.model.outbound_view import RuleKeys, RuleScope, keeps_header_case
 from controlplane.model.proxy import IpFamily
 from controlplane.model.traffic_policy import ConnectionPool
 from controlplane.queries.clusters.cluster_origins import port_origins
-from controlplane.queries.clusters.clusters import mesh_defaults
+from controlplane.queries.clusters.clusters import defaults_of
 from controlplane.queries.policy.policies import mesh_policy, policy_for
 from controlplane.queries.policy.rule_origins import rule_origins
 from controlplane.queries.policy.rules import governing_rules
@@ -44,11 +44,16 @@ def inbound_clusters(graph: Graph, view: InboundView) -> Shelf[Resource] | None:
 
 
 def _clusters(graph: Graph, view: InboundView) -> Iterator[Resource]:
-    yield inbound_passthrough(graph, view.families)
+    yield inbound_passthrough(graph, view.families, keeps_header_case(view.settings))
     for port in view.ports:
         limits = limits_of(graph, view.scope, port.number)
         yield cluster_of_port(
-            graph, _placed(graph, port, view), view.namespace, view.families, limits
+            graph,
+            _placed(graph, port, view),
+            view.namespace,
+            view.families,
+            limits,
+            keeps_header_case(view.settings),
         )
 
 
@@ -65,10 +70,12 @@ def _placed(graph: Graph, port: InboundPort, view: InboundView) -> InboundPort:
 
 
 @derived
-def inbound_passthrough(graph: Graph, families: tuple[IpFamily, ...]) -> Resource:
+def inbound_passthrough(
+    graph: Graph, families: tuple[IpFamily, ...], keeps_case: bool | None
+) -> Resource:
     """The cluster of ports that no service has; runs again when the mesh's defaults change."""
     pool = mesh_policy(graph).pool or ConnectionPool()
-    return _encoded(passthrough_cluster(pool, mesh_defaults(graph), families))
+    return _encoded(passthrough_cluster(pool, defaults_of(graph, keeps_case), families))
 
 
 @derived
@@ -78,6 +85,7 @@ def cluster_of_port(
     namespace: Namespace,
     families: tuple[IpFamily, ...],
     limits: ConnectionPool | None,
+    keeps_case: bool | None,
 ) -> Resource:
     """The cluster of one port of a workload in ``namespace``. ``limits`` go before those of rules.
 
@@ -93,7 +101,7 @@ def cluster_of_port(
     )
     of_rules = policy_for(graph, rules, port.service_port, None).pool or ConnectionPool()
     pool = of_rules if limits is None else limits
-    return _encoded(inbound_cluster(port, origin, pool, mesh_defaults(graph), families))
+    return _encoded(inbound_cluster(port, origin, pool, defaults_of(graph, keeps_case), families))
 
 
 def inbound_cluster_origins(graph: Graph, view: InboundView) -> Iterator[Provenance]:

@@ -18,11 +18,12 @@ from controlplane.model.proxy import IpFamily
 from controlplane.model.tls import SecretName, files_of
 from controlplane.model.tls_upstream import Originate, SecretUse, secrets_named
 from controlplane.model.traffic_policy import ConnectionPool
-from controlplane.queries.clusters.clusters import mesh_defaults
+from controlplane.queries.clusters.clusters import defaults_of
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.policies import mesh_policy
 from controlplane.queries.registry.egress import unknown_traffic
 from controlplane.translate import special_clusters as translated
+from controlplane.translate.cluster_inputs import MeshDefaults
 from controlplane.translate.istio.client_tls import client_tls
 
 _SHARDS: Final = frozenset(map(shard_of, (BLACK_HOLE, PASSTHROUGH, ANY_DYNAMIC_DNS)))
@@ -31,7 +32,7 @@ _SHARDS: Final = frozenset(map(shard_of, (BLACK_HOLE, PASSTHROUGH, ANY_DYNAMIC_D
 def special_clusters(graph: Graph, view: OutboundView, shard: int) -> Mapping[str, Resource]:
     """Those of a shard. A cluster that looks up the host of requests is only where it is wanted."""
     return {
-        name: special_cluster(graph, name, view.families)
+        name: special_cluster(graph, name, view.families, view.keeps_header_case)
         for name in special_clusters_of(graph, view)
         if shard == shard_of(name)
     }
@@ -52,16 +53,26 @@ def special_clusters_of(graph: Graph, view: OutboundView) -> Iterator[str]:
 
 
 @guarded
-def special_cluster(graph: Graph, name: str, families: tuple[IpFamily, ...]) -> Resource:
+def special_cluster(
+    graph: Graph, name: str, families: tuple[IpFamily, ...], keeps_case: bool | None
+) -> Resource:
     """Runs again when what the mesh says of every cluster changes."""
     pool = mesh_policy(graph).pool or ConnectionPool()
-    return resource(TypeUrl.CLUSTER, name, cluster_message(_made(graph, name, pool, families)))
+    defaults = defaults_of(graph, keeps_case)
+    made = _made(graph, defaults, name, pool, families)
+    return resource(TypeUrl.CLUSTER, name, cluster_message(made))
 
 
-def _made(graph: Graph, name: str, pool: ConnectionPool, families: tuple[IpFamily, ...]) -> Cluster:
+def _made(
+    graph: Graph,
+    defaults: MeshDefaults,
+    name: str,
+    pool: ConnectionPool,
+    families: tuple[IpFamily, ...],
+) -> Cluster:
     if name == ANY_DYNAMIC_DNS:
-        return translated.any_dynamic_dns(pool, mesh_defaults(graph), families, unknown_tls(graph))
-    return translated.passthrough(pool, mesh_defaults(graph))
+        return translated.any_dynamic_dns(pool, defaults, families, unknown_tls(graph))
+    return translated.passthrough(pool, defaults)
 
 
 def unknown_tls(graph: Graph) -> Originate | None:

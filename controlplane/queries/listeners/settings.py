@@ -1,5 +1,9 @@
 """What MeshConfig says of listeners, for each thing that a proxy listens for."""
 
+from dataclasses import replace
+
+import msgspec
+
 from controlplane.base.diagnostics import Report, Reported
 from controlplane.graph import Graph, guarded
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -7,6 +11,7 @@ from controlplane.model.http_settings import ListenerContext
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.translate.istio.listener_settings import ListenerSettings, listener_settings
+from controlplane.translate.istio.proxy_config import own_config, own_origins
 
 _DEFAULTS = Reported(listener_settings(Report(), MeshConfig(), (), ListenerContext.GATEWAY))
 
@@ -15,10 +20,18 @@ _DEFAULTS = Reported(listener_settings(Report(), MeshConfig(), (), ListenerConte
 def settings_of(
     graph: Graph, metadata: Labels, context: ListenerContext
 ) -> Reported[ListenerSettings]:
-    """The settings of listeners, from the mesh and the node's metadata, with what is wrong there.
+    """The settings of listeners, from the mesh, the proxy's own ProxyConfig where it differs, and
+    the node's metadata, with what is wrong there.
 
     Runs again when the mesh configuration changes.
     """
-    report = Report()
-    found = listener_settings(report, mesh_config(graph), metadata, context)
-    return Reported(found, tuple(report))
+    report, mesh = Report(), mesh_config(graph)
+    own = own_config(metadata)
+    if own is None:
+        found = listener_settings(report, mesh, metadata, context)
+        return Reported(found, tuple(report))
+    # What is wrong with an annotation is reported where it is written.
+    theirs = msgspec.structs.replace(mesh, default_config=own)
+    found = listener_settings(Report(), theirs, metadata, context)
+    of_mesh = (origin for origin in found.origins if origin.path[:1] != ("defaultConfig",))
+    return Reported(replace(found, origins=(*of_mesh, *own_origins(mesh.default_config, own))))

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any, Final
 
+from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Namespace, ObjectKey
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE, SERVICE_NAME_LABEL, EndpointSlice
@@ -25,6 +26,7 @@ from controlplane.model.endpoint import (
     topology,
 )
 from controlplane.model.proxy import (
+    NODE_CONFIG,
     IpFamily,
     Labels,
     Locality,
@@ -44,6 +46,7 @@ from controlplane.queries.registry.endpoints import (
     locality_of_pod,
     pods_by_address,
 )
+from controlplane.queries.registry.proxy_configs import annotation_for, proxy_settings
 from controlplane.queries.registry.services import hosts_of, service_of
 from controlplane.translate.kubernetes.endpoints import container_port
 from controlplane.translate.kubernetes.service import service_host
@@ -117,6 +120,7 @@ def workload_entries_by_address(
 def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
     """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
     labels, locality = _labels_and_locality(graph, proxy)
+    annotation = own_annotation(graph, proxy)
     return ResolvedProxy(
         role=proxy.role,
         namespace=proxy.namespace,
@@ -124,8 +128,13 @@ def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
         locality=locality,
         families=_families(proxy.addresses),
         targets=_targets(graph, proxy, labels),
-        metadata=proxy.metadata,
+        metadata=proxy_settings(graph, proxy, labels, annotation[1] if annotation else None),
     )
+
+
+def own_annotation(graph: Graph, proxy: Proxy) -> tuple[FieldRef, str] | None:
+    """The annotation ``proxy.istio.io/config`` of the proxy's workload, and where it is."""
+    return annotation_for(graph, proxy, _declared_at(graph, proxy))
 
 
 def resolved_or_as_it_says(graph: Graph, proxy: Proxy) -> ResolvedProxy:
@@ -142,7 +151,7 @@ def resolved_or_as_it_says(graph: Graph, proxy: Proxy) -> ResolvedProxy:
         locality=proxy.locality,
         families=_families(proxy.addresses),
         targets=(),
-        metadata=proxy.metadata,
+        metadata=tuple(pair for pair in proxy.metadata if pair[0] != NODE_CONFIG),
     )
 
 
@@ -173,11 +182,9 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
     """
     for address in proxy.addresses:
         where = (proxy.namespace, address)
-        found: tuple[WorkloadKey, ...] = pods_by_address(graph, where)
-        for key in (*found, *_entries_at(graph, where, proxy.labels)):
-            declared = object_of(graph, key)
-            if declared is not None:
-                return _declared(graph, declared)
+        declared = _workload_at(graph, where, proxy.labels)
+        if declared is not None:
+            return _declared(graph, declared)
         for entry_key in entries_by_address(graph, where):
             entry = object_of(graph, entry_key)
             for listed in (entry.spec.endpoints or ()) if entry is not None else ():
@@ -186,6 +193,21 @@ def _workload(graph: Graph, proxy: Proxy) -> tuple[Labels, Locality]:
                     text = listed.locality
                     return labels, locality_of_text(text) if text else locality_of_labels(labels)
     return proxy.labels, locality_of_labels(proxy.labels)
+
+
+def _declared_at(graph: Graph, proxy: Proxy) -> Workload | None:
+    """The Pod or WorkloadEntry at the first of the proxy's addresses that has one."""
+    found = (_workload_at(graph, (proxy.namespace, a), proxy.labels) for a in proxy.addresses)
+    return next((declared for declared in found if declared is not None), None)
+
+
+def _workload_at(graph: Graph, where: Where, labels: Labels) -> Workload | None:
+    found: tuple[WorkloadKey, ...] = pods_by_address(graph, where)
+    for key in (*found, *_entries_at(graph, where, labels)):
+        declared = object_of(graph, key)
+        if declared is not None:
+            return declared
+    return None
 
 
 def _entries_at(graph: Graph, where: Where, labels: Labels) -> tuple[ObjectKey[WorkloadEntry], ...]:

@@ -235,7 +235,7 @@ def default_route(
         match=_EVERY_REQUEST,
         action=ForwardTo(
             target=outbound(port, None, service.host),
-            retry=retry_policy(route_defaults(graph).retries, sticky=False),
+            retry=retry_policy(route_defaults(graph, ()).retries, sticky=False),
             hash_policies=hashing,
             offer=offered,
         ),

@@ -19,6 +19,7 @@ from controlplane.model.egress import LookUp, PassOn, Refuse, UnknownTraffic
 from controlplane.model.http_match import RouteMatch
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import MeshTable
+from controlplane.model.proxy import Labels
 from controlplane.model.routing import Action, ForwardTo, Respond, Route
 from controlplane.model.service import Protocol
 from controlplane.queries.inputs.mesh import mesh_config
@@ -68,7 +69,8 @@ def table_plans(graph: Graph, view: OutboundView) -> tuple[MeshTable, ...]:
 
 
 def _has_proxy_port(graph: Graph, view: OutboundView) -> bool:
-    return bool(mesh_config(graph).proxy_http_port or view.settings)
+    said = any(name == "HTTP_PROXY_PORT" for name, _ in view.settings)
+    return said or bool(mesh_config(graph).proxy_http_port)
 
 
 @guarded
@@ -80,7 +82,7 @@ def mesh_table(
     Runs again when a virtual host in it comes, goes or changes.
     """
     parts = [each for each in virtual_hosts(graph, table, view) if each.encoded]
-    return route_table(table.name, (*parts, catch_all(graph, unknown)))
+    return route_table(table.name, (*parts, catch_all(graph, unknown, view.route_settings)))
 
 
 def virtual_hosts(graph: Graph, table: MeshTable, view: OutboundView) -> tuple[Part, ...]:
@@ -122,18 +124,17 @@ def _virtual_hosts_in(graph: Graph, table: MeshTable, view: OutboundView, shard:
 
 
 @derived
-def catch_all(graph: Graph, unknown: UnknownTraffic) -> Part:
+def catch_all(graph: Graph, unknown: UnknownTraffic, settings: Labels) -> Part:
     """The virtual host of all that no other one is for."""
-    name, action = _unknown(
-        unknown, appends_forwarded_host=route_defaults(graph).appends_forwarded_host
-    )
+    defaults = route_defaults(graph, settings)
+    name, action = _unknown(unknown, appends_forwarded_host=defaults.appends_forwarded_host)
     route = Route(name=name, match=RouteMatch(), action=action, operation=None, declared_by=None)
     framed = framed_virtual_host(
         name,
         ("*",),
         (framed_route(route),),
         demands_tls=False,
-        tells_attempt=route_defaults(graph).tells_attempt,
+        tells_attempt=defaults.tells_attempt,
     )
     return part((framed,))
 

@@ -32,7 +32,7 @@ _NOTHING: Final[tuple[Namespace, ...]] = ()
 
 def route_view(view: OutboundView) -> OutboundView:
     """The part of a view that affects virtual hosts, where it is known what is imported."""
-    return replace(view, scope=None, settings=(), interception=Interception.NONE)
+    return replace(view, scope=None, settings=view.route_settings, interception=Interception.NONE)
 
 
 def view_in_shard(graph: Graph, view: OutboundView, shard: int) -> OutboundView:

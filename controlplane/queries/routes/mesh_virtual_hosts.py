@@ -34,16 +34,22 @@ def virtual_host(graph: Graph, table: MeshTable, view: OutboundView, host: Host)
     """
     routed = routed_host(graph, table, view, host)
     found = domains_of(graph, table, view, routed) if routed is not None else ()
-    return framed(graph, table, routed, found) if routed is not None and found else None
+    return framed(graph, table, view, routed, found) if routed is not None and found else None
 
 
-def framed(graph: Graph, table: MeshTable, routed: RoutedHost, domains: tuple[str, ...]) -> bytes:
+def framed(
+    graph: Graph,
+    table: MeshTable,
+    view: OutboundView,
+    routed: RoutedHost,
+    domains: tuple[str, ...],
+) -> bytes:
     return framed_virtual_host(
         virtual_host_name(table, routed.host),
         domains,
         routed.routes,
         demands_tls=False,
-        tells_attempt=route_defaults(graph).tells_attempt,
+        tells_attempt=route_defaults(graph, view.route_settings).tells_attempt,
     )
 
 

@@ -43,9 +43,11 @@ from controlplane.queries.routes.virtual_services import (
 from controlplane.queries.selection.gateways import merged_gateways
 from controlplane.translate.istio.gateway_merge import servers_of_table
 from controlplane.translate.istio.http_action import RouteTarget
+from controlplane.translate.istio.proxy_config import OWN_CONFIG
 from controlplane.translate.istio.server_hosts import ServerHosts, ServerPort
 from controlplane.translate.server import Server
 
+_OWN_HEADERS: Final = FieldRef(OWN_CONFIG, ("proxyHeaders",))
 _ATTEMPT_COUNT: Final = FieldRef(MESH_CONFIG_KEY, ("defaultConfig", "proxyHeaders", "attemptCount"))
 
 
@@ -130,13 +132,20 @@ def _virtual_host(
         *(field for one in bound for field in _bound_hosts(graph, one)),
         *(server.place / "tls" / "httpsRedirect" for server, one in found if one.redirects),
         *(field for server, one in found for field in _served_hosts(server, one)),
-        *(() if route_defaults(graph).tells_attempt else (_ATTEMPT_COUNT,)),
+        *_attempt_count(graph, view),
     ]
     return Provenance(
         name=virtual_host_name(domain, bound),
         origins=tuple(dict.fromkeys(origins)),
         parts=tuple(_routes(graph, merged(bound), view)),
     )
+
+
+def _attempt_count(graph: Graph, view: OutboundView) -> tuple[FieldRef, ...]:
+    """What takes the count of tries from requests, where something does."""
+    if route_defaults(graph, view.route_settings).tells_attempt:
+        return ()
+    return (_OWN_HEADERS if view.route_settings else _ATTEMPT_COUNT,)
 
 
 def _routes(graph: Graph, bound: Iterable[BoundRoutes], view: OutboundView) -> Iterator[Provenance]:

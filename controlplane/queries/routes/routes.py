@@ -128,7 +128,7 @@ def virtual_host(
         (bracketed(domain),),
         [*(r.specific for r in routes), *(r.catch_all for r in routes)],
         demands_tls=any(one.redirects for one in bound),
-        tells_attempt=route_defaults(graph).tells_attempt,
+        tells_attempt=route_defaults(graph, view.route_settings).tells_attempt,
     )
 
 

@@ -85,5 +85,5 @@ def sniffed_table(
 ) -> Resource | None:
     table = MeshTable(name=str(port), imports=imports, port=port)
     routed = routed_host(graph, table, view, host)
-    found = () if routed is None else (part((framed(graph, table, routed, ("*",)),)),)
+    found = () if routed is None else (part((framed(graph, table, view, routed, ("*",)),)),)
     return route_table(f"{host}:{port}", found)

@@ -27,6 +27,7 @@ from controlplane.kinds.istio.virtual_service import (
 )
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
+from controlplane.model.proxy import Labels
 from controlplane.model.routing import Routed
 from controlplane.model.visibility import visibility
 from controlplane.queries.clusters.offers import offer
@@ -38,6 +39,11 @@ from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.http_action import Defaults, RouteTarget, Targets
 from controlplane.translate.istio.located_rules import LocatedRule, located_rules
+from controlplane.translate.istio.proxy_config import (
+    appends_forwarded_host,
+    tells_attempt,
+    with_route_headers,
+)
 from controlplane.translate.istio.server_hosts import ServerPort
 from controlplane.translate.istio.virtual_service import (
     complete_rules,
@@ -107,21 +113,22 @@ def hosts_of_virtual_service(graph: Graph, key: VirtualServiceKey) -> tuple[Host
 
 
 def _defaults(mesh: MeshConfig, *, names_objects: bool = True) -> Defaults:
-    headers = mesh.default_config.proxy_headers
-    attempt_count = headers.attempt_count if headers is not None else None
-    forwarded_host = headers.x_forwarded_host if headers is not None else None
     return Defaults(
         retries=mesh.default_http_retry_policy,
-        appends_forwarded_host=forwarded_host is not None and forwarded_host.enabled is True,
-        tells_attempt=attempt_count is None or attempt_count.disabled is not True,
+        appends_forwarded_host=appends_forwarded_host(mesh.default_config),
+        tells_attempt=tells_attempt(mesh.default_config),
         names_objects=names_objects,
     )
 
 
 @guarded(first=_defaults(MeshConfig()))
-def route_defaults(graph: Graph) -> Defaults:
-    """The settings of the mesh that affect routes; other changes of MeshConfig stop here."""
-    return _defaults(mesh_config(graph), names_objects=not is_lean(graph))
+def route_defaults(graph: Graph, settings: Labels) -> Defaults:
+    """The settings of the mesh that affect routes; other changes of MeshConfig stop here. Those of
+    a view go before.
+    """
+    return with_route_headers(
+        _defaults(mesh_config(graph), names_objects=not is_lean(graph)), settings
+    )
 
 
 def delegate_key(delegate: Delegate, root: Namespace) -> VirtualServiceKey:
@@ -186,7 +193,7 @@ def routes_at(
         server_port=server_port,
         client=view,
         targets=targets,
-        defaults=route_defaults(graph),
+        defaults=route_defaults(graph, view.route_settings),
     )
 
 

@@ -19,7 +19,17 @@ from controlplane.model.outbound_view import (
     SidecarScope,
 )
 from controlplane.model.plan.listener import Address
-from controlplane.model.proxy import IpFamily, Labels, Proxy, ResolvedProxy, Role, Target
+from controlplane.model.proxy import (
+    HEADER_CASE,
+    NODE_CONFIG,
+    ROUTE_HEADERS,
+    IpFamily,
+    Labels,
+    Proxy,
+    ResolvedProxy,
+    Role,
+    Target,
+)
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.objects import index
@@ -37,7 +47,9 @@ from controlplane.queries.selection.gateways import gateway_servers, selected_ga
 from controlplane.translate.captured_ports import is_found_by_endpoints
 from controlplane.translate.server import AutoPassthrough
 
-_LISTENER_SETTINGS: Final = frozenset({"HTTP10", "HTTP_PROXY_PORT", "IDLE_TIMEOUT"})
+_LISTENER_SETTINGS: Final = frozenset({"HTTP10", "HTTP_PROXY_PORT", "IDLE_TIMEOUT", NODE_CONFIG})
+_INBOUND_SETTINGS: Final = _LISTENER_SETTINGS | {HEADER_CASE}
+_OUTBOUND_SETTINGS: Final = _LISTENER_SETTINGS | {HEADER_CASE, ROUTE_HEADERS}
 _BIND_ADDRESS: Final = "BIND_ADDRESS"
 _WHOLE_MESH: Final = "mesh"
 
@@ -149,7 +161,7 @@ def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
         scope=scope,
         families=proxy.families,
         interception=interception,
-        settings=_settings(proxy),
+        settings=_settings(proxy, _INBOUND_SETTINGS),
         policies=policy_keys(graph, proxy.namespace, proxy.labels),
     )
 
@@ -162,8 +174,8 @@ def _interception(proxy: ResolvedProxy) -> Interception:
     return next((each for each in Interception if each.value == said), Interception.REDIRECT)
 
 
-def _settings(proxy: ResolvedProxy) -> Labels:
-    return tuple(pair for pair in proxy.metadata if pair[0] in _LISTENER_SETTINGS)
+def _settings(proxy: ResolvedProxy, names: frozenset[str]) -> Labels:
+    return tuple(pair for pair in proxy.metadata if pair[0] in names)
 
 
 def _gateway(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance | None:
@@ -203,7 +215,7 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> Out
         stream_labels=_stream_labels(graph, proxy),
         families=proxy.families,
         has_sni_dnat=has_sni_dnat,
-        settings=_settings(proxy),
+        settings=_settings(proxy, _OUTBOUND_SETTINGS),
         scope=_scope(graph, proxy),
         interception=_interception(proxy),
     )

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,22 @@ def test_an_envoy_of_the_package_comes_before_one_beside_python_and_one_on_path(
     assert found_envoy(None, python, path) == beside
     beside.unlink()
     assert found_envoy(None, python, path) == on_path
+
+
+def test_the_time_to_drain_is_given_once() -> None:
+    launch = Launch(
+        name="a",
+        bootstrap=Path("a.json"),
+        log=Path("a.log"),
+        concurrency=2,
+        drain=timedelta(seconds=9),
+    )
+
+    said = " ".join(command(Path("envoy"), launch))
+
+    assert "--ignore-unknown-dynamic-fields --drain-time-s 9 --drain-strategy immediate" in said
+    assert said.count("--drain-time-s") == 1
+    assert "--concurrency 2" in said
 
 
 def test_up_compose_and_the_help_of_bootstrap_start_an_envoy_with_the_same_flags() -> None:

@@ -34,12 +34,24 @@ def test_settings_are_read() -> None:
         "connectTimeout: 3s\n"
         "pathNormalization: {normalization: MERGE_SLASHES}\n"
         "ingressClass: istio\n"
-        "defaultConfig: {holdApplicationUntilProxyStarts: true}\n"
+        "defaultConfig: {discoveryAddress: 'istiod:15012', concurrency: 2}\n"
     )
 
     assert said == []
     assert mesh.connect_timeout == Duration(timedelta(seconds=3))
     assert mesh.path_normalization.normalization is Normalization.MERGE_SLASHES
+
+
+def test_what_starts_a_proxy_and_is_not_honoured_is_reported() -> None:
+    _, said = read(
+        "defaultConfig:\n"
+        "  statusPort: 15020\n"
+        "  proxyMetadata:\n"
+        "    ISTIO_META_HTTP10: '1'\n"
+        "    ISTIO_META_DNS_CAPTURE: 'true'\n"
+    )
+
+    assert said == [("CP0203", 2, 3), ("CP0203", 5, 5)]
 
 
 def test_it_may_stand_in_istios_config_map() -> None:

@@ -39,6 +39,7 @@ NOT_SUPPORTED = {
         "subsets.trafficPolicy.retryBudget.budgetInterval",
     ),
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
+    "ProxyConfig": ("image",),
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
     "BackendTLSPolicy": ("targetRefs", "validation", "options"),
     "GRPCRoute": ("parentRefs", "useDefaultGateways", "hostnames", "rules"),

@@ -1,0 +1,147 @@
+"""Which ProxyConfig a proxy has: by MeshConfig, objects ProxyConfig, the annotation of its workload
+and its own node.
+
+Source: Istio ``pilot/pkg/model/proxy_config.go`` (``EffectiveProxyConfig``), ``pkg/model/proxy.go``
+(``ProxyConfigOrDefault``)
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import Namespace, ObjectKey
+from controlplane.graph import Graph, derived
+from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from controlplane.kinds.istio.mesh_config import ProxyConfig
+from controlplane.kinds.istio.proxy_config import METADATA_VARIABLES
+from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG, ProxySettings
+from controlplane.kinds.object import Object
+from controlplane.kinds.proxy_config import proxy_config_of
+from controlplane.model.proxy import NODE_CONFIG, Labels, Proxy, labels_of
+from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.registry.templates import Template, TemplateKey
+from controlplane.translate.istio.proxy_config import annotation_of, merged, settings
+from controlplane.translate.workload import template_labels
+
+ProxyConfigKey = ObjectKey[ProxySettings]
+_Age = tuple[str, str, Namespace]
+
+
+@index(PROXY_CONFIG)
+def configs_of_namespace(
+    declared: Object[ProxySettings],
+) -> Iterator[tuple[Namespace, tuple[_Age, ProxyConfigKey]]]:
+    """Oldest first."""
+    yield declared.namespace, (declared.age, declared.key)
+
+
+@index(DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+def annotated_templates(declared: Template) -> Iterator[tuple[Namespace, TemplateKey]]:
+    """What makes Pods with a ProxyConfig of their own."""
+    if annotation_of(declared) is not None:
+        yield declared.namespace, declared.key
+
+
+@derived
+def mesh_proxy_config(graph: Graph) -> ProxyConfig:
+    """The mesh's ``defaultConfig``; other changes of MeshConfig stop here."""
+    return mesh_config(graph).default_config
+
+
+@derived
+def mesh_root(graph: Graph) -> Namespace:
+    return Namespace(mesh_config(graph).root_namespace)
+
+
+def governing_configs(
+    graph: Graph, namespace: Namespace, labels: Labels
+) -> tuple[tuple[ProxyConfigKey, ...], ProxyConfigKey | None]:
+    """The objects for a workload: those of the root namespace and its own without a selector, the
+    widest first, and the one that selects it. Of several the oldest is used alone.
+    """
+    root = mesh_root(graph)
+    general = (_general(graph, of) for of in dict.fromkeys((root, namespace)))
+    return tuple(key for key in general if key is not None), _selecting(graph, namespace, labels)
+
+
+def _general(graph: Graph, namespace: Namespace) -> ProxyConfigKey | None:
+    for _, key in configs_of_namespace(graph, namespace):
+        declared = object_of(graph, key)
+        if declared is not None and declared.spec.selector is None:
+            return key
+    return None
+
+
+def _selecting(graph: Graph, namespace: Namespace, labels: Labels) -> ProxyConfigKey | None:
+    for _, key in configs_of_namespace(graph, namespace):
+        declared = object_of(graph, key)
+        selector = declared.spec.selector if declared is not None else None
+        wanted = selector.match_labels.items() if selector is not None else ()
+        if wanted and set(wanted) <= set(labels):
+            return key
+    return None
+
+
+def proxy_config(
+    graph: Graph, namespace: Namespace, labels: Labels, annotation: str | None
+) -> ProxyConfig:
+    """What holds for a workload: a selecting object wins over the annotation, that one over the
+    objects of its namespace, of the root namespace, and MeshConfig.
+    """
+    general, selecting = governing_configs(graph, namespace, labels)
+    found = mesh_proxy_config(graph)
+    for key in general:
+        found = merged(found, _of_object(graph, key))
+    if annotation is not None:
+        found = merged(found, proxy_config_of(annotation))
+    return found if selecting is None else merged(found, _of_object(graph, selecting))
+
+
+def _of_object(graph: Graph, key: ProxyConfigKey) -> ProxyConfig:
+    declared = object_of(graph, key)
+    if declared is None:
+        return ProxyConfig()
+    spec = declared.spec
+    return ProxyConfig(concurrency=spec.concurrency, proxy_metadata=spec.environment_variables)
+
+
+def annotation_for(
+    graph: Graph, proxy: Proxy, workload: Object[Any] | None
+) -> tuple[FieldRef, str] | None:
+    """The annotation of a proxy's workload, and where it is: as declared at its address, else by
+    what makes Pods with its labels.
+
+    Any: each kind of workload has its own struct.
+    """
+    if workload is not None:
+        return annotation_of(workload)
+    said = set(proxy.labels)
+    found: list[tuple[int, str, TemplateKey]] = []
+    for key in annotated_templates(graph, proxy.namespace):
+        template = object_of(graph, key)
+        labels = set(template_labels(template)) if template is not None else set()
+        if labels and said and (labels <= said or said <= labels):
+            found.append((-len(labels & said), key.name, key))
+    template = object_of(graph, min(found)[-1]) if found else None
+    return annotation_of(template) if template is not None else None
+
+
+def proxy_settings(graph: Graph, proxy: Proxy, labels: Labels, annotation: str | None) -> Labels:
+    """The metadata of a proxy: what its node says, else the variables of its ProxyConfig; and what
+    it is sent otherwise than others, by that ProxyConfig. A node that says its ProxyConfig has no
+    other.
+    """
+    node: Mapping[str, str] = dict(proxy.metadata)
+    base = mesh_proxy_config(graph)
+    if NODE_CONFIG in node:
+        own = proxy_config_of(node[NODE_CONFIG])
+    else:
+        own = proxy_config(graph, proxy.namespace, labels, annotation)
+    variables = {
+        METADATA_VARIABLES[name]: value
+        for name, value in own.proxy_metadata.items()
+        if name in METADATA_VARIABLES
+    }
+    said = {name: value for name, value in node.items() if name != NODE_CONFIG}
+    return labels_of(variables | said | dict(settings(base, own, proxy.role)))

@@ -1,0 +1,66 @@
+"""How ``up`` starts the Envoy of a gateway, by its ProxyConfig."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from controlplane.base.names import Namespace
+from controlplane.cli.gateway_proxies import GatewayProxy
+from controlplane.cli.gateway_start import GatewayStart, gateway_start
+from controlplane.engine.engine import Engine
+from controlplane.kinds.duration import value_of
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.checked import NOW
+
+GATEWAY = GatewayProxy(
+    namespace=Namespace("istio-system"), name="edge", labels=(("istio", "ingressgateway"),)
+)
+IN_NAMESPACE = """
+---
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: {name: all, namespace: istio-system}
+spec: {concurrency: 2}
+"""
+ANNOTATED = """
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: edge, namespace: istio-system}
+spec:
+  template:
+    metadata:
+      labels: {istio: ingressgateway, app: edge}
+      annotations: {proxy.istio.io/config: "{concurrency: 3, drainDuration: 9s}"}
+"""
+SELECTING = """
+---
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: {name: edge, namespace: istio-system}
+spec: {selector: {matchLabels: {istio: ingressgateway}}, concurrency: 0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "concurrency", "drain"),
+    [
+        ("", 1, 5),
+        (IN_NAMESPACE, 2, 5),
+        (IN_NAMESPACE + ANNOTATED, 3, 9),
+        (IN_NAMESPACE + ANNOTATED + SELECTING, 0, 9),
+    ],
+    ids=["mesh", "namespace", "annotation", "selector"],
+)
+def test_the_narrowest_level_says_how_a_gateway_is_started(
+    text: str, concurrency: int, drain: int
+) -> None:
+    said = {"defaultConfig": {"concurrency": 1, "drainDuration": "5s"}}
+    engine = Engine(msgspec.convert(said, MeshConfig, dec_hook=value_of), now=NOW)
+    engine.apply([(Path("mesh.yaml"), text)])
+
+    assert gateway_start(engine, GATEWAY) == GatewayStart(
+        concurrency=concurrency, drain=timedelta(seconds=drain)
+    )
