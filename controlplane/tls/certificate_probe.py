@@ -17,7 +17,7 @@ from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
 from controlplane.envoy.resource import TypeUrl, packed
 from controlplane.model.proxy import Proxy
-from controlplane.queries.policy.credentials import credential_of
+from controlplane.queries.registry.credentials import credential_of
 from controlplane.tls.expectation import Expectation, Mode, Shelves
 from controlplane.tls.handshake import Failed, Fault, Presented
 

@@ -18,7 +18,7 @@ from controlplane.base.names import ObjectKey
 from controlplane.engine.engine import Engine
 from controlplane.kinds.core.configuration import CONFIG_MAP, SECRET, Secret
 from controlplane.kinds.object import Object
-from controlplane.queries.policy.credentials import users_of
+from controlplane.queries.registry.credentials import users_of
 from controlplane.tls.certificate import certificates
 from controlplane.translate.kubernetes.secret import WARNED_DAYS, key_pair, trust
 

@@ -18,7 +18,7 @@ from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.gateway import GatewayKey
 from controlplane.model.plan.listener import Address
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.queries.policy.credentials import credential_of, reading
+from controlplane.queries.registry.credentials import credential_of, reading
 from controlplane.queries.selection.gateways import addresses, merged_servers
 from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
 from controlplane.translate.server import HttpServer, Server

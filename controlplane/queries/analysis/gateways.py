@@ -30,7 +30,7 @@ from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.listeners.gateway_listeners import sni_conflicts
 from controlplane.queries.listeners.streams import stream_rules, stream_services
-from controlplane.queries.policy.credentials import Credential, reading
+from controlplane.queries.registry.credentials import Credential, reading
 from controlplane.queries.selection.gateways import (
     gateway_servers,
     reported_servers,

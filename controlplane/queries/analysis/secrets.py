@@ -17,7 +17,7 @@ from controlplane.model.tls import CA_SUFFIX
 from controlplane.queries.analysis.homes import Homes
 from controlplane.queries.analysis.near_names import near_object, report_refused
 from controlplane.queries.inputs.objects import index
-from controlplane.queries.policy.credentials import (
+from controlplane.queries.registry.credentials import (
     Credential,
     credential_faults,
     credential_of,

@@ -22,7 +22,7 @@ from controlplane.queries.clusters.clusters import cluster_keys, secrets_of
 from controlplane.queries.clusters.special_clusters import special_secrets
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.listeners.secrets import secrets
-from controlplane.queries.policy.credentials import credential_of, holder
+from controlplane.queries.registry.credentials import credential_of, holder
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.selection.gateways import merged_gateways
 from controlplane.translate.istio.client_tls import client_tls, tls_settings

@@ -18,7 +18,7 @@ from controlplane.model.tls import SecretName, files_of
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clusters.cluster_shelves import cluster_secrets
 from controlplane.queries.listeners.listeners import listener_secrets
-from controlplane.queries.policy.credentials import Credential, credential_of, servable
+from controlplane.queries.registry.credentials import Credential, credential_of, servable
 
 
 @derived

@@ -23,8 +23,8 @@ from controlplane.model.tls import TRUST_BUNDLE, WORKLOAD_CERTIFICATE, SecretNam
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.listeners.secrets import credential_resource
 from controlplane.queries.patches.effects import is_applied
-from controlplane.queries.policy.credentials import credential_of
 from controlplane.queries.policy.envoy_filters import patch_of
+from controlplane.queries.registry.credentials import credential_of
 
 _OF_IDENTITY: Final = frozenset({WORKLOAD_CERTIFICATE, TRUST_BUNDLE})
 """Every proxy of the mesh is sent these."""

@@ -25,7 +25,7 @@ from controlplane.model.tls import (
     secret_name,
     trust_file_name,
 )
-from controlplane.translate.istio.ciphers import usable_ciphers
+from controlplane.translate.ciphers import usable_ciphers
 from controlplane.translate.istio.gateway_tls import CURVES
 
 CONFIG_MAP: Final = "configmap://"

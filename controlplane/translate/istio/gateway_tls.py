@@ -39,7 +39,7 @@ from controlplane.model.tls import (
     secret_name,
     trust_file_name,
 )
-from controlplane.translate.istio.ciphers import CIPHERS, is_cipher, usable_ciphers
+from controlplane.translate.ciphers import CIPHERS, is_cipher, usable_ciphers
 
 CURVES: Final = frozenset({"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"})
 """Istio's list without P-224 and the draft of Kyber, which Envoy 1.40 refuses."""

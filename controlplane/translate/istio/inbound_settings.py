@@ -14,7 +14,7 @@ from controlplane.kinds.istio.mesh_config import InboundMode, MeshConfig, MeshTl
 from controlplane.kinds.istio.virtual_service import HttpRetry
 from controlplane.model.routing import RetryPolicy
 from controlplane.model.tls import TlsParameters, TlsVersion
-from controlplane.translate.istio.ciphers import usable_ciphers
+from controlplane.translate.ciphers import usable_ciphers
 from controlplane.translate.istio.durations import length
 from controlplane.translate.istio.http_retry import retry_on
 
