@@ -131,7 +131,8 @@ class ResolvedProxy:
     """A proxy with what is declared for it. Only its views may be keys of what is computed.
 
     ``labels`` are the workload's (a WorkloadEntry at the proxy's address replaces the node's).
-    ``targets`` are in the order that decides: by service creation, then host name.
+    ``targets`` are in the order that decides: by service creation, then host name; those of
+    services that ask that their ports do not change for Istio's Gateways are ``untranslated``.
     """
 
     role: Role
@@ -140,5 +141,6 @@ class ResolvedProxy:
     locality: Locality = NOWHERE
     families: tuple[IpFamily, ...] = (IpFamily.IPV4,)
     targets: tuple[Target, ...] = ()
+    untranslated: tuple[Target, ...] = ()
     metadata: Labels = ()
     _hash: int = field(default=0, init=False, repr=False, compare=False)

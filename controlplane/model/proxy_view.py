@@ -11,22 +11,45 @@ from controlplane.model.policy_keys import NO_POLICIES, PolicyKeys
 from controlplane.model.proxy import Labels
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundGateway:
+    """A Gateway of the Gateway API that a proxy serves. ``ports`` pairs ports of the Services in
+    front of it with those where they arrive, sorted; ``opens_other_ports``: any other is opened
+    as it is declared.
+    """
+
+    gateway: ObjectKey
+    ports: tuple[tuple[PortNumber, PortNumber], ...] = ()
+    opens_other_ports: bool = True
+
+    def arrivals(self, port: PortNumber) -> tuple[PortNumber, ...]:
+        """Where connections to a port of the Gateway arrive."""
+        found = tuple(target for declared, target in self.ports if declared == port)
+        return found or ((port,) if self.opens_other_ports else ())
+
+
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayInstance:
     """What decides where a gateway proxy listens.
 
-    ``gateways`` are the Gateways that select it, oldest first. ``target_ports`` pairs a port of a
-    Service in front of it with the one where it arrives, where they differ. ``policies`` say who
-    may call.
+    ``gateways`` are Istio's Gateways that select it, oldest first, and ``bound`` those of the
+    Gateway API that it serves. ``target_ports`` pairs a port of a Service in front of it with the
+    one where it arrives, where they differ. ``policies`` say who may call.
     """
 
     gateways: tuple[ObjectKey, ...] = ()
+    bound: tuple[BoundGateway, ...] = ()
     target_ports: tuple[tuple[PortNumber, PortNumber], ...] = ()
     every_address: str = "0.0.0.0"
     opens_low_ports: bool = True
     policies: PolicyKeys = NO_POLICIES
     _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    @property
+    def every_gateway(self) -> tuple[ObjectKey, ...]:
+        """The Gateways of both APIs."""
+        return (*self.gateways, *(each.gateway for each in self.bound))
 
 
 @hashed_once

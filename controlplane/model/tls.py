@@ -84,12 +84,17 @@ class ClientValidation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTls:
-    """How a server ends TLS. ``certificates`` holds one name, or two of different key types."""
+    """How a server ends TLS. ``certificates`` holds one name, or two of different key types.
+
+    ``granted`` are those secrets of it that are in other namespaces than the proxy, and that their
+    owners let it have.
+    """
 
     certificates: tuple[SecretName, ...]
     protocols: tuple[str, ...] = HTTP_PROTOCOLS
     parameters: TlsParameters = TlsParameters()
     clients: ClientValidation | None = None
+    granted: tuple[SecretName, ...] = ()
 
     @property
     def secrets(self) -> tuple[SecretName, ...]:

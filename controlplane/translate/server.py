@@ -3,11 +3,19 @@ merged on a proxy.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import PortNumber
+from controlplane.model.gateway_api import ListenerId
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.model.tls import ServerTls
+
+Age = tuple[str, str, str]
+"""Which server comes first on a proxy: the oldest object; where none is older, by name, then
+namespace.
+"""
+NO_AGE: Final[Age] = ("", "", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +50,8 @@ ServerProtocol = HttpServer | TcpServer | TlsPassthrough | AutoPassthrough
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """``place`` is where the server is declared; ``gateway`` is ``namespace/name`` of that object.
+    """``place`` is where the server is declared; ``gateway`` is ``namespace/name`` of that object,
+    or of the Gateway that Istio makes of a ``listener``.
 
     ``bind`` is as written: empty for every address of the proxy. ``port`` is the declared one,
     which the Service in front of the proxy may translate. ``title`` names statistics.
@@ -59,10 +68,14 @@ class Server:
     title: str = ""
     redirects_to_https: bool = False
     has_tls_settings: bool = False
+    age: Age = NO_AGE
+    listener: ListenerId | None = None
 
     @property
     def display_name(self) -> str:
         """How messages name the server."""
+        if self.listener is not None:
+            return self.listener.display_name
         return f'server "{self.port_name}" of Gateway {self.gateway}'
 
     @property

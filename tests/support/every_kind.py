@@ -26,6 +26,7 @@ from controlplane.queries.routes.bound_routes import MERGE_CHUNK
 from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.xds.wire import StreamFault
+from tests.support.every_gateway_api import GATEWAY_API
 from tests.support.every_policy import POLICIES
 from tests.support.pki import Authority
 
@@ -120,6 +121,7 @@ metadata: {name: node-1, labels: {topology.kubernetes.io/region: VALUE}}
         "r2",
     ),
     **POLICIES,
+    **GATEWAY_API,
     "deployment": (
         """
 apiVersion: apps/v1

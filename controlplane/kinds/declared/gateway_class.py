@@ -4,10 +4,15 @@ from typing import Final
 
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayClass
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
-from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.gateway_api import gateway_api
 
-FIELDS: Final[Fields] = {}
+FIELDS: Final[Fields] = {
+    GatewayClass: (
+        by("queries.gateway_api.classes:controller_of", "controller_name"),
+        no_effect("it is a text for people", "description"),
+    ),
+}
 
 KIND: Final = ServedKind(
     kind=GATEWAY_CLASS,

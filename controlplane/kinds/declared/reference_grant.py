@@ -2,12 +2,21 @@
 
 from typing import Final
 
-from controlplane.kinds.gateway_api.reference_grant import REFERENCE_GRANT, ReferenceGrant
+from controlplane.kinds.gateway_api.reference_grant import (
+    REFERENCE_GRANT,
+    ReferenceGrant,
+    ReferenceGrantFrom,
+    ReferenceGrantTo,
+)
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
-from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api import gateway_api
 
-FIELDS: Final[Fields] = {}
+FIELDS: Final[Fields] = {
+    ReferenceGrant: (by("queries.gateway_api.grants:grants_to", "from_", "to"),),
+    ReferenceGrantFrom: (by("queries.gateway_api.grants:grants_to", "group", "kind", "namespace"),),
+    ReferenceGrantTo: (by("queries.gateway_api.grants:grants_to", "group", "kind", "name"),),
+}
 
 KIND: Final = ServedKind(
     kind=REFERENCE_GRANT,

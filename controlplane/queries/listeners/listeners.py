@@ -1,5 +1,6 @@
 """The listeners of a proxy, each encoded once for all proxies that share it, chain by chain."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -22,7 +23,7 @@ from controlplane.model.plan.proxy import (
     ListenerKey,
     OutboundListener,
 )
-from controlplane.model.tls import SecretName
+from controlplane.model.tls import SecretName, ServerTls
 from controlplane.queries.listeners.plans import listener_plan
 from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.translate.istio.decided_chains import REFUSED, is_decided, unplanned
@@ -104,6 +105,18 @@ def policy_config(_: Graph, policy: PolicyHttpFilter) -> bytes:
 @guarded(first=())
 def listener_secrets(graph: Graph, keys: tuple[ListenerKey, ...]) -> tuple[SecretName, ...]:
     """The secrets that a proxy's listeners ask for, sorted."""
-    plans = (listener_plan(graph, key) for key in keys)
-    chains = (each.chain for plan in plans if plan is not None for each in plan.chains)
-    return tuple(sorted({name for chain in chains if chain.tls for name in chain.tls.secrets}))
+    return tuple(sorted({name for tls in _ended_tls(graph, keys) for name in tls.secrets}))
+
+
+@guarded(first=())
+def granted_secrets(graph: Graph, keys: tuple[ListenerKey, ...]) -> tuple[SecretName, ...]:
+    """Those of other namespaces that the listeners were granted, sorted."""
+    return tuple(sorted({name for tls in _ended_tls(graph, keys) for name in tls.granted}))
+
+
+def _ended_tls(graph: Graph, keys: tuple[ListenerKey, ...]) -> Iterator[ServerTls]:
+    for key in keys:
+        plan = listener_plan(graph, key)
+        for each in plan.chains if plan is not None else ():
+            if each.chain.tls is not None:
+                yield each.chain.tls

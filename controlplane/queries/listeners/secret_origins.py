@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import ObjectKey, key_is_of
+from controlplane.base.names import Namespace, ObjectKey, key_is_of
 from controlplane.base.provenance import Provenance
 from controlplane.base.shelf import SHARDS, shard_of
 from controlplane.graph import Graph
@@ -21,8 +21,9 @@ from controlplane.model.tls_upstream import secrets_named
 from controlplane.queries.clusters.clusters import cluster_keys, secrets_of
 from controlplane.queries.clusters.special_clusters import special_secrets
 from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.listeners.listeners import granted_secrets
 from controlplane.queries.listeners.secrets import secrets
-from controlplane.queries.registry.credentials import credential_of, holder
+from controlplane.queries.registry.credentials import credential_of, holder, owner_of
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.selection.gateways import merged_gateways
 from controlplane.translate.istio.client_tls import client_tls, tls_settings
@@ -32,9 +33,11 @@ def secret_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[P
     """Each secret that a proxy is sent."""
     seen = view.outbound.for_clusters
     rules = _rules_by_secret(graph, seen)
+    granted = granted_secrets(graph, plan.listeners)
     for name in secrets(graph, plan.listeners, seen):
+        owner = owner_of(name) if name in granted else seen.namespace
         origins = (
-            *_holder(graph, seen, name),
+            *_holder(graph, owner, name),
             *_servers(graph, view.gateway, name),
             *_unknown_traffic(graph, seen, name),
             *(field for key in rules.get(name, ()) for field in _rule_fields(graph, key, name)),
@@ -42,8 +45,8 @@ def secret_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[P
         yield Provenance(name=name, origins=tuple(dict.fromkeys(origins)))
 
 
-def _holder(graph: Graph, view: OutboundView, name: str) -> Iterator[FieldRef]:
-    credential = credential_of(name, view.namespace)
+def _holder(graph: Graph, owner: Namespace, name: str) -> Iterator[FieldRef]:
+    credential = credential_of(name, owner)
     held = holder(graph, credential) if credential is not None else None
     if held is not None:
         yield FieldRef(held.key, ("metadata", "name"))

@@ -1,6 +1,7 @@
 """The secrets that a gateway's listeners and clusters name, as long as they can be served.
 
-A proxy gets secrets of its own namespace only. One that is missing, broken, expired or not yet
+A proxy gets secrets of its own namespace, and those that the owners of others let its listeners
+refer to. One that is missing, broken, expired or not yet
 valid is not sent: Envoy then closes the one server (or destination) that needs it and no other. (In
 a running server the engine keeps a Secret that works when its file is changed to one that does
 not.)
@@ -17,8 +18,8 @@ from controlplane.model.plan.proxy import ListenerKey
 from controlplane.model.tls import SecretName, files_of
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.clusters.cluster_shelves import cluster_secrets
-from controlplane.queries.listeners.listeners import listener_secrets
-from controlplane.queries.registry.credentials import Credential, credential_of, servable
+from controlplane.queries.listeners.listeners import granted_secrets, listener_secrets
+from controlplane.queries.registry.credentials import Credential, credential_of, owner_of, servable
 
 
 @derived
@@ -29,7 +30,8 @@ def secrets(
     they name others.
     """
     names = secret_names(graph, listeners, view)
-    found = (_resource(graph, view.namespace, name) for name in names)
+    granted = frozenset(granted_secrets(graph, listeners))
+    found = (_resource(graph, view.namespace, name, granted) for name in names)
     return shelf({resource.name: resource for resource in found if resource is not None})
 
 
@@ -48,11 +50,13 @@ def _serves(name: SecretName, namespace: Namespace, use: SecretUse) -> bool:
     return credential is None or credential.use is use
 
 
-def _resource(graph: Graph, namespace: Namespace, name: SecretName) -> Resource | None:
+def _resource(
+    graph: Graph, namespace: Namespace, name: SecretName, granted: frozenset[SecretName]
+) -> Resource | None:
     files = files_of(name)
     if files is not None:
         return secret(name, files)
-    credential = credential_of(name, namespace)
+    credential = credential_of(name, owner_of(name) if name in granted else namespace)
     return credential_resource(graph, credential, name) if credential is not None else None
 
 

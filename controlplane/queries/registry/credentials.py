@@ -55,6 +55,11 @@ def credential_of(name: str, namespace: Namespace) -> Credential | None:
     return Credential(ObjectKey(SECRET, namespace, plain), use)
 
 
+def owner_of(name: str) -> Namespace:
+    """The namespace in a secret's name, as Gateway API names them."""
+    return Namespace(name.partition("://")[2].partition("/")[0])
+
+
 @index(GATEWAY)
 def credential_users(
     gateway: Object[Gateway],

@@ -4,7 +4,7 @@ Source: Istio ``model/context.go`` (``SetWorkloadLabels``, ``SetServiceTargets``
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from controlplane.base.locations import FieldRef
@@ -121,13 +121,16 @@ def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
     """Runs again when what is declared at the proxy's addresses, or selects its labels, changes."""
     labels, locality = _labels_and_locality(graph, proxy)
     annotation = own_annotation(graph, proxy)
+    services = tuple(_services(graph, proxy, labels))
+    kept = tuple(service for service in services if _keeps_server_ports(graph, service))
     return ResolvedProxy(
         role=proxy.role,
         namespace=proxy.namespace,
         labels=labels,
         locality=locality,
         families=_families(proxy.addresses),
-        targets=_targets(graph, proxy, labels),
+        targets=_targets(graph, proxy, labels, (s for s in services if s not in kept)),
+        untranslated=_targets(graph, proxy, labels, kept),
         metadata=proxy_settings(graph, proxy, labels, annotation[1] if annotation else None),
     )
 
@@ -236,14 +239,15 @@ def _declared(graph: Graph, declared: Workload) -> tuple[Labels, Locality]:
     return labels, locality_of_text(text) if text else locality_of_labels(labels)
 
 
-def _targets(graph: Graph, proxy: Proxy, labels: Labels) -> tuple[Target, ...]:
+def _targets(
+    graph: Graph, proxy: Proxy, labels: Labels, services: Iterable[Service]
+) -> tuple[Target, ...]:
     """The ports of services that the proxy is an endpoint of, by the age of the service, then its
     host.
     """
     found = {
         target: (declared.created, declared.host)
-        for declared in _services(graph, proxy, labels)
-        if not _keeps_server_ports(graph, declared)
+        for declared in services
         for target in _targets_of(graph, proxy, declared, labels)
     }
     return tuple(sorted(found, key=lambda target: (found[target], target)))

@@ -10,16 +10,23 @@ from controlplane.base.codes import PLAINTEXT_BESIDE_TLS, SERVER_CONFLICT
 from controlplane.base.diagnostics import Diagnostics, Related, Report, Reported
 from controlplane.base.names import ObjectKey, key_is_of
 from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.istio.gateway import GATEWAY, Gateway, GatewayKey
 from controlplane.kinds.object import Object
 from controlplane.model.plan.listener import Address
 from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_view import GatewayInstance
+from controlplane.queries.gateway_api.listeners import gateway_api_servers
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.translate.istio import gateway as translate, gateway_merge
-from controlplane.translate.istio.gateway_merge import MergedGateways, MergedServers, ServerConflict
+from controlplane.translate.istio.gateway_merge import (
+    MergedGateways,
+    MergedServers,
+    PlacedServer,
+    ServerConflict,
+)
 from controlplane.translate.server import Server
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
@@ -76,7 +83,11 @@ def _selected_by(graph: Graph, labels: Labels) -> tuple[GatewayKey, ...]:
 
 @guarded(first=())
 def gateway_servers(graph: Graph, key: ObjectKey) -> tuple[Server, ...]:
-    """The servers of one Gateway; runs again when it changes, or the mesh's TLS defaults."""
+    """The servers of one Gateway of either API; runs again when it changes, or the mesh's TLS
+    defaults.
+    """
+    if key_is_of(key, KUBERNETES_GATEWAY):
+        return gateway_api_servers(graph, key)
     assert key_is_of(key, GATEWAY), "servers are looked for by the keys of Gateways"
     return reported_servers(graph, key).value
 
@@ -97,13 +108,19 @@ def reported_servers(graph: Graph, key: GatewayKey) -> Reported[tuple[Server, ..
 @derived
 def merged_gateways(graph: Graph, instance: GatewayInstance) -> MergedGateways:
     """The Gateways of an instance, merged; runs again when the servers of one of them change."""
-    servers = [server for key in instance.gateways for server in gateway_servers(graph, key)]
+    placed = sorted(_placed_servers(graph, instance), key=lambda each: each[0].age)
+    return gateway_merge.merged(placed, every_address=instance.every_address)
+
+
+def _placed_servers(graph: Graph, instance: GatewayInstance) -> Iterator[PlacedServer]:
+    """Every server with each port that the proxy opens for it."""
     ports = dict(instance.target_ports)
-    return gateway_merge.merged(
-        servers,
-        resolve=lambda port: ports.get(port, port),
-        every_address=instance.every_address,
-    )
+    for key in instance.gateways:
+        for server in gateway_servers(graph, key):
+            yield server, ports.get(server.port, server.port)
+    for bound in instance.bound:
+        for server in gateway_servers(graph, bound.gateway):
+            yield from ((server, port) for port in bound.arrivals(server.port))
 
 
 @derived

@@ -32,6 +32,7 @@ from controlplane.model.proxy import (
 )
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.visibility import PUBLIC
+from controlplane.queries.gateway_api.selection import bound_gateways
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.attachment import policy_keys
 from controlplane.queries.policy.envoy_filters import patches_for
@@ -127,7 +128,7 @@ def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
     gateway = _gateway(graph, proxy)
     return ProxyView(
         outbound=outbound_view(
-            graph, proxy, gateway is not None and has_sni_dnat(graph, gateway.gateways)
+            graph, proxy, gateway is not None and has_sni_dnat(graph, gateway.every_gateway)
         ),
         locality=client_locality(graph, proxy),
         gateway=gateway,
@@ -254,6 +255,7 @@ def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
     """
     return GatewayInstance(
         gateways=selected_gateways(graph, proxy.labels),
+        bound=bound_gateways(graph, proxy),
         target_ports=_target_ports(proxy.targets),
         every_address=_every_address(proxy),
         opens_low_ports=UNPRIVILEGED not in proxy.metadata,

@@ -26,7 +26,7 @@ from controlplane.model.tls import (
     trust_file_name,
 )
 from controlplane.translate.ciphers import usable_ciphers
-from controlplane.translate.istio.gateway_tls import CURVES
+from controlplane.translate.tls_defaults import CURVES
 
 CONFIG_MAP: Final = "configmap://"
 SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"

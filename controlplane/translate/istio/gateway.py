@@ -76,6 +76,7 @@ def _server(
         title=spec.name,
         redirects_to_https=spec.tls is not None and spec.tls.https_redirect,
         has_tls_settings=spec.tls is not None,
+        age=gateway.age,
     )
 
 

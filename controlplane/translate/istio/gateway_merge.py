@@ -1,4 +1,4 @@
-"""The servers of all Gateways that select a proxy are merged: which share a port and which lose it.
+"""The servers of all Gateways that a proxy serves are merged: which share a port and which lose it.
 
 First come, first served, in the order of Gateways (by age, then name, then namespace) and of their
 servers: TLS servers share a port while their hosts differ, plain HTTP servers share one route
@@ -9,7 +9,7 @@ istio ``pilot/pkg/model/gateway.go``, ``mergeGateways``.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from controlplane.base.names import PortNumber
@@ -17,8 +17,8 @@ from controlplane.model.plan.listener import Address
 from controlplane.model.plan.route_table import GatewayTable, RoutedServer, ServerHost
 from controlplane.translate.server import AutoPassthrough, HttpServer, Server, TlsPassthrough
 
-ResolvePort = Callable[[PortNumber], PortNumber]
-"""From the port a Gateway declares to the one the proxy opens."""
+PlacedServer = tuple[Server, PortNumber]
+"""A server, and the port that the proxy opens for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +80,7 @@ class _OpenPort:
     """The ``bind`` of all that came to it."""
 
 
-def merged(
-    servers: Iterable[Server], *, resolve: ResolvePort, every_address: str
-) -> MergedGateways:
+def merged(servers: Iterable[PlacedServer], *, every_address: str) -> MergedGateways:
     """Listeners in the order of their first servers. ``every_address`` is what an empty ``bind``
     means.
     """
@@ -91,8 +89,8 @@ def merged(
     tables: dict[str, Server] = {}
     conflicts: list[ServerConflict] = []
     shared: list[ServerConflict] = []
-    for server in servers:
-        address = listener_address(server, resolve, every_address)
+    for server, opened in servers:
+        address = listener_address(server, opened, every_address)
         listener = open_listeners.get(address) or _OpenListener(address)
         port = open_ports.get(address.port) or _OpenPort(server)
         conflict = (
@@ -118,11 +116,11 @@ def merged(
     )
 
 
-def listener_address(server: Server, resolve: ResolvePort, every_address: str) -> Address:
+def listener_address(server: Server, port: PortNumber, every_address: str) -> Address:
     if server.bind.startswith("unix://"):
         return Address(server.bind, PortNumber(0))
     bind = str(ipaddress.ip_address(server.bind)) if server.bind else every_address
-    return Address(bind, resolve(server.port))
+    return Address(bind, port)
 
 
 def route_table_name(server: Server, address: Address) -> str | None:

@@ -20,7 +20,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.nearest import nearest
-from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec, ServerTlsMode, TlsProtocol
+from controlplane.kinds.istio.gateway import ServerTls as ServerTlsSpec, ServerTlsMode
 from controlplane.kinds.istio.mesh_config import MeshTls
 from controlplane.model.tls import (
     CA_SUFFIX,
@@ -32,7 +32,6 @@ from controlplane.model.tls import (
     SecretName,
     ServerTls,
     TlsParameters,
-    TlsVersion,
     is_trust_name,
     key_pair_files_name,
     never_served,
@@ -40,16 +39,8 @@ from controlplane.model.tls import (
     trust_file_name,
 )
 from controlplane.translate.ciphers import CIPHERS, is_cipher, usable_ciphers
+from controlplane.translate.tls_defaults import CURVES, VERSIONS, usual_parameters
 
-CURVES: Final = frozenset({"P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"})
-"""Istio's list without P-224 and the draft of Kyber, which Envoy 1.40 refuses."""
-
-_VERSIONS: Final = {
-    TlsProtocol.TLSV1_0: TlsVersion.TLSV1_0,
-    TlsProtocol.TLSV1_1: TlsVersion.TLSV1_1,
-    TlsProtocol.TLSV1_2: TlsVersion.TLSV1_2,
-    TlsProtocol.TLSV1_3: TlsVersion.TLSV1_3,
-}
 _HEX_PIN: Final = re.compile(r"[0-9A-Fa-f]{64}|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
 _MATCHES_NOTHING: Final = "00" * 32
 
@@ -65,7 +56,7 @@ def server_tls(
     certificates = _certificates(report, at, spec)
     return ServerTls(
         certificates=certificates,
-        parameters=_parameters(report, at, spec, defaults or MeshTls()),
+        parameters=_parameters(report, at, spec, usual_parameters(defaults)),
         clients=_clients(report, at, spec, certificates),
     )
 
@@ -221,10 +212,10 @@ def _is_key_pin(pin: str) -> bool:
 
 
 def _parameters(
-    report: Report, at: FieldRef, spec: ServerTlsSpec, defaults: MeshTls
+    report: Report, at: FieldRef, spec: ServerTlsSpec, usual: TlsParameters
 ) -> TlsParameters:
-    minimum = _VERSIONS.get(spec.min_protocol_version) or _default_version(defaults)
-    maximum = _VERSIONS.get(spec.max_protocol_version)
+    minimum = VERSIONS.get(spec.min_protocol_version) or usual.minimum
+    maximum = VERSIONS.get(spec.max_protocol_version)
     if minimum is not None and maximum is not None and minimum.value > maximum.value:
         report.add(
             TLS_VERSIONS_EMPTY,
@@ -236,15 +227,9 @@ def _parameters(
         minimum=minimum,
         maximum=maximum,
         cipher_suites=_ciphers(report, at / "cipherSuites", spec.cipher_suites)
-        or usable_ciphers(defaults.cipher_suites),
-        curves=_curves(report, at / "ecdhCurves", spec.ecdh_curves)
-        or tuple(c for c in defaults.ecdh_curves if c in CURVES),
+        or usual.cipher_suites,
+        curves=_curves(report, at / "ecdhCurves", spec.ecdh_curves) or usual.curves,
     )
-
-
-def _default_version(defaults: MeshTls) -> TlsVersion | None:
-    name = defaults.min_protocol_version
-    return _VERSIONS.get(TlsProtocol[name]) if name in TlsProtocol.__members__ else None
 
 
 def _ciphers(report: Report, at: FieldRef, words: tuple[str, ...]) -> tuple[str, ...]:
