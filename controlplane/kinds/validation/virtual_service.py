@@ -61,10 +61,9 @@ def virtual_service(report: Report, at: FieldRef, spec: VirtualService, about: A
         check_http_route(report, place, http, delegate=not spec.hosts)
         for n, match in enumerate(http.match):
             if not _at_gateways_only(spec):
-                _check_no_claims(report, place / "match" / n / "headers", match.headers)
-                _check_no_claims(
-                    report, place / "match" / n / "withoutHeaders", match.without_headers
-                )
+                at_match = place / "match" / n
+                _check_no_claims(report, at_match / "headers", spec, match.headers)
+                _check_no_claims(report, at_match / "withoutHeaders", spec, match.without_headers)
         for n, http_destination in enumerate(http.route):
             check_destination(
                 report, place / "route" / n / "destination", http_destination.destination
@@ -113,12 +112,16 @@ def _at_gateways_only(spec: VirtualService) -> bool:
     return bool(spec.gateways) and MESH not in spec.gateways
 
 
-def _check_no_claims(report: Report, at: FieldRef, headers: object) -> None:
+def _check_no_claims(report: Report, at: FieldRef, spec: VirtualService, headers: object) -> None:
+    """A delegate is bound to no gateway, so with Istio it cannot ask for claims at all."""
     assert isinstance(headers, dict), "header matches are a mapping"
     for name in headers:
         if names.is_claim(name):
             message = f'"{name}" matches at gateways only, but the rule is for the mesh as well'
             hint = 'name the Gateway in "gateways", without "mesh"'
+            if not spec.hosts:
+                message = f'"{name}" matches at gateways only, which a delegate does not name'
+                hint = "write it into the match of the rule that delegates"
             report.add(NOT_ALLOWED_HERE, (at / name).key, message, hint=hint)
 
 

@@ -119,6 +119,19 @@ def test_providers_differ_only_where_a_workload_has_both() -> None:
     assert differ(custom("a", "http"), custom("b", "grpc", namespace="istio-system")) == 1
 
 
+def test_providers_of_two_policies_of_the_root_namespace_differ_at_any_workload() -> None:
+    root = "istio-system"
+    front, web = (
+        custom("a", "http", of("tier: front"), root),
+        custom("b", "grpc", of("app: web"), root),
+    )
+
+    assert differ(front, web) == 0
+    assert differ(WEB, front, web) == 2
+    assert differ(WEB, front, custom("b", "grpc", of("app: other"), root)) == 0
+    assert differ(front, custom("b", "grpc", "", root)) == 2
+
+
 def test_providers_differ_at_one_gateway() -> None:
     def gateway(name: str) -> str:
         return f"targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: {name}}}], "

@@ -219,5 +219,37 @@ def test_claims_of_tokens_that_others_verify(elsewhere: str) -> None:
     assert [line for line in lines if "CP0521" in line]
 
 
+DELEGATE = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: rules, namespace: shop}
+spec:
+  http:
+  - match: [{uri: {prefix: /a}}]
+    route: [{destination: {host: web}}]
+---
+"""
+
+
+def test_claims_of_a_rule_that_delegates_are_missed() -> None:
+    rule = "route: [{destination: {host: web}}]"
+    delegating = route().replace(rule, "delegate: {name: rules}")
+    verified = tokens(RULE, "shop", "istio: ingressgateway")
+    (line,) = found(web() + GATEWAY + DELEGATE + delegating)
+
+    assert "CP0521: no RequestAuthentication verifies tokens at Gateway shop/front" in line
+    assert found(web() + GATEWAY + DELEGATE + delegating + verified) == []
+
+
+def test_a_delegate_asks_for_no_claims_itself() -> None:
+    claims = '{headers: {"@request.auth.claims.group": {exact: admin}}}'
+    asking = DELEGATE.replace("{uri: {prefix: /a}}", claims)
+
+    assert [line.partition(" error ")[2] for line in checked(web() + asking)] == [
+        'CP0222: "@request.auth.claims.group" matches at gateways only, which a delegate does not '
+        "name -> write it into the match of the rule that delegates"
+    ]
+
+
 def test_claims_are_not_missed_where_only_sidecars_route() -> None:
     assert found(web() + route(gateways="mesh")) == []
