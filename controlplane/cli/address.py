@@ -56,3 +56,14 @@ def ip_parameter(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise click.BadParameter(f'"{text}" is not an IP address') from None
+
+
+def network_parameter(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The ``type`` of an option that takes a network, such as ``127.0.1.0/24``."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise click.BadParameter(
+            f'"{text}" is not a network, such as 127.0.1.0/24 (address and prefix length, no host '
+            "bits)"
+        ) from None

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -135,7 +135,8 @@ class Envoys:
         self._died = died
         self._group = asyncio.TaskGroup()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._pids: dict[str, int] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._pids: set[int] = set()
 
     async def __aenter__(self) -> "Envoys":
         await self._group.__aenter__()
@@ -148,12 +149,14 @@ class Envoys:
         trace: TracebackType | None,
     ) -> None:
         await self.stop(tuple(self._tasks))
+        for leaving in self._leaving:
+            leaving.cancel()
         await self._group.__aexit__(kind, error, trace)
 
     @property
     def pids(self) -> frozenset[int]:
         """The processes that run now."""
-        return frozenset(self._pids.values())
+        return frozenset(self._pids)
 
     def start(self, launch: Launch) -> None:
         assert launch.name not in self._tasks, "an Envoy is started once"
@@ -165,6 +168,15 @@ class Envoys:
         for task in stopped:
             task.cancel()
         await asyncio.gather(*stopped, return_exceptions=True)
+
+    def retire(self, name: str, drained: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Stop the Envoy of this name once ``drained`` returns. Its name is free at once, the task
+        is done when it is gone.
+        """
+        task = self._group.create_task(_stopped_after(drained, self._tasks.pop(name)))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        return task
 
     async def _keep_up(self, launch: Launch) -> None:
         delay = _FIRST_DELAY
@@ -188,12 +200,20 @@ class Envoys:
                 stderr=log,
                 start_new_session=True,
             )
-        self._pids[launch.name] = process.pid
+        self._pids.add(process.pid)
         try:
             return await _ended_by_itself(process, launch.log)
         finally:
             await _ended(process)
-            del self._pids[launch.name]
+            self._pids.discard(process.pid)
+
+
+async def _stopped_after(drained: Coroutine[None, None, None], running: asyncio.Task[None]) -> None:
+    try:
+        await drained
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def command(binary: Path, launch: Launch) -> tuple[str, ...]:

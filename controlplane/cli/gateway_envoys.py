@@ -4,11 +4,15 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import xxhash
+
 from controlplane.base.addresses import Address
+from controlplane.base.names import ObjectKey
+from controlplane.cli.envoy_drain import DRAINED_WITHIN, drain
 from controlplane.cli.envoy_processes import (
     ADMIN_PORT,
     METRICS_PORT,
@@ -17,16 +21,16 @@ from controlplane.cli.envoy_processes import (
     Launch,
     free_port,
 )
-from controlplane.cli.gateway_proxies import GatewayProxy, gateway_proxies
+from controlplane.cli.gateway_proxies import declared_by, implied_gateways
 from controlplane.cli.gateway_start import gateway_start
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.log_files import FOLDER
 from controlplane.envoy.bootstrap import Node, Probes, bootstrap
 from controlplane.identity.identity import TOKEN_LIFE
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.model.gateway_proxy import GatewayProxy
 from controlplane.model.proxy import Locality, Role
 from controlplane.serve.control_plane import ControlPlane
+from controlplane.translate.gateway_api.own_addresses import Network, own_addresses
 
 ADDRESS: Final = "127.255.0.1"
 """The address that gateways report: on this machine, and not one that a workload is likely to be
@@ -35,18 +39,24 @@ declared at (one at 127.0.0.1 would give the gateway its labels and its Services
 CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is reported
 LOOK_EVERY: Final = 0.05  # seconds between looks at Envoys that start
 EVERYWHERE: Final = ("0.0.0.0", "::")
+_NAME_LIMIT: Final = 200  # bytes
 _REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect for every address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A gateway that has an Envoy, and the ports of that one's own listeners, on loopback."""
+    """A gateway that has an Envoy, where it listens, and the ports of that one's own listeners, on
+    loopback.
+    """
 
     proxy: GatewayProxy
+    address: str
     admin_port: int
     ready_port: int
     metrics_port: int
     log: Path
+    drain: timedelta
+    """How long it keeps connections when it is to stop."""
 
     @property
     def ports(self) -> tuple[int, int, int]:
@@ -54,27 +64,48 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """Where gateways listen: on ``address``, and where two want the same port, the second on one of
+    ``spare``.
+    """
+
+    address: str
+    spare: Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What was started and stopped; ``wanted`` says whether there is a gateway at all."""
+    """What was started, what drains before it stops, and the Gateways whose addresses name nothing
+    that could run; ``wanted`` says whether there is a gateway at all.
+    """
 
-    started: tuple[Running, ...]
-    stopped: tuple[GatewayProxy, ...]
-    wanted: bool
+    started: tuple[Running, ...] = ()
+    stopping: tuple[GatewayProxy, ...] = ()
+    unserved: tuple[ObjectKey, ...] = ()
+    wanted: bool = True
 
 
-NOTHING_RECONCILED: Final = Reconciled(started=(), stopped=(), wanted=True)
+NOTHING_RECONCILED: Final = Reconciled()
 
 
 class GatewayEnvoys:
-    """Runs an Envoy for each gateway that the configuration declares."""
+    """Runs an Envoy for each gateway that the configuration declares. ``stopped`` hears of each
+    that no Gateway wants any more, once it is gone.
+    """
 
     def __init__(
-        self, envoys: Envoys, concurrency: int, bind: str, clock: Callable[[], datetime]
+        self,
+        envoys: Envoys,
+        concurrency: int,
+        binding: Binding,
+        clock: Callable[[], datetime],
+        stopped: Callable[[GatewayProxy], None],
     ) -> None:
         self._envoys = envoys
         self._concurrency = concurrency
-        self._bind = bind
+        self._binding = binding
         self._clock = clock
+        self._stopped = stopped
         self._running: dict[GatewayProxy, Running] = {}
 
     @property
@@ -86,33 +117,58 @@ class GatewayEnvoys:
         return next((proxy for proxy in self._running if str(proxy) == name), None)
 
     async def reconcile(self, plane: ControlPlane) -> Reconciled:
-        """Start and stop Envoys to match the Gateways; returns once the new ones have settled."""
-        engine = plane.engine
-        wanted = set(gateway_proxies(engine.objects(GATEWAY), engine.objects(SERVICE)))
-        stopped = tuple(sorted(set(self._running) - wanted))
-        await self._envoys.stop(str(proxy) for proxy in stopped)
-        for proxy in stopped:
-            del self._running[proxy]
-        new = sorted(wanted - set(self._running))
-        started = tuple(self._start(plane, proxy) for proxy in new)
+        """Start and stop Envoys to match the Gateways; returns once the new ones have settled. One
+        that is to stop, or to run otherwise, drains meanwhile.
+        """
+        implied = implied_gateways(declared_by(plane.engine))
+        wanted = own_addresses(
+            implied.gateways,
+            bind=self._binding.address,
+            spare=self._binding.spare,
+            held={proxy: running.address for proxy, running in self._running.items()},
+        )
+        names = {str(proxy) for proxy in wanted}
+        stopping = [r for p, r in self._running.items() if wanted.get(p) != r.address]
+        for running in stopping:
+            self._retire(running, is_replaced=str(running.proxy) in names)
+        new = sorted((proxy for proxy in wanted if proxy not in self._running), key=str)
+        started = tuple(self._start(plane, proxy, wanted[proxy]) for proxy in new)
         await _settled(plane, new)
-        return Reconciled(started=started, stopped=stopped, wanted=bool(wanted))
+        return Reconciled(
+            started=started,
+            stopping=tuple(r.proxy for r in stopping if str(r.proxy) not in names),
+            unserved=implied.unserved,
+            wanted=bool(wanted),
+        )
 
-    def _start(self, plane: ControlPlane, proxy: GatewayProxy) -> Running:
+    def _retire(self, running: Running, *, is_replaced: bool) -> None:
+        proxy = running.proxy
+        del self._running[proxy]
+        probes = (running.ready_port, running.metrics_port)
+        leaving = self._envoys.retire(str(proxy), drain(running.admin_port, probes, running.drain))
+        if not is_replaced:
+            leaving.add_done_callback(lambda task: task.cancelled() or self._stopped(proxy))
+
+    def _start(self, plane: ControlPlane, proxy: GatewayProxy, address: str) -> Running:
         folder = plane.settings.state.path / FOLDER
         folder.mkdir(mode=0o700, exist_ok=True)
         taken = {port for running in self._running.values() for port in running.ports}
         admin, ready, metrics = (
             free_port(port, taken) for port in (ADMIN_PORT, READY_PORT, METRICS_PORT)
         )
-        log = folder / f"{proxy}.log"
-        file = folder / f"{proxy}.json"
+        log, file = (folder / f"{_file_name(proxy)}.{kind}" for kind in ("log", "json"))
         file.touch(mode=0o600)
+        said = gateway_start(plane.engine, proxy)
         running = self._running[proxy] = Running(
-            proxy=proxy, admin_port=admin, ready_port=ready, metrics_port=metrics, log=log
+            proxy=proxy,
+            address=address,
+            admin_port=admin,
+            ready_port=ready,
+            metrics_port=metrics,
+            log=log,
+            drain=said.drain if said.drain is not None else DRAINED_WITHIN,
         )
         file.write_text(self._bootstrap(plane, running), encoding="utf-8")
-        said = gateway_start(plane.engine, proxy)
         self._envoys.start(
             Launch(
                 name=str(proxy),
@@ -125,16 +181,16 @@ class GatewayEnvoys:
         return running
 
     def _bootstrap(self, plane: ControlPlane, running: Running) -> str:
-        settings, proxy = plane.settings, running.proxy
+        settings, proxy, address = plane.settings, running.proxy, running.address
         node = Node(
             role=Role.GATEWAY,
             name=proxy.name,
             namespace=proxy.namespace,
-            service_account=proxy.name,
+            service_account=proxy.service_account,
             addresses=(ADDRESS,),
             labels=dict(proxy.labels),
             locality=Locality(),
-            metadata={} if self._bind in EVERYWHERE else {"BIND_ADDRESS": self._bind},
+            metadata={} if address in EVERYWHERE else {"BIND_ADDRESS": address},
         )
         trust = None
         if not settings.is_insecure:
@@ -144,6 +200,14 @@ class GatewayEnvoys:
         admin, ready, metrics = (Address("127.0.0.1", port) for port in running.ports)
         probes = Probes(ready=ready, metrics=metrics)
         return json.dumps(bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes))
+
+
+def _file_name(proxy: GatewayProxy) -> str:
+    """The name of its files, of which a file system takes 255 bytes, with an ending."""
+    name = str(proxy)
+    if len(name) <= _NAME_LIMIT:
+        return name
+    return f"{name[:_NAME_LIMIT]}-{xxhash.xxh3_64_hexdigest(name.encode())}"
 
 
 async def _settled(plane: ControlPlane, proxies: Iterable[GatewayProxy]) -> None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from controlplane.cli.gateway_proxies import GatewayProxy
 from controlplane.engine.engine import Engine
+from controlplane.model.gateway_proxy import GatewayProxy
 from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.registry.proxy_configs import annotation_for, proxy_config
 from controlplane.translate.istio.durations import length
@@ -26,7 +26,7 @@ def gateway_start(engine: Engine, gateway: GatewayProxy) -> GatewayStart:
         name=gateway.name,
         role=Role.GATEWAY,
         namespace=gateway.namespace,
-        service_account=gateway.name,
+        service_account=gateway.service_account,
         labels=gateway.labels,
     )
     graph = engine.graph

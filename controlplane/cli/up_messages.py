@@ -17,10 +17,10 @@ from controlplane.cli.curl import Trial
 from controlplane.cli.diagnostic_text import DiagnosticText, as_text
 from controlplane.cli.envoy_processes import Death
 from controlplane.cli.gateway_envoys import Running
-from controlplane.cli.gateway_proxies import GatewayProxy
 from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.ports import Process
 from controlplane.cli.status_view import held_removals, rejection
+from controlplane.model.gateway_proxy import GATEWAY_NAME, GatewayProxy
 from controlplane.serve.known_diagnostics import fixed as no_longer
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Reload
 
@@ -120,7 +120,8 @@ def rejected(
 def mapped(gateway: GatewayProxy, port: int) -> Iterator[Line]:
     """A Service that lets a gateway listen on a port that needs no privilege."""
     higher = port + UNPRIVILEGED
-    selector = ", ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in gateway.labels)
+    labels = [(k, v) for k, v in gateway.labels if gateway.gateway is None or k == GATEWAY_NAME]
+    selector = ", ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in labels)
     yield [
         ("   or: ", Style.GOOD),
         (f"put this into the configuration, and {port} is served on {higher}:", Style.PLAIN),
@@ -146,8 +147,10 @@ def taken(proxy: str, resource: RejectedResource) -> Line:
 def gateway(running: Running) -> Iterator[Line]:
     """A gateway, and where its Envoy can be asked what."""
     here = "http://127.0.0.1"
+    own = running.proxy.gateway
+    whose = f" for {own.display_name} on {running.address}" if own is not None else ""
     yield [
-        (f"gateway {running.proxy}", Style.NAME),
+        (f"gateway {running.proxy}{whose}", Style.NAME),
         (f"  Envoy's admin {here}:{running.admin_port}, log {running.log}", Style.QUIET),
     ]
     ready = f"{here}:{running.ready_port}/healthz/ready"
@@ -158,7 +161,7 @@ def gateway(running: Running) -> Iterator[Line]:
 def to_try(shown: Sequence[Trial], *, more: int, rejected: bool = False) -> Iterator[Line]:
     """Commands, each with where it leads; ``rejected``: the gateway lacks some of its listeners."""
     if not shown:
-        why = "no VirtualService is bound to its Gateways"
+        why = "no VirtualService is bound and no route is attached to its Gateways"
         why = "it rejects its listeners" if rejected else why
         yield [(f"  nothing to try yet: {why}", Style.WARNING)]
     for trial in shown:
@@ -188,6 +191,12 @@ def shared_ports(ports: Mapping[int, Sequence[object]]) -> Iterator[Line]:
 
 def gone(name: str) -> Line:
     return [(f"gateway {name} is stopped: no Gateway selects it any longer", Style.PLAIN)]
+
+
+def unserved(gateway: ObjectKey) -> Line:
+    """A Gateway for which no Envoy can run."""
+    why = "its addresses name no Service that selects a gateway, so no Envoy serves it"
+    return [(f"{gateway.display_name}: ", Style.WARNING), (why, Style.PLAIN)]
 
 
 def no_gateway() -> Line:

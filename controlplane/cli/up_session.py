@@ -23,12 +23,11 @@ from controlplane.cli.curl import Resources, Roots, trials
 from controlplane.cli.diagnostic_text import diagnostic_texts
 from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.gateway_envoys import NOTHING_RECONCILED, GatewayEnvoys, Running
+from controlplane.cli.gateway_proxies import IMPLYING
 from controlplane.cli.output import Segment, show
 from controlplane.cli.ports import Process, holders
 from controlplane.cli.status_view import forbidden_port, taken_port
 from controlplane.envoy.resource import Resource, TypeUrl, packed
-from controlplane.kinds.core.service import SERVICE
-from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.proxy import Proxy
 from controlplane.serve.control_plane import ControlPlane
 from controlplane.serve.edit_reports import ANALYSED_AT_ONCE
@@ -87,12 +86,12 @@ class Session:
             show(await self._diagnosed())
         edited = {key.kind for key in (*reload.edit.put, *reload.edit.removed)}
         reconciled = NOTHING_RECONCILED
-        if reload.is_first or edited & {GATEWAY, SERVICE}:
+        if reload.is_first or edited & IMPLYING:
             reconciled = await self._gateways.reconcile(self._plane)
             show(await self._diagnosed())
-        show(up_messages.gone(str(proxy)) for proxy in reconciled.stopped)
-        if not reconciled.wanted and (reconciled.stopped or reload.is_first):
+        if not reconciled.wanted and (reconciled.stopping or reload.is_first):
             show([up_messages.no_gateway()])
+        show(map(up_messages.unserved, reconciled.unserved))
         rejections = list(self._rejections())
         for running in reconciled.started:
             show(up_messages.gateway(running))

@@ -7,15 +7,18 @@ import msgspec
 import pytest
 
 from controlplane.base.names import Namespace
-from controlplane.cli.gateway_proxies import GatewayProxy
 from controlplane.cli.gateway_start import GatewayStart, gateway_start
 from controlplane.engine.engine import Engine
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.model.gateway_proxy import GatewayProxy
 from tests.support.checked import NOW
 
 GATEWAY = GatewayProxy(
-    namespace=Namespace("istio-system"), name="edge", labels=(("istio", "ingressgateway"),)
+    namespace=Namespace("istio-system"),
+    name="edge",
+    labels=(("istio", "ingressgateway"),),
+    service_account="edge",
 )
 IN_NAMESPACE = """
 ---
