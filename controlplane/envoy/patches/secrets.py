@@ -3,6 +3,7 @@
 Source: envoy/extensions/transport_sockets/tls/v3/tls.proto, secret.proto
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -11,10 +12,12 @@ from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.envoy.patches.merging import unpacked
 from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import SecretUse
+from controlplane.protobuf.json_mapping import TYPED_STRUCTS
 
 _USES: Final = {
     "tls_certificate_sds_secret_configs": SecretUse.CERTIFICATE,
@@ -23,6 +26,8 @@ _USES: Final = {
 """By the field that names a secret; other fields want what no Secret holds here, such as a
 password.
 """
+_SOURCES: Final = ("sds_config", "sdsConfig")
+_CAPITAL: Final = re.compile("[A-Z]")
 NamedSecret = tuple[SecretName, SecretUse | None]
 
 
@@ -40,8 +45,30 @@ def secrets_in(message: Message) -> Iterator[NamedSecret]:
                 within = unpacked(each)
                 if within is not None:
                     yield from secrets_in(within)
+            elif isinstance(each, Struct) and message.DESCRIPTOR.full_name in TYPED_STRUCTS:
+                yield from _secrets_in_struct(each)
             else:
                 yield from secrets_in(each)
+
+
+def _secrets_in_struct(struct: Struct, field: str = "") -> Iterator[NamedSecret]:
+    """Those of a TypedStruct, whose message may be of a type that is not known here. Its fields are
+    named as in the proto files or in camel case, both of which Envoy reads. ``field`` holds
+    ``struct``.
+    """
+    fields = struct.fields
+    source = next((fields[name] for name in _SOURCES if name in fields), Value()).struct_value
+    name = fields["name"].string_value if "name" in fields else ""
+    if name and "ads" in source.fields:
+        yield SecretName(name), _USES.get(_snake_case(field), None)
+    for within, value in fields.items():
+        values = value.list_value.values if value.HasField("list_value") else (value,)
+        for each in values:
+            yield from _secrets_in_struct(each.struct_value, within)
+
+
+def _snake_case(name: str) -> str:
+    return _CAPITAL.sub(lambda capital: f"_{capital[0].lower()}", name)
 
 
 def _messages(field: FieldDescriptor, value: Any) -> Iterator[Message]:

@@ -63,6 +63,35 @@ def test_a_secret_of_the_own_namespace_is_sent(secrets: str, field: str, name: s
     assert str(origin) == "EnvoyFilter/istio-system/patch.spec.configPatches[0].patch"
 
 
+def in_struct(wrapper: str, field: str, source: str) -> dict[str, Any]:
+    named = {"name": "kubernetes://own", source: {"ads": {}}}
+    context = {"common_tls_context": {field: [named]}}
+    return {
+        "name": "added",
+        "transport_socket": {
+            "name": "custom",
+            "typed_config": {
+                "@type": f"type.googleapis.com/{wrapper}",
+                "type_url": "type.googleapis.com/example.Unknown",
+                "value": {"inner": [{"@type": TYPE, **context}]},
+            },
+        },
+    }
+
+
+@pytest.mark.parametrize("wrapper", ["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"])
+@pytest.mark.parametrize(
+    ("field", "source"),
+    [(CERTIFICATES, "sds_config"), ("tlsCertificateSdsSecretConfigs", "sdsConfig")],
+)
+def test_a_secret_that_a_typed_struct_names_is_sent(
+    secrets: str, wrapper: str, field: str, source: str
+) -> None:
+    patched = sent(secrets, patch("CLUSTER", "ADD", in_struct(wrapper, field, source)))
+
+    assert list(patched.resources().secrets) == ["kubernetes://own"]
+
+
 @pytest.mark.parametrize(
     ("field", "name"),
     [
