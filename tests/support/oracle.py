@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import yaml
 
+from tests.support.oracle_answers import by_kind
 from tests.support.oracle_origins import untraced_cases
 from tests.support.oracle_reports import otherwise_reported_cases
 
@@ -76,7 +77,8 @@ def difference(replay: ModuleType, case: Path) -> list[str]:
         return [f"failed: {got['failed']}"]
     want = yaml.safe_load((case / "answers.yaml").read_text(encoding="utf-8"))
     ignored = yaml.safe_load((case / "case.yaml").read_text(encoding="utf-8")).get("ignore", [])
-    found = list(replay.differences(want["answers"], got["answers"], ""))
+    answers = by_kind(want["answers"]), by_kind(got["answers"])
+    found = list(replay.differences(*answers, ""))
     if "status" in want and "status" in got:
         found += replay.differences(want["status"], got["status"], "status")
     if "rejected" in got:
