@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from controlplane.base.codes import BAD_NAME, VERSION_NOT_SERVED, WRONG_TYPE
+from controlplane.base.codes import BAD_NAME, MISSING_FIELD, VERSION_NOT_SERVED, WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.wording import described
@@ -143,6 +143,9 @@ def _body(
     if not isinstance(status, Mapping | None):
         report.add(WRONG_TYPE, at / "status", f"expected a mapping, found {described(status)}")
     spec = raw.body.get("spec", None)
+    if spec is None and served.needs_spec:
+        report.add(MISSING_FIELD, at / "spec", f"the {raw.key.kind} has no spec", hint="add spec")
+        return None
     if spec is None:
         return {}
     if isinstance(spec, Mapping):
@@ -185,7 +188,13 @@ def _spec(
         walked = list(faults)
         report.diagnostics.extend(n for n in nulls if not _is_beside(n, walked))
         report.diagnostics.extend(walked)
-    about = About(key=raw.key, annotations=metadata.annotations, labels=metadata.labels, body=body)
+    about = About(
+        key=raw.key,
+        api_version=raw.api_version,
+        annotations=metadata.annotations,
+        labels=metadata.labels,
+        body=body,
+    )
     ruled = _ruled(served, place, spec, about)
     if walked:
         report.diagnostics.extend(d for d in ruled if not _follows(d, walked))

@@ -51,7 +51,8 @@ class ServedKind(Generic[S]):
 
     ``api_versions``: what ``apiVersion`` may say, the preferred one first. ``whole``: the struct is
     the body without its head, not the body's ``spec``. ``custom``: a custom resource, whose nulls
-    are pruned. ``fields``: of the struct, and of all structs within it.
+    are pruned. ``needs_spec``: an object without ``spec`` is refused. ``fields``: of the struct,
+    and of all structs within it.
     """
 
     kind: Kind[S]
@@ -61,3 +62,4 @@ class ServedKind(Generic[S]):
     fields: Fields
     whole: bool = False
     custom: bool = False
+    needs_spec: bool = False

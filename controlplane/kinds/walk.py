@@ -185,7 +185,8 @@ class Walk:
             return self._no_list(at, wanted.item_type, value)
         items = (self._value(at / i, wanted.item_type, item) for i, item in enumerate(value))
         kept = [item for item in items if item is not DROPPED]
-        return kept if is_size_within(self.report, at, wanted, value) else DROPPED
+        is_within = is_size_within(self.report, at, wanted, value)
+        return kept if is_within and len(kept) >= (wanted.min_length or 0) else DROPPED
 
     def _mapping(self, at: FieldRef, wanted: inspect.DictType, value: object) -> object:
         value_type = wanted.value_type

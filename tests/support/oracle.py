@@ -4,7 +4,7 @@
 
 FOLDER holds the recordings and their ``replay.py``; WAITING has a line for each case that differs
 as yet: ``area/case  reason``, or ``validation/FILE/OBJECT  reason`` for a verdict (``admission/…``
-for those that the API server gives). The run fails
+for those that the API server gives, and its defaults). The run fails
 for a case that differs and is not listed, and for a listed one that does not differ any more.
 A PREFIX (``traffic/``, ``validation/gateway/host``) limits it to the cases that begin so.
 """
@@ -25,13 +25,14 @@ from typing import Any, Final
 import yaml
 
 from tests.support.oracle_answers import by_kind
+from tests.support.oracle_defaults import defaulted
 from tests.support.oracle_origins import untraced_cases
 from tests.support.oracle_reports import otherwise_reported_cases
 
 JOBS: Final = 2
 TRIES: Final = 3
-VERDICTS: Final = ("validation/*", "admission/nulls")
-"""The files with verdicts of admission that are compared; those of the Gateway API are not yet."""
+VERDICTS: Final = ("validation/*", "admission/*")
+"""The files with verdicts of admission: of Istio's kinds, of the Gateway API's and of nulls."""
 
 
 def waiting(file: Path) -> dict[str, str]:
@@ -120,12 +121,12 @@ def verdicts(objects: Path) -> dict[str, str]:
 
 
 def disagreement(recorded: dict[str, Any], refusal: str | None) -> list[str]:
-    """Where the verdict on one object differs from Istio's admission."""
+    """Where the verdict on one object differs from admission's, Istio's or the API server's."""
     match recorded["verdict"], refusal:
         case "accepted", str(why):
-            return [f"Istio accepts it, check refuses it: {why}"]
+            return [f"admission accepts it, check refuses it: {why}"]
         case "refused", None:
-            return [f"Istio refuses it, check accepts it: {recorded.get('says', '')}"]
+            return [f"admission refuses it, check accepts it: {recorded.get('says', '')}"]
         case _:
             return []
 
@@ -148,7 +149,8 @@ def validated(folder: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, li
 def compared(folder: Path, listed: dict[str, str], prefixes: tuple[str, ...]) -> int:
     """Print what differs and what the list does not know; return how many lines need a hand."""
     same, expected, wrong, seen = 0, 0, 0, set()
-    for cases in (validated(folder, prefixes), replayed(folder, listed, prefixes)):
+    verdicts_of_all = (validated(folder, prefixes), defaulted(folder, prefixes))
+    for cases in (*verdicts_of_all, replayed(folder, listed, prefixes)):
         for case, found in cases:
             seen.add(case)
             if not found and case not in listed:

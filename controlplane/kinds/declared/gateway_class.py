@@ -5,7 +5,7 @@ from typing import Final
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayClass
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by, no_effect
-from controlplane.kinds.validation.gateway_api import gateway_api
+from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
 FIELDS: Final[Fields] = {
     GatewayClass: (
@@ -21,4 +21,5 @@ KIND: Final = ServedKind(
     validate=gateway_api,
     fields=FIELDS,
     custom=True,
+    needs_spec=True,
 )

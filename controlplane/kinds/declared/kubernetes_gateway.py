@@ -18,7 +18,7 @@ from controlplane.kinds.gateway_api.gateway import (
 )
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by
-from controlplane.kinds.validation.gateway_api import gateway_api
+from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
 FIELDS: Final[Fields] = {
     **LISTENER_FIELDS,
@@ -59,4 +59,5 @@ KIND: Final = ServedKind(
     validate=gateway_api,
     fields=FIELDS,
     custom=True,
+    needs_spec=True,
 )

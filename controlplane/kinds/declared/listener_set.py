@@ -21,7 +21,7 @@ from controlplane.kinds.gateway_api.listener_set import (
 )
 from controlplane.kinds.gateway_api.versions import V1
 from controlplane.kinds.served import Fields, ServedKind, by
-from controlplane.kinds.validation.gateway_api import gateway_api
+from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
 LISTENER_FIELDS: Final[Fields] = {
     Listener: (
@@ -76,4 +76,5 @@ KIND: Final = ServedKind(
     validate=gateway_api,
     fields=FIELDS,
     custom=True,
+    needs_spec=True,
 )

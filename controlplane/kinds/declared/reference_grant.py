@@ -10,7 +10,7 @@ from controlplane.kinds.gateway_api.reference_grant import (
 )
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by
-from controlplane.kinds.validation.gateway_api import gateway_api
+from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
 FIELDS: Final[Fields] = {
     ReferenceGrant: (by("queries.gateway_api.grants:grants_to", "from_", "to"),),
@@ -25,4 +25,5 @@ KIND: Final = ServedKind(
     validate=gateway_api,
     fields=FIELDS,
     custom=True,
+    needs_spec=True,
 )

@@ -8,7 +8,7 @@ from controlplane.kinds.gateway_api.backend_traffic_policy import (
 )
 from controlplane.kinds.gateway_api.versions import X_V1ALPHA1
 from controlplane.kinds.served import Fields, ServedKind
-from controlplane.kinds.validation.gateway_api import gateway_api
+from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
 FIELDS: Final[Fields] = {}
 
@@ -19,4 +19,5 @@ KIND: Final = ServedKind(
     validate=gateway_api,
     fields=FIELDS,
     custom=True,
+    needs_spec=True,
 )

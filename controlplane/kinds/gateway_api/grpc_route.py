@@ -16,8 +16,8 @@ from controlplane.kinds.gateway_api.common import (
 from controlplane.kinds.gateway_api.http_filters import HttpHeaderFilter, HttpRequestMirrorFilter
 from controlplane.kinds.gateway_api.http_route import ValueMatchType
 from controlplane.kinds.gateway_api.text import (
-    FreeHeaderValue,
     HeaderName,
+    HeaderValue,
     Hostname,
     PathText,
     SectionName,
@@ -37,7 +37,7 @@ class GrpcMethodMatch(Spec, frozen=True):
 class GrpcHeaderMatch(Spec, frozen=True):
     type: ValueMatchType = ValueMatchType.EXACT
     name: HeaderName = ""
-    value: FreeHeaderValue = ""
+    value: HeaderValue = ""
 
 
 class GrpcRouteMatch(Spec, frozen=True):

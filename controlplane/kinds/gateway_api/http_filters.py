@@ -11,8 +11,8 @@ from msgspec import Meta
 from controlplane.kinds.gateway_api.common import BackendObjectReference, LocalObjectReference
 from controlplane.kinds.gateway_api.text import (
     CheckedPath,
-    FreeHeaderValue,
     HeaderName,
+    HeaderValue,
     Natural,
     Origin,
     PathText,
@@ -26,7 +26,7 @@ from controlplane.kinds.spec import Int32, Spec
 
 class HttpHeader(Spec, frozen=True):
     name: HeaderName = ""
-    value: FreeHeaderValue = ""
+    value: HeaderValue = ""
 
 
 class HttpHeaderFilter(Spec, frozen=True):

@@ -43,6 +43,7 @@ class About:
     """
 
     key: ObjectKey
+    api_version: str
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
     body: Mapping[str, object]
