@@ -37,3 +37,6 @@ CREDENTIAL_AT_SIDECARS: Final = warning(
 TARGET_PROTOCOLS_DIFFER: Final = warning(
     "CP0372", "two Services give one port of a workload different protocols"
 )
+PROXY_CONFIGS_OVERLAP: Final = warning(
+    "CP0373", "an earlier ProxyConfig decides for the same workloads"
+)

@@ -22,8 +22,9 @@ def proxy_settings(report: Report, at: FieldRef, spec: ProxySettings, about: Abo
         place, labels = at / "selector", spec.selector.match_labels
         check_selector(report, place / "matchLabels", labels, SELECTOR_LABELS_LIMIT)
         if not labels:
-            message = "the selector has no labels, so it is for the whole namespace"
-            report.add(NO_EFFECT, place, message, hint="remove it, or give it matchLabels")
+            message = "the selector has no labels, so it selects nobody"
+            hint = "remove it to mean the whole namespace, or give it matchLabels"
+            report.add(NO_EFFECT, place, message, hint=hint)
     if spec.concurrency is not None and spec.concurrency < 0:
         message = f"concurrency {spec.concurrency} is below 0"
         report.add(VALUE_OUT_OF_RANGE, at / "concurrency", message)

@@ -30,6 +30,7 @@ from controlplane.kinds.istio.authorization_policy import (
     Rule,
     Source,
 )
+from controlplane.kinds.istio.mesh_config import GatewayTopology
 from controlplane.kinds.object import Object
 from controlplane.kinds.validation.authorization_policy import denies_tcp
 from controlplane.kinds.validation.authorization_rules import is_path_template
@@ -55,6 +56,12 @@ from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.peer_policies import mtls_policy, peer_levels
 from controlplane.queries.registry.declared_workloads import target_ports
+from controlplane.queries.registry.proxy_configs import (
+    WHOLE_MESH,
+    annotated_topologies,
+    mesh_proxy_config,
+    mesh_root,
+)
 from controlplane.queries.selection.gateways import is_for_gateways
 from controlplane.translate.istio.policy_attachment import BySelector, attachment
 
@@ -195,12 +202,22 @@ def _check_hosts(report: Report, at: FieldRef, action: Action, operation: Operat
         )
 
 
+def _says_proxy_in_front(graph: Graph, namespace: Namespace) -> str | None:
+    """What says that proxies in ``namespace`` (in the root namespace: all) are behind others."""
+    of_mesh = mesh_proxy_config(graph).gateway_topology or GatewayTopology()
+    if of_mesh.num_trusted_proxies or of_mesh.proxy_protocol is not None:
+        return "MeshConfig"
+    everywhere = namespace == mesh_root(graph)
+    for key, _, _ in annotated_topologies(graph, WHOLE_MESH):
+        if everywhere or key.namespace == namespace:
+            return f"the annotation of {key.display_name}"
+    return None
+
+
 def _check_addresses(report: Report, graph: Graph, policy: Object[AuthorizationPolicy]) -> None:
     """Behind another proxy, the address of a connection is that proxy's."""
-    topology = mesh_config(graph).default_config.gateway_topology
-    if topology is None:
-        return
-    if not topology.num_trusted_proxies and topology.proxy_protocol is None:
+    saying = _says_proxy_in_front(graph, policy.namespace)
+    if saying is None:
         return
     for place, source in _sources(policy):
         for name, blocks in (("ipBlocks", source.ip_blocks), ("notIpBlocks", source.not_ip_blocks)):
@@ -210,7 +227,7 @@ def _check_addresses(report: Report, graph: Graph, policy: Object[AuthorizationP
                     PROXY_ADDRESS_MEANT,
                     (place / name).key,
                     f"{name} is about the address that the connection comes from, and by "
-                    "gatewayTopology of MeshConfig that is another proxy's",
+                    f"gatewayTopology of {saying} that is another proxy's",
                     hint=f"write {meant} for the client's address",
                 )
 

@@ -40,6 +40,11 @@ from controlplane.model.visibility import visibility
 from controlplane.queries.analysis.homes import gateway_homes
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.registry.proxy_configs import (
+    WHOLE_MESH,
+    annotated_topologies,
+    mesh_proxy_config,
+)
 from controlplane.queries.selection.gateways import gateway_servers
 from controlplane.translate.istio.gateway import server_hosts
 from controlplane.translate.istio.gateway_reference import MESH
@@ -258,8 +263,10 @@ def _covered(rules: Sequence[HttpRoute], port: int | None) -> Iterator[int]:
 
 def _trusts_clients(graph: Graph) -> bool:
     """Whether a load balancer in front may say that a request came by HTTPS."""
-    topology = mesh_config(graph).default_config.gateway_topology
-    return topology is not None and topology.num_trusted_proxies > 0
+    topology = mesh_proxy_config(graph).gateway_topology
+    if topology is not None and topology.num_trusted_proxies > 0:
+        return True
+    return any(in_header for _, in_header, _ in annotated_topologies(graph, WHOLE_MESH))
 
 
 def _check_redirects(

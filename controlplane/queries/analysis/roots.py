@@ -19,6 +19,7 @@ from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.peer_authentication import PEER_AUTHENTICATION
+from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG
 from controlplane.kinds.istio.request_authentication import REQUEST_AUTHENTICATION
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.sidecar import SIDECAR
@@ -42,6 +43,7 @@ from controlplane.queries.analysis.idle_patches import idle_patch_diagnostics
 from controlplane.queries.analysis.issuer_keys import issuer_key_diagnostics
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.port_conflicts import port_conflicts
+from controlplane.queries.analysis.proxy_configs import proxy_config_diagnostics
 from controlplane.queries.analysis.request_authentications import (
     request_authentication_diagnostics,
 )
@@ -107,6 +109,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     GATEWAY: gateway_diagnostics,
     VIRTUAL_SERVICE: virtual_service_diagnostics,
     SIDECAR: sidecar_diagnostics,
+    PROXY_CONFIG: proxy_config_diagnostics,
     AUTHORIZATION_POLICY: authorization_policy_diagnostics,
     PEER_AUTHENTICATION: peer_authentication_diagnostics,
     REQUEST_AUTHENTICATION: request_authentication_diagnostics,

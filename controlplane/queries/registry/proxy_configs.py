@@ -6,15 +6,17 @@ Source: Istio ``pilot/pkg/model/proxy_config.go`` (``EffectiveProxyConfig``), ``
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Graph, derived
+from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from controlplane.kinds.istio.mesh_config import ProxyConfig
 from controlplane.kinds.istio.proxy_config import METADATA_VARIABLES
 from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG, ProxySettings
+from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.kinds.proxy_config import proxy_config_of
 from controlplane.model.proxy import NODE_CONFIG, Labels, Proxy, labels_of
@@ -25,6 +27,7 @@ from controlplane.translate.istio.proxy_config import annotation_of, merged, set
 from controlplane.translate.workload import template_labels
 
 ProxyConfigKey = ObjectKey[ProxySettings]
+WHOLE_MESH: Final = "mesh"
 _Age = tuple[str, str, Namespace]
 
 
@@ -41,6 +44,23 @@ def annotated_templates(declared: Template) -> Iterator[tuple[Namespace, Templat
     """What makes Pods with a ProxyConfig of their own."""
     if annotation_of(declared) is not None:
         yield declared.namespace, declared.key
+
+
+@index(POD, WORKLOAD_ENTRY, DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+def annotated_topologies(
+    declared: Object[Any],
+) -> Iterator[tuple[str, tuple[ObjectKey, bool, bool]]]:
+    """The workloads of the mesh whose annotation says that another proxy is in front: whether it
+    says so in a header, or by the PROXY protocol.
+
+    Any: each kind has its own struct.
+    """
+    found = annotation_of(declared)
+    topology = proxy_config_of(found[1]).gateway_topology if found is not None else None
+    if topology is not None:
+        has_protocol = topology.proxy_protocol is not None
+        if topology.num_trusted_proxies > 0 or has_protocol:
+            yield WHOLE_MESH, (declared.key, topology.num_trusted_proxies > 0, has_protocol)
 
 
 @derived

@@ -25,7 +25,6 @@ REFERS_TO_NOTHING = {
     "Namespace",
     "Node",
     "Pod",
-    "ProxyConfig",
     "Secret",
     "StatefulSet",
     "WorkloadEntry",

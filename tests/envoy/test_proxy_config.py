@@ -1,0 +1,81 @@
+"""A ProxyConfig of a proxy's own, as a real Envoy has it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.envoy.test_up import running_up
+from tests.support.client import Answer, send
+from tests.support.mesh import Mesh
+from tests.support.network import own_network
+
+pytestmark = pytest.mark.envoy
+
+MESH = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: gw, namespace: istio-system}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 8080, name: http, protocol: HTTP}
+    hosts: ["*"]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: istio-system}
+spec:
+  hosts: [shop.example.com]
+  gateways: [gw]
+  http: [{directResponse: {status: 200}}]
+"""
+WORKLOAD = """
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ingressgateway, namespace: istio-system}
+spec:
+  template:
+    metadata:
+      labels: {istio: ingressgateway}
+      annotations:
+        proxy.istio.io/config: |
+          proxyHeaders: {server: {value: NAME}}
+"""
+THREADS = """
+---
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: {name: threads, namespace: istio-system}
+spec: {concurrency: 3}
+"""
+URL = "http://shop.example.com:8080/"
+
+
+def named(server: str) -> Callable[[Answer], bool]:
+    return lambda answer: answer.headers["server"] == server
+
+
+def test_an_edit_of_the_annotation_reaches_a_running_gateway(mesh: Mesh) -> None:
+    mesh.apply(MESH + WORKLOAD.replace("NAME", "theirs"))
+    mesh.until(named("theirs"), URL)
+
+    mesh.apply(MESH + WORKLOAD.replace("NAME", "other"))
+    mesh.until(named("other"), URL)
+
+    mesh.apply(MESH + WORKLOAD.replace("{value: NAME}", "["))
+    mesh.until(named("istio-envoy"), URL)
+
+
+def test_up_starts_a_gateway_with_the_threads_and_the_drain_of_its_config(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    started = WORKLOAD.replace("proxyHeaders: {server: {value: NAME}}", "drainDuration: 7s")
+    (tmp_path / "mesh" / "mesh.yaml").write_text(MESH + started + THREADS)
+    with own_network(), running_up(tmp_path) as up:
+        up.prints(r"^  curl .*$")
+        answer = send("http://127.0.0.1:15000/server_info", address="127.0.0.1")
+        options = json.loads(answer.body)["command_line_options"]
+
+    assert (options["concurrency"], options["drain_time"]) == (3, "7s")
