@@ -16,7 +16,7 @@ from controlplane.cli.options import ServingOptions, example, serving_options
     show_default=True,
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Worker threads of each Envoy.",
+    help="Worker threads of each Envoy whose ProxyConfig says no other number.",
 )
 @click.option(
     "--bind",

@@ -15,8 +15,9 @@ from controlplane.model.proxy import NODE_CONFIG, Proxy
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.analysis.idle_patches import choice, reason
 from controlplane.queries.patches.effects import first_miss_at
-from controlplane.queries.registry.proxies import own_annotation
-from controlplane.translate.istio.proxy_config import OWN_CONFIG
+from controlplane.queries.registry.proxies import own_annotation, resolved_or_as_it_says
+from controlplane.queries.registry.proxy_configs import variable_origin
+from controlplane.translate.istio.proxy_config import OWN_CONFIG, VARIABLE
 
 
 def config_part(found: Provenance, shown: Mapping[provenance.Origin, Origin]) -> ConfigPart:
@@ -52,13 +53,20 @@ def shown_idle(engine: Engine, view: ProxyView, patch: PatchReference) -> IdlePa
 
 
 def origin_for(engine: Engine, proxy: Proxy, origin: provenance.Origin) -> provenance.Origin:
-    """``origin``, in which what stands for the proxy's own ProxyConfig is the annotation that it
-    has it from, if it has it from one.
+    """``origin``; where it stands for the proxy's own ProxyConfig, the annotation or object that it
+    has it from, if it does not have it from its node.
     """
     if not isinstance(origin, FieldRef) or origin.object != OWN_CONFIG:
         return origin
     has_own = any(name == NODE_CONFIG for name, _ in proxy.metadata)
     annotation = None if has_own else own_annotation(engine.graph, proxy)
+    if origin.path[0] == VARIABLE and len(origin.path) > 1:
+        labels = resolved_or_as_it_says(engine.graph, proxy).labels
+        name = str(origin.path[1])
+        found = None
+        if not has_own:
+            found = variable_origin(engine.graph, proxy, labels, annotation, name)
+        return found if found is not None else origin
     if annotation is None:
         return origin
     place, _ = annotation
@@ -70,7 +78,9 @@ def shown_origin(engine: Engine, origin: provenance.Origin) -> Origin:
     if isinstance(origin, BuiltIn):
         return Origin(built_in=origin.value)
     if origin.object == OWN_CONFIG:
-        return Origin(object="ProxyConfig of the proxy", field=path_text(origin.path)[1:])
+        is_variable = origin.path[:1] == (VARIABLE,) and len(origin.path) > 1
+        path = origin.path[1:] if is_variable else (NODE_CONFIG, *origin.path)
+        return Origin(object="metadata of the node", field=path_text(path)[1:])
     is_of_mesh = origin.object == MESH_CONFIG_KEY
     shown = Origin(
         object="MeshConfig" if is_of_mesh else str(origin.object),

@@ -10,9 +10,10 @@ import pytest
 from controlplane.base.names import Namespace
 from controlplane.engine.engine import Engine
 from controlplane.kinds.duration import value_of
-from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import MeshConfig, ProxyConfig
 from controlplane.model.proxy import NODE_CONFIG, Proxy, ResolvedProxy, Role, labels_of
 from controlplane.queries.registry.proxies import resolved
+from controlplane.translate.istio.proxy_config import own_config, settings
 from tests.support.declared import Declared, plain
 
 SHOP = Namespace("shop")
@@ -114,6 +115,18 @@ def test_the_narrowest_level_says_the_variable(levels: int, timeout: str) -> Non
     found = resolved_in("".join(LEVELS[:levels]), config=of_mesh)
 
     assert found.metadata == (("HTTP10", "1"), ("IDLE_TIMEOUT", timeout))
+
+
+def test_every_setting_reads_back_as_it_is() -> None:
+    said = {
+        "connectionSettings": {"profile": "EDGE", "httpIdleTimeout": "1h2m3.5s"},
+        "tracing": {"sampling": 0.25},
+        "gatewayTopology": {"numTrustedProxies": 2, "proxyProtocol": {}},
+        "proxyHeaders": {"metadataExchangeHeaders": {"mode": "IN_MESH"}, "server": {"value": "é"}},
+    }
+    own = mesh(**said).default_config
+
+    assert own_config(settings(ProxyConfig(), own, Role.GATEWAY)) == own
 
 
 def test_what_the_node_says_itself_wins_over_every_level() -> None:

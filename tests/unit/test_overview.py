@@ -232,6 +232,25 @@ async def test_a_listener_comes_from_the_annotation_that_changes_it() -> None:
     ]
 
 
+VARIABLES = """
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: {name: edge, namespace: istio-system}
+spec:
+  environmentVariables:
+    ISTIO_META_IDLE_TIMEOUT: 7s
+"""
+
+
+async def test_a_listener_comes_from_the_object_that_says_its_variable() -> None:
+    running = Running(**MESH, a=ANNOTATED, c=VARIABLES)
+
+    (listener,) = (await running.config("listeners")).listeners or ()
+
+    found = [o for o in listener.origins if o.object == "ProxyConfig/istio-system/edge"]
+    assert [(o.path, o.line) for o in found] == [("c.yaml", 7)]
+
+
 def request(
     subscribe: frozenset[str] = frozenset(), nonce: str = "", error: str | None = None
 ) -> DeltaRequest:

@@ -11,7 +11,11 @@ from controlplane.model.http_settings import ListenerContext
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.translate.istio.listener_settings import ListenerSettings, listener_settings
-from controlplane.translate.istio.proxy_config import own_config, own_origins
+from controlplane.translate.istio.proxy_config import (
+    own_config,
+    own_origins,
+    variable_origins,
+)
 
 _DEFAULTS = Reported(listener_settings(Report(), MeshConfig(), (), ListenerContext.GATEWAY))
 
@@ -29,9 +33,13 @@ def settings_of(
     own = own_config(metadata)
     if own is None:
         found = listener_settings(report, mesh, metadata, context)
+        variables = variable_origins(metadata)
+        if variables:
+            found = replace(found, origins=(*found.origins, *variables))
         return Reported(found, tuple(report))
     # What is wrong with an annotation is reported where it is written.
     theirs = msgspec.structs.replace(mesh, default_config=own)
     found = listener_settings(Report(), theirs, metadata, context)
     of_mesh = (origin for origin in found.origins if origin.path[:1] != ("defaultConfig",))
-    return Reported(replace(found, origins=(*of_mesh, *own_origins(mesh.default_config, own))))
+    origins = (*of_mesh, *own_origins(mesh.default_config, own), *variable_origins(metadata))
+    return Reported(replace(found, origins=origins))

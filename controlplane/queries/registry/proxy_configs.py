@@ -13,7 +13,7 @@ from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
-from controlplane.kinds.istio.mesh_config import ProxyConfig
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, ProxyConfig
 from controlplane.kinds.istio.proxy_config import METADATA_VARIABLES
 from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG, ProxySettings
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
@@ -165,3 +165,25 @@ def proxy_settings(graph: Graph, proxy: Proxy, labels: Labels, annotation: str |
     }
     said = {name: value for name, value in node.items() if name != NODE_CONFIG}
     return labels_of(variables | said | dict(settings(base, own, proxy.role)))
+
+
+def variable_origin(
+    graph: Graph, proxy: Proxy, labels: Labels, annotation: tuple[FieldRef, str] | None, name: str
+) -> FieldRef | None:
+    """The field from which a proxy has the metadata ``name``, at the level that decides; ``None``
+    where its node says it, or nothing does.
+    """
+    if any(name == said for said, _ in proxy.metadata):
+        return None
+    variable = next(each for each, of in METADATA_VARIABLES.items() if of == name)
+    general, selecting = governing_configs(graph, proxy.namespace, labels)
+    if selecting is not None and variable in _of_object(graph, selecting).proxy_metadata:
+        return FieldRef(selecting, ("spec", "environmentVariables", variable))
+    if annotation is not None and variable in proxy_config_of(annotation[1]).proxy_metadata:
+        return annotation[0] / "proxyMetadata" / variable
+    for key in reversed(general):
+        if variable in _of_object(graph, key).proxy_metadata:
+            return FieldRef(key, ("spec", "environmentVariables", variable))
+    if variable in mesh_proxy_config(graph).proxy_metadata:
+        return FieldRef(MESH_CONFIG_KEY, ("defaultConfig", "proxyMetadata", variable))
+    return None

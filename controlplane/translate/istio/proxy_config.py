@@ -17,7 +17,7 @@ from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import ForwardClientCert, ProxyConfig, ProxyHeaders
-from controlplane.kinds.istio.proxy_config import ANNOTATION
+from controlplane.kinds.istio.proxy_config import ANNOTATION, METADATA_VARIABLES
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object, is_of
 from controlplane.kinds.spec import Duration
@@ -26,6 +26,8 @@ from controlplane.translate.istio.http_action import Defaults
 
 OWN_CONFIG: Final = ObjectKey(Kind("", "OwnProxyConfig"), Namespace(""), "")
 """Stands for what declares a proxy's own ProxyConfig: views of several workloads may share it."""
+VARIABLE: Final = "proxyMetadata"
+"""The field of ``OWN_CONFIG`` below which each honoured variable of a proxy is."""
 _TEMPLATES: Final = frozenset({DEPLOYMENT, STATEFUL_SET, DAEMON_SET})
 _TEMPLATE: Final = ("spec", "template")
 _ANNOTATION: Final = ("metadata", "annotations", ANNOTATION)
@@ -150,6 +152,12 @@ def with_route_headers(defaults: Defaults, settings: Labels) -> Defaults:
                 defaults, tells_attempt=value[0] == "1", appends_forwarded_host=value[1] == "1"
             )
     return defaults
+
+
+def variable_origins(settings: Labels) -> tuple[FieldRef, ...]:
+    """What stands for the variables among the settings of a view."""
+    known = METADATA_VARIABLES.values()
+    return tuple(FieldRef(OWN_CONFIG, (VARIABLE, name)) for name, _ in settings if name in known)
 
 
 def own_origins(mesh: ProxyConfig, own: ProxyConfig) -> tuple[FieldRef, ...]:
