@@ -22,7 +22,7 @@ from controlplane.kinds.limits import limited
 from controlplane.kinds.metadata import Metadata, metadata_of
 from controlplane.kinds.misplaced import Mend, Move, beside_spec, moved
 from controlplane.kinds.nulls import pruned
-from controlplane.kinds.object import Object
+from controlplane.kinds.object import UNDATED, Object
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
@@ -67,7 +67,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
         spec=spec,
         labels=metadata.labels,
         annotations=metadata.annotations,
-        created=metadata.creation_timestamp,
+        created=metadata.creation_timestamp or UNDATED,
         is_healthy=_health(raw.body["status"]) if "status" in raw.body else None,
         generation=metadata.generation,
     )

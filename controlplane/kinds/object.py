@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Final, Generic
 
 from typing_extensions import TypeIs
 
 from controlplane.base.names import Kind, Namespace, ObjectKey, S, S_co
+
+UNDATED: Final = "~"
+"""Sorts after every timestamp: an API server dates what is written without one now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +18,8 @@ class Object(Generic[S_co]):
 
     ``spec`` is the ``spec`` of kinds that have one, and the whole body without its head of those
     that do not (Secret, ConfigMap, EndpointSlice, Endpoints). ``created`` is
-    ``metadata.creationTimestamp`` (RFC 3339) or ``""``: files rarely have one, and then ties break
-    by name, then namespace. ``is_healthy`` is what its ``status`` says of that, if it does.
+    ``metadata.creationTimestamp`` (RFC 3339) or ``UNDATED``: files rarely have one. Ties break by
+    name, then namespace. ``is_healthy`` is what its ``status`` says of that, if it does.
     ``generation`` is ``metadata.generation``; 0 where it is not written.
     """
 
@@ -24,7 +27,7 @@ class Object(Generic[S_co]):
     spec: S_co
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
-    created: str = ""
+    created: str = UNDATED
     is_healthy: bool | None = None
     generation: int = 0
 

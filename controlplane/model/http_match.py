@@ -4,6 +4,7 @@ claims.
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import assert_never
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,18 @@ class Segments:
 
 
 PathMatch = Exact | Prefix | Regex | Segments
+
+
+def path_text(path: PathMatch) -> str:
+    """How a route's operation spells its path; a prefix ends in a star."""
+    match path:
+        case Exact(text=text):
+            return text
+        case Prefix(text=text) | Segments(text=text):
+            return f"{text}*"
+        case Regex(pattern=pattern):
+            return pattern
+    assert_never(path)
 
 
 class Missing(Enum):

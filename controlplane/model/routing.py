@@ -122,6 +122,7 @@ class ForwardTo:
     ``timeout`` covers the whole request with its retries; ``None`` is no limit. ``retry`` of
     ``None`` is no retries. ``ignores_stream_limit``: what the proxy says of how long streams may
     last does not hold. ``offer`` is for the one cluster; ``None`` leaves it to the cluster.
+    ``missing_status`` is the answer of a cluster that does not exist: 503 or 500.
     """
 
     target: str | tuple[WeightedCluster, ...]
@@ -134,6 +135,7 @@ class ForwardTo:
     hash_policies: tuple[HashPolicy, ...] = ()
     ignores_stream_limit: bool = False
     offer: Offer | None = None
+    missing_status: int = 503
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

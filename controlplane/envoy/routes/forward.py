@@ -31,6 +31,10 @@ UNLIMITED: Final = timedelta(0)  # Envoy: a timeout of zero is none
 _WITHOUT_END: Final = RouteAction.MaxStreamDuration(
     max_stream_duration=UNLIMITED, grpc_timeout_header_max=UNLIMITED
 )
+MISSING_CLUSTER: Final = {
+    503: RouteAction.SERVICE_UNAVAILABLE,
+    500: RouteAction.INTERNAL_SERVER_ERROR,
+}
 MAX_TOTAL_WEIGHT: Final = 2**32 - 1  # Envoy: the weights' sum fits into uint32
 
 
@@ -40,6 +44,7 @@ def route_action(forward: ForwardTo) -> RouteAction:
     timeout = UNLIMITED if forward.timeout is None else forward.timeout
     return RouteAction(
         cluster=target if isinstance(target, str) else None,
+        cluster_not_found_response_code=MISSING_CLUSTER[forward.missing_status],
         weighted_clusters=None if isinstance(target, str) else weighted_clusters(target),
         prefix_rewrite=rewrite.text if isinstance(rewrite, ReplacePrefix) else None,
         regex_rewrite=substitution(rewrite) if isinstance(rewrite, ReplaceRegex) else None,

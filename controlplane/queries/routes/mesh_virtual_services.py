@@ -39,12 +39,12 @@ from controlplane.queries.routes.virtual_services import (
     routes_at,
 )
 from controlplane.translate.istio.gateway_reference import MESH
-from controlplane.translate.istio.http_action import RouteTarget
 from controlplane.translate.istio.server_hosts import ServerPort
 from controlplane.translate.istio.virtual_service import (
     virtual_service_gateways,
     virtual_service_hosts,
 )
+from controlplane.translate.route_target import RouteTarget
 
 WHOLE_MESH: Final = "mesh"
 Ordered = tuple[MergeOrder, VirtualServiceKey]

@@ -42,9 +42,9 @@ from controlplane.queries.routes.virtual_services import (
 )
 from controlplane.queries.selection.gateways import merged_gateways
 from controlplane.translate.istio.gateway_merge import servers_of_table
-from controlplane.translate.istio.http_action import RouteTarget
 from controlplane.translate.istio.proxy_config import OWN_CONFIG
 from controlplane.translate.istio.server_hosts import ServerHosts, ServerPort
+from controlplane.translate.route_target import RouteTarget
 from controlplane.translate.server import Server
 
 _OWN_HEADERS: Final = FieldRef(OWN_CONFIG, ("proxyHeaders",))

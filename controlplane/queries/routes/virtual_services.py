@@ -37,7 +37,7 @@ from controlplane.queries.policy.policies import hash_policies
 from controlplane.queries.registry.destinations import destination_cluster
 from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.gateway_reference import MESH
-from controlplane.translate.istio.http_action import Defaults, RouteTarget, Targets
+from controlplane.translate.istio.http_action import Defaults, Targets
 from controlplane.translate.istio.located_rules import LocatedRule, located_rules
 from controlplane.translate.istio.proxy_config import (
     appends_forwarded_host,
@@ -51,6 +51,7 @@ from controlplane.translate.istio.virtual_service import (
     virtual_service_gateways,
     virtual_service_hosts,
 )
+from controlplane.translate.route_target import RouteTarget
 
 Declared = Object[VirtualService]
 MergeOrder = tuple[int, str, str, Namespace]

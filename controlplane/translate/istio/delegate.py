@@ -12,7 +12,8 @@ import msgspec
 
 from controlplane.kinds.istio.virtual_service import Delegate, HttpMatch, HttpRoute
 from controlplane.translate.istio.delegate_match import conflict, joined, merged_match
-from controlplane.translate.istio.located_rules import LocatedRule, Origins
+from controlplane.translate.istio.located_rules import LocatedRule
+from controlplane.translate.route_target import Origins
 
 _EMPTY: Final = HttpRoute()
 Delegated = Callable[[Delegate], tuple[LocatedRule, ...]]

@@ -27,9 +27,7 @@ from controlplane.model.http_policy import NO_CHANGES, HeaderChanges
 from controlplane.model.routing import (
     Action,
     ForwardTo,
-    HashPolicy,
     Mirror,
-    Offer,
     PathRewrite,
     RedirectTo,
     ReplacePath,
@@ -42,7 +40,7 @@ from controlplane.translate.istio.durations import length
 from controlplane.translate.istio.http_headers import authority, header_changes
 from controlplane.translate.istio.http_policy import MILLION, parts_per_million
 from controlplane.translate.istio.http_retry import retry_policy
-from controlplane.translate.istio.located_rules import Origins
+from controlplane.translate.route_target import Origins, RouteTarget
 
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 """The codes that Envoy can send. Istio's admission accepts every 3xx."""
@@ -51,22 +49,6 @@ CANNOT_REDIRECT: Final = Respond(status=500)
 """
 DEFAULT_PORTS: Final = (("http", 80), ("https", 443))
 MAX_STATUS: Final = 599  # envoy/config/route/v3/route_components.proto (DirectResponseAction)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteTarget:
-    """Where a destination leads: its cluster's name, and what pins requests to one of its
-    endpoints.
-    """
-
-    cluster: str
-    described: str
-    """``host:port``, for traces."""
-    hash_policies: tuple[HashPolicy, ...] = ()
-    offer: Offer | None = None
-    """What the mesh's own TLS offers for a request to it, where its cluster does not say."""
-    origins: Origins = ()
-    """What gave the hash policies, where the caller asks for it."""
 
 
 Targets = Callable[[Destination], RouteTarget]

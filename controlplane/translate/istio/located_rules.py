@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.kinds.istio.virtual_service import HttpMatch, HttpRoute
-
-Origins = tuple[FieldRef, ...]
-"""The fields that made something, the nearest first."""
+from controlplane.translate.route_target import Origins
 
 
 @dataclass(frozen=True, slots=True)

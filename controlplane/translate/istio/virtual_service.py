@@ -9,7 +9,6 @@ Istio ``pilot/pkg/networking/core/route/route.go``.
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import assert_never
 
 import msgspec
 
@@ -23,7 +22,7 @@ from controlplane.kinds.istio.virtual_service import (
     VirtualService,
 )
 from controlplane.kinds.object import Object
-from controlplane.model.http_match import Exact, PathMatch, Prefix, Regex, Segments
+from controlplane.model.http_match import path_text
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.routing import Route, Routed
 from controlplane.translate.istio.gateway_reference import MESH, gateway_reference
@@ -38,8 +37,9 @@ from controlplane.translate.istio.http_action import (
 from controlplane.translate.istio.http_headers import header_changes
 from controlplane.translate.istio.http_match import route_match
 from controlplane.translate.istio.http_policy import cors, http_fault
-from controlplane.translate.istio.located_rules import LocatedRule, Origins
+from controlplane.translate.istio.located_rules import LocatedRule
 from controlplane.translate.istio.server_hosts import ServerPort
+from controlplane.translate.route_target import Origins
 
 
 def virtual_service_hosts(virtual_service: Object[VirtualService]) -> tuple[Host, ...]:
@@ -144,7 +144,7 @@ def _route_of(
         made = body(
             name=f"{rule.name}.{block.name}" if block and block.name else rule.name,
             match=match,
-            operation=f"{described}{operation_path(match.path)}",
+            operation=f"{described}{path_text(match.path)}",
             stat_prefix=block.stat_prefix if block else "",
         )
         return Routed(route=made, origins=origins + done.origins)
@@ -159,15 +159,3 @@ def _done(rule: HttpRoute, server_port: ServerPort, targets: Targets, defaults: 
     if rule.direct_response is not None:
         return Done(action=direct_response(rule.direct_response))
     return forwarding(rule, targets, defaults)
-
-
-def operation_path(path: PathMatch) -> str:
-    """How a route's operation spells its path; a prefix ends in a star."""
-    match path:
-        case Exact(text=text):
-            return text
-        case Prefix(text=text) | Segments(text=text):
-            return f"{text}*"
-        case Regex(pattern=pattern):
-            return pattern
-    assert_never(path)
