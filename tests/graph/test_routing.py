@@ -109,7 +109,7 @@ def test_where_a_hundred_share_a_host_an_edit_looks_at_a_few_of_them() -> None:
     statuses = [route["direct_response"]["status"] for route in after]
     assert statuses == [200] * 70 + [201] + [200] * 29
     assert [route["match"] for route in after] == [route["match"] for route in before]
-    made = ("encoded_routes", "bound_virtual_services", "bound_routes_chunk", "virtual_host ")
+    made = ("encoded_routes", "bound_in_order", "bound_routes_chunk", "virtual_host ")
     assert [call for call in ran(declared) if call.startswith(made)] == [
         "encoded_routes VirtualService/default/s070",
         "bound_routes_chunk (('one.example.com'",

@@ -5,6 +5,23 @@ of it.
 from collections.abc import Mapping
 from typing import Final
 
+from controlplane.queries.routes.http_routes import MERGE_CHUNK
+
+_MANY_ROUTES: Final = "".join(
+    f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: many-{number}, namespace: default}}
+spec:
+  parentRefs: [{{name: edge, namespace: istio-system}}]
+  hostnames: [many.edge.example.com]
+  rules:
+  - matches: [{{path: {{value: /{number}}}}}]
+    backendRefs: [{{name: web, port: VALUE}}]
+---
+"""
+    for number in range(MERGE_CHUNK + 1)
+)
 GATEWAY_API: Final[Mapping[str, tuple[str, str, str]]] = {
     "class": (
         """
@@ -59,6 +76,39 @@ spec:
         "shop",
         "pay",
     ),
+    "http_route": (
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop, namespace: default}
+spec:
+  parentRefs: [{name: edge, namespace: istio-system}]
+  hostnames: [shop.edge.example.com]
+  rules:
+  - matches: [{path: {value: /VALUE}}, {headers: [{name: x-user, value: a}]}]
+    filters:
+    - {type: RequestMirror, requestMirror: {backendRef: {name: api, port: 90}}}
+    backendRefs: [{name: web, port: 80}, {name: shop, namespace: istio-system, port: 80}]
+  - backendRefs: [{group: networking.istio.io, kind: Hostname, name: vms.example.org, port: 80}]
+""",
+        "cart",
+        "pay",
+    ),
+    "grpc_route": (
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: shop, namespace: default}
+spec:
+  parentRefs: [{group: gateway.networking.k8s.io, kind: ListenerSet, name: more}]
+  rules:
+  - matches: [{method: {service: shop.Cart, method: VALUE}}]
+    backendRefs: [{name: api, port: 90}]
+""",
+        "Add",
+        "Remove",
+    ),
+    "many_routes": (_MANY_ROUTES, "80", "81"),
     "grant": (
         """
 apiVersion: gateway.networking.k8s.io/v1

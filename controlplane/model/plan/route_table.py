@@ -6,6 +6,7 @@ from typing import Final
 from controlplane.base.hashing import hashed_once
 from controlplane.base.names import Host, Namespace, PortNumber
 from controlplane.model.egress import Imports
+from controlplane.model.gateway_api import ListenerId
 
 HTTP_PORT: Final = PortNumber(80)
 """The port on which VirtualServices serve hosts that no service has."""
@@ -24,7 +25,7 @@ class ServerHost:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedServer:
     """A server whose requests a table routes. ``gateway`` is ``namespace/name`` of what declares
-    it; ``port`` is the declared one.
+    it; ``port`` is the declared one. ``listener`` is what it is, in the Gateway API.
     """
 
     gateway: str
@@ -32,6 +33,7 @@ class RoutedServer:
     port: PortNumber
     redirects_to_https: bool = False
     has_tls_settings: bool = False
+    listener: ListenerId | None = None
 
 
 @hashed_once

@@ -6,6 +6,7 @@ whose routes are not, byte for byte, those that proxies have is left out.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, assert_never
 
 from controlplane.base.diagnostics import Report
@@ -14,6 +15,7 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, ObjectKey, PortNumber
 from controlplane.base.provenance import Provenance
 from controlplane.graph import Graph, guarded
+from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.virtual_service import Destination, VirtualService
 from controlplane.model.outbound_view import OutboundView
@@ -21,8 +23,16 @@ from controlplane.model.plan.proxy import ProxyPlan
 from controlplane.model.plan.route_table import GatewayTable
 from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.routing import Routed
+from controlplane.queries.gateway_api.attachment import (
+    RequestRouteKey,
+    attachment,
+    http_routes_of,
+    parent_count,
+)
+from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rule_origins import hash_origins
-from controlplane.queries.routes.bound_routes import BoundRoutes, bound_routes
+from controlplane.queries.routes.bound_routes import BoundRoutes, bound_routes, listener_port
+from controlplane.queries.routes.http_routes import RouteSet, backend, encoded_set, routes_of
 from controlplane.queries.routes.routes import (
     EMPTY_TABLE,
     host_bindings,
@@ -32,6 +42,7 @@ from controlplane.queries.routes.routes import (
     virtual_host_name,
 )
 from controlplane.queries.routes.virtual_services import (
+    EncodedRoutes,
     destination_target,
     encodable,
     encoded_routes,
@@ -41,6 +52,8 @@ from controlplane.queries.routes.virtual_services import (
     routes_at,
 )
 from controlplane.queries.selection.gateways import merged_gateways
+from controlplane.translate.gateway_api.backend_ref import Backend, backend_host
+from controlplane.translate.gateway_api.http_route import ListenerPort, RankedRoute
 from controlplane.translate.istio.gateway_merge import servers_of_table
 from controlplane.translate.istio.proxy_config import OWN_CONFIG
 from controlplane.translate.istio.server_hosts import ServerHosts, ServerPort
@@ -73,7 +86,13 @@ def explained_routes(
         return replace(destination_target(graph, key, server_port, view, to), origins=origins)
 
     routes = encodable(Report(), routes_at(graph, key, server_port, view, target))
-    encoded, served = joined(routes), encoded_routes(graph, key, server_port, view)
+    return _as_served(routes, encoded_routes(graph, key, server_port, view))
+
+
+def _as_served(
+    routes: Sequence[tuple[Routed, bytes]], served: EncodedRoutes | None
+) -> ExplainedRoutes | None:
+    encoded = joined(routes)
     if served is None or (encoded.specific, encoded.catch_all) != (
         served.specific,
         served.catch_all,
@@ -83,6 +102,45 @@ def explained_routes(
         tuple(routed for routed, _ in routes if not routed.route.match.catches_all),
         tuple(routed for routed, _ in routes if routed.route.match.catches_all),
     )
+
+
+@guarded
+def explained_set(
+    graph: Graph, routes: RouteSet, at: ListenerPort, view: OutboundView
+) -> ExplainedRoutes | None:
+    """What ``encoded_set`` has; ``None`` as for ``explained_routes``."""
+    keys = http_routes_of(graph, routes.listener, routes.host)
+    ranked = sorted(
+        (each.rank, routed, framed)
+        for key in keys
+        for each in _ranked(graph, key, at, view)
+        for routed, framed in encodable(Report(), (each.routed,))
+    )
+    catching = (i for i, (_, each, _) in enumerate(ranked) if each.route.match.catches_all)
+    taken = [(routed, framed) for _, routed, framed in ranked[: next(catching, len(ranked)) + 1]]
+    return _as_served(taken, encoded_set(graph, routes, at, view))
+
+
+def _ranked(
+    graph: Graph, key: RequestRouteKey, at: ListenerPort, view: OutboundView
+) -> tuple[RankedRoute, ...]:
+    return routes_of(graph, key, at, view, partial(_explained_backend, graph, key, at, view))
+
+
+def _explained_backend(
+    graph: Graph,
+    key: RequestRouteKey,
+    at: ListenerPort,
+    view: OutboundView,
+    ref: BackendObjectReference,
+) -> Backend:
+    found = backend(graph, key, at, view, ref)
+    host = backend_host(ref, key.namespace)
+    if host is None or not found.is_resolved:
+        return found
+    port = PortNumber(ref.port) if ref.port is not None else None
+    origins = hash_origins(graph, view.for_clusters, host, port, None)
+    return replace(found, target=replace(found.target, origins=origins))
 
 
 def route_table_origins(
@@ -152,11 +210,7 @@ def _routes(graph: Graph, bound: Iterable[BoundRoutes], view: OutboundView) -> I
     """The routes in the order of the virtual host; none where one VirtualService has none that are
     explained, so that they are not confused.
     """
-    explained = [
-        explained_routes(graph, one.virtual_service, one.routed_at, view)
-        for one in bound
-        if one.virtual_service is not None
-    ]
+    explained = [_explained(graph, one, view) for one in bound if one.key is not None]
     known = [routes for routes in explained if routes is not None]
     if len(known) < len(explained):
         return
@@ -167,21 +221,50 @@ def _routes(graph: Graph, bound: Iterable[BoundRoutes], view: OutboundView) -> I
         yield Provenance(name=routed.route.name, origins=routed.origins)
 
 
+def _explained(graph: Graph, bound: BoundRoutes, view: OutboundView) -> ExplainedRoutes | None:
+    assert bound.key is not None, "what has no routes has none to explain"
+    if not isinstance(bound.key, RouteSet):
+        return explained_routes(graph, bound.key, bound.routed_at, view)
+    at = listener_port(graph, bound.routed_at, bound.key.listener)
+    return explained_set(graph, bound.key, at, view)
+
+
 def _bound_hosts(graph: Graph, bound: BoundRoutes) -> Iterator[FieldRef]:
-    """The hosts of a VirtualService by which it is in a virtual host."""
-    if bound.virtual_service is not None:
-        hosts = hosts_of_virtual_service(graph, bound.virtual_service)
+    """The hosts of a VirtualService, or the hostnames of routes, by which it is in a virtual
+    host.
+    """
+    if isinstance(bound.key, RouteSet):
+        for key in http_routes_of(graph, bound.key.listener, bound.key.host):
+            yield from _hostnames(graph, key, bound.key)
+    elif bound.key is not None:
+        hosts = hosts_of_virtual_service(graph, bound.key)
         for i in _meeting(bound.host, hosts):
-            yield FieldRef(bound.virtual_service, ("spec", "hosts", i))
+            yield FieldRef(bound.key, ("spec", "hosts", i))
+
+
+def _hostnames(graph: Graph, key: RequestRouteKey, routes: RouteSet) -> Iterator[FieldRef]:
+    """The hostname of a route in a set; its parentRef where it has none."""
+    declared = object_of(graph, key)
+    at = FieldRef(key) / "spec"
+    if declared is not None and declared.spec.hostnames:
+        yield at / "hostnames" / declared.spec.hostnames.index(routes.host)
+        return
+    for i in range(parent_count(graph, key)):
+        found = attachment(graph, key, i)
+        if found is not None and routes.listener in found.listeners:
+            yield at / "parentRefs" / i
 
 
 def _served_hosts(server: Server, bound: BoundRoutes) -> Iterator[FieldRef]:
     """The hosts of a server by which it admits what is bound."""
+    if server.listener is not None:
+        yield server.place / "hostname"
+        return
     at = server.place / "hosts"
     if len(server.hosts) == 1:  # perhaps of many: ``*/*`` makes all others moot
         yield at
         return
-    client = bound.virtual_service.namespace if bound.virtual_service is not None else None
+    client = bound.key.namespace if isinstance(bound.key, ObjectKey) else None
     admitting = [i for i, h in enumerate(server.hosts) if h.namespace in (None, client)]
     for i in _meeting(bound.host, [server.hosts[i].host for i in admitting]):
         yield at / admitting[i]

@@ -14,6 +14,7 @@ from controlplane.envoy.routes.table import framed_virtual_host, route_table
 from controlplane.graph import Graph, derived, guarded
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import GatewayTable, RouteTablePlan
+from controlplane.queries.gateway_api.attachment import hosts_of_http_routes
 from controlplane.queries.routes.bound_routes import BoundRoutes, HostBindings, bound_routes
 from controlplane.queries.routes.virtual_services import bound_hosts, route_defaults
 from controlplane.translate.istio.server_hosts import ServerHosts, hosts_of_table
@@ -103,10 +104,11 @@ def host_bindings(
 
 
 def _candidates(graph: Graph, servers: ServerHosts, shard: int) -> list[Host]:
-    """Every host at which a server and a VirtualService may be bound."""
+    """Every host at which a server may have routes."""
     bound = (host for gateway in servers.gateways for host in bound_hosts(graph, (gateway, shard)))
+    routed = (h for parent in servers.parents for h in hosts_of_http_routes(graph, (parent, shard)))
     listed = servers.hosts_by_shard.get(shard, ())
-    return sorted({*bound, *listed})
+    return sorted({*bound, *routed, *listed})
 
 
 @guarded
@@ -136,7 +138,7 @@ def merged(bound: Iterable[BoundRoutes]) -> Iterable[BoundRoutes]:
     """The VirtualServices whose routes a virtual host has, in order: one bound to several servers
     of a Gateway gives them once.
     """
-    return {(one.gateway, one.virtual_service): one for one in bound}.values()
+    return {(one.gateway, one.key): one for one in bound}.values()
 
 
 def virtual_host_name(domain: str, bound: Sequence[BoundRoutes]) -> str:

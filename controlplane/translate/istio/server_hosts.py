@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from controlplane.base.hosts import is_wildcard, overlap, wider
-from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.base.shelf import SHARDS, shard_of
+from controlplane.model.gateway_api import ListenerId
 from controlplane.model.plan.route_table import GatewayTable, RoutedServer, ServerHost
 
 ANY_NAMESPACE: Final = Namespace("*")
@@ -34,7 +35,7 @@ class HostBinding:
 
     ``listed`` are admitted because the server lists the host itself, ``covered`` because it lists a
     wider one. ``earlier`` are the servers of the same Gateway in this table that come before, where
-    one of them differs in port.
+    one of them differs in port. ``listener`` is what the server is, in the Gateway API.
     """
 
     server_port: ServerPort
@@ -42,6 +43,7 @@ class HostBinding:
     covered: tuple[Namespace, ...]
     redirects: bool = False
     earlier: tuple[RoutedServer, ...] = ()
+    listener: ListenerId | None = None
 
     def admits_same(self, namespace: Namespace) -> bool:
         """Whether a VirtualService for exactly the host is admitted."""
@@ -92,6 +94,8 @@ class ServerHosts:
 
     table: GatewayTable
     gateways: tuple[str, ...]
+    parents: tuple[ObjectKey, ...]
+    """What declares those of its servers that are listeners of the Gateway API."""
     hosts_by_shard: Mapping[int, tuple[Host, ...]] = field(repr=False)
     """The hosts that servers list, in the shard of their lower-case form."""
     shards: tuple[int, ...] = field(repr=False)
@@ -129,6 +133,7 @@ class ServerHosts:
             tuple(sorted(covered)),
             server.redirects_to_https,
             before if any(server_port_of(s) != server_port for s in before) else (),
+            server.listener,
         )
 
     def _servers(self, hosts: tuple[Host, ...]) -> dict[int, set[Namespace]]:
@@ -153,6 +158,7 @@ def hosts_of_table(table: GatewayTable) -> ServerHosts:
     return ServerHosts(
         table,
         tuple(dict.fromkeys(server.gateway for server in table.servers)),
+        tuple(dict.fromkeys(s.listener.parent for s in table.servers if s.listener is not None)),
         {shard: tuple(hosts) for shard, hosts in by_shard.items()},
         tuple(range(SHARDS) if any(map(is_wildcard, listings)) else sorted(by_shard)),
         {host: tuple(found) for host, found in listings.items()},

@@ -1,0 +1,191 @@
+"""The routes of HTTPRoutes and GRPCRoutes: each object is encoded once for all listeners of a port,
+and those at one listener and hostname are merged by rank.
+
+Source: https://gateway-api.sigs.k8s.io/api-types/httproute/; Istio
+``pilot/pkg/config/kube/gateway/route_collections.go`` (``mergeHTTPRoutes``).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from controlplane.base.diagnostics import Diagnostics, Report
+from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.gateway_api.common import BackendObjectReference
+from controlplane.model.gateway_api import ListenerId, generated_gateway
+from controlplane.model.outbound_view import OutboundView
+from controlplane.model.proxy import Labels
+from controlplane.queries.gateway_api.attachment import RequestRouteKey, http_routes_of, route_age
+from controlplane.queries.gateway_api.backends import plain, unresolved
+from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.routes.virtual_services import (
+    EncodedRoutes,
+    MergeOrder,
+    encodable,
+    route_defaults,
+    route_target,
+)
+from controlplane.translate.gateway_api.backend_ref import NOWHERE, Backend, Backends, backend_host
+from controlplane.translate.gateway_api.http_route import (
+    ListenerPort,
+    Rank,
+    RankedRoute,
+    RouteDefaults,
+    ranked_routes,
+)
+from controlplane.translate.gateway_api.route_faults import route_fault
+from controlplane.translate.gateway_api.route_rule import route_rules
+from controlplane.translate.istio.http_retry import retry_policy
+
+MERGE_CHUNK: Final = 32  # routes at one listener and hostname that are merged together
+_PUBLIC: Final = 2
+"""Among VirtualServices they are public ones."""
+FramedRoute = tuple[Rank, bool, bytes]
+"""The rank of a route, whether it catches all requests, and its place in a virtual host."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RouteSet:
+    """All HTTP and gRPC routes that are attached to a listener with the same hostname."""
+
+    listener: ListenerId
+    host: Host
+
+    def __str__(self) -> str:
+        return f"{self.listener.parent}/{self.listener.name}/{self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class FramedRoutes:
+    """The routes of one object, first come first; ``refused`` are those that are left out because
+    Envoy would refuse them.
+    """
+
+    routes: tuple[FramedRoute, ...]
+    refused: Diagnostics = ()
+
+
+@guarded
+def set_order(graph: Graph, routes: RouteSet) -> MergeOrder | None:
+    """The place of a set among the VirtualServices of a host: that of its oldest route; ``None``
+    where it is empty. Istio makes a VirtualService of it, by whose name ties break.
+    """
+    keys = http_routes_of(graph, routes.listener, routes.host)
+    if not keys:
+        return None
+    created, namespace, _ = route_age(graph, keys[0])
+    name = generated_gateway(routes.listener).replace("/", "~")
+    return (_PUBLIC, created, f"{name}~{routes.host}", Namespace(namespace))
+
+
+@guarded
+def encoded_set(
+    graph: Graph, routes: RouteSet, at: ListenerPort, view: OutboundView
+) -> EncodedRoutes | None:
+    """The routes of a set in their places of a virtual host, up to the first that catches all.
+
+    Runs again when a route attaches or detaches, or one of their routes changes: an edit encodes
+    one object, and reads one chunk of many.
+    """
+    keys = http_routes_of(graph, routes.listener, routes.host)
+    if len(keys) <= MERGE_CHUNK:
+        merged = _merged(framed_routes(graph, key, at, view).routes for key in keys)
+    else:
+        firsts = range(0, len(keys), MERGE_CHUNK)
+        merged = _merged(framed_chunk(graph, routes, first, at, view) for first in firsts)
+    return _joined(merged) if merged else None
+
+
+@derived
+def framed_chunk(
+    graph: Graph, routes: RouteSet, first: int, at: ListenerPort, view: OutboundView
+) -> tuple[FramedRoute, ...]:
+    """Where many are attached: the routes of some of them."""
+    keys = http_routes_of(graph, routes.listener, routes.host)[first : first + MERGE_CHUNK]
+    return tuple(_merged(framed_routes(graph, key, at, view).routes for key in keys))
+
+
+def _merged(parts: Iterable[tuple[FramedRoute, ...]]) -> list[FramedRoute]:
+    """Sorted lists joined into one; ranks are never equal."""
+    return sorted(route for part in parts for route in part)
+
+
+def _joined(routes: list[FramedRoute]) -> EncodedRoutes:
+    specific: list[bytes] = []
+    for _, catches_all, framed in routes:
+        if catches_all:
+            return EncodedRoutes(b"".join(specific), framed)
+        specific.append(framed)
+    return EncodedRoutes(b"".join(specific), b"")
+
+
+@guarded(first=FramedRoutes(()))
+def framed_routes(
+    graph: Graph, key: RequestRouteKey, at: ListenerPort, view: OutboundView
+) -> FramedRoutes:
+    """The routes of one object at a port, shared by all listeners and hostnames there.
+
+    Runs again when it changes, or a service, DestinationRule or grant that it leads to.
+    """
+    report = Report()
+    framed = tuple(
+        (each.rank, each.routed.route.match.catches_all, encoded)
+        for each in routes_of(graph, key, at, view, partial(backend, graph, key, at, view))
+        for _, encoded in encodable(report, (each.routed,))
+    )
+    return FramedRoutes(framed, tuple(report))
+
+
+def routes_of(
+    graph: Graph,
+    key: RequestRouteKey,
+    at: ListenerPort,
+    view: OutboundView,
+    backends: Backends,
+) -> tuple[RankedRoute, ...]:
+    """The routes of one object as values, first come first; none where a fault takes them away."""
+    declared = object_of(graph, key)
+    if declared is None:
+        return ()
+    rules = route_rules(declared)
+    if route_fault(rules) is not None:
+        return ()
+    return ranked_routes(
+        key,
+        route_age(graph, key),
+        rules,
+        listener=at,
+        backends=backends,
+        defaults=http_route_defaults(graph, view.route_settings),
+    )
+
+
+def backend(
+    graph: Graph,
+    key: RequestRouteKey,
+    at: ListenerPort,
+    view: OutboundView,
+    ref: BackendObjectReference,
+) -> Backend:
+    """Where a backend of the route ``key`` leads."""
+    problem = unresolved(graph, key.kind, key.namespace, plain(ref))
+    host = backend_host(ref, key.namespace) if problem is None else problem.host
+    if host is None:
+        return NOWHERE
+    port = PortNumber(ref.port) if ref.port is not None else None
+    target = route_target(graph, view.for_clusters, key.namespace, host, port, None, at.port)
+    return Backend(target, is_resolved=problem is None)
+
+
+@guarded(first=RouteDefaults())
+def http_route_defaults(graph: Graph, settings: Labels) -> RouteDefaults:
+    """The settings of the mesh that affect these routes; its other changes stop here."""
+    defaults = route_defaults(graph, settings)
+    return RouteDefaults(
+        retry=retry_policy(defaults.retries, sticky=False),
+        sticky_retry=retry_policy(defaults.retries, sticky=True),
+        appends_forwarded_host=defaults.appends_forwarded_host,
+        names_objects=defaults.names_objects,
+    )

@@ -1,0 +1,57 @@
+"""``retry`` and ``timeouts`` of an HTTPRoute's rule.
+
+Source: https://gateway-api.sigs.k8s.io/geps/gep-1731/, gep-1742; Istio
+``pilot/pkg/config/kube/gateway/conversion.go`` (``convertHTTPRoute``).
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from controlplane.kinds.gateway_api.http_route import (
+    HttpRouteRetry,
+    HttpRouteRule,
+    HttpRouteTimeouts,
+)
+from controlplane.kinds.spec import Duration
+from controlplane.model.routing import RetryPolicy
+
+DEFAULT_ATTEMPTS: Final = 2
+CONDITIONS: Final = ("connect-failure", "refused-stream", "unavailable", "cancelled")
+BY_STATUS: Final = "retriable-status-codes"
+RESET: Final = "reset"
+"""Connections that break. Envoy counts a try that ran out of time among them, which Istio does not
+repeat: so it is left out where tries have a limit.
+"""
+
+
+def retry_policy(retry: HttpRouteRetry, rule: HttpRouteRule, *, sticky: bool) -> RetryPolicy:
+    """``sticky``: requests go to one endpoint by hash, and their retries with them."""
+    limit = _tries_limit(rule)
+    return RetryPolicy(
+        attempts=retry.attempts or DEFAULT_ATTEMPTS,
+        conditions=(
+            *CONDITIONS,
+            *((RESET,) if limit is None else ()),
+            *((BY_STATUS,) if retry.codes else ()),
+        ),
+        statuses=retry.codes,
+        per_try_timeout=limit,
+        base_interval=_some(retry.backoff),
+        avoids_tried_hosts=not sticky,
+    )
+
+
+def timeout(rule: HttpRouteRule) -> timedelta | None:
+    """The limit of the whole request; ``None`` is no limit, as ``0s`` is."""
+    times = rule.timeouts or HttpRouteTimeouts()
+    single = None if rule.retry is not None else _some(times.backend_request)
+    return single or _some(times.request)
+
+
+def _tries_limit(rule: HttpRouteRule) -> timedelta | None:
+    return _some(rule.timeouts.backend_request) if rule.timeouts is not None else None
+
+
+def _some(duration: Duration | None) -> timedelta | None:
+    """A length above zero."""
+    return duration.length or None if duration is not None else None

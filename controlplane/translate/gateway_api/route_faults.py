@@ -1,0 +1,88 @@
+"""What of a route cannot be served at all, whatever else is declared: such a route has no rules.
+
+Source: Istio ``pilot/pkg/config/kube/gateway/conversion.go`` (errors of ``convertHTTPRoute`` that
+are not of an invalid backend).
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from controlplane.base.locations import FieldRef
+from controlplane.kinds.gateway_api.common import BackendObjectReference
+from controlplane.kinds.gateway_api.http_filters import (
+    HttpHeaderFilter,
+    HttpRouteFilter,
+    HttpRouteFilterType,
+)
+from controlplane.model.gateway_api import Problem
+from controlplane.translate.gateway_api.backend_ref import HOSTNAME, SERVICE, kind_of
+from controlplane.translate.gateway_api.route_rule import RouteRule
+
+INVALID_FILTER: Final = "InvalidFilter"
+INVALID_DESTINATION: Final = "InvalidDestination"
+OF_RULES: Final = frozenset(HttpRouteFilterType) - {HttpRouteFilterType.EXTENSION_REF}
+OF_BACKENDS: Final = frozenset(
+    {
+        HttpRouteFilterType.REQUEST_HEADER_MODIFIER,
+        HttpRouteFilterType.RESPONSE_HEADER_MODIFIER,
+    }
+)
+
+
+def route_fault(rules: Iterable[RouteRule]) -> Problem | None:
+    """The first fault that takes a route's rules away, as in Istio; its reason is that of the
+    condition ResolvedRefs.
+    """
+    return next((fault for rule in rules for fault in _of_rule(rule)), None)
+
+
+def _of_rule(located: RouteRule) -> Iterator[Problem]:
+    rule, at = located.rule, located.place
+    for i, each in enumerate(rule.filters):
+        yield from _of_filter(each, at / "filters" / i, OF_RULES)
+    for i, ref in enumerate(rule.backend_refs):
+        if ref.weight:
+            yield from _of_backend(ref, at / "backendRefs" / i)
+            for k, each in enumerate(ref.filters):
+                yield from _of_filter(each, at / "backendRefs" / i / "filters" / k, OF_BACKENDS)
+
+
+def _of_filter(
+    spec: HttpRouteFilter, at: FieldRef, known: frozenset[HttpRouteFilterType]
+) -> Iterator[Problem]:
+    if spec.type not in known:
+        message = f"a filter of type {spec.type.value} is not supported here"
+        yield Problem(INVALID_FILTER, message, at, "remove it: without it the route is served")
+    changes = (
+        ("requestHeaderModifier", spec.request_header_modifier),
+        ("responseHeaderModifier", spec.response_header_modifier),
+    )
+    for name, change in changes:
+        if change is not None:
+            yield from _of_headers(change, at / name)
+
+
+def _of_headers(spec: HttpHeaderFilter, at: FieldRef) -> Iterator[Problem]:
+    for name, headers in (("set", spec.set), ("add", spec.add)):
+        for i, header in enumerate(headers):
+            if not _is_sendable(header.value):
+                message = f'the value of header "{header.name}" holds a control character'
+                yield Problem(INVALID_FILTER, message, at / name / i / "value", "remove it")
+
+
+def _is_sendable(value: str) -> bool:
+    return all(each == "\t" or (each >= " " and each != "\x7f") for each in value)
+
+
+def _of_backend(ref: BackendObjectReference, at: FieldRef) -> Iterator[Problem]:
+    kind = kind_of(ref)
+    if kind == SERVICE and "." in ref.name:
+        message = f'"{ref.name}" is a hostname, not the name of a Service'
+        hint = f'write "{ref.name.partition(".")[0]}", or name kind Hostname of networking.istio.io'
+        yield Problem(INVALID_DESTINATION, message, at / "name", hint)
+    if kind == HOSTNAME and ref.namespace == at.object.namespace:
+        message = "a backend of kind Hostname has no namespace"
+        yield Problem(INVALID_DESTINATION, message, at / "namespace", "remove it")
+    if kind in (SERVICE, HOSTNAME) and ref.port is None:
+        message = f'backend "{ref.name}" is named without a port'
+        yield Problem(INVALID_DESTINATION, message, at, "add port")

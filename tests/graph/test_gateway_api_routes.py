@@ -1,0 +1,66 @@
+"""What an edit of a route of the Gateway API makes run, however many there are."""
+
+from tests.support.declared import Declared
+from tests.support.http_routes import at_edge, names, request_route
+
+MADE = (
+    "framed_routes",
+    "framed_chunk",
+    "encoded_set",
+    "virtual_host ",
+    "attachment",
+    "http_routes_of",
+)
+
+
+def below(number: int, name: str = "rule") -> str:
+    rule = f"{{name: {name}, matches: [{{path: {{value: /{number:03}}}}}]}}"
+    return request_route(rule, name=f"r{number:03}")
+
+
+def ran(declared: Declared) -> list[str]:
+    assert declared.graph.trace is not None
+    calls = [call.split(",")[0].rstrip(")").replace("(", " ", 1) for call in declared.graph.trace]
+    return [call for call in calls if call.startswith(MADE)]
+
+
+def test_where_a_hundred_share_a_host_an_edit_encodes_one_and_reads_a_few() -> None:
+    declared = at_edge(*(below(number) for number in range(100)))
+    assert names(declared) == ["rule"] * 100
+    declared.graph.trace = []
+
+    declared.edit(below(70, "edited"))
+
+    assert names(declared) == ["rule"] * 70 + ["edited"] + ["rule"] * 29
+    assert ran(declared) == [
+        "attachment HTTPRoute/default/r070",
+        "framed_routes HTTPRoute/default/r070",
+        "framed_chunk Gateway/default/edge/http/shop.example.com",
+        "encoded_set Gateway/default/edge/http/shop.example.com",
+        "virtual_host shop.example.com",
+    ]
+
+
+def test_a_route_with_a_host_of_its_own_leaves_the_others_alone() -> None:
+    declared = at_edge(*(below(number) for number in range(3)))
+    names(declared)
+    declared.graph.trace = []
+
+    declared.edit(request_route("{name: new}", name="new", hosts="[new.example.com]"))
+
+    assert names(declared, "new.example.com") == ["new"]
+    assert {call for call in ran(declared) if "framed" in call or "virtual_host" in call} == {
+        "framed_routes HTTPRoute/default/new",
+        "virtual_host new.example.com",
+    }
+
+
+def test_a_route_that_goes_takes_only_itself() -> None:
+    declared = at_edge(*(below(number) for number in range(3)))
+    names(declared)
+    declared.graph.trace = []
+
+    declared.remove(below(1))
+
+    assert names(declared) == ["rule", "rule"]
+    assert not [call for call in ran(declared) if call.startswith("framed_routes")]
