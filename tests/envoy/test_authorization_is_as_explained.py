@@ -1,12 +1,14 @@
-"""A gateway's Envoy decides as ``authz`` says: generated policies and requests, many at once.
+"""A gateway's Envoy decides as ``authz`` says: generated policies, requests and connections, many
+at once.
 
 Each port of the gateway has rules of its own: what a policy says of another port never matches.
 """
 
 import http.client
 import random
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +32,7 @@ pytestmark = pytest.mark.envoy
 
 SHOP: Final = "127.1.1.1"
 PORTS: Final = range(8100, 8130)
+TCP_PORTS: Final = range(8200, 8230)
 REQUESTS: Final = 20
 """At each port."""
 CALLERS: Final = (None, "spiffe://cluster.local/ns/shop/sa/web", "spiffe://other/ns/default/sa/a-b")
@@ -40,24 +43,7 @@ PATHS: Final = ("/", "/a", "/a/b", "/a/b/c", "/A", "/a/x.css", "/a?q=/b", "/b/",
 HEADERS: Final = ((), ("one",), ("two",), ("one", "two"), ("one,two",), ("",))
 LABELS: Final = (("istio", "ingressgateway"),)
 
-
-def meshes(authority: Authority) -> str:
-    leaf = authority.leaf("shop.example")
-    servers = [
-        {
-            "port": {"number": port, "name": f"https-{port}", "protocol": "HTTPS"},
-            "hosts": ["*"],
-            "tls": {"mode": "OPTIONAL_MUTUAL", "credentialName": "shop"},
-        }
-        for port in PORTS
-    ]
-    gateway = {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "Gateway",
-        "metadata": {"name": "gw", "namespace": "istio-system"},
-        "spec": {"selector": dict(LABELS), "servers": servers},
-    }
-    routes = f"""
+ROUTES: Final = f"""
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {{name: shop, namespace: default}}
@@ -77,7 +63,25 @@ spec:
   endpoints: [{{address: {SHOP}}}]
 ---
 """
-    return leaf.secret("shop", authority=authority.pem) + yaml.safe_dump(gateway) + "---" + routes
+
+
+def meshes(authority: Authority) -> str:
+    leaf = authority.leaf("shop.example")
+    servers = [
+        {
+            "port": {"number": port, "name": f"https-{port}", "protocol": "HTTPS"},
+            "hosts": ["*"],
+            "tls": {"mode": "OPTIONAL_MUTUAL", "credentialName": "shop"},
+        }
+        for port in PORTS
+    ]
+    gateway = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "gw", "namespace": "istio-system"},
+        "spec": {"selector": dict(LABELS), "servers": servers},
+    }
+    return leaf.secret("shop", authority=authority.pem) + yaml.safe_dump(gateway) + "---" + ROUTES
 
 
 def some(chance: random.Random, *values: str) -> list[str]:
@@ -135,7 +139,49 @@ def rule(chance: random.Random, port: int) -> dict[str, Any]:
     return made
 
 
-def policies(seed: int, *actions: str) -> str:
+def tcp_meshes() -> str:
+    servers = [
+        {"port": {"number": port, "name": f"tcp-{port}", "protocol": "TCP"}, "hosts": ["*"]}
+        for port in TCP_PORTS
+    ]
+    gateway = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "gw", "namespace": "istio-system"},
+        "spec": {"selector": dict(LABELS), "servers": servers},
+    }
+    return yaml.safe_dump(gateway) + "---" + ROUTES.replace("http: [{route", "tcp: [{route")
+
+
+def tcp_rule(chance: random.Random, port: int) -> dict[str, Any]:
+    addresses = ("127.0.0.0/16", "127.3.0.5", "10.0.0.0/8", "127.0.0.1")
+    to = {"ports": [str(port)], **maybe(chance, "methods", "GET", "POST")}
+    from_ = {
+        **maybe(chance, "ipBlocks", *addresses),
+        **maybe(chance, "remoteIpBlocks", *addresses),
+        **maybe(chance, "principals", "*", "cluster.local/*"),
+        **maybe(chance, "namespaces", "shop", "*"),
+    }
+    keys = {
+        "source.ip": addresses,
+        "destination.port": (str(port), "1"),
+        "connection.sni": ("shop.example", "*"),
+        "request.headers[x-a]": ("one", "*"),
+    }
+    made: dict[str, Any] = {"to": [{"operation": to}]}
+    if from_:
+        made["from"] = [{"source": from_}]
+    if chance.random() < 0.3:
+        key = chance.choice(sorted(keys))
+        made["when"] = [
+            {"key": key, chance.choice(("values", "notValues")): some(chance, *keys[key])}
+        ]
+    return made
+
+
+def policies(
+    seed: int, *actions: str, ports: range = PORTS, made: Callable[..., dict[str, Any]] = rule
+) -> str:
     chance = random.Random(seed)
     found = [
         {
@@ -144,10 +190,10 @@ def policies(seed: int, *actions: str) -> str:
             "metadata": {"name": f"{action.lower()}-{port}", "namespace": "istio-system"},
             "spec": {
                 "action": action,
-                "rules": [rule(chance, port) for _ in range(1 if action == "DENY" else 3)],
+                "rules": [made(chance, port) for _ in range(1 if action == "DENY" else 3)],
             },
         }
-        for port in PORTS
+        for port in ports
         for action in actions
     ]
     return yaml.safe_dump_all(found)
@@ -244,3 +290,41 @@ def test_envoy_decides_each_request_as_explained(
 
     assert not wrong[:3], f"{len(wrong)} of {total}"
     assert total / 10 < admitted < total * 9 / 10
+
+
+@pytest.mark.parametrize("actions", [("ALLOW",), ("DENY",), ("ALLOW", "DENY")])
+def test_envoy_decides_each_connection_as_explained(mesh: Mesh, actions: tuple[str, ...]) -> None:
+    declared = policies(len(actions), *actions, ports=TCP_PORTS, made=tcp_rule)
+    mesh.apply(tcp_meshes() + declared)
+    engine = Engine(MeshConfig(), now=datetime(2026, 1, 1, tzinfo=UTC))
+    engine.apply([(Path("policies.yaml"), declared)])
+    keys = policy_keys(engine.graph, Namespace("istio-system"), LABELS)
+    filters = policy_filters(engine.graph, keys, ListenerContext.GATEWAY).network
+
+    wrong, admitted, total = [], 0, 0
+    for port in TCP_PORTS:
+        for address in ADDRESSES:
+            asked = Call(
+                peer_address=address,
+                client_address=address,
+                port=port,
+                address=mesh.workload.address,
+            )
+            expected = decision(filters, asked).is_admitted
+            total, admitted = total + 1, admitted + expected
+            if is_answered(mesh, port, address) != expected:
+                wrong.append((expected, asked))
+
+    assert not wrong[:3], f"{len(wrong)} of {total}"
+    assert total / 10 < admitted < total * 9 / 10
+
+
+def is_answered(mesh: Mesh, port: int, address: str) -> bool:
+    """Whether the upstream answers on a plain connection."""
+    target = (mesh.workload.address, port)
+    with socket.create_connection(target, timeout=10, source_address=(address, 0)) as client:
+        try:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+            return client.recv(12) == b"HTTP/1.1 200"
+        except ConnectionError:
+            return False
