@@ -18,6 +18,9 @@ WORKLOAD_CERTIFICATE: Final = SecretName("default")
 TRUST_BUNDLE: Final = SecretName("ROOTCA")
 CA_SUFFIX: Final = "-cacert"
 
+SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
+"""Where Envoy's images (and Debian, Ubuntu, Alpine, Arch) keep the system's authorities."""
+
 HTTP_PROTOCOLS: Final = ("h2", "http/1.1")
 MESH_STREAM_PROTOCOLS: Final = ("istio-peer-exchange", "h2", "http/1.1")
 

@@ -28,6 +28,7 @@ from controlplane.base.paced import paced
 from controlplane.base.provenance import Provenance
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.proxy import Proxy, Role
 from controlplane.model.proxy_view import ProxyView
@@ -119,10 +120,10 @@ class LiveTls:
 
 
 def _rules(found: Provenance | None) -> Iterable[ObjectKey]:
-    """The DestinationRules that a cluster came from, each once."""
+    """The DestinationRules and BackendTLSPolicies that a cluster came from, each once."""
     origins = found.origins if found is not None else ()
     keys = (origin.object for origin in origins if isinstance(origin, FieldRef))
-    return dict.fromkeys(key for key in keys if key.kind == DESTINATION_RULE)
+    return dict.fromkeys(key for key in keys if key.kind in (DESTINATION_RULE, BACKEND_TLS_POLICY))
 
 
 Handshakes = Mapping[tuple[Expectation, Address], Presented | Failed]

@@ -39,6 +39,8 @@ class DestinationRule:
 
     ``policy`` of ``None`` means that the rule has only subsets. ``export_to`` holds the namespaces
     that the user wrote (``*`` among them), and is empty where the mesh's default decides.
+    ``is_generated`` is what policies of the Gateway API for a backend make; rules of the user's
+    override it.
     """
 
     key: ObjectKey
@@ -49,6 +51,7 @@ class DestinationRule:
     visibility: Visibility = EVERYONE
     selector: Labels | None = None
     created: str = ""
+    is_generated: bool = False
 
     @property
     def namespace(self) -> Namespace:
@@ -86,15 +89,7 @@ def effective_policy(
 
 def _overridden(base: TrafficPolicy, subset: PolicyByPort, port: int) -> TrafficPolicy:
     own = subset.policy
-    merged = TrafficPolicy(
-        load_balancer=own.load_balancer or base.load_balancer,
-        pool=own.pool or base.pool,
-        outlier=own.outlier or base.outlier,
-        tls=own.tls or base.tls,
-        tunnel=own.tunnel or base.tunnel,
-        proxy_protocol=own.proxy_protocol or base.proxy_protocol,
-        retry_budget=own.retry_budget or base.retry_budget,
-    )
+    merged = _filled(own, base)
     of_port = subset.of_port(port)
     if of_port is None:
         return merged
@@ -144,7 +139,7 @@ def hashes_source_address(rule: DestinationRule, subset: Subset | None) -> bool:
 
 def merged_rules(rules: tuple[DestinationRule, ...]) -> DestinationRule:
     """Several rules for one host as one: the first decides, later ones add subsets, or a policy
-    where it has none.
+    where it has none. Above one that is generated, each sets what it says.
     """
     first = rules[0]
     subsets: Mapping[str, Subset] = {
@@ -152,9 +147,45 @@ def merged_rules(rules: tuple[DestinationRule, ...]) -> DestinationRule:
     }
     return replace(
         first,
-        policy=next((rule.policy for rule in rules if rule.policy is not None), None),
+        policy=_merged_policy(rules),
         subsets=tuple(
             subsets[name]
             for name in dict.fromkeys(subset.name for rule in rules for subset in rule.subsets)
         ),
+    )
+
+
+def _merged_policy(rules: tuple[DestinationRule, ...]) -> PolicyByPort | None:
+    """Source: Istio ``mergeDestinationRule``: a generated rule is the first, and then not only the
+    first of the others sets something.
+    """
+    policies = [rule.policy for rule in rules if rule.policy is not None]
+    if not policies or not rules[0].is_generated:
+        return policies[0] if policies else None
+    merged = policies[0]
+    for policy in policies[1:]:
+        merged = _over(policy, merged)
+    return merged
+
+
+def _over(user: PolicyByPort, below: PolicyByPort) -> PolicyByPort:
+    """The blocks that the user sets, else those ``below``; so for each port that has its own."""
+    ports = dict(below.ports)
+    for number, policy in user.ports:
+        ports[number] = _filled(policy, ports.get(number, NO_POLICY))
+    return PolicyByPort(
+        policy=_filled(user.policy, below.policy),
+        ports=tuple(sorted(ports.items(), key=lambda port: port[0])),
+    )
+
+
+def _filled(own: TrafficPolicy, below: TrafficPolicy) -> TrafficPolicy:
+    return TrafficPolicy(
+        load_balancer=own.load_balancer or below.load_balancer,
+        pool=own.pool or below.pool,
+        outlier=own.outlier or below.outlier,
+        tls=own.tls or below.tls,
+        tunnel=own.tunnel or below.tunnel,
+        proxy_protocol=own.proxy_protocol or below.proxy_protocol,
+        retry_budget=own.retry_budget or below.retry_budget,
     )

@@ -121,4 +121,37 @@ spec:
         "shop",
         "pay",
     ),
+    "backend_tls": (
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: web, namespace: default}
+spec:
+  targetRefs: [{group: "", kind: Service, name: web, sectionName: http}]
+  validation:
+    caCertificateRefs: [{group: "", kind: ConfigMap, name: web-ca}]
+    hostname: VALUE.internal
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: young, namespace: default}
+spec:
+  targetRefs: [{group: "", kind: Service, name: web, sectionName: http}]
+  validation: {wellKnownCACertificates: System, hostname: young.internal}
+""",
+        "web",
+        "shop",
+    ),
+    "retry_budget": (
+        """
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: {name: web, namespace: default}
+spec:
+  targetRefs: [{group: "", kind: Service, name: api}]
+  retryConstraint: {budget: {percent: VALUE}}
+""",
+        "10",
+        "20",
+    ),
 }

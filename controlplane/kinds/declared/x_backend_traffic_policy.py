@@ -4,13 +4,30 @@ from typing import Final
 
 from controlplane.kinds.gateway_api.backend_traffic_policy import (
     X_BACKEND_TRAFFIC_POLICY,
+    BudgetDetails,
+    RequestRate,
+    RetryConstraint,
     XBackendTrafficPolicy,
 )
+from controlplane.kinds.gateway_api.common import LocalObjectReference
 from controlplane.kinds.gateway_api.versions import X_V1ALPHA1
-from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
-FIELDS: Final[Fields] = {}
+FIELDS: Final[Fields] = {
+    XBackendTrafficPolicy: (
+        by("queries.policy.backend_policies:targets_of", "target_refs"),
+        by("translate.gateway_api.backend_policy:retry_budget", "retry_constraint"),
+    ),
+    LocalObjectReference: (
+        by("queries.policy.backend_policies:targets_of", "group", "kind", "name"),
+    ),
+    RetryConstraint: (
+        by("translate.gateway_api.backend_policy:retry_budget", "budget", "min_retry_rate"),
+    ),
+    BudgetDetails: (by("translate.gateway_api.backend_policy:retry_budget", "percent"),),
+    RequestRate: (by("translate.gateway_api.backend_policy:retry_budget", "count"),),
+}
 
 KIND: Final = ServedKind(
     kind=X_BACKEND_TRAFFIC_POLICY,

@@ -208,6 +208,7 @@ def _check_subset(
     rules = [rule for key in keys if (rule := rule_of(graph, key)) is not None]
     if any(rule.subset(subset) is not None for rule in rules):
         return
+    rules = [rule for rule in rules if not rule.is_generated]
     message = f'subset "{subset}" of {short_name(host)} is not declared'
     if not rules:
         report.add(

@@ -32,14 +32,15 @@ def check_plaintext(
         or any(_sets_tls(r, port, destination) for r in rules)
     ):
         return
-    there = f"{rules[0].key.display_name}" if rules else f"a DestinationRule for {target.host}"
+    written = [rule.key.display_name for rule in rules if not rule.is_generated]
+    there = written[0] if written else f"a DestinationRule for {target.host}"
     report.add(
         PLAINTEXT_TO_TLS,
         at / "host" if destination.port is None else at / "port" / "number",
         f"port {port.number} of {short_name(target.host)} speaks {port.protocol.value}, and "
         "gateways send requests to it as plaintext",
-        hint=f"add {'trafficPolicy: {tls: {mode: SIMPLE}} to ' if rules else ''}{there}"
-        + ("" if rules else " with trafficPolicy: {tls: {mode: SIMPLE}}"),
+        hint=f"add {'trafficPolicy: {tls: {mode: SIMPLE}} to ' if written else ''}{there}"
+        + ("" if written else " with trafficPolicy: {tls: {mode: SIMPLE}}"),
     )
 
 

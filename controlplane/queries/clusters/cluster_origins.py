@@ -47,7 +47,7 @@ def cluster_origins(
         name = _cluster_name(key)
         if name in made:
             held = _endpoints(graph, key, held_groups(graph, key, client))
-            rules = rule_origins(graph, key.rules, key.subset)
+            rules = rule_origins(graph, key.rules, key.subset, _port_name(graph, key))
             origins = (*_service_origins(graph, key), *rules)
             yield Provenance(name=name, origins=origins, parts=tuple(held))
 
@@ -76,6 +76,12 @@ def _cluster_keys(graph: Graph, view: OutboundView, shards: range) -> Iterator[C
 def _cluster_name(key: ClusterKey) -> str:
     spell = sni_dnat_name if key.is_sni_dnat else outbound
     return spell(PortNumber(key.port), key.subset, key.host)
+
+
+def _port_name(graph: Graph, key: ClusterKey) -> str | None:
+    service = service_of(graph, key.host, key.namespace)
+    port = service.port(key.port) if service is not None else None
+    return port.name if port is not None else None
 
 
 def _service_origins(graph: Graph, key: ClusterKey) -> _Origins:

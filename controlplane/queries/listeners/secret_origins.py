@@ -23,6 +23,7 @@ from controlplane.queries.clusters.special_clusters import special_secrets
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.listeners.listeners import granted_secrets
 from controlplane.queries.listeners.secrets import secrets
+from controlplane.queries.policy.backend_rules import is_generated, trust_origins
 from controlplane.queries.registry.credentials import credential_of, holder, owner_of
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.selection.gateways import merged_gateways
@@ -81,6 +82,8 @@ def _rules_by_secret(graph: Graph, view: OutboundView) -> dict[str, dict[ObjectK
 def _rule_fields(graph: Graph, key: ObjectKey, name: str) -> Iterator[FieldRef]:
     """The TLS settings of a rule that name a secret."""
     assert key_is_of(key, DESTINATION_RULE), "only these govern clusters"
+    if is_generated(key):
+        yield from trust_origins(graph, key, name)
     rule = object_of(graph, key)
     for at, settings in tls_settings(rule) if rule is not None else ():
         named = secrets_named(client_tls(Report(), at, settings))

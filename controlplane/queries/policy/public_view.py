@@ -12,8 +12,10 @@ from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule as Spec
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView, RuleKeys
+from controlplane.model.visibility import PUBLIC, visibility
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
+from controlplane.queries.policy.backend_rules import generated_rules
 from controlplane.queries.policy.rules import rule_of
 from controlplane.queries.registry.implied import implied_apart
 from controlplane.queries.registry.services import declaring_namespaces, hosts_of_shard, service_of
@@ -134,7 +136,7 @@ def _apart(graph: Graph, host: Host, rules: RuleKeys) -> Iterator[Namespace]:
     # Rules are looked for in the client's namespace, then the service's, then the root namespace:
     # a rule that all see in one of the last two applies to all.
     everybodys = (*declaring, Namespace(mesh_config(graph).root_namespace))
-    for key in rules:
+    for key in (*rules, *_generated_rules(graph, host, declaring)):
         rule = rule_of(graph, key)
         if rule is None:
             continue
@@ -144,3 +146,13 @@ def _apart(graph: Graph, host: Host, rules: RuleKeys) -> Iterator[Namespace]:
                 yield from rule.visibility.namespaces
         elif key.namespace not in everybodys:
             yield key.namespace
+
+
+def _generated_rules(graph: Graph, host: Host, declaring: tuple[Namespace, ...]) -> RuleKeys:
+    """The rules that policies of the Gateway API make, where not all see them: the mesh's default
+    decides that.
+    """
+    default = mesh_config(graph).default_destination_rule_export_to
+    if visibility(default, PUBLIC).is_public:
+        return ()
+    return tuple(key for each in declaring for key in generated_rules(graph, each, host))

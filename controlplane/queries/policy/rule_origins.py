@@ -4,24 +4,30 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host
+from controlplane.base.names import Host, key_is_of
 from controlplane.graph import Graph
+from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.model.outbound_view import OutboundView, RuleKeys
 from controlplane.model.traffic_policy import ConnectionPool, TrafficPolicy
+from controlplane.queries.policy.backend_rules import generated_origins, is_generated
 from controlplane.queries.policy.rules import governing_rules, merged_rule, rule_of
 from controlplane.queries.registry.imported import service_in_view
 from controlplane.translate.destination_rules import hash_policies_of, hashes_source_address
 
 
-def rule_origins(graph: Graph, keys: RuleKeys, subset: str | None) -> tuple[FieldRef, ...]:
+def rule_origins(
+    graph: Graph, keys: RuleKeys, subset: str | None, port: str | None = None
+) -> tuple[FieldRef, ...]:
     """What of the rules that govern a service makes the cluster of one of its subsets: the subset,
-    the policy that is used, and the rule that decides by its host.
+    the policy that is used, the rule that decides by its host, and the policies of the Gateway API
+    that are about ``port`` (a name; ``None`` for any).
     """
     named = subset_origin(graph, keys, subset) if subset is not None else ()
-    policy = policy_origin(graph, keys)
+    written = tuple(key for key in keys if not is_generated(key))
+    policy = policy_origin(graph, written)
     seen = {origin.object for origin in (*named, *policy)}
-    deciding = tuple(FieldRef(key, ("spec", "host")) for key in keys[:1] if key not in seen)
-    return (*named, *policy, *deciding)
+    deciding = tuple(FieldRef(key, ("spec", "host")) for key in written[:1] if key not in seen)
+    return (*named, *policy, *deciding, *_generated(graph, keys, port))
 
 
 def subset_origin(graph: Graph, keys: RuleKeys, name: str) -> tuple[FieldRef, ...]:
@@ -31,7 +37,8 @@ def subset_origin(graph: Graph, keys: RuleKeys, name: str) -> tuple[FieldRef, ..
 
 def policy_origin(graph: Graph, keys: RuleKeys) -> tuple[FieldRef, ...]:
     """The ``trafficPolicy`` that is used: that of the first rule with one."""
-    rules = (rule for key in keys if (rule := rule_of(graph, key)) is not None)
+    written = (key for key in keys if not is_generated(key))
+    rules = (rule for key in written if (rule := rule_of(graph, key)) is not None)
     found = (FieldRef(rule.key, ("spec", "trafficPolicy")) for rule in rules if rule.policy)
     return tuple(found)[:1]
 
@@ -95,3 +102,9 @@ def _subsets(graph: Graph, keys: RuleKeys, name: str) -> Iterator[FieldRef]:
         for i, subset in enumerate(rule.subsets if rule is not None else ()):
             if subset.name == name:
                 yield FieldRef(key, ("spec", "subsets", i))
+
+
+def _generated(graph: Graph, keys: RuleKeys, port: str | None) -> Iterator[FieldRef]:
+    for key in keys:
+        if is_generated(key) and key_is_of(key, DESTINATION_RULE):
+            yield from generated_origins(graph, key, port)

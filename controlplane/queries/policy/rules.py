@@ -22,6 +22,12 @@ from controlplane.model.proxy import Labels
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.policy.backend_rules import (
+    generated_rule,
+    generated_rules,
+    generated_wildcard_rules,
+    is_generated,
+)
 from controlplane.queries.registry.imported import service_in_view
 from controlplane.translate.destination_rules import DestinationRule, merged_rules
 from controlplane.translate.istio.destination_rule import destination_rule
@@ -55,6 +61,8 @@ def selecting_rules(declared: Object[Spec]) -> Iterator[tuple[Namespace, Destina
 def rule_of(graph: Graph, key: ObjectKey) -> DestinationRule | None:
     """The rule that one object is; runs again when it changes."""
     assert key_is_of(key, DESTINATION_RULE), "rules are looked for by the keys of DestinationRules"
+    if is_generated(key):
+        return generated_rule(graph, key)
     return reported_rule(graph, key).value
 
 
@@ -141,11 +149,12 @@ def _candidates(
     belongs: _Belongs,
 ) -> list[_Group]:
     """The rules of a namespace for ``host`` that belong, those that merge put together."""
-    exact = _belonging(graph, rules_of_host(graph, (namespace, host)), belongs)
+    keys = (*generated_rules(graph, namespace, host), *rules_of_host(graph, (namespace, host)))
+    exact = _belonging(graph, keys, belongs)
     if exact:
         # A rule for the very host hides all wildcards, also from clients that do not see it.
         return _merged_groups(exact)
-    wild = wildcard_rules(graph, namespace)
+    wild = (*generated_wildcard_rules(graph, namespace), *wildcard_rules(graph, namespace))
     found = [
         (pattern, rule) for pattern, key in wild for rule in _belonging(graph, (key,), belongs)
     ]
@@ -161,13 +170,13 @@ def _belonging(
 
 
 def _merged_groups(rules: list[DestinationRule]) -> list[_Group]:
-    """Rules with selectors first, then by age; a later one joins an earlier one that is seen no
-    further.
+    """Rules with selectors first, then what policies of the Gateway API make, then by age; a later
+    one joins an earlier one that is seen no further.
 
     As in Istio, a rule that joins is then not seen where only it was exported to.
     """
     groups: list[list[DestinationRule]] = []
-    for rule in sorted(rules, key=lambda r: (r.selector is None, r.created, r.key.name)):
+    for rule in sorted(rules, key=_precedence):
         for group in groups:
             if _joins(rule, group[0]):
                 group.append(rule)
@@ -175,6 +184,10 @@ def _merged_groups(rules: list[DestinationRule]) -> list[_Group]:
         else:
             groups.append([rule])
     return [tuple(group) for group in groups]
+
+
+def _precedence(rule: DestinationRule) -> tuple[bool, bool, str, str]:
+    return (rule.selector is None, not rule.is_generated, rule.created, rule.key.name)
 
 
 def _joins(later: DestinationRule, earlier: DestinationRule) -> bool:

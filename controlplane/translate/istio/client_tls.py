@@ -19,6 +19,7 @@ from controlplane.kinds.object import Object
 from controlplane.model import tls_upstream as model
 from controlplane.model.tls import (
     CA_SUFFIX,
+    SYSTEM_TRUST_PATH,
     SecretName,
     TlsParameters,
     key_pair_files_name,
@@ -29,8 +30,6 @@ from controlplane.translate.ciphers import usable_ciphers
 from controlplane.translate.tls_defaults import CURVES
 
 CONFIG_MAP: Final = "configmap://"
-SYSTEM_TRUST_PATH: Final = "/etc/ssl/certs/ca-certificates.crt"
-"""Where Envoy's images (and Debian, Ubuntu, Alpine, Arch) keep the system's authorities."""
 
 
 def client_tls(report: Report, at: FieldRef, settings: ClientTls | None) -> model.ClientTls | None:

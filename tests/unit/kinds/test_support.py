@@ -41,7 +41,7 @@ NOT_SUPPORTED = {
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
     "ProxyConfig": ("image",),
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
-    "BackendTLSPolicy": ("targetRefs", "validation", "options"),
+    "BackendTLSPolicy": ("options",),
     "GRPCRoute": ("useDefaultGateways", "rules.sessionPersistence"),
     "Gateway (gateway.networking.k8s.io)": ("infrastructure", "tls.backend", "defaultScope"),
     "GatewayClass": ("parametersRef",),
@@ -55,7 +55,11 @@ NOT_SUPPORTED = {
     "TLSRoute": ("parentRefs", "useDefaultGateways", "hostnames", "rules"),
     "UDPRoute": ("parentRefs", "useDefaultGateways", "rules"),
     "XBackend": ("type", "port", "externalHostname", "protocol", "tls"),
-    "XBackendTrafficPolicy": ("targetRefs", "retryConstraint", "sessionPersistence"),
+    "XBackendTrafficPolicy": (
+        "retryConstraint.budget.interval",
+        "retryConstraint.minRetryRate.interval",
+        "sessionPersistence",
+    ),
     "XMesh": ("controllerName", "parametersRef", "description"),
     "MeshConfig": (
         "proxyListenPort",
