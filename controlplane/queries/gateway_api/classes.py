@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from controlplane.base.names import Namespace, ObjectKey
-from controlplane.graph import Graph, derived
+from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.gateway_api.gateway import KubernetesGatewayKey
-from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
+from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayClassKey
 from controlplane.model.gateway_api import (
     CLASS,
     CONTROLLER,
@@ -27,20 +27,21 @@ BUILT_IN: Final[Mapping[str, str]] = {ISTIO_CLASS: ISTIO_CONTROLLER, CLASS: CONT
 """Classes that need not be declared, with their controllers."""
 
 
-@derived
-def controller_of(graph: Graph, class_name: str) -> str:
+@guarded(first="")
+def controller_of(graph: Graph, key: GatewayClassKey) -> str:
     """The controller of a class; ``""`` where nothing declares it. Runs again when its GatewayClass
     changes.
     """
-    declared = object_of(graph, ObjectKey(GATEWAY_CLASS, Namespace(""), class_name))
+    declared = object_of(graph, key)
     if declared is not None:
         return declared.spec.controller_name
-    return BUILT_IN.get(class_name, "")
+    return BUILT_IN.get(key.name, "")
 
 
 def class_conformance(graph: Graph, class_name: str) -> Conformance | None:
     """Whose answers Gateways of a class give; ``None`` where they are served elsewhere."""
-    return CONTROLLERS.get(controller_of(graph, class_name))
+    key = ObjectKey(GATEWAY_CLASS, Namespace(""), class_name)
+    return CONTROLLERS.get(controller_of(graph, key))
 
 
 @derived
