@@ -13,7 +13,7 @@ import msgspec
 
 from controlplane.base.codes import BAD_NAME, MISSING_FIELD, VERSION_NOT_SERVED, WRONG_TYPE
 from controlplane.base.diagnostics import Diagnostic, Report
-from controlplane.base.locations import FieldRef
+from controlplane.base.locations import FieldRef, Step
 from controlplane.base.wording import described
 from controlplane.documents.document import RawObject
 from controlplane.kinds.accidents import told_by_accidents
@@ -194,6 +194,7 @@ def _spec(
         annotations=metadata.annotations,
         labels=metadata.labels,
         body=body,
+        faulty=_around(walked),
     )
     ruled = _ruled(served, place, spec, about)
     if walked:
@@ -208,7 +209,7 @@ def _ruled(served: ServedKind[Any], at: FieldRef, spec: Spec, about: About) -> R
 
     Places cost more than the rules, so they are made only where there is a fault.
     """
-    for place in (Nowhere(at.object), at):
+    for place in (at,) if about.faulty else (Nowhere(at.object), at):
         report = Report()
         served.validate(report, place, spec, about)
         report_unsupported(report, place, spec, unsupported(served))
@@ -241,6 +242,17 @@ def _fast(served: ServedKind[Any], body: Mapping[str, object]) -> Spec | None:
     if served.custom and b"null" in msgspec.json.encode(body):
         return None
     return spec
+
+
+def _around(walked: list[Diagnostic]) -> frozenset[tuple[Step, ...]]:
+    """The paths of all mappings and lists that a fault of the walk is in."""
+    places = [fault.place for fault in walked]
+    return frozenset(
+        place.path[:i]
+        for place in places
+        if isinstance(place, FieldRef)
+        for i in range(len(place.path))
+    )
 
 
 def _is_beside(null: Diagnostic, walked: list[Diagnostic]) -> bool:

@@ -26,6 +26,25 @@ FORMER: Final[Mapping[str, tuple[str, ...]]] = {
     "removeResponseHeaders": ("headers", "response", "remove"),
 }
 """Fields that earlier versions of Istio had, and what they are called now."""
+RENAMED: Final[Mapping[str, str]] = {
+    "host": "hostname",
+    "hosts": "hostnames",
+    "match": "matches",
+    "retries": "retry",
+}
+"""Istio's words for fields of the Gateway API that hold much the same."""
+IN_PLACE: Final[Mapping[str, str]] = {
+    "corsPolicy": "filters",
+    "credentialName": "certificateRefs",
+    "gateways": "parentRefs",
+    "hosts": "hostname",
+    "mirror": "filters",
+    "redirect": "filters",
+    "rewrite": "filters",
+    "route": "backendRefs",
+    "timeout": "timeouts",
+}
+"""Istio's words, and the fields of the Gateway API that say it in another form."""
 _NAMED: Final = 3  # fields that are named as possible places
 
 
@@ -70,9 +89,11 @@ def where_it_belongs(
     if name in FORMER and FORMER[name][0] in types:
         where, field = ".".join(FORMER[name][:-1]), FORMER[name][-1]
         return Mend(hint=f'move it to {where}, as "{field}"', target=(*at.path, *FORMER[name]))
-    near = nearest(name, types)
+    near = nearest(name, types) or (RENAMED[name] if RENAMED.get(name) in types else None)
     if near is not None:
         return Mend(hint=f'rename it to "{near}"', target=(*at.path, near))
+    if IN_PLACE.get(name) in types:
+        return Mend(hint=f'the Gateway API says that in "{IN_PLACE[name]}"')
     last = _before(name, written)[-1:]
     if last and last[0] in types and _is_open(types[last[0]]):
         return _into(at, written, last[0], types[last[0]], name)

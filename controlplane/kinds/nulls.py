@@ -16,6 +16,18 @@ from msgspec import inspect
 from controlplane.base.codes import NULL_DROPPED
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
+from controlplane.kinds.gateway_api.backend_tls_policy import PolicyTargetReferenceWithSection
+from controlplane.kinds.gateway_api.common import ParentReference
+from controlplane.kinds.gateway_api.gateway import ListenerNamespaces
+from controlplane.kinds.gateway_api.grpc_route import (
+    GrpcMethodMatch,
+    GrpcRoute,
+    GrpcRouteMatch,
+    GrpcRouteRule,
+)
+from controlplane.kinds.gateway_api.http_route import HttpRoute, HttpRouteMatch, HttpRouteRule
+from controlplane.kinds.gateway_api.listener import Listener, RouteNamespaces
+from controlplane.kinds.gateway_api.reference_grant import ReferenceGrantTo
 from controlplane.kinds.istio.authorization_policy import (
     AuthorizationPolicy,
     Condition,
@@ -28,8 +40,34 @@ from controlplane.kinds.istio.service_entry import ServiceEntry
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.walk import ALIASES
 
-_NARROWED: Final = frozenset({StringMatch, Rule, Source, Operation, Condition})
+_NARROWED: Final = frozenset(
+    {
+        StringMatch,
+        Rule,
+        Source,
+        Operation,
+        Condition,
+        HttpRouteMatch,
+        GrpcRouteMatch,
+        GrpcMethodMatch,
+    }
+)
 """Mappings that match more with every field that is left out."""
+_WIDER: Final[Mapping[tuple[type, str], str]] = {
+    (AuthorizationPolicy, "rules"): "every call is refused",
+    (HttpRoute, "hostnames"): "every host of the parents is matched",
+    (GrpcRoute, "hostnames"): "every host of the parents is matched",
+    (HttpRouteRule, "matches"): "every request is matched",
+    (GrpcRouteRule, "matches"): "every call is matched",
+    (Listener, "hostname"): "every host is served",
+    (ParentReference, "sectionName"): "every listener is meant",
+    (ParentReference, "port"): "every port is meant",
+    (ReferenceGrantTo, "name"): "every object of the kind is granted",
+    (PolicyTargetReferenceWithSection, "sectionName"): "every port is meant",
+}
+"""What becomes of a field that is left out, by struct."""
+_SELECTING_NOTHING: Final = frozenset({ServiceEntry, RouteNamespaces, ListenerNamespaces})
+"""Structs that select nothing without a selector."""
 _SELECTORS: Final = frozenset({"selector", "workloadSelector", "matchLabels"})
 
 
@@ -63,11 +101,9 @@ def _effect_of_null(struct: type, name: str) -> str | None:
     """What becomes of a field that is left out, where that is other than it looks."""
     if struct in _NARROWED:
         return "any value matches"
-    if name in _SELECTORS and struct is not ServiceEntry:  # which selects nothing then
+    if name in _SELECTORS and struct not in _SELECTING_NOTHING:
         return "everything is selected"
-    if struct is AuthorizationPolicy and name == "rules":
-        return "every call is refused"
-    return None
+    return _WIDER.get((struct, name), None)
 
 
 def _value(report: Report, at: FieldRef, wanted: inspect.Type, value: object) -> object:

@@ -6,11 +6,27 @@ from memory. A mapping that needs more than one field has no such form.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import inspect
 
+from controlplane.kinds.gateway_api.backend import BackendPort, ExternalHostname
+from controlplane.kinds.gateway_api.common import (
+    ParentReference,
+    SecretObjectReference,
+    SessionCookie,
+    SessionHeader,
+)
+from controlplane.kinds.gateway_api.gateway import GatewayAddress, ListenerNamespaces
+from controlplane.kinds.gateway_api.grpc_route import GrpcMethodMatch
+from controlplane.kinds.gateway_api.http_route import (
+    HttpPathMatch,
+    HttpRouteRetry,
+    HttpRouteTimeouts,
+)
+from controlplane.kinds.gateway_api.listener import ListenerTls, RouteGroupKind, RouteNamespaces
+from controlplane.kinds.gateway_api.listener_set import ParentGatewayReference
 from controlplane.kinds.istio.peer_authentication import MutualTls
 from controlplane.kinds.istio.selection import PortSelector, StringMatch
 from controlplane.kinds.istio.sidecar import OutboundTrafficPolicy, SidecarPort
@@ -29,23 +45,45 @@ from controlplane.kinds.istio.virtual_service import (
 
 _FIELDS: Final[Mapping[type, str]] = {
     Abort: "httpStatus",
+    BackendPort: "port",
     ClientTls: "mode",
     Delay: "fixedDelay",
     Delegate: "name",
     Destination: "host",
+    ExternalHostname: "hostname",
+    GatewayAddress: "value",
+    GrpcMethodMatch: "service",
     HttpDirectResponse: "status",
+    HttpPathMatch: "value",
     HttpRedirect: "uri",
     HttpRetry: "attempts",
     HttpRewrite: "uri",
+    HttpRouteRetry: "attempts",
+    HttpRouteTimeouts: "request",
+    ListenerNamespaces: "from",
+    ListenerTls: "mode",
     LoadBalancer: "simple",
     MutualTls: "mode",
     OutboundTrafficPolicy: "mode",
+    ParentGatewayReference: "name",
+    ParentReference: "name",
     Percent: "value",
     PortSelector: "number",
+    RouteGroupKind: "kind",
+    RouteNamespaces: "from",
+    SecretObjectReference: "name",
+    SessionCookie: "name",
+    SessionHeader: "name",
     SidecarPort: "number",
     StringMatch: "exact",
 }
 """The field that a plain value stands for, of mappings that need no other."""
+_ISTIO_WORDS: Final[Mapping[str, str]] = {
+    "SIMPLE": "Terminate",
+    "regex": "RegularExpression",
+    "Regex": "RegularExpression",
+}
+"""Words of Istio's for values of the Gateway API."""
 _PLAIN: Final = re.compile(r"[A-Za-z/][\w./-]*")
 _WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 _PAIR: Final = re.compile(r"([A-Za-z][\w./-]*) ?= ?([\w./-]+)")
@@ -85,6 +123,24 @@ def _pair(item: object) -> tuple[str, object] | None:
         case {"name": str(name), **rest} if rest and "value" not in rest:
             return name, rest
     return None
+
+
+def entries_meant(of: inspect.Type, value: object) -> list[dict[str, object]] | None:
+    """The list of names and values that a mapping of them stands for: ``{x-a: b}``."""
+    fields = {f.encode_name for f in of.fields} if isinstance(of, inspect.StructType) else set()
+    if not isinstance(value, Mapping) or not {"name", "value"} <= fields or value.keys() & fields:
+        return None
+    return [{"name": name, "value": item} for name, item in value.items()]
+
+
+def word_meant(value: str, names: Sequence[str]) -> str | None:
+    """The only one of ``names`` that ends or begins with ``value``, or Istio's word for it."""
+    if _ISTIO_WORDS.get(value) in names:
+        return _ISTIO_WORDS[value]
+    word = value.lower()
+    found = [name for name in names if word and name.lower().endswith(word)]
+    found = found or [name for name in names if word and name.lower().startswith(word)]
+    return found[0] if len(found) == 1 else None
 
 
 def only_mapping(value: object) -> Mapping[str, object] | None:

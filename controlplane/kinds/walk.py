@@ -28,11 +28,13 @@ from controlplane.documents.scalars import plain
 from controlplane.kinds.duration import duration
 from controlplane.kinds.misplaced import Around, Mend, Move, below_sibling, where_it_belongs
 from controlplane.kinds.short_forms import (
+    entries_meant,
     field_of_value,
     flow,
     items_of_text,
     only_mapping,
     pairs_meant,
+    word_meant,
 )
 from controlplane.kinds.spec import Duration, Spec
 from controlplane.kinds.typed_limits import is_size_within, is_text_within
@@ -239,7 +241,10 @@ class Walk:
     def _no_list(self, at: FieldRef, item_type: inspect.Type, value: object) -> Dropped:
         """Report a value where a list belongs: it is the only item, or names all of them."""
         items, hint = items_of_text(value), None
-        if all(isinstance(item, str | int) and self._fits(at, item_type, item) for item in items):
+        entries = entries_meant(item_type, value)
+        if entries and all(self._fits(at, item_type, item) for item in entries):
+            items, hint = list[object](entries), f"write {flow(entries)}"
+        elif all(isinstance(item, str | int) and self._fits(at, item_type, item) for item in items):
             hint = f"write {flow(items)}"
         if hint is not None or self._fits(at, item_type, value):
             self._meant(at, items)
@@ -251,7 +256,7 @@ class Walk:
             return self._wrong_type(at, f"one of {', '.join(names)}", value)
         if value in names:
             return value
-        near = nearest(value, names)
+        near = nearest(value, names) or word_meant(value, names)
         hint = f"write {near}" if near else None
         if near is not None:
             self._meant(at, near)

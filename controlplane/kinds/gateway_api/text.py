@@ -62,7 +62,7 @@ PATTERNS: Final[Mapping[str, Wording]] = {
     HOSTNAME_PATTERN: Wording(
         "a hostname", "write a name in lower case, such as shop.example.com or *.example.com"
     ),
-    CONTROLLER_PATTERN: Wording("a controller's name", "write DOMAIN/PATH"),
+    CONTROLLER_PATTERN: Wording("a controller's name", "write a domain, a slash and a path"),
     PROTOCOL_PATTERN: Wording(
         "a protocol", "write HTTP, HTTPS, TLS, TCP, UDP, or DOMAIN/NAME for another"
     ),

@@ -21,7 +21,7 @@ from controlplane.base.codes import (
     WRONG_SIZE,
 )
 from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef
+from controlplane.base.locations import FieldRef, Step
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.kinds.istio.selection import PortSelector, StringMatch
 from controlplane.kinds.istio.virtual_service import Destination
@@ -39,7 +39,8 @@ class About:
     """What a rule may use of the object besides its spec.
 
     ``body`` is the spec as it was written: it tells a field that was left out from one that was
-    given its default.
+    given its default. ``faulty``: the paths of all mappings and lists in which a value was left
+    out, because it had a fault of its own.
     """
 
     key: ObjectKey
@@ -47,6 +48,7 @@ class About:
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
     body: Mapping[str, object]
+    faulty: frozenset[tuple[Step, ...]] = frozenset()
 
     @property
     def namespace(self) -> Namespace:

@@ -1,8 +1,8 @@
 """An object of the Gateway API is compared with the rules of the API server.
 
 What either release channel accepts is accepted; a warning names the channel where only one does.
-A struct's rules are looked at only where no field within it is missing, as the API server evaluates
-no rule beside a structural fault.
+A struct's rules are looked at only where no field within it is missing or has a fault of its own,
+as the API server evaluates no rule beside a structural fault.
 """
 
 import re
@@ -22,7 +22,7 @@ from controlplane.base.codes import (
     VALUE_MALFORMED,
 )
 from controlplane.base.diagnostics import Report
-from controlplane.base.locations import FieldRef, path_text
+from controlplane.base.locations import FieldRef, Step, path_text
 from controlplane.kinds.gateway_api.text import DURATION_PATTERN
 from controlplane.kinds.gateway_api.versions import GATEWAY_API
 from controlplane.kinds.limits import is_duration
@@ -57,7 +57,7 @@ _DEPRECATED: Final = frozenset({f"{GATEWAY_API}/v1alpha2", f"{GATEWAY_API}/v1alp
 
 def gateway_api(report: Report, at: FieldRef, spec: Spec, about: About) -> None:
     """Report what the API server has against an object, and which channel it needs."""
-    found = _Findings(report, about.api_version)
+    found = _Findings(report, about.api_version, about.faulty)
     found.visit(at, spec, about.body)
     top = FieldRef(at.object) / "apiVersion"
     if about.api_version in _DEPRECATED:
@@ -75,6 +75,7 @@ class _Findings:
 
     report: Report
     version: str
+    faulty: frozenset[tuple[Step, ...]]
     only_experimental: list[tuple[FieldRef, str]] = field(default_factory=list)
     """What the experimental channel alone has, by the words for it."""
     faults: dict[Channel, list[tuple[FieldRef, Fault]]] = field(
@@ -97,7 +98,7 @@ class _Findings:
                 is_whole &= self.visit(at / name, inner, _mapping(text))
             elif isinstance(inner, tuple) and inner:
                 is_whole &= self._visit_items(at / name, inner, text)
-        if not is_whole:
+        if not is_whole or at.path in self.faulty:
             return False
         for name in plan.experimental:
             if written is not None and name in written:

@@ -1,0 +1,204 @@
+"""What is said of faults in objects of the Gateway API, many of them habits from Istio's kinds."""
+
+import pytest
+
+from tests.unit.kinds.given import body_of, decoded_body, reported
+
+V1 = "gateway.networking.k8s.io/v1"
+PORT = {"name": "web", "port": 80, "protocol": "HTTP"}
+WEB = {"name": "web", "port": 80}
+
+
+def gateway(**listener: object) -> dict[str, object]:
+    spec = {"gatewayClassName": "istio", "listeners": [{**PORT, **listener}]}
+    return body_of("Gateway", spec, V1)
+
+
+def http_route(**rule: object) -> dict[str, object]:
+    return body_of("HTTPRoute", {"rules": [{"backendRefs": [WEB], **rule}]})
+
+
+def of_path(**path: object) -> dict[str, object]:
+    return http_route(matches=[{"path": path}])
+
+
+def of_filter(type_: str, **settings: object) -> dict[str, object]:
+    return http_route(filters=[{"type": type_, **settings}])
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "hint"),
+    [
+        (
+            gateway(hosts=["*"]),
+            'spec.listeners[0] has no field "hosts"',
+            'the Gateway API says that in "hostname"',
+        ),
+        (
+            gateway(tls="Passthrough"),
+            'expected a mapping, found the text "Passthrough"',
+            "write {mode: Passthrough}",
+        ),
+        (
+            gateway(protocol="TLS", tls={"mode": "SIMPLE", "certificateRefs": [{"name": "a"}]}),
+            '"SIMPLE" is not one of Terminate, Passthrough',
+            "write Terminate",
+        ),
+        (
+            gateway(protocol="HTTPS", tls={"credentialName": "a"}),
+            'spec.listeners[0].tls has no field "credentialName"',
+            'the Gateway API says that in "certificateRefs"',
+        ),
+        (
+            gateway(tls={"certificateRefs": [{"name": "a"}]}),
+            "a listener of protocol HTTP has no tls",
+            "use protocol: HTTPS, or remove tls",
+        ),
+        (
+            gateway(protocol="HTTPS", tls={}),
+            "tls that ends here (mode: Terminate) needs certificateRefs",
+            "add certificateRefs: [{name: SECRET}], or write mode: Passthrough",
+        ),
+        (
+            gateway(allowedRoutes={"namespaces": "All"}),
+            'expected a mapping, found the text "All"',
+            "write {from: All}",
+        ),
+        (
+            gateway(hostname="Shop.example.com"),
+            '"Shop.example.com" is not a hostname',
+            "write a name in lower case, such as shop.example.com or *.example.com",
+        ),
+        (
+            body_of("HTTPRoute", {"parentRefs": ["edge"]}),
+            'expected a mapping, found the text "edge"',
+            "write {name: edge}",
+        ),
+        (
+            body_of("HTTPRoute", {"hosts": ["shop.example.com"]}),
+            'spec has no field "hosts"',
+            'rename it to "hostnames"',
+        ),
+        (
+            http_route(match=[{}]),
+            'spec.rules[0] has no field "match"',
+            'rename it to "matches"',
+        ),
+        (
+            http_route(backendRefs=[{"name": "web"}]),
+            'the reference to Service "web" needs a port',
+            "add port: the Service's own, not its target's",
+        ),
+        (
+            of_path(type="Prefix", value="/a"),
+            '"Prefix" is not one of Exact, PathPrefix, RegularExpression',
+            "write PathPrefix",
+        ),
+        (
+            of_path(type="regex", value="/a"),
+            '"regex" is not one of Exact, PathPrefix, RegularExpression',
+            "write RegularExpression",
+        ),
+        (of_path(value="a"), 'the path "a" does not begin with /', "write /a"),
+        (
+            http_route(matches=[{"headers": {"x-user": "a"}}]),
+            "expected a list, found a mapping",
+            "write [{name: x-user, value: a}]",
+        ),
+        (
+            of_filter("URLRewrite", cors={}),
+            "cors is for type: CORS, not URLRewrite",
+            "write type: CORS",
+        ),
+        (
+            of_filter("CORS"),
+            "type: CORS needs cors",
+            "add cors",
+        ),
+        (
+            http_route(timeouts="10s"),
+            'expected a mapping, found the text "10s"',
+            'write {request: "10s"}',
+        ),
+        (
+            http_route(timeouts={"request": "1.5s"}),
+            '"1.5s" is not a duration of the Gateway API',
+            "write up to four whole numbers with h, m, s or ms, as in 1m30s",
+        ),
+        (
+            body_of("ReferenceGrant", {"from": [], "to": [{"group": "", "kind": "Secret"}]}),
+            "the list is empty (at least 1 item)",
+            None,
+        ),
+        (
+            body_of("GatewayClass", {"controllerName": ""}),
+            "the text is empty",
+            "give it a value, or remove the field",
+        ),
+    ],
+)
+def test_a_fault_is_said_with_one_step_to_mend_it(
+    body: dict[str, object], message: str, hint: str | None
+) -> None:
+    found, diagnostics = decoded_body(body)
+
+    assert found is None
+    refused = [one for one in diagnostics if one.code.effect.name == "REFUSED"]
+    assert [(one.message, one.hint) for one in refused] == [(message, hint)]
+
+
+def test_rules_are_not_looked_at_beside_a_field_that_is_missing() -> None:
+    listeners = [{"name": "a", "port": 80}, {"name": "b", "port": 80}]
+
+    _, found = decoded_body(
+        body_of("Gateway", {"gatewayClassName": "a", "listeners": listeners}, V1)
+    )
+
+    assert reported(found, ("spec",)) == [
+        "CP0204 listeners[0].protocol",
+        "CP0204 listeners[1].protocol",
+    ]
+
+
+def test_an_object_without_a_spec_is_refused() -> None:
+    body = body_of("GRPCRoute", {})
+    del body["spec"]
+
+    found, diagnostics = decoded_body(body)
+
+    assert found is None
+    assert reported(diagnostics) == ["CP0204 spec"]
+
+
+def test_a_namespace_of_a_cluster_wide_object_is_dropped() -> None:
+    body = body_of("GatewayClass", {"controllerName": "a.b/c"}, namespace="shop")
+
+    found, _ = decoded_body(body)
+
+    assert found is not None
+    assert found.namespace == ""
+
+
+def test_the_generation_is_kept() -> None:
+    found, _ = decoded_body(body_of("HTTPRoute", {}, generation=7))
+
+    assert found is not None
+    assert found.generation == 7
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        ({"hostnames": None}, "CP0223 spec.hostnames"),
+        (
+            {"parentRefs": [{"name": "a", "sectionName": None}]},
+            "CP0223 spec.parentRefs[0].sectionName",
+        ),
+        ({"rules": [{"matches": [{"headers": None}]}]}, "CP0223 spec.rules[0].matches[0].headers"),
+    ],
+)
+def test_a_null_that_widens_a_route_is_reported(spec: dict[str, object], place: str) -> None:
+    found, diagnostics = decoded_body(body_of("HTTPRoute", spec))
+
+    assert found is not None
+    assert place in reported(diagnostics)
