@@ -20,6 +20,9 @@ from controlplane.base.names import Namespace
 from controlplane.base.wording import first_of
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE, ENDPOINTS, SERVICE_NAME_LABEL
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.listener import Listener
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule
 from controlplane.kinds.istio.gateway import GATEWAY, Gateway, ServerTls
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
@@ -71,6 +74,12 @@ ANSWERS: Final[Mapping[Code, Answer]] = MappingProxyType(
         codes.KEY_UNSUPPORTED: Answer.CLOSED,
         codes.PIN_MALFORMED: Answer.CLOSED,
         codes.SECRET_NAME_SUFFIX: Answer.CLOSED,
+        codes.LISTENER_PROTOCOL: Answer.CLOSED,
+        codes.LISTENER_CERTIFICATE: Answer.CLOSED,
+        codes.REFERENCE_NOT_GRANTED: Answer.CLOSED,
+        codes.LISTENER_AUTHORITIES: Answer.CLOSED,
+        codes.LISTENER_SET_NOT_ALLOWED: Answer.CLOSED,
+        codes.GATEWAY_ADDRESS: Answer.CLOSED,
     }
 )
 """Of the codes that are not here, none takes an answer away by itself."""
@@ -92,6 +101,8 @@ def consequence(declared: Object[Any] | None, found: Diagnostic) -> str | None:
         return _of_rule(declared.spec, path, answer)
     if is_of(declared, GATEWAY):
         return _of_server(declared.spec, path)
+    if is_of(declared, KUBERNETES_GATEWAY) or is_of(declared, LISTENER_SET):
+        return _of_listeners(declared.spec.listeners, path)
     if is_of(declared, DESTINATION_RULE):
         return _of_destination_rule(declared, path)
     if is_of(declared, SERVICE) or is_of(declared, ENDPOINTS):
@@ -137,6 +148,22 @@ def _of_server(spec: Gateway, path: tuple[Step, ...]) -> str | None:
                 return None  # it presents the other certificate
             number = server.port.number if server.port is not None else 0
             return f"connections to port {number} for {_hosts(server.hosts)} are closed"
+    return None
+
+
+def _of_listeners(listeners: tuple[Listener, ...], path: tuple[Step, ...]) -> str | None:
+    """What clients of one listener get, or of all where the place is in none."""
+    match path[1:3]:
+        case ("listeners", int(i)) if i < len(listeners):
+            listener = listeners[i]
+            named = listener.tls.certificate_refs if listener.tls is not None else ()
+            if "certificateRefs" in path and len(named) > 1:
+                return None  # it presents the other certificate
+            host = listener.hostname or "any host"
+            return f"connections to port {listener.port} for {host} are closed"
+        case ("addresses" | "parentRef", *_):
+            ports = sorted({listener.port for listener in listeners})
+            return f"connections to port {first_of(list(map(str, ports)), _SHOWN)} are closed"
     return None
 
 

@@ -13,7 +13,15 @@ from controlplane.engine.consequences import ANSWERS, consequence
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 
-HARMLESS: Final = frozenset({codes.PROXY_CONFIG_FAULT})
+HARMLESS: Final = frozenset(
+    {
+        codes.PROXY_CONFIG_FAULT,
+        codes.LISTENER_CONFLICT,
+        codes.LISTENER_ROUTE_KINDS,
+        codes.GATEWAY_PARAMETERS,
+        codes.GATEWAY_CLIENT_CERTIFICATE,
+    }
+)
 """Errors in force by which no request fails."""
 SERVED: Final = """
 apiVersion: networking.istio.io/v1
@@ -77,6 +85,19 @@ spec:
   - port: {{number: 443, name: https, protocol: HTTPS}}
     hosts: ["*", "shop/a.example"]
     {rest}
+"""
+
+
+def listeners(rest: str, more: str = "") -> str:
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: edge}}
+spec:
+  gatewayClassName: istio
+  {more}
+  listeners:
+  - {{name: https, port: 443, protocol: HTTPS, hostname: a.example, {rest}}}
 """
 
 
@@ -148,6 +169,16 @@ def said(text: str) -> list[str]:
         (
             server("tls: {mode: SIMPLE, credentialName: none}"),
             "connections to port 443 for any host, a.example are closed",
+        ),
+        (
+            listeners("tls: {certificateRefs: [{name: none}]}"),
+            "connections to port 443 for a.example are closed",
+        ),
+        (
+            listeners(
+                "tls: {certificateRefs: [{name: none}]}", "addresses: [{type: Hostname, value: x}]"
+            ),
+            "connections to port 443 are closed",
         ),
     ],
 )

@@ -16,6 +16,7 @@ from controlplane.base.codes.access import *  # noqa: F403
 from controlplane.base.codes.documents import *  # noqa: F403
 from controlplane.base.codes.fields import *  # noqa: F403
 from controlplane.base.codes.gateway_api import *  # noqa: F403
+from controlplane.base.codes.gateways import *  # noqa: F403
 from controlplane.base.codes.mesh import *  # noqa: F403
 from controlplane.base.codes.operation import *  # noqa: F403
 from controlplane.base.codes.patches import *  # noqa: F403

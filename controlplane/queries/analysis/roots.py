@@ -13,6 +13,8 @@ from controlplane.base.names import Kind, ObjectKey, key_is_of
 from controlplane.graph import Derived, Graph, derived, guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
@@ -41,6 +43,11 @@ from controlplane.queries.analysis.gateways import (
 )
 from controlplane.queries.analysis.idle_patches import idle_patch_diagnostics
 from controlplane.queries.analysis.issuer_keys import issuer_key_diagnostics
+from controlplane.queries.analysis.kubernetes_gateways import (
+    kubernetes_gateway_diagnostics,
+    kubernetes_gateway_diagnostics_where_connected,
+    listener_set_diagnostics,
+)
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.port_conflicts import port_conflicts
 from controlplane.queries.analysis.proxy_configs import proxy_config_diagnostics
@@ -107,6 +114,8 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     SERVICE: service_diagnostics,
     SERVICE_ENTRY: all_of_service_entry,
     GATEWAY: gateway_diagnostics,
+    KUBERNETES_GATEWAY: kubernetes_gateway_diagnostics,
+    LISTENER_SET: listener_set_diagnostics,
     VIRTUAL_SERVICE: virtual_service_diagnostics,
     SIDECAR: sidecar_diagnostics,
     PROXY_CONFIG: proxy_config_diagnostics,
@@ -120,6 +129,7 @@ _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     DESTINATION_RULE: destination_rule_secret_diagnostics,
     ENVOY_FILTER: all_of_envoy_filter_where_connected,
     GATEWAY: gateway_diagnostics_where_connected,
+    KUBERNETES_GATEWAY: kubernetes_gateway_diagnostics_where_connected,
     REQUEST_AUTHENTICATION: issuer_key_diagnostics,
     VIRTUAL_SERVICE: export_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics_where_connected,

@@ -86,6 +86,17 @@ def gateway_api_servers(graph: Graph, key: KubernetesGatewayKey) -> tuple[Server
 
 
 @derived
+def served_ports(graph: Graph, key: KubernetesGatewayKey) -> tuple[PortNumber, ...]:
+    """The ports that the listeners of a Gateway ask for, sorted, whatever else is wrong with
+    them.
+    """
+    lost = conflicts(graph, key)
+    own = (each for each in entries(graph, key) if each.id not in lost and not each.lacks_tls)
+    sets = (server.port for server in gateway_api_servers(graph, key))
+    return tuple(sorted({*(entry.port for entry in own), *sets}))
+
+
+@derived
 def parent_listeners(graph: Graph, parent: ObjectKey) -> tuple[AttachedListener, ...]:
     """The listeners that a Gateway or ListenerSet declares itself: those that routes find by naming
     it. None where it is not served here.

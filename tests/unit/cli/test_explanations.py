@@ -43,6 +43,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0640": "a connected proxy",
     "CP0641": "a connected proxy",
     "CP0642": "a connected proxy",
+    "CP0715": "a certificate",
 }
 """Codes whose fault a short YAML text cannot show, and what it takes."""
 WITH_EXAMPLE: Final = [code for code in BY_ID.values() if code.id not in WITHOUT_EXAMPLE]

@@ -1,0 +1,80 @@
+"""The status that we give the objects of a recorded case, in the form of the recordings."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from controlplane.documents.content import file_objects
+from controlplane.engine.engine import Engine
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.model.gateway_api import Condition
+from controlplane.queries.gateway_api.status import gateway_status, listener_set_status
+from controlplane.translate.gateway_api.status import ListenerStatus
+from tests.support.oracle_cases import OracleCase
+
+Status = Mapping[str, Any]
+"""By ``KIND NAMESPACE/NAME``: conditions, and those of listeners."""
+KINDS: Final = ("Gateway", "ListenerSet")
+
+
+def recorded(folder: Path, case: OracleCase) -> Status:
+    """What istiod said of the objects of ``KINDS``."""
+    answers = yaml.safe_load((folder / case.name / "answers.yaml").read_text(encoding="utf-8"))
+    status: Status = answers.get("status", {})
+    return {name: said for name, said in status.items() if name.split(" ")[0] in KINDS}
+
+
+def ours(case: OracleCase) -> Status:
+    """What we say of them."""
+    engine, found = case.engine(), dict[str, Any]()
+    for raw in file_objects(Path("config.yaml"), case.config).objects:
+        key = raw.key
+        if key.kind in (KUBERNETES_GATEWAY, LISTENER_SET):
+            said = _said(engine, key)
+            if said is not None:
+                found[f"{key.kind.name} {key.namespace}/{key.name}"] = said
+    return found
+
+
+def _said(engine: Engine, key: Any) -> dict[str, Any] | None:
+    if key.kind == KUBERNETES_GATEWAY:
+        gateway = gateway_status(engine.graph, key)
+        if gateway is None:
+            return None
+        sets = gateway.attached_listener_sets
+        counted = {"attachedListenerSets": sets} if sets else {}
+        return _conditions(gateway.conditions) | counted | _listeners(gateway.listeners)
+    found = listener_set_status(engine.graph, key)
+    if found is None:
+        return None
+    return _conditions(found.conditions) | _listeners(found.listeners)
+
+
+def _conditions(conditions: Iterable[Condition]) -> dict[str, Any]:
+    return {each.type: f"{each.status.value} {each.reason}" for each in conditions}
+
+
+def _listeners(listeners: tuple[ListenerStatus, ...]) -> dict[str, Any]:
+    if not listeners:
+        return {}
+    return {
+        "listeners": {
+            each.name: _conditions(each.conditions)
+            | {
+                "attachedRoutes": each.attached_routes,
+                "supportedKinds": [kind.name for kind in each.kinds],
+            }
+            for each in listeners
+        }
+    }
+
+
+def differences(want: Any, got: Any, at: str = "") -> list[str]:
+    """Where two values differ, each with both."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        names = sorted({*want, *got})
+        return [d for n in names for d in differences(want.get(n), got.get(n), f"{at}/{n}")]
+    return [] if want == got else [f"{at}: istiod {want!r}, ours {got!r}"]
