@@ -6,11 +6,13 @@ files.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
@@ -22,10 +24,11 @@ from controlplane.cli.address import (
 )
 from controlplane.cli.name_parameters import name_parameter, namespace_parameter
 from controlplane.cli.options import StatePlace, example, state_options
-from controlplane.cli.output import say
+from controlplane.cli.output import complain, say
 from controlplane.envoy.bootstrap import (
     ENVOY_FLAGS,
     AdminSocket,
+    Json,
     Node,
     Probes,
     bootstrap as envoy_bootstrap,
@@ -212,7 +215,7 @@ def bootstrap(
 
     ROLE is gateway or sidecar, NAME the workload's name. The output holds the proxy's token, unless
     --token-file names another place: whoever has it can act as the proxy, so keep it like a private
-    key.
+    key. With --config a note says which options of Envoy the proxy's ProxyConfig asks for.
     """
     if replicas and addresses:
         raise click.UsageError("--replicas excludes --ip: each says its own address")
@@ -243,5 +246,16 @@ def bootstrap(
         say(str(trust.token))
         return
     probes = Probes(ready=ready, metrics=metrics)
-    document = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
+    made = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
+    _print(made, state, node)
+
+
+def _print(document: Mapping[str, Json], state: StatePlace, node: Node) -> None:
+    """To standard error goes what it cannot hold: options of Envoy that ``--config`` asks for."""
     say(json.dumps(document, indent=2))
+    if click.get_current_context().get_parameter_source("config") is ParameterSource.COMMANDLINE:
+        from controlplane.cli.proxy_start import start_note  # late: --help needs no engine
+
+        note = start_note(state.config, node, datetime.now(UTC))
+        if note is not None:
+            complain(note)

@@ -22,9 +22,9 @@ from controlplane.cli.envoy_processes import (
     free_port,
 )
 from controlplane.cli.gateway_proxies import declared_by, implied_gateways
-from controlplane.cli.gateway_start import gateway_start
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.log_files import FOLDER
+from controlplane.cli.proxy_start import gateway_start
 from controlplane.envoy.bootstrap import Node, Probes, bootstrap
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.model.gateway_proxy import GatewayProxy

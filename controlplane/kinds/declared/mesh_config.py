@@ -24,7 +24,7 @@ PROXY_CONFIG: Final[Fields] = {
             "tracing",
         ),
         by("queries.registry.proxy_configs:proxy_settings", "proxy_metadata"),
-        by("cli.gateway_start:gateway_start", "concurrency", "drain_duration"),
+        by("cli.proxy_start:proxy_start", "concurrency", "drain_duration"),
     ),
     specs.GatewayTopology: (
         by(

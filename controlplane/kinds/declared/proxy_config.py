@@ -19,7 +19,7 @@ KIND: Final = ServedKind(
         specs.ProxySettings: (
             by(f"{_QUERY}:governing_configs", "selector"),
             by(f"{_QUERY}:proxy_settings", "environment_variables"),
-            by("cli.gateway_start:gateway_start", "concurrency"),
+            by("cli.proxy_start:proxy_start", "concurrency"),
         ),
         LabelSelector: (by(f"{_QUERY}:governing_configs", "match_labels"),),
     },

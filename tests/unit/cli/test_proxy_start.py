@@ -1,13 +1,16 @@
 """How ``up`` starts the Envoy of a gateway, by its ProxyConfig."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from controlplane.base.names import Namespace
-from controlplane.cli.gateway_start import GatewayStart, gateway_start
+from controlplane.cli.main import main
+from controlplane.cli.proxy_start import ProxyStart, gateway_start
 from controlplane.engine.engine import Engine
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MeshConfig
@@ -64,6 +67,25 @@ def test_the_narrowest_level_says_how_a_gateway_is_started(
     engine = Engine(msgspec.convert(said, MeshConfig, dec_hook=value_of), now=NOW)
     engine.apply([(Path("mesh.yaml"), text)])
 
-    assert gateway_start(engine, GATEWAY) == GatewayStart(
+    assert gateway_start(engine, GATEWAY) == ProxyStart(
         concurrency=concurrency, drain=timedelta(seconds=drain)
     )
+
+
+def test_bootstrap_notes_the_options_that_its_output_cannot_hold(tmp_path: Path) -> None:
+    config = tmp_path / "mesh"
+    config.mkdir()
+    (config / "mesh.yaml").write_text(IN_NAMESPACE + ANNOTATED)
+    given = ["bootstrap", "gateway", "edge", "--label", "istio=ingressgateway", "--namespace"]
+    state = ["--state", str(tmp_path / "state"), "--config"]
+
+    noted = CliRunner().invoke(main, [*given, "istio-system", *state, str(config)])
+    elsewhere = CliRunner().invoke(main, [*given, "shop", *state, str(config)])
+    missing = CliRunner().invoke(main, [*given, "shop", *state, str(tmp_path / "none")])
+
+    note = "note: its ProxyConfig asks for envoy --concurrency 3 --drain-time-s 9\n"
+    assert noted.stderr.endswith(note)
+    assert json.loads(noted.stdout)["node"]["cluster"] == "edge.istio-system"
+    assert elsewhere.stderr.endswith("note: its ProxyConfig asks for envoy --concurrency 2\n")
+    assert "ProxyConfig" not in missing.stderr
+    assert (elsewhere.exit_code, missing.exit_code) == (0, 0)
