@@ -74,7 +74,7 @@ def findings_in(
     engine = Engine(MeshConfig(), now=datetime.now(UTC), max_objects=max_objects)
     if mesh_config is not None:
         engine.read_mesh(printable(mesh_config), mesh_config_text(mesh_config))
-    changes = _texts(paths, secrets)
+    changes = texts(paths, secrets)
     readings = engine.readings(changes)
     engine.apply(changes, [read(one) for one in progress.over("Reading", readings, len(readings))])
     for _ in progress.over("Checking", _analysed(engine), engine.object_count // AT_ONCE + 1):
@@ -96,8 +96,8 @@ def findings_in(
     )
 
 
-def _texts(paths: Sequence[Path], secrets: Sequence[Path]) -> list[tuple[Path, Text | None]]:
-    """What there is to check, by file."""
+def texts(paths: Sequence[Path], secrets: Sequence[Path]) -> list[tuple[Path, Text | None]]:
+    """What there is to read, by file."""
     on_disk = [path for path in paths if path != STANDARD_INPUT]
     files = loaded(on_disk, secrets) if on_disk or secrets else ()
     changes: list[tuple[Path, Text | None]] = [(changed.path, changed.text) for changed in files]

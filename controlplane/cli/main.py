@@ -21,6 +21,7 @@ COMMANDS: Final = MappingProxyType(
         "up": "Serve, and start a real Envoy for each gateway.",
         "bootstrap": "Print a bootstrap for an Envoy.",
         "check": "Show what is wrong in configuration files.",
+        "migrate": "Write Istio's routing in the words of Gateway API.",
         "explain": "Show what the code of a finding means.",
         "status": "Show which proxies are in sync.",
         "confirm": "Remove objects whose removal is held.",

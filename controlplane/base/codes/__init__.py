@@ -18,6 +18,7 @@ from controlplane.base.codes.fields import *  # noqa: F403
 from controlplane.base.codes.gateway_api import *  # noqa: F403
 from controlplane.base.codes.gateways import *  # noqa: F403
 from controlplane.base.codes.mesh import *  # noqa: F403
+from controlplane.base.codes.migration import *  # noqa: F403
 from controlplane.base.codes.operation import *  # noqa: F403
 from controlplane.base.codes.patches import *  # noqa: F403
 from controlplane.base.codes.routing import *  # noqa: F403

@@ -44,6 +44,12 @@ WITHOUT_EXAMPLE: Final = {
     "CP0641": "a connected proxy",
     "CP0642": "a connected proxy",
     "CP0715": "a certificate",
+    "CP0780": "a migration",
+    "CP0781": "a migration",
+    "CP0782": "a migration",
+    "CP0783": "a migration",
+    "CP0784": "a migration",
+    "CP0785": "a migration",
 }
 """Codes whose fault a short YAML text cannot show, and what it takes."""
 WITH_EXAMPLE: Final = [code for code in BY_ID.values() if code.id not in WITHOUT_EXAMPLE]
