@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import PortNumber
+from controlplane.base.names import Host, PortNumber
 from controlplane.model.gateway_api import ListenerId
 from controlplane.model.plan.route_table import ServerHost
 from controlplane.model.tls import ServerTls
@@ -55,7 +55,8 @@ class Server:
 
     ``bind`` is as written: empty for every address of the proxy. ``port`` is the declared one,
     which the Service in front of the proxy may translate. ``title`` names statistics.
-    A plain HTTP server may have TLS settings too (``has_tls_settings``), to redirect or empty.
+    ``elsewhere`` are hosts of other servers, whose requests do not belong on a connection to this
+    one. A plain HTTP server may have TLS settings too (``has_tls_settings``), to redirect or empty.
     """
 
     place: FieldRef
@@ -70,6 +71,7 @@ class Server:
     has_tls_settings: bool = False
     age: Age = NO_AGE
     listener: ListenerId | None = None
+    elsewhere: tuple[Host, ...] = ()
 
     @property
     def display_name(self) -> str:

@@ -72,6 +72,11 @@ spec:
     protocol: HTTPS
     hostname: VALUE.edge.example.com
     tls: {certificateRefs: [{name: shop, namespace: istio-system}]}
+  - name: other
+    port: 7443
+    protocol: HTTPS
+    hostname: other.edge.example.com
+    tls: {certificateRefs: [{name: shop, namespace: istio-system}]}
 """,
         "shop",
         "pay",

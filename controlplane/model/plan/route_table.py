@@ -25,7 +25,9 @@ class ServerHost:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedServer:
     """A server whose requests a table routes. ``gateway`` is ``namespace/name`` of what declares
-    it; ``port`` is the declared one. ``listener`` is what it is, in the Gateway API.
+    it; ``port`` is the declared one. ``listener`` is what it is, in the Gateway API. Requests for
+    hosts ``elsewhere`` (sorted) belong to servers of other tables, and are answered 421: the client
+    is to open another connection.
     """
 
     gateway: str
@@ -34,6 +36,7 @@ class RoutedServer:
     redirects_to_https: bool = False
     has_tls_settings: bool = False
     listener: ListenerId | None = None
+    elsewhere: tuple[Host, ...] = ()
 
 
 @hashed_once

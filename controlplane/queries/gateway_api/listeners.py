@@ -37,6 +37,7 @@ from controlplane.translate.gateway_api.entries import ListenerEntry, listener_e
 from controlplane.translate.gateway_api.listener import (
     AttachedListener,
     attached_listener,
+    hosts_elsewhere,
     is_auto_passthrough,
     reserved_hosts,
 )
@@ -202,6 +203,7 @@ def attached(graph: Graph, listener: ListenerId) -> AttachedListener | None:
     parent = object_of(graph, listener.parent)
     labels = parent.labels if parent is not None else {}
     tls = entry.spec.tls
+    reserved = _reserved(graph, key, entry, conformance)
     return attached_listener(
         entry,
         key,
@@ -210,7 +212,8 @@ def attached(graph: Graph, listener: ListenerId) -> AttachedListener | None:
         passes_all_sni=tls is not None and is_auto_passthrough(entry.port, tls, labels),
         namespaces=allowed,
         admitted=admitted_virtual_services(graph, allowed),
-        reserved=_reserved(graph, key, entry, conformance),
+        reserved=reserved,
+        elsewhere=_elsewhere(graph, key, entry, reserved, conformance),
         conformance=conformance,
     )
 
@@ -221,6 +224,18 @@ def _reserved(
     if not is_wildcard(entry.hostname):
         return ()
     return reserved_hosts(entry, siblings(graph, key, entry.port), conformance)
+
+
+def _elsewhere(
+    graph: Graph,
+    key: KubernetesGatewayKey,
+    entry: ListenerEntry,
+    reserved: tuple[Host, ...],
+    conformance: Conformance,
+) -> tuple[Host, ...]:
+    if conformance is Conformance.ISTIO or entry.protocol != "HTTPS":
+        return ()
+    return hosts_elsewhere(entry, siblings(graph, key, entry.port), reserved, conformance)
 
 
 def _ended_tls(

@@ -31,10 +31,15 @@ from controlplane.queries.gateway_api.attachment import (
 )
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rule_origins import hash_origins
-from controlplane.queries.routes.bound_routes import BoundRoutes, bound_routes, listener_port
+from controlplane.queries.routes.bound_routes import (
+    BoundRoutes,
+    bound_routes,
+    listener_port,
+)
 from controlplane.queries.routes.http_routes import RouteSet, backend, encoded_set, routes_of
 from controlplane.queries.routes.routes import (
     EMPTY_TABLE,
+    MISDIRECTED,
     host_bindings,
     merged,
     server_hosts,
@@ -163,7 +168,11 @@ def _gateway_table(
     hosts = server_hosts(graph, table)
     at = tuple(server.place for server in servers)
     parts = tuple(_virtual_hosts(graph, hosts, servers, view, shards))
-    if 0 in shards and not virtual_host_groups(graph, hosts, view):
+    if 0 in shards and hosts.elsewhere:
+        route = Provenance(name=MISDIRECTED, origins=at)
+        name = f"{MISDIRECTED}:{servers[0].port}"
+        parts = (*parts, Provenance(name=name, origins=at, parts=(route,)))
+    elif 0 in shards and not virtual_host_groups(graph, hosts, view):
         parts = (Provenance(name=f"{EMPTY_TABLE}:{servers[0].port}", origins=at),)
     return Provenance(name=table.name, origins=at, parts=parts)
 

@@ -7,13 +7,15 @@ into the table: the rest of the table is kept as bytes.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
-from controlplane.base.names import Host
+from controlplane.base.names import Host, PortNumber
 from controlplane.base.shelf import GROUP, Shelf, shelf
 from controlplane.envoy.resource import Part, Resource, part
-from controlplane.envoy.routes.table import framed_virtual_host, route_table
+from controlplane.envoy.routes.table import framed_route, framed_virtual_host, route_table
 from controlplane.graph import Graph, derived, guarded
+from controlplane.model.http_match import RouteMatch
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import GatewayTable, RouteTablePlan
+from controlplane.model.routing import Respond, Route
 from controlplane.queries.gateway_api.attachment import hosts_of_http_routes
 from controlplane.queries.routes.bound_routes import BoundRoutes, HostBindings, bound_routes
 from controlplane.queries.routes.virtual_services import bound_hosts, route_defaults
@@ -21,6 +23,15 @@ from controlplane.translate.istio.server_hosts import ServerHosts, hosts_of_tabl
 from controlplane.translate.service_domains import bracketed
 
 EMPTY_TABLE: Final = "blackhole"  # istiod's name of the virtual host of a table without any
+MISDIRECTED: Final = "misdirected"
+ELSEWHERE: Final = Route(
+    match=RouteMatch(),
+    action=Respond(status=421),
+    operation=None,
+    declared_by=None,
+    name=MISDIRECTED,
+)
+"""For requests that came over the connection of another listener (RFC 9110, "Misdirected")."""
 
 
 @derived
@@ -51,6 +62,8 @@ def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | 
     Runs again when a virtual host in it comes, goes or changes.
     """
     groups = virtual_host_groups(graph, servers, view)
+    if servers.elsewhere:
+        groups.append(misdirected(graph, servers.table.servers[0].port, servers.elsewhere))
     if not groups:
         port = servers.table.servers[0].port if servers.table.servers else 0
         nothing = framed_virtual_host(
@@ -58,6 +71,19 @@ def table(graph: Graph, servers: ServerHosts, view: OutboundView) -> Resource | 
         )
         groups = [part((nothing,))]
     return route_table(servers.table.name, groups)
+
+
+@derived
+def misdirected(_: Graph, port: PortNumber, hosts: tuple[Host, ...]) -> Part:
+    """The virtual host of requests that belong to other listeners of the port."""
+    framed = framed_virtual_host(
+        f"{MISDIRECTED}:{port}",
+        [bracketed(host) for host in hosts],
+        (framed_route(ELSEWHERE),),
+        demands_tls=False,
+        tells_attempt=False,
+    )
+    return part((framed,))
 
 
 def virtual_host_groups(graph: Graph, servers: ServerHosts, view: OutboundView) -> list[Part]:
@@ -97,6 +123,8 @@ def host_bindings(
     """
     found: dict[str, dict[int, HostBindings]] = {}
     for host in _candidates(graph, servers, shard):
+        if host in servers.elsewhere:
+            continue
         for server, binding in servers.bindings(host).items():
             here = found.setdefault(host.lower(), {})
             here[server] = (*here.get(server, ()), (host, binding))

@@ -52,6 +52,8 @@ AUTO_PASSTHROUGH: Final = "auto-passthrough"
 NETWORK_LABEL: Final = "topology.istio.io/network"
 PORT_LABEL: Final = "networking.istio.io/gatewayPort"
 _USUAL_SNI_PORT: Final = "15443"
+_LISTED_SIBLINGS: Final = 128
+"""Of more, each with a table of its own, the tables would be as long as the square of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +96,13 @@ def attached_listener(
     namespaces: AllowedNamespaces,
     admitted: Iterable[Namespace] | None,
     reserved: tuple[Host, ...],
+    elsewhere: tuple[Host, ...],
     conformance: Conformance,
 ) -> AttachedListener:
     """The listener of ``entry``, given what it refers to and what its siblings take.
 
-    ``tls`` is what it ends; ``admitted`` are the namespaces whose VirtualServices may name the
+    ``elsewhere`` are the hosts whose requests over its connections belong to siblings. ``tls`` is
+    what it ends; ``admitted`` are the namespaces whose VirtualServices may name the
     Gateway that Istio makes of it, ``None`` for all.
     """
     problems = tuple(_problems(entry, tls, conformance))
@@ -115,6 +119,7 @@ def attached_listener(
             has_tls_settings=entry.spec.tls is not None,
             age=entry.age,
             listener=entry.id,
+            elsewhere=elsewhere,
         )
     return AttachedListener(
         id=entry.id,
@@ -154,6 +159,25 @@ def reserved_hosts(
             }
         )
     )
+
+
+def hosts_elsewhere(
+    entry: ListenerEntry,
+    siblings: Iterable[ListenerEntry],
+    reserved: tuple[Host, ...],
+    conformance: Conformance,
+) -> tuple[Host, ...]:
+    """The hosts whose requests are answered 421 when they come over a TLS connection to ``entry``:
+    its SNI was another listener's. Of very many siblings those outside of its own hostname are
+    taken together. Istio answers 404.
+    """
+    if conformance is Conformance.ISTIO or entry.protocol != "HTTPS":
+        return ()
+    names = {other.hostname for other in siblings if _are_siblings(entry, other, conformance)}
+    names.discard(entry.hostname)
+    if len(names) > _LISTED_SIBLINGS and entry.hostname != "*":
+        return tuple(sorted({Host("*"), *reserved}))
+    return tuple(sorted(names))
 
 
 def _are_siblings(entry: ListenerEntry, other: ListenerEntry, conformance: Conformance) -> bool:

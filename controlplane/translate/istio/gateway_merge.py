@@ -176,6 +176,7 @@ def _routed_server(server: Server) -> RoutedServer:
         redirects_to_https=server.redirects_to_https,
         has_tls_settings=server.has_tls_settings,
         listener=server.listener,
+        elsewhere=server.elsewhere,
     )
 
 

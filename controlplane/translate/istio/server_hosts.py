@@ -136,6 +136,11 @@ class ServerHosts:
             server.listener,
         )
 
+    @property
+    def elsewhere(self) -> tuple[Host, ...]:
+        """The hosts whose requests belong to servers of other tables, sorted."""
+        return tuple(sorted({host for server in self.table.servers for host in server.elsewhere}))
+
     def _servers(self, hosts: tuple[Host, ...]) -> dict[int, set[Namespace]]:
         found: dict[int, set[Namespace]] = {}
         for host in hosts:
