@@ -54,7 +54,12 @@ kind: Service
 metadata: {name: edge, namespace: istio-system}
 spec:
   selector: {istio: ingressgateway}
-  ports: [{name: a, port: 7080}, {name: b, port: 7081}, {name: https, port: 7443}]
+  ports:
+  - {name: a, port: 7080}
+  - {name: b, port: 7081}
+  - {name: https, port: 7443}
+  - {name: tls, port: 7444}
+  - {name: tcp, port: 7445}
 """,
         "7080",
         "7081",
@@ -158,5 +163,34 @@ spec:
 """,
         "10",
         "20",
+    ),
+    "stream_routes": (
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: streams, namespace: default}
+spec:
+  parentRef: {name: edge, namespace: istio-system}
+  listeners:
+  - {name: tls, port: 7444, protocol: TLS, hostname: "*.tls.example.com", tls: {mode: Passthrough}}
+  - {name: tcp, port: 7445, protocol: TCP}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: tls, namespace: default}
+spec:
+  parentRefs: [{kind: ListenerSet, name: streams}]
+  hostnames: [VALUE.tls.example.com]
+  rules: [{backendRefs: [{name: legacy, port: 3306}, {name: nowhere, port: 1}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: tcp, namespace: default}
+spec:
+  parentRefs: [{kind: ListenerSet, name: streams}]
+  rules: [{backendRefs: [{name: legacy, port: 3306}]}]
+""",
+        "shop",
+        "pay",
     ),
 }

@@ -2,12 +2,20 @@
 
 from typing import Final
 
-from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE, TcpRoute
+from controlplane.kinds.declared.stream_fields import STREAM_FIELDS, STREAM_RULE
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE, TcpRoute, TcpRouteRule
 from controlplane.kinds.gateway_api.versions import V1_AND_V1ALPHA2
-from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
-FIELDS: Final[Fields] = {}
+FIELDS: Final[Fields] = {
+    **STREAM_FIELDS,
+    TcpRoute: (
+        by("queries.gateway_api.attachment:attachment", "parent_refs"),
+        by("translate.gateway_api.stream_route:stream_backends", "rules"),
+    ),
+    TcpRouteRule: STREAM_RULE,
+}
 
 KIND: Final = ServedKind(
     kind=TCP_ROUTE,

@@ -2,12 +2,21 @@
 
 from typing import Final
 
-from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE, TlsRoute
+from controlplane.kinds.declared.stream_fields import STREAM_FIELDS, STREAM_RULE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE, TlsRoute, TlsRouteRule
 from controlplane.kinds.gateway_api.versions import V1_TO_V1ALPHA2
-from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
-FIELDS: Final[Fields] = {}
+FIELDS: Final[Fields] = {
+    **STREAM_FIELDS,
+    TlsRoute: (
+        by("queries.gateway_api.attachment:attachment", "parent_refs"),
+        by("queries.gateway_api.attachment:route_hosts", "hostnames"),
+        by("translate.gateway_api.stream_route:stream_backends", "rules"),
+    ),
+    TlsRouteRule: STREAM_RULE,
+}
 
 KIND: Final = ServedKind(
     kind=TLS_ROUTE,

@@ -19,11 +19,11 @@ TEXT: Final[Fields] = {
 TARGETS: Final[Fields] = {
     specs.Destination: (
         by(_RULE, "host"),
-        by("queries.listeners.streams:stream", "port", "subset"),
+        by("queries.listeners.streams:destination_of", "port", "subset"),
     ),
 }
 PORT: Final[Fields] = {
-    PortSelector: (by("queries.listeners.streams:stream", "number"),),
+    PortSelector: (by("queries.listeners.streams:destination_of", "number"),),
 }
 RETRIES: Final[Fields] = {
     specs.HttpRetry: (
@@ -150,7 +150,9 @@ STREAMS: Final[Fields] = {
         ),
         no_effect("Istio looks at it nowhere, as a warning says", "source_subnet"),
     ),
-    specs.RouteDestination: (by("queries.listeners.streams:stream", "destination", "weight"),),
+    specs.RouteDestination: (
+        by("queries.listeners.streams:routed_stream", "destination", "weight"),
+    ),
 }
 FIELDS: Final[Fields] = {
     **TEXT,

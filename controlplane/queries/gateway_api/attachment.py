@@ -11,8 +11,8 @@ from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE, GrpcRoute
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, HttpRoute
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
-from controlplane.kinds.gateway_api.tcp_route import TcpRoute
-from controlplane.kinds.gateway_api.tls_route import TlsRoute
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE, TcpRoute
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE, TlsRoute
 from controlplane.kinds.gateway_api.udp_route import UdpRoute
 from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import ListenerId
@@ -26,6 +26,8 @@ RequestRoute = HttpRoute | GrpcRoute
 RequestRouteKey = ObjectKey[RequestRoute]
 AnyRoute = RequestRoute | TlsRoute | TcpRoute | UdpRoute
 RouteKey = ObjectKey[AnyRoute]
+StreamRoute = TlsRoute | TcpRoute
+StreamRouteKey = ObjectKey[StreamRoute]
 _PARENT_KINDS: Final = (KUBERNETES_GATEWAY, LISTENER_SET)
 
 
@@ -70,6 +72,13 @@ def hosts_of_http_routes(
     """The hostnames of HTTP and gRPC routes with a parent, by shard."""
     for parent, host in _bindings(route):
         yield (parent, shard_of(host.lower())), host
+
+
+@index(TLS_ROUTE, TCP_ROUTE)
+def stream_routes_at(route: Object[StreamRoute]) -> Iterator[tuple[ObjectKey, StreamRouteKey]]:
+    """The TLS and TCP routes with a parent."""
+    for parent, _ in _bindings(route):
+        yield parent, route.key
 
 
 @guarded

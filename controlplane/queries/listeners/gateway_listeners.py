@@ -19,7 +19,7 @@ from controlplane.model.plan.proxy import GatewayListener
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
 from controlplane.queries.listeners.settings import settings_of
-from controlplane.queries.listeners.streams import RoutedStream, named_streams, stream
+from controlplane.queries.listeners.streams import RoutedStream, named_streams, server_streams
 from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.queries.selection.gateways import addresses, merged_servers
 from controlplane.translate.istio.gateway_listener import (
@@ -105,8 +105,7 @@ def _chains(
         case HttpServer():
             yield https_chain(server, merged.address, settings)
         case TcpServer():
-            found = stream(graph, view, server, settings)
-            if found is not None:
+            for found in server_streams(graph, view, server, settings):
                 yield _with_policies(tcp_chain(server, found.rule, found.proxy, settings), found)
         case TlsPassthrough():
             for named in named_streams(graph, view, server, settings):

@@ -1,4 +1,5 @@
-"""Where connections of TCP and TLS servers go: the ``tcp`` and ``tls`` rules of VirtualServices.
+"""Where connections of TCP and TLS servers go: the ``tcp`` and ``tls`` rules of VirtualServices,
+TCPRoutes and TLSRoutes.
 
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 from controlplane.base.hosts import fqdn
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host, Namespace, PortNumber
+from controlplane.base.names import Host, Namespace, PortNumber, key_is_of
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
@@ -20,7 +21,16 @@ from controlplane.kinds.istio.virtual_service import (
 from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.network_filters import ClusterWeight, TcpProxy
+from controlplane.queries.gateway_api.attachment import StreamRouteKey, route_age
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.listeners.route_streams import (
+    backends_of_route,
+    by_name,
+    first_host,
+    names_taken,
+    stream_routes_of,
+    weighted_clusters,
+)
 from controlplane.queries.policy.policies import (
     hashes_source,
     max_connection_duration,
@@ -29,7 +39,7 @@ from controlplane.queries.policy.policies import (
 )
 from controlplane.queries.policy.rule_origins import stream_origins
 from controlplane.queries.registry.destinations import destination_cluster
-from controlplane.queries.routes.virtual_services import merge_order
+from controlplane.queries.routes.virtual_services import PUBLIC_TIER, MergeOrder, merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.istio.stream_routes import StreamRule, is_served, tcp_rule, tls_rules
@@ -71,33 +81,102 @@ def bound_stream_services(
     return tuple(key for _, key in sorted((p, k) for p, k in found if p is not None))
 
 
-def stream(
+def server_streams(
     graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
-) -> RoutedStream | None:
-    """Where every connection of a server goes; ``None`` where no rule matches them."""
-    for rule in _rules(graph, view, server):
-        return routed_stream(
-            graph, rule, settings, _targets(graph, view, rule, server.port), view=view
-        )
-    return None
+) -> Iterator[RoutedStream]:
+    """Where the connections of a server go whose TLS ends, or that has none: all to one place,
+    unless its listener divides them by SNI. Nothing where no rule matches.
+    """
+    found = _streams(graph, view, server, settings)
+    if server.tls is not None and by_name(graph, server):
+        yield from (routed for routed in found if routed is not None)
+        return
+    first = next(found, None)
+    if first is not None:
+        yield first
 
 
 def named_streams(
     graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
 ) -> Iterator[RoutedStream]:
     """Where a server that passes TLS through sends it, by SNI, in the order of the rules."""
-    for rule in _rules(graph, view, server):
-        if not rule.takes_nothing:
-            routed = routed_stream(
-                graph, rule, settings, _targets(graph, view, rule, server.port), view=view
-            )
-            if routed is not None:
-                yield routed
+    for routed in _streams(graph, view, server, settings):
+        if routed is not None and not routed.rule.takes_nothing:
+            yield routed
 
 
-def _rules(graph: Graph, view: OutboundView, server: Server) -> Iterator[StreamRule]:
+def _streams(
+    graph: Graph, view: OutboundView, server: Server, settings: ListenerSettings
+) -> Iterator[RoutedStream | None]:
+    """Where the rules for a server lead, in their order; ``None`` for one that leads nowhere."""
+    ordered: list[tuple[MergeOrder, VirtualServiceKey | StreamRouteKey]] = [
+        *_services(graph, view, server),
+        *_routes(graph, server),
+    ]
+    for _, key in sorted(ordered):
+        if key_is_of(key, VIRTUAL_SERVICE):
+            for rule in stream_rules(graph, key, server):
+                clusters = _targets(graph, view, rule, server.port)
+                yield routed_stream(graph, rule, settings, clusters, view=view)
+        else:
+            yield from _route_streams(graph, view, key, server, settings)
+
+
+def _services(
+    graph: Graph, view: OutboundView, server: Server
+) -> Iterator[tuple[MergeOrder, VirtualServiceKey]]:
     for key in bound_stream_services(graph, server.gateway, view.namespace):
-        yield from stream_rules(graph, key, server)
+        order = merge_order(graph, key, view.namespace)
+        if order is not None:
+            yield order, key
+
+
+def _routes(graph: Graph, server: Server) -> Iterator[tuple[MergeOrder, StreamRouteKey]]:
+    """The routes of a listener. Istio makes public VirtualServices of them, by whose name ties
+    break.
+    """
+    if server.listener is None:
+        return
+    for key in stream_routes_of(graph, server.listener):
+        created, namespace, name = route_age(graph, key)
+        yield (PUBLIC_TIER, created, f"{name}~", Namespace(namespace)), key
+
+
+def _route_streams(
+    graph: Graph,
+    view: OutboundView,
+    key: StreamRouteKey,
+    server: Server,
+    settings: ListenerSettings,
+) -> Iterator[RoutedStream]:
+    backends = backends_of_route(graph, key)
+    if backends is None:
+        return
+    found = weighted_clusters(graph, view, key, backends, server.port)
+    clusters = tuple(ClusterWeight(cluster=name, weight=weight) for name, weight in found)
+    title = f"{key.name}.{key.namespace}"
+    host = first_host(key, backends)
+    proxy = stream_to(
+        graph,
+        view,
+        host or Host(""),
+        None,
+        clusters,
+        settings,
+        stat_prefix=clusters[0].cluster if len(clusters) == 1 else title,
+    )
+    for names in names_taken(graph, key, server):
+        taken = tuple(sorted(names))
+        rule = StreamRule(
+            place=backends.place,
+            title=title,
+            namespace=key.namespace,
+            destinations=(),
+            server_names=() if "*" in taken else taken,
+            claimed_names=taken,
+        )
+        policies = stream_origins(graph, view, host, None) if host is not None else ()
+        yield RoutedStream(rule=rule, proxy=proxy, policies=policies)
 
 
 @guarded(first=())
@@ -165,7 +244,7 @@ def stream_to(
 
 
 def _targets(graph: Graph, view: OutboundView, rule: StreamRule, port: PortNumber) -> ClusterOf:
-    return lambda destination: _cluster(graph, view, destination, rule.namespace, port)
+    return lambda destination: destination_of(graph, view, destination, rule.namespace, port)
 
 
 def _weights(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destination, int], ...]:
@@ -179,7 +258,7 @@ def _weights(destinations: tuple[RouteDestination, ...]) -> tuple[tuple[Destinat
     )
 
 
-def _cluster(
+def destination_of(
     graph: Graph,
     view: OutboundView,
     destination: Destination,

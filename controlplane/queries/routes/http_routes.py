@@ -21,6 +21,7 @@ from controlplane.queries.gateway_api.attachment import RequestRouteKey, http_ro
 from controlplane.queries.gateway_api.backends import plain, unresolved
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.routes.virtual_services import (
+    PUBLIC_TIER,
     EncodedRoutes,
     MergeOrder,
     encodable,
@@ -40,8 +41,6 @@ from controlplane.translate.gateway_api.route_rule import route_rules
 from controlplane.translate.istio.http_retry import retry_policy
 
 MERGE_CHUNK: Final = 32  # routes at one listener and hostname that are merged together
-_PUBLIC: Final = 2
-"""Among VirtualServices they are public ones."""
 FramedRoute = tuple[Rank, bool, bytes]
 """The rank of a route, whether it catches all requests, and its place in a virtual host."""
 
@@ -77,7 +76,7 @@ def set_order(graph: Graph, routes: RouteSet) -> MergeOrder | None:
         return None
     created, namespace, _ = route_age(graph, keys[0])
     name = generated_gateway(routes.listener).replace("/", "~")
-    return (_PUBLIC, created, f"{name}~{routes.host}", Namespace(namespace))
+    return (PUBLIC_TIER, created, f"{name}~{routes.host}", Namespace(namespace))
 
 
 @guarded

@@ -56,6 +56,8 @@ from controlplane.translate.route_target import RouteTarget
 Declared = Object[VirtualService]
 MergeOrder = tuple[int, str, str, Namespace]
 """Which goes first: private ones, those exported by name, public ones; then by age."""
+PUBLIC_TIER: Final = 2
+"""The place of public ones, to which routes of the Gateway API belong."""
 
 
 def _bindings(declared: Declared) -> Iterator[tuple[str, Host]]:
@@ -102,7 +104,7 @@ def merge_order(graph: Graph, key: VirtualServiceKey, client: Namespace) -> Merg
     seen = visibility(declared.spec.export_to or default, key.namespace)
     if not seen.admits(client):
         return None
-    tier = 2 if seen.is_public else 0 if key.namespace == client else 1
+    tier = PUBLIC_TIER if seen.is_public else 0 if key.namespace == client else 1
     return (tier, *declared.age)
 
 

@@ -129,7 +129,7 @@ def https_chain(server: Server, address: Address, settings: ListenerSettings) ->
 def tcp_chain(
     server: Server, rule: StreamRule, proxy: TcpProxy, settings: ListenerSettings
 ) -> WantedChain:
-    names = server.server_names if server.tls is not None else ()
+    names = rule.server_names or server.server_names if server.tls is not None else ()
     return WantedChain(
         chain=_chain((*settings.policies.network, proxy), settings, names, tls=server.tls),
         origins=(server.place, rule.place, *settings.policies.origins),

@@ -51,8 +51,8 @@ NOT_SUPPORTED = {
         "rules.backendRefs.filters.externalAuth",
         "rules.sessionPersistence",
     ),
-    "TCPRoute": ("parentRefs", "useDefaultGateways", "rules"),
-    "TLSRoute": ("parentRefs", "useDefaultGateways", "hostnames", "rules"),
+    "TCPRoute": ("useDefaultGateways",),
+    "TLSRoute": ("useDefaultGateways",),
     "UDPRoute": ("parentRefs", "useDefaultGateways", "rules"),
     "XBackend": ("type", "port", "externalHostname", "protocol", "tls"),
     "XBackendTrafficPolicy": (
