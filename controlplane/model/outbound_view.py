@@ -18,6 +18,7 @@ from controlplane.model.proxy import (
     Locality,
     Role,
 )
+from controlplane.model.tls import SecretName
 from controlplane.model.visibility import PUBLIC
 
 
@@ -97,6 +98,8 @@ class OutboundView:
     scope: SidecarScope | None = None
     """The Sidecar that says what is imported; ``None`` for everything that is visible."""
     interception: Interception = Interception.NONE
+    client_certificate: SecretName | None = None
+    """What its Gateway shows to backends that a BackendTLSPolicy speaks TLS to."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
@@ -135,16 +138,22 @@ class OutboundView:
     def for_listeners(self) -> "OutboundView":
         """The part that affects listeners."""
         settings = tuple(pair for pair in self.settings if pair[0] != ROUTE_HEADERS)
-        if not self.source_labels and settings == self.settings:
+        if not self.source_labels and settings == self.settings and self.client_certificate is None:
             return self
-        return replace(self, source_labels=(), settings=settings)
+        return replace(self, source_labels=(), settings=settings, client_certificate=None)
 
     @property
     def for_routes(self) -> "OutboundView":
         """The part that affects routes."""
         captured = Interception.REDIRECT if self.interception.captures else Interception.NONE
         settings = self._only("HTTP_PROXY_PORT", ROUTE_HEADERS)
-        return replace(self, has_sni_dnat=False, settings=settings, interception=captured)
+        return replace(
+            self,
+            has_sni_dnat=False,
+            settings=settings,
+            interception=captured,
+            client_certificate=None,
+        )
 
     @property
     def route_settings(self) -> Labels:

@@ -10,6 +10,7 @@ from controlplane.kinds.gateway_api.gateway import (
     FrontendTls,
     FrontendTlsValidation,
     GatewayAddress,
+    GatewayBackendTls,
     GatewayFrontendTls,
     GatewayTls,
     KubernetesGateway,
@@ -39,7 +40,13 @@ FIELDS: Final[Fields] = {
     ListenerNamespaces: (
         by("translate.gateway_api.namespaces:namespaces_of_listener_sets", "from_", "selector"),
     ),
-    GatewayTls: (by("queries.gateway_api.listeners:attached", "frontend"),),
+    GatewayTls: (
+        by("queries.gateway_api.listeners:attached", "frontend"),
+        by("queries.gateway_api.faults:client_certificate", "backend"),
+    ),
+    GatewayBackendTls: (
+        by("queries.gateway_api.faults:client_certificate", "client_certificate_ref"),
+    ),
     GatewayFrontendTls: (by("queries.gateway_api.listeners:attached", "default", "per_port"),),
     PortFrontendTls: (by("queries.gateway_api.listeners:attached", "port", "tls"),),
     FrontendTls: (by("queries.gateway_api.listeners:attached", "validation"),),

@@ -20,8 +20,10 @@ from controlplane.model.outbound_view import ClientLocality, LocalityUse, Outbou
 from controlplane.model.proxy import IpFamily, Role
 from controlplane.model.service import Protocol, Resolution, Service
 from controlplane.model.tls import SecretName
-from controlplane.model.tls_upstream import SecretUse, secrets_named
+from controlplane.model.tls_upstream import Originate, SecretUse, secrets_named
+from controlplane.model.traffic_policy import TrafficPolicy
 from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.policy.backend_rules import is_generated
 from controlplane.queries.policy.mutual_tls import (
     all_take_mutual_tls,
     called_endpoints,
@@ -65,6 +67,8 @@ class ClusterKey:
     """Whether the mesh's own TLS, which names it by SNI, passes through it (AUTO_PASSTHROUGH)."""
     keeps_header_case: bool | None = None
     """As the client's own ProxyConfig says; ``None``: as the mesh's."""
+    client_certificate: SecretName | None = None
+    """What the client shows where a policy of the Gateway API asks for TLS."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 
@@ -106,11 +110,13 @@ def cluster_keys(graph: Graph, host: Host, view: OutboundView) -> tuple[ClusterK
         return ()
     rules = governing_rules(graph, host, found.namespace, view.rule_scope)
     names = (None, *_subset_names(graph, rules))
+    shown = view.client_certificate if any(map(is_generated, rules)) else None
     ways = (False, True) if view.has_sni_dnat and not found.is_external else (False,)
     return tuple(
         ClusterKey(
             *(host, found.namespace, rules, port.number, name, view.role, view.families, sni),
             keeps_header_case=view.keeps_header_case,
+            client_certificate=shown,
         )
         for port in found.ports
         if port.protocol is not Protocol.UDP
@@ -167,8 +173,7 @@ def secrets_of(graph: Graph, key: ClusterKey) -> tuple[tuple[SecretUse, SecretNa
     """The secrets of the user's that the cluster of ``key`` names."""
     if not key.rules:
         return ()
-    policy = policy_for(graph, key.rules, key.port, key.subset)
-    return secrets_named(policy.tls)
+    return secrets_named(_policy(graph, key).tls)
 
 
 def endpoint_groups(graph: Graph, key: ClusterKey, client: ClientLocality) -> tuple[Group, ...]:
@@ -213,11 +218,7 @@ def _inputs(graph: Graph, key: ClusterKey) -> ClusterInputs | None:
     subset = rule.subset(key.subset) if rule is not None and key.subset else None
     if key.subset is not None and subset is None:
         return None
-    policy = (
-        policy_for(graph, key.rules, key.port, key.subset)
-        if rule is not None
-        else mesh_policy(graph)
-    )
+    policy = _policy(graph, key) if rule is not None else mesh_policy(graph)
     return ClusterInputs(
         service=found,
         port=port,
@@ -226,6 +227,19 @@ def _inputs(graph: Graph, key: ClusterKey) -> ClusterInputs | None:
         policy=policy,
         is_sni_dnat=key.is_sni_dnat,
     )
+
+
+def _policy(graph: Graph, key: ClusterKey) -> TrafficPolicy:
+    """What the rules say; with the certificate that the client shows where the TLS is what a policy
+    of the Gateway API asks for.
+    """
+    policy = policy_for(graph, key.rules, key.port, key.subset)
+    if key.client_certificate is None or not isinstance(policy.tls, Originate):
+        return policy
+    generated = tuple(filter(is_generated, key.rules))
+    if policy_for(graph, generated, key.port, key.subset).tls != policy.tls:
+        return policy
+    return replace(policy, tls=replace(policy.tls, certificate=key.client_certificate))
 
 
 def _groups(

@@ -9,13 +9,18 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Host, Kind, ObjectKey, PortNumber
-from controlplane.graph import Graph, derived
+from controlplane.base.names import Host, Kind, ObjectKey, PortNumber, key_is_of
+from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.core.configuration import CONFIG_MAP
-from controlplane.kinds.gateway_api.gateway import KubernetesGateway, KubernetesGatewayKey
+from controlplane.kinds.gateway_api.gateway import (
+    KUBERNETES_GATEWAY,
+    KubernetesGateway,
+    KubernetesGatewayKey,
+)
 from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import Problem
 from controlplane.model.service import Service
+from controlplane.model.tls import SecretName
 from controlplane.queries.gateway_api.listeners import served_ports
 from controlplane.queries.gateway_api.references import certificate
 from controlplane.queries.inputs.connected_gateways import connected_gateways
@@ -24,6 +29,7 @@ from controlplane.queries.registry.endpoints import endpoints_of
 from controlplane.queries.registry.services import declaring_namespaces, service_of
 from controlplane.translate.gateway_api.addresses import HOSTNAME, gateway_services, is_managed
 from controlplane.translate.gateway_api.gateway_conditions import GatewayFaults
+from controlplane.translate.gateway_api.listener_tls import Named, Reference
 
 INVALID_CLIENT_CERTIFICATE: Final = "InvalidClientCertificateRef"
 UNSUPPORTED_ADDRESS: Final = "UnsupportedAddress"
@@ -42,13 +48,14 @@ def gateway_faults(graph: Graph, key: KubernetesGatewayKey) -> GatewayFaults:
     hosts = gateway_services(gateway)
     address = next(_unsupported(gateway), None)
     accepted = address or _parameters(graph, gateway)
+    shown = _client_certificate(graph, gateway)
     programmed = next(_unusable(graph, gateway, served_ports(graph, key)), None)
     if not hosts:
         programmed = address
     return GatewayFaults(
         accepted=accepted,
         programmed=programmed,
-        references=_client_certificate(graph, gateway),
+        references=shown if isinstance(shown, Problem) else None,
         prevents_all=not hosts,
     )
 
@@ -140,13 +147,21 @@ def _parameters(graph: Graph, gateway: Object[KubernetesGateway]) -> Problem | N
     return Problem("InvalidParameters", message, at)
 
 
-def _client_certificate(graph: Graph, gateway: Object[KubernetesGateway]) -> Problem | None:
+@guarded
+def client_certificate(graph: Graph, key: ObjectKey) -> SecretName | None:
+    """What a Gateway shows to backends that a BackendTLSPolicy speaks TLS to, if it can be had."""
+    assert key_is_of(key, KUBERNETES_GATEWAY), "a proxy is bound to Gateways of the Gateway API"
+    gateway = object_of(graph, key)
+    found = _client_certificate(graph, gateway) if gateway is not None else None
+    return found.name if isinstance(found, Named) else None
+
+
+def _client_certificate(graph: Graph, gateway: Object[KubernetesGateway]) -> Reference | None:
     tls = gateway.spec.tls
     ref = tls.backend.client_certificate_ref if tls is not None and tls.backend else None
     if ref is None:
         return None
     at = FieldRef(gateway.key) / "spec" / "tls" / "backend" / "clientCertificateRef"
-    found = certificate(
+    return certificate(
         graph, gateway.key, gateway.namespace, at, ref, reason=INVALID_CLIENT_CERTIFICATE
     )
-    return found if isinstance(found, Problem) else None

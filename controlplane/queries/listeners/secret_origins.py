@@ -20,9 +20,9 @@ from controlplane.model.proxy_view import GatewayInstance, ProxyView
 from controlplane.model.tls_upstream import secrets_named
 from controlplane.queries.clusters.clusters import cluster_keys, secrets_of
 from controlplane.queries.clusters.special_clusters import special_secrets
+from controlplane.queries.gateway_api.faults import client_certificate
 from controlplane.queries.inputs.objects import object_of
-from controlplane.queries.listeners.listeners import granted_secrets
-from controlplane.queries.listeners.secrets import secrets
+from controlplane.queries.listeners.secrets import granted_to, secrets
 from controlplane.queries.policy.backend_rules import is_generated, trust_origins
 from controlplane.queries.registry.credentials import credential_of, holder, owner_of
 from controlplane.queries.registry.services import hosts_of_shard
@@ -34,12 +34,13 @@ def secret_origins(graph: Graph, plan: ProxyPlan, view: ProxyView) -> Iterator[P
     """Each secret that a proxy is sent."""
     seen = view.outbound.for_clusters
     rules = _rules_by_secret(graph, seen)
-    granted = granted_secrets(graph, plan.listeners)
+    granted = granted_to(graph, plan.listeners, seen)
     for name in secrets(graph, plan.listeners, seen):
         owner = owner_of(name) if name in granted else seen.namespace
         origins = (
             *_holder(graph, owner, name),
             *_servers(graph, view.gateway, name),
+            *_shown_to_backends(graph, view.gateway, name),
             *_unknown_traffic(graph, seen, name),
             *(field for key in rules.get(name, ()) for field in _rule_fields(graph, key, name)),
         )
@@ -60,6 +61,15 @@ def _servers(graph: Graph, instance: GatewayInstance | None, name: str) -> Itera
         for server in listener.servers:
             if server.tls is not None and name in server.tls.secrets:
                 yield server.place / "tls"
+
+
+def _shown_to_backends(
+    graph: Graph, instance: GatewayInstance | None, name: str
+) -> Iterator[FieldRef]:
+    """The fields of Gateways that name the certificate for backends."""
+    for bound in instance.bound if instance is not None else ():
+        if client_certificate(graph, bound.gateway) == name:
+            yield FieldRef(bound.gateway, ("spec", "tls", "backend", "clientCertificateRef"))
 
 
 def _unknown_traffic(graph: Graph, view: OutboundView, name: str) -> Iterator[FieldRef]:

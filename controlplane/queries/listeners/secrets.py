@@ -30,9 +30,17 @@ def secrets(
     they name others.
     """
     names = secret_names(graph, listeners, view)
-    granted = frozenset(granted_secrets(graph, listeners))
+    granted = frozenset(granted_to(graph, listeners, view))
     found = (_resource(graph, view.namespace, name, granted) for name in names)
     return shelf({resource.name: resource for resource in found if resource is not None})
+
+
+def granted_to(
+    graph: Graph, listeners: tuple[ListenerKey, ...], view: OutboundView
+) -> tuple[SecretName, ...]:
+    """The secrets that others let it have: of its listeners, and what it shows to backends."""
+    shown = view.client_certificate
+    return (*granted_secrets(graph, listeners), *((shown,) if shown is not None else ()))
 
 
 @derived
@@ -41,7 +49,8 @@ def secret_names(
 ) -> tuple[SecretName, ...]:
     """Every secret that listeners and clusters name, for what it is, sorted."""
     named = cluster_secrets(graph, view)
-    of_clusters = (n for use, n in named if _serves(n, view.namespace, use))
+    shown = view.client_certificate
+    of_clusters = (n for use, n in named if n == shown or _serves(n, view.namespace, use))
     return tuple(sorted({*listener_secrets(graph, listeners), *of_clusters}))
 
 

@@ -30,8 +30,10 @@ from controlplane.model.proxy import (
     Role,
     Target,
 )
-from controlplane.model.proxy_view import GatewayInstance, ProxyView
+from controlplane.model.proxy_view import BoundGateway, GatewayInstance, ProxyView
+from controlplane.model.tls import SecretName
 from controlplane.model.visibility import PUBLIC
+from controlplane.queries.gateway_api.faults import client_certificate
 from controlplane.queries.gateway_api.selection import bound_gateways
 from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.attachment import policy_keys
@@ -128,7 +130,10 @@ def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
     gateway = _gateway(graph, proxy)
     return ProxyView(
         outbound=outbound_view(
-            graph, proxy, gateway is not None and has_sni_dnat(graph, gateway.every_gateway)
+            graph,
+            proxy,
+            gateway is not None and has_sni_dnat(graph, gateway.every_gateway),
+            shown_to_backends(graph, gateway.bound) if gateway is not None else None,
         ),
         locality=client_locality(graph, proxy),
         gateway=gateway,
@@ -202,7 +207,12 @@ def caller_view(namespace: Namespace, source_labels: Labels) -> OutboundView:
 
 
 @derived
-def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> OutboundView:
+def outbound_view(
+    graph: Graph,
+    proxy: ResolvedProxy,
+    has_sni_dnat: bool,
+    client_certificate: SecretName | None,
+) -> OutboundView:
     """Runs again when a rule of the namespace that selects proxies comes, goes or changes, a
     Sidecar of it or of the root namespace, the pairs that ``sourceLabels`` ask for, or, under a
     Sidecar, the service that decides calls to the workload.
@@ -219,7 +229,14 @@ def outbound_view(graph: Graph, proxy: ResolvedProxy, has_sni_dnat: bool) -> Out
         settings=_settings(proxy, _OUTBOUND_SETTINGS),
         scope=_scope(graph, proxy),
         interception=_interception(proxy),
+        client_certificate=client_certificate,
     )
+
+
+def shown_to_backends(graph: Graph, bound: tuple[BoundGateway, ...]) -> SecretName | None:
+    """The certificate of the first Gateway that has one for backends."""
+    found = (client_certificate(graph, each.gateway) for each in bound)
+    return next((name for name in found if name is not None), None)
 
 
 def _stream_labels(graph: Graph, proxy: ResolvedProxy) -> Labels:

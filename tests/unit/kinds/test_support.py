@@ -43,7 +43,7 @@ NOT_SUPPORTED = {
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
     "BackendTLSPolicy": ("options",),
     "GRPCRoute": ("useDefaultGateways", "rules.sessionPersistence"),
-    "Gateway (gateway.networking.k8s.io)": ("infrastructure", "tls.backend", "defaultScope"),
+    "Gateway (gateway.networking.k8s.io)": ("infrastructure", "defaultScope"),
     "GatewayClass": ("parametersRef",),
     "HTTPRoute": (
         "useDefaultGateways",
