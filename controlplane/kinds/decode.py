@@ -26,6 +26,7 @@ from controlplane.kinds.object import UNDATED, Object
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.status_names import report_unknown_names
 from controlplane.kinds.support import report_unsupported, unsupported
 from controlplane.kinds.unserved import has_fields_of_namesake, report_unserved
 from controlplane.kinds.validation.checks import About
@@ -137,11 +138,10 @@ def _body(
     """What the struct is made of: the object's ``spec``, or the object without its head."""
     if served.whole:
         return {name: value for name, value in raw.body.items() if name not in HEAD}
-    if not raw.body.keys() <= _SPEC_BODY:
-        _report_beside(report, moves, at, raw, served)
-    status = raw.body.get("status", {})
-    if not isinstance(status, Mapping | None):
-        report.add(WRONG_TYPE, at / "status", f"expected a mapping, found {described(status)}")
+    known = _SPEC_BODY if served.status != {} else _SPEC_BODY - {"status"}
+    if not raw.body.keys() <= known:
+        _report_beside(report, moves, at, raw, served, known)
+    _check_status(report, at / "status", served, raw.body.get("status", {}))
     spec = raw.body.get("spec", None)
     if spec is None and served.needs_spec:
         report.add(MISSING_FIELD, at / "spec", f"the {raw.key.kind} has no spec", hint="add spec")
@@ -154,13 +154,26 @@ def _body(
     return None
 
 
+def _check_status(report: Report, at: FieldRef, served: ServedKind[Any], status: object) -> None:
+    """Of the Gateway API's kinds only the names in it are looked at."""
+    if served.status is not None:
+        report_unknown_names(report, at, served.status, status)
+    elif not isinstance(status, Mapping | None):
+        report.add(WRONG_TYPE, at, f"expected a mapping, found {described(status)}")
+
+
 def _report_beside(
-    report: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
+    report: Report,
+    moves: list[Move],
+    at: FieldRef,
+    raw: RawObject,
+    served: ServedKind[Any],
+    known: frozenset[str],
 ) -> None:
     """Report what is beside ``spec`` and the head and belongs elsewhere."""
-    listed = Mend(hint=f"{raw.key.kind.name} has {', '.join(sorted(_SPEC_BODY))}")
+    listed = Mend(hint=f"{raw.key.kind.name} has {', '.join(sorted(known))}")
     for name in raw.body:
-        if name not in _SPEC_BODY:
+        if name not in known:
             mend = beside_spec(name, {"spec": served.spec, "metadata": Metadata})
             Walk(report, Null.FAULT, moves=moves).unknown(at, name, mend or listed)
 

@@ -37,6 +37,10 @@ Fields = Mapping[type[Spec], tuple[By | NoEffect, ...]]
 """By struct. A field that no entry names is not supported: each use of it is reported."""
 
 
+StatusNames = Mapping[str, "StatusNames"]
+"""The fields of a ``status``, each with those of its value, or of the items of its list."""
+
+
 def by(function: str, *fields: str) -> By:
     return By(f"controlplane.{function}", fields)
 
@@ -51,8 +55,9 @@ class ServedKind(Generic[S]):
 
     ``api_versions``: what ``apiVersion`` may say, the preferred one first. ``whole``: the struct is
     the body without its head, not the body's ``spec``. ``custom``: a custom resource, whose nulls
-    are pruned. ``needs_spec``: an object without ``spec`` is refused. ``fields``: of the struct,
-    and of all structs within it.
+    are pruned. ``needs_spec``: an object without ``spec`` is refused. ``status``: the names
+    in its status, none where it has no status, ``None`` where that may be any mapping. ``fields``:
+    of the struct, and of all structs within it.
     """
 
     kind: Kind[S]
@@ -63,3 +68,4 @@ class ServedKind(Generic[S]):
     whole: bool = False
     custom: bool = False
     needs_spec: bool = False
+    status: StatusNames | None = None

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 
 from controlplane.base.diagnostics import Effect
+from tests.support.broad_mesh import broad_mesh
 from tests.support.properties import examples
 from tests.unit.kinds.given import body_of, decoded_body
 
@@ -116,6 +117,7 @@ OBJECTS = (
         },
     ),
     body_of("Secret", {"data": {"a": "YQ=="}}),
+    *(body for name, body in broad_mesh().items() if name.startswith("GatewayAPI")),
 )
 
 

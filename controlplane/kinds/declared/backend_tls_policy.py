@@ -10,6 +10,7 @@ from controlplane.kinds.gateway_api.backend_tls_policy import (
     SubjectAltName,
 )
 from controlplane.kinds.gateway_api.common import LocalObjectReference
+from controlplane.kinds.gateway_api.status import POLICY_STATUS
 from controlplane.kinds.gateway_api.versions import V1_AND_V1ALPHA3
 from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -47,4 +48,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=POLICY_STATUS,
 )

@@ -3,6 +3,7 @@
 from typing import Final
 
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayClass
+from controlplane.kinds.gateway_api.status import CLASS_STATUS
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -22,4 +23,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=CLASS_STATUS,
 )

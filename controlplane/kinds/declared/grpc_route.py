@@ -5,6 +5,7 @@ from typing import Final
 from controlplane.kinds.declared.http_route import ANY_EXTENSION, BACKEND_FIELDS, ROUTE_FIELDS
 from controlplane.kinds.gateway_api import grpc_route
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE, GrpcRoute
+from controlplane.kinds.gateway_api.status import ROUTE_STATUS
 from controlplane.kinds.gateway_api.versions import V1
 from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -47,4 +48,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=ROUTE_STATUS,
 )

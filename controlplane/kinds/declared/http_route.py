@@ -4,6 +4,7 @@ from typing import Final
 
 from controlplane.kinds.gateway_api import common, http_filters, http_route
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, HttpRoute
+from controlplane.kinds.gateway_api.status import ROUTE_STATUS
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -104,4 +105,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=ROUTE_STATUS,
 )

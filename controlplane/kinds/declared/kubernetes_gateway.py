@@ -17,6 +17,7 @@ from controlplane.kinds.gateway_api.gateway import (
     ListenerNamespaces,
     PortFrontendTls,
 )
+from controlplane.kinds.gateway_api.status import GATEWAY_STATUS
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -67,4 +68,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=GATEWAY_STATUS,
 )

@@ -19,6 +19,7 @@ from controlplane.kinds.gateway_api.listener_set import (
     ListenerSet,
     ParentGatewayReference,
 )
+from controlplane.kinds.gateway_api.status import LISTENER_SET_STATUS
 from controlplane.kinds.gateway_api.versions import V1
 from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -77,4 +78,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=LISTENER_SET_STATUS,
 )

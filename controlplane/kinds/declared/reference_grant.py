@@ -8,6 +8,7 @@ from controlplane.kinds.gateway_api.reference_grant import (
     ReferenceGrantFrom,
     ReferenceGrantTo,
 )
+from controlplane.kinds.gateway_api.status import WITHOUT_STATUS
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -26,4 +27,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=WITHOUT_STATUS,
 )

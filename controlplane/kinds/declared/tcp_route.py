@@ -3,6 +3,7 @@
 from typing import Final
 
 from controlplane.kinds.declared.stream_fields import STREAM_FIELDS, STREAM_RULE
+from controlplane.kinds.gateway_api.status import ROUTE_STATUS
 from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE, TcpRoute, TcpRouteRule
 from controlplane.kinds.gateway_api.versions import V1_AND_V1ALPHA2
 from controlplane.kinds.served import Fields, ServedKind, by
@@ -25,4 +26,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=ROUTE_STATUS,
 )

@@ -3,6 +3,7 @@
 from typing import Final
 
 from controlplane.kinds.declared.stream_fields import STREAM_FIELDS, STREAM_RULE
+from controlplane.kinds.gateway_api.status import ROUTE_STATUS
 from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE, TlsRoute, TlsRouteRule
 from controlplane.kinds.gateway_api.versions import V1_TO_V1ALPHA2
 from controlplane.kinds.served import Fields, ServedKind, by
@@ -26,4 +27,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=ROUTE_STATUS,
 )

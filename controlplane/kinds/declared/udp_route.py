@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from controlplane.kinds.gateway_api.status import ROUTE_STATUS
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE, UdpRoute
 from controlplane.kinds.gateway_api.versions import V1_AND_V1ALPHA2
 from controlplane.kinds.served import Fields, ServedKind
@@ -17,4 +18,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=ROUTE_STATUS,
 )

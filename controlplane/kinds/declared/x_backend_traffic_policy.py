@@ -10,6 +10,7 @@ from controlplane.kinds.gateway_api.backend_traffic_policy import (
     XBackendTrafficPolicy,
 )
 from controlplane.kinds.gateway_api.common import LocalObjectReference
+from controlplane.kinds.gateway_api.status import POLICY_STATUS
 from controlplane.kinds.gateway_api.versions import X_V1ALPHA1
 from controlplane.kinds.served import Fields, ServedKind, by
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -37,4 +38,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=POLICY_STATUS,
 )

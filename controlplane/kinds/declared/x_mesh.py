@@ -3,6 +3,7 @@
 from typing import Final
 
 from controlplane.kinds.gateway_api.mesh import X_MESH, XMesh
+from controlplane.kinds.gateway_api.status import CLASS_STATUS
 from controlplane.kinds.gateway_api.versions import X_V1ALPHA1
 from controlplane.kinds.served import Fields, ServedKind
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
@@ -17,4 +18,5 @@ KIND: Final = ServedKind(
     fields=FIELDS,
     custom=True,
     needs_spec=True,
+    status=CLASS_STATUS,
 )

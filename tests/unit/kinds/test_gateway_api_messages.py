@@ -202,3 +202,39 @@ def test_a_null_that_widens_a_route_is_reported(spec: dict[str, object], place: 
 
     assert found is not None
     assert place in reported(diagnostics)
+
+
+CONDITION = {"type": "Accepted", "status": "True", "observedGeneration": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "expected"),
+    [
+        ("HTTPRoute", {}, {"parents": [{"conditions": [CONDITION]}]}, []),
+        ("HTTPRoute", {}, {"parents": 7}, []),
+        ("HTTPRoute", {}, 7, []),
+        ("HTTPRoute", {}, {"conditions": []}, ["CP0201 status.conditions"]),
+        ("GatewayClass", {"controllerName": "a.b/c"}, {"conditions": [CONDITION]}, []),
+        (
+            "GatewayClass",
+            {"controllerName": "a.b/c"},
+            {"conditions": [{"typ": "Accepted"}]},
+            ["CP0201 status.conditions[0].typ"],
+        ),
+        (
+            "ReferenceGrant",
+            {
+                "from": [{"group": "", "kind": "A", "namespace": "a"}],
+                "to": [{"group": "", "kind": "A"}],
+            },
+            {},
+            ["CP0201 status"],
+        ),
+    ],
+)
+def test_of_a_status_only_the_names_are_looked_at(
+    kind: str, spec: dict[str, object], status: object, expected: list[str]
+) -> None:
+    _, found = decoded_body(body_of(kind, spec) | {"status": status})
+
+    assert [line for line in reported(found) if not line.startswith("CP0203")] == expected
