@@ -20,6 +20,7 @@ from controlplane.base.names import Namespace
 from controlplane.base.wording import first_of
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE, ENDPOINTS, SERVICE_NAME_LABEL
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.listener import Listener
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
@@ -74,6 +75,7 @@ ANSWERS: Final[Mapping[Code, Answer]] = MappingProxyType(
         codes.KEY_UNSUPPORTED: Answer.CLOSED,
         codes.PIN_MALFORMED: Answer.CLOSED,
         codes.SECRET_NAME_SUFFIX: Answer.CLOSED,
+        codes.BACKEND_AUTHORITIES: Answer.UNAVAILABLE,
         codes.LISTENER_PROTOCOL: Answer.CLOSED,
         codes.LISTENER_CERTIFICATE: Answer.CLOSED,
         codes.REFERENCE_NOT_GRANTED: Answer.CLOSED,
@@ -103,6 +105,9 @@ def consequence(declared: Object[Any] | None, found: Diagnostic) -> str | None:
         return _of_server(declared.spec, path)
     if is_of(declared, KUBERNETES_GATEWAY) or is_of(declared, LISTENER_SET):
         return _of_listeners(declared.spec.listeners, path)
+    if is_of(declared, BACKEND_TLS_POLICY):
+        named = tuple(dict.fromkeys(ref.name for ref in declared.spec.target_refs))
+        return f"requests to {_hosts(named)} get {answer.value}"
     if is_of(declared, DESTINATION_RULE):
         return _of_destination_rule(declared, path)
     if is_of(declared, SERVICE) or is_of(declared, ENDPOINTS):

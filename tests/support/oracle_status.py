@@ -8,16 +8,19 @@ import yaml
 
 from controlplane.documents.content import file_objects
 from controlplane.engine.engine import Engine
+from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
+from controlplane.kinds.gateway_api.backend_traffic_policy import X_BACKEND_TRAFFIC_POLICY
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
-from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.model.gateway_api import Condition
 from controlplane.queries.gateway_api.status import gateway_status, listener_set_status
-from controlplane.translate.gateway_api.status import ListenerStatus
+from controlplane.queries.policy.backend_status import policy_status
+from controlplane.translate.gateway_api.status import ListenerStatus, PolicyAncestor
 from tests.support.oracle_cases import OracleCase
 
 Status = Mapping[str, Any]
 """By ``KIND NAMESPACE/NAME``: conditions, and those of listeners."""
-KINDS: Final = ("Gateway", "ListenerSet")
+KINDS: Final = ("Gateway", "ListenerSet", "BackendTLSPolicy", "XBackendTrafficPolicy")
 
 
 def recorded(folder: Path, case: OracleCase) -> Status:
@@ -32,7 +35,7 @@ def ours(case: OracleCase) -> Status:
     engine, found = case.engine(), dict[str, Any]()
     for raw in file_objects(Path("config.yaml"), case.config).objects:
         key = raw.key
-        if key.kind in (KUBERNETES_GATEWAY, LISTENER_SET):
+        if key.kind.name in KINDS and key.kind != GATEWAY:
             said = _said(engine, key)
             if said is not None:
                 found[f"{key.kind.name} {key.namespace}/{key.name}"] = said
@@ -47,10 +50,21 @@ def _said(engine: Engine, key: Any) -> dict[str, Any] | None:
         sets = gateway.attached_listener_sets
         counted = {"attachedListenerSets": sets} if sets else {}
         return _conditions(gateway.conditions) | counted | _listeners(gateway.listeners)
+    if key.kind in (BACKEND_TLS_POLICY, X_BACKEND_TRAFFIC_POLICY):
+        return {"parents": _ancestors(policy_status(engine.graph, key))}
     found = listener_set_status(engine.graph, key)
     if found is None:
         return None
     return _conditions(found.conditions) | _listeners(found.listeners)
+
+
+def _ancestors(ancestors: Iterable[PolicyAncestor]) -> dict[str, Any]:
+    return {
+        f"{each.ancestor.kind.name} {each.ancestor.name} {each.section_name}".strip(): _conditions(
+            each.conditions
+        )
+        for each in ancestors
+    }
 
 
 def _conditions(conditions: Iterable[Condition]) -> dict[str, Any]:

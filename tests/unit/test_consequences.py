@@ -12,9 +12,11 @@ from controlplane.base.locations import FieldRef
 from controlplane.engine.consequences import ANSWERS, consequence
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.backend_policies import tls_policy
 
 HARMLESS: Final = frozenset(
     {
+        codes.POLICY_TARGET_UNKNOWN,
         codes.PROXY_CONFIG_FAULT,
         codes.LISTENER_CONFLICT,
         codes.LISTENER_ROUTE_KINDS,
@@ -179,6 +181,10 @@ def said(text: str) -> list[str]:
                 "tls: {certificateRefs: [{name: none}]}", "addresses: [{type: Hostname, value: x}]"
             ),
             "connections to port 443 are closed",
+        ),
+        (
+            tls_policy(ca="group: '', kind: ConfigMap, name: none"),
+            "requests to shop get 503",
         ),
     ],
 )

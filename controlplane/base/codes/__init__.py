@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from controlplane.base.codes.access import *  # noqa: F403
+from controlplane.base.codes.backend_policies import *  # noqa: F403
 from controlplane.base.codes.documents import *  # noqa: F403
 from controlplane.base.codes.fields import *  # noqa: F403
 from controlplane.base.codes.gateway_api import *  # noqa: F403

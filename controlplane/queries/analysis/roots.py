@@ -13,6 +13,8 @@ from controlplane.base.names import Kind, ObjectKey, key_is_of
 from controlplane.graph import Derived, Graph, derived, guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
+from controlplane.kinds.gateway_api.backend_traffic_policy import X_BACKEND_TRAFFIC_POLICY
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
@@ -30,6 +32,10 @@ from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.model.http_settings import ListenerContext
 from controlplane.queries.analysis.authorization_policies import (
     authorization_policy_diagnostics,
+)
+from controlplane.queries.analysis.backend_policies import (
+    backend_tls_policy_diagnostics,
+    backend_traffic_policy_diagnostics,
 )
 from controlplane.queries.analysis.binding import export_diagnostics
 from controlplane.queries.analysis.destination_rules import destination_rule_diagnostics
@@ -116,6 +122,8 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     GATEWAY: gateway_diagnostics,
     KUBERNETES_GATEWAY: kubernetes_gateway_diagnostics,
     LISTENER_SET: listener_set_diagnostics,
+    BACKEND_TLS_POLICY: backend_tls_policy_diagnostics,
+    X_BACKEND_TRAFFIC_POLICY: backend_traffic_policy_diagnostics,
     VIRTUAL_SERVICE: virtual_service_diagnostics,
     SIDECAR: sidecar_diagnostics,
     PROXY_CONFIG: proxy_config_diagnostics,

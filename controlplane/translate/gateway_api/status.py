@@ -5,7 +5,7 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/
 
 from dataclasses import dataclass
 
-from controlplane.base.names import Kind
+from controlplane.base.names import Kind, ObjectKey
 from controlplane.model.gateway_api import Condition
 
 
@@ -38,3 +38,15 @@ class GatewayClassStatus:
 
     conditions: tuple[Condition, ...]
     supported_features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyAncestor:
+    """What a policy comes to for one ancestor: a Gateway, or its target itself for callers in the
+    mesh. ``controller`` is the name of whoever says so.
+    """
+
+    ancestor: ObjectKey
+    section_name: str = ""
+    controller: str
+    conditions: tuple[Condition, ...]
