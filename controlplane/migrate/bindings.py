@@ -4,12 +4,12 @@ apply there.
 Source: https://istio.io/latest/docs/reference/config/networking/virtual-service/
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from controlplane.base.hosts import subset_of
+from controlplane.base.hosts import overlap, subset_of
 from controlplane.base.names import Host, ObjectKey
 from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.virtual_service import HttpMatch, VirtualService
@@ -51,12 +51,23 @@ def domains(
     """The hosts that it is served for at a Gateway: of each pair the narrower one."""
     hosts = virtual_service_hosts(virtual_service)
     for listener in gateway.listeners:
-        if listener.admits(virtual_service.namespace):
+        if listener.admits(virtual_service.namespace) and not listener.redirects:
             for host in hosts:
                 if subset_of(host, listener.host):
                     yield Target(gateway.gateway.key, listener.port), Host(host.lower())
                 elif subset_of(listener.host, host):
                     yield Target(gateway.gateway.key, listener.port), Host(listener.host.lower())
+
+
+def sections(
+    virtual_service: Object[VirtualService], gateway: ReadGateway, ports: Container[ListenerPort]
+) -> Iterator[str]:
+    """The names of the listeners on ``ports`` that serve it."""
+    hosts = virtual_service_hosts(virtual_service)
+    for name, listener in zip(gateway.names, gateway.listeners, strict=True):
+        serves = listener.port in ports and not listener.redirects
+        if serves and any(overlap(listener.host, host) for host in hosts):
+            yield name
 
 
 def served_rules(rules: Iterable[LocatedRule], target: Target) -> tuple[LocatedRule, ...]:

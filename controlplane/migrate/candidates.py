@@ -15,7 +15,7 @@ from controlplane.kinds.istio.virtual_service import Delegate, VirtualService
 from controlplane.kinds.object import Object
 from controlplane.migrate.backends import GATEWAY_API
 from controlplane.migrate.bindings import Target, domains, gateway_name, gateways_named
-from controlplane.migrate.listeners import ReadGateway, read_gateway
+from controlplane.migrate.listeners import ReadGateway, read_gateway, redirect_name
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.routes import ReadVirtualService, read_virtual_service, route_name
 from controlplane.translate.istio.delegate import expanded
@@ -49,6 +49,9 @@ def candidates(declared: Declared, service: Object[Service] | None) -> Candidate
         faults = Report()
         read[at] = read_gateway(faults, gateway, declared, service)
         _check_names(faults, gateway, declared, "Gateway", read[at].home, (gateway.name,))
+        if read[at].redirecting:
+            name = redirect_name(gateway)
+            _check_names(faults, gateway, declared, "HTTPRoute", read[at].home, (name,))
         report.diagnostics.extend(faults)
         if not len(faults):
             gateways[at] = read[at]

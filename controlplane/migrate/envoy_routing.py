@@ -100,7 +100,7 @@ class SentConfiguration:
         if virtual_host is None:
             return {"status": 404}
         if virtual_host.require_tls and request.server_name is None:
-            return {"to_https": True}
+            return {"redirect": {"scheme_redirect": "https"}, "path": request.path}
         taken = next((r for r in virtual_host.routes if _takes(r.match, request)), None)
         return {"status": 404} if taken is None else _answer(taken, request)
 
@@ -296,8 +296,6 @@ def in_short(answer: Answer) -> str:
     match answer:
         case {"refused": True}:
             return "no listener"
-        case {"to_https": True}:
-            return "HTTPS, by a redirect"
         case {"status": status}:
             return str(status)
         case {"direct_response": {"status": status}}:

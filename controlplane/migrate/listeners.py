@@ -7,7 +7,7 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/#gateway
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,13 +35,16 @@ _NOT_OF_A_NAME: Final = re.compile(r"[^a-z0-9.-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A listener for ``host`` (``*``: every one), which admits routes of ``namespaces``."""
+    """A listener for ``host`` (``*``: every one), which admits routes of ``namespaces``.
+    ``redirects``: it redirects every request to HTTPS.
+    """
 
     port: ListenerPort
     host: Host
     namespaces: frozenset[Namespace]
     place: FieldRef
     data: Mapping[str, Data]
+    redirects: bool = False
 
     def admits(self, namespace: Namespace) -> bool:
         return EVERY_NAMESPACE in self.namespaces or namespace in self.namespaces
@@ -61,9 +64,20 @@ class ReadGateway:
         return self.gateway.namespace if self.service is None else self.service.namespace
 
     @property
-    def has_tls(self) -> bool:
+    def is_exclusive(self) -> bool:
         """Whether two Gateways cannot serve its hosts on one port."""
-        return any(listener.port.https for listener in self.listeners)
+        return any(listener.port.https or listener.redirects for listener in self.listeners)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its listeners, in their order."""
+        return tuple(_names(str(listener.data["name"]) for listener in self.listeners))
+
+    @property
+    def redirecting(self) -> tuple[str, ...]:
+        """The names of the listeners that redirect every request."""
+        pairs = zip(self.names, self.listeners, strict=True)
+        return tuple(name for name, listener in pairs if listener.redirects)
 
     def spec(self) -> dict[str, Data]:
         """``spec`` of the Kubernetes Gateway."""
@@ -71,7 +85,14 @@ class ReadGateway:
         return {
             "gatewayClassName": CLASS,
             "addresses": [{"type": "Hostname", "value": service_host(self.service)}],
-            "listeners": list(_named(self.listeners)),
+            "listeners": [
+                {
+                    **listener.data,
+                    "name": name,
+                    "allowedRoutes": {"namespaces": _admitting(listener)},
+                }
+                for name, listener in zip(self.names, self.listeners, strict=True)
+            ],
         }
 
 
@@ -84,7 +105,7 @@ def read_gateway(
     listeners = [
         listener
         for i, server in enumerate(gateway.spec.servers)
-        for listener in _listeners(report, at / "servers" / i, server, gateway, chosen)
+        for listener in _listeners(report, at / "servers" / i, server, gateway, declared, chosen)
     ]
     _check_together(report, at, listeners)
     return ReadGateway(gateway=gateway, service=chosen, listeners=tuple(listeners))
@@ -117,6 +138,7 @@ def _listeners(
     at: FieldRef,
     server: Server,
     gateway: Object[Gateway],
+    declared: Declared,
     service: Object[Service] | None,
 ) -> Iterator[Listener]:
     protocol = server.port.protocol.upper() if server.port is not None else ""
@@ -145,13 +167,7 @@ def _listeners(
         )
         return
     elif server.tls is not None and server.tls.https_redirect:
-        report.add(
-            NO_COUNTERPART,
-            at / "tls" / "httpsRedirect",
-            "a listener does not redirect to HTTPS, and a redirect by an HTTPRoute also answers "
-            "what a load balancer received by HTTPS",
-            hint="remove it, and write an HTTPRoute with a RequestRedirect to scheme https",
-        )
+        _check_redirect(report, at, server, gateway, declared)
     elif server.tls is not None:
         report.add(NO_COUNTERPART, at / "tls", "a listener for HTTP has no TLS settings")
     port = ListenerPort(number, protocol == "HTTPS")
@@ -196,6 +212,7 @@ def _by_host(
             namespaces=frozenset(namespaces),
             place=places[host],
             data={"name": data["name"], **hostname, **_without_name(data)},
+            redirects=not port.https and server.tls is not None and server.tls.https_redirect,
         )
 
 
@@ -234,27 +251,61 @@ def _check_together(report: Report, at: FieldRef, listeners: Sequence[Listener])
                 )
 
 
-def _named(listeners: Sequence[Listener]) -> Iterator[Data]:
-    """The listeners with names of their own, and the namespaces that they admit."""
+def _names(wanted: Iterable[str]) -> Iterator[str]:
+    """``wanted`` names, with numbers where they are the same."""
     taken: set[str] = set()
-    for listener in listeners:
-        wanted = str(listener.data["name"])
-        name, number = wanted, 1
+    for each in wanted:
+        name, number = each, 1
         while name in taken:
             number += 1
-            name = f"{wanted}-{number}"
+            name = f"{each}-{number}"
         taken.add(name)
-        yield {
-            **listener.data,
-            "name": name,
-            "allowedRoutes": {"namespaces": _admitting(listener.namespaces)},
-        }
+        yield name
 
 
-def _admitting(namespaces: frozenset[Namespace]) -> Data:
-    if EVERY_NAMESPACE in namespaces:
+def _check_redirect(
+    report: Report, at: FieldRef, server: Server, gateway: Object[Gateway], declared: Declared
+) -> None:
+    """A redirect becomes a route for every request of the listener, which no other Gateway may have
+    at its hosts.
+    """
+    place = at / "tls" / "httpsRedirect"
+    if declared.trusts_proxies:
+        report.add(
+            NO_COUNTERPART,
+            place,
+            "MeshConfig trusts proxies in front, and what these received by HTTPS an HTTPRoute "
+            "would redirect as well",
+            hint="remove it, and redirect in front",
+        )
+    for i, host in enumerate(server.hosts):
+        if not host.startswith("*/") and "/" in host:
+            message = "hosts without a VirtualService of the namespace are not redirected, only 404"
+            report.add(NO_COUNTERPART, at / "hosts" / i, message, hint="leave the namespace out")
+    number = server.port.number if server.port is not None else 0
+    for other in declared.gateways.values():
+        if other.key != gateway.key and any(
+            overlap(one.rpartition("/")[2], host.rpartition("/")[2])
+            for beside in other.spec.servers
+            if beside.port is not None and beside.port.number == number
+            for one in beside.hosts
+            for host in server.hosts
+        ):
+            message = f"{other.key.display_name} has its hosts on this port, too, and is redirected"
+            report.add(NO_COUNTERPART, place, message)
+
+
+def redirect_name(gateway: Object[Gateway]) -> str:
+    """The name of the HTTPRoute that redirects what servers of the Gateway did."""
+    return f"{gateway.name}-https-redirect"
+
+
+def _admitting(listener: Listener) -> Data:
+    if listener.redirects:
+        return {"from": "Same"}
+    if EVERY_NAMESPACE in listener.namespaces:
         return {"from": "All"}
-    names = sorted(namespaces)
+    names = sorted(listener.namespaces)
     if len(names) == 1:
         return {"from": "Selector", "selector": {"matchLabels": {_NAMESPACE_LABEL: names[0]}}}
     expression: Data = {"key": _NAMESPACE_LABEL, "operator": "In", "values": list[Data](names)}

@@ -28,6 +28,8 @@ class Declared:
     twice: frozenset[ObjectKey] = frozenset()
     export_to: tuple[str, ...] = field(default=())
     """MeshConfig's default for VirtualServices."""
+    trusts_proxies: bool = False
+    """Whether MeshConfig lets proxies in front of gateways say what they received."""
 
     @cached_property
     def services_by_host(self) -> Mapping[Host, Object[Service]]:

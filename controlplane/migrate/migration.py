@@ -59,6 +59,8 @@ def declared_in(engine: Engine, contents: tuple[FileContent, ...]) -> Declared:
     twice = set[ObjectKey]()
     for key in keys:
         (twice if key in seen else seen).add(key)
+    mesh = mesh_config(engine.graph)
+    topology = mesh.default_config.gateway_topology
     return Declared(
         gateways={found.key: found for found in engine.objects(GATEWAY)},
         virtual_services={found.key: found for found in engine.objects(VIRTUAL_SERVICE)},
@@ -66,7 +68,8 @@ def declared_in(engine: Engine, contents: tuple[FileContent, ...]) -> Declared:
         entries=tuple(engine.objects(SERVICE_ENTRY)),
         taken=frozenset(keys),
         twice=frozenset(twice),
-        export_to=mesh_config(engine.graph).default_virtual_service_export_to,
+        export_to=mesh.default_virtual_service_export_to,
+        trusts_proxies=topology is not None and topology.num_trusted_proxies > 0,
     )
 
 

@@ -10,8 +10,9 @@ from controlplane.kinds.core.service import Service
 from controlplane.kinds.istio.virtual_service import VirtualService
 from controlplane.kinds.object import Object
 from controlplane.migrate.backends import GATEWAY_API, reference_grants
+from controlplane.migrate.bindings import sections
 from controlplane.migrate.candidates import VirtualServiceKey, delegate_key
-from controlplane.migrate.listeners import ReadGateway
+from controlplane.migrate.listeners import ReadGateway, redirect_name
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.plan import Plan
 from controlplane.migrate.routes import Parents, ReadRoutes, ReadVirtualService, http_routes
@@ -46,7 +47,8 @@ def replacements(
     first = [_service(new_service)] if new_service is not None else []
     for at, gateway in plan.gateways.items():
         written = _kubernetes_gateway(gateway, bodies[at])
-        found[at] = Replacement(objects=(*first, written), stays=at in plan.beside)
+        redirect = (_redirect(gateway),) if gateway.redirecting else ()
+        found[at] = Replacement(objects=(*first, written, *redirect), stays=at in plan.beside)
         first = []
     for key, read in plan.virtual_services.items():
         found[key] = Replacement(objects=tuple(_of_virtual_service(key, read, plan, bodies[key])))
@@ -63,6 +65,21 @@ def _kubernetes_gateway(read: ReadGateway, body: Mapping[str, Data]) -> NewObjec
         "kind": "Gateway",
         "metadata": {"name": read.gateway.name, "namespace": read.home, **_metadata(body)},
         "spec": read.spec(),
+    }
+
+
+def _redirect(gateway: ReadGateway) -> NewObject:
+    redirect: Data = {"scheme": "https", "statusCode": 301}
+    return {
+        "apiVersion": f"{GATEWAY_API}/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": redirect_name(gateway.gateway), "namespace": gateway.home},
+        "spec": {
+            "parentRefs": [
+                {"name": gateway.gateway.name, "sectionName": name} for name in gateway.redirecting
+            ],
+            "rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": redirect}]}],
+        },
     }
 
 
@@ -91,7 +108,9 @@ def _of_virtual_service(
 def _parents(
     key: VirtualServiceKey, read: ReadVirtualService, routes: ReadRoutes, plan: Plan
 ) -> Parents:
-    """The Gateways, and their ports where the routes are not for all of them."""
+    """The Gateways; their ports where the routes are not for all of them, or their listeners where
+    some redirect to HTTPS instead.
+    """
     every = {target for its in read.routes for target in its.targets}
     parents: list[Mapping[str, Data]] = []
     for gateway in dict.fromkeys(target.gateway for target in routes.targets):
@@ -100,7 +119,11 @@ def _parents(
         if home != key.namespace:
             parent["namespace"] = home
         here = [target for target in routes.targets if target.gateway == gateway]
-        if {target for target in every if target.gateway == gateway} == set(here):
+        if plan.gateways[gateway].redirecting:
+            ports = [target.port for target in here]
+            names = sections(read.virtual_service, plan.gateways[gateway], ports)
+            parents.extend({**parent, "sectionName": name} for name in names)
+        elif {target for target in every if target.gateway == gateway} == set(here):
             parents.append(parent)
         else:
             parents.extend({**parent, "port": target.port.port} for target in here)

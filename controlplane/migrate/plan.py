@@ -98,7 +98,7 @@ def _settled(found: Candidates, declared: Declared) -> Candidates | None:
     for gateway, read in found.gateways.items():
         staying = _staying(gateway, found, declared)
         bound = tuple(v.key for v in declared.bound_to(gateway))
-        if staying and (read.has_tls or staying == bound):
+        if staying and (read.is_exclusive or staying == bound):
             return _without_gateway(found, gateway, staying[0], bound)
     for key in found.services:
         other = next(_staying_at_its_hosts(key, found), None)
@@ -114,12 +114,12 @@ def _without_gateway(
     bound: tuple[VirtualServiceKey, ...],
 ) -> Candidates:
     report = Report()
-    two = "a host with TLS is served by one Gateway alone"
+    two = "a host with TLS, or that is redirected to it, is served by one Gateway alone"
     none = "no VirtualService would be left for a Kubernetes Gateway"
     report.add(
         STAYS_WITH_ANOTHER,
         FieldRef(key) / "spec" / "servers",
-        f"{stays.display_name} stays, and {two if found.gateways[key].has_tls else none}",
+        f"{stays.display_name} stays, and {two if found.gateways[key].is_exclusive else none}",
         related=(Related(place=FieldRef(stays), message="stays"),),
     )
     gateways = {k: v for k, v in found.gateways.items() if k != key}

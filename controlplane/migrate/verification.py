@@ -44,7 +44,7 @@ def proof(plan: Plan, declared: Declared, before: Engine, after: Engine) -> Proo
     for gateway in plan.gateways.values():
         proxy = proxy_of(gateway)
         then, now = (SentConfiguration(e.resources(e.view(proxy))) for e in (before, after))
-        for key, asked in _requests(gateway, declared):
+        for key, asked in requests_at(gateway, declared):
             every = tuple(asked)
             compared += len(every)
             found = next(differences(then, now, every), None)
@@ -68,7 +68,7 @@ def proxy_of(gateway: ReadGateway) -> Proxy:
     )
 
 
-def _requests(
+def requests_at(
     gateway: ReadGateway, declared: Declared
 ) -> Iterator[tuple[VirtualServiceKey, Iterator[Request]]]:
     """For each VirtualService at a Gateway requests for its hosts, about its matches."""
@@ -80,6 +80,10 @@ def _requests(
         ends = {
             Endpoint(ports[target.port.port], target.port.https, host)
             for target, host in domains(virtual_service, gateway)
+        } | {
+            Endpoint(ports[listener.port.port], https=False, host=listener.host)
+            for listener in gateway.listeners
+            if listener.redirects
         }
         yield virtual_service.key, requests(sorted(ends), matches)
 

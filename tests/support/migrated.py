@@ -85,21 +85,23 @@ class Migrated:
         return rules
 
 
-def read_again(texts: Mapping[Path, str]) -> Engine:
-    engine = Engine(MeshConfig(), now=datetime.now(UTC))
+def read_again(texts: Mapping[Path, str], mesh: MeshConfig | None = None) -> Engine:
+    engine = Engine(mesh or MeshConfig(), now=datetime.now(UTC))
     engine.apply(texts.items())
     return engine
 
 
-def migration(text: str, *, by_segment: bool = False, service: str = "") -> Migrated:
+def migration(
+    text: str, *, by_segment: bool = False, service: str = "", mesh: MeshConfig | None = None
+) -> Migrated:
     """``text`` and the services, migrated."""
-    engine = read_again({FILE: text, Path("services.yaml"): SERVICES})
+    engine = read_again({FILE: text, Path("services.yaml"): SERVICES}, mesh)
     namespace, _, name = service.partition("/")
     found = migrated(
         engine,
         engine.contents(),
         lambda files, secrets: read_again(
-            {file.path: file.text for file in files} | {Path("!.yaml"): secrets}
+            {file.path: file.text for file in files} | {Path("!.yaml"): secrets}, mesh
         ),
         by_segment=by_segment,
         service=NamedService(Namespace(namespace), name) if service else None,

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 import yaml
 
+from controlplane.kinds.istio.mesh_config import GatewayTopology, MeshConfig, ProxyConfig
 from tests.support.migrated import GATEWAY, Migrated, migration, virtual_service
 
 TO_SHOP = "[{route: [{destination: {host: shop}}]}]"
 
 
-def of_servers(servers: str, *, service: str = "") -> Migrated:
+def of_servers(servers: str, *, service: str = "", mesh: MeshConfig | None = None) -> Migrated:
     return migration(
         f"""
 apiVersion: networking.istio.io/v1
@@ -22,6 +23,7 @@ spec:
 {servers}
 ---{virtual_service(TO_SHOP)}""",
         service=service,
+        mesh=mesh,
     )
 
 
@@ -137,10 +139,9 @@ def test_a_server_with_tls_shows_the_same_certificate(tls: str, migrated: dict[s
             "servers of protocol TCP are not migrated, only HTTP and HTTPS",
         ),
         (
-            "{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*'],"
+            "{port: {number: 80, name: http, protocol: HTTP}, hosts: [default/shop.example.com],"
             " tls: {httpsRedirect: true}}",
-            "a listener does not redirect to HTTPS, and a redirect by an HTTPRoute also answers "
-            "what a load balancer received by HTTPS",
+            "hosts without a VirtualService of the namespace are not redirected, only 404",
         ),
         (
             "{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'],"
@@ -235,8 +236,8 @@ def test_a_gateway_with_tls_stays_with_any_of_its_virtual_services() -> None:
         "VirtualService default/faulty",
         "VirtualService default/shop",
     ]
-    because = "default/faulty stays, and a host with TLS is served by one Gateway alone"
-    assert any(text.endswith(because) for text in found.reasons)
+    because = "default/faulty stays, and a host with TLS, or that is redirected to it, is served by"
+    assert any(because in text for text in found.reasons)
 
 
 def test_virtual_services_that_share_a_host_stay_together() -> None:
@@ -265,3 +266,61 @@ def test_comments_and_documents_that_stay_keep_every_byte() -> None:
         "metadata: {name: x}   # kept\nspec: {ports: [{port: 80}]}\n"
     )
     assert found.kinds() == ["Gateway istio-system/shop"]
+
+
+REDIRECTING = """\
+  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*'], tls: {httpsRedirect: true}}
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: ['*.example.com']
+    tls: {mode: SIMPLE, credentialName: web}
+"""
+
+
+def test_a_redirect_to_https_is_a_route_of_its_own() -> None:
+    found = of_servers(REDIRECTING)
+
+    assert found.kinds() == [
+        "Gateway istio-system/shop",
+        "HTTPRoute istio-system/shop-https-redirect",
+        "HTTPRoute default/shop",
+    ]
+    redirect, route = (o["spec"] for o in found.objects if o["kind"] == "HTTPRoute")
+    assert redirect == {
+        "parentRefs": [{"name": "shop", "sectionName": "http"}],
+        "rules": [
+            {
+                "filters": [
+                    {
+                        "type": "RequestRedirect",
+                        "requestRedirect": {"scheme": "https", "statusCode": 301},
+                    }
+                ]
+            }
+        ],
+    }
+    assert route["parentRefs"] == [
+        {"name": "shop", "namespace": "istio-system", "sectionName": "https"}
+    ]
+    assert listeners(found)[0]["allowedRoutes"] == {"namespaces": {"from": "Same"}}
+
+
+def test_a_redirect_stays_where_proxies_in_front_are_trusted() -> None:
+    topology = GatewayTopology(num_trusted_proxies=1)
+    mesh = MeshConfig(default_config=ProxyConfig(gateway_topology=topology))
+
+    found = of_servers(REDIRECTING, mesh=mesh)
+
+    assert found.reasons[0] == (
+        "8 CP0780: MeshConfig trusts proxies in front, and what these received by HTTPS an "
+        "HTTPRoute would redirect as well"
+    )
+
+
+def test_a_redirect_stays_beside_another_gateway_with_its_host() -> None:
+    other = GATEWAY.replace("name: shop,", "name: other,").replace('"*"', "a.example.com")
+    found = of_servers(f"{REDIRECTING}---{other}")
+
+    assert (
+        "8 CP0780: Gateway istio-system/other has its hosts on this port, too, and is redirected"
+        in (found.reasons)
+    )
