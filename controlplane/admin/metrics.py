@@ -36,6 +36,7 @@ SHORT: Final = {
     TypeUrl.ROUTE: "rds",
     TypeUrl.SECRET: "sds",
     TypeUrl.EXTENSION: "ecds",
+    TypeUrl.GATEWAY_PROXY: "gateways",
 }
 _SECONDS: Final = (0.001, 0.005, 0.02, 0.1, 0.5, 1, 3, 5, 10, 20, 30)
 """Istio's own buckets begin at 0.1; most of what happens here is faster."""

@@ -34,7 +34,7 @@ from controlplane.envoy.bootstrap import (
     bootstrap as envoy_bootstrap,
 )
 from controlplane.identity.identity import TOKEN_LIFE
-from controlplane.model.proxy import Locality, Role
+from controlplane.model.proxy import PROXIES, Locality, Role
 
 _LOOPBACK: Final = ("127.0.0.1",)
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -61,7 +61,7 @@ def _locality(text: str) -> Locality:
         f"envoy -c gateway.json {' '.join(ENVOY_FLAGS)}",
     )
 )
-@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.argument("role", type=click.Choice([role.value for role in PROXIES]))
 @click.argument("name", type=name_parameter)
 @click.option(
     "--namespace", required=True, type=namespace_parameter, metavar="NS", help="Its namespace."

@@ -1,66 +1,39 @@
 """An Envoy for every gateway that the configuration wants, as it changes."""
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Final
-
-import xxhash
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import ObjectKey
-from controlplane.cli.envoy_drain import DRAINED_WITHIN, drain
-from controlplane.cli.envoy_processes import (
-    ADMIN_PORT,
-    METRICS_PORT,
-    READY_PORT,
-    Envoys,
-    Launch,
-    free_port,
-)
+from controlplane.cli.envoy_processes import Envoys
+from controlplane.cli.gateway_process import OWN_ADDRESS, GatewayProcess, gateway_process
 from controlplane.cli.gateway_proxies import declared_by, implied_gateways
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.log_files import FOLDER
 from controlplane.cli.proxy_start import gateway_start
-from controlplane.envoy.bootstrap import Node, Probes, bootstrap
+from controlplane.envoy.bootstrap import Json, Node, Probes, bootstrap
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.model.gateway_proxy import GatewayProxy
 from controlplane.model.proxy import Locality, Role
 from controlplane.serve.control_plane import ControlPlane
 from controlplane.translate.gateway_api.own_addresses import Network, own_addresses
 
-ADDRESS: Final = "127.255.0.1"
-"""The address that gateways report: on this machine, and not one that a workload is likely to be
-declared at (one at 127.0.0.1 would give the gateway its labels and its Services' ports).
-"""
 CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is reported
 LOOK_EVERY: Final = 0.05  # seconds between looks at Envoys that start
 EVERYWHERE: Final = ("0.0.0.0", "::")
-_NAME_LIMIT: Final = 200  # bytes
 _REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where to connect for every address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A gateway that has an Envoy, where it listens, and the ports of that one's own listeners, on
-    loopback.
-    """
+    """A gateway that has an Envoy, and where it listens."""
 
     proxy: GatewayProxy
     address: str
-    admin_port: int
-    ready_port: int
-    metrics_port: int
-    log: Path
-    drain: timedelta
-    """How long it keeps connections when it is to stop."""
-
-    @property
-    def ports(self) -> tuple[int, int, int]:
-        return self.admin_port, self.ready_port, self.metrics_port
+    process: GatewayProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,50 +117,28 @@ class GatewayEnvoys:
     def _retire(self, running: Running, *, is_replaced: bool) -> None:
         proxy = running.proxy
         del self._running[proxy]
-        probes = (running.ready_port, running.metrics_port)
-        leaving = self._envoys.retire(str(proxy), drain(running.admin_port, probes, running.drain))
+        leaving = self._envoys.retire(str(proxy), running.process.drained())
         if not is_replaced:
             leaving.add_done_callback(lambda task: task.cancelled() or self._stopped(proxy))
 
     def _start(self, plane: ControlPlane, proxy: GatewayProxy, address: str) -> Running:
-        folder = plane.settings.state.path / FOLDER
-        folder.mkdir(mode=0o700, exist_ok=True)
-        taken = {port for running in self._running.values() for port in running.ports}
-        admin, ready, metrics = (
-            free_port(port, taken) for port in (ADMIN_PORT, READY_PORT, METRICS_PORT)
-        )
-        log, file = (folder / f"{_file_name(proxy)}.{kind}" for kind in ("log", "json"))
-        file.touch(mode=0o600)
         said = gateway_start(plane.engine, proxy)
-        running = self._running[proxy] = Running(
-            proxy=proxy,
-            address=address,
-            admin_port=admin,
-            ready_port=ready,
-            metrics_port=metrics,
-            log=log,
-            drain=said.drain if said.drain is not None else DRAINED_WITHIN,
-        )
-        file.write_text(self._bootstrap(plane, running), encoding="utf-8")
-        self._envoys.start(
-            Launch(
-                name=str(proxy),
-                bootstrap=file,
-                log=log,
-                concurrency=self._concurrency if said.concurrency is None else said.concurrency,
-                drain=said.drain,
-            )
-        )
+        others = [running.process for running in self._running.values()]
+        folder = plane.settings.state.path / FOLDER
+        process = gateway_process(str(proxy), folder, others, said.drain)
+        running = self._running[proxy] = Running(proxy=proxy, address=address, process=process)
+        concurrency = self._concurrency if said.concurrency is None else said.concurrency
+        self._envoys.start(process.launch(self._bootstrap(plane, running), concurrency))
         return running
 
-    def _bootstrap(self, plane: ControlPlane, running: Running) -> str:
+    def _bootstrap(self, plane: ControlPlane, running: Running) -> Mapping[str, Json]:
         settings, proxy, address = plane.settings, running.proxy, running.address
         node = Node(
             role=Role.GATEWAY,
             name=proxy.name,
             namespace=proxy.namespace,
             service_account=proxy.service_account,
-            addresses=(ADDRESS,),
+            addresses=(OWN_ADDRESS,),
             labels=dict(proxy.labels),
             locality=Locality(),
             metadata={} if address in EVERYWHERE else {"BIND_ADDRESS": address},
@@ -197,17 +148,9 @@ class GatewayEnvoys:
             trust = issued_trust(settings.state, node, TOKEN_LIFE, self._clock())
         host = _REACHABLE.get(settings.xds.host, settings.xds.host)
         xds = Address(host, settings.xds.port)
-        admin, ready, metrics = (Address("127.0.0.1", port) for port in running.ports)
+        admin, ready, metrics = (Address("127.0.0.1", port) for port in running.process.ports)
         probes = Probes(ready=ready, metrics=metrics)
-        return json.dumps(bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes))
-
-
-def _file_name(proxy: GatewayProxy) -> str:
-    """The name of its files, of which a file system takes 255 bytes, with an ending."""
-    name = str(proxy)
-    if len(name) <= _NAME_LIMIT:
-        return name
-    return f"{name[:_NAME_LIMIT]}-{xxhash.xxh3_64_hexdigest(name.encode())}"
+        return bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
 
 
 async def _settled(plane: ControlPlane, proxies: Iterable[GatewayProxy]) -> None:

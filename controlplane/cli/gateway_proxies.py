@@ -8,7 +8,7 @@ brings its own, unless its addresses name a Service: then it is served by what t
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.names import ROOT_NAMESPACE, Namespace, ObjectKey
@@ -19,7 +19,7 @@ from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayC
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET, ListenerSet
 from controlplane.kinds.istio.gateway import GATEWAY, Gateway
 from controlplane.kinds.object import Object
-from controlplane.model.gateway_proxy import GatewayProxy, ListenPort
+from controlplane.model.gateway_proxy import GatewayProxy, ListenPort, numbered
 from controlplane.model.proxy import Labels, labels_of
 from controlplane.translate.gateway_api.deployment import (
     is_deployed,
@@ -83,7 +83,7 @@ def implied_gateways(declared: Declared) -> Implied:
             unserved += [] if services else [gateway.key]
     own = {g.key: proxy for g in deployed if (proxy := own_proxy(g)) is not None}
     by_key: dict[ObjectKey, Object[KubernetesGateway]] = {g.key: g for g in deployed}
-    named = tuple(_numbered([*selected, *own.values()]))
+    named = tuple(numbered([*selected, *own.values()]))
     return Implied(
         gateways=tuple(
             Listening(
@@ -113,7 +113,7 @@ def gateway_proxies(
         for labels, gateway in oldest.items()
         if not any(set(labels) < set(other) for other in oldest)
     )
-    return tuple(_numbered(sorted(wanted, key=_place)))
+    return tuple(numbered(sorted(wanted, key=_place)))
 
 
 def _proxy(
@@ -190,16 +190,3 @@ def _plain(text: str) -> str:
 
 def _place(proxy: GatewayProxy) -> tuple[Namespace, str, Labels]:
     return proxy.namespace, proxy.name, proxy.labels
-
-
-def _numbered(proxies: Iterable[GatewayProxy]) -> Iterator[GatewayProxy]:
-    """Proxies of one name and namespace get numbers, from the second on."""
-    taken: set[tuple[Namespace, str]] = set()
-    for proxy in proxies:
-        name, number = proxy.name, 1
-        while (proxy.namespace, name) in taken:
-            number += 1
-            name = f"{proxy.name}-{number}"
-        taken.add((proxy.namespace, name))
-        account = name if proxy.gateway is None else proxy.service_account
-        yield replace(proxy, name=name, service_account=account)

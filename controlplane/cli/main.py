@@ -19,6 +19,7 @@ COMMANDS: Final = MappingProxyType(
     {
         "serve": "Serve Envoys from configuration files.",
         "up": "Serve, and start a real Envoy for each gateway.",
+        "gateways": "Run the Envoys of Gateways beside a control plane.",
         "bootstrap": "Print a bootstrap for an Envoy.",
         "check": "Show what is wrong in configuration files.",
         "migrate": "Write Istio's routing in the words of Gateway API.",

@@ -48,7 +48,7 @@ def _token_id(text: str) -> str:
     default=Role.SIDECAR.value,
     show_default=True,
     type=click.Choice([role.value for role in Role]),
-    help="What the proxy is.",
+    help="What bears it: a proxy, or what runs gateways (controlplane gateways).",
 )
 @click.option(
     "--group",

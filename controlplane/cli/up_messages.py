@@ -146,15 +146,15 @@ def taken(proxy: str, resource: RejectedResource) -> Line:
 
 def gateway(running: Running) -> Iterator[Line]:
     """A gateway, and where its Envoy can be asked what."""
-    here = "http://127.0.0.1"
+    here, process = "http://127.0.0.1", running.process
     own = running.proxy.gateway
     whose = f" for {own.display_name} on {running.address}" if own is not None else ""
     yield [
         (f"gateway {running.proxy}{whose}", Style.NAME),
-        (f"  Envoy's admin {here}:{running.admin_port}, log {running.log}", Style.QUIET),
+        (f"  Envoy's admin {here}:{process.admin_port}, log {process.log}", Style.QUIET),
     ]
-    ready = f"{here}:{running.ready_port}/healthz/ready"
-    metrics = f"{here}:{running.metrics_port}/stats/prometheus"
+    ready = f"{here}:{process.ready_port}/healthz/ready"
+    metrics = f"{here}:{process.metrics_port}/stats/prometheus"
     yield [(f"  ready {ready}, metrics {metrics}", Style.QUIET)]
 
 

@@ -189,7 +189,7 @@ class Session:
         name = str(running.proxy)
         snapshot = next((s for p, s in self._current() if f"{p.name}.{p.namespace}" == name), None)
         if snapshot is None:
-            return [up_messages.not_connected(name, running.log)]
+            return [up_messages.not_connected(name, running.process.log)]
         rejected = frozenset(r.name for of, r in self._rejected if of == name)
         roots = self._roots()
         return await asyncio.to_thread(_to_try, snapshot, roots, rejected)

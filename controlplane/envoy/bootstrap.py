@@ -51,7 +51,8 @@ refuses reaches open connections. Source of the drain: Istio ``pkg/envoy/proxy.g
 _HERE: Final = Path(__file__).resolve()
 _TEMPLATES: Final = (_HERE.with_name("bootstrap.json"), _HERE.parents[2] / "envoy/bootstrap.json")
 """In an installed package, then in a checkout."""
-_KINDS: Final = {Role.GATEWAY: "router", Role.SIDECAR: "sidecar"}  # Istio's words in a node's id
+_KINDS: Final = {Role.GATEWAY: "router", Role.SIDECAR: "sidecar", Role.RUNNER: "runner"}
+"""What a node's id begins with; the first two are Istio's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,7 @@ def bootstrap(
 ) -> Mapping[str, Json]:
     """The bootstrap of ``node``; without ``trust`` it uses plaintext and no token."""
     values: dict[str, Json] = {
-        "node": _node(node),
+        "node": node_json(node),
         "admin": _admin_address(admin),
         "xds": _socket_address(xds),
         "xds_by_number" if xds.numeric else "xds_by_name": xds.host,
@@ -145,7 +146,7 @@ def token_file(token: str) -> Mapping[str, Json]:
     return {"resources": [secret]}
 
 
-def _node(node: Node) -> Json:
+def node_json(node: Node) -> dict[str, Json]:
     """Id, cluster and metadata as Istio's agent writes them."""
     domain = f"{node.namespace}.svc.{CLUSTER_DOMAIN}"
     metadata: dict[str, Json] = {

@@ -198,7 +198,7 @@ def _role(claims: dict[str, object]) -> Role:
     try:
         return Role(_text(claims, "role"))
     except ValueError:
-        raise _refused("the token's role is neither gateway nor sidecar") from None
+        raise _refused("the token's role is none of gateway, sidecar and runner") from None
 
 
 def _network(claims: dict[str, object]) -> Network | None:

@@ -1,6 +1,7 @@
 """A gateway that a configuration implies, before an Envoy runs for it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from controlplane.base.names import Namespace, ObjectKey
@@ -35,3 +36,38 @@ class ListenPort:
 
     number: int
     is_udp: bool = False
+
+
+PortRange = range
+"""Ports one after the other, ``range(8100, 8120)``."""
+_HIGHEST: Final = 65535
+
+
+def port_ranges(text: str) -> tuple[PortRange, ...]:
+    """``8080,8100-8119`` as ranges; what is no port or range of them is left out."""
+    found = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if first.isdecimal() and (last or first).isdecimal():
+            ports = range(int(first), int(last or first) + 1)
+            if ports and ports[0] > 0 and ports[-1] <= _HIGHEST:
+                found.append(ports)
+    return tuple(found)
+
+
+def ports_text(ranges: tuple[PortRange, ...]) -> str:
+    """Ranges as ``port_ranges`` reads them."""
+    return ",".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in ranges)
+
+
+def numbered(proxies: Iterable[GatewayProxy]) -> Iterator[GatewayProxy]:
+    """Proxies of one name and namespace get numbers, from the second on."""
+    taken: set[tuple[Namespace, str]] = set()
+    for proxy in proxies:
+        name, number = proxy.name, 1
+        while (proxy.namespace, name) in taken:
+            number += 1
+            name = f"{proxy.name}-{number}"
+        taken.add((proxy.namespace, name))
+        account = name if proxy.gateway is None else proxy.service_account
+        yield replace(proxy, name=name, service_account=account)

@@ -9,16 +9,19 @@ from controlplane.base.names import Namespace
 
 
 class Role(Enum):
-    """A gateway serves what Gateways select it for; a sidecar serves one workload."""
+    """A gateway serves what Gateways select it for; a sidecar serves one workload. A runner is no
+    proxy: it runs the gateways that Gateways bring with them.
+    """
 
     GATEWAY = "gateway"
     SIDECAR = "sidecar"
+    RUNNER = "runner"
 
     @property
     def prefers_own_namespace(self) -> bool:
         """Whether, of the declarations of a host, those of the proxy's namespace come first."""
         match self:
-            case Role.GATEWAY:
+            case Role.GATEWAY | Role.RUNNER:
                 return False
             case Role.SIDECAR:
                 return True
@@ -30,7 +33,7 @@ class Role(Enum):
         were going and, of a port whose protocol is not declared, what they speak.
         """
         match self:
-            case Role.GATEWAY:
+            case Role.GATEWAY | Role.RUNNER:
                 return False
             case Role.SIDECAR:
                 return True
@@ -44,7 +47,7 @@ class Role(Enum):
         match self:
             case Role.GATEWAY:
                 return True
-            case Role.SIDECAR:
+            case Role.SIDECAR | Role.RUNNER:
                 return False
         assert_never(self)
 
@@ -107,6 +110,10 @@ class Proxy:
     node_metadata: Labels = ()
     """Everything that its node says as text, by which patches may select it, sorted."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+
+PROXIES: Final = (Role.GATEWAY, Role.SIDECAR)
+"""The roles of proxies."""
 
 
 class IpFamily(Enum):

@@ -29,6 +29,7 @@ from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.calendar import Calendar
 from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.edit_reports import EditReports
+from controlplane.serve.gateway_runners import GatewayRunners
 from controlplane.serve.issuer_keys import IssuerKeys, pause_after
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
 from controlplane.serve.overview import LiveOverview
@@ -89,6 +90,7 @@ class ControlPlane:
         self.snapshots = SnapshotCache(self.engine)
         self.metrics = Metrics(version("controlplane"))
         self.metrics.root_expires(self._mesh_trust.root_expires)
+        self.runners = self._gateway_runners(clock)
         self.server = XdsServer(
             self.snapshots,
             authenticate=self._authenticate,
@@ -97,6 +99,7 @@ class ControlPlane:
             traffic=self.metrics,
             registrar=self.registering.workloads,
             services=self.registering.services(self.snapshots.ready),
+            runners=self.runners.connected,
         )
         tls = LiveTls(self.engine, self._mesh_trust.own_secrets)
         self._inventory = tls.inventory
@@ -111,6 +114,15 @@ class ControlPlane:
         self._steps = Steps()
         self._rest: RestOfChange | None = None
         self._tasks: asyncio.TaskGroup | None = None
+
+    def _gateway_runners(self, clock: Callable[[], datetime]) -> GatewayRunners:
+        return GatewayRunners(
+            self.engine,
+            None if self.settings.is_insecure else self._trust,
+            clock=clock,
+            traffic=self.metrics,
+            publish=self._bring,
+        )
 
     async def start(self) -> int:
         """Open the xDS port, and give it; nothing is answered before the first load is complete."""
@@ -269,6 +281,8 @@ class ControlPlane:
         self._issuer_keys.look()
         with self._steps.contained("publishing", "proxies keep their configuration"):
             affected = self.server.publish(edit.revision)
+        with self._steps.contained("telling runners", "they run what they have"):
+            self.runners.edited({key.kind for key in keys})
         log_faults(self.engine.take_faults())
         computed = timedelta(seconds=time.perf_counter() - began)
         connected = len(self.server.connections)
@@ -298,6 +312,8 @@ class ControlPlane:
             with self._steps.contained("renewing certificates", "proxies keep their current ones"):
                 await self._mesh_trust.renew(self.server.connections.proxies)
                 self.server.rotate()
+            with self._steps.contained("looking after runners", "their gateways' tokens get older"):
+                self.runners.keep_house()
             with self._steps.contained("forgetting", "memory is freed later"):
                 self.snapshots.retain(self.server.connections.proxies)
             log_faults(self.engine.take_faults())

@@ -8,12 +8,14 @@ import structlog
 from cryptography import x509
 
 from controlplane.base.errors import KeyUnusable, TokenRefused
+from controlplane.envoy.bootstrap import Node, Trust as ProxyTrust
 from controlplane.identity.authority import Authority, kept_authority
 from controlplane.identity.certificates import Credential, xds_credential
+from controlplane.identity.identity import XDS_NAME
 from controlplane.identity.kept_keys import make_lost_anew
 from controlplane.identity.revoked_tokens import RevokedTokens
 from controlplane.identity.token_keys import TokenKeys, kept_token_keys
-from controlplane.identity.tokens import Tokens
+from controlplane.identity.tokens import Tokens, key_id
 from controlplane.serve.settings import Settings
 from controlplane.xds.node import Bearer
 
@@ -99,6 +101,19 @@ class Trust:
             network=verified.network,
             revoked=self.revoked,
         )
+
+    def issued(self, node: Node, life: timedelta) -> ProxyTrust:
+        """A new token for ``node``, and the authority of the xDS server's certificate."""
+        token = self._tokens.issue(
+            node.namespace, node.service_account, node.role, now=self._clock(), life=life
+        )
+        root = self._authority.trust_bundle.decode()
+        return ProxyTrust(token=token, root_certificate=root, server_name=XDS_NAME)
+
+    @property
+    def signer(self) -> str:
+        """The key that tokens are signed with."""
+        return key_id(self._tokens.key)
 
     def verify_with(self, keys: TokenKeys) -> None:
         """The keys of tokens were rotated."""

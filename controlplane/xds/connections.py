@@ -14,7 +14,7 @@ from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.model.proxy import Proxy
 from controlplane.xds.deadlines import Deadlines
 from controlplane.xds.events import Output, Send
-from controlplane.xds.order import PUSH_ORDER
+from controlplane.xds.order import PROXY_TYPES, PUSH_ORDER
 from controlplane.xds.response import Variant
 from controlplane.xds.session import Session
 
@@ -54,7 +54,7 @@ class Connection:
             variant=self.variant.name.lower(),
             connected=self.connected,
             revision=self.revision,
-            types=tuple(self._type_status(type_url, started) for type_url in PUSH_ORDER),
+            types=tuple(self._type_status(type_url, started) for type_url in PROXY_TYPES),
         )
 
     def _type_status(self, type_url: TypeUrl, started: datetime) -> TypeStatus:

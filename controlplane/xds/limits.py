@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from controlplane.model.proxy import Proxy
+from controlplane.xds.node import Identity
 from controlplane.xds.response_cache import Names
 from controlplane.xds.unread import Unread
 from controlplane.xds.wire import LimitExceeded
@@ -22,6 +24,11 @@ OF_STREAMS_OF_NODE: Final = "streams_of_node"
 
 Account = tuple[str, str]
 """Namespace and service account, which tokens are for."""
+
+
+def account_of(bearer: Identity | Proxy) -> Account:
+    """Whose use counts together."""
+    return bearer.namespace, bearer.service_account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from controlplane.xds.wire_pb2 import Node
 ID_LIMIT: Final = 1_024  # characters; names of Kubernetes make at most 600
 METADATA_LIMIT: Final = 64 << 10  # bytes; Istio's own agents send 4 to 8 kB
 TEXT_LIMIT: Final = 253  # characters of a part of the locality, as of a name in Kubernetes
-ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR}
+ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR, "runner": Role.RUNNER}
 GRACE: Final = timedelta(minutes=2)  # what clocks may differ by, as for certificates
 DEFAULT_SERVICE_ACCOUNT: Final = "default"  # Kubernetes' own
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
@@ -110,7 +110,8 @@ def check_peer(bearer: Bearer, peer: str) -> None:
 def proxy_of(node: Node, identity: Identity | None) -> Proxy:
     """The proxy behind ``node``; ``StreamFault`` when the node is not one or is not ``identity``.
 
-    Without an identity (plaintext on loopback) the node is trusted.
+    Without an identity (plaintext on loopback) the node is trusted. A runner, which is no proxy, is
+    known by its role.
     """
     _limit_size(node)
     role, address, name, domain = _id_parts(node.id)

@@ -16,11 +16,15 @@ PUSH_ORDER: Final = (
     TypeUrl.ROUTE,
     TypeUrl.SECRET,  # whatever names one warms until it comes, so its turn does not matter
     TypeUrl.EXTENSION,  # likewise
+    TypeUrl.GATEWAY_PROXY,  # runners ask for it alone
 )
 """Make before break: what is referred to before what refers to it (xDS, "Eventual consistency").
 
 Envoy applies the responses of a stream in their order, so what was sent first is there first.
 """
+
+PROXY_TYPES: Final = PUSH_ORDER[:-1]
+"""What proxies are sent."""
 
 REFERRING: Final = frozenset({TypeUrl.LISTENER, TypeUrl.ROUTE})
 """These lead requests to clusters. They wait while any of ``LED_TO`` waits its turn."""
@@ -40,6 +44,7 @@ REMOVAL_ORDER: Final = (
     TypeUrl.CLUSTER,
     TypeUrl.SECRET,
     TypeUrl.EXTENSION,
+    TypeUrl.GATEWAY_PROXY,
 )
 """What refers goes before what it refers to."""
 
@@ -51,6 +56,7 @@ REFERRERS: Final[Mapping[TypeUrl, tuple[TypeUrl, ...]]] = MappingProxyType(
         TypeUrl.CLUSTER: (TypeUrl.LISTENER, TypeUrl.ROUTE, TypeUrl.SECRET),
         TypeUrl.SECRET: (TypeUrl.LISTENER, TypeUrl.CLUSTER),
         TypeUrl.EXTENSION: (TypeUrl.LISTENER,),
+        TypeUrl.GATEWAY_PROXY: (),
     }
 )
 """The types whose newest form the client must have accepted before something of a type is removed.

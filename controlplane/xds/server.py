@@ -19,7 +19,7 @@ import structlog
 
 from controlplane.base.peer_text import shown
 from controlplane.envoy.resource import TypeUrl
-from controlplane.model.proxy import Proxy
+from controlplane.model.proxy import Proxy, Role
 from controlplane.xds.connections import Connection, Connections
 from controlplane.xds.contained import Contained
 from controlplane.xds.deadlines import WAIT_LIMIT, Deadlines
@@ -38,12 +38,13 @@ from controlplane.xds.fault_log import FaultLog
 from controlplane.xds.free_port import not_free, require_free
 from controlplane.xds.greeting import Authenticate, bearer_of, first_request
 from controlplane.xds.grpc_options import CHANNEL_OPTIONS
-from controlplane.xds.limits import OF_NAMES, Limits, RequestRate, Usage, Use
+from controlplane.xds.limits import OF_NAMES, Limits, RequestRate, Usage, Use, account_of
 from controlplane.xds.log_throttle import LogThrottle
 from controlplane.xds.node import Bearer, Identity, envoy_version, proxy_of
 from controlplane.xds.registrar import NoRegistrar, Registrar, claim_of
 from controlplane.xds.response import Variant
 from controlplane.xds.response_cache import ResponseCache
+from controlplane.xds.runners import NO_RUNNERS, Caller, Runners
 from controlplane.xds.service import Service
 from controlplane.xds.session import Session
 from controlplane.xds.sotw import SotwSession
@@ -78,6 +79,7 @@ class XdsServer:
         traffic: Traffic = UNCOUNTED,
         registrar: Registrar = UNREGISTERED,
         services: Iterable[Service] = (),
+        runners: Runners = NO_RUNNERS,
         wait_limit: float = WAIT_LIMIT,
         limits: Limits = LIMITS,
     ) -> None:
@@ -91,6 +93,7 @@ class XdsServer:
         self._traffic = traffic
         self._registrar = registrar
         self._services = tuple(services)
+        self._runners = runners
         self._engine = engine
         self._authenticate = authenticate
         self._own_secrets = own_secrets
@@ -199,7 +202,7 @@ class XdsServer:
         with ExitStack() as ended:
             use: Use | None = None
             if identity is not None:
-                use = ended.enter_context(self._usage.of(_account(identity)))
+                use = ended.enter_context(self._usage.of(account_of(identity)))
             first = await first_request(context, self._limits.first_request)
             if first is None:
                 return
@@ -209,9 +212,13 @@ class XdsServer:
                 raise StreamFault(grpc.StatusCode.INVALID_ARGUMENT, text)
             proxy = proxy_of(node, identity)
             if use is None:
-                use = ended.enter_context(self._usage.of(_account(proxy)))
+                use = ended.enter_context(self._usage.of(account_of(proxy)))
             use.say_node(node.id)
             await self._engine.ready.wait()
+            if proxy.role is Role.RUNNER:
+                caller = Caller(proxy, node, first, bearer, use)
+                await self._runners.converse(variant, context, caller)
+                return
             claim = claim_of(proxy, bearer, context.peer())
             proxy = self._registrar.recognised(proxy, claim)
             connection = self._connection(variant, proxy, node, context.peer(), identity)
@@ -390,8 +397,3 @@ class XdsServer:
     def _retry(self, stream: Stream) -> None:
         with Contained(stream):
             self._happened(stream, stream.connection.session.retry())
-
-
-def _account(bearer: Identity | Proxy) -> tuple[str, str]:
-    """Whose use counts together."""
-    return bearer.namespace, bearer.service_account

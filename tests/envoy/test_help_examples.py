@@ -15,7 +15,7 @@ pytestmark = pytest.mark.envoy
 GO_ON = (" --watch", " -f")  # until they are interrupted
 ELSEWHERE = (
     *("envoy ", "curl ", "controlplane up", "controlplane serve", "controlplane describe"),
-    "controlplane authz reviews",
+    *("controlplane authz reviews", "controlplane gateways"),
 )
 """What is done by the pages of the documentation."""
 

@@ -74,6 +74,6 @@ def _parts_sent(type_url: TypeUrl, sent: Resource) -> list[int]:
             return [0 for group in groups for _ in group.lb_endpoints]
         case TypeUrl.LISTENER:
             return [0 for _ in Listener.FromString(value).filter_chains]
-        case TypeUrl.SECRET | TypeUrl.EXTENSION:
+        case TypeUrl.SECRET | TypeUrl.EXTENSION | TypeUrl.GATEWAY_PROXY:
             return []
     assert_never(type_url)

@@ -21,7 +21,7 @@ from controlplane.xds.sotw import SotwSession
 from tests.support.conversations import form
 from tests.support.properties import examples
 
-CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, _ = PUSH_ORDER
+CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, *_ = PUSH_ORDER
 NAMES = "abcd"
 REFUSED = "9"  # no client takes a resource of this version
 ABSENT = "-"

@@ -25,7 +25,7 @@ from tests.support.envoy_model import (
 )
 from tests.support.properties import examples
 
-CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, _ = TypeUrl
+CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, *_ = TypeUrl
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from controlplane.queries.analysis.envoy_filters import (
     envoy_filter_diagnostics,
     envoy_filter_diagnostics_where_connected,
 )
+from controlplane.queries.analysis.gateway_reach import gateway_reach_diagnostics
 from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
     gateway_diagnostics_where_connected,
@@ -93,6 +94,14 @@ def all_of_envoy_filter_where_connected(graph: Graph, key: ObjectKey) -> Diagnos
 
 
 @derived
+def all_of_kubernetes_gateway_where_connected(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """What a Gateway's status says is wrong, and its listeners that nobody reaches."""
+    assert key_is_of(key, KUBERNETES_GATEWAY), "analyses are by kind"
+    said = kubernetes_gateway_diagnostics_where_connected(graph, key)
+    return (*said, *gateway_reach_diagnostics(graph, key))
+
+
+@derived
 def mesh_diagnostics(graph: Graph, _: ObjectKey) -> Diagnostics:
     """Settings of MeshConfig that listeners cannot have; runs again when it changes."""
     return settings_of(graph, (), ListenerContext.GATEWAY).diagnostics
@@ -137,7 +146,7 @@ _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     DESTINATION_RULE: destination_rule_secret_diagnostics,
     ENVOY_FILTER: all_of_envoy_filter_where_connected,
     GATEWAY: gateway_diagnostics_where_connected,
-    KUBERNETES_GATEWAY: kubernetes_gateway_diagnostics_where_connected,
+    KUBERNETES_GATEWAY: all_of_kubernetes_gateway_where_connected,
     REQUEST_AUTHENTICATION: issuer_key_diagnostics,
     VIRTUAL_SERVICE: export_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics_where_connected,

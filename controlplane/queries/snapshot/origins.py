@@ -102,7 +102,7 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
             return tuple(endpoint_origins(graph, seen, view.locality, shards))
         case TypeUrl.SECRET:
             return tuple(secret_origins(graph, plan, view)) if 0 in shards else ()
-        case TypeUrl.EXTENSION:
+        case TypeUrl.EXTENSION | TypeUrl.GATEWAY_PROXY:
             return ()
     assert_never(type_url)
 

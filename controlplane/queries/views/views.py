@@ -144,7 +144,7 @@ def proxy_view(graph: Graph, proxy: ResolvedProxy) -> ProxyView:
 def _inbound(graph: Graph, proxy: ResolvedProxy) -> InboundView | None:
     """What the proxy does with connections to its workload, if it has one."""
     match proxy.role:
-        case Role.GATEWAY:
+        case Role.GATEWAY | Role.RUNNER:
             return None
         case Role.SIDECAR:
             return inbound_view(graph, proxy)
@@ -191,7 +191,7 @@ def _gateway(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance | None:
     match proxy.role:
         case Role.GATEWAY:
             return gateway_instance(graph, proxy)
-        case Role.SIDECAR:
+        case Role.SIDECAR | Role.RUNNER:
             return None
     assert_never(proxy.role)
 

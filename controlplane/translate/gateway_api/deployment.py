@@ -91,10 +91,10 @@ def listen_ports(
         namespace = parent.namespace or added.namespace
         if (namespace, parent.name) == (gateway.namespace, gateway.name):
             own += added.spec.listeners
-    return frozenset(map(_listen_port, own))
+    return frozenset(map(listen_port, own))
 
 
-def _listen_port(listener: Listener) -> ListenPort:
+def listen_port(listener: Listener) -> ListenPort:
     return ListenPort(listener.port, listener.protocol == _UDP)
 
 

@@ -103,6 +103,7 @@ _ROLES: Final[Mapping[Role, frozenset[ContextOfSpec]]] = {
     Role.SIDECAR: frozenset(
         {ContextOfSpec.ANY, ContextOfSpec.SIDECAR_INBOUND, ContextOfSpec.SIDECAR_OUTBOUND}
     ),
+    Role.RUNNER: frozenset(),
 }
 
 

@@ -50,6 +50,8 @@ WITHOUT_EXAMPLE: Final = {
     "CP0783": "a migration",
     "CP0784": "a migration",
     "CP0785": "a migration",
+    "CP0790": "a runner",
+    "CP0791": "a runner",
 }
 """Codes whose fault a short YAML text cannot show, and what it takes."""
 WITH_EXAMPLE: Final = [code for code in BY_ID.values() if code.id not in WITHOUT_EXAMPLE]

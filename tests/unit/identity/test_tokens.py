@@ -167,7 +167,10 @@ def as_public_key_hmac(claims: dict[str, object]) -> str:
         (jwt.encode(CLAIMS, "", algorithm="none"), "the token is not signed with ES256"),
         (jwt.encode(CLAIMS, "k" * 32, algorithm="HS256"), "the token is not signed with ES256"),
         (as_public_key_hmac(CLAIMS), "the token is not signed with ES256"),
-        (signed(CLAIMS | {"role": "waypoint"}), "the token's role is neither gateway nor sidecar"),
+        (
+            signed(CLAIMS | {"role": "waypoint"}),
+            "the token's role is none of gateway, sidecar and runner",
+        ),
         (signed(CLAIMS | {"namespace": ""}), 'the token has no "namespace"'),
         (signed(CLAIMS | {"service_account": 1}), 'the token has no "service_account"'),
         (signed(CLAIMS | {"exp": "never"}), 'the token has no "exp"'),

@@ -1,0 +1,188 @@
+"""What runners run: the gateways that Gateways bring with them, each with its token."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Network
+from typing import Final, TypeVar
+
+from controlplane.base.names import Kind, ObjectKey
+from controlplane.engine.engine import Engine
+from controlplane.engine.gateway_reach import set_gateway_reach
+from controlplane.envoy.bootstrap import Node, Trust as ProxyTrust
+from controlplane.envoy.gateway_proxies import RunnableGateway, gateway_proxy
+from controlplane.envoy.resource import Resource, TypeUrl
+from controlplane.identity.identity import TOKEN_FILE_LIFE
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.model.gateway_proxy import GatewayProxy, ListenPort, numbered
+from controlplane.model.proxy import Locality, Role
+from controlplane.queries.inputs.gateway_reach import REACHED_EVERYWHERE, GatewayReach
+from controlplane.serve.trust import Trust
+from controlplane.translate.gateway_api.deployment import is_deployed, listen_ports, own_proxy
+from controlplane.translate.gateway_api.own_addresses import Listening, own_addresses
+from controlplane.xds.runners import ConnectedRunners
+from controlplane.xds.snapshot import snapshot
+from controlplane.xds.stream import Traffic
+
+T = TypeVar("T")
+IMPLYING: Final[frozenset[Kind]] = frozenset({KUBERNETES_GATEWAY, GATEWAY_CLASS, LISTENER_SET})
+"""The kinds that say which gateways runners run, and where these listen."""
+SHARED: Final = ""
+"""The address that a runner gives to its gateways, which others reach."""
+SPARE: Final = IPv4Network("127.0.1.0/24")
+"""Where a gateway listens whose port another has: nobody reaches it, and it takes no requests of
+the other.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    trust: ProxyTrust
+    signer: str
+    renewed: datetime
+
+
+class GatewayRunners:
+    """Follows the Gateways. ``publish`` brings proxies to a revision of the engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        trust: Trust | None,
+        *,
+        clock: Callable[[], datetime],
+        traffic: Traffic,
+        publish: Callable[[int], object],
+    ) -> None:
+        """``trust`` issues tokens; ``None``: none are asked for."""
+        self._engine = engine
+        self._trust = trust
+        self._clock = clock
+        self._publish = publish
+        self._addresses: Mapping[GatewayProxy, str] = {}
+        self._reach: Mapping[ObjectKey, GatewayReach] = {}
+        self._issued: dict[GatewayProxy, _Issued] = {}
+        self.snapshot = snapshot(0, {})
+        """What each runner is to have."""
+        self.connected = ConnectedRunners(lambda: self.snapshot, clock, traffic, changed=self.look)
+
+    def edited(self, kinds: Iterable[Kind]) -> None:
+        """Objects of ``kinds`` changed."""
+        if not IMPLYING.isdisjoint(kinds):
+            self.look()
+
+    def look(self) -> None:
+        """Bring runners to what they are to run now, with tokens that are good for long enough."""
+        gateways = self._gateways()
+        self._addresses = own_addresses(
+            gateways, bind=SHARED, spare=SPARE, held=_present(self._addresses, gateways)
+        )
+        self._take_reach(gateways)
+        if not len(self.connected.connections):
+            return
+        self._issued = _present(self._issued, gateways)
+        resources = [self._resource(gateway.proxy) for gateway in gateways]
+        shelf = self.snapshot.shelf(TypeUrl.GATEWAY_PROXY)
+        if {resource.name: resource for resource in resources} != dict(shelf):
+            self.snapshot = snapshot(self._engine.revision, {TypeUrl.GATEWAY_PROXY: resources})
+            self.connected.update()
+
+    def keep_house(self) -> None:
+        """Renew tokens, and end streams that must end."""
+        self.connected.look()
+        if len(self.connected.connections):
+            self.look()
+
+    def _gateways(self) -> tuple[Listening, ...]:
+        """The gateways to run, the oldest first."""
+        classes = {each.name: each for each in self._engine.objects(GATEWAY_CLASS)}
+        sets = tuple(self._engine.objects(LISTENER_SET))
+        declared = sorted(self._engine.objects(KUBERNETES_GATEWAY), key=lambda g: g.age)
+        own = [
+            (proxy, listen_ports(gateway, sets))
+            for gateway in declared
+            if is_deployed(gateway, classes) and (proxy := own_proxy(gateway)) is not None
+        ]
+        names = numbered(proxy for proxy, _ in own)
+        return tuple(
+            Listening(proxy=proxy, ports=ports, may_move=True)
+            for proxy, (_, ports) in zip(names, own, strict=True)
+        )
+
+    def _resource(self, proxy: GatewayProxy) -> Resource:
+        trust = self._trust_of(proxy)
+        return gateway_proxy(
+            RunnableGateway(
+                name=proxy.name,
+                namespace=proxy.namespace,
+                service_account=proxy.service_account,
+                labels=proxy.labels,
+                address=self._addresses[proxy],
+                token=str(trust.token) if trust is not None else "",
+                root_certificate=trust.root_certificate if trust is not None else "",
+                server_name=trust.server_name if trust is not None else "",
+            )
+        )
+
+    def _trust_of(self, proxy: GatewayProxy) -> ProxyTrust | None:
+        if self._trust is None:
+            return None
+        now, issued = self._clock(), self._issued.get(proxy)
+        signer = self._trust.signer
+        if issued is None or issued.signer != signer or now >= issued.renewed:
+            trust = self._trust.issued(_node(proxy), TOKEN_FILE_LIFE)
+            issued = self._issued[proxy] = _Issued(trust, signer, now + TOKEN_FILE_LIFE / 2)
+        return issued.trust
+
+    def _take_reach(self, gateways: Iterable[Listening]) -> None:
+        """Note in the graph which Gateways have listeners that others do not reach."""
+        found = self._reaches(gateways) if len(self.connected.connections) else {}
+        news = {
+            key: found.get(key, REACHED_EVERYWHERE)
+            for key in {*found, *self._reach}
+            if found.get(key) != self._reach.get(key)
+        }
+        self._reach = found
+        if news:
+            self._publish(set_gateway_reach(self._engine, news))
+
+    def _reaches(self, gateways: Iterable[Listening]) -> dict[ObjectKey, GatewayReach]:
+        published = self.connected.published
+        owners: dict[ListenPort, ObjectKey] = {}
+        listening = [(g, key) for g in gateways if (key := g.proxy.gateway) is not None]
+        for gateway, key in listening:
+            if self._addresses[gateway.proxy] == SHARED:
+                owners.update(dict.fromkeys(gateway.ports, key))
+        return {
+            key: GatewayReach(
+                published=published if gateway.proxy.address is None else None,
+                taken=tuple(
+                    (port, owners[port])
+                    for port in sorted(gateway.ports)
+                    if gateway.proxy.address is None and owners.get(port, key) != key
+                ),
+            )
+            for gateway, key in listening
+        }
+
+
+def _present(
+    known: Mapping[GatewayProxy, T], gateways: Iterable[Listening]
+) -> dict[GatewayProxy, T]:
+    """What is known of the gateways that are still there."""
+    return {g.proxy: known[g.proxy] for g in gateways if g.proxy in known}
+
+
+def _node(proxy: GatewayProxy) -> Node:
+    return Node(
+        role=Role.GATEWAY,
+        name=proxy.name,
+        namespace=proxy.namespace,
+        service_account=proxy.service_account,
+        addresses=(),
+        labels=dict(proxy.labels),
+        locality=Locality(),
+        metadata={},
+    )
