@@ -31,6 +31,7 @@ from controlplane.envoy.bootstrap import Json, Node, Probes, Trust, bootstrap, n
 from controlplane.envoy.gateway_proxies import RunnableGateway, runnable_gateway
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Locality, Role
+from controlplane.xds.runners import ADDRESSES
 
 EVERYWHERE: Final = ("0.0.0.0", "::")
 TYPE_URL: Final = TypeUrl.GATEWAY_PROXY.value
@@ -69,7 +70,10 @@ class GatewayRunner:
         self._running: dict[str, _Running] = {}
 
     def first_request(self, node: Node) -> DeltaDiscoveryRequest:
-        """What a stream begins with: who asks, for everything, and what runs already."""
+        """What a stream begins with: who asks, for everything, and what runs already, and where."""
+        where = (f"{name}={r.gateway.address}" for name, r in self._running.items())
+        metadata = {**node.metadata, ADDRESSES: ",".join(where)}
+        node = replace(node, metadata=metadata)
         return DeltaDiscoveryRequest(
             node=ParseDict(node_json(node), NodeMessage()),
             type_url=TYPE_URL,

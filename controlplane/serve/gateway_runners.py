@@ -66,12 +66,23 @@ class GatewayRunners:
         self._issued: dict[GatewayProxy, _Issued] = {}
         self.snapshot = snapshot(0, {})
         """What each runner is to have."""
-        self.connected = ConnectedRunners(lambda: self.snapshot, clock, traffic, changed=self.look)
+        self.connected = ConnectedRunners(lambda: self.snapshot, clock, traffic, changed=self.came)
 
     def edited(self, kinds: Iterable[Kind]) -> None:
         """Objects of ``kinds`` changed."""
         if not IMPLYING.isdisjoint(kinds):
             self.look()
+
+    def came(self, said: Mapping[str, str]) -> None:
+        """A runner came, whose gateways listen as ``said``, or went. The first to come, as after a
+        restart of the control plane, keeps its addresses.
+        """
+        if said and len(self.connected.connections) == 1:
+            running = {
+                g.proxy: said[str(g.proxy)] for g in self._gateways() if str(g.proxy) in said
+            }
+            self._addresses = {**self._addresses, **running}
+        self.look()
 
     def look(self) -> None:
         """Bring runners to what they are to run now, with tokens that are good for long enough."""

@@ -5,7 +5,7 @@ tokens, sessions, answers and limits. It says in its node's metadata which ports
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +35,10 @@ from controlplane.xds.wire_pb2 import Node
 
 PORTS: Final = "PORTS"
 """The metadata of a runner's node that says which ports others reach: ``8080,8100-8119``."""
+ADDRESSES: Final = "ADDRESSES"
+"""The metadata that says where its gateways listen: ``front-istio.shop=,back-istio.shop=127.0.1.1``
+(the first where the runner has them all listen).
+"""
 LIMITS: Final = Limits()
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -69,7 +73,7 @@ class NoRunners:
 
 class ConnectedRunners:
     """The runners that are connected. ``snapshot`` is what each is to have; ``changed`` hears when
-    one comes or goes.
+    one comes, with where its gateways listen, or goes.
     """
 
     def __init__(
@@ -77,7 +81,7 @@ class ConnectedRunners:
         snapshot: Callable[[], Snapshot],
         clock: Callable[[], datetime],
         traffic: Traffic,
-        changed: Callable[[], None],
+        changed: Callable[[Mapping[str, str]], None],
     ) -> None:
         self.connections = Connections(clock)
         self._snapshot = snapshot
@@ -143,14 +147,14 @@ class ConnectedRunners:
         runner, token = caller.runner, caller.bearer.token_id if caller.bearer else None
         who = {"runner": runner.name, "namespace": runner.namespace}
         log.info("runner_connected", **who, peer=stream.connection.peer, token=token)
-        self._changed()
+        self._changed(addresses_of(runner))
         try:
             yield
         finally:
             del self._streams[stream]
             self.connections.left(stream.connection)
             log.info("runner_disconnected", **who)
-            self._changed()
+            self._changed({})
 
     def _heard(self, stream: Stream, body: bytes) -> None:
         session = stream.connection.session
@@ -179,6 +183,13 @@ class ConnectedRunners:
                 log.warning(
                     "gateway_not_run", runner=runner, gateway=output.name, error=output.error
                 )
+
+
+def addresses_of(runner: Proxy) -> Mapping[str, str]:
+    """Where the gateways that a runner runs listen, by their names."""
+    said = dict(runner.node_metadata).get(ADDRESSES, "")
+    pairs = (pair.partition("=") for pair in said.split(",") if "=" in pair)
+    return {name: address for name, _, address in pairs}
 
 
 NO_RUNNERS: Final = NoRunners()

@@ -10,6 +10,7 @@ from tests.envoy.test_up import Up, running_up
 from tests.support.client import Answer, send
 from tests.support.network import own_network
 from tests.support.process import eventually
+from tests.support.upstream import running_upstreams
 
 pytestmark = pytest.mark.envoy
 
@@ -21,6 +22,41 @@ spec:
   gatewayClassName: {class_name}
   listeners:
   - {{name: http, port: {port}, protocol: HTTP}}
+"""
+ROUTE = """\
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: shop}}
+spec:
+  parentRefs: [{{name: {name}}}]
+  hostnames: [{name}.example]
+  rules:
+  - backendRefs: [{{name: {service}, port: 80}}]
+"""
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: shop}}
+spec: {{selector: {{app: {name}}}, ports: [{{name: http, port: 80}}]}}
+---
+"""
+BEHIND_SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: edge, namespace: shop}
+spec:
+  selector: {istio: edge}
+  ports: [{name: http, port: 80, targetPort: 8085}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: front, namespace: shop}
+spec:
+  gatewayClassName: istio
+  addresses: [{type: Hostname, value: edge}]
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
 """
 SLOW = """\
 apiVersion: networking.istio.io/v1
@@ -116,3 +152,70 @@ def test_a_request_that_has_begun_is_answered_before_the_envoy_stops(tmp_path: P
 
         assert [answer.status for answer in answers] == [418]
         assert not Path(f"/proc/{envoy}").exists()
+
+
+def body(address: str, host: str, port: int = 8080) -> str:
+    """Which upstream answers, or the status."""
+    answer = send(f"http://{host}:{port}/", address=address)
+    return str(answer.seen["name"]) if answer.status == 200 else str(answer.status)
+
+
+def test_commands_to_try_and_addresses_lead_to_the_backends_of_each_gateway(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "mesh"
+    config.mkdir()
+    (config / "services.yaml").write_text(
+        SERVICE.format(name="blue") + SERVICE.format(name="green")
+    )
+    front = gateway("front") + ROUTE.format(name="front", service="blue")
+    (config / "front.yaml").write_text(front)
+    with own_network(), running_upstreams() as upstreams:
+        local = (f"--local={n}.shop={upstreams.add(n, '127.0.0.1')}" for n in ("blue", "green"))
+        with running_up(tmp_path, *local) as up:
+            shown = up.prints(r"^  curl .*$")
+            up.write("back.yaml", gateway("back") + ROUTE.format(name="back", service="green"))
+            second = up.prints(r"^  curl .*$")
+
+            assert "curl -H 'Host: front.example' http://127.0.0.1:8080/" in shown
+            assert "curl -H 'Host: back.example' http://127.0.1.1:8080/" in second
+            assert body("127.0.0.1", "front.example") == "blue"
+            assert body("127.0.1.1", "back.example") == "green"
+            assert body("127.0.0.1", "back.example") == "404"
+            assert body("127.0.1.1", "front.example") == "404"
+
+
+def test_a_gateway_with_the_address_of_a_service_is_served_by_its_gateway(tmp_path: Path) -> None:
+    config = tmp_path / "mesh"
+    config.mkdir()
+    text = BEHIND_SERVICE + ROUTE.format(name="front", service="blue")
+    (config / "front.yaml").write_text(text + "---\n" + SERVICE.format(name="blue"))
+    with own_network(), running_upstreams() as upstreams:
+        local = f"--local=blue.shop={upstreams.add('blue', '127.0.0.1')}"
+        with running_up(tmp_path, local) as up:
+            shown = up.prints(r"^  curl .*$")
+
+            assert "gateway edge.shop  Envoy's admin" in shown
+            assert body("127.0.0.1", "front.example", 8085) == "blue"
+
+
+def test_an_address_that_leads_to_no_gateway_is_reported(tmp_path: Path) -> None:
+    config = tmp_path / "mesh"
+    config.mkdir()
+    (config / "front.yaml").write_text(BEHIND_SERVICE.partition("---\n")[2])
+    with own_network(), running_up(tmp_path) as up:
+        shown = up.prints(r"^Gateway shop/front: .*$")
+
+    assert shown.endswith(
+        "its addresses name no Service that selects a gateway, so no Envoy serves it"
+    )
+
+
+def test_an_address_that_a_gateway_asks_for_is_where_it_listens(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    address = "  addresses: [{value: 127.0.9.9}]\n"
+    (tmp_path / "mesh" / "front.yaml").write_text(gateway("front") + address)
+    with own_network(), running_up(tmp_path) as up:
+        up.prints(r"^gateway front-istio.shop for Gateway shop/front on 127.0.9.9 .*$")
+
+        assert send("http://front.example:8080/", address="127.0.9.9").status == 404

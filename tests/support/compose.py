@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +53,8 @@ class Project:
     folder: Path
     """A copy of what compose mounts: tests edit the files below ``samples``."""
     name: str
-    ports: Mapping[str, int]
-    """By the variable of docker-compose.yml."""
+    ports: Mapping[str, int | str]
+    """By the variable of docker-compose.yml; ``8100-8101`` for a range."""
     profiles: tuple[str, ...] = ()
 
     def compose(self, *arguments: str, within: float = 120.0) -> str:
@@ -104,11 +105,11 @@ class Rig:
 
     @property
     def http_port(self) -> int:
-        return self.project.ports["HTTP_PORT"]
+        return int(self.project.ports["HTTP_PORT"])
 
     @property
     def https_port(self) -> int:
-        return self.project.ports["HTTPS_PORT"]
+        return int(self.project.ports["HTTPS_PORT"])
 
     def compose(self, *arguments: str, within: float = 120.0) -> str:
         return self.project.compose(*arguments, within=within)
@@ -121,7 +122,7 @@ class Rig:
     def leave(self, host: str) -> Answer:
         """One request to the egress gateway."""
         return send(
-            f"http://{host}/", address=LOOPBACK, port=self.project.ports["EGRESS_HTTP_PORT"]
+            f"http://{host}/", address=LOOPBACK, port=int(self.project.ports["EGRESS_HTTP_PORT"])
         )
 
     def root_certificate(self) -> str:
@@ -243,3 +244,56 @@ def running_bookinfo_rig(folder: Path) -> Iterator[BookinfoRig]:
     with rig.project.up(*BOOKINFO):
         rig.project.until("Bookinfo is open", rig.is_open, within=90)
         yield rig
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaysRig:
+    """A control plane, a runner that publishes two ports, and two services."""
+
+    project: Project
+    ports: tuple[int, int]
+
+    def compose(self, *arguments: str, within: float = 120.0) -> str:
+        return self.project.compose(*arguments, within=within)
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file into the folder that is served."""
+        file = self.project.folder / "samples/mesh" / name
+        draft = file.with_name(f".{name}.new")
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(0o644)
+        draft.rename(file)
+
+    def delete(self, name: str) -> None:
+        (self.project.folder / "samples/mesh" / name).unlink()
+
+    def until(self, what: str, holds: Callable[[], bool], *, within: float = 30.0) -> None:
+        self.project.until(what, holds, within=within)
+
+    def log(self) -> str:
+        """What the runner logged, by the names of events."""
+        return self.compose("logs", "--no-log-prefix", "gateways")
+
+    def envoys(self) -> int:
+        """How many Envoys run in the runner's container."""
+        count = "cat /proc/[0-9]*/comm 2> /dev/null | grep -c '^envoy$' || true"
+        return int(self.compose("exec", "-T", "gateways", "bash", "-c", count))
+
+
+@contextmanager
+def running_gateways_rig(folder: Path) -> Iterator[GatewaysRig]:
+    first = _two_ports()
+    project = _project(folder, profiles=("gateway-api",))
+    ports = {**project.ports, "GATEWAY_PORTS": f"{first}-{first + 1}"}
+    rig = GatewaysRig(project=replace(project, ports=ports), ports=(first, first + 1))
+    with rig.project.up("controlplane", "gateways", "storefront", "catalog"):
+        yield rig
+
+
+def _two_ports() -> int:
+    """The first of two free ports one after the other."""
+    while True:
+        first = free_port()
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, first + 1))
+            return first

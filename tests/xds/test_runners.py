@@ -78,7 +78,7 @@ async def running(*resources: Resource) -> AsyncIterator[Rig]:
         return datetime.now(UTC)
 
     runners = ConnectedRunners(
-        lambda: world[-1], clock, Uncounted(), lambda: changes.append(len(runners.connections))
+        lambda: world[-1], clock, Uncounted(), lambda _: changes.append(len(runners.connections))
     )
     engine = FixedEngine(Snapshot(0, {}))
     engine.ready.set()

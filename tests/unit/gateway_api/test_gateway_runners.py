@@ -1,5 +1,6 @@
 """What the control plane has runners run: names, addresses, tokens, and what nobody reaches."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,7 +67,7 @@ class Rig:
         self.engine.apply([(Path(f"{name}.yaml"), text)])
         self.runners.edited({KUBERNETES_GATEWAY})
 
-    def connect(self, ports: str = "") -> Connection:
+    def connect(self, ports: str = "", addresses: Mapping[str, str] | None = None) -> Connection:
         connection = Connection(
             proxy=Proxy(
                 name="box",
@@ -82,7 +83,7 @@ class Rig:
             session=DeltaSession(ResponseCache(), self.runners.snapshot),
         )
         self.runners.connected.connections.joined(connection)
-        self.runners.look()
+        self.runners.came(addresses or {})
         return connection
 
     def leave(self, connection: Connection) -> None:
@@ -161,6 +162,18 @@ def test_a_gateway_whose_port_another_has_keeps_off_its_address(rig: Rig) -> Non
         "CP0791 port 8100 is Gateway shop/front's, so nobody reaches the listener: the Gateways of "
         "a runner share one address"
     ]
+
+
+def test_gateways_stay_where_they_are_when_the_control_plane_comes_back(rig: Rig) -> None:
+    rig.declare("back")
+    rig.declare("front")
+
+    rig.connect(addresses={"front-istio.shop": "", "back-istio.shop": "127.0.1.1", "gone.shop": ""})
+
+    assert {name: found.address for name, found in rig.gateways.items()} == {
+        "front-istio.shop": "",
+        "back-istio.shop": "127.0.1.1",
+    }
 
 
 def test_ports_are_judged_while_a_runner_says_which_it_publishes(rig: Rig) -> None:
