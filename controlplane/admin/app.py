@@ -10,6 +10,8 @@
     GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
     GET /api/v1/tls                the Secrets in use, and what upstreams present: probes them
     GET /api/v1/objects            every object: in force or not, refused or not, file, line
+    GET /api/v1/objects/KIND/[NAMESPACE/]NAME   an object with its status, as Kubernetes shows it
+    GET /api/v1/gateways           the Gateways of the Gateway API, with their listeners
     POST /api/v1/confirm-removal   remove the objects whose removal is held; gives them
 
 All but the last read and change nothing, and ask an ``Overview`` for what they show. It answers
@@ -30,6 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
+from controlplane.admin.objects import FoundObjects, Gateways
 from controlplane.admin.view import (
     PARTS,
     Diagnosis,
@@ -89,6 +92,15 @@ class Overview(Protocol):
 
     async def objects(self) -> Sequence[ListedObject]:
         """Every object that is declared or in force, with its file and line."""
+
+    def object(self, kind: str, namespace: str, name: str) -> FoundObjects | None:
+        """The objects in force that are meant: ``kind`` as ``kubectl`` takes it.
+
+        ``None`` where there is no object of such a kind.
+        """
+
+    def gateways(self) -> Gateways:
+        """The Gateways of the Gateway API and their listeners."""
 
     def metrics(self) -> tuple[bytes, str]:
         """Prometheus' text and its content type."""
@@ -165,6 +177,9 @@ def application(
     async def objects(_: Request) -> Response:
         return _json(await overview.objects())
 
+    async def gateways(_: Request) -> Response:
+        return _json(overview.gateways())
+
     async def confirm_removal(request: Request) -> Response:
         if request.headers.get("content-type") != _JSON:
             return _fault(415, f"POST takes a body of {_JSON}")
@@ -179,10 +194,24 @@ def application(
         ("/api/v1/diagnostics", diagnostics),
         ("/api/v1/tls", tls),
         ("/api/v1/objects", objects),
+        ("/api/v1/objects/{kind}/{name}", _object(overview)),
+        ("/api/v1/objects/{kind}/{namespace}/{name}", _object(overview)),
+        ("/api/v1/gateways", gateways),
     )
     routes = _routes(endpoints)
     routes.append(Route("/api/v1/confirm-removal", _bounded(confirm_removal), methods=["POST"]))
     return LocalNames(_starlette(routes), host)
+
+
+def _object(overview: Overview) -> Endpoint:
+    async def object_(request: Request) -> Response:
+        kind, name = request.path_params["kind"], request.path_params["name"]
+        found = overview.object(kind, request.path_params.get("namespace", ""), name)
+        if found is None:
+            return _fault(404, f'no object is of a kind "{shown(kind)}"')
+        return _json(found)
+
+    return object_
 
 
 def _authorization(overview: Overview) -> Endpoint:

@@ -12,6 +12,7 @@ ControlPlaneError
 ├── TokenRefused        a proxy's token is missing, forged, expired or for another use
 ├── EnvoyMissing        there is no Envoy to start
 ├── ProxyUnknown        a command asked for a proxy that is not connected
+├── ObjectUnknown       a command asked for an object that is not in force
 └── AdminUnreachable    a command asked a control plane that does not answer
 """
 
@@ -73,6 +74,12 @@ class EnvoyMissing(ControlPlaneError):
 
 class ProxyUnknown(ControlPlaneError):
     """A command asked for a proxy that is not connected."""
+
+    exit_status = 1
+
+
+class ObjectUnknown(ControlPlaneError):
+    """A command asked for an object that is not in force, or of which there are several."""
 
     exit_status = 1
 

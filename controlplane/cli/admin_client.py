@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
+from controlplane.admin.objects import FoundObjects, Gateways
 from controlplane.admin.view import (
     Diagnosis,
     ProxyConfig,
@@ -71,6 +72,20 @@ def authorization(
     if status == HTTPStatus.NOT_FOUND:
         return None
     return _decoded(admin, path.partition("?")[0], status, body, WorkloadAuthorization)
+
+
+def found_objects(admin: Address, kind: str, namespace: str, name: str) -> FoundObjects | None:
+    """``None`` when no object is of such a kind."""
+    named = (kind, namespace, name) if namespace else (kind, name)
+    path = f"/api/v1/objects/{'/'.join(quote(part, safe='') for part in named)}"
+    status, body = _asked(admin, path, PATIENCE)
+    if status == HTTPStatus.NOT_FOUND:
+        return None
+    return _decoded(admin, path, status, body, FoundObjects)
+
+
+def gateways(admin: Address) -> Gateways:
+    return _answer(admin, "/api/v1/gateways", Gateways)
 
 
 def _answer(admin: Address, path: str, view: type[V], patience: float = PATIENCE) -> V:

@@ -25,6 +25,7 @@ COMMANDS: Final = MappingProxyType(
         "migrate": "Write Istio's routing in the words of Gateway API.",
         "explain": "Show what the code of a finding means.",
         "status": "Show which proxies are in sync.",
+        "get": "Show an object, with its status.",
         "confirm": "Remove objects whose removal is held.",
         "config": "Show what a proxy was sent, and the lines it came from.",
         "describe": "Show a workload, what it accepts, and by which lines.",

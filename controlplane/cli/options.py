@@ -183,6 +183,7 @@ class ServingOptions:
     connections: tuple[Connection, ...] = ()
     resolves_services: bool = False
     metrics_bind: Address | None = None
+    status_dir: Path | None = None
     certificate_life: timedelta = timedelta(hours=24)
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel | None = None
@@ -257,6 +258,13 @@ _OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], .
         "that does not reach --admin: 0.0.0.0:15015.",
     ),
     state_option,
+    click.option(
+        "--status-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Keep a file there for each object of the Gateway API, with its status: "
+        "httproute_shop_reviews.yaml.",
+    ),
     mesh_config_option,
     click.option(
         "--certificate-life",

@@ -12,6 +12,7 @@ from controlplane.admin.view import Finding, Status, json_text
 from controlplane.base.addresses import Address
 from controlplane.base.diagnostics import Code
 from controlplane.cli import admin_client
+from controlplane.cli.gateways_view import lines as lines_of_gateways
 from controlplane.cli.options import admin_to_ask, example, ignore_option
 from controlplane.cli.output import say, show
 from controlplane.cli.status_report import Line, report, shown_findings
@@ -26,10 +27,12 @@ WATCHED_EVERY: Final = 2.0  # seconds
     epilog=example(
         "controlplane status",
         "controlplane status --watch",
+        "controlplane status gateways",
         "controlplane status --tls",
         "controlplane status --output json | jq .proxies",
     )
 )
+@click.argument("of", required=False, type=click.Choice(["gateways"]), metavar="[gateways]")
 @admin_to_ask
 @click.option(
     "-o",
@@ -58,6 +61,7 @@ WATCHED_EVERY: Final = 2.0  # seconds
 @click.pass_context
 def status(
     context: click.Context,
+    of: str | None,
     admin: Address,
     output: str,
     warnings: bool,
@@ -72,7 +76,16 @@ def status(
     error or something is rejected, refused, held or still on its way, with 3 when no control plane
     answers. With --tls, 1 when a handshake fails or a Secret has problems; nothing but handshakes
     is sent.
+
+    With gateways: the Gateways of the Gateway API, where they are reached, their listeners, and how
+    many routes are attached to each; exits with 1 when one is not programmed.
     """
+    if of is not None:
+        if watch or of_tls:
+            raise click.UsageError("status gateways shows neither --watch nor --tls")
+        if not _show_gateways(admin, output) and not exit_zero:
+            context.exit(NOT_GOOD)
+        return
     if watch and (of_tls or output == "json"):
         raise click.UsageError("--watch shows text, without --tls")
     if watch:
@@ -81,6 +94,16 @@ def status(
     good = _show_tls(admin, output) if of_tls else _show(admin, output, ignore, warnings)
     if not good and not exit_zero:
         context.exit(NOT_GOOD)
+
+
+def _show_gateways(admin: Address, output: str) -> bool:
+    """Whether all are programmed."""
+    found = admin_client.gateways(admin)
+    if output == "json":
+        say(json_text(found))
+    else:
+        show(lines_of_gateways(found, datetime.now(UTC)))
+    return found.is_programmed
 
 
 def _look(admin: Address, ignore: Collection[Code], warnings: bool) -> Look:

@@ -26,6 +26,7 @@ from controlplane.engine.declared_files import DeclaredFiles, Touched
 from controlplane.engine.edit import Edit
 from controlplane.engine.file_reader import Read, Reading, Text
 from controlplane.engine.findings import Findings
+from controlplane.engine.generations import Generations
 from controlplane.engine.ignored import without_ignored
 from controlplane.engine.in_force import InForce, Outcomes
 from controlplane.engine.internal_errors import computed, reported
@@ -41,11 +42,13 @@ from controlplane.kinds.object import Object
 from controlplane.kinds.unserved import once_per_kind
 from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
+from controlplane.queries.analysis.object_status import WITH_STATUS, object_status
 from controlplane.queries.inputs.clock import CLOCK
 from controlplane.queries.inputs.mesh import LEAN, MESH_CONFIG
 from controlplane.queries.snapshot.connected import Connected, Doubt
 from controlplane.queries.snapshot.snapshot import Resources, resources
 from controlplane.queries.views.views import view_of
+from controlplane.translate.gateway_api.status import Status
 
 
 class Engine:
@@ -57,6 +60,7 @@ class Engine:
         *,
         now: datetime,
         accepted: Accepted | None = None,
+        generations: Generations | None = None,
         lean: bool = False,
         guards_removals: bool = False,
         max_objects: int = MAX_OBJECTS,
@@ -69,6 +73,7 @@ class Engine:
         self.graph.on_fault = self.faults.append
         self.connected = Connected(self.graph)
         self._accepted: Accepted = accepted or NothingAccepted()
+        self.generations = generations or Generations()
         self._declared = DeclaredFiles(self._accepted, self.faults.append, max_objects)
         self._declarations, self._files = self._declared.declarations, self._declared.files
         self._findings = Findings(self.graph)
@@ -210,6 +215,7 @@ class Engine:
 
     def _edit(self, touched: Touched, outcomes: Outcomes, held: tuple[ObjectKey, ...] = ()) -> Edit:
         self._in_force.save(outcomes)
+        self.generations.note({**dict.fromkeys(touched.keys), **outcomes}, self._in_force.raw)
         self.note_connected()
         unusable = self._in_force.withheld
         return Edit(
@@ -275,6 +281,15 @@ class Engine:
         self._revisions.collect_doubtful()
         return self._findings.analyse(limit)
 
+    def status(self, key: ObjectKey) -> Status | None:
+        """What is said of an object of the Gateway API; ``None`` where others have to say it."""
+        return object_status(self.graph, key) if key.kind in WITH_STATUS else None
+
+    def take_statuses(self) -> tuple[ObjectKey, ...]:
+        """The objects whose status may be another one since the last call."""
+        self._revisions.collect_doubtful()
+        return self._findings.take_statuses()
+
     def diagnostics(self) -> list[Diagnostic]:
         """Every diagnostic that is known now and not ignored, once; ``analyse`` completes them."""
         found = dict.fromkeys(self._mesh_file.diagnostics if self._mesh_file else ())
@@ -331,6 +346,12 @@ class Engine:
         taken = tuple(self.faults)
         self.faults.clear()
         return taken
+
+    def raw(self, key: ObjectKey) -> RawObject | None:
+        """The declaration of an object that is in force, or of one of a kind without effect."""
+        winner = self._declarations.winner(key)
+        unserved = winner.raw if winner is not None and not winner.is_refused else None
+        return self._in_force.raw(key) or unserved
 
     def accepted(self) -> tuple[RawObject, ...]:
         """The declaration of every object that is in force, as it is to be remembered."""

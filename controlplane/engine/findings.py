@@ -11,6 +11,7 @@ from typing import Any
 from controlplane.base.diagnostics import Diagnostic, Diagnostics
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Derived, Graph
+from controlplane.queries.analysis.object_status import WITH_STATUS, object_status
 from controlplane.queries.analysis.references import REFERRING, broken_references
 from controlplane.queries.analysis.roots import Analysis, roots
 
@@ -28,14 +29,20 @@ class Findings:
         """Objects whose references came in doubt and were not looked at since."""
         self._unseen: dict[ObjectKey, None] = {}
         """Objects whose references were never looked at, so no edit puts them in doubt."""
+        self._statuses: dict[ObjectKey, None] = {}
+        """Objects whose status came in doubt and was not asked for since."""
 
     def watch(self, key: ObjectKey) -> None:
         """Look at an object that was put, and again whenever what it refers to changes."""
         for root in roots(key.kind):
             self._doubtful[root, key] = None
+        if key.kind in WITH_STATUS:
+            self._statuses[key] = None
         if key in self._watched:
             return
         self._watched.add(key)
+        if key.kind in WITH_STATUS:
+            self._graph.pin(object_status, key)
         for root in roots(key.kind):
             self._graph.pin(root, key)
         if key.kind in REFERRING:
@@ -50,6 +57,9 @@ class Findings:
             return
         self._watched.discard(key)
         self._unseen.pop(key, None)
+        if key.kind in WITH_STATUS:
+            self._statuses[key] = None
+            self._graph.unpin(object_status, key)
         for root in roots(key.kind):
             self._graph.unpin(root, key)
         if key.kind in REFERRING:
@@ -60,6 +70,8 @@ class Findings:
         if function is broken_references:
             self._referring[key] = None
             self._doubtful.update(dict.fromkeys((root, key) for root in roots(key.kind)))
+        elif function is object_status:
+            self._statuses[key] = None
         else:
             self._doubtful[function, key] = None
 
@@ -83,6 +95,12 @@ class Findings:
             if key.kind in REFERRING:
                 broken_references(self._graph, key)  # from now on an edit puts it in doubt
         return bool(self._doubtful)
+
+    def take_statuses(self) -> tuple[ObjectKey, ...]:
+        """The objects whose status came in doubt, or that came or went, since the last call."""
+        taken = tuple(self._statuses)
+        self._statuses.clear()
+        return taken
 
     def take_referring(self) -> tuple[ObjectKey, ...]:
         """The objects whose references came in doubt since the last call."""

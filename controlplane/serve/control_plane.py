@@ -22,6 +22,7 @@ from controlplane.base.errors import TokenRefused
 from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
+from controlplane.engine.generations import Generations
 from controlplane.engine.mesh_file import mesh_file
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
@@ -41,9 +42,12 @@ from controlplane.serve.rest_of_change import RestOfChange
 from controlplane.serve.settings import Settings
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.serve.state_keeper import StateKeeper, kept_keys
+from controlplane.serve.status_keeper import StatusKeeper
+from controlplane.serve.statuses import generations
 from controlplane.serve.trust import Trust
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
+from controlplane.sources.kept_statuses import kept_statuses
 from controlplane.sources.printable import printable
 from controlplane.tls.state import LiveTls
 from controlplane.xds.node import Bearer
@@ -72,7 +76,8 @@ class ControlPlane:
             on_rotation=self._trust.verify_with,
         )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
-        self.engine = _engine(settings, clock(), self._accepted)
+        kept = kept_statuses(settings.state)
+        self.engine = _engine(settings, clock(), self._accepted, generations(kept))
         self.connected_services = ConnectedServices(
             self.engine, settings.connections, resolves=settings.resolves_services
         )
@@ -106,8 +111,10 @@ class ControlPlane:
         self.metrics.secrets_expire(tls.inventory.expiries, clock)
         registered = self.registering.workloads.shown
         connections, metrics, trust = self.server.connections, self.metrics, self._mesh_trust
+        self._statuses = StatusKeeper(self.engine, connections, settings, clock, kept)
+        statuses = self._statuses.statuses
         self.overview = LiveOverview(
-            self.engine, self.snapshots, connections, metrics, tls, trust, registered
+            self.engine, self.snapshots, connections, metrics, tls, trust, registered, statuses
         )
         self._reports = EditReports(self.engine, metrics, connections, on_reload)
         self._watch = ProxyWatch(self.engine, self.snapshots, self.server, self._reports.notice)
@@ -143,6 +150,7 @@ class ControlPlane:
                 tasks.create_task(self._watch.run()),
                 tasks.create_task(self.registering.run(self.snapshots.ready)),
                 tasks.create_task(self._issuer_keys.run(self.snapshots.ready)),
+                tasks.create_task(self._statuses.run(self.snapshots.ready)),
             )
             await stop.wait()
             self._rest.cancel()
@@ -355,11 +363,14 @@ class ControlPlane:
             raise
 
 
-def _engine(settings: Settings, now: datetime, accepted: AcceptedObjects) -> Engine:
+def _engine(
+    settings: Settings, now: datetime, accepted: AcceptedObjects, counted: Generations
+) -> Engine:
     engine = Engine(
         settings.mesh,
         now=now,
         accepted=accepted,
+        generations=counted,
         lean=settings.lean,
         guards_removals=not settings.allows_removal,
         max_objects=settings.max_objects,

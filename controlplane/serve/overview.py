@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
+from controlplane.admin.objects import FoundObjects, Gateways
 from controlplane.admin.view import (
     ConfigResource,
     DeclaredObject,
@@ -59,7 +60,9 @@ from controlplane.serve.origins import (
     shown_origin,
 )
 from controlplane.serve.report import diagnosis, finding
+from controlplane.serve.shown_objects import ShownObjects, declared_at
 from controlplane.serve.snapshot_cache import SnapshotCache
+from controlplane.serve.statuses import Statuses
 from controlplane.serve.workload_view import WorkloadView
 from controlplane.tls.state import LiveTls
 from controlplane.xds.connections import Connections
@@ -93,6 +96,7 @@ class LiveOverview:
         tls: LiveTls,
         mesh_trust: MeshTrust | None = None,
         registered: Callable[[], Iterable[RegisteredWorkload]] = tuple,
+        statuses: Statuses | None = None,
     ) -> None:
         self._engine = engine
         self._snapshots = snapshots
@@ -103,6 +107,8 @@ class LiveOverview:
         own_secrets = mesh_trust.own_secrets if mesh_trust is not None else _no_secrets
         self._workloads = WorkloadView(engine, own_secrets)
         self._registered = registered
+        statuses = statuses or Statuses(engine, connections, lambda: datetime.now(UTC))
+        self._shown_objects = ShownObjects(engine, statuses)
         metrics.look_up(
             connections=lambda: len(connections),
             services=lambda: engine.count(SERVICE) + engine.count(SERVICE_ENTRY),
@@ -253,6 +259,12 @@ class LiveOverview:
         keys = sorted({*declared, *(raw.key for raw in self._engine.accepted())})
         return tuple([each async for each in paced(map(self._listed, keys))])
 
+    def object(self, kind: str, namespace: str, name: str) -> FoundObjects | None:
+        return self._shown_objects.found(kind, namespace, name)
+
+    def gateways(self) -> Gateways:
+        return self._shown_objects.gateways()
+
     def metrics(self) -> tuple[bytes, str]:
         return self._metrics.exposition()
 
@@ -283,12 +295,7 @@ class LiveOverview:
             yield origin, shown_origin(self._engine, origin_for(self._engine, proxy, origin))
 
     def _declared(self, key: ObjectKey) -> DeclaredObject:
-        location = self._engine.location(FieldRef(key))
-        return DeclaredObject(
-            object=str(key),
-            path=str(location.path) if location is not None else "",
-            line=location.line if location is not None else 0,
-        )
+        return declared_at(self._engine, key)
 
     def _listed(self, key: ObjectKey) -> ListedObject:
         declared = self._declared(key)

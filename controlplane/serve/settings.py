@@ -48,6 +48,8 @@ class Settings:
     """How many objects are taken from all files together."""
     allows_removal: bool = False
     """Whether even most of the mesh is removed at once without a confirmation."""
+    status_dir: Path | None = None
+    """Where the status of objects is written as files."""
     metrics: Address | None = None
     """Where metrics and health alone are served besides."""
     connections: tuple[Connection, ...] = ()

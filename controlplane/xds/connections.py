@@ -5,7 +5,7 @@ Plain values for ``status``, made for JSON. Nothing here changes what is compute
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -115,6 +115,11 @@ class Connections:
     def refusing(self) -> bool:
         """Whether a connected proxy rejects anything."""
         return any(c.session.rejections(t) for c in self._connections for t in PUSH_ORDER)
+
+    def acknowledgements(self, type_url: TypeUrl) -> Iterator[tuple[Proxy, frozenset[str]]]:
+        """The names of the resources that each proxy acknowledged and does not reject."""
+        for connection in self._in_order():
+            yield connection.proxy, connection.session.acknowledged(type_url)
 
     def states(self) -> tuple[ProxyStatus, ...]:
         """What is known of every connected proxy, by namespace and name."""

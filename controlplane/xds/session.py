@@ -145,6 +145,10 @@ class Session(ABC):
     def rejections(self, type_url: TypeUrl) -> tuple[Rejected, ...]:
         return self._states[type_url].rejections.current
 
+    def acknowledged(self, type_url: TypeUrl) -> frozenset[str]:
+        """The names of the resources that the client acknowledged and does not reject."""
+        return frozenset(self._states[type_url].acknowledged)
+
     @property
     def subscriptions(self) -> tuple[Names, ...]:
         """The names that the client subscribes to, of each type."""

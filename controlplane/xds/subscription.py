@@ -329,6 +329,12 @@ class SubscriptionState:
         return self.rejections.good(name, self._acked.get(name))
 
     @property
+    def acknowledged(self) -> Iterator[str]:
+        """The names of what the client acknowledged and does not reject."""
+        rejected = {each.name for each in self.rejections.current}
+        return (name for name in self._acked if name not in rejected)
+
+    @property
     def is_plain(self) -> bool:
         """Whether the client gets every resource in its own form, as far as it has asked for it."""
         if self.rejections or self._suspended:

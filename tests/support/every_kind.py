@@ -560,9 +560,11 @@ class Serving:
                     origins_by_name(self.engine.graph, view, type_url)
 
     def reported(self) -> set[tuple[str, str]]:
-        """Code and place of every diagnostic."""
+        """Code and place of every diagnostic; statuses are asked for as well."""
         while self.engine.analyse():
             pass
+        for key in self.engine.take_statuses():
+            self.engine.status(key)
         return {(d.code.id, str(d.place)) for d in self.engine.diagnostics()}
 
 

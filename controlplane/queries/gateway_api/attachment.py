@@ -13,7 +13,7 @@ from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, HttpRoute
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE, TcpRoute
 from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE, TlsRoute
-from controlplane.kinds.gateway_api.udp_route import UdpRoute
+from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE, UdpRoute
 from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import ListenerId
 from controlplane.queries.gateway_api.listeners import attached, gateway_of, parent_listeners
@@ -81,6 +81,13 @@ def stream_routes_at(route: Object[StreamRoute]) -> Iterator[tuple[ObjectKey, St
         yield parent, route.key
 
 
+@index(HTTP_ROUTE, GRPC_ROUTE, TLS_ROUTE, TCP_ROUTE, UDP_ROUTE)
+def routes_naming(route: Object[AnyRoute]) -> Iterator[tuple[ObjectKey, RouteKey]]:
+    """The routes of all kinds with a parent."""
+    for parent, _ in _bindings(route):
+        yield parent, route.key
+
+
 @guarded
 def attachment(graph: Graph, route: RouteKey, parent: int) -> Attachment | None:
     """What one parentRef of a route comes to; ``None`` where it names nothing that is served here.
@@ -109,6 +116,15 @@ def listeners_of_route(graph: Graph, route: RouteKey) -> frozenset[ListenerId]:
     """Every listener that a route attaches to; runs again when one of its attachments changes."""
     found = (attachment(graph, route, i) for i in range(parent_count(graph, route)))
     return frozenset(listener for each in found if each for listener in each.listeners)
+
+
+@derived
+def attached_routes(graph: Graph, listener: ListenerId) -> tuple[RouteKey, ...]:
+    """The routes of all kinds that attach to a listener, sorted; also those that are not served
+    there. Runs again when one of the parent's routes attaches otherwise.
+    """
+    named = routes_naming(graph, listener.parent)
+    return tuple(key for key in named if listener in listeners_of_route(graph, key))
 
 
 @derived

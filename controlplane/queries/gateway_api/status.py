@@ -8,6 +8,7 @@ from controlplane.graph import Graph, guarded
 from controlplane.kinds.gateway_api.gateway import KubernetesGatewayKey
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayClassKey
 from controlplane.kinds.gateway_api.listener_set import ListenerSetKey
+from controlplane.queries.gateway_api.attachment import attached_routes
 from controlplane.queries.gateway_api.classes import class_conformance, gateway_conformance
 from controlplane.queries.gateway_api.faults import gateway_faults
 from controlplane.queries.gateway_api.listeners import (
@@ -80,10 +81,11 @@ def gateway_class_status(graph: Graph, key: GatewayClassKey) -> GatewayClassStat
     return GatewayClassStatus(conditions=(met(ACCEPTED, message="Gateways of it are served"),))
 
 
-def listener_status(_: Graph, listener: AttachedListener) -> ListenerStatus:
+def listener_status(graph: Graph, listener: AttachedListener) -> ListenerStatus:
     return ListenerStatus(
         name=listener.id.name,
+        port=listener.port,
         kinds=listener.kinds,
-        attached_routes=0,
+        attached_routes=len(attached_routes(graph, listener.id)),
         conditions=listener.conditions,
     )

@@ -1,11 +1,12 @@
-"""What the status of Gateways, ListenerSets and GatewayClasses says, without times and generations.
+"""What the status of objects of the Gateway API says, without times and generations.
 
 Source: https://gateway-api.sigs.k8s.io/reference/spec/
 """
 
 from dataclasses import dataclass
 
-from controlplane.base.names import Kind, ObjectKey
+from controlplane.base.names import Kind, ObjectKey, PortNumber
+from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.model.gateway_api import Condition
 
 
@@ -14,6 +15,7 @@ class ListenerStatus:
     """``kinds`` are those of routes that may attach; ``attached_routes`` says how many do."""
 
     name: str
+    port: PortNumber
     kinds: tuple[Kind, ...]
     attached_routes: int
     conditions: tuple[Condition, ...]
@@ -50,3 +52,29 @@ class PolicyAncestor:
     section_name: str = ""
     controller: str
     conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyStatus:
+    ancestors: tuple[PolicyAncestor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteParent:
+    """What a route comes to at one of its parents; ``ref`` names it as the route does."""
+
+    ref: ParentReference
+    controller: str
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteStatus:
+    """``parents`` are in the order of the route's parentRefs, without those that are served
+    elsewhere.
+    """
+
+    parents: tuple[RouteParent, ...] = ()
+
+
+Status = GatewayClassStatus | GatewayStatus | ListenerSetStatus | PolicyStatus | RouteStatus

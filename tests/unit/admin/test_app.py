@@ -10,6 +10,7 @@ import pytest
 from controlplane.admin.app import application, probe_application
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
+from controlplane.admin.objects import FoundObjects, Gateways, ShownObject
 from controlplane.admin.server import listener, serving
 from controlplane.admin.view import (
     ConfigResource,
@@ -95,6 +96,15 @@ class Fleet:
 
     async def objects(self) -> tuple[ListedObject, ...]:
         raise ValueError("a fault of ours")
+
+    def object(self, kind: str, namespace: str, name: str) -> FoundObjects | None:
+        if kind != "gateway":
+            return None
+        shown = ShownObject(object=f"{kind}/{namespace}/{name}", refused=False, manifest={"a": 1})
+        return FoundObjects(objects=(shown,))
+
+    def gateways(self) -> Gateways:
+        return Gateways(gateways=())
 
     def metrics(self) -> tuple[bytes, str]:
         return self.counted.exposition()
@@ -359,3 +369,20 @@ async def test_a_call_that_makes_no_sense_is_not_asked_about(
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("call: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("objects/gateway/shop/edge", 200, "gateway/shop/edge"),
+        ("objects/gateway/ours", 200, "gateway//ours"),
+        ("objects/other/shop/edge", 404, 'no object is of a kind \\"other\\"'),
+        ("gateways", 200, '"gateways":[]'),
+    ],
+)
+async def test_objects_and_gateways_are_shown(
+    client: httpx.AsyncClient, path: str, status: int, said: str
+) -> None:
+    answer = await client.get(f"/api/v1/{path}")
+
+    assert (answer.status_code, said in answer.text) == (status, True)

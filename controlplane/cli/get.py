@@ -1,0 +1,51 @@
+"""``controlplane get``: an object as Kubernetes would show it, with its status."""
+
+import click
+
+from controlplane.base.addresses import Address
+from controlplane.cli.name_parameters import namespace_parameter
+from controlplane.cli.options import admin_to_ask, example
+
+
+@click.command(
+    epilog=example(
+        "controlplane get gateway/shop -n shop",
+        "controlplane get httproute shop --output json | jq .status",
+        "controlplane get gateway.networking.istio.io/shop",
+    )
+)
+@click.argument("kind", metavar="KIND[/NAME]")
+@click.argument("name", required=False)
+@click.option(
+    "-n",
+    "--namespace",
+    type=namespace_parameter,
+    metavar="NAMESPACE",
+    help="The namespace of the object.  [default: default]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["yaml", "json"]),
+    default="yaml",
+    show_default=True,
+    help="The format of the object.",
+)
+@admin_to_ask
+def get(kind: str, name: str | None, namespace: str | None, output: str, admin: Address) -> None:
+    """Show an object that is in force, as kubectl does, with the status that it has.
+
+    KIND is a kind in any case, its plural or kubectl's short name (gtw, vs, svc); where two APIs
+    have the kind, gateway.networking.istio.io or gateway.gateway.networking.k8s.io. The data of
+    Secrets and private keys are not shown.
+    """
+    words = (*kind.split("/"), *((name,) if name is not None else ()))
+    from controlplane.cli.get_view import print_object  # late: --help needs no YAML
+
+    match words:
+        case (of, named):
+            print_object(of, namespace or "", named, output, admin)
+        case (of, within, named) if namespace in (None, within):
+            print_object(of, within, named, output, admin)
+        case _:
+            raise click.UsageError("name one object: KIND/NAME, or KIND NAME, with -n NAMESPACE")

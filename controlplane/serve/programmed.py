@@ -1,0 +1,126 @@
+"""What a running control plane adds to the status of Gateways and ListenerSets: a listener is
+programmed once a proxy of its Gateway has acknowledged it.
+
+Source: https://gateway-api.sigs.k8s.io/reference/spec/ (ListenerConditionProgrammed)
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from controlplane.base.names import ObjectKey, PortNumber
+from controlplane.engine.engine import Engine
+from controlplane.engine.internal_errors import NotComputed
+from controlplane.envoy.resource import TypeUrl
+from controlplane.model.gateway_api import Condition, ConditionStatus
+from controlplane.model.proxy_view import BoundGateway
+from controlplane.translate.gateway_api.conditions import PROGRAMMED, unmet
+from controlplane.translate.gateway_api.status import (
+    GatewayStatus,
+    ListenerSetStatus,
+    ListenerStatus,
+)
+from controlplane.xds.connections import Connections
+
+PENDING: Final = "Pending"
+_PORT: Final = re.compile(r"_(\d+)(?=$|_)")
+_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What one connected proxy of a Gateway has acknowledged: the ports that it listens on, as
+    numbered at the proxy. ``address`` is where it listens, ``""`` for everywhere.
+    """
+
+    bound: BoundGateway
+    ports: frozenset[int]
+    address: str = ""
+
+    def has(self, port: PortNumber) -> bool:
+        return not self.ports.isdisjoint(self.bound.arrivals(port))
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """The connected proxies of one Gateway."""
+
+    all: tuple[Acknowledged, ...] = field(default=())
+
+    def have(self, port: PortNumber) -> bool:
+        """Whether one of them has acknowledged a port of the Gateway."""
+        return any(each.has(port) for each in self.all)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that they alone listen on, sorted."""
+        return tuple(sorted({each.address for each in self.all if each.address}))
+
+
+NO_PROXIES: Final = Proxies()
+
+
+def proxies_of_gateways(engine: Engine, connections: Connections) -> Mapping[ObjectKey, Proxies]:
+    """The proxies that are connected now, by the Gateway that they serve."""
+    found: dict[ObjectKey, list[Acknowledged]] = {}
+    for proxy, names in connections.acknowledgements(TypeUrl.LISTENER):
+        try:
+            instance = engine.view(proxy).gateway
+        except NotComputed:
+            continue
+        if instance is None or not instance.bound:
+            continue
+        ports = _ports(names)
+        address = "" if instance.every_address in _EVERYWHERE else instance.every_address
+        for bound in instance.bound:
+            each = Acknowledged(bound, ports, address)
+            found.setdefault(bound.gateway, []).append(each)
+    return {key: Proxies(tuple(proxies)) for key, proxies in found.items()}
+
+
+def _ports(names: Iterable[str]) -> frozenset[int]:
+    """The ports of listeners by their names (``0.0.0.0_443``)."""
+    return frozenset(int(port) for name in names for port in _PORT.findall(name)[-1:])
+
+
+def programmed_gateway(status: GatewayStatus, proxies: Proxies) -> GatewayStatus:
+    """A Gateway is programmed when one of its listeners is. One whose ListenerSets alone have
+    listeners is, when a proxy is connected.
+    """
+    listeners = tuple(_programmed(listener, proxies) for listener in status.listeners)
+    computed = any(_is_programmed(each.conditions) for each in status.listeners)
+    is_served = any(_is_programmed(each.conditions) for each in listeners)
+    if not (is_served if computed else proxies.all):
+        status = replace(status, conditions=_pending(status.conditions, proxies))
+    return replace(status, listeners=listeners)
+
+
+def programmed_set(status: ListenerSetStatus, proxies: Proxies) -> ListenerSetStatus:
+    """``proxies`` are those of its Gateway."""
+    listeners = tuple(_programmed(listener, proxies) for listener in status.listeners)
+    if not any(_is_programmed(each.conditions) for each in listeners):
+        status = replace(status, conditions=_pending(status.conditions, proxies))
+    return replace(status, listeners=listeners)
+
+
+def _programmed(listener: ListenerStatus, proxies: Proxies) -> ListenerStatus:
+    if proxies.have(listener.port):
+        return listener
+    return replace(listener, conditions=_pending(listener.conditions, proxies))
+
+
+def _is_programmed(conditions: Iterable[Condition]) -> bool:
+    return any(c.type == PROGRAMMED and c.status is ConditionStatus.TRUE for c in conditions)
+
+
+def _pending(conditions: tuple[Condition, ...], proxies: Proxies) -> tuple[Condition, ...]:
+    """``conditions`` with what is only computed as not yet programmed."""
+    has_some = "no proxy of the Gateway has acknowledged it yet"
+    message = has_some if proxies.all else "no proxy of the Gateway is connected"
+    return tuple(
+        unmet(PROGRAMMED, PENDING, message)
+        if each.type == PROGRAMMED and each.status is ConditionStatus.TRUE
+        else each
+        for each in conditions
+    )
