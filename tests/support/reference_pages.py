@@ -21,6 +21,7 @@ from controlplane.kinds.gateway_api.versions import GATEWAY_API
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
 from controlplane.kinds.support import structs_in, unsupported
+from tests.support.field_notes import notes
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 _MADE: Final = "<!-- made by tests/support/reference_pages.py -->\n"
@@ -64,7 +65,10 @@ def fields() -> str:
     for served in sorted(SERVED.values(), key=lambda served: title(served.kind)):
         missing = set(unsupported(served))
         parts.append(f"## {title(served.kind)}\n")
-        rows = [f"- `{path}`{_mark(path, missing)}" for path in _paths(served)]
+        rows = [
+            f"- `{path}`{_mark(path, missing)}{_limits(struct, field)}"
+            for path, struct, field in _paths(served)
+        ]
         parts.append("\n".join(rows or ["It has no fields of its own that are read."]) + "\n")
     return "\n".join(parts)
 
@@ -81,17 +85,27 @@ def _mark(path: str, missing: set[str]) -> str:
     return " (no effect yet)" if path.replace("[]", "").replace(".*", "") in missing else ""
 
 
-def _paths(served: ServedKind[Any]) -> Iterator[str]:
+def _limits(struct: type, field: inspect.Field) -> str:
+    is_of_gateway_api = struct.__module__.startswith("controlplane.kinds.gateway_api.")
+    said = notes(struct, field) if is_of_gateway_api else ""
+    return f": {said}" if said else ""
+
+
+Shown = tuple[str, type, inspect.Field]
+"""The path of a field, the struct that it is of, and the field."""
+
+
+def _paths(served: ServedKind[Any]) -> Iterator[Shown]:
     yield from _fields_of(inspect.type_info(served.spec), "", frozenset())
 
 
-def _fields_of(info: inspect.Type, before: str, above: frozenset[type]) -> Iterator[str]:
+def _fields_of(info: inspect.Type, before: str, above: frozenset[type]) -> Iterator[Shown]:
     for struct in structs_in(info):
         if struct.cls in above:
             continue
         for field in struct.fields:
             path = f"{before}{field.encode_name}"
-            yield path
+            yield path, struct.cls, field
             yield from _fields_of(field.type, f"{path}.", above | {struct.cls})
 
 
