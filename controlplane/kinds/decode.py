@@ -188,7 +188,7 @@ def _spec(
     metadata: Metadata,
 ) -> Spec | None:
     place = at if served.whole else at / "spec"
-    spec = _fast(served, body)
+    spec, written = _fast(served, body), body
     walked: list[Diagnostic] = []
     if spec is None:
         faults, nulls = Report(), Report()
@@ -207,6 +207,7 @@ def _spec(
         annotations=metadata.annotations,
         labels=metadata.labels,
         body=body,
+        written=written,
         faulty=_around(walked),
     )
     ruled = _ruled(served, place, spec, about)

@@ -35,6 +35,10 @@ VERDICTS: Final = ("validation/*", "admission/*")
 """The files with verdicts of admission: of Istio's kinds, of the Gateway API's and of nulls."""
 
 
+CHANNELS: Final = {"experimental": "CP0701", "standard": "CP0702"}
+"""The warning that only one release channel of the Gateway API accepts an object."""
+
+
 def waiting(file: Path) -> dict[str, str]:
     """Each listed case with its reason; ``SystemExit`` for a line without one."""
     listed: dict[str, str] = {}
@@ -106,29 +110,33 @@ def replayed(
             yield name, future.result()
 
 
-def verdicts(objects: Path) -> dict[str, str]:
-    """What ``check`` says of each object of a file, by name: ``refused`` and why, or nothing."""
+def verdicts(objects: Path) -> dict[str, list[dict[str, Any]]]:
+    """What ``check`` says of each object of a file, by name; of most it says nothing."""
     command = [sys.executable, "-m", "controlplane", "check", str(objects), "-o", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit(f"{objects.name}: check ended with {done.returncode}: {done.stderr}")
-    refusals: dict[str, str] = {}
+    said: dict[str, list[dict[str, Any]]] = {}
     for diagnostic in json.loads(done.stdout)["diagnostics"]:
-        if diagnostic["refused"]:
-            name = str(diagnostic["object"]).rsplit("/", 1)[-1]
-            refusals.setdefault(name, f"{diagnostic['code']} {diagnostic['message']}")
-    return refusals
+        said.setdefault(str(diagnostic["object"]).rsplit("/", 1)[-1], []).append(diagnostic)
+    return said
 
 
-def disagreement(recorded: dict[str, Any], refusal: str | None) -> list[str]:
-    """Where the verdict on one object differs from admission's, Istio's or the API server's."""
-    match recorded["verdict"], refusal:
-        case "accepted", str(why):
-            return [f"admission accepts it, check refuses it: {why}"]
-        case "refused", None:
-            return [f"admission refuses it, check accepts it: {recorded.get('says', '')}"]
-        case _:
-            return []
+def disagreement(recorded: dict[str, Any], said: list[dict[str, Any]]) -> list[str]:
+    """Where the verdict on one object differs from admission's, Istio's or the API server's, or
+    the release channel of the Gateway API that alone accepts it.
+    """
+    refusals = [f"{one['code']} {one['message']}" for one in said if one["refused"]]
+    if recorded["verdict"] == "refused":
+        why = recorded.get("says", "")
+        return [] if refusals else [f"admission refuses it, check accepts it: {why}"]
+    if refusals:
+        return [f"admission accepts it, check refuses it: {refusals[0]}"]
+    only, found = recorded.get("only"), {one["code"] for one in said}
+    channels = [channel for channel, code in CHANNELS.items() if code in found]
+    if channels != ([only] if only else []):
+        return [f"channels that alone accept it: recorded {only}, check names {channels}"]
+    return []
 
 
 def validated(folder: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
@@ -143,7 +151,7 @@ def validated(folder: Path, prefixes: tuple[str, ...]) -> Iterator[tuple[str, li
         }
         ours = verdicts(file.with_name(f"{area}.yaml")) if recorded else {}
         for name, verdict in recorded.items():
-            yield f"{file.parent.name}/{area}/{name}", disagreement(verdict, ours.get(name))
+            yield f"{file.parent.name}/{area}/{name}", disagreement(verdict, ours.get(name, []))
 
 
 def compared(folder: Path, listed: dict[str, str], prefixes: tuple[str, ...]) -> int:

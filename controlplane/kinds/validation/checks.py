@@ -39,8 +39,8 @@ class About:
     """What a rule may use of the object besides its spec.
 
     ``body`` is the spec as it was written: it tells a field that was left out from one that was
-    given its default. ``faulty``: the paths of all mappings and lists in which a value was left
-    out, because it had a fault of its own.
+    given its default. ``written`` is that with the nulls that were pruned. ``faulty``: the paths of
+    all mappings and lists in which a value was left out, because it had a fault of its own.
     """
 
     key: ObjectKey
@@ -48,6 +48,7 @@ class About:
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
     body: Mapping[str, object]
+    written: Mapping[str, object]
     faulty: frozenset[tuple[Step, ...]] = frozenset()
 
     @property

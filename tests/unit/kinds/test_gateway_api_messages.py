@@ -194,10 +194,12 @@ def test_the_generation_is_kept() -> None:
             {"parentRefs": [{"name": "a", "sectionName": None}]},
             "CP0223 spec.parentRefs[0].sectionName",
         ),
+        ({"useDefaultGateways": None}, "CP0701 spec.useDefaultGateways"),
+        ({"rules": [{"retry": None}]}, "CP0701 spec.rules[0].retry"),
         ({"rules": [{"matches": [{"headers": None}]}]}, "CP0223 spec.rules[0].matches[0].headers"),
     ],
 )
-def test_a_null_that_widens_a_route_is_reported(spec: dict[str, object], place: str) -> None:
+def test_a_null_that_changes_what_is_meant_is_reported(spec: dict[str, object], place: str) -> None:
     found, diagnostics = decoded_body(body_of("HTTPRoute", spec))
 
     assert found is not None

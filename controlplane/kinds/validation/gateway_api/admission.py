@@ -58,7 +58,7 @@ _DEPRECATED: Final = frozenset({f"{GATEWAY_API}/v1alpha2", f"{GATEWAY_API}/v1alp
 def gateway_api(report: Report, at: FieldRef, spec: Spec, about: About) -> None:
     """Report what the API server has against an object, and which channel it needs."""
     found = _Findings(report, about.api_version, about.faulty)
-    found.visit(at, spec, about.body)
+    found.visit(at, spec, about.written)
     top = FieldRef(at.object) / "apiVersion"
     if about.api_version in _DEPRECATED:
         kind = at.object.kind
@@ -85,15 +85,16 @@ class _Findings:
     def visit(self, at: FieldRef, value: Spec, written: Mapping[str, object] | None) -> bool:
         """Look at a struct and all within it; whether no field is missing.
 
-        ``written`` is ``None`` where the value is a default.
+        ``written`` is ``None`` where the value is a default, and has nulls as they were written: a
+        field that is null is a field of its channel all the same.
         """
         plan = _plan(type(value))
         is_whole = written is None or self._is_whole(at, plan, written)
         for attribute, name in plan.structs:
             inner = getattr(value, attribute)
-            if written is not None and name not in written and name in plan.required:
-                continue  # which is reported, and is no default
             text = written.get(name) if written is not None else None
+            if text is None and written is not None and name in plan.required:
+                continue  # which is reported, and is no default
             if isinstance(inner, Spec):
                 is_whole &= self.visit(at / name, inner, _mapping(text))
             elif isinstance(inner, tuple) and inner:
@@ -120,7 +121,7 @@ class _Findings:
         return is_whole
 
     def _is_whole(self, at: FieldRef, plan: "_Plan", written: Mapping[str, object]) -> bool:
-        missing = [name for name in plan.required if name not in written]
+        missing = [name for name in plan.required if written.get(name) is None]
         for name in missing:
             message = f"{path_text(at.path)[1:]} needs {name}"
             self.report.add(MISSING_FIELD, at / name, message, hint=f"add {name}")
