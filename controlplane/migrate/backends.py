@@ -25,10 +25,11 @@ _MOST: Final = 16  # Services that one ReferenceGrant names
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """Routes of a namespace may refer to a Service of another."""
+    """Routes of a kind and a namespace may refer to a Service of another."""
 
     to: Namespace
     from_: Namespace
+    kind: str
     service: str
 
 
@@ -47,6 +48,7 @@ def backend(
     *,
     declared: Declared,
     owner: Namespace,
+    kind: str = "HTTPRoute",
 ) -> Backend | None:
     """What a destination, whose host is complete, is called in a route of the namespace
     ``owner``.
@@ -70,7 +72,9 @@ def backend(
     if service is not None:
         ports = tuple(port.port for port in service.spec.ports)
         port = _port(report, at, host, asked, ports)
-        return None if port is None else _service(service.name, service.namespace, port, owner)
+        if port is None:
+            return None
+        return _service(service.name, service.namespace, port, owner, kind)
     entries = declared.entries_by_host.get(host, ())
     if not entries:
         report.add(
@@ -89,10 +93,10 @@ def backend(
     )
 
 
-def _service(name: str, namespace: Namespace, port: int, owner: Namespace) -> Backend:
+def _service(name: str, namespace: Namespace, port: int, owner: Namespace, kind: str) -> Backend:
     if namespace == owner:
         return Backend(ref={"name": name, "port": port})
-    grant = Grant(namespace, owner, name)
+    grant = Grant(namespace, owner, kind, name)
     return Backend(ref={"name": name, "namespace": namespace, "port": port}, grant=grant)
 
 
@@ -117,8 +121,8 @@ def _port(
 def reference_grants(
     grants: Iterable[Grant], taken: Container[tuple[Namespace, str]]
 ) -> list[dict[str, Data]]:
-    """The objects that permit ``grants``, which are from one namespace to another: one for each 16
-    Services, with names that are not ``taken``.
+    """The objects that permit ``grants``, which are of one kind and from one namespace to another:
+    one for each 16 Services, with names that are not ``taken``.
     """
     needed = sorted(set(grants))
     objects: list[dict[str, Data]] = []
@@ -131,7 +135,9 @@ def reference_grants(
 
 
 def _grant_name(grant: Grant, number: int) -> tuple[Namespace, str]:
-    return grant.to, f"httproutes-of-{grant.from_}" + (f"-{number}" if number > 1 else "")
+    return grant.to, f"{grant.kind.lower()}s-of-{grant.from_}" + (
+        f"-{number}" if number > 1 else ""
+    )
 
 
 def _reference_grant(name: tuple[Namespace, str], grants: list[Grant]) -> dict[str, Data]:
@@ -140,7 +146,7 @@ def _reference_grant(name: tuple[Namespace, str], grants: list[Grant]) -> dict[s
         "kind": "ReferenceGrant",
         "metadata": {"name": name[1], "namespace": name[0]},
         "spec": {
-            "from": [{"group": GATEWAY_API, "kind": "HTTPRoute", "namespace": grants[0].from_}],
+            "from": [{"group": GATEWAY_API, "kind": grants[0].kind, "namespace": grants[0].from_}],
             "to": [{"group": "", "kind": "Service", "name": grant.service} for grant in grants],
         },
     }

@@ -16,7 +16,7 @@ from controlplane.kinds.istio.virtual_service import HttpMatch, VirtualService
 from controlplane.kinds.object import Object
 from controlplane.kinds.validation.match_conditions import match_of
 from controlplane.kinds.validation.match_coverage import EarlierMatches
-from controlplane.migrate.listeners import ReadGateway
+from controlplane.migrate.listeners import ReadGateway, RouteKind
 from controlplane.migrate.redirects import ListenerPort
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.http_match import route_match
@@ -25,6 +25,8 @@ from controlplane.translate.istio.virtual_service import (
     virtual_service_gateways,
     virtual_service_hosts,
 )
+
+GatewayKey = ObjectKey[Gateway]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,7 +53,8 @@ def domains(
     """The hosts that it is served for at a Gateway: of each pair the narrower one."""
     hosts = virtual_service_hosts(virtual_service)
     for listener in gateway.listeners:
-        if listener.admits(virtual_service.namespace) and not listener.redirects:
+        serves = listener.kind is RouteKind.HTTP and not listener.redirects
+        if serves and listener.admits(virtual_service.namespace):
             for host in hosts:
                 if subset_of(host, listener.host):
                     yield Target(gateway.gateway.key, listener.port), Host(host.lower())
@@ -65,7 +68,8 @@ def sections(
     """The names of the listeners on ``ports`` that serve it."""
     hosts = virtual_service_hosts(virtual_service)
     for name, listener in zip(gateway.names, gateway.listeners, strict=True):
-        serves = listener.port in ports and not listener.redirects
+        is_http = listener.kind is RouteKind.HTTP and not listener.redirects
+        serves = is_http and listener.port in ports
         if serves and any(overlap(listener.host, host) for host in hosts):
             yield name
 

@@ -10,22 +10,29 @@ from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Kind, Namespace, ObjectKey
 from controlplane.kinds.core.service import Service
-from controlplane.kinds.istio.gateway import Gateway
 from controlplane.kinds.istio.virtual_service import Delegate, VirtualService
 from controlplane.kinds.object import Object
 from controlplane.migrate.backends import GATEWAY_API
-from controlplane.migrate.bindings import Target, domains, gateway_name, gateways_named
+from controlplane.migrate.bindings import (
+    GatewayKey,
+    Target,
+    domains,
+    gateway_name,
+    gateways_named,
+)
 from controlplane.migrate.listeners import ReadGateway, read_gateway, redirect_name
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.routes import ReadVirtualService, read_virtual_service, route_name
+from controlplane.migrate.streams import taken_streams
 from controlplane.translate.istio.delegate import expanded
 from controlplane.translate.istio.located_rules import LocatedRule, located_rules
 from controlplane.translate.istio.virtual_service import complete_rules
 
 VirtualServiceKey = ObjectKey[VirtualService]
-GatewayKey = ObjectKey[Gateway]
 Site = tuple[Namespace, str, int, Host]
-"""Where routes are merged: which proxies, and a port and a host of theirs."""
+"""Where routes are merged: which proxies, and a port and a host of theirs; or what of connections
+is taken, see ``taken_streams``.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +66,10 @@ def candidates(declared: Declared, service: Object[Service] | None) -> Candidate
     sites: dict[VirtualServiceKey, Mapping[Site, Target]] = {}
     for key, virtual_service in sorted(declared.virtual_services.items()):
         if virtual_service.spec.hosts and gateways_named(virtual_service):
-            sites[key] = _sites(virtual_service, read)
-            found = _virtual_service(report, virtual_service, declared, gateways, sites[key])
+            named = gateways_named(virtual_service)
+            its = {k: g for k, g in read.items() if gateway_name(k) in named}
+            sites[key] = _sites(virtual_service, its)
+            found = _virtual_service(report, virtual_service, declared, gateways, its, sites[key])
             if found is not None:
                 services[key] = found
     return Candidates(gateways=gateways, services=services, sites=sites, kept=tuple(report))
@@ -69,12 +78,13 @@ def candidates(declared: Declared, service: Object[Service] | None) -> Candidate
 def _sites(
     virtual_service: Object[VirtualService], gateways: Mapping[GatewayKey, ReadGateway]
 ) -> dict[Site, Target]:
-    named = gateways_named(virtual_service)
     return {
         (gateway.home, _proxies(gateway), target.port.port, host): target
-        for key, gateway in gateways.items()
-        if gateway_name(key) in named
+        for gateway in gateways.values()
         for target, host in domains(virtual_service, gateway)
+    } | {
+        (gateway.home, _proxies(gateway), port.port, Host(taken)): Target(gateway.gateway.key, port)
+        for gateway, port, taken in taken_streams(virtual_service, gateways)
     }
 
 
@@ -90,24 +100,29 @@ def _virtual_service(
     virtual_service: Object[VirtualService],
     declared: Declared,
     gateways: Mapping[GatewayKey, ReadGateway],
+    named: Mapping[GatewayKey, ReadGateway],
     sites: Mapping[Site, Target],
 ) -> ReadVirtualService | None:
     faults = Report()
     at = FieldRef(virtual_service.key) / "spec"
     _check_gateways(faults, at, virtual_service, declared, gateways)
-    if not len(faults) and not sites:
-        message = "no server of its Gateways serves its hosts, so an HTTPRoute would do nothing"
-        faults.add(NO_COUNTERPART, at / "hosts", message)
     found = read_virtual_service(
         faults,
         virtual_service,
         complete_rules_of(virtual_service, declared),
-        tuple(sorted(set(sites.values()))),
+        tuple(sorted({target for site, target in sites.items() if " " not in site[3]})),
+        named,
         declared,
     )
+    if not len(faults) and not found.routes and not found.streams:
+        message = "no server of its Gateways serves its hosts, so an HTTPRoute would do nothing"
+        faults.add(NO_COUNTERPART, at / "hosts", message)
     names = tuple(route_name(virtual_service, routes, 1, 1) for routes in found.routes)
     namespace = virtual_service.namespace
     _check_names(faults, virtual_service, declared, "HTTPRoute", namespace, names)
+    for stream in found.streams:
+        kind = stream.kind.value
+        _check_names(faults, virtual_service, declared, kind, namespace, (stream.name,))
     report.diagnostics.extend(faults)
     return None if len(faults) else found
 

@@ -29,6 +29,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as manager_pb2,
 )
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.json_format import MessageToDict
 
@@ -95,6 +96,9 @@ class SentConfiguration:
         chain = _chain(listener, request.server_name) if listener is not None else None
         if chain is None:
             return {"refused": True}
+        stream = _stream(chain)
+        if stream is not None:
+            return stream
         table = self._table(chain)
         virtual_host = _virtual_host(table, request.host) if table is not None else None
         if virtual_host is None:
@@ -118,13 +122,31 @@ def _chain(listener: Listener, server_name: str | None) -> FilterChain | None:
     """The chain of the most specific name; without TLS one that asks for none."""
     ranked: list[tuple[int, FilterChain]] = []
     for chain in listener.filter_chains:
-        if chain.HasField("transport_socket") != (server_name is not None):
-            continue
         names = chain.filter_chain_match.server_names
+        if _is_for_tls(chain) != (server_name is not None):
+            continue
         rank = max((_fit(n, server_name or "") for n in names), default=0)
         if not names or rank:
             ranked.append((rank, chain))
     return max(ranked, key=lambda found: found[0])[1] if ranked else None
+
+
+def _is_for_tls(chain: FilterChain) -> bool:
+    match = chain.filter_chain_match
+    if chain.HasField("transport_socket") or match.server_names:
+        return True
+    return match.transport_protocol == "tls"
+
+
+def _stream(chain: FilterChain) -> Answer | None:
+    """Where connections go, for a chain that looks at no requests."""
+    for each in chain.filters:
+        proxy = TcpProxy()
+        if each.typed_config.Unpack(proxy):
+            proxy.ClearField("stat_prefix")
+            proxy.ClearField("access_log")
+            return {"stream": MessageToDict(proxy, preserving_proto_field_name=True)}
+    return None
 
 
 def _fit(domain: str, host: str) -> int:
@@ -300,6 +322,10 @@ def in_short(answer: Answer) -> str:
             return str(status)
         case {"direct_response": {"status": status}}:
             return str(status)
+        case {"stream": {"cluster": cluster}}:
+            return f"{_service(cluster)} as it is"
+        case {"stream": _}:
+            return "several services as it is"
         case {"redirect": _}:
             return "another place, by a redirect"
         case {"route": {"cluster": cluster}, "path": path}:

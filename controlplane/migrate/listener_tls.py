@@ -51,7 +51,7 @@ def listener_tls(report: Report, at: FieldRef, tls: ServerTls | None, home: Name
             NO_COUNTERPART,
             at / "mode",
             f"{tls.mode.value} at a server of protocol HTTPS has no counterpart",
-            hint="write a listener of protocol TLS, and a TLSRoute",
+            hint="the mesh's own TLS between networks stays with Istio's API",
         )
     for field, name in _WITHOUT.items():
         if getattr(tls, field):

@@ -9,6 +9,7 @@ Source: https://gateway-api.sigs.k8s.io/reference/spec/#gateway
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from controlplane.base.codes import NO_COUNTERPART, NOT_KNOWN_HERE
@@ -18,7 +19,7 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Namespace
 from controlplane.documents.yaml import Data
 from controlplane.kinds.core.service import Service
-from controlplane.kinds.istio.gateway import Gateway, Server
+from controlplane.kinds.istio.gateway import Gateway, Server, ServerTlsMode
 from controlplane.kinds.object import Object
 from controlplane.migrate.filters import HOSTNAME
 from controlplane.migrate.listener_tls import listener_tls
@@ -33,6 +34,14 @@ _HTTP: Final = frozenset({"HTTP", "HTTP2", "GRPC"})
 _NOT_OF_A_NAME: Final = re.compile(r"[^a-z0-9.-]+")
 
 
+class RouteKind(Enum):
+    """What attaches to a listener; the value is the kind of routes."""
+
+    HTTP = "HTTPRoute"
+    TLS = "TLSRoute"
+    TCP = "TCPRoute"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
     """A listener for ``host`` (``*``: every one), which admits routes of ``namespaces``.
@@ -45,6 +54,7 @@ class Listener:
     place: FieldRef
     data: Mapping[str, Data]
     redirects: bool = False
+    kind: RouteKind = RouteKind.HTTP
 
     def admits(self, namespace: Namespace) -> bool:
         return EVERY_NAMESPACE in self.namespaces or namespace in self.namespaces
@@ -66,7 +76,10 @@ class ReadGateway:
     @property
     def is_exclusive(self) -> bool:
         """Whether two Gateways cannot serve its hosts on one port."""
-        return any(listener.port.https or listener.redirects for listener in self.listeners)
+        return any(
+            listener.port.https or listener.redirects or listener.kind is not RouteKind.HTTP
+            for listener in self.listeners
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,24 +167,47 @@ def _listeners(
             "Gateway is served on the ports of its Service alone",
             hint="add the port to the Service",
         )
-    data: dict[str, Data] = {"port": number, "protocol": "HTTP"}
     home = service.namespace if service is not None else gateway.namespace
+    kind, data = _protocol(report, at, server, protocol, home)
+    if kind is RouteKind.HTTP and protocol != "HTTPS" and server.tls is not None:
+        if server.tls.https_redirect:
+            _check_redirect(report, at, server, gateway, declared)
+        else:
+            report.add(NO_COUNTERPART, at / "tls", "a listener for HTTP has no TLS settings")
+    if kind is not None:
+        port = ListenerPort(number, https="tls" in data)
+        whole = {**_name(server), "port": number, **data}
+        yield from _by_host(report, at, server, gateway, port, kind, whole)
+
+
+def _protocol(
+    report: Report, at: FieldRef, server: Server, protocol: str, home: Namespace
+) -> tuple[RouteKind | None, dict[str, Data]]:
+    """What attaches to a server, and the listener's protocol and TLS; ``None``: it stays."""
+    passes = server.tls is not None and server.tls.mode is ServerTlsMode.PASSTHROUGH
+    if protocol in _HTTP:
+        return RouteKind.HTTP, {"protocol": "HTTP"}
+    if protocol in ("HTTPS", "TLS") and passes:
+        return RouteKind.TLS, {"protocol": "TLS", "tls": {"mode": "Passthrough"}}
     if protocol == "HTTPS":
-        data |= {"protocol": "HTTPS", "tls": listener_tls(report, at / "tls", server.tls, home)}
-    elif protocol not in _HTTP:
-        report.add(
-            NO_COUNTERPART,
-            at / "port" / "protocol",
-            f"servers of protocol {protocol} are not migrated, only HTTP and HTTPS",
-            hint="write a TLSRoute or TCPRoute for its routes",
-        )
-        return
-    elif server.tls is not None and server.tls.https_redirect:
-        _check_redirect(report, at, server, gateway, declared)
-    elif server.tls is not None:
-        report.add(NO_COUNTERPART, at / "tls", "a listener for HTTP has no TLS settings")
-    port = ListenerPort(number, protocol == "HTTPS")
-    yield from _by_host(report, at, server, gateway, port, {**_name(server), **data})
+        tls = listener_tls(report, at / "tls", server.tls, home)
+        return RouteKind.HTTP, {"protocol": "HTTPS", "tls": tls}
+    if protocol == "TCP" and server.tls is None:
+        if any(host.rpartition("/")[2] != "*" for host in server.hosts):
+            report.add(
+                NO_COUNTERPART,
+                at / "hosts",
+                "a listener for TCP has no hostname, so it would admit the routes of every host",
+                hint='write "*"',
+            )
+        return RouteKind.TCP, {"protocol": "TCP"}
+    report.add(
+        NO_COUNTERPART,
+        at / "port" / "protocol",
+        f"a server of protocol {protocol} that ends TLS, or is none of Gateway API's, has no "
+        "counterpart",
+    )
+    return None, {}
 
 
 def _name(server: Server) -> dict[str, Data]:
@@ -185,6 +221,7 @@ def _by_host(
     server: Server,
     gateway: Object[Gateway],
     port: ListenerPort,
+    kind: RouteKind,
     data: Mapping[str, Data],
 ) -> Iterator[Listener]:
     """A listener for each host, with all the namespaces that the server admits to it."""
@@ -205,7 +242,7 @@ def _by_host(
     if "*/*" in server.hosts:
         admitted = {"*": {EVERY_NAMESPACE}}
     for host, namespaces in admitted.items():
-        hostname = {} if host == "*" else {"hostname": host}
+        hostname = {} if host == "*" or kind is RouteKind.TCP else {"hostname": host}
         yield Listener(
             port=port,
             host=Host(host),
@@ -213,6 +250,7 @@ def _by_host(
             place=places[host],
             data={"name": data["name"], **hostname, **_without_name(data)},
             redirects=not port.https and server.tls is not None and server.tls.https_redirect,
+            kind=kind,
         )
 
 
@@ -234,7 +272,8 @@ def _check_together(report: Report, at: FieldRef, listeners: Sequence[Listener])
         for other in listeners[:i]:
             if listener.port.port != other.port.port:
                 continue
-            if listener.port.https != other.port.https or listener.host == other.host:
+            tcp = RouteKind.TCP in (listener.kind, other.kind)
+            if tcp or listener.port.https != other.port.https or listener.host == other.host:
                 what = "a protocol of its own" if listener.host != other.host else "the same host"
                 report.add(
                     NO_COUNTERPART,

@@ -16,6 +16,7 @@ from controlplane.migrate.listeners import ReadGateway, redirect_name
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.plan import Plan
 from controlplane.migrate.routes import Parents, ReadRoutes, ReadVirtualService, http_routes
+from controlplane.migrate.streams import stream_object
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
 
@@ -101,6 +102,12 @@ def _of_virtual_service(
     for routes, matches in zip(read.routes, plan.matches[key], strict=True):
         parents = _parents(key, read, routes, plan)
         yield from http_routes(read.virtual_service, routes, matches, parents, metadata)
+    for stream in read.streams:
+        listeners = [
+            {"name": g.name, **_elsewhere(plan.gateways[g].home, key), "sectionName": name}
+            for g, name in stream.parents
+        ]
+        yield stream_object(stream, list[Data](listeners), metadata)
     if MESH in virtual_service_gateways(read.virtual_service):
         yield _at_mesh(body)
 
@@ -115,9 +122,7 @@ def _parents(
     parents: list[Mapping[str, Data]] = []
     for gateway in dict.fromkeys(target.gateway for target in routes.targets):
         home = plan.gateways[gateway].home
-        parent: dict[str, Data] = {"name": gateway.name}
-        if home != key.namespace:
-            parent["namespace"] = home
+        parent: dict[str, Data] = {"name": gateway.name, **_elsewhere(home, key)}
         here = [target for target in routes.targets if target.gateway == gateway]
         if plan.gateways[gateway].redirecting:
             ports = [target.port for target in here]
@@ -128,6 +133,10 @@ def _parents(
         else:
             parents.extend({**parent, "port": target.port.port} for target in here)
     return tuple(parents)
+
+
+def _elsewhere(home: Namespace, key: VirtualServiceKey) -> dict[str, Data]:
+    return {"namespace": home} if home != key.namespace else {}
 
 
 def _at_mesh(body: Mapping[str, Data]) -> NewObject:
@@ -143,12 +152,13 @@ def _grants(
     """The ReferenceGrants, each behind the first VirtualService that needs it."""
     taken = {(key.namespace, key.name) for key in declared.taken if key.kind.name == _GRANT}
     needed = [grant for read in plan.virtual_services.values() for grant in read.grants]
-    owners: dict[tuple[Namespace, Namespace], VirtualServiceKey] = {}
+    owners: dict[tuple[Namespace, Namespace, str], VirtualServiceKey] = {}
     for key, read in plan.virtual_services.items():
         for grant in read.grants:
-            owners.setdefault((grant.to, grant.from_), key)
-    for pair, owner in owners.items():
-        yield owner, reference_grants((g for g in needed if (g.to, g.from_) == pair), taken)
+            owners.setdefault((grant.to, grant.from_, grant.kind), key)
+    for one, owner in owners.items():
+        its = (g for g in needed if (g.to, g.from_, g.kind) == one)
+        yield owner, reference_grants(its, taken)
 
 
 def unused_delegates(plan: Plan, declared: Declared) -> Iterator[VirtualServiceKey]:

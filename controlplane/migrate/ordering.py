@@ -8,6 +8,7 @@ from typing import Final
 
 from controlplane.base.codes import OTHER_PRECEDENCE
 from controlplane.base.diagnostics import Related, Report
+from controlplane.base.locations import FieldRef
 from controlplane.migrate.candidates import Candidates, Site, VirtualServiceKey
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.paths import SPELLINGS, Spelling
@@ -80,6 +81,15 @@ def _check_order(
         (key for key in keys if site in found.sites[key]),
         key=lambda key: _merge_order(key, site, found, declared),
     )
+    if " " in site[3] and len(merged) > 1:
+        first, *others = merged
+        for key in others:
+            report.add(
+                OTHER_PRECEDENCE,
+                FieldRef(key) / "spec",
+                f"{first.display_name} takes connections first ({site[3]}, port {site[2]})",
+                related=(Related(place=FieldRef(first), message="comes first"),),
+            )
     sources = [list(_placed(key, site, found, matches)) for key in merged]
     for overtaking in list(overtakings(sources))[:_SHOWN]:
         _report(report, overtaking)

@@ -14,9 +14,9 @@ from controlplane.base.diagnostics import Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.object import Object
+from controlplane.migrate.bindings import GatewayKey
 from controlplane.migrate.candidates import (
     Candidates,
-    GatewayKey,
     VirtualServiceKey,
     candidates,
     follows,

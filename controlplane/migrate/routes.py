@@ -21,6 +21,7 @@ from controlplane.migrate.listeners import is_hostname
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.paths import PathType, RoutePath, Spelling, route_path
 from controlplane.migrate.rules import ReadRule, SpelledMatch, read_rule, spelled_match
+from controlplane.migrate.streams import Gateways, ReadStream, read_streams
 from controlplane.model.http_match import Exact
 from controlplane.translate.istio.located_rules import LocatedRule
 from controlplane.translate.istio.virtual_service import virtual_service_hosts
@@ -53,10 +54,12 @@ class ReadVirtualService:
 
     virtual_service: Object[VirtualService]
     routes: tuple[ReadRoutes, ...]
+    streams: tuple[ReadStream, ...] = ()
 
     @property
     def grants(self) -> tuple[Grant, ...]:
-        return tuple(grant for routes in self.routes for grant in routes.grants)
+        http = (grant for routes in self.routes for grant in routes.grants)
+        return (*http, *(grant for stream in self.streams for grant in stream.grants))
 
     def at(self, target: Target) -> ReadRoutes | None:
         return next((r for r in self.routes if target in r.targets), None)
@@ -67,10 +70,11 @@ def read_virtual_service(
     virtual_service: Object[VirtualService],
     rules: tuple[LocatedRule, ...],
     targets: tuple[Target, ...],
+    gateways: Gateways,
     declared: Declared,
 ) -> ReadVirtualService:
-    """The VirtualService at ``targets``; what has no counterpart is reported. ``rules`` are
-    complete, and those of its delegates in their places.
+    """The VirtualService at ``targets``, and for connections at ``gateways``; what has no
+    counterpart is reported. ``rules`` are complete, and those of its delegates in their places.
     """
     _check_hosts(report, virtual_service)
     groups: list[tuple[tuple[LocatedRule, ...], list[Target]]] = []
@@ -89,20 +93,13 @@ def read_virtual_service(
             for served, at in groups
             if served
         ),
+        streams=read_streams(report, virtual_service, gateways, declared),
     )
 
 
 def _check_hosts(report: Report, virtual_service: Object[VirtualService]) -> None:
     hosts = virtual_service_hosts(virtual_service)
     at = FieldRef(virtual_service.key) / "spec"
-    for field in ("tls", "tcp"):
-        if getattr(virtual_service.spec, field):
-            report.add(
-                NO_COUNTERPART,
-                at / field,
-                f"rules of {field} are not migrated, only those of http",
-                hint=f"write a {field.upper()}Route",
-            )
     for i, host in enumerate(hosts):
         if not is_hostname(host):
             report.add(

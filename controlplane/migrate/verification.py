@@ -4,8 +4,10 @@ at the edges of every match in the same way.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
+from controlplane.base.names import Host
 from controlplane.base.wording import listed
 from controlplane.engine.engine import Engine
 from controlplane.migrate.bindings import domains
@@ -20,6 +22,7 @@ from controlplane.migrate.listeners import ReadGateway
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.plan import Plan
 from controlplane.migrate.requests import Endpoint, requests
+from controlplane.migrate.streams import taken_streams
 from controlplane.model.proxy import Proxy, Role, labels_of
 
 _ADDRESS: Final = "192.0.2.1"  # of documentation (RFC 5737): no workload is there
@@ -85,7 +88,12 @@ def requests_at(
             for listener in gateway.listeners
             if listener.redirects
         }
-        yield virtual_service.key, requests(sorted(ends), matches)
+        streams = {
+            Endpoint(ports[port.port], port.https, Host(taken.partition(" ")[2]))
+            for _, port, taken in taken_streams(virtual_service, {gateway.gateway.key: gateway})
+        }
+        asked = chain(requests(sorted(ends), matches), requests(sorted(streams), ()))
+        yield virtual_service.key, asked
 
 
 def _real_ports(gateway: ReadGateway) -> Mapping[int, int]:

@@ -135,8 +135,14 @@ def test_a_server_with_tls_shows_the_same_certificate(tls: str, migrated: dict[s
             "served on the ports of its Service alone",
         ),
         (
-            "{port: {number: 443, name: tcp, protocol: TCP}, hosts: ['*']}",
-            "servers of protocol TCP are not migrated, only HTTP and HTTPS",
+            "{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*'],"
+            " tls: {mode: SIMPLE, credentialName: web}}",
+            "a server of protocol TLS that ends TLS, or is none of Gateway API's, has no "
+            "counterpart",
+        ),
+        (
+            "{port: {number: 443, name: tcp, protocol: TCP}, hosts: [a.com]}",
+            "a listener for TCP has no hostname, so it would admit the routes of every host",
         ),
         (
             "{port: {number: 80, name: http, protocol: HTTP}, hosts: [default/shop.example.com],"
