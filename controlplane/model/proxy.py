@@ -40,6 +40,16 @@ class Role(Enum):
         assert_never(self)
 
     @property
+    def forwards_datagrams(self) -> bool:
+        """Whether it listens for UDP, so that it needs clusters for ports of UDP."""
+        match self:
+            case Role.GATEWAY:
+                return True
+            case Role.SIDECAR | Role.RUNNER:
+                return False
+        assert_never(self)
+
+    @property
     def may_use_every_secret(self) -> bool:
         """Whether a rule for all proxies of a namespace may give the proxy that namespace's
         secrets. A sidecar gets only those of a rule that selects it.
@@ -130,6 +140,7 @@ class Target:
     host: str
     port: int
     target: int
+    is_udp: bool = False
 
 
 @hashed_once
@@ -139,7 +150,8 @@ class ResolvedProxy:
 
     ``labels`` are the workload's (a WorkloadEntry at the proxy's address replaces the node's).
     ``targets`` are in the order that decides: by service creation, then host name; those of
-    services that ask that their ports do not change for Istio's Gateways are ``untranslated``.
+    services that ask that their ports do not change for Istio's Gateways are ``untranslated``, and
+    so are those of UDP, which Istio's Gateways do not have.
     """
 
     role: Role

@@ -14,17 +14,19 @@ from controlplane.model.proxy import Labels
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundGateway:
     """A Gateway of the Gateway API that a proxy serves. ``ports`` pairs ports of the Services in
-    front of it with those where they arrive, sorted; ``opens_other_ports``: any other is opened
-    as it is declared.
+    front of it with those where they arrive, sorted, and ``udp_ports`` those of UDP;
+    ``opens_other_ports``: any other is opened as it is declared.
     """
 
     gateway: ObjectKey
     ports: tuple[tuple[PortNumber, PortNumber], ...] = ()
+    udp_ports: tuple[tuple[PortNumber, PortNumber], ...] = ()
     opens_other_ports: bool = True
 
-    def arrivals(self, port: PortNumber) -> tuple[PortNumber, ...]:
-        """Where connections to a port of the Gateway arrive."""
-        found = tuple(target for declared, target in self.ports if declared == port)
+    def arrivals(self, port: PortNumber, *, is_udp: bool = False) -> tuple[PortNumber, ...]:
+        """Where what is sent to a port of the Gateway arrives."""
+        known = self.udp_ports if is_udp else self.ports
+        found = tuple(target for declared, target in known if declared == port)
         return found or ((port,) if self.opens_other_ports else ())
 
 

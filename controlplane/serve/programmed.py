@@ -39,7 +39,8 @@ class Acknowledged:
     address: str = ""
 
     def has(self, port: PortNumber) -> bool:
-        return not self.ports.isdisjoint(self.bound.arrivals(port))
+        arrivals = (*self.bound.arrivals(port), *self.bound.arrivals(port, is_udp=True))
+        return not self.ports.isdisjoint(arrivals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,12 @@ class AutoPassthrough:
     """
 
 
-ServerProtocol = HttpServer | TcpServer | TlsPassthrough | AutoPassthrough
+@dataclass(frozen=True, slots=True)
+class UdpServer:
+    """Datagrams are forwarded, all to one destination."""
+
+
+ServerProtocol = HttpServer | TcpServer | TlsPassthrough | AutoPassthrough | UdpServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,10 @@ class Server:
     def sees_tls(self) -> bool:
         """Whether clients of this server speak TLS, wherever it ends."""
         return self.tls is not None or isinstance(self.protocol, TlsPassthrough | AutoPassthrough)
+
+    @property
+    def is_udp(self) -> bool:
+        return isinstance(self.protocol, UdpServer)
 
     @property
     def routes_plain_requests(self) -> bool:

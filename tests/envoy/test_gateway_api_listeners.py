@@ -2,7 +2,10 @@
 whom it admits.
 """
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +58,8 @@ spec:
     protocol: HTTPS
     hostname: kept.example
     tls: {{certificateRefs: [{{name: private, namespace: elsewhere}}]}}
+  - {{name: names, port: 53, protocol: UDP}}
+  - {{name: stream, port: 53, protocol: TCP}}
   - {{name: http, port: 80, protocol: HTTP}}
   - {{name: wild-http, port: 80, protocol: HTTP, hostname: "*.example.com"}}
   - {{name: empty-http, port: 80, protocol: HTTP, hostname: "*.empty.example.com"}}
@@ -78,6 +83,25 @@ metadata: {{name: there, namespace: elsewhere}}
 spec:
   from: [{{group: gateway.networking.k8s.io, kind: Gateway, namespace: apps}}]
   to: [{{group: "", kind: Secret, name: there}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: UDPRoute
+metadata: {{name: names, namespace: apps}}
+spec:
+  parentRefs: [{{name: edge}}]
+  rules: [{{backendRefs: [{{name: names, port: 5353}}]}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: names, namespace: apps}}
+spec: {{ports: [{{name: dns, port: 5353, protocol: UDP}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: names-1, namespace: apps, labels: {{kubernetes.io/service-name: names}}}}
+addressType: IPv4
+ports: [{{name: dns, port: 9053, protocol: UDP}}]
+endpoints: [{{addresses: [127.0.0.1]}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -220,3 +244,22 @@ def test_a_certificate_of_another_namespace_is_shown_where_it_is_granted(
     answer = mesh.send(f"https://{host}:9443/", trust=ROOT.pem)
 
     assert (answer.status == 200) is answered
+
+
+def test_datagrams_reach_the_backend_and_its_answers_the_client(mesh: Mesh) -> None:
+    def echo() -> None:
+        with suppress(OSError):
+            while True:
+                data, client = backend.recvfrom(1024)
+                backend.sendto(data.upper(), client)
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as backend:
+        backend.bind(("127.0.0.1", 9053))
+        backend.settimeout(10)
+        answering = threading.Thread(target=echo, daemon=True)
+        answering.start()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(5)
+            client.sendto(b"who", (mesh.workload.address, 53))
+
+            assert client.recv(1024) == b"WHO"

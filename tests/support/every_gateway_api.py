@@ -48,6 +48,7 @@ spec:
     protocol: HTTP
     hostname: "*.edge.example.com"
     allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {team: shop}}}}
+  - {name: names, port: 7053, protocol: UDP}
 ---
 apiVersion: v1
 kind: Service
@@ -55,6 +56,7 @@ metadata: {name: edge, namespace: istio-system}
 spec:
   selector: {istio: ingressgateway}
   ports:
+  - {name: names, port: 7053, protocol: UDP}
   - {name: a, port: 7080}
   - {name: b, port: 7081}
   - {name: https, port: 7443}
@@ -63,6 +65,23 @@ spec:
 """,
         "7080",
         "7081",
+    ),
+    "udp": (
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: UDPRoute
+metadata: {name: names, namespace: istio-system}
+spec:
+  parentRefs: [{name: edge, sectionName: names}]
+  rules: [{backendRefs: [{name: names, port: VALUE}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: names, namespace: istio-system}
+spec: {ports: [{name: dns, port: 53, protocol: UDP}, {name: more, port: 54, protocol: UDP}]}
+""",
+        "53",
+        "54",
     ),
     "listener_set": (
         """

@@ -20,6 +20,7 @@ from envoy.config.listener.v3.listener_components_pb2 import (
     ListenerFilterChainMatchPredicate,
 )
 from envoy.config.listener.v3.listener_pb2 import Listener as ListenerMessage
+from envoy.config.listener.v3.udp_listener_config_pb2 import UdpListenerConfig
 from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
 from envoy.extensions.filters.listener.original_dst.v3.original_dst_pb2 import OriginalDst
 from envoy.extensions.filters.listener.original_src.v3.original_src_pb2 import OriginalSrc
@@ -32,6 +33,7 @@ from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 from controlplane.base.names import PortNumber
 from controlplane.envoy.access_log import unmatched_log
 from controlplane.envoy.listeners.tls_context import downstream_tls
+from controlplane.envoy.listeners.udp_proxy import udp_proxy
 from controlplane.envoy.network_filters.chain import network_filters
 from controlplane.envoy.packing import packed
 from controlplane.envoy.policy_configs import (
@@ -58,6 +60,7 @@ from controlplane.model.plan.listener import (
     Inspection,
     ListenerPlan,
     Transport,
+    UdpProxy,
 )
 
 _CHAINS: Final = ListenerMessage.FILTER_CHAINS_FIELD_NUMBER
@@ -94,6 +97,8 @@ def refusing_listener(plan: ListenerPlan, chain: ChainPlan) -> Resource:
 
 def _head(plan: ListenerPlan) -> ListenerMessage:
     log, limit = plan.unmatched_log, plan.buffer_limit
+    if plan.datagrams is not None:
+        return _udp_listener(plan, plan.datagrams)
     return ListenerMessage(
         name=plan.name,
         address=_address(plan.address),
@@ -111,6 +116,25 @@ def _head(plan: ListenerPlan) -> ListenerMessage:
     )
 
 
+def _udp_listener(plan: ListenerPlan, datagrams: UdpProxy) -> ListenerMessage:
+    """A listener of UDP, which has no chains."""
+    forwarded = packed(udp_proxy(datagrams))
+    return ListenerMessage(
+        name=plan.name,
+        address=_address(plan.address),
+        listener_filters=[
+            ListenerFilter(
+                name="envoy.filters.udp_listener.udp_proxy",
+                typed_config=forwarded,
+            )
+        ],
+        traffic_direction=_DIRECTIONS[plan.direction],
+        udp_listener_config=UdpListenerConfig(),
+        # Without it one worker has the socket, and with several of them Envoy demands it.
+        enable_reuse_port=BoolValue(value=True),
+    )
+
+
 def _bind_to_port(capture: Capture) -> BoolValue | None:
     match capture:
         case Capture.BOUND | Capture.REDIRECTED:
@@ -124,8 +148,11 @@ def _address(address: Address) -> AddressMessage:
     pipe = address.pipe
     if pipe is not None:
         return AddressMessage(pipe=Pipe(path=pipe))
+    protocol = SocketAddress.UDP if address.is_udp else SocketAddress.TCP
     return AddressMessage(
-        socket_address=SocketAddress(address=address.host, port_value=address.port)
+        socket_address=SocketAddress(
+            protocol=protocol, address=address.host, port_value=address.port
+        )
     )
 
 

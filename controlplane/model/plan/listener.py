@@ -19,13 +19,14 @@ from controlplane.model.tls import ServerTls
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """An IP address and port, or a Unix socket (``unix://…``, port 0)."""
+    """An IP address and port, of TCP unless ``is_udp``, or a Unix socket (``unix://…``, port 0)."""
 
     host: str
     port: PortNumber
+    is_udp: bool = False
 
     def __str__(self) -> str:
-        return f"{self.host}_{self.port}"
+        return f"{self.host}_{self.port}{'_udp' if self.is_udp else ''}"
 
     @property
     def pipe(self) -> str | None:
@@ -139,11 +140,22 @@ class ListenerFilters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UdpProxy:
+    """What a client sends from one port goes to one endpoint of ``cluster``, until nothing came for
+    a minute (Envoy's default).
+    """
+
+    stat_prefix: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerPlan:
     """``default`` takes what no chain of ``chains`` matches. ``is_transparent``: it takes
     connections to addresses that are not the machine's (TPROXY). ``unmatched_log`` records
     connections that match no chain. ``buffer_limit`` is in bytes for each connection; unset is
-    Envoy's own default (1 MiB). ``origins`` are those of its chains and of these settings.
+    Envoy's own default (1 MiB). ``origins`` are those of its chains and of these settings. A
+    listener of UDP has ``datagrams`` instead of chains.
     """
 
     name: str
@@ -157,3 +169,4 @@ class ListenerPlan:
     unmatched_log: AccessLog | None = None
     buffer_limit: int | None = None
     origins: tuple[FieldRef, ...] = ()
+    datagrams: UdpProxy | None = None

@@ -60,6 +60,7 @@ from controlplane.translate.server import (
     ServerProtocol,
     TcpServer,
     TlsPassthrough,
+    UdpServer,
 )
 
 Declared = Object[VirtualService]
@@ -218,6 +219,8 @@ def _described(protocol: ServerProtocol) -> str:
             return "passes TLS through unread"
         case AutoPassthrough():
             return "passes mesh TLS through by its SNI"
+        case UdpServer():
+            return "forwards datagrams"
 
 
 def _check_port(report: Report, at: FieldRef, match: Match, servers: Sequence[Server]) -> None:

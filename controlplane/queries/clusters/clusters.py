@@ -18,10 +18,11 @@ from controlplane.model.endpoint import HOSTNAME_LABEL
 from controlplane.model.locality import BY_DISTANCE, Group, placed, ranks_by
 from controlplane.model.outbound_view import ClientLocality, LocalityUse, OutboundView, RuleKeys
 from controlplane.model.proxy import IpFamily, Role
-from controlplane.model.service import Protocol, Resolution, Service
+from controlplane.model.service import Protocol, Resolution, Service, ServicePort
 from controlplane.model.tls import SecretName
 from controlplane.model.tls_upstream import Originate, SecretUse, secrets_named
 from controlplane.model.traffic_policy import TrafficPolicy
+from controlplane.queries.gateway_api.udp_routes import sent_datagrams
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.backend_rules import is_generated
 from controlplane.queries.policy.mutual_tls import (
@@ -119,10 +120,15 @@ def cluster_keys(graph: Graph, host: Host, view: OutboundView) -> tuple[ClusterK
             client_certificate=shown,
         )
         for port in found.ports
-        if port.protocol is not Protocol.UDP
+        if port.protocol is not Protocol.UDP or _takes_datagrams(graph, host, port, view)
         for name in names
         for sni in ways
     )
+
+
+def _takes_datagrams(graph: Graph, host: Host, port: ServicePort, view: OutboundView) -> bool:
+    """Whether gateways send datagrams to a port of UDP, which has a cluster only then."""
+    return view.role.forwards_datagrams and bool(sent_datagrams(graph, (host, port.number)))
 
 
 @derived

@@ -7,7 +7,7 @@ Source: Istio ``pilot/pkg/config/kube/gateway/conversion.go`` (``extractGatewayS
 ``pilot/pkg/model/gateway.go`` (``resolvePorts``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
@@ -70,13 +70,20 @@ def _binding(
     if gateway is None or gateway_conformance(graph, key) is None:
         return None
     hosts = gateway_services(gateway)
-    ports = tuple(
-        sorted({(PortNumber(t.port), PortNumber(t.target)) for t in targets if t.host in hosts})
-    )
+    own = [target for target in targets if target.host in hosts]
     by_label = key == labelled and is_managed(gateway.spec)
-    if not ports and not by_label:
+    if not own and not by_label:
         return None
-    return BoundGateway(gateway=key, ports=ports, opens_other_ports=by_label)
+    return BoundGateway(
+        gateway=key,
+        ports=_ports(target for target in own if not target.is_udp),
+        udp_ports=_ports(target for target in own if target.is_udp),
+        opens_other_ports=by_label,
+    )
+
+
+def _ports(targets: Iterable[Target]) -> tuple[tuple[PortNumber, PortNumber], ...]:
+    return tuple(sorted({(PortNumber(t.port), PortNumber(t.target)) for t in targets}))
 
 
 def gateway_labels(key: KubernetesGatewayKey) -> Labels:

@@ -18,6 +18,7 @@ from controlplane.model.plan.listener import ListenerPlan
 from controlplane.model.plan.proxy import GatewayListener
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
+from controlplane.queries.listeners.datagrams import routed_datagrams
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.listeners.streams import RoutedStream, named_streams, server_streams
 from controlplane.queries.policy.policy_filters import policy_filters
@@ -31,6 +32,7 @@ from controlplane.translate.istio.gateway_listener import (
     plain_http_chain,
     sni_dnat_chain,
     tcp_chain,
+    udp_listener_plan,
 )
 from controlplane.translate.istio.gateway_merge import MergedServers
 from controlplane.translate.istio.listener_settings import ListenerSettings
@@ -40,6 +42,7 @@ from controlplane.translate.server import (
     Server,
     TcpServer,
     TlsPassthrough,
+    UdpServer,
 )
 
 
@@ -63,10 +66,24 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
         settings_of(graph, key.view.settings, ListenerContext.GATEWAY).value,
         policies=policy_filters(graph, key.instance.policies, ListenerContext.GATEWAY),
     )
+    if key.address.is_udp:
+        return Reported(_datagrams(graph, key, merged, settings))
     report = Report()
     wanted = tuple(_wanted(graph, key.view.for_clusters, merged, settings))
     plan = listener_plan(report, key.address, wanted, settings)
     return Reported(plan, tuple(report))
+
+
+def _datagrams(
+    graph: Graph, key: GatewayListener, merged: MergedServers, settings: ListenerSettings
+) -> ListenerPlan | None:
+    """A listener of UDP; ``None`` where no route leads on from it."""
+    (server,) = merged.servers
+    assert server.listener is not None, "only the Gateway API has listeners of UDP"
+    routed = routed_datagrams(graph, key.view.namespace, server.listener, server.port)
+    if routed is None:
+        return None
+    return udp_listener_plan(server, key.address, routed.cluster, (routed.place,), settings)
 
 
 @derived
@@ -111,6 +128,8 @@ def _chains(
             for named in named_streams(graph, view, server, settings):
                 chain = passthrough_chain(server, named.rule, named.proxy, settings)
                 yield _with_policies(chain, named)
+        case UdpServer():
+            return  # it has no connections
         case AutoPassthrough():
             for name in _sni_dnat_names(graph, view, server):
                 yield sni_dnat_chain(server, name, settings)

@@ -130,7 +130,10 @@ def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
         locality=locality,
         families=_families(proxy.addresses),
         targets=_targets(graph, proxy, labels, (s for s in services if s not in kept)),
-        untranslated=_targets(graph, proxy, labels, kept),
+        untranslated=(
+            *_targets(graph, proxy, labels, kept),
+            *_targets(graph, proxy, labels, services, is_udp=True),
+        ),
         metadata=proxy_settings(graph, proxy, labels, annotation[1] if annotation else None),
     )
 
@@ -240,7 +243,12 @@ def _declared(graph: Graph, declared: Workload) -> tuple[Labels, Locality]:
 
 
 def _targets(
-    graph: Graph, proxy: Proxy, labels: Labels, services: Iterable[Service]
+    graph: Graph,
+    proxy: Proxy,
+    labels: Labels,
+    services: Iterable[Service],
+    *,
+    is_udp: bool = False,
 ) -> tuple[Target, ...]:
     """The ports of services that the proxy is an endpoint of, by the age of the service, then its
     host.
@@ -249,6 +257,7 @@ def _targets(
         target: (declared.created, declared.host)
         for declared in services
         for target in _targets_of(graph, proxy, declared, labels)
+        if target.is_udp is is_udp
     }
     return tuple(sorted(found, key=lambda target: (found[target], target)))
 
@@ -267,12 +276,10 @@ def _targets_of(graph: Graph, proxy: Proxy, declared: Service, labels: Labels) -
     """
     arrived: set[tuple[int, Protocol]] = set()
     for port in declared.ports:
-        if port.protocol is Protocol.UDP:
-            continue
         for number in _arrivals(graph, proxy, declared, port, labels):
             if (number, port.protocol) not in arrived or declared.origin is not Origin.KUBERNETES:
                 arrived.add((number, port.protocol))
-                yield Target(declared.host, port.number, number)
+                yield Target(declared.host, port.number, number, port.protocol is Protocol.UDP)
 
 
 def _services(graph: Graph, proxy: Proxy, labels: Labels) -> Iterator[Service]:

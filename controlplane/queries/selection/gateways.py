@@ -120,7 +120,8 @@ def _placed_servers(graph: Graph, instance: GatewayInstance) -> Iterator[PlacedS
             yield server, ports.get(server.port, server.port)
     for bound in instance.bound:
         for server in gateway_servers(graph, bound.gateway):
-            yield from ((server, port) for port in bound.arrivals(server.port))
+            arrivals = bound.arrivals(server.port, is_udp=server.is_udp)
+            yield from ((server, port) for port in arrivals)
 
 
 @derived

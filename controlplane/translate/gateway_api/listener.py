@@ -42,6 +42,7 @@ from controlplane.translate.server import (
     ServerProtocol,
     TcpServer,
     TlsPassthrough,
+    UdpServer,
 )
 
 PORT_NAME: Final = "default"
@@ -108,7 +109,7 @@ def attached_listener(
     problems = tuple(_problems(entry, tls, conformance))
     is_served = conflict is None and not any(_prevents(problem) for problem in problems)
     server = None
-    if is_served and not entry.lacks_tls and entry.protocol != "UDP":
+    if is_served and not entry.lacks_tls:
         server = Server(
             place=entry.place,
             gateway=generated_gateway(entry.id),
@@ -258,6 +259,8 @@ def _protocol(
             return HttpServer()
         case "HTTPS":
             return HttpServer(tls=ended)
+        case "UDP":
+            return UdpServer()
         case "TLS" if ended is None:
             return AutoPassthrough() if passes_all_sni else TlsPassthrough()
         case _:

@@ -23,6 +23,7 @@ from controlplane.model.plan.listener import (
     ListenerFilters,
     ListenerPlan,
     PlannedChain,
+    UdpProxy,
 )
 from controlplane.model.plan.network_filters import (
     ClusterWeight,
@@ -92,6 +93,24 @@ def listener_plan(
         unmatched_log=settings.access_log if settings.logs_unmatched else None,
         buffer_limit=settings.buffer_limit,
         origins=(*dict.fromkeys(origins), *settings.origins),
+    )
+
+
+def udp_listener_plan(
+    server: Server,
+    address: Address,
+    cluster: str,
+    routed_by: tuple[FieldRef, ...],
+    settings: ListenerSettings,
+) -> ListenerPlan:
+    """The listener of UDP at ``address``, which sends all that comes to ``cluster``."""
+    return ListenerPlan(
+        name=str(address),
+        address=address,
+        chains=(),
+        direction=Direction.OUTBOUND,
+        origins=(server.place, *routed_by, *settings.origins),
+        datagrams=UdpProxy(stat_prefix=f"outbound_{address};", cluster=cluster),
     )
 
 

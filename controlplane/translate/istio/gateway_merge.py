@@ -92,6 +92,13 @@ def merged(servers: Iterable[PlacedServer], *, every_address: str) -> MergedGate
     for server, opened in servers:
         address = listener_address(server, opened, every_address)
         listener = open_listeners.get(address) or _OpenListener(address)
+        if server.is_udp:
+            if listener.servers:
+                conflicts.append(_lost(listener, server, listener.servers[0]))
+            else:
+                listener.servers.append(server)
+                open_listeners[address] = listener
+            continue
         port = open_ports.get(address.port) or _OpenPort(server)
         conflict = (
             _settled_host(listener, server)
@@ -120,7 +127,7 @@ def listener_address(server: Server, port: PortNumber, every_address: str) -> Ad
     if server.bind.startswith("unix://"):
         return Address(server.bind, PortNumber(0))
     bind = str(ipaddress.ip_address(server.bind)) if server.bind else every_address
-    return Address(bind, port)
+    return Address(bind, port, server.is_udp)
 
 
 def route_table_name(server: Server, address: Address) -> str | None:

@@ -53,7 +53,7 @@ NOT_SUPPORTED = {
     ),
     "TCPRoute": ("useDefaultGateways",),
     "TLSRoute": ("useDefaultGateways",),
-    "UDPRoute": ("parentRefs", "useDefaultGateways", "rules"),
+    "UDPRoute": ("useDefaultGateways",),
     "XBackend": ("type", "port", "externalHostname", "protocol", "tls"),
     "XBackendTrafficPolicy": (
         "retryConstraint.budget.interval",
