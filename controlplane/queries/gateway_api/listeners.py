@@ -35,7 +35,9 @@ from controlplane.queries.inputs.objects import index, object_of
 from controlplane.translate.gateway_api.conflicts import ListenerConflict, listener_conflicts
 from controlplane.translate.gateway_api.entries import ListenerEntry, listener_entries
 from controlplane.translate.gateway_api.listener import (
+    LISTED_SIBLINGS,
     AttachedListener,
+    all_elsewhere,
     attached_listener,
     hosts_elsewhere,
     is_auto_passthrough,
@@ -233,9 +235,18 @@ def _elsewhere(
     reserved: tuple[Host, ...],
     conformance: Conformance,
 ) -> tuple[Host, ...]:
+    """Istio answers such requests 404."""
     if conformance is Conformance.ISTIO or entry.protocol != "HTTPS":
         return ()
-    return hosts_elsewhere(entry, siblings(graph, key, entry.port), reserved, conformance)
+    if entry.hostname != "*" and has_many_siblings(graph, key, entry.port):
+        return all_elsewhere(reserved)
+    return hosts_elsewhere(entry, siblings(graph, key, entry.port))
+
+
+@derived
+def has_many_siblings(graph: Graph, key: KubernetesGatewayKey, port: PortNumber) -> bool:
+    """Whether a port has so many listeners that none names all the others."""
+    return len(siblings(graph, key, port)) > LISTED_SIBLINGS
 
 
 def _ended_tls(

@@ -53,7 +53,7 @@ AUTO_PASSTHROUGH: Final = "auto-passthrough"
 NETWORK_LABEL: Final = "topology.istio.io/network"
 PORT_LABEL: Final = "networking.istio.io/gatewayPort"
 _USUAL_SNI_PORT: Final = "15443"
-_LISTED_SIBLINGS: Final = 128
+LISTED_SIBLINGS: Final = 128
 """Of more, each with a table of its own, the tables would be as long as the square of them."""
 
 
@@ -162,23 +162,19 @@ def reserved_hosts(
     )
 
 
-def hosts_elsewhere(
-    entry: ListenerEntry,
-    siblings: Iterable[ListenerEntry],
-    reserved: tuple[Host, ...],
-    conformance: Conformance,
-) -> tuple[Host, ...]:
+def hosts_elsewhere(entry: ListenerEntry, siblings: Iterable[ListenerEntry]) -> tuple[Host, ...]:
     """The hosts whose requests are answered 421 when they come over a TLS connection to ``entry``:
-    its SNI was another listener's. Of very many siblings those outside of its own hostname are
-    taken together. Istio answers 404.
+    its SNI was another listener's.
     """
-    if conformance is Conformance.ISTIO or entry.protocol != "HTTPS":
-        return ()
-    names = {other.hostname for other in siblings if _are_siblings(entry, other, conformance)}
-    names.discard(entry.hostname)
-    if len(names) > _LISTED_SIBLINGS and entry.hostname != "*":
-        return tuple(sorted({Host("*"), *reserved}))
-    return tuple(sorted(names))
+    names = {other.hostname for other in siblings if other.protocol != "HTTP"}
+    return tuple(sorted(names - {entry.hostname}))
+
+
+def all_elsewhere(reserved: tuple[Host, ...]) -> tuple[Host, ...]:
+    """The same of a listener with very many siblings: all hosts outside of its own hostname are
+    taken together, with those that no listener has.
+    """
+    return tuple(sorted({Host("*"), *reserved}))
 
 
 def _are_siblings(entry: ListenerEntry, other: ListenerEntry, conformance: Conformance) -> bool:
