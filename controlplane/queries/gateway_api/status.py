@@ -18,6 +18,7 @@ from controlplane.queries.gateway_api.listeners import (
 )
 from controlplane.queries.inputs.objects import object_of
 from controlplane.translate.gateway_api.conditions import ACCEPTED, met
+from controlplane.translate.gateway_api.features import supported_features
 from controlplane.translate.gateway_api.gateway_conditions import (
     gateway_conditions,
     is_programmed,
@@ -76,9 +77,13 @@ def listener_set_status(graph: Graph, key: ListenerSetKey) -> ListenerSetStatus 
 def gateway_class_status(graph: Graph, key: GatewayClassKey) -> GatewayClassStatus | None:
     """The status of a GatewayClass; ``None`` where another controller has it."""
     assert key == ObjectKey(GATEWAY_CLASS, Namespace(""), key.name), "classes have no namespace"
-    if class_conformance(graph, key.name) is None:
+    conformance = class_conformance(graph, key.name)
+    if conformance is None:
         return None
-    return GatewayClassStatus(conditions=(met(ACCEPTED, message="Gateways of it are served"),))
+    return GatewayClassStatus(
+        conditions=(met(ACCEPTED, message="Gateways of it are served"),),
+        supported_features=supported_features(conformance),
+    )
 
 
 def listener_status(graph: Graph, listener: AttachedListener) -> ListenerStatus:
