@@ -8,8 +8,12 @@ from typing_extensions import TypeIs
 
 from controlplane.base.names import Kind, Namespace, ObjectKey, S, S_co
 
-UNDATED: Final = "~"
-"""Sorts after every timestamp: an API server dates what is written without one now."""
+UNDATED: Final = "2026-12-01T00:00:00Z"
+"""When an object without a timestamp counts as created: an API server dates what is written without
+one when it comes. A clock would make the order of objects depend on restarts, so it is the date of
+this release: what a cluster dated before is older, and a timestamp of the future makes an object
+younger than those without one.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

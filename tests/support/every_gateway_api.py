@@ -137,6 +137,34 @@ spec:
         "Add",
         "Remove",
     ),
+    "mesh_route": (
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: calls, namespace: istio-system}
+spec:
+  parentRefs:
+  - {group: "", kind: Service, name: web, namespace: default}
+  - {group: networking.istio.io, kind: ServiceEntry, name: vms, namespace: default}
+  rules:
+  - matches: [{path: {value: /VALUE}}]
+    backendRefs:
+    - {name: api, namespace: default, port: 90}
+    - {name: missing, namespace: default, port: 90}
+  - backendRefs: [{name: web, namespace: default, port: 80}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: calls, namespace: default}
+spec:
+  parentRefs: [{group: "", kind: Service, name: api, port: 90}]
+  rules:
+  - matches: [{method: {service: shop.Cart, method: VALUE}}]
+    backendRefs: [{name: api, port: 90}]
+""",
+        "Add",
+        "Remove",
+    ),
     "many_routes": (_MANY_ROUTES, "80", "81"),
     "grant": (
         """

@@ -1,5 +1,5 @@
-"""Generated meshes of services and VirtualServices that get in each other's way, as sidecars of two
-namespaces see them. The vocabulary is small on purpose.
+"""Generated meshes of services, VirtualServices and routes that get in each other's way, as seen by
+sidecars of two namespaces. The vocabulary is small on purpose.
 """
 
 import json
@@ -59,8 +59,33 @@ _MATCHES: Final[tuple[list[Document], ...]] = (
 )
 
 
+_VERSIONS: Final = {"Service": "v1", "HTTPRoute": "gateway.networking.k8s.io/v1"}
+_ENTRY_KIND: Final = {"group": "networking.istio.io", "kind": "ServiceEntry"}
+_PARENTS: Final[tuple[Document, ...]] = (
+    {"group": "", "kind": "Service", "name": "x", "namespace": "a"},
+    {"group": "", "kind": "Service", "name": "x", "namespace": "a", "port": 80},
+    {"group": "", "kind": "Service", "name": "x"},
+    {"group": "", "kind": "Service", "name": "z", "namespace": "b", "port": 8080},
+    {**_ENTRY_KIND, "name": "a-example-com", "namespace": "a"},
+    {**_ENTRY_KIND, "name": "x-a-svc-cluster-local"},
+    {**_ENTRY_KIND, "name": "any-example-com", "namespace": "b"},
+)
+
+
+def _named(parent: Document) -> object:
+    """Parents must differ by more than their ports."""
+    return parent["name"], parent.get("namespace")
+
+
+_BACKENDS: Final[tuple[Document, ...]] = (
+    {"name": "x", "namespace": "a", "port": 80},
+    {"name": "y", "port": 80},
+    {"group": "networking.istio.io", "kind": "Hostname", "name": "a.example.com", "port": 8080},
+)
+
+
 def _object(kind: str, name: str, namespace: str, spec: Document, **more: object) -> Document:
-    group = "v1" if kind == "Service" else "networking.istio.io/v1"
+    group = _VERSIONS.get(kind, "networking.istio.io/v1")
     metadata = {"name": name, "namespace": namespace, **more}
     return {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": spec}
 
@@ -113,6 +138,18 @@ def _virtual_service(
     return _object("VirtualService", name, namespace, spec)
 
 
+def _route(
+    name: str, namespace: str, parents: list[Document], rules: list[tuple[str, Document]]
+) -> Document:
+    spec: Document = {
+        "parentRefs": parents,
+        "rules": [
+            {"matches": [{"path": {"value": path}}], "backendRefs": [to]} for path, to in rules
+        ],
+    }
+    return _object("HTTPRoute", name, namespace, spec)
+
+
 def _rule(host: str, namespace: str, header: str, exports: list[str]) -> Document:
     balancer = {"loadBalancer": {"consistentHash": {"httpHeaderName": header}}}
     spec: Document = {"host": host, "trafficPolicy": balancer}
@@ -161,6 +198,17 @@ documents: Final = st.one_of(
         st.sampled_from(_RULE_HOSTS),
         st.lists(st.tuples(st.sampled_from(_MATCHES), _destinations), min_size=1, max_size=2),
         _exports,
+    ),
+    st.builds(
+        _route,
+        st.sampled_from(("r", "s")),
+        _namespaces,
+        st.lists(st.sampled_from(_PARENTS), min_size=1, max_size=2, unique_by=_named),
+        st.lists(
+            st.tuples(st.sampled_from(("/", "/p")), st.sampled_from(_BACKENDS)),
+            min_size=1,
+            max_size=2,
+        ),
     ),
     st.builds(_rule, _destinations, _namespaces, st.sampled_from(("x-one", "x-two")), _exports),
 )

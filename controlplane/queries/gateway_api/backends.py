@@ -67,9 +67,21 @@ def unresolved(
             f"ReferenceGrant there lets {kind.name}s of {owner} refer to it",
             f"declare a ReferenceGrant in namespace {key.namespace}",
         )
+    return undeclared(graph, owner, ref)
+
+
+@derived
+def undeclared(
+    graph: Graph, owner: Namespace, ref: BackendObjectReference
+) -> UnresolvedBackend | None:
+    """Why a backend is not resolved for a route in ``owner`` that needs no grant, as those of the
+    mesh do not.
+    """
+    named = kind_of(ref)
     if named == HOSTNAME:
         return _unknown_host(graph, owner, ref)
     if named in (SERVICE, SERVICE_IMPORT):
+        key = ObjectKey(named, namespace_of(ref, owner), ref.name)
         return _unresolved_service(graph, key, ref)
     of = f" of {named.group}" if named.group else ""
     message = f"requests cannot be sent to {named.name}{of}"

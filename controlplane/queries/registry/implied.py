@@ -1,5 +1,5 @@
-"""What a Sidecar imports without naming it: where the VirtualServices lead that it imports. It has
-clusters for that, and no listeners or virtual hosts.
+"""What a Sidecar imports without naming it: where the VirtualServices and routes lead that it
+imports. It has clusters for that, and no listeners or virtual hosts.
 
 Source: Istio ``pilot/pkg/model/sidecar.go`` (``collectImportedServices``).
 """
@@ -7,7 +7,7 @@ Source: Istio ``pilot/pkg/model/sidecar.go`` (``collectImportedServices``).
 from collections.abc import Iterable, Iterator
 
 from controlplane.base.hosts import fqdn
-from controlplane.base.names import Host, Namespace, ObjectKey
+from controlplane.base.names import Host, Namespace, ObjectKey, key_is_of
 from controlplane.base.shelf import shard_of
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import (
@@ -20,6 +20,13 @@ from controlplane.model.egress import Imports
 from controlplane.model.visibility import EVERYONE, Visibility, visibility
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.registry.mesh_parents import (
+    RequestRouteKey,
+    backends_of_route,
+    mesh_backends,
+    routed_hosts_of,
+    routes_visibility,
+)
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.implied_imports import (
     destination_hosts,
@@ -27,6 +34,9 @@ from controlplane.translate.istio.implied_imports import (
     source_namespaces,
 )
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
+
+RuleKey = VirtualServiceKey | RequestRouteKey
+"""What routes calls between workloads."""
 
 
 @index(VIRTUAL_SERVICE)
@@ -53,31 +63,57 @@ def delegating_services(
 def implied_ports(
     graph: Graph,
     host: Host,
-    rules: Iterable[VirtualServiceKey],
+    rules: Iterable[RuleKey],
     client: Namespace,
     imports: Imports,
 ) -> frozenset[int]:
     """The ports of a host that the rules which a client imports lead to; 0 is any."""
     return frozenset(
-        port
-        for key in rules
-        if any(_imports(graph, root, client, imports) for root in _roots(graph, key))
-        and (declared := object_of(graph, key)) is not None
-        for port in destination_ports(declared, host, client)
+        port for key in rules for port in _ports_of_rule(graph, host, key, client, imports)
     )
+
+
+def rules_to(graph: Graph, shard: int) -> Iterator[tuple[Host, RuleKey]]:
+    """The hosts of a shard that rules of the mesh lead to."""
+    yield from mesh_destinations(graph, shard)
+    yield from mesh_backends(graph, shard)
+
+
+def _ports_of_rule(
+    graph: Graph, host: Host, key: RuleKey, client: Namespace, imports: Imports
+) -> Iterator[int]:
+    if key_is_of(key, VIRTUAL_SERVICE):
+        declared = object_of(graph, key)
+        roots = _roots(graph, key)
+        if declared is not None and any(_imports(graph, r, client, imports) for r in roots):
+            yield from destination_ports(declared, host, client)
+    elif _imports_route(graph, key, client, imports):
+        yield from (port or 0 for to, port in backends_of_route(graph, key) if to == host)
+
+
+def _imports_route(graph: Graph, key: RequestRouteKey, client: Namespace, imports: Imports) -> bool:
+    if not routes_visibility(graph, key.namespace).admits(client):
+        return False
+    return imports.admits_rules(key.namespace, routed_hosts_of(graph, key))
 
 
 @derived
 def implied_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
-    """The namespaces that may import others of the shard's hosts by the VirtualServices that they
-    see than all do.
+    """The namespaces that may import others of the shard's hosts by the VirtualServices and routes
+    that they see than all do.
     """
-    return frozenset(
+    of_services = (
         namespace
         for _, key in mesh_destinations(graph, shard)
         for root in _roots(graph, key)
         for namespace in _namespaces_of(graph, root, key)
     )
+    of_routes = (
+        namespace
+        for _, key in mesh_backends(graph, shard)
+        for namespace in routes_visibility(graph, key.namespace).namespaces
+    )
+    return frozenset((*of_services, *of_routes))
 
 
 def _roots(graph: Graph, key: VirtualServiceKey) -> tuple[VirtualServiceKey, ...]:

@@ -10,12 +10,11 @@ from types import MappingProxyType
 from controlplane.base.names import Host, Namespace, PortNumber
 from controlplane.base.shelf import GROUP, shard_of
 from controlplane.graph import Graph, derived, guarded
-from controlplane.kinds.istio.virtual_service import VirtualServiceKey
 from controlplane.model.egress import EgressListener, Imports
 from controlplane.model.outbound_view import OutboundView, SidecarScope
 from controlplane.model.service import Resolution, Service
 from controlplane.queries.registry.egress import listeners_of_scope
-from controlplane.queries.registry.implied import implied_ports, mesh_destinations
+from controlplane.queries.registry.implied import RuleKey, implied_ports, rules_to
 from controlplane.queries.registry.services import (
     hosts_of_namespace,
     hosts_of_shard,
@@ -102,8 +101,8 @@ def _scoped_in_group(
     """The shards of a group of which a Sidecar imports anything: mostly few, so that what is made
     of the others need not be remembered.
 
-    Runs again when a declaration of one of the hosts changes, a VirtualService that leads to one,
-    or the Sidecar.
+    Runs again when a declaration of one of the hosts changes, a VirtualService or route that leads
+    to one, or the Sidecar.
     """
     found = {
         shard: _scoped_in_shard(graph, namespace, scope, shard)
@@ -116,8 +115,8 @@ def _scoped_in_shard(
     graph: Graph, namespace: Namespace, scope: SidecarScope, shard: int
 ) -> tuple[Service, ...]:
     listeners = listeners_of_scope(graph, scope)
-    rules: dict[Host, list[VirtualServiceKey]] = {}
-    for host, key in mesh_destinations(graph, shard):
+    rules: dict[Host, list[RuleKey]] = {}
+    for host, key in rules_to(graph, shard):
         rules.setdefault(host, []).append(key)
     hosts = dict.fromkeys(
         host for each in listeners for host in candidates(graph, each.imports, shard)
@@ -134,7 +133,7 @@ def _scoped(
     host: Host,
     namespace: Namespace,
     scope: SidecarScope,
-    rules: list[VirtualServiceKey],
+    rules: list[RuleKey],
 ) -> Service | None:
     """The service that the first listener with it imports, with the ports of all that do, those
     that imported rules lead to, and those where it is asked about calls.
@@ -163,7 +162,7 @@ def _implied(
     host: Host,
     namespace: Namespace,
     listener: EgressListener,
-    rules: list[VirtualServiceKey],
+    rules: list[RuleKey],
 ) -> Service | None:
     """The service that imported rules lead to: the ports that they name, or the listener's."""
     named = implied_ports(graph, host, rules, namespace, listener.imports)

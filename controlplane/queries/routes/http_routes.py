@@ -90,11 +90,11 @@ def encoded_set(
     """
     keys = http_routes_of(graph, routes.listener, routes.host)
     if len(keys) <= MERGE_CHUNK:
-        merged = _merged(framed_routes(graph, key, at, view).routes for key in keys)
+        merged = merged_routes(framed_routes(graph, key, at, view).routes for key in keys)
     else:
         firsts = range(0, len(keys), MERGE_CHUNK)
-        merged = _merged(framed_chunk(graph, routes, first, at, view) for first in firsts)
-    return _joined(merged) if merged else None
+        merged = merged_routes(framed_chunk(graph, routes, first, at, view) for first in firsts)
+    return joined_routes(merged) if merged else None
 
 
 @derived
@@ -103,15 +103,15 @@ def framed_chunk(
 ) -> tuple[FramedRoute, ...]:
     """Where many are attached: the routes of some of them."""
     keys = http_routes_of(graph, routes.listener, routes.host)[first : first + MERGE_CHUNK]
-    return tuple(_merged(framed_routes(graph, key, at, view).routes for key in keys))
+    return tuple(merged_routes(framed_routes(graph, key, at, view).routes for key in keys))
 
 
-def _merged(parts: Iterable[tuple[FramedRoute, ...]]) -> list[FramedRoute]:
+def merged_routes(parts: Iterable[tuple[FramedRoute, ...]]) -> list[FramedRoute]:
     """Sorted lists joined into one; ranks are never equal."""
     return sorted(route for part in parts for route in part)
 
 
-def _joined(routes: list[FramedRoute]) -> EncodedRoutes:
+def joined_routes(routes: list[FramedRoute]) -> EncodedRoutes:
     specific: list[bytes] = []
     for _, catches_all, framed in routes:
         if catches_all:
@@ -129,12 +129,17 @@ def framed_routes(
     Runs again when it changes, or a service, DestinationRule or grant that it leads to.
     """
     report = Report()
-    framed = tuple(
+    routes = routes_of(graph, key, at, view, partial(backend, graph, key, at, view))
+    return FramedRoutes(framed_values(report, routes), tuple(report))
+
+
+def framed_values(report: Report, routes: Iterable[RankedRoute]) -> tuple[FramedRoute, ...]:
+    """The routes that Envoy accepts, encoded; one that it would refuse is reported."""
+    return tuple(
         (each.rank, each.routed.route.match.catches_all, encoded)
-        for each in routes_of(graph, key, at, view, partial(backend, graph, key, at, view))
+        for each in routes
         for _, encoded in encodable(report, (each.routed,))
     )
-    return FramedRoutes(framed, tuple(report))
 
 
 def routes_of(

@@ -4,7 +4,7 @@ domains.
 Source: Istio ``pilot/pkg/networking/core/route/route.go`` (``BuildSidecarVirtualHostWrapper``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,15 +24,20 @@ from controlplane.model.service import Protocol, Resolution, Service
 from controlplane.queries.clusters.offers import offer
 from controlplane.queries.policy.policies import hash_policies
 from controlplane.queries.registry.imported import candidates, imported_by
-from controlplane.queries.routes.mesh_virtual_services import (
-    Ordered,
-    in_capitals,
-    mesh_routes,
-    mesh_rules_of_shard,
+from controlplane.queries.routes.mesh_rules import (
+    MeshRule,
+    OrderedRule,
+    routes_of_rule,
     rules_for,
+)
+from controlplane.queries.routes.mesh_virtual_services import (
+    in_capitals,
+    mesh_rules_of_shard,
+    virtual_services_for,
     wildcard_rule,
 )
 from controlplane.queries.routes.virtual_services import (
+    PUBLIC_TIER,
     MergeOrder,
     hosts_of_virtual_service,
     route_defaults,
@@ -40,19 +45,19 @@ from controlplane.queries.routes.virtual_services import (
 from controlplane.translate.istio.http_retry import retry_policy
 
 DEFAULT_ROUTE: Final = "default"  # istiod's name of the route to a service without a VirtualService
-LAST: Final[MergeOrder] = (3, "", "", Namespace(""))
-"""The order of services without a VirtualService."""
+LAST: Final[MergeOrder] = (PUBLIC_TIER + 1, "", "", Namespace(""))
+"""The order of services that no rule routes."""
 _EVERY_REQUEST: Final = RouteMatch()
 
 
 @dataclass(frozen=True, slots=True)
 class RoutedHost:
-    """The routes of a host: those of a VirtualService, or the one to the service itself."""
+    """The routes of a host: those of a rule, or the one to the service itself."""
 
     host: Host
     routes: tuple[bytes, ...]
     order: MergeOrder
-    rule: VirtualServiceKey | None
+    rule: MeshRule | None
 
 
 def services_on(
@@ -84,8 +89,8 @@ def routed_hosts(
 ) -> tuple[RoutedHost, ...]:
     """The hosts of a shard that have a virtual host in a table, sorted.
 
-    Runs again when a service or a VirtualService for one of the shard's hosts comes, goes or
-    changes what is routed.
+    Runs again when a service or a rule for one of the shard's hosts comes, goes or changes what is
+    routed.
     """
     hosts = {Host(host.lower()): host for host, _ in services_on(graph, table, view, shard)}
     named = {Host(host): Host(host) for host, _ in mesh_rules_of_shard(graph, shard)}
@@ -136,20 +141,24 @@ def _outside_registry(
         return None
     named = [
         (order, key)
-        for order, key in rules_for(graph, table, view, host)
+        for order, key in virtual_services_for(graph, table, view, host)
         if table.port == HTTP_PORT or _routes_service(graph, table, view, key)
     ]
     return _first_with_routes(graph, table, view, host, named)
 
 
 def _first_with_routes(
-    graph: Graph, table: MeshTable, view: OutboundView, host: Host, named: list[Ordered]
+    graph: Graph,
+    table: MeshTable,
+    view: OutboundView,
+    host: Host,
+    named: Sequence[OrderedRule],
 ) -> RoutedHost | None:
-    """VirtualServices of one host are not merged: the first that has a route decides alone."""
-    for order, key in named:
-        routes = mesh_routes(graph, key, table, view)
+    """Rules for one host are not merged: the first that has a route decides alone."""
+    for order, rule in named:
+        routes = routes_of_rule(graph, rule, table, view)
         if routes is not None:
-            return RoutedHost(host, (routes.specific, routes.catch_all), order, key)
+            return RoutedHost(host, (routes.specific, routes.catch_all), order, rule)
     return None
 
 
@@ -201,11 +210,13 @@ def _routes_covered(
     return False
 
 
-def _deciding(graph: Graph, table: MeshTable, view: OutboundView, name: str) -> list[Ordered]:
-    """The VirtualServices for a service, in order: those for its host, else the first for the most
-    specific wildcard.
+def _deciding(
+    graph: Graph, table: MeshTable, view: OutboundView, name: str
+) -> Sequence[OrderedRule]:
+    """The rules for a service, in order: those for its host, else the first VirtualService for the
+    most specific wildcard.
     """
-    named = rules_for(graph, table, view, name)
+    named = rules_for(graph, table, view, Host(name))
     if named:
         return named[:1] if is_wildcard(name) else named
     wide = wildcard_rule(graph, table, view, name)

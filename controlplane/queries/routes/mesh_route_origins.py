@@ -25,6 +25,8 @@ from controlplane.model.service import Protocol, Service
 from controlplane.queries.clusters.cluster_origins import port_origins
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.registry.egress import listeners_of_scope, unknown_traffic
+from controlplane.queries.registry.mesh_parents import MeshRouteSet, parent_refs
+from controlplane.queries.routes.http_routes import routes_of
 from controlplane.queries.routes.mesh_hosts import (
     DEFAULT_ROUTE,
     RoutedHost,
@@ -35,6 +37,13 @@ from controlplane.queries.routes.mesh_hosts import (
     services_on,
 )
 from controlplane.queries.routes.mesh_ports import imported_services
+from controlplane.queries.routes.mesh_routes import (
+    mesh_backend,
+    mesh_listener,
+    mesh_set_routes,
+    served_routes,
+)
+from controlplane.queries.routes.mesh_rules import MeshRule
 from controlplane.queries.routes.mesh_tables import catch_all_name, table_plans
 from controlplane.queries.routes.mesh_view import route_view, view_in_shard
 from controlplane.queries.routes.mesh_virtual_hosts import virtual_host, virtual_host_name
@@ -112,12 +121,49 @@ def _virtual_host(
         return Provenance(name=name, origins=of_service, parts=(part,))
     return Provenance(
         name=name,
-        origins=(*_meeting(graph, routed.rule, routed.host), *of_service),
+        origins=(*_bound_by(graph, routed.rule, routed.host), *of_service),
         parts=tuple(
             Provenance(name=each.route.name, origins=each.origins)
-            for each in _explained(graph, routed.rule, table, view)
+            for each in _explained_rule(graph, routed.rule, table, view)
         ),
     )
+
+
+def _bound_by(graph: Graph, rule: MeshRule, host: Host) -> tuple[FieldRef, ...]:
+    """The hosts of a VirtualService, or the parentRefs of routes, by which they are for a host."""
+    if isinstance(rule, MeshRouteSet):
+        return parent_refs(graph, rule)
+    return _meeting(graph, rule, host)
+
+
+def _explained_rule(
+    graph: Graph, rule: MeshRule, table: MeshTable, view: OutboundView
+) -> tuple[Routed, ...]:
+    if isinstance(rule, MeshRouteSet):
+        return _explained_set(graph, rule, table, view)
+    return _explained(graph, rule, table, view)
+
+
+def _explained_set(
+    graph: Graph, rule: MeshRouteSet, table: MeshTable, view: OutboundView
+) -> tuple[Routed, ...]:
+    """The routes of a set, with the same exception as those of a VirtualService."""
+    at = mesh_listener(table)
+    ranked = sorted(
+        (each.rank, routed, framed)
+        for key in served_routes(graph, rule)
+        for each in routes_of(graph, key, at, view, partial(mesh_backend, graph, key, table, view))
+        for routed, framed in encodable(Report(), (each.routed,))
+    )
+    catching = (i for i, (_, each, _) in enumerate(ranked) if each.route.match.catches_all)
+    taken = [(routed, framed) for _, routed, framed in ranked[: next(catching, len(ranked)) + 1]]
+    encoded, served = joined(taken), mesh_set_routes(graph, rule, table, view)
+    if served is None or (encoded.specific, encoded.catch_all) != (
+        served.specific,
+        served.catch_all,
+    ):
+        return ()
+    return tuple(routed for routed, _ in taken)
 
 
 def _meeting(graph: Graph, key: VirtualServiceKey, host: Host) -> tuple[FieldRef, ...]:

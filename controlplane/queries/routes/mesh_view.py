@@ -17,8 +17,10 @@ from controlplane.model.visibility import visibility
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.public_view import apart_for_host, namespaces_apart
+from controlplane.queries.registry.mesh_parents import mesh_sets, mesh_sets_of_shard
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.routes.mesh_names import aliases, rivals
+from controlplane.queries.routes.mesh_routes import mesh_set_apart
 from controlplane.queries.routes.mesh_virtual_services import (
     WHOLE_MESH,
     mesh_rules_of_shard,
@@ -83,6 +85,8 @@ def routes_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
             found.update(_own(name))
     for key in rules_of_shard(graph, shard):
         found.update(rule_apart(graph, key))
+    for routes in mesh_sets_of_shard(graph, shard):
+        found.update(mesh_set_apart(graph, routes))
     named = (Host(host) for host, _ in mesh_rules_of_shard(graph, shard))
     for host in {*hosts_of_shard(graph, shard), *named}:
         for rival in rivals(graph, host):
@@ -106,6 +110,8 @@ def _rival_apart(graph: Graph, host: Host) -> Iterator[Namespace]:
     for wildcard, key in mesh_wildcards(graph, WHOLE_MESH):
         if subset_of(host.lower(), wildcard):
             yield from rule_apart(graph, key)
+    for routes in mesh_sets(graph, Host(host.lower())):
+        yield from mesh_set_apart(graph, routes)
 
 
 def rules_of_shard(graph: Graph, shard: int) -> frozenset[VirtualServiceKey]:

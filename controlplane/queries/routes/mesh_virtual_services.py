@@ -86,7 +86,9 @@ def in_capitals(graph: Graph, host: str) -> Iterator[Host]:
             yield spelled
 
 
-def rules_for(graph: Graph, table: MeshTable, view: OutboundView, host: str) -> list[Ordered]:
+def virtual_services_for(
+    graph: Graph, table: MeshTable, view: OutboundView, host: str
+) -> list[Ordered]:
     """The VirtualServices that a view sees and imports for exactly this host, in their order."""
     named = mesh_rules_of_shard(graph, shard_of(host))
     return _in_order(graph, table, view, [key for other, key in named if other == host])
@@ -142,7 +144,19 @@ def mesh_port(table: MeshTable) -> ServerPort:
 def mesh_target(graph: Graph, table: MeshTable, view: OutboundView, to: Destination) -> RouteTarget:
     """Where a destination leads; without a port, to the one that was called."""
     port = PortNumber(to.port.number) if to.port is not None else None
-    return _target(graph, table, replace(view, source_labels=()), Host(to.host), port, to.subset)
+    return target_in_table(graph, table, view, Host(to.host), port, to.subset)
+
+
+def target_in_table(
+    graph: Graph,
+    table: MeshTable,
+    view: OutboundView,
+    host: Host,
+    port: PortNumber | None,
+    subset: str = "",
+) -> RouteTarget:
+    """Where a host and port of a rule lead, for requests of a table."""
+    return _target(graph, table, replace(view, source_labels=()), host, port, subset)
 
 
 @derived

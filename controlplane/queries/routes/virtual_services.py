@@ -29,7 +29,7 @@ from controlplane.kinds.object import Object
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
 from controlplane.model.routing import Routed
-from controlplane.model.visibility import visibility
+from controlplane.model.visibility import Visibility, visibility
 from controlplane.queries.clusters.offers import offer
 from controlplane.queries.inputs.mesh import is_lean, mesh_config
 from controlplane.queries.inputs.objects import index, object_of
@@ -55,9 +55,15 @@ from controlplane.translate.route_target import RouteTarget
 
 Declared = Object[VirtualService]
 MergeOrder = tuple[int, str, str, Namespace]
-"""Which goes first: private ones, those exported by name, public ones; then by age."""
-PUBLIC_TIER: Final = 2
-"""The place of public ones, to which routes of the Gateway API belong."""
+"""Which goes first: by tier, then by age."""
+PRIVATE_TIER: Final = 1
+EXPORTED_TIER: Final = 2
+PUBLIC_TIER: Final = 4
+"""The tiers of VirtualServices that only the client's namespace sees, of those that some namespaces
+see, and of those that all see. Routes of the Gateway API are like public ones; of the mesh, those
+of the client's own namespace come before others of their tier (``OWN_ROUTES``).
+"""
+OWN_ROUTES: Final = -1
 
 
 def _bindings(declared: Declared) -> Iterator[tuple[str, Host]]:
@@ -104,8 +110,14 @@ def merge_order(graph: Graph, key: VirtualServiceKey, client: Namespace) -> Merg
     seen = visibility(declared.spec.export_to or default, key.namespace)
     if not seen.admits(client):
         return None
-    tier = PUBLIC_TIER if seen.is_public else 0 if key.namespace == client else 1
-    return (tier, *declared.age)
+    return (visibility_tier(seen, key.namespace, client), *declared.age)
+
+
+def visibility_tier(seen: Visibility, namespace: Namespace, client: Namespace) -> int:
+    """The tier, for a client, of what ``namespace`` declares for those that ``seen`` admits."""
+    if seen.is_public:
+        return PUBLIC_TIER
+    return PRIVATE_TIER if namespace == client else EXPORTED_TIER
 
 
 @guarded(first=())

@@ -16,6 +16,12 @@ def test_what_has_no_timestamp_is_younger_than_what_has_one() -> None:
     assert sorted([undated, dated], key=lambda each: each.age) == [dated, undated]
 
 
+def test_what_has_a_timestamp_of_the_future_is_younger_than_what_has_none() -> None:
+    undated, dated = _object("b"), _object("a", created="2027-01-01T00:00:00Z")
+
+    assert sorted([dated, undated], key=lambda each: each.age) == [undated, dated]
+
+
 def test_objects_without_timestamps_are_ordered_by_name() -> None:
     first, second = _object("a"), _object("b")
 
