@@ -1,8 +1,8 @@
 """Which listeners of a Gateway want what another has: its own come first, then those of its
 ListenerSets, the oldest first.
 
-HTTP, HTTPS and TLS share a port while their hostnames differ. TCP takes a port for itself, and UDP
-has ports of its own.
+HTTP, HTTPS and TLS share a port while their hostnames differ: with Istio also plaintext and TLS,
+though only one is served. TCP takes a port for itself, and UDP has ports of its own.
 Sources: https://gateway-api.sigs.k8s.io/reference/spec/ (Listener, "distinct"); Istio
 ``pilot/pkg/config/kube/gatewaycommon/listener_conflict.go``.
 """
@@ -38,7 +38,7 @@ def listener_conflicts(
     ports: dict[PortNumber, _Port] = {}
     found: dict[ListenerId, ListenerConflict] = {}
     for entry in entries:
-        port = ports.setdefault(entry.port, _Port())
+        port = ports.setdefault(entry.port, _Port(conformance))
         other = port.holder(entry)
         if other is None:
             port.take(entry)
@@ -61,6 +61,7 @@ def _reason(entry: ListenerEntry, other: ListenerEntry) -> str:
 class _Port:
     """Who has what of one port number, while listeners come to it."""
 
+    conformance: Conformance
     _by_hostname: dict[str, ListenerEntry] = field(default_factory=dict)
     _alone: dict[str, ListenerEntry] = field(default_factory=dict)
     """By protocol: those that hostnames do not tell apart."""
@@ -79,6 +80,10 @@ class _Port:
             names = ("TCP",)
             if entry.hostname in self._by_hostname:
                 yield self._by_hostname[entry.hostname]
+            if self.conformance is Conformance.SPECIFICATION and self._by_hostname:
+                first = next(iter(self._by_hostname.values()))
+                if (first.protocol == "HTTP") is not (entry.protocol == "HTTP"):
+                    yield first
         else:
             names = (entry.protocol,)
             if entry.protocol == "TCP":

@@ -108,6 +108,18 @@ def test_by_the_specification_both_lose(second: str, reason: str) -> None:
     ]
 
 
+def test_plaintext_and_tls_do_not_share_a_port_by_the_specification() -> None:
+    https = (
+        "{name: b, port: 80, protocol: HTTPS, hostname: a.example, "
+        "tls: {options: {gateway.istio.io/tls-terminate-mode: ISTIO_SIMPLE}}}"
+    )
+    strict, istio = (of_gateway(gateway(HTTP, https, more=spec)) for spec in (STRICT, ISTIO))
+
+    for name in ("http", "b"):
+        assert "Conflicted: True ProtocolConflict" in of_listener(strict, name)
+        assert of_listener(istio, name)[:3] == FINE
+
+
 @pytest.mark.parametrize("spec", [ISTIO, STRICT])
 def test_a_listener_set_never_takes_what_its_gateway_or_an_older_set_has(spec: str) -> None:
     text = (
