@@ -31,7 +31,7 @@ SECONDS ?= 300
 .PHONY: demo bookinfo test lint fuzz oracle soak bench docs lowest install clean
 
 demo: $(RUNTIME)
-	$(BIN)/python samples/demo.py
+	$(BIN)/python samples/demo.py $(if $(GATEWAY_API),--gateway-api)
 
 bookinfo: $(RUNTIME)
 	$(BIN)/python samples/bookinfo/run.py

@@ -1,9 +1,9 @@
 """The bookshop on this machine, without containers: its services, the control plane, a real Envoy.
 
-    python samples/demo.py [FOLDER]     what `make demo` runs; Ctrl-C stops everything
+    python samples/demo.py [--gateway-api] [FOLDER]     what `make demo` runs; Ctrl-C stops all
 
-What it writes (the authority, the certificate of the shop) is in FOLDER, .demo beside the samples
-if unset.
+With `--gateway-api` the shop's own routes are those of the Gateway API. What it writes (the
+authority, the certificate of the shop) is in FOLDER, .demo beside the samples if unset.
 """
 
 import os
@@ -25,11 +25,15 @@ from controlplane.sources.state import StateDirectory
 from controlplane.sources.state_lock import Holder, StateLock
 
 SAMPLES: Final = Path(__file__).resolve().parent
-WORK: Final = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES.parent / ".demo"
+IN_GATEWAY_API: Final = "--gateway-api" in sys.argv
+ARGUMENTS: Final = [argument for argument in sys.argv[1:] if argument != "--gateway-api"]
+WORK: Final = Path(ARGUMENTS[0]) if ARGUMENTS else SAMPLES.parent / ".demo"
 STATE: Final = WORK / "state"
 CERTIFICATES: Final = WORK / "certificates"
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 SECRETS: Final = WORK / "secrets"
+SHOP: Final = ("gateway-api", "mesh/destinations.yaml") if IN_GATEWAY_API else ("mesh",)
+ROUTES: Final = SAMPLES / SHOP[0] / "routes.yaml"
 SERVICES: Final = ("storefront=9081", "catalog=9082", "reviews-v1=9083", "reviews-v2=9084")
 NAMES: Final = ("bookshop.example", "secure.bookshop.example", "localhost")
 PARTNERS: Final = WORK / "partners"
@@ -49,8 +53,7 @@ The bookshop is open. In another terminal:
   curl localhost:8080/reviews                            reviews, v1 nine times out of ten
   curl -H 'end-user: jason' localhost:8080/reviews       testers get v2
   curl localhost:8080/api/books                          the catalog, which sees /books
-  curl -i -H 'x-break: yes' localhost:8080/              a fault, injected by Envoy
-  curl -i -H 'host: secure.bookshop.example' localhost:8080/     sent to HTTPS
+FAULT  curl -i -H 'host: secure.bookshop.example' localhost:8080/     sent to HTTPS
   curl --cacert ROOT https://localhost:8443/about      TLS, with a certificate of ours
 
 What leaves the mesh goes by the egress gateway:
@@ -64,6 +67,11 @@ What leaves the mesh goes by the egress gateway:
 
 Edit ROUTES, save, and ask again. Ctrl-C stops everything.
 """
+
+FAULT: Final = """\
+  curl -i -H 'x-break: yes' localhost:8080/              a fault, injected by Envoy
+"""
+"""What the Gateway API does not have."""
 
 
 def printed(*arguments: str) -> str:
@@ -99,9 +107,10 @@ def is_open() -> bool:
 
 
 def what_to_try() -> str:
-    text = WHAT_TO_TRY.replace("ROOT", relpath(WORK / "root.pem"))
+    text = WHAT_TO_TRY.replace("FAULT", "" if IN_GATEWAY_API else FAULT)
+    text = text.replace("ROOT", relpath(WORK / "root.pem"))
     text = text.replace("CONTROLPLANE", relpath(Path(sys.executable).with_name("controlplane")))
-    return text.replace("ROUTES", relpath(SAMPLES / "mesh/routes.yaml"))
+    return text.replace("ROUTES", relpath(ROUTES))
 
 
 def attend(*processes: subprocess.Popen[bytes]) -> None:
@@ -147,7 +156,7 @@ def main() -> int:
     partners = subprocess.Popen(
         [sys.executable, str(upstream), *proof, *clients, *PARTNER_SERVICES]
     )
-    folders = (SAMPLES / "mesh", SAMPLES / "egress.yaml", SAMPLES / "endpoints-loopback")
+    folders = (SAMPLES / name for name in (*SHOP, "egress.yaml", "endpoints-loopback"))
     # As seen from here, so that what is said of a file names it as a person would.
     configs = [option for f in (*folders, CERTIFICATES) for option in ("--config", relpath(f))]
     mesh = relpath(SAMPLES / "mesh-config.yaml")

@@ -19,10 +19,11 @@ DEMO = Path(__file__).parents[2] / "samples/demo.py"
 LOOPBACK = "127.0.0.1"
 
 
+@pytest.mark.parametrize("options", [[], ["--gateway-api"]], ids=["Istio", "Gateway API"])
 def test_the_demo_opens_the_bookshop_and_leaves_nothing_behind(
-    network: None, tmp_path: Path
+    network: None, tmp_path: Path, options: list[str]
 ) -> None:
-    command = [sys.executable, str(DEMO), str(tmp_path / "demo")]
+    command = [sys.executable, str(DEMO), *options, str(tmp_path / "demo")]
     with Running(command, tmp_path / "demo.log") as demo:
         demo.eventually(
             "the bookshop is open",

@@ -26,6 +26,7 @@ SERVED_WITH: Final = {
     "egress.yaml": BOOKSHOP,
     "endpoints-loopback": BOOKSHOP,
     "endpoints-compose": ("mesh", "egress.yaml"),
+    "gateway-api": ("gateway-api", "mesh/destinations.yaml", "endpoints-loopback"),
     "policies": BOOKSHOP,
     "rate-limit": BOOKSHOP,
     "bookinfo": BOOKINFO,
@@ -36,6 +37,7 @@ SERVED_WITH: Final = {
 SAID: Final = {
     # `make demo` and compose make the Secrets; CP0330: compose runs them in containers
     "mesh/gateway.yaml": ["33 CP0401"],
+    "gateway-api/gateway.yaml": ["28 CP0713"],
     "egress.yaml": ["64 CP0401", "97 CP0401"],
     "endpoints-compose/services.yaml": ["8 CP0330", "19 CP0330", "30 CP0330"],
     # Istio warns of every EnvoyFilter
