@@ -22,6 +22,7 @@ from controlplane.kinds.object import Object
 from controlplane.model.gateway_proxy import GatewayProxy, ListenPort, numbered
 from controlplane.model.proxy import Labels, labels_of
 from controlplane.translate.gateway_api.deployment import (
+    arrivals,
     is_deployed,
     listen_ports,
     named_services,
@@ -46,6 +47,10 @@ class Declared:
     kubernetes_gateways: tuple[Object[KubernetesGateway], ...] = ()
     classes: tuple[Object[GatewayClass], ...] = ()
     listener_sets: tuple[Object[ListenerSet], ...] = ()
+
+    def service(self, namespace: Namespace, name: str) -> Service | None:
+        found = (s.spec for s in self.services if (s.namespace, s.name) == (namespace, name))
+        return next(found, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +163,9 @@ def _ports(
 ) -> frozenset[ListenPort]:
     """Where a gateway listens: for its own Gateway, or for all that select it."""
     if proxy.gateway is not None:
-        return listen_ports(gateways[proxy.gateway], declared.listener_sets)
+        gateway = gateways[proxy.gateway]
+        arrives = arrivals(gateway, declared.service)
+        return listen_ports(gateway, declared.listener_sets, arrives)
     labels = set(proxy.labels)
     return frozenset(
         ListenPort(server.port.number)

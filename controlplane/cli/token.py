@@ -124,6 +124,8 @@ def token(
         raise click.UsageError("give one of NAMESPACE/ACCOUNT, --revoke and --rotate-key")
     if hours is not None and days is not None:
         raise click.UsageError("--hours and --days exclude each other")
+    if group is not None and role == Role.RUNNER.value:
+        raise click.UsageError("--group is for proxies, which register with it")
     if watch and out is None:
         raise click.UsageError("--watch needs the file that it renews, --out FILE")
     from controlplane.cli.issued_token import (  # late: --help needs no keys

@@ -6,13 +6,14 @@ from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Final, TypeVar
 
-from controlplane.base.names import Kind, ObjectKey
+from controlplane.base.names import Kind, Namespace, ObjectKey, key_is_of
 from controlplane.engine.engine import Engine
 from controlplane.engine.gateway_reach import set_gateway_reach
 from controlplane.envoy.bootstrap import Node, Trust as ProxyTrust
 from controlplane.envoy.gateway_proxies import RunnableGateway, gateway_proxy
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.identity.identity import TOKEN_FILE_LIFE
+from controlplane.kinds.core.service import SERVICE, Service
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
@@ -20,14 +21,21 @@ from controlplane.model.gateway_proxy import GatewayProxy, ListenPort, numbered
 from controlplane.model.proxy import Locality, Role
 from controlplane.queries.inputs.gateway_reach import REACHED_EVERYWHERE, GatewayReach
 from controlplane.serve.trust import Trust
-from controlplane.translate.gateway_api.deployment import is_deployed, listen_ports, own_proxy
+from controlplane.translate.gateway_api.deployment import (
+    arrivals,
+    is_deployed,
+    listen_ports,
+    own_proxy,
+)
 from controlplane.translate.gateway_api.own_addresses import Listening, own_addresses
 from controlplane.xds.runners import ConnectedRunners
 from controlplane.xds.snapshot import snapshot
 from controlplane.xds.stream import Traffic
 
 T = TypeVar("T")
-IMPLYING: Final[frozenset[Kind]] = frozenset({KUBERNETES_GATEWAY, GATEWAY_CLASS, LISTENER_SET})
+IMPLYING: Final[frozenset[Kind]] = frozenset(
+    {KUBERNETES_GATEWAY, GATEWAY_CLASS, LISTENER_SET, SERVICE}
+)
 """The kinds that say which gateways runners run, and where these listen."""
 SHARED: Final = ""
 """The address that a runner gives to its gateways, which others reach."""
@@ -112,7 +120,7 @@ class GatewayRunners:
         sets = tuple(self._engine.objects(LISTENER_SET))
         declared = sorted(self._engine.objects(KUBERNETES_GATEWAY), key=lambda g: g.age)
         own = [
-            (proxy, listen_ports(gateway, sets))
+            (proxy, listen_ports(gateway, sets, arrivals(gateway, self._service)))
             for gateway in declared
             if is_deployed(gateway, classes) and (proxy := own_proxy(gateway)) is not None
         ]
@@ -121,6 +129,15 @@ class GatewayRunners:
             Listening(proxy=proxy, ports=ports, may_move=True)
             for proxy, (_, ports) in zip(names, own, strict=True)
         )
+
+    def _service(self, namespace: Namespace, name: str) -> Service | None:
+        declared = self._engine.object(ObjectKey(SERVICE, namespace, name))
+        return declared.spec if declared is not None else None
+
+    def _arrives(self, key: ObjectKey) -> tuple[tuple[int, int], ...]:
+        assert key_is_of(key, KUBERNETES_GATEWAY), "a gateway is for a Gateway"
+        declared = self._engine.object(key)
+        return tuple(sorted(arrivals(declared, self._service).items())) if declared else ()
 
     def _resource(self, proxy: GatewayProxy) -> Resource:
         trust = self._trust_of(proxy)
@@ -168,6 +185,7 @@ class GatewayRunners:
                 owners.update(dict.fromkeys(gateway.ports, key))
         return {
             key: GatewayReach(
+                arrives=self._arrives(key),
                 published=published if gateway.proxy.address is None else None,
                 taken=tuple(
                     (port, owners[port])

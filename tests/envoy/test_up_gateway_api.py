@@ -1,14 +1,15 @@
 """Gateways of the Gateway API bring their own Envoys, which ``up`` runs."""
 
+import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.envoy.test_up import Up, running_up
+from tests.envoy.test_up import WITHOUT_LOW_PORTS, Up, running_up
 from tests.support.client import Answer, send
-from tests.support.network import own_network
+from tests.support.network import can_isolate, own_network
 from tests.support.process import eventually
 from tests.support.upstream import running_upstreams
 
@@ -219,3 +220,17 @@ def test_an_address_that_a_gateway_asks_for_is_where_it_listens(tmp_path: Path) 
         up.prints(r"^gateway front-istio.shop for Gateway shop/front on 127.0.9.9 .*$")
 
         assert send("http://front.example:8080/", address="127.0.9.9").status == 404
+
+
+@pytest.mark.skipif(not can_isolate(), reason="only root may give up a privilege of its own")
+def test_a_port_that_may_not_be_opened_is_mapped_by_what_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "front.yaml").write_text(gateway("front", port=80))
+    with own_network(), running_up(tmp_path, before=WITHOUT_LOW_PORTS) as up:
+        shown = up.prints(r"^ +ports: .*$")
+        assert "cannot bind '127.0.0.1:80': Permission denied" in shown
+
+        up.write("service.yaml", textwrap.dedent(shown[shown.index("      apiVersion: v1") :]))
+
+        up.prints(r"^fixed: front-istio.shop no longer rejects listener .*$")
+        assert send("http://any.example:8080/", address="127.0.0.1").status == 404

@@ -13,11 +13,13 @@ from controlplane.model.gateway_proxy import ListenPort, PortRange
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayReach:
     """``published``: the ports that others reach; ``None``: all of them. ``taken``: the ports that
-    another Gateway, which came first, has on the address that others reach.
+    another Gateway, which came first, has on the address that others reach. ``arrives`` pairs
+    ports of its listeners with those where its proxies listen, where they differ.
     """
 
     published: tuple[PortRange, ...] | None = None
     taken: tuple[tuple[ListenPort, ObjectKey], ...] = ()
+    arrives: tuple[tuple[int, int], ...] = ()
 
 
 REACHED_EVERYWHERE: Final = GatewayReach()

@@ -4,11 +4,13 @@ Source: Istio ``pilot/pkg/config/kube/gatewaycommon/deploymentcontroller.go``, `
 (``IsManaged``) and the template ``files/kube-gateway.yaml``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import CLUSTER_DOMAIN, Namespace
+from controlplane.kinds.core.service import Service
 from controlplane.kinds.gateway_api.gateway import KubernetesGateway
 from controlplane.kinds.gateway_api.gateway_class import GatewayClass
 from controlplane.kinds.gateway_api.listener import Listener
@@ -17,6 +19,11 @@ from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import CLASS, CONTROLLER, ISTIO_CLASS, ISTIO_CONTROLLER
 from controlplane.model.gateway_proxy import GATEWAY_NAME, GatewayProxy, ListenPort
 from controlplane.model.proxy import Labels, labels_of
+from controlplane.translate.gateway_api.addresses import (
+    IP_ADDRESS,
+    gateway_services,
+    is_managed,
+)
 
 _CONTROLLERS: Final = frozenset({CONTROLLER, ISTIO_CONTROLLER})
 _CLASSES: Final = frozenset({CLASS, ISTIO_CLASS})
@@ -27,9 +34,8 @@ _CANONICAL_NAME: Final = "service.istio.io/canonical-name"
 _CANONICAL_REVISION: Final = "service.istio.io/canonical-revision"
 _NAME_OVERRIDE: Final = "gateway.istio.io/name-override"
 _SERVICE_ACCOUNT: Final = "gateway.istio.io/service-account"
-_IP: Final = "IPAddress"
-_HOSTNAME: Final = "Hostname"
 _UDP: Final = "UDP"
+_AS_DECLARED: Final[Mapping[int, int]] = MappingProxyType({})
 
 
 def is_deployed(
@@ -62,45 +68,55 @@ def own_proxy(gateway: Object[KubernetesGateway]) -> GatewayProxy | None:
 
 
 def names_service(gateway: Object[KubernetesGateway]) -> bool:
-    """Whether the Gateway is served by proxies of a Service that its addresses name."""
-    return any(address.type == _HOSTNAME and address.value for address in gateway.spec.addresses)
+    """Whether the Gateway is served by proxies of a Service that its addresses name, or by none."""
+    return not is_managed(gateway.spec)
 
 
 def named_services(gateway: Object[KubernetesGateway]) -> Iterator[tuple[Namespace, str]]:
-    """Namespace and name of the Services that its addresses name: ``edge`` in its own namespace,
-    ``edge.shop.svc.cluster.local``.
-    """
-    for address in gateway.spec.addresses:
-        if address.type != _HOSTNAME or not address.value:
-            continue
-        name, _, rest = address.value.partition(".")
+    """Namespace and name of the Services in front of the Gateway's proxies, declared or not."""
+    for host in gateway_services(gateway):
+        name, _, rest = host.partition(".")
         namespace, _, domain = rest.partition(".")
-        if not rest:
-            yield gateway.namespace, name
-        elif domain == f"svc.{CLUSTER_DOMAIN}":
+        if domain == f"svc.{CLUSTER_DOMAIN}":
             yield Namespace(namespace), name
 
 
+def arrivals(
+    gateway: Object[KubernetesGateway], declared: Callable[[Namespace, str], Service | None]
+) -> Mapping[int, int]:
+    """Where connections to ports of the Gateway arrive, as far as a Service says another port."""
+    services = (declared(namespace, name) for namespace, name in named_services(gateway))
+    return {
+        port.port: port.target_port
+        for service in services
+        if service is not None
+        for port in service.ports
+        if isinstance(port.target_port, int)
+    }
+
+
 def listen_ports(
-    gateway: Object[KubernetesGateway], sets: Iterable[Object[ListenerSet]]
+    gateway: Object[KubernetesGateway],
+    sets: Iterable[Object[ListenerSet]],
+    arrives: Mapping[int, int] = _AS_DECLARED,
 ) -> frozenset[ListenPort]:
-    """The ports of its listeners, with those of ListenerSets that name it."""
+    """The ports of its listeners, with those of ListenerSets that name it, where they arrive."""
     own = [*gateway.spec.listeners]
     for added in sets:
         parent = added.spec.parent_ref
         namespace = parent.namespace or added.namespace
         if (namespace, parent.name) == (gateway.namespace, gateway.name):
             own += added.spec.listeners
-    return frozenset(map(listen_port, own))
+    return frozenset(listen_port(listener, arrives) for listener in own)
 
 
-def listen_port(listener: Listener) -> ListenPort:
-    return ListenPort(listener.port, listener.protocol == _UDP)
+def listen_port(listener: Listener, arrives: Mapping[int, int] = _AS_DECLARED) -> ListenPort:
+    return ListenPort(arrives.get(listener.port, listener.port), listener.protocol == _UDP)
 
 
 def _ip_addresses(gateway: Object[KubernetesGateway]) -> Iterator[str]:
     for address in gateway.spec.addresses:
-        if address.type == _IP and address.value and is_unscoped_ip(address.value):
+        if address.type == IP_ADDRESS and address.value and is_unscoped_ip(address.value):
             yield address.value
 
 

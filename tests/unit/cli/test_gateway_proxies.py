@@ -9,7 +9,7 @@ from controlplane.cli.gateway_proxies import (
     gateway_proxies,
     implied_gateways,
 )
-from controlplane.kinds.core.service import SERVICE, Service
+from controlplane.kinds.core.service import SERVICE, Service, ServicePort
 from controlplane.kinds.gateway_api.gateway import (
     KUBERNETES_GATEWAY,
     GatewayAddress,
@@ -264,3 +264,21 @@ def test_two_gateways_of_one_name_have_two_proxies() -> None:
     )
 
     assert names_implied(found) == ["edge.shop", "edge-2.shop"]
+
+
+def test_a_port_that_a_service_maps_is_listened_on_where_it_arrives() -> None:
+    front = Object(
+        key=ObjectKey(SERVICE, Namespace("shop"), "front-istio"),
+        spec=Service(selector={"a": "b"}, ports=(ServicePort(port=80, target_port=8080),)),
+    )
+
+    (own,) = implied(kubernetes_gateway("front", port=80), services=(front,)).gateways
+
+    assert {port.number for port in own.ports} == {8080}
+
+
+def test_a_gateway_with_several_addresses_has_no_proxy() -> None:
+    addresses = (GatewayAddress(value="127.0.9.1"), GatewayAddress(value="127.0.9.2"))
+    front = kubernetes_gateway("front", "istio", *addresses)
+
+    assert (implied(front).gateways, implied(front).unserved) == ((), (front.key,))

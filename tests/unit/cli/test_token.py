@@ -146,6 +146,7 @@ def test_a_rotated_key_signs_and_the_one_before_it_is_good(tmp_path: Path) -> No
         (("Shop/cart",), '"Shop" is not made of lower-case letters'),
         (("shop/cart", "--net", "10.0.0.7/8"), "has host bits set, such as 10.0.0.0/8"),
         (("shop/cart", "--hours", "1", "--days", "1"), "--hours and --days exclude each other"),
+        (("a/b", "--role", "runner", "--group", "c"), "--group is for proxies"),
         (("shop/cart", "--hours", "0"), "0 is not in the range"),
         (("shop/cart", "--watch"), "--watch needs the file that it renews, --out FILE"),
         (("--revoke", "abc"), '"abc" is not the id of a token: 16 digits from 0 to f'),

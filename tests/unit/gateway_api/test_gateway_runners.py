@@ -35,6 +35,14 @@ spec:
   gatewayClassName: {class_name}
   listeners: [{{name: http, port: {port}, protocol: HTTP}}]
 """
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: front-istio, namespace: shop}
+spec:
+  selector: {gateway.networking.k8s.io/gateway-name: front}
+  ports: [{name: http, port: 80, targetPort: 8100}]
+"""
 LOOPBACK = Address(host="127.0.0.1", port=0)
 
 
@@ -193,10 +201,22 @@ def test_ports_are_judged_while_a_runner_says_which_it_publishes(rig: Rig) -> No
     assert (before, inside, rig.findings) == ([], [], [])
 
 
+def test_a_port_that_a_service_maps_is_judged_where_it_arrives(rig: Rig) -> None:
+    rig.connect("8100-8119")
+    rig.declare("front", port=80)
+    before = rig.findings
+
+    rig.engine.apply([(Path("service.yaml"), SERVICE)])
+    rig.runners.edited({Kind("", "Service")})
+
+    assert before == ["CP0790 port 80 is not published by the runner, which has 8100-8119"]
+    assert [found for found in rig.findings if "CP079" in found] == []
+
+
 def test_kinds_that_imply_no_gateway_are_not_looked_at(rig: Rig) -> None:
     rig.connect()
     rig.engine.apply([(Path("a.yaml"), GATEWAY.format(name="a", port=80, class_name="istio"))])
 
-    rig.runners.edited({Kind("", "Service")})
+    rig.runners.edited({Kind("", "Secret")})
 
     assert rig.gateways == {}
