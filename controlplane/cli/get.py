@@ -1,10 +1,19 @@
 """``controlplane get``: an object as Kubernetes would show it, with its status."""
 
 import click
+from click.shell_completion import CompletionItem
 
 from controlplane.base.addresses import Address
 from controlplane.cli.name_parameters import namespace_parameter
 from controlplane.cli.options import admin_to_ask, example
+
+
+def _kinds(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The kinds that are served, as they are typed."""
+    from controlplane.kinds.registry import SERVED  # late: only a shell that completes asks
+
+    names = sorted({kind.name.lower() for kind in SERVED})
+    return [CompletionItem(name) for name in names if name.startswith(incomplete.lower())]
 
 
 @click.command(
@@ -14,7 +23,7 @@ from controlplane.cli.options import admin_to_ask, example
         "controlplane get gateway.networking.istio.io/shop",
     )
 )
-@click.argument("kind", metavar="KIND[/NAME]")
+@click.argument("kind", metavar="KIND[/NAME]", shell_complete=_kinds)
 @click.argument("name", required=False)
 @click.option(
     "-n",

@@ -25,18 +25,16 @@ from controlplane.xds.connections import Connections
 
 PENDING: Final = "Pending"
 _PORT: Final = re.compile(r"_(\d+)(?=$|_)")
-_EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
     """What one connected proxy of a Gateway has acknowledged: the ports that it listens on, as
-    numbered at the proxy. ``address`` is where it listens, ``""`` for everywhere.
+    numbered at the proxy.
     """
 
     bound: BoundGateway
     ports: frozenset[int]
-    address: str = ""
 
     def has(self, port: PortNumber) -> bool:
         arrivals = (*self.bound.arrivals(port), *self.bound.arrivals(port, is_udp=True))
@@ -53,11 +51,6 @@ class Proxies:
         """Whether one of them has acknowledged a port of the Gateway."""
         return any(each.has(port) for each in self.all)
 
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """The addresses that they alone listen on, sorted."""
-        return tuple(sorted({each.address for each in self.all if each.address}))
-
 
 NO_PROXIES: Final = Proxies()
 
@@ -73,10 +66,8 @@ def proxies_of_gateways(engine: Engine, connections: Connections) -> Mapping[Obj
         if instance is None or not instance.bound:
             continue
         ports = _ports(names)
-        address = "" if instance.every_address in _EVERYWHERE else instance.every_address
         for bound in instance.bound:
-            each = Acknowledged(bound, ports, address)
-            found.setdefault(bound.gateway, []).append(each)
+            found.setdefault(bound.gateway, []).append(Acknowledged(bound, ports))
     return {key: Proxies(tuple(proxies)) for key, proxies in found.items()}
 
 

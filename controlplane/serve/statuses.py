@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from controlplane.base.names import Host, ObjectKey, key_is_of
+from controlplane.base.names import ObjectKey, key_is_of
 from controlplane.base.paced import paced
 from controlplane.engine.engine import Engine
 from controlplane.engine.generations import Counted, Generations
-from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY, KubernetesGatewayKey
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.model.gateway_api import Condition
 from controlplane.queries.gateway_api.listeners import named_gateway
 from controlplane.queries.registry.services import service_of
+from controlplane.serve.gateway_addresses import gateway_addresses
 from controlplane.serve.programmed import (
     NO_PROXIES,
     Proxies,
@@ -27,7 +28,7 @@ from controlplane.serve.programmed import (
 )
 from controlplane.serve.status_value import Json, status_value
 from controlplane.sources.kept_statuses import KeptStatus
-from controlplane.translate.gateway_api.addresses import gateway_services
+from controlplane.translate.gateway_api.addresses import gateway_services, is_managed
 from controlplane.translate.gateway_api.status import GatewayStatus, ListenerSetStatus, Status
 from controlplane.xds.connections import Connections
 
@@ -50,6 +51,7 @@ class Statuses:
     _transitions: dict[ObjectKey, Transitions] = field(default_factory=dict)
     _values: dict[ObjectKey, Json] = field(default_factory=dict)
     _proxies: Mapping[ObjectKey, Proxies] = field(default_factory=dict)
+    _reached: Mapping[ObjectKey, tuple[str, ...]] = field(default_factory=dict)
 
     def remember(self, kept: Iterable[KeptStatus]) -> None:
         """Go on from what an earlier run kept."""
@@ -72,7 +74,7 @@ class Statuses:
 
     def value(self, key: ObjectKey) -> Json | None:
         """The status of an object as of now; ``None`` where it has none."""
-        self._proxies = proxies_of_gateways(self.engine, self.connections)
+        self._look_at_proxies()
         return self._updated(key)
 
     def observed(self, key: ObjectKey) -> Status | None:
@@ -96,9 +98,7 @@ class Statuses:
     async def look(self) -> tuple[ObjectKey, ...]:
         """Bring every status up to date that may be another one; gives their objects."""
         doubtful = dict.fromkeys(self.engine.take_statuses())
-        proxies = proxies_of_gateways(self.engine, self.connections)
-        if proxies != self._proxies:
-            self._proxies = proxies
+        if self._look_at_proxies():
             doubtful |= dict.fromkeys(k for k in self._values if k.kind in _WITH_LISTENERS)
         async for key in paced(doubtful):
             self._updated(key)
@@ -146,20 +146,25 @@ class Statuses:
         return status
 
     def addresses(self, key: ObjectKey) -> tuple[Mapping[str, str], ...]:
-        """Where a Gateway is reached: the addresses that its proxies alone listen on, or else the
-        names of the Services in front of them.
+        """Where a Gateway is reached: by the names of the Services that it asks for, or else at the
+        addresses of its own proxies, which its own Service names until there are any.
         """
-        if not key_is_of(key, KUBERNETES_GATEWAY):
+        gateway = self.engine.object(key)
+        if gateway is None or not key_is_of(key, KUBERNETES_GATEWAY):
             return ()
-        own = self._proxies.get(key, NO_PROXIES).addresses
+        own = self._reached.get(key, ()) if is_managed(gateway.spec) else ()
         if own:
             return tuple({"type": "IPAddress", "value": address} for address in own)
-        return tuple({"type": "Hostname", "value": host} for host in self._services(key))
+        hosts, graph = gateway_services(gateway), self.engine.graph
+        declared = (host for host in hosts if service_of(graph, host, key.namespace) is not None)
+        return tuple({"type": "Hostname", "value": host} for host in declared)
 
-    def _services(self, key: KubernetesGatewayKey) -> tuple[Host, ...]:
-        gateway, graph = self.engine.object(key), self.engine.graph
-        hosts = gateway_services(gateway) if gateway is not None else ()
-        return tuple(h for h in hosts if service_of(graph, h, key.namespace) is not None)
+    def _look_at_proxies(self) -> bool:
+        """Take note of the connected proxies; says whether anything is otherwise."""
+        before = self._proxies, self._reached
+        self._proxies = proxies_of_gateways(self.engine, self.connections)
+        self._reached = gateway_addresses(self.engine, self.connections.proxies)
+        return before != (self._proxies, self._reached)
 
 
 _WITH_LISTENERS = frozenset({KUBERNETES_GATEWAY, LISTENER_SET})

@@ -11,7 +11,6 @@ from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy, Role
-from controlplane.queries.analysis.object_status import WITH_STATUS
 from controlplane.serve.object_view import manifest
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.serve.statuses import Statuses, generations
@@ -30,7 +29,14 @@ PROXY = Proxy(
     namespace=Namespace("default"),
     service_account="edge-istio",
     labels=(("gateway.networking.k8s.io/gateway-name", "edge"),),
+    addresses=("10.0.0.7",),
 )
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: NAME}
+spec: {selector: {app: edge}, ports: [{name: http, port: 8080}]}
+"""
 HTTP = "{name: http, port: 8080, protocol: HTTP}"
 MORE = "{name: more, port: 8081, protocol: HTTP}"
 
@@ -228,6 +234,25 @@ def test_a_restart_goes_on_from_the_generation_and_the_times_that_were_kept() ->
     assert edited.condition("Accepted")["observedGeneration"] == 3
 
 
+def test_a_gateway_is_reached_at_its_proxies_and_until_there_are_any_by_its_service() -> None:
+    running = Running(gateway(HTTP) + SERVICE.replace("NAME", "edge-istio"))
+    before = running.value()["addresses"]
+
+    running.connect()
+
+    assert before == [{"type": "Hostname", "value": "edge-istio.default.svc.cluster.local"}]
+    assert running.value()["addresses"] == [{"type": "IPAddress", "value": "10.0.0.7"}]
+
+
+def test_a_gateway_is_reached_by_the_name_that_it_asks_for() -> None:
+    asked = "gatewayClassName: istio\n  addresses: [{type: Hostname, value: front}]"
+    running = Running(gateway(HTTP, more=asked) + SERVICE.replace("NAME", "front"))
+
+    assert running.value()["addresses"] == [
+        {"type": "Hostname", "value": "front.default.svc.cluster.local"}
+    ]
+
+
 async def test_what_changes_is_seen_and_nothing_else_is_looked_at() -> None:
     other = ObjectKey(KUBERNETES_GATEWAY, Namespace("default"), "other")
     running = Running(gateway(HTTP) + gateway(MORE, name="other"))
@@ -261,7 +286,3 @@ def test_a_status_that_is_written_in_a_file_is_not_shown() -> None:
 
     assert running.value() is None
     assert "status" not in manifest(raw, running.value(), 0)
-
-
-def test_every_kind_of_the_specification_that_has_a_status_has_one() -> None:
-    assert {kind.name for kind in WITH_STATUS} >= {"Gateway", "GatewayClass", "ListenerSet"}

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from controlplane.admin.objects import (
@@ -18,6 +19,7 @@ from controlplane.admin.objects import (
     ShownObject,
 )
 from controlplane.admin.view import DeclaredObject, View, json_text
+from controlplane.cli import object_lines
 from controlplane.cli.gateways_view import lines
 from controlplane.cli.main import main
 
@@ -190,3 +192,61 @@ def test_a_gateway_that_is_not_programmed_is_an_exit_status(programmed: str, sta
 
     assert called(["status", "gateways"], answers).exit_code == status
     assert called(["status", "gateways", "--exit-zero"], answers).exit_code == 0
+
+
+def test_an_object_is_described_by_the_parts_of_its_status() -> None:
+    condition = {
+        "lastTransitionTime": "2026-06-01T11:56:00Z",
+        "message": "it works",
+        "observedGeneration": 2,
+        "reason": "Accepted",
+        "status": "True",
+        "type": "Accepted",
+    }
+    manifest = {
+        "metadata": {"generation": 2},
+        "status": {
+            "conditions": [condition],
+            "listeners": [
+                {
+                    "name": "http",
+                    "attachedRoutes": 1,
+                    "supportedKinds": [{"kind": "HTTPRoute"}],
+                    "conditions": [{**condition, "type": "Conflicted", "status": "False"}],
+                }
+            ],
+            "parents": [
+                {
+                    "parentRef": {"kind": "Gateway", "name": "edge", "sectionName": "http"},
+                    "conditions": [condition],
+                }
+            ],
+        },
+    }
+    found = ShownObject(object=EDGE.object, path="a.yaml", line=3, refused=False, manifest=manifest)
+
+    said = ["".join(text for text, _ in line) for line in object_lines.lines(found, NOW)]
+
+    assert said == [
+        "Gateway shop/edge  a.yaml:3",
+        "  generation  2",
+        "  Accepted  True Accepted  for 4m  it works",
+        "listener http  attached routes: 1, of HTTPRoute",
+        "  Conflicted  False Accepted  for 4m  it works",
+        "at Gateway edge, section http",
+        "  Accepted  True Accepted  for 4m  it works",
+    ]
+
+
+def test_describe_takes_objects_beside_workloads() -> None:
+    answers = {"/api/v1/objects/gateway/shop/edge": FoundObjects(objects=(shown(),))}
+
+    result = called(["describe", "gateway/shop/edge"], answers)
+
+    assert result.stdout.startswith("Gateway shop/edge  mesh/edge.yaml:3\n")
+
+
+def test_a_shell_completes_kinds() -> None:
+    complete = ShellComplete(main, {}, "controlplane", "_CONTROLPLANE_COMPLETE")
+
+    assert [c.value for c in complete.get_completions(["get"], "gatewayc")] == ["gatewayclass"]
