@@ -153,7 +153,7 @@ class RedirectTo:
     scheme: str | None = None
     host: str | None = None
     port: int | None = None
-    path: ReplacePath | ReplacePrefix | None = None
+    path: ReplacePath | PathRewrite | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

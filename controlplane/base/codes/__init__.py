@@ -17,6 +17,7 @@ from controlplane.base.codes.backend_policies import *  # noqa: F403
 from controlplane.base.codes.documents import *  # noqa: F403
 from controlplane.base.codes.fields import *  # noqa: F403
 from controlplane.base.codes.gateway_api import *  # noqa: F403
+from controlplane.base.codes.gateway_api_routes import *  # noqa: F403
 from controlplane.base.codes.gateways import *  # noqa: F403
 from controlplane.base.codes.mesh import *  # noqa: F403
 from controlplane.base.codes.migration import *  # noqa: F403

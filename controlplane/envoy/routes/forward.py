@@ -10,7 +10,6 @@ from envoy.config.route.v3.route_components_pb2 import (
     RouteAction,
     WeightedCluster as WeightedClusterMessage,
 )
-from envoy.type.matcher.v3.regex_pb2 import RegexMatchAndSubstitute
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from controlplane.envoy.fraction import runtime_fraction
@@ -18,7 +17,7 @@ from controlplane.envoy.http_filters.offered_protocols import switched_on
 from controlplane.envoy.routes.hash_policy import hash_policy
 from controlplane.envoy.routes.headers import header_options
 from controlplane.envoy.routes.retry import retry_policy
-from controlplane.envoy.text_matcher import regex
+from controlplane.envoy.text_matcher import substitution
 from controlplane.model.routing import (
     ForwardTo,
     Mirror,
@@ -81,12 +80,6 @@ def weighted_clusters(clusters: tuple[WeightedCluster, ...]) -> WeightedClusterM
 def _fitting(weight: int, total: int) -> int:
     """``weight`` as it is, or its share of what Envoy can add up."""
     return weight if total <= MAX_TOTAL_WEIGHT else weight * MAX_TOTAL_WEIGHT // total
-
-
-def substitution(rewrite: ReplaceRegex) -> RegexMatchAndSubstitute:
-    return RegexMatchAndSubstitute(
-        pattern=regex(rewrite.pattern), substitution=rewrite.substitution
-    )
 
 
 def mirror_policy(mirror: Mirror) -> RouteAction.RequestMirrorPolicy:

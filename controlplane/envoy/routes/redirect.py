@@ -8,7 +8,8 @@ from typing import Final
 
 from envoy.config.route.v3.route_components_pb2 import RedirectAction
 
-from controlplane.model.routing import RedirectTo, ReplacePath, ReplacePrefix
+from controlplane.envoy.text_matcher import substitution
+from controlplane.model.routing import RedirectTo, ReplacePath, ReplacePrefix, ReplaceRegex
 
 RESPONSE_CODES: Final[Mapping[int, RedirectAction.RedirectResponseCode]] = {
     301: RedirectAction.MOVED_PERMANENTLY,
@@ -27,5 +28,6 @@ def redirect_action(redirect: RedirectTo) -> RedirectAction:
         port_redirect=redirect.port,
         path_redirect=path.text if isinstance(path, ReplacePath) else None,
         prefix_rewrite=path.text if isinstance(path, ReplacePrefix) else None,
+        regex_rewrite=substitution(path) if isinstance(path, ReplaceRegex) else None,
         response_code=RESPONSE_CODES[redirect.status],
     )

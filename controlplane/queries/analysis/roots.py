@@ -16,6 +16,8 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
 from controlplane.kinds.gateway_api.backend_traffic_policy import X_BACKEND_TRAFFIC_POLICY
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
@@ -55,6 +57,7 @@ from controlplane.queries.analysis.kubernetes_gateways import (
     kubernetes_gateway_diagnostics_where_connected,
     listener_set_diagnostics,
 )
+from controlplane.queries.analysis.kubernetes_routes import kubernetes_route_diagnostics
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.port_conflicts import port_conflicts
 from controlplane.queries.analysis.proxy_configs import proxy_config_diagnostics
@@ -140,6 +143,8 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     PEER_AUTHENTICATION: peer_authentication_diagnostics,
     REQUEST_AUTHENTICATION: request_authentication_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics,
+    HTTP_ROUTE: kubernetes_route_diagnostics,
+    GRPC_ROUTE: kubernetes_route_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     MESH_CONFIG_KEY.kind: mesh_diagnostics_where_connected,

@@ -27,7 +27,7 @@ from controlplane.queries.routes.virtual_services import (
     merge_order,
     odd_wildcards,
 )
-from controlplane.translate.gateway_api.http_route import ListenerPort
+from controlplane.translate.gateway_api.backend_ref import ListenerPort
 from controlplane.translate.istio.server_hosts import HostBinding, ServerPort
 
 HostBindings = tuple[tuple[Host, HostBinding], ...]

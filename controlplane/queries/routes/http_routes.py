@@ -14,7 +14,7 @@ from controlplane.base.diagnostics import Diagnostics, Report
 from controlplane.base.names import Host, Namespace, PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.gateway_api.common import BackendObjectReference
-from controlplane.model.gateway_api import ListenerId, generated_gateway
+from controlplane.model.gateway_api import Conformance, ListenerId, generated_gateway
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
 from controlplane.queries.gateway_api.attachment import RequestRouteKey, http_routes_of, route_age
@@ -28,15 +28,20 @@ from controlplane.queries.routes.virtual_services import (
     route_defaults,
     route_target,
 )
-from controlplane.translate.gateway_api.backend_ref import NOWHERE, Backend, Backends, backend_host
-from controlplane.translate.gateway_api.http_route import (
+from controlplane.translate.gateway_api.backend_ref import (
+    NOWHERE,
+    Backend,
+    Backends,
     ListenerPort,
+    backend_host,
+)
+from controlplane.translate.gateway_api.http_route import (
     Rank,
     RankedRoute,
     RouteDefaults,
     ranked_routes,
 )
-from controlplane.translate.gateway_api.route_faults import route_fault
+from controlplane.translate.gateway_api.route_faults import route_faults
 from controlplane.translate.gateway_api.route_rule import route_rules
 from controlplane.translate.istio.http_retry import retry_policy
 
@@ -154,7 +159,7 @@ def routes_of(
     if declared is None:
         return ()
     rules = route_rules(declared)
-    if route_fault(rules) is not None:
+    if at.conformance is Conformance.ISTIO and route_faults(rules, at.conformance):
         return ()
     return ranked_routes(
         key,

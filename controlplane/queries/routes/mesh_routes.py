@@ -43,10 +43,14 @@ from controlplane.queries.routes.virtual_services import (
     MergeOrder,
     visibility_tier,
 )
-from controlplane.translate.gateway_api.backend_ref import NOWHERE, Backend, backend_host
-from controlplane.translate.gateway_api.http_route import ListenerPort
+from controlplane.translate.gateway_api.backend_ref import (
+    NOWHERE,
+    Backend,
+    ListenerPort,
+    backend_host,
+)
 from controlplane.translate.gateway_api.mesh_route import EVERY_PORT
-from controlplane.translate.gateway_api.route_faults import route_fault
+from controlplane.translate.gateway_api.route_faults import route_faults
 from controlplane.translate.gateway_api.route_rule import route_rules
 
 ANSWERS: Final = Conformance.ISTIO
@@ -79,7 +83,7 @@ def served_routes(graph: Graph, routes: MeshRouteSet) -> tuple[RequestRouteKey, 
 def is_servable(graph: Graph, key: RequestRouteKey) -> bool:
     """Whether nothing of a route takes its rules away, as Istio has it."""
     declared = object_of(graph, key)
-    return declared is not None and route_fault(route_rules(declared)) is None
+    return declared is not None and not route_faults(route_rules(declared), ANSWERS)
 
 
 @guarded

@@ -57,8 +57,8 @@ from controlplane.queries.routes.virtual_services import (
     routes_at,
 )
 from controlplane.queries.selection.gateways import merged_gateways
-from controlplane.translate.gateway_api.backend_ref import Backend, backend_host
-from controlplane.translate.gateway_api.http_route import ListenerPort, RankedRoute
+from controlplane.translate.gateway_api.backend_ref import Backend, ListenerPort, backend_host
+from controlplane.translate.gateway_api.http_route import RankedRoute
 from controlplane.translate.istio.gateway_merge import servers_of_table
 from controlplane.translate.istio.proxy_config import OWN_CONFIG
 from controlplane.translate.istio.server_hosts import ServerHosts, ServerPort

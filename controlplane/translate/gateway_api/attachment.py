@@ -28,6 +28,7 @@ class Refusal:
 
     reason: str
     message: str
+    is_by_namespace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ def _by_namespace(
 ) -> Refusal | None:
     if is_admitted(listener):
         return None
-    return Refusal(NOT_ALLOWED, f"{listener.id.display_name} takes no routes of this namespace")
+    message = f"{listener.id.display_name} takes no routes of this namespace"
+    return Refusal(NOT_ALLOWED, message, is_by_namespace=True)
 
 
 def _by_hostname(hosts: tuple[Host, ...], listener: AttachedListener) -> Refusal | None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from controlplane.base.hosts import fqdn
-from controlplane.base.names import Host, Kind, Namespace
+from controlplane.base.names import Host, Kind, Namespace, PortNumber
 from controlplane.kinds.gateway_api.common import BackendObjectReference
+from controlplane.model.gateway_api import Conformance
 from controlplane.translate.route_target import RouteTarget
 
 SERVICE: Final = Kind("", "Service")
@@ -28,6 +29,17 @@ class Backend:
 
     target: RouteTarget
     is_resolved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerPort:
+    """Where requests come in; ``https``: clients speak TLS to it. ``conformance`` is that of the
+    Gateway.
+    """
+
+    port: PortNumber
+    https: bool = False
+    conformance: Conformance = Conformance.SPECIFICATION
 
 
 Backends = Callable[[BackendObjectReference], Backend]

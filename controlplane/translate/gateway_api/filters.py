@@ -18,6 +18,7 @@ from controlplane.kinds.gateway_api.http_filters import (
     HttpRequestRedirectFilter,
     HttpUrlRewriteFilter,
 )
+from controlplane.model.gateway_api import Conformance
 from controlplane.model.http_match import Exact, PathMatch, Prefix, Regex, Segments, TextMatch
 from controlplane.model.http_policy import NO_CHANGES, Cors, HeaderChanges
 from controlplane.model.routing import (
@@ -28,6 +29,7 @@ from controlplane.model.routing import (
     ReplaceRegex,
 )
 from controlplane.translate import header_changes as headers
+from controlplane.translate.gateway_api.backend_ref import ListenerPort
 
 DEFAULT_PORTS: Final = (("http", 80), ("https", 443))
 ANY_ORIGIN: Final = Regex(r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/\s?#]+$")
@@ -63,40 +65,56 @@ def _values(listed: Iterable[HttpHeader]) -> Mapping[str, str]:
     return values
 
 
-def redirect(spec: HttpRequestRedirectFilter, *, port: int, https: bool) -> RedirectTo:
-    """The redirect as seen on a listener's ``port``; ``https``: clients speak TLS to it."""
+def redirect(
+    spec: HttpRequestRedirectFilter, listener: ListenerPort, matched: PathMatch
+) -> RedirectTo:
+    """The redirect of requests that ``matched`` took, as seen at a listener's port."""
     return RedirectTo(
         status=spec.status_code,
         scheme=spec.scheme.value if spec.scheme else None,
         host=spec.hostname or None,
-        port=_redirect_port(spec, port=port, https=https),
-        path=_redirect_path(spec.path) if spec.path else None,
+        port=_redirect_port(spec, listener),
+        path=_redirect_path(spec.path, matched, listener.conformance) if spec.path else None,
     )
 
 
-def _redirect_port(spec: HttpRequestRedirectFilter, *, port: int, https: bool) -> int | None:
+def _redirect_port(spec: HttpRequestRedirectFilter, listener: ListenerPort) -> int | None:
     """The port to name in the location: the one that is written, else the listener's where the
     scheme stays; none where it is the scheme's own.
+
+    Where the host stays, Envoy keeps the port of the request. With Istio it remains so; by the
+    specification the scheme's own port is named instead, unless requests have none.
     """
-    if spec.port is None and spec.scheme is not None:
-        return None
-    wanted = spec.port or port
-    scheme = spec.scheme.value if spec.scheme else ("https" if https else "http")
-    return None if (scheme, wanted) in DEFAULT_PORTS else wanted
+    requested = "https" if listener.https else "http"
+    scheme = spec.scheme.value if spec.scheme else requested
+    default = dict(DEFAULT_PORTS)[scheme]
+    wanted = spec.port or (default if spec.scheme else listener.port)
+    if wanted != default:
+        return wanted
+    keeps_port = not spec.hostname and (requested, listener.port) not in DEFAULT_PORTS
+    if keeps_port and listener.conformance is Conformance.SPECIFICATION:
+        return wanted
+    return None
 
 
-def _redirect_path(path: HttpPathModifier) -> ReplacePath | ReplacePrefix | None:
-    """As in Istio an empty text leaves the path as it is, and a prefix is replaced as written."""
+def _redirect_path(
+    path: HttpPathModifier, matched: PathMatch, conformance: Conformance
+) -> ReplacePath | PathRewrite | None:
+    """With Istio an empty text leaves the path as it is, and a prefix is replaced as written."""
     match path.type:
         case HttpPathModifierType.REPLACE_FULL_PATH:
             return ReplacePath(text=path.replace_full_path) if path.replace_full_path else None
         case HttpPathModifierType.REPLACE_PREFIX_MATCH:
-            prefix = path.replace_prefix_match
+            prefix = path.replace_prefix_match or ""
+            if conformance is Conformance.SPECIFICATION:
+                return _prefix_rewrite(prefix, matched, conformance)
             return ReplacePrefix(text=prefix) if prefix else None
     assert_never(path.type)
 
 
-def path_rewrite(spec: HttpUrlRewriteFilter, matched: PathMatch) -> PathRewrite | None:
+def path_rewrite(
+    spec: HttpUrlRewriteFilter, matched: PathMatch, conformance: Conformance
+) -> PathRewrite | None:
     """What becomes of the path of a request that ``matched`` took. Its query stays."""
     path = spec.path
     if path is None:
@@ -104,22 +122,29 @@ def path_rewrite(spec: HttpUrlRewriteFilter, matched: PathMatch) -> PathRewrite 
     match path.type:
         case HttpPathModifierType.REPLACE_FULL_PATH:
             text = path.replace_full_path or ""
-            return ReplaceRegex(pattern="/.*", substitution=text.replace("\\", r"\\"))
+            return ReplaceRegex(pattern="/.*", substitution=_literal(text))
         case HttpPathModifierType.REPLACE_PREFIX_MATCH:
-            return _prefix_rewrite(path.replace_prefix_match or "", matched)
+            return _prefix_rewrite(path.replace_prefix_match or "", matched, conformance)
     assert_never(path.type)
 
 
-def _prefix_rewrite(replacement: str, matched: PathMatch) -> PathRewrite:
+def _prefix_rewrite(replacement: str, matched: PathMatch, conformance: Conformance) -> PathRewrite:
     """A slash at the end of the replacement does not count; an empty one removes the prefix.
 
-    Where ``/`` is matched, Envoy joins what is left without a slash, as Istio has it.
+    Where ``/`` is matched, Envoy joins what is left without a slash, and Istio leaves it so.
     """
     text = replacement.removesuffix("/")
+    if text and not isinstance(matched, Segments) and conformance is Conformance.SPECIFICATION:
+        return ReplaceRegex(pattern="^/", substitution=f"{_literal(text)}/")
     if text:
         return ReplacePrefix(text=text)
     prefix = matched.text if isinstance(matched, Segments) else ""
     return ReplaceRegex(pattern=f"^{re2_quoted(prefix)}(/?)(.*)", substitution=r"/\2")
+
+
+def _literal(text: str) -> str:
+    """``text`` as a substitution that refers to no group."""
+    return text.replace("\\", r"\\")
 
 
 def re2_quoted(text: str) -> str:

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Final
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import ObjectKey, PortNumber
+from controlplane.base.names import Kind, ObjectKey
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_filters import (
     HttpHeaderFilter,
     HttpRequestMirrorFilter,
@@ -28,7 +29,6 @@ from controlplane.model.routing import (
     Action,
     ForwardTo,
     Mirror,
-    RedirectTo,
     Respond,
     RetryPolicy,
     Route,
@@ -36,7 +36,7 @@ from controlplane.model.routing import (
     WeightedCluster,
 )
 from controlplane.translate.gateway_api import retries
-from controlplane.translate.gateway_api.backend_ref import Backend, Backends
+from controlplane.translate.gateway_api.backend_ref import Backend, Backends, ListenerPort
 from controlplane.translate.gateway_api.filters import (
     authority,
     cors,
@@ -44,12 +44,10 @@ from controlplane.translate.gateway_api.filters import (
     path_rewrite,
     redirect,
 )
+from controlplane.translate.gateway_api.route_faults import rule_faults
 from controlplane.translate.gateway_api.route_match import EVERY_REQUEST, MatchRank
 from controlplane.translate.gateway_api.route_rule import LocatedMatch, RouteRule
 
-NO_BACKEND: Final = Respond(status=500)
-"""What a rule answers that neither redirects nor has a backend with a weight."""
-MISSING_STATUS: Final = 500
 MILLION: Final = 1_000_000
 
 RouteAge = tuple[str, str, str]
@@ -80,17 +78,6 @@ class RankedRoute:
     routed: Routed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListenerPort:
-    """Where requests come in; ``https``: clients speak TLS to it. ``conformance`` is that of the
-    Gateway.
-    """
-
-    port: PortNumber
-    https: bool = False
-    conformance: Conformance = Conformance.SPECIFICATION
-
-
 def ranked_routes(
     key: ObjectKey,
     age: RouteAge,
@@ -101,37 +88,56 @@ def ranked_routes(
     defaults: RouteDefaults,
 ) -> tuple[RankedRoute, ...]:
     """The routes of an object at a listener's port, first come first."""
+    settings = Settings(
+        listener=listener,
+        backends=backends,
+        defaults=defaults,
+        failure=failure_status(key.kind, listener.conformance),
+    )
     found = (
         RankedRoute((located.ranked.rank, age, number, place), route(located))
         for number, rule in enumerate(rules)
-        for route in (_route_of(key, number, rule, listener, backends, defaults),)
+        for route in (_route_of(key, number, rule, settings),)
         for place, located in enumerate(rule.matches or (LocatedMatch(EVERY_REQUEST, rule.place),))
     )
     return tuple(sorted(found, key=lambda ranked: ranked.rank))
 
 
+def failure_status(kind: Kind, conformance: Conformance) -> int:
+    """What is answered where a rule has no backend, or one that is not resolved. By the
+    specification gRPC calls end UNAVAILABLE then, which is what Envoy makes of 503.
+    """
+    is_grpc = kind == GRPC_ROUTE and conformance is Conformance.SPECIFICATION
+    return 503 if is_grpc else 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the rules of a route have in common."""
+
+    listener: ListenerPort
+    backends: Backends
+    defaults: RouteDefaults
+    failure: int
+
+
 def _route_of(
-    key: ObjectKey,
-    number: int,
-    located: RouteRule,
-    listener: ListenerPort,
-    backends: Backends,
-    defaults: RouteDefaults,
+    key: ObjectKey, number: int, located: RouteRule, settings: Settings
 ) -> Callable[[LocatedMatch], Routed]:
     """A function from a match to its route: what does not depend on the match is computed once."""
     rule = located.rule
-    done = _done(rule, listener, backends, defaults)
+    done = _done(located, settings)
     body = partial(
         Route,
         name=rule.name or f"{key.namespace}.{key.name}.{number}",
-        declared_by=key if defaults.names_objects else None,
+        declared_by=key if settings.defaults.names_objects else None,
         request_headers=header_changes(_request_headers(rule.filters)).then(done.request_headers),
         response_headers=header_changes(_response_headers(rule.filters)).then(
             done.response_headers
         ),
         cors=next((cors(each.cors) for each in rule.filters if each.cors is not None), None),
     )
-    described = done.described or f"{key.name}:{listener.port}"
+    described = done.described or f"{key.name}:{settings.listener.port}"
 
     def route(match: LocatedMatch) -> Routed:
         path = match.ranked.match.path
@@ -159,28 +165,26 @@ class _Done:
     origins: tuple[FieldRef, ...] = ()
 
 
-def _done(
-    rule: HttpRouteRule, listener: ListenerPort, backends: Backends, defaults: RouteDefaults
-) -> _Done:
+def _done(located: RouteRule, settings: Settings) -> _Done:
+    rule, listener = located.rule, settings.listener
+    fails = _Done(action=_always(Respond(status=settings.failure)))
+    if any(rule_faults(located, listener.conformance)):
+        return fails
     redirects = [each.request_redirect for each in rule.filters if each.request_redirect]
     if redirects:
-        sent = redirect(redirects[0], port=listener.port, https=listener.https)
-        return _Done(action=_always(sent))
+        return _Done(action=lambda path: redirect(redirects[0], listener, path))
     weighted = [ref for ref in rule.backend_refs if ref.weight]
-    if not weighted:
-        return _Done(action=_always(NO_BACKEND))
-    return _forwarding(rule, weighted, backends, defaults)
+    return _forwarding(rule, weighted, settings) if weighted else fails
 
 
-def _always(action: RedirectTo | Respond) -> Callable[[PathMatch], Action]:
+def _always(action: Respond) -> Callable[[PathMatch], Action]:
     return lambda _: action
 
 
-def _forwarding(
-    rule: HttpRouteRule, refs: list[HttpBackendRef], backends: Backends, defaults: RouteDefaults
-) -> _Done:
+def _forwarding(rule: HttpRouteRule, refs: list[HttpBackendRef], settings: Settings) -> _Done:
     """Where the rule's requests go. A single backend gets everything, whatever its weight."""
-    found = [backends(ref) for ref in refs]
+    conformance = settings.listener.conformance
+    found = [settings.backends(ref) for ref in refs]
     single = found[0].target if len(found) == 1 else None
     filters = refs[0].filters if single is not None else ()
     rewrites = [each.url_rewrite for each in rule.filters if each.url_rewrite is not None]
@@ -191,17 +195,17 @@ def _forwarding(
         ForwardTo,
         target=single.cluster if single else _weighted(refs, found),
         timeout=retries.timeout(rule),
-        retry=_retry(rule, defaults, sticky=single is not None and bool(hashing)),
+        retry=_retry(rule, settings, sticky=single is not None and bool(hashing)),
         host_rewrite=host or authority(_request_headers(filters)),
-        appends_forwarded_host=bool(rewrites) and defaults.appends_forwarded_host,
-        mirrors=tuple(_mirrors(rule, backends)),
+        appends_forwarded_host=bool(rewrites) and settings.defaults.appends_forwarded_host,
+        mirrors=tuple(_mirrors(rule, settings.backends)),
         hash_policies=hashing,
         offer=single.offer if single else None,
-        missing_status=MISSING_STATUS,
+        missing_status=settings.failure,
     )
     return _Done(
         action=lambda path: forward(
-            path_rewrite=next((path_rewrite(each, path) for each in rewrites), None)
+            path_rewrite=next((path_rewrite(each, path, conformance) for each in rewrites), None)
         ),
         request_headers=header_changes(_request_headers(filters)),
         response_headers=header_changes(_response_headers(filters)),
@@ -210,10 +214,11 @@ def _forwarding(
     )
 
 
-def _retry(rule: HttpRouteRule, defaults: RouteDefaults, *, sticky: bool) -> RetryPolicy | None:
+def _retry(rule: HttpRouteRule, settings: Settings, *, sticky: bool) -> RetryPolicy | None:
     if rule.retry is not None:
-        return retries.retry_policy(rule.retry, rule, sticky=sticky)
-    return defaults.sticky_retry if sticky else defaults.retry
+        conformance = settings.listener.conformance
+        return retries.retry_policy(rule.retry, rule, sticky=sticky, conformance=conformance)
+    return settings.defaults.sticky_retry if sticky else settings.defaults.retry
 
 
 def _weighted(refs: list[HttpBackendRef], found: list[Backend]) -> tuple[WeightedCluster, ...]:

@@ -13,6 +13,7 @@ from controlplane.kinds.gateway_api.http_route import (
     HttpRouteTimeouts,
 )
 from controlplane.kinds.spec import Duration
+from controlplane.model.gateway_api import Conformance
 from controlplane.model.routing import RetryPolicy
 
 DEFAULT_ATTEMPTS: Final = 2
@@ -20,18 +21,21 @@ CONDITIONS: Final = ("connect-failure", "refused-stream", "unavailable", "cancel
 BY_STATUS: Final = "retriable-status-codes"
 RESET: Final = "reset"
 """Connections that break. Envoy counts a try that ran out of time among them, which Istio does not
-repeat: so it is left out where tries have a limit.
+repeat: there it is left out where tries have a limit.
 """
 
 
-def retry_policy(retry: HttpRouteRetry, rule: HttpRouteRule, *, sticky: bool) -> RetryPolicy:
+def retry_policy(
+    retry: HttpRouteRetry, rule: HttpRouteRule, *, sticky: bool, conformance: Conformance
+) -> RetryPolicy:
     """``sticky``: requests go to one endpoint by hash, and their retries with them."""
     limit = _tries_limit(rule)
+    repeats_timeouts = limit is None or conformance is Conformance.SPECIFICATION
     return RetryPolicy(
         attempts=retry.attempts or DEFAULT_ATTEMPTS,
         conditions=(
             *CONDITIONS,
-            *((RESET,) if limit is None else ()),
+            *((RESET,) if repeats_timeouts else ()),
             *((BY_STATUS,) if retry.codes else ()),
         ),
         statuses=retry.codes,

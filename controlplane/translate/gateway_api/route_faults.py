@@ -1,10 +1,11 @@
-"""What of a route cannot be served at all, whatever else is declared: such a route has no rules.
+"""What of a rule cannot be served at all, whatever else is declared.
 
+With Istio such a rule takes all others of its route away; by the specification it answers 500.
 Source: Istio ``pilot/pkg/config/kube/gateway/conversion.go`` (errors of ``convertHTTPRoute`` that
 are not of an invalid backend).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from controlplane.base.locations import FieldRef
@@ -12,47 +13,53 @@ from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.kinds.gateway_api.http_filters import (
     HttpHeaderFilter,
     HttpRouteFilter,
-    HttpRouteFilterType,
+    HttpRouteFilterType as Type,
 )
-from controlplane.model.gateway_api import Problem
+from controlplane.model.gateway_api import Conformance, Problem
 from controlplane.translate.gateway_api.backend_ref import HOSTNAME, SERVICE, kind_of
 from controlplane.translate.gateway_api.route_rule import RouteRule
 
 INVALID_FILTER: Final = "InvalidFilter"
 INVALID_DESTINATION: Final = "InvalidDestination"
-OF_RULES: Final = frozenset(HttpRouteFilterType) - {HttpRouteFilterType.EXTENSION_REF}
-OF_BACKENDS: Final = frozenset(
-    {
-        HttpRouteFilterType.REQUEST_HEADER_MODIFIER,
-        HttpRouteFilterType.RESPONSE_HEADER_MODIFIER,
-    }
-)
+INVALID_KIND: Final = "InvalidKind"
+OF_RULES: Final[Mapping[Conformance, frozenset[Type]]] = {
+    Conformance.ISTIO: frozenset(Type) - {Type.EXTENSION_REF, Type.EXTERNAL_AUTH},
+    Conformance.SPECIFICATION: frozenset(Type) - {Type.EXTENSION_REF, Type.EXTERNAL_AUTH},
+}
+OF_BACKENDS: Final[Mapping[Conformance, frozenset[Type]]] = {
+    Conformance.ISTIO: frozenset({Type.REQUEST_HEADER_MODIFIER, Type.RESPONSE_HEADER_MODIFIER}),
+    Conformance.SPECIFICATION: frozenset(
+        {Type.REQUEST_HEADER_MODIFIER, Type.RESPONSE_HEADER_MODIFIER}
+    ),
+}
 
 
-def route_fault(rules: Iterable[RouteRule]) -> Problem | None:
-    """The first fault that takes a route's rules away, as in Istio; its reason is that of the
-    condition ResolvedRefs.
-    """
-    return next((fault for rule in rules for fault in _of_rule(rule)), None)
+def route_faults(rules: Iterable[RouteRule], conformance: Conformance) -> tuple[Problem, ...]:
+    """The faults of a route in the order of its rules."""
+    return tuple(fault for rule in rules for fault in rule_faults(rule, conformance))
 
 
-def _of_rule(located: RouteRule) -> Iterator[Problem]:
+def rule_faults(located: RouteRule, conformance: Conformance) -> Iterator[Problem]:
+    """The reasons are those of the condition ResolvedRefs."""
     rule, at = located.rule, located.place
     for i, each in enumerate(rule.filters):
-        yield from _of_filter(each, at / "filters" / i, OF_RULES)
+        yield from _of_filter(each, at / "filters" / i, OF_RULES[conformance], conformance)
     for i, ref in enumerate(rule.backend_refs):
         if ref.weight:
-            yield from _of_backend(ref, at / "backendRefs" / i)
+            if conformance is Conformance.ISTIO:
+                yield from _of_backend(ref, at / "backendRefs" / i)
             for k, each in enumerate(ref.filters):
-                yield from _of_filter(each, at / "backendRefs" / i / "filters" / k, OF_BACKENDS)
+                place = at / "backendRefs" / i / "filters" / k
+                yield from _of_filter(each, place, OF_BACKENDS[conformance], conformance)
 
 
 def _of_filter(
-    spec: HttpRouteFilter, at: FieldRef, known: frozenset[HttpRouteFilterType]
+    spec: HttpRouteFilter, at: FieldRef, known: frozenset[Type], conformance: Conformance
 ) -> Iterator[Problem]:
+    reason = INVALID_FILTER if conformance is Conformance.ISTIO else INVALID_KIND
     if spec.type not in known:
         message = f"a filter of type {spec.type.value} is not supported here"
-        yield Problem(INVALID_FILTER, message, at, "remove it: without it the route is served")
+        yield Problem(reason, message, at, "remove it: without it the route is served")
     changes = (
         ("requestHeaderModifier", spec.request_header_modifier),
         ("responseHeaderModifier", spec.response_header_modifier),

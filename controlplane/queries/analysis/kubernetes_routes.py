@@ -1,0 +1,111 @@
+"""What is wrong with routes of the Gateway API: what makes a condition of theirs False, at the line
+of the field at fault.
+
+Source: https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeconditiontype
+"""
+
+from typing import Final
+
+from controlplane.base.codes import (
+    BACKEND_NOT_PERMITTED,
+    BACKEND_UNRESOLVED,
+    MATCH_DROPPED,
+    PARENT_UNKNOWN,
+    ROUTE_NOT_ATTACHED,
+    RULE_NOT_SERVED,
+)
+from controlplane.base.diagnostics import Code, Diagnostics, Report
+from controlplane.base.locations import FieldRef
+from controlplane.base.names import ObjectKey
+from controlplane.graph import Graph, derived
+from controlplane.kinds.gateway_api.common import ParentReference
+from controlplane.kinds.object import Object
+from controlplane.model.gateway_api import Conformance, Problem
+from controlplane.queries.gateway_api.attachment import (
+    AnyRoute,
+    RouteKey,
+    attachment,
+    parent_key,
+)
+from controlplane.queries.gateway_api.backends import NOT_PERMITTED
+from controlplane.queries.gateway_api.listeners import parent_listeners
+from controlplane.queries.gateway_api.route_status import parent_conformance, route_problems
+from controlplane.queries.inputs.objects import object_of
+from controlplane.translate.gateway_api.attachment import NO_MATCHING_HOSTNAME, Refusal
+
+_ALL_AWAY: Final = "so no rule of the route is served"
+_ONE_AWAY: Final = "so its rule answers 500"
+
+
+@derived
+def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
+    """Runs again when the route, what it attaches to or what it refers to changes."""
+    route = object_of(graph, key)
+    if route is None:
+        return ()
+    report = Report()
+    for i, ref in enumerate(route.spec.parent_refs):
+        _check_parent(graph, report, route, i, ref)
+    served = [parent_conformance(graph, key, i) for i in range(len(route.spec.parent_refs))]
+    conformances = {each for each in served if each is not None}
+    strictest = Conformance.ISTIO if Conformance.ISTIO in conformances else None
+    problems = route_problems(graph, key, strictest or Conformance.SPECIFICATION)
+    lost = _ALL_AWAY if strictest else _ONE_AWAY
+    for fault in problems.faults:
+        _add(report, RULE_NOT_SERVED, fault, f"{fault.message}, {lost}")
+    for backend in problems.backends:
+        permitted = backend.problem.reason != NOT_PERMITTED
+        code = BACKEND_UNRESOLVED if permitted else BACKEND_NOT_PERMITTED
+        _add(report, code, backend.problem, backend.problem.message)
+    for dropped in problems.dropped:
+        _add(report, MATCH_DROPPED, dropped, f"{dropped.message}, so this match is left out")
+    return tuple(report)
+
+
+def _add(report: Report, code: Code, problem: Problem, message: str) -> None:
+    report.add(code, problem.place, message, hint=problem.hint)
+
+
+def _check_parent(
+    graph: Graph, report: Report, route: Object[AnyRoute], i: int, ref: ParentReference
+) -> None:
+    at = FieldRef(route.key) / "spec" / "parentRefs" / i
+    key = parent_key(ref, route.namespace)
+    if key is None:
+        return
+    if object_of(graph, key) is None:
+        message = f"{key.display_name} is not declared, so the route attaches to nothing there"
+        report.add(PARENT_UNKNOWN, at / "name", message, hint=f"declare {key.display_name}")
+        return
+    found = attachment(graph, route.key, i)
+    if found is None or found.refusal is None:
+        return
+    report.add(
+        ROUTE_NOT_ATTACHED,
+        _place(at, ref, found.refusal, route),
+        f"the route does not attach to {key.display_name}: {found.refusal.message}",
+        hint=_hint(graph, key, ref, found.refusal),
+    )
+
+
+def _place(
+    at: FieldRef, ref: ParentReference, refusal: Refusal, route: Object[AnyRoute]
+) -> FieldRef:
+    if refusal.reason == NO_MATCHING_HOSTNAME:
+        return FieldRef(route.key) / "spec" / "hostnames"
+    if ref.section_name:
+        return at / "sectionName"
+    return at / "port" if ref.port is not None else at / "name"
+
+
+def _hint(graph: Graph, key: ObjectKey, ref: ParentReference, refusal: Refusal) -> str | None:
+    listeners = parent_listeners(graph, key)
+    if refusal.reason == NO_MATCHING_HOSTNAME:
+        named = ", ".join(dict.fromkeys(each.hostname for each in listeners))
+        return f"the listeners' hostnames are {named}"
+    if refusal.is_by_namespace:
+        return "allow its namespace in allowedRoutes.namespaces of the listener"
+    if ref.section_name or ref.port is not None:
+        known = ", ".join(f"{each.id.name} (port {each.port})" for each in listeners)
+        return f"its listeners are {known}" if known else None
+    return None
