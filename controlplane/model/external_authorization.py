@@ -50,7 +50,11 @@ class HttpCheck:
 
 @dataclass(frozen=True, slots=True)
 class GrpcCheck:
-    """The provider has Envoy's service ``envoy.service.auth.v3.Authorization``."""
+    """The provider has Envoy's service ``envoy.service.auth.v3.Authorization``. ``sent`` are the
+    headers that it sees; all of them where none are named.
+    """
+
+    sent: tuple[HeaderName, ...] = ()
 
 
 @hashed_once

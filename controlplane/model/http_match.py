@@ -91,17 +91,20 @@ class ClaimMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteMatch:
-    """Everything must hold. ``ignores_case`` is about the path, and not about a regex."""
+    """Everything must hold. ``ignores_case`` is about the path, and not about a regex. ``share``:
+    only requests whose random number is below it, of a million.
+    """
 
     path: PathMatch = Prefix("/")
     ignores_case: bool = False
     headers: tuple[HeaderMatch, ...] = ()
     query: tuple[QueryMatch, ...] = ()
     claims: tuple[ClaimMatch, ...] = ()
+    share: int | None = None
 
     @property
     def catches_all(self) -> bool:
         """Whether every request matches as Istio sees it: by prefix ``/`` or regex ``.*`` alone."""
-        if self.headers or self.query or self.claims:
+        if self.headers or self.query or self.claims or self.share is not None:
             return False
         return self.path in (Prefix("/"), Segments("/"), Regex(".*"))

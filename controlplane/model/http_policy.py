@@ -90,3 +90,24 @@ class Cors:
     max_age: timedelta | None = None
     credentials: bool | None = None
     forwards_unmatched_preflights: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionCookie:
+    """Requests with the cookie go to the endpoint that it names; others are answered with one.
+    ``ttl`` of ``None``: it lives as long as the client.
+    """
+
+    name: str
+    path: str = "/"
+    ttl: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionHeader:
+    """The same by a header, which clients repeat."""
+
+    name: str
+
+
+Session = SessionCookie | SessionHeader

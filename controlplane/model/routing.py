@@ -11,7 +11,7 @@ from enum import Enum, auto
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.model.http_match import RouteMatch
-from controlplane.model.http_policy import NO_CHANGES, Cors, Fault, HeaderChanges
+from controlplane.model.http_policy import NO_CHANGES, Cors, Fault, HeaderChanges, Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +174,8 @@ class Route:
     ``operation`` names it in traces and tells the upstream (x-envoy-decorator-operation); ``None``
     does neither.
     ``declared_by`` is the object that its virtual host got it from, which metadata names; ``None``
-    leaves the metadata out.
+    leaves the metadata out. ``asks`` names the filter of the listener whose service decides its
+    requests.
     """
 
     match: RouteMatch
@@ -187,6 +188,8 @@ class Route:
     response_headers: HeaderChanges = NO_CHANGES
     fault: Fault | None = None
     cors: Cors | None = None
+    session: Session | None = None
+    asks: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,19 @@ of it.
 from collections.abc import Mapping
 from typing import Final
 
+from controlplane.base.names import ObjectKey, key_is_of
+from controlplane.graph import Graph
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.queries.gateway_api.route_status import route_status
+from controlplane.queries.gateway_api.status import (
+    gateway_class_status,
+    gateway_status,
+    listener_set_status,
+)
 from controlplane.queries.routes.http_routes import MERGE_CHUNK
 
 _MANY_ROUTES: Final = "".join(
@@ -117,6 +130,8 @@ spec:
   - matches: [{path: {value: /VALUE}}, {headers: [{name: x-user, value: a}]}]
     filters:
     - {type: RequestMirror, requestMirror: {backendRef: {name: api, port: 90}}}
+    - type: ExternalAuth
+      externalAuth: {protocol: GRPC, grpc: {}, backendRef: {name: api, port: 90}}
     backendRefs: [{name: web, port: 80}, {name: shop, namespace: istio-system, port: 80}]
   - backendRefs: [{group: networking.istio.io, kind: Hostname, name: vms.example.org, port: 80}]
 """,
@@ -241,3 +256,15 @@ spec:
         "pay",
     ),
 }
+
+
+def status_of(graph: Graph, key: ObjectKey) -> None:
+    """Asks for the status of an object of the Gateway API, where its kind has one."""
+    if key_is_of(key, KUBERNETES_GATEWAY):
+        gateway_status(graph, key)
+    elif key_is_of(key, LISTENER_SET):
+        listener_set_status(graph, key)
+    elif key_is_of(key, GATEWAY_CLASS):
+        gateway_class_status(graph, key)
+    elif key_is_of(key, HTTP_ROUTE) or key_is_of(key, GRPC_ROUTE):
+        route_status(graph, key, 0)

@@ -26,7 +26,7 @@ from controlplane.queries.routes.bound_routes import MERGE_CHUNK
 from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.xds.wire import StreamFault
-from tests.support.every_gateway_api import GATEWAY_API
+from tests.support.every_gateway_api import GATEWAY_API, status_of
 from tests.support.every_policy import POLICIES
 from tests.support.pki import Authority
 
@@ -558,6 +558,10 @@ class Serving:
                 view = self.engine.view(proxy)
                 for type_url in TypeUrl:
                     origins_by_name(self.engine.graph, view, type_url)
+        for name in GATEWAY_API:
+            for key in keys_of(name):
+                with suppress(NotComputed):
+                    status_of(self.engine.graph, key)
 
     def reported(self) -> set[tuple[str, str]]:
         """Code and place of every diagnostic; statuses are asked for as well."""

@@ -12,7 +12,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 
 from controlplane.envoy.http_filters.cors import cors
 from controlplane.envoy.http_filters.dynamic_forward_proxy import dynamic_forward_proxy
-from controlplane.envoy.http_filters.ext_authz import http_ext_authz_filter
+from controlplane.envoy.http_filters.ext_authz import http_ext_authz_filter, route_ext_authz
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
@@ -21,6 +21,7 @@ from controlplane.envoy.http_filters.offered_protocols import offered_protocols
 from controlplane.envoy.http_filters.order import ORDER, Slot
 from controlplane.envoy.http_filters.rbac import SLOTS, http_rbac_filter
 from controlplane.envoy.http_filters.router import router
+from controlplane.envoy.http_filters.stateful_session import stateful_session
 from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.slots import in_order
 from controlplane.model.authorization import Authorization
@@ -32,7 +33,9 @@ from controlplane.model.plan.network_filters import (
     GrpcStats,
     GrpcWeb,
     HttpFilter,
+    KeptSessions,
     OfferedProtocols,
+    RouteCheck,
     Router,
 )
 from controlplane.model.tokens import JwtAuthentication
@@ -64,6 +67,10 @@ def _slotted(filter_: HttpFilter, policies: PolicyConfigs) -> tuple[Slot, hcm.Ht
             return Slot.FAULT, fault()
         case CrossOrigin():
             return Slot.CORS, cors()
+        case RouteCheck(provider=provider):
+            return Slot.ROUTE_CHECK, route_ext_authz(provider)
+        case KeptSessions():
+            return Slot.SESSIONS, stateful_session()
         case DynamicForwardProxyHttp():
             return Slot.DYNAMIC_FORWARD_PROXY, dynamic_forward_proxy(filter_)
         case Router(shows_envoy_headers=shows):

@@ -13,13 +13,16 @@ from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import (
     AuthorizationRequest,
     AuthorizationResponse,
     BufferSettings,
+    CheckSettings,
     ExtAuthz,
+    ExtAuthzPerRoute,
     HttpService,
 )
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
+from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
 from envoy.type.matcher.v3.string_pb2 import ListStringMatcher, StringMatcher
 from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.protobuf.any_pb2 import Any as Packed
@@ -27,6 +30,7 @@ from google.protobuf.any_pb2 import Any as Packed
 from controlplane.envoy.ext_authz import MARKS, grpc_service, marked, marking_rules
 from controlplane.envoy.http_filters.rbac import NAME as RBAC_NAME
 from controlplane.envoy.optional import opt
+from controlplane.envoy.packing import packed
 from controlplane.model.external_authorization import (
     CheckedBody,
     CustomRules,
@@ -55,6 +59,22 @@ def http_custom_rules(rules: CustomRules) -> RBAC:
 
 
 def http_ext_authz(provider: Provider) -> ExtAuthz:
+    """The filter that asks about the requests that are marked for the provider."""
+    return _ext_authz(provider, marked(provider, RBAC_NAME))
+
+
+def route_ext_authz(provider: Provider) -> hcm.HttpFilter:
+    """The filter that asks about the requests of routes that switch it on."""
+    config = packed(_ext_authz(provider, None))
+    return hcm.HttpFilter(name=provider.name, typed_config=config, disabled=True)
+
+
+def asked() -> ExtAuthzPerRoute:
+    """What a route says to switch the filter on."""
+    return ExtAuthzPerRoute(check_settings=CheckSettings())
+
+
+def _ext_authz(provider: Provider, enabled: MetadataMatcher | None) -> ExtAuthz:
     check = provider.check
     return ExtAuthz(
         grpc_service=grpc_service(provider) if isinstance(check, GrpcCheck) else None,
@@ -63,8 +83,8 @@ def http_ext_authz(provider: Provider) -> ExtAuthz:
         failure_mode_allow=provider.fails_open,
         with_request_body=opt(_body, provider.body),
         status_on_error=opt(_status, provider.status_on_error),
-        filter_enabled_metadata=marked(provider, RBAC_NAME),
-        allowed_headers=_names(check.sent) if isinstance(check, HttpCheck) else None,
+        filter_enabled_metadata=enabled,
+        allowed_headers=_names(check.sent),
     )
 
 

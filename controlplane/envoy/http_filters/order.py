@@ -22,6 +22,8 @@ class Slot(Enum):
     OFFERED_PROTOCOLS = auto()
     FAULT = auto()
     CORS = auto()
+    ROUTE_CHECK = auto()
+    SESSIONS = auto()
     DYNAMIC_FORWARD_PROXY = auto()
     ROUTER = auto()
 
@@ -37,6 +39,8 @@ ORDER: Final = (
     Slot.OFFERED_PROTOCOLS,  # where istio.alpn is in Istio's own Envoy
     Slot.FAULT,  # before cors: a preflight can be aborted or delayed too
     Slot.CORS,  # answers preflights, which are never routed
+    Slot.ROUTE_CHECK,  # what a route asks for, after preflights are answered
+    Slot.SESSIONS,  # chooses the endpoint, which only the router looks at
     Slot.DYNAMIC_FORWARD_PROXY,  # knows the route, and looks up what the router connects to
     Slot.ROUTER,  # forwards the request, and so ends the chain
 )

@@ -15,6 +15,8 @@ from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
 from envoy.type.matcher.v3.value_pb2 import ListMatcher, OrMatcher, ValueMatcher
 from google.protobuf.wrappers_pb2 import BoolValue
 
+from controlplane.envoy.fraction import runtime_fraction
+from controlplane.envoy.optional import opt
 from controlplane.envoy.text_matcher import regex, string_matcher
 from controlplane.model.http_match import (
     ClaimMatch,
@@ -46,6 +48,7 @@ def route_match(match: RouteMatch) -> RouteMatchMessage:
         headers=[header_matcher(header) for header in match.headers],
         query_parameters=[query_matcher(query) for query in match.query],
         dynamic_metadata=[claim_matcher(claim) for claim in match.claims],
+        runtime_fraction=opt(runtime_fraction, match.share),
     )
 
 

@@ -11,7 +11,13 @@ from envoy.config.route.v3.route_components_pb2 import (
 )
 from google.protobuf.any_pb2 import Any as Packed
 
-from controlplane.envoy.http_filters import cors, fault, offered_protocols
+from controlplane.envoy.http_filters import (
+    cors,
+    ext_authz,
+    fault,
+    offered_protocols,
+    stateful_session,
+)
 from controlplane.envoy.optional import opt
 from controlplane.envoy.packing import object_metadata, packed
 from controlplane.envoy.routes.forward import route_action
@@ -58,4 +64,8 @@ def per_filter_config(route: Route) -> dict[str, Packed]:
         configs[fault.NAME] = packed(fault.http_fault(route.fault))
     if route.cors is not None:
         configs[cors.NAME] = packed(cors.cors_policy(route.cors))
+    if route.asks is not None:
+        configs[route.asks] = packed(ext_authz.asked())
+    if route.session is not None:
+        configs[stateful_session.NAME] = packed(stateful_session.route_session(route.session))
     return configs

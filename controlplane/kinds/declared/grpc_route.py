@@ -20,7 +20,9 @@ FIELDS: Final[Fields] = {
         by("queries.gateway_api.attachment:route_hosts", "hostnames"),
         by(_RULES, "rules"),
     ),
-    grpc_route.GrpcRouteRule: (by(_RULES, "name", "matches", "filters", "backend_refs"),),
+    grpc_route.GrpcRouteRule: (
+        by(_RULES, "name", "matches", "filters", "backend_refs", "session_persistence"),
+    ),
     grpc_route.GrpcRouteMatch: (by(_MATCH, "method", "headers"),),
     grpc_route.GrpcMethodMatch: (by(_MATCH, "type", "service", "method"),),
     grpc_route.GrpcHeaderMatch: (by(_MATCH, "type", "name", "value"),),

@@ -13,6 +13,8 @@ _RANKED: Final = "translate.gateway_api.http_route:ranked_routes"
 _MATCH: Final = "translate.gateway_api.route_match:http_match"
 _RULES: Final = "translate.gateway_api.route_rule:route_rules"
 _ATTACHED: Final = "translate.gateway_api.attachment:attachment"
+_SESSION: Final = "translate.gateway_api.sessions:session"
+_PROVIDER: Final = "translate.gateway_api.external_auth:external_provider"
 _FILTERS: Final = "translate.gateway_api.filters"
 
 BACKEND_FIELDS: Final = (
@@ -33,6 +35,20 @@ ROUTE_FIELDS: Final[Fields] = {
     http_filters.HttpHeader: (by(f"{_FILTERS}:header_changes", "name", "value"),),
     http_filters.HttpRequestMirrorFilter: (by(_RANKED, "backend_ref", "percent", "fraction"),),
     http_filters.Fraction: (by(_RANKED, "numerator", "denominator"),),
+    common.SessionPersistence: (
+        by(
+            _SESSION,
+            "session_name",
+            "absolute_timeout",
+            "type",
+            "cookie_config",
+            "cookie",
+            "header",
+        ),
+    ),
+    common.CookieConfig: (by(_SESSION, "lifetime_type"),),
+    common.SessionCookie: (by(_SESSION, "name", "path", "lifetime_type"),),
+    common.SessionHeader: (by(_SESSION, "name"),),
 }
 """What HTTPRoutes and GRPCRoutes share."""
 FIELDS: Final[Fields] = {
@@ -46,6 +62,7 @@ FIELDS: Final[Fields] = {
         by(_RULES, "matches"),
         by(_RANKED, "name", "filters", "backend_refs", "retry"),
         by("translate.gateway_api.retries:timeout", "timeouts"),
+        by(_SESSION, "session_persistence"),
     ),
     http_route.HttpRouteMatch: (by(_MATCH, "path", "headers", "query_params", "method"),),
     http_route.HttpPathMatch: (by(_MATCH, "type", "value"),),
@@ -70,10 +87,20 @@ FIELDS: Final[Fields] = {
             "request_redirect",
             "url_rewrite",
             "cors",
+            "external_auth",
         ),
-        by("translate.gateway_api.route_faults:route_fault", "type"),
+        by("translate.gateway_api.route_faults:route_faults", "type"),
         ANY_EXTENSION,
     ),
+    http_filters.HttpExternalAuthFilter: (
+        by(_RANKED, "backend_ref"),
+        by(_PROVIDER, "protocol", "grpc", "http", "forward_body"),
+    ),
+    http_filters.GrpcAuthConfig: (by(_PROVIDER, "allowed_headers"),),
+    http_filters.HttpAuthConfig: (
+        by(_PROVIDER, "path", "allowed_headers", "allowed_response_headers"),
+    ),
+    http_filters.ForwardBodyConfig: (by(_PROVIDER, "max_size"),),
     http_filters.HttpRequestRedirectFilter: (
         by(f"{_FILTERS}:redirect", "scheme", "hostname", "path", "port", "status_code"),
     ),

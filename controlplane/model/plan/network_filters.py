@@ -6,7 +6,7 @@ from datetime import timedelta
 from controlplane.base.names import PortNumber
 from controlplane.model.access_log import AccessLog
 from controlplane.model.authorization import Authorization
-from controlplane.model.external_authorization import CustomRules, ExternalCheck
+from controlplane.model.external_authorization import CustomRules, ExternalCheck, Provider
 from controlplane.model.http_settings import HttpSettings
 from controlplane.model.proxy import IpFamily
 from controlplane.model.routing import Route
@@ -39,6 +39,18 @@ class CrossOrigin:
     """Preflights of other origins are answered, where a route asks for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptSessions:
+    """Requests of a session go to one endpoint, where a route asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteCheck:
+    """A service decides requests, where a route asks for it by the provider's name."""
+
+    provider: Provider
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Router:
     """Forwards the request. ``shows_envoy_headers``: whether upstreams and clients see Envoy's own
@@ -67,6 +79,8 @@ HttpFilter = (
     | OfferedProtocols
     | FaultInjection
     | CrossOrigin
+    | KeptSessions
+    | RouteCheck
     | DynamicForwardProxyHttp
     | Router
 )

@@ -10,6 +10,7 @@ from controlplane.base.codes import (
     BACKEND_NOT_PERMITTED,
     BACKEND_UNRESOLVED,
     MATCH_DROPPED,
+    NO_EFFECT,
     PARENT_UNKNOWN,
     ROUTE_NOT_ATTACHED,
     RULE_NOT_SERVED,
@@ -19,7 +20,9 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.gateway_api.common import ParentReference
-from controlplane.kinds.object import Object
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
+from controlplane.kinds.object import Object, is_of
 from controlplane.model.gateway_api import Conformance, Problem
 from controlplane.queries.gateway_api.attachment import (
     AnyRoute,
@@ -32,6 +35,7 @@ from controlplane.queries.gateway_api.listeners import parent_listeners
 from controlplane.queries.gateway_api.route_status import parent_conformance, route_problems
 from controlplane.queries.inputs.objects import object_of
 from controlplane.translate.gateway_api.attachment import NO_MATCHING_HOSTNAME, Refusal
+from controlplane.translate.gateway_api.route_rule import route_rules
 
 _ALL_AWAY: Final = "so no rule of the route is served"
 _ONE_AWAY: Final = "so its rule answers 500"
@@ -59,7 +63,23 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
         _add(report, code, backend.problem, backend.problem.message)
     for dropped in problems.dropped:
         _add(report, MATCH_DROPPED, dropped, f"{dropped.message}, so this match is left out")
+    if strictest is not None:
+        _check_sessions(report, route)
     return tuple(report)
+
+
+def _check_sessions(report: Report, route: Object[AnyRoute]) -> None:
+    """Gateways that answer as Istio's keep no sessions."""
+    if not is_of(route, HTTP_ROUTE) and not is_of(route, GRPC_ROUTE):
+        return
+    for rule in route_rules(route):
+        if rule.rule.session_persistence is not None:
+            report.add(
+                NO_EFFECT,
+                (rule.place / "sessionPersistence").key,
+                "sessionPersistence has no effect at Gateways of class istio, as with Istio",
+                hint="let the Gateway have class controlplane",
+            )
 
 
 def _add(report: Report, code: Code, problem: Problem, message: str) -> None:

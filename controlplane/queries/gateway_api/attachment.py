@@ -48,7 +48,7 @@ def route_hosts(route: Object[AnyRoute]) -> tuple[Host, ...]:
     return EVERY_HOST
 
 
-def _bindings(route: Object[AnyRoute]) -> Iterator[tuple[ObjectKey, Host]]:
+def bindings(route: Object[AnyRoute]) -> Iterator[tuple[ObjectKey, Host]]:
     """Each parent that may have listeners, with each hostname."""
     refs = (parent_key(ref, route.namespace) for ref in route.spec.parent_refs)
     for parent in dict.fromkeys(key for key in refs if key is not None):
@@ -61,7 +61,7 @@ def http_routes_at(
     route: Object[RequestRoute],
 ) -> Iterator[tuple[tuple[ObjectKey, Host], RequestRouteKey]]:
     """The HTTP and gRPC routes with a parent, by hostname."""
-    for binding in _bindings(route):
+    for binding in bindings(route):
         yield binding, route.key
 
 
@@ -70,21 +70,21 @@ def hosts_of_http_routes(
     route: Object[RequestRoute],
 ) -> Iterator[tuple[tuple[ObjectKey, int], Host]]:
     """The hostnames of HTTP and gRPC routes with a parent, by shard."""
-    for parent, host in _bindings(route):
+    for parent, host in bindings(route):
         yield (parent, shard_of(host.lower())), host
 
 
 @index(TLS_ROUTE, TCP_ROUTE)
 def stream_routes_at(route: Object[StreamRoute]) -> Iterator[tuple[ObjectKey, StreamRouteKey]]:
     """The TLS and TCP routes with a parent."""
-    for parent, _ in _bindings(route):
+    for parent, _ in bindings(route):
         yield parent, route.key
 
 
 @index(HTTP_ROUTE, GRPC_ROUTE, TLS_ROUTE, TCP_ROUTE, UDP_ROUTE)
 def routes_naming(route: Object[AnyRoute]) -> Iterator[tuple[ObjectKey, RouteKey]]:
     """The routes of all kinds with a parent."""
-    for parent, _ in _bindings(route):
+    for parent, _ in bindings(route):
         yield parent, route.key
 
 

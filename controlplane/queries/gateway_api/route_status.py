@@ -96,6 +96,9 @@ def _backends(
         if each.request_mirror is not None:
             place = at / "filters" / i / "requestMirror" / "backendRef"
             yield from _of_backend(graph, kind, place, each.request_mirror.backend_ref)
+        if each.external_auth is not None:
+            place = at / "filters" / i / "externalAuth" / "backendRef"
+            yield from _of_backend(graph, kind, place, each.external_auth.backend_ref)
     for i, backend in enumerate(rule.backend_refs):
         yield from _of_backend(graph, kind, at / "backendRefs" / i, backend)
 

@@ -15,9 +15,11 @@ from controlplane.model.cluster_name import sni_dnat_name
 from controlplane.model.http_settings import ListenerContext
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.listener import ListenerPlan
+from controlplane.model.plan.network_filters import HttpFilter, KeptSessions, RouteCheck
 from controlplane.model.plan.proxy import GatewayListener
 from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
+from controlplane.queries.gateway_api.external_auth import external_providers
 from controlplane.queries.listeners.datagrams import routed_datagrams
 from controlplane.queries.listeners.settings import settings_of
 from controlplane.queries.listeners.streams import RoutedStream, named_streams, server_streams
@@ -105,7 +107,8 @@ def _wanted(
     """Every server with its chains; the plain HTTP servers share the first."""
     plain = tuple(server for server in merged.servers if server.routes_plain_requests)
     if plain:
-        yield plain[0], (plain_http_chain(plain, merged.address, settings),)
+        of_routes = _of_routes(graph, plain)
+        yield plain[0], (plain_http_chain(plain, merged.address, settings, of_routes),)
     for server in merged.servers:
         if not server.routes_plain_requests:
             yield server, tuple(_chains(graph, view, merged, server, settings))
@@ -120,7 +123,7 @@ def _chains(
 ) -> Iterator[WantedChain]:
     match server.protocol:
         case HttpServer():
-            yield https_chain(server, merged.address, settings)
+            yield https_chain(server, merged.address, settings, _of_routes(graph, (server,)))
         case TcpServer():
             for found in server_streams(graph, view, server, settings):
                 yield _with_policies(tcp_chain(server, found.rule, found.proxy, settings), found)
@@ -135,6 +138,15 @@ def _chains(
                 yield sni_dnat_chain(server, name, settings)
         case _:
             assert_never(server.protocol)
+
+
+def _of_routes(graph: Graph, servers: tuple[Server, ...]) -> tuple[HttpFilter, ...]:
+    """The filters that routes of the Gateway API may switch on."""
+    parents = dict.fromkeys(s.listener.parent for s in servers if s.listener is not None)
+    if not parents:
+        return ()
+    asked = {p.name: p for parent in parents for p in external_providers(graph, parent)}
+    return (*(RouteCheck(asked[name]) for name in sorted(asked)), KeptSessions())
 
 
 def _with_policies(chain: WantedChain, routed: RoutedStream) -> WantedChain:

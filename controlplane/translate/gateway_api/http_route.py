@@ -6,7 +6,7 @@ Source: https://gateway-api.sigs.k8s.io/api-types/httproute/; Istio
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -14,6 +14,7 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Kind, ObjectKey
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_filters import (
+    HttpExternalAuthFilter,
     HttpHeaderFilter,
     HttpRequestMirrorFilter,
     HttpRouteFilter,
@@ -23,7 +24,7 @@ from controlplane.kinds.gateway_api.http_route import (
     HttpRouteRule,
 )
 from controlplane.model.gateway_api import Conformance
-from controlplane.model.http_match import PathMatch, path_text
+from controlplane.model.http_match import PathMatch, RouteMatch, path_text
 from controlplane.model.http_policy import NO_CHANGES, HeaderChanges
 from controlplane.model.routing import (
     Action,
@@ -36,7 +37,13 @@ from controlplane.model.routing import (
     WeightedCluster,
 )
 from controlplane.translate.gateway_api import retries
-from controlplane.translate.gateway_api.backend_ref import Backend, Backends, ListenerPort
+from controlplane.translate.gateway_api.backend_ref import (
+    Backend,
+    Backends,
+    ListenerPort,
+    backend_host,
+)
+from controlplane.translate.gateway_api.external_auth import external_provider
 from controlplane.translate.gateway_api.filters import (
     authority,
     cors,
@@ -47,15 +54,18 @@ from controlplane.translate.gateway_api.filters import (
 from controlplane.translate.gateway_api.route_faults import rule_faults
 from controlplane.translate.gateway_api.route_match import EVERY_REQUEST, MatchRank
 from controlplane.translate.gateway_api.route_rule import LocatedMatch, RouteRule
+from controlplane.translate.gateway_api.rule_variants import preflight, rule_variants
+from controlplane.translate.gateway_api.sessions import session
 
 MILLION: Final = 1_000_000
 
 RouteAge = tuple[str, str, str]
 """When a route was created, its namespace, and its name."""
-Rank = tuple[MatchRank, RouteAge, int, int]
-"""Sort key among all routes of a host: the match's rank, the age of what declares it, and the
-places of rule and match.
+Rank = tuple[MatchRank, RouteAge, int, int, int]
+"""Sort key among all routes of a host: the match's rank, the age of what declares it, the places of
+rule and match, and the variant of the rule.
 """
+_PREFLIGHTS: Final = 1_000  # after all variants; a rule has at most 16 backends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +88,16 @@ class RankedRoute:
     routed: Routed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the rules of a route have in common."""
+
+    listener: ListenerPort
+    backends: Backends
+    defaults: RouteDefaults
+    failure: int
+
+
 def ranked_routes(
     key: ObjectKey,
     age: RouteAge,
@@ -95,12 +115,27 @@ def ranked_routes(
         failure=failure_status(key.kind, listener.conformance),
     )
     found = (
-        RankedRoute((located.ranked.rank, age, number, place), route(located))
+        RankedRoute((rank, age, number, place, variant), routed)
         for number, rule in enumerate(rules)
-        for route in (_route_of(key, number, rule, settings),)
-        for place, located in enumerate(rule.matches or (LocatedMatch(EVERY_REQUEST, rule.place),))
+        for rank, place, variant, routed in _of_rule(key, number, rule, settings)
     )
     return tuple(sorted(found, key=lambda ranked: ranked.rank))
+
+
+def _of_rule(
+    key: ObjectKey, number: int, rule: RouteRule, settings: Settings
+) -> Iterator[tuple[MatchRank, int, int, Routed]]:
+    """The routes of a rule, each with the rank and place of its match and its variant."""
+    matches = rule.matches or (LocatedMatch(EVERY_REQUEST, rule.place),)
+    conformance = settings.listener.conformance
+    for variant, each in enumerate(rule_variants(rule)):
+        route = _route_of(key, number, each.rule, settings)
+        for place, located in enumerate(matches):
+            rank, match = located.ranked.rank, replace(located.ranked.match, share=each.share)
+            yield rank, place, variant, route(match, located.place)
+            before = preflight(match, each.rule.rule, conformance)
+            if before is not None:
+                yield rank, place, _PREFLIGHTS + variant, route(before, located.place)
 
 
 def failure_status(kind: Kind, conformance: Conformance) -> int:
@@ -111,42 +146,36 @@ def failure_status(kind: Kind, conformance: Conformance) -> int:
     return 503 if is_grpc else 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the rules of a route have in common."""
-
-    listener: ListenerPort
-    backends: Backends
-    defaults: RouteDefaults
-    failure: int
-
-
 def _route_of(
     key: ObjectKey, number: int, located: RouteRule, settings: Settings
-) -> Callable[[LocatedMatch], Routed]:
-    """A function from a match to its route: what does not depend on the match is computed once."""
+) -> Callable[[RouteMatch, FieldRef], Routed]:
+    """A function from a match and its place to its route: what does not depend on the match is
+    computed once.
+    """
     rule = located.rule
     done = _done(located, settings)
+    name = f"{key.namespace}.{key.name}.{number}"
     body = partial(
         Route,
-        name=rule.name or f"{key.namespace}.{key.name}.{number}",
+        name=rule.name or name,
         declared_by=key if settings.defaults.names_objects else None,
         request_headers=header_changes(_request_headers(rule.filters)).then(done.request_headers),
         response_headers=header_changes(_response_headers(rule.filters)).then(
             done.response_headers
         ),
+        asks=done.asks,
+        session=session(rule, f"session-{name}", settings.listener.conformance),
         cors=next((cors(each.cors) for each in rule.filters if each.cors is not None), None),
     )
     described = done.described or f"{key.name}:{settings.listener.port}"
 
-    def route(match: LocatedMatch) -> Routed:
-        path = match.ranked.match.path
+    def route(match: RouteMatch, place: FieldRef) -> Routed:
         made = body(
-            match=match.ranked.match,
-            action=done.action(path),
-            operation=f"{described}{path_text(path)}",
+            match=match,
+            action=done.action(match.path),
+            operation=f"{described}{path_text(match.path)}",
         )
-        places = dict.fromkeys((match.place, located.place))
+        places = dict.fromkeys((place, located.place))
         return Routed(route=made, origins=(*places, *done.origins))
 
     return route
@@ -163,6 +192,7 @@ class _Done:
     response_headers: HeaderChanges = NO_CHANGES
     described: str | None = None
     origins: tuple[FieldRef, ...] = ()
+    asks: str | None = None
 
 
 def _done(located: RouteRule, settings: Settings) -> _Done:
@@ -170,11 +200,20 @@ def _done(located: RouteRule, settings: Settings) -> _Done:
     fails = _Done(action=_always(Respond(status=settings.failure)))
     if any(rule_faults(located, listener.conformance)):
         return fails
+    asked = [each.external_auth for each in rule.filters if each.external_auth]
+    if asked and not settings.backends(asked[0].backend_ref).is_resolved:
+        return fails
+    asks = _filter_name(asked[0], located.place) if asked else None
     redirects = [each.request_redirect for each in rule.filters if each.request_redirect]
     if redirects:
-        return _Done(action=lambda path: redirect(redirects[0], listener, path))
+        return _Done(action=lambda path: redirect(redirects[0], listener, path), asks=asks)
     weighted = [ref for ref in rule.backend_refs if ref.weight]
-    return _forwarding(rule, weighted, settings) if weighted else fails
+    return replace(_forwarding(rule, weighted, settings), asks=asks) if weighted else fails
+
+
+def _filter_name(spec: HttpExternalAuthFilter, rule: FieldRef) -> str | None:
+    host = backend_host(spec.backend_ref, rule.object.namespace)
+    return external_provider(spec, host).name if host is not None else None
 
 
 def _always(action: Respond) -> Callable[[PathMatch], Action]:

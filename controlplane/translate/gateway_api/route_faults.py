@@ -24,13 +24,11 @@ INVALID_DESTINATION: Final = "InvalidDestination"
 INVALID_KIND: Final = "InvalidKind"
 OF_RULES: Final[Mapping[Conformance, frozenset[Type]]] = {
     Conformance.ISTIO: frozenset(Type) - {Type.EXTENSION_REF, Type.EXTERNAL_AUTH},
-    Conformance.SPECIFICATION: frozenset(Type) - {Type.EXTENSION_REF, Type.EXTERNAL_AUTH},
+    Conformance.SPECIFICATION: frozenset(Type) - {Type.EXTENSION_REF},
 }
 OF_BACKENDS: Final[Mapping[Conformance, frozenset[Type]]] = {
     Conformance.ISTIO: frozenset({Type.REQUEST_HEADER_MODIFIER, Type.RESPONSE_HEADER_MODIFIER}),
-    Conformance.SPECIFICATION: frozenset(
-        {Type.REQUEST_HEADER_MODIFIER, Type.RESPONSE_HEADER_MODIFIER}
-    ),
+    Conformance.SPECIFICATION: frozenset(Type) - {Type.EXTENSION_REF, Type.EXTERNAL_AUTH},
 }
 
 

@@ -28,6 +28,7 @@ from controlplane.model.plan.listener import (
 from controlplane.model.plan.network_filters import (
     ClusterWeight,
     HttpConnectionManager,
+    HttpFilter,
     NamedTable,
     NetworkFilter,
     TcpProxy,
@@ -115,7 +116,10 @@ def udp_listener_plan(
 
 
 def plain_http_chain(
-    servers: Sequence[Server], address: Address, settings: ListenerSettings
+    servers: Sequence[Server],
+    address: Address,
+    settings: ListenerSettings,
+    of_routes: tuple[HttpFilter, ...] = (),
 ) -> WantedChain:
     """The one chain of all plain HTTP servers at an address; it accepts gRPC-Web if their first
     does, as in Istio.
@@ -127,6 +131,7 @@ def plain_http_chain(
         settings,
         stat_prefix=f"outbound_{address};",
         accepts_grpc_web=isinstance(first, HttpServer) and first.accepts_grpc_web,
+        of_routes=of_routes,
     )
     return WantedChain(
         chain=_chain((manager,), settings),
@@ -134,10 +139,20 @@ def plain_http_chain(
     )
 
 
-def https_chain(server: Server, address: Address, settings: ListenerSettings) -> WantedChain:
+def https_chain(
+    server: Server,
+    address: Address,
+    settings: ListenerSettings,
+    of_routes: tuple[HttpFilter, ...] = (),
+) -> WantedChain:
     prefix = server.title or f"outbound_{address};"
     manager = _http_connection_manager(
-        server, address, settings, stat_prefix=prefix, accepts_grpc_web=False
+        server,
+        address,
+        settings,
+        stat_prefix=prefix,
+        accepts_grpc_web=False,
+        of_routes=of_routes,
     )
     return WantedChain(
         chain=_chain((manager,), settings, server.server_names, tls=server.tls),
@@ -204,13 +219,19 @@ def _http_connection_manager(
     *,
     stat_prefix: str,
     accepts_grpc_web: bool,
+    of_routes: tuple[HttpFilter, ...],
 ) -> HttpConnectionManager:
     table = route_table_name(server, address)
     assert table is not None, "a server that routes requests has a route table"
     return HttpConnectionManager(
         routes=NamedTable(table),
         stat_prefix=stat_prefix,
-        filters=http_filters(settings, ListenerContext.GATEWAY, accepts_grpc_web=accepts_grpc_web),
+        filters=http_filters(
+            settings,
+            ListenerContext.GATEWAY,
+            accepts_grpc_web=accepts_grpc_web,
+            of_routes=of_routes,
+        ),
         settings=settings.http,
         access_log=settings.access_log,
     )

@@ -14,13 +14,19 @@ from controlplane.translate.istio.listener_settings import ListenerSettings
 
 
 def http_filters(
-    settings: ListenerSettings, context: ListenerContext, *, accepts_grpc_web: bool
+    settings: ListenerSettings,
+    context: ListenerContext,
+    *,
+    accepts_grpc_web: bool,
+    of_routes: tuple[HttpFilter, ...] = (),
 ) -> tuple[HttpFilter, ...]:
-    """What policies ask for. What is offered, faults and CORS are there for every route, which
-    switch them on; nothing is offered to a workload.
+    """What policies ask for, and ``of_routes`` what routes of the listener may switch on. What is
+    offered, faults and CORS are there for every route, which switch them on; nothing is offered to
+    a workload.
     """
     web = (GrpcWeb(),) if accepts_grpc_web else ()
     offer = () if context is ListenerContext.INBOUND else (OfferedProtocols(),)
     router = Router(shows_envoy_headers=settings.shows_envoy_headers)
     policies = settings.policies.http
-    return (*policies, *web, GrpcStats(), *offer, FaultInjection(), CrossOrigin(), router)
+    usual = (GrpcStats(), *offer, FaultInjection(), CrossOrigin())
+    return (*policies, *web, *usual, *of_routes, router)

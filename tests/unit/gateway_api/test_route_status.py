@@ -176,3 +176,13 @@ def test_a_listener_counts_the_routes_that_attach_whether_they_work_or_not() -> 
 
     found = attached_routes(declared.graph, listener.id)
     assert [route.name for route in found] == ["calls", "broken", "shop"]
+
+
+def test_sessions_that_are_not_kept_are_reported() -> None:
+    route = request_route(f"{{sessionPersistence: {{sessionName: sid}}, {TO_SHOP}}}")
+
+    assert reported(at_edge(route)) == [
+        "CP0210 HTTPRoute/default/shop.spec.rules[0].sessionPersistence: sessionPersistence has no"
+        " effect at Gateways of class istio, as with Istio"
+    ]
+    assert reported(by_specification(route)) == []

@@ -5,8 +5,19 @@ from typing import Any
 import pytest
 
 from tests.support.declared import Declared
-from tests.support.http_routes import HTTP, SERVICES, TO_SHOP, names, request_route, routed
-from tests.support.kubernetes_gateways import gateway
+from tests.support.http_routes import (
+    HTTP,
+    PAY,
+    SERVICES,
+    SHOP,
+    TO_SHOP,
+    names,
+    request_route,
+    routed,
+)
+from tests.support.kubernetes_gateways import EDGE, gateway
+from tests.support.pki import Authority
+from tests.support.routes import table
 
 CONDITIONS = "connect-failure,refused-stream,unavailable,cancelled"
 
@@ -93,6 +104,164 @@ def test_a_filter_that_is_not_known_costs_its_rule_alone() -> None:
 
     assert first["direct_response"] == {"status": 500}
     assert second["name"] == "plain"
+
+
+URL_REWRITE = (
+    "{type: URLRewrite, urlRewrite: {path: {type: ReplaceFullPath, replaceFullPath: /%s}}}"
+)
+
+
+def test_filters_of_a_single_backend_are_those_of_its_rule() -> None:
+    backend = f"{{name: shop, port: 80, filters: [{URL_REWRITE % 'a'}]}}"
+
+    found = route_of(f"{{backendRefs: [{backend}]}}")["route"]
+
+    assert found["regex_rewrite"]["substitution"] == "/a"
+    assert found["cluster"] == SHOP
+
+
+def test_backends_with_rewrites_of_their_own_get_routes_by_share() -> None:
+    shop = f"{{name: shop, port: 80, weight: 3, filters: [{URL_REWRITE % 'a'}]}}"
+    sent = "{type: RequestRedirect, requestRedirect: {hostname: a.test}}"
+    pay = f"{{name: pay, port: 80, filters: [{sent}]}}"
+
+    first, second = routed(at_ours(request_route(f"{{backendRefs: [{shop}, {pay}]}}")))
+
+    assert first["match"]["runtime_fraction"]["default_value"] == {
+        "numerator": 750_000,
+        "denominator": "MILLION",
+    }
+    assert first["route"]["regex_rewrite"]["substitution"] == "/a"
+    assert "runtime_fraction" not in second["match"]
+    assert second["redirect"]["host_redirect"] == "a.test"
+
+
+def test_a_preflight_is_answered_although_the_rule_asks_for_another_method() -> None:
+    cors = "{type: CORS, cors: {allowOrigins: ['https://a.test']}}"
+    rule = f"{{matches: [{{method: PUT}}], filters: [{cors}], {TO_SHOP}}}"
+
+    served, preflight = routed(at_ours(request_route(rule)))
+
+    assert preflight["match"]["headers"] == [
+        {"name": ":method", "string_match": {"exact": "OPTIONS"}},
+        {"name": "origin", "present_match": True},
+        {"name": "access-control-request-method", "string_match": {"exact": "PUT"}},
+    ]
+    assert preflight["typed_per_filter_config"] == served["typed_per_filter_config"]
+
+
+@pytest.mark.parametrize(
+    ("written", "state"),
+    [
+        ("{}", {"cookie": {"name": "session-default.shop.0", "path": "/"}}),
+        ("{sessionName: sid}", {"cookie": {"name": "sid", "path": "/"}}),
+        (
+            "{sessionName: sid, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}",
+            {"cookie": {"name": "sid", "path": "/", "ttl": "3600s"}},
+        ),
+        ("{cookie: {name: sid, path: /shop}}", {"cookie": {"name": "sid", "path": "/shop"}}),
+        ("{type: Header, sessionName: x-sid}", {"name": "x-sid"}),
+        ("{type: Header, header: {name: x-sid}}", {"name": "x-sid"}),
+    ],
+)
+def test_sessions_are_kept(written: str, state: dict[str, Any]) -> None:
+    found = route_of(f"{{sessionPersistence: {written}, {TO_SHOP}}}")
+
+    config = found["typed_per_filter_config"]["envoy.filters.http.stateful_session"]
+    kept = config["stateful_session"]["session_state"]["typed_config"]
+    assert {name: value for name, value in kept.items() if name != "@type"} == state
+
+
+AUTH = (
+    "{type: ExternalAuth, externalAuth: {protocol: %s, backendRef: {name: %s, port: 80},"
+    " forwardBody: {maxSize: 100}, %s}}"
+)
+
+
+def checks(declared: Declared) -> list[dict[str, Any]]:
+    """The filters of the listener that routes may switch on to have requests decided."""
+    (listener,) = declared.listeners(EDGE).values()
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return [f for f in manager["http_filters"] if f["name"].startswith("controlplane.external")]
+
+
+def test_a_service_decides_the_requests_of_a_rule() -> None:
+    auth = AUTH % ("HTTP", "pay", "http: {path: /check, allowedHeaders: [x-in]}")
+    declared = at_ours(request_route(f"{{filters: [{auth}], {TO_SHOP}}}"))
+
+    (check,) = checks(declared)
+    (found,) = routed(declared)
+
+    assert check["disabled"] is True
+    config = check["typed_config"]
+    assert config["http_service"]["server_uri"]["cluster"] == PAY
+    assert config["http_service"]["path_prefix"] == "/check"
+    assert config["with_request_body"] == {"max_request_bytes": 100}
+    assert config["allowed_headers"] == {"patterns": [{"exact": "x-in", "ignore_case": True}]}
+    assert "failure_mode_allow" not in config
+    assert list(found["typed_per_filter_config"]) == [check["name"]]
+
+
+def test_a_service_that_speaks_grpc_decides() -> None:
+    auth = AUTH % ("GRPC", "pay", "grpc: {allowedHeaders: [x-in]}")
+
+    (check,) = checks(at_ours(request_route(f"{{filters: [{auth}], {TO_SHOP}}}")))
+
+    assert check["typed_config"]["grpc_service"]["envoy_grpc"]["cluster_name"] == PAY
+    assert check["typed_config"]["with_request_body"] == {
+        "max_request_bytes": 100,
+        "pack_as_bytes": True,
+    }
+
+
+def test_without_the_service_that_decides_nothing_passes() -> None:
+    auth = AUTH % ("HTTP", "missing", "http: {path: /}")
+    declared = at_ours(request_route(f"{{filters: [{auth}], {TO_SHOP}}}"))
+
+    (found,) = routed(declared)
+
+    assert found["direct_response"] == {"status": 500}
+    assert checks(declared) == []
+
+
+def test_a_route_without_such_a_filter_is_not_asked_about() -> None:
+    auth = AUTH % ("HTTP", "pay", "http: {path: /check}")
+    declared = at_ours(
+        request_route(f"{{matches: [{{path: {{value: /a}}}}], filters: [{auth}], {TO_SHOP}}}"),
+        request_route(f"{{name: open, {TO_SHOP}}}", name="open"),
+    )
+
+    decided, open_ = routed(declared)
+
+    assert "typed_per_filter_config" in decided
+    assert "typed_per_filter_config" not in open_
+
+
+def test_requests_on_a_connection_of_another_listener_are_misdirected() -> None:
+    def https(name: str, hostname: str) -> str:
+        host = f", hostname: {hostname}" if hostname else ""
+        tls = "tls: {certificateRefs: [{name: cert}]}"
+        return f"{{name: {name}, port: 8443, protocol: HTTPS{host}, {tls}}}"
+
+    declared = at_ours(
+        request_route(f"{{name: shop, {TO_SHOP}}}", hosts="[]"),
+        Authority().leaf("example.com").secret("cert", namespace="default"),
+        listeners=(https("a", ""), https("b", "b.example.org"), https("c", "'*.example.com'")),
+    )
+
+    answers = {
+        name.split("~")[-1].split(".")[0]: {
+            domain: host.routes[0].direct_response.status or host.routes[0].name
+            for host in table(declared, name, EDGE).virtual_hosts
+            for domain in host.domains
+        }
+        for name in sorted(declared.resources(EDGE).routes)
+    }
+    assert answers == {
+        "a": {"*": "shop", "b.example.org": 421, "*.example.com": 421},
+        "b": {"b.example.org": "shop", "*": 421, "*.example.com": 421},
+        "c": {"*.example.com": "shop", "*": 421, "b.example.org": 421},
+    }
 
 
 def test_a_listener_without_routes_keeps_the_requests_for_its_hostname() -> None:
