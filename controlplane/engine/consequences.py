@@ -22,6 +22,8 @@ from controlplane.kinds.core.endpoints import ENDPOINT_SLICE, ENDPOINTS, SERVICE
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE, GrpcRoute
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, HttpRoute as KubernetesHttpRoute
 from controlplane.kinds.gateway_api.listener import Listener
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRule
@@ -41,6 +43,7 @@ class Answer(Enum):
 
     UNAVAILABLE = "503"
     NOT_FOUND = "404"
+    ERROR = "500"
     CLOSED = "closed"
 
 
@@ -82,6 +85,12 @@ ANSWERS: Final[Mapping[Code, Answer]] = MappingProxyType(
         codes.LISTENER_AUTHORITIES: Answer.CLOSED,
         codes.LISTENER_SET_NOT_ALLOWED: Answer.CLOSED,
         codes.GATEWAY_ADDRESS: Answer.CLOSED,
+        codes.ROUTE_NOT_ATTACHED: Answer.NOT_FOUND,
+        codes.PARENT_UNKNOWN: Answer.NOT_FOUND,
+        codes.RULE_NOT_SERVED: Answer.NOT_FOUND,
+        codes.MATCH_DROPPED: Answer.NOT_FOUND,
+        codes.BACKEND_UNRESOLVED: Answer.ERROR,
+        codes.BACKEND_NOT_PERMITTED: Answer.ERROR,
     }
 )
 """Of the codes that are not here, none takes an answer away by itself."""
@@ -105,6 +114,8 @@ def consequence(declared: Object[Any] | None, found: Diagnostic) -> str | None:
         return _of_server(declared.spec, path)
     if is_of(declared, KUBERNETES_GATEWAY) or is_of(declared, LISTENER_SET):
         return _of_listeners(declared.spec.listeners, path)
+    if is_of(declared, HTTP_ROUTE) or is_of(declared, GRPC_ROUTE):
+        return _of_route(declared.spec, path, answer)
     if is_of(declared, BACKEND_TLS_POLICY):
         named = tuple(dict.fromkeys(ref.name for ref in declared.spec.target_refs))
         return f"requests to {_hosts(named)} get {answer.value}"
@@ -117,6 +128,20 @@ def consequence(declared: Object[Any] | None, found: Diagnostic) -> str | None:
     if is_of(declared, SERVICE_ENTRY):
         return f"requests to {_hosts(declared.spec.hosts)} get {answer.value}"
     return None
+
+
+def _of_route(
+    spec: KubernetesHttpRoute | GrpcRoute, path: tuple[Step, ...], answer: Answer
+) -> str | None:
+    to = _hosts(spec.hostnames) or "any host"
+    match path[1:5]:
+        case ("rules", int(), "filters", int()) if "requestMirror" in path:
+            return None
+        case ("rules", int(i), "backendRefs", int()):
+            weights = [ref.weight for ref in spec.rules[i].backend_refs if ref.weight]
+            share = "some requests" if len(weights) > 1 else "requests"
+            return f"{share} to {to} get {answer.value}"
+    return f"requests to {to} get {answer.value}"
 
 
 def _of_rule(spec: VirtualService, path: tuple[Step, ...], answer: Answer) -> str | None:

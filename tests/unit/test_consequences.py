@@ -13,6 +13,7 @@ from controlplane.engine.consequences import ANSWERS, consequence
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from tests.support.backend_policies import tls_policy
+from tests.support.http_routes import request_route
 
 HARMLESS: Final = frozenset(
     {
@@ -185,6 +186,21 @@ def said(text: str) -> list[str]:
         (
             tls_policy(ca="group: '', kind: ConfigMap, name: none"),
             "requests to shop get 503",
+        ),
+        (
+            request_route("{backendRefs: [{name: none, port: 80}]}"),
+            "requests to shop.example.com get 500",
+        ),
+        (
+            request_route(
+                "{backendRefs: [{name: none, port: 80}, {name: shop, namespace: a, port: 80}]}",
+                hosts="[]",
+            ),
+            "some requests to any host get 500",
+        ),
+        (
+            request_route("{}", parents="[{name: nobody}]"),
+            "requests to shop.example.com get 404",
         ),
     ],
 )
