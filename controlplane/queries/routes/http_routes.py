@@ -8,6 +8,7 @@ Source: https://gateway-api.sigs.k8s.io/api-types/httproute/; Istio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Final
 
 from controlplane.base.diagnostics import Diagnostics, Report
@@ -113,16 +114,16 @@ def framed_chunk(
 
 def merged_routes(parts: Iterable[tuple[FramedRoute, ...]]) -> list[FramedRoute]:
     """Sorted lists joined into one; ranks are never equal."""
-    return sorted(route for part in parts for route in part)
+    return sorted(chain.from_iterable(parts))
 
 
 def joined_routes(routes: list[FramedRoute]) -> EncodedRoutes:
-    specific: list[bytes] = []
-    for _, catches_all, framed in routes:
-        if catches_all:
-            return EncodedRoutes(b"".join(specific), framed)
-        specific.append(framed)
-    return EncodedRoutes(b"".join(specific), b"")
+    catching = (i for i, (_, catches_all, _) in enumerate(routes) if catches_all)
+    end = next(catching, len(routes))
+    return EncodedRoutes(
+        b"".join([framed for _, _, framed in routes[:end]]),
+        routes[end][2] if end < len(routes) else b"",
+    )
 
 
 @guarded(first=FramedRoutes(()))
