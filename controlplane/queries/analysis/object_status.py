@@ -9,7 +9,12 @@ from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
 from controlplane.kinds.gateway_api.backend_traffic_policy import X_BACKEND_TRAFFIC_POLICY
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
+from controlplane.queries.gateway_api.route_status import route_parents
 from controlplane.queries.gateway_api.status import (
     gateway_class_status,
     gateway_status,
@@ -35,6 +40,10 @@ _BY_KIND: Final[Mapping[Kind, Callable[[Graph, Any], Status | None]]] = {
     LISTENER_SET: listener_set_status,
     BACKEND_TLS_POLICY: backend_policy_status,
     X_BACKEND_TRAFFIC_POLICY: backend_policy_status,
+    HTTP_ROUTE: route_parents,
+    GRPC_ROUTE: route_parents,
+    TLS_ROUTE: route_parents,
+    TCP_ROUTE: route_parents,
 }
 """Any: each takes the keys of its kind."""
 WITH_STATUS: Final = frozenset(_BY_KIND)

@@ -23,6 +23,8 @@ CONTROLLERS: Final[Mapping[str, Conformance]] = {
     ISTIO_CONTROLLER: Conformance.ISTIO,
     CONTROLLER: Conformance.SPECIFICATION,
 }
+NAMES: Final = {conformance: name for name, conformance in CONTROLLERS.items()}
+"""The controllers that statuses name."""
 BUILT_IN: Final[Mapping[str, str]] = {ISTIO_CLASS: ISTIO_CONTROLLER, CLASS: CONTROLLER}
 """Classes that need not be declared, with their controllers."""
 
