@@ -1,7 +1,7 @@
 """What ``migrate`` does with files: reads, migrates, writes, and says what became of objects."""
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +75,7 @@ def migrate_files(asked: Asked) -> Outcome:
         for line in _as_stream(migration.files):
             say(line)
     else:
-        _write(asked.output, asked.paths, migration.files)
+        _write(asked.output, asked.paths, migration.files, dict(changes))
     outcome = Outcome(stay=len(_staying(migration)), refused=len(_refused(engine)))
     for line in _report(engine, migration, outcome):
         complain(line)
@@ -93,8 +93,11 @@ def _engine(asked: Asked, changes: Changes) -> Engine:
 
 def _replaced(changes: Changes, files: Iterable[MigratedFile]) -> Changes:
     """``changes`` with the texts of ``files``."""
-    written = {file.path: file.text for file in files}
-    return [(path, written.get(path, text)) for path, text in changes]
+    written = {file.source: file for file in files if file.is_changed}
+    return [
+        (written[path].path, written[path].text) if path in written else (path, text)
+        for path, text in changes
+    ]
 
 
 def _named(text: str) -> NamedService:
@@ -114,8 +117,15 @@ def _as_stream(files: Sequence[MigratedFile]) -> Iterator[str]:
         yield file.text.rstrip("\n")
 
 
-def _write(folder: Path, paths: Sequence[Path], files: Iterable[MigratedFile]) -> None:
-    """Each file below ``folder`` where it was below its path."""
+def _write(
+    folder: Path,
+    paths: Sequence[Path],
+    files: Iterable[MigratedFile],
+    texts_before: Mapping[Path, Text | None],
+) -> None:
+    """Each file below ``folder`` where it was below its path; one that is not changed with every
+    byte.
+    """
     taken: set[Path] = set()
     for file in files:
         wanted = place = folder / _below(file.path, paths)
@@ -125,7 +135,11 @@ def _write(folder: Path, paths: Sequence[Path], files: Iterable[MigratedFile]) -
             place = wanted.with_stem(f"{wanted.stem}-{number}")
         taken.add(place)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(file.text)
+        before = texts_before[file.source]
+        if isinstance(before, bytes) and not file.is_changed:
+            place.write_bytes(before)
+        else:
+            place.write_text(file.text, encoding="utf-8")
 
 
 def _below(path: Path, paths: Sequence[Path]) -> Path:

@@ -22,10 +22,14 @@ _WIDE: Final = 1 << 16  # characters of a line: none is folded
 
 @dataclass(frozen=True, slots=True)
 class MigratedFile:
-    """A file's text; ``path`` is where it was read."""
+    """A file's text. ``source`` is where it was read, ``path`` the same with an ending that fits;
+    ``is_changed``: something in it is migrated.
+    """
 
+    source: Path
     path: Path
     text: str
+    is_changed: bool
 
 
 def migrated_files(
@@ -33,13 +37,14 @@ def migrated_files(
 ) -> Iterator[MigratedFile]:
     """Every file of ``contents`` that has documents, with what is ``replaced`` in its place."""
     for content in contents:
-        if not content.is_folder:
-            yield MigratedFile(content.path, _text(content, replaced))
+        if content.documents and not content.is_folder:
+            is_changed = any(found.key in replaced for found in content.objects)
+            to_yaml = is_changed and content.path.suffix == ".json"
+            path = content.path.with_suffix(".yaml") if to_yaml else content.path
+            yield MigratedFile(content.path, path, _text(content, replaced), is_changed)
 
 
 def _text(content: FileContent, replaced: Mapping[ObjectKey, Replacement]) -> str:
-    if not any(found.key in replaced for found in content.objects):
-        return "".join(document.chunk.text for document in content.documents)
     parts = [part for document in content.documents for part in _parts(document, replaced)]
     return _joined(parts)
 

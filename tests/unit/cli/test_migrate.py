@@ -1,8 +1,10 @@
 """``controlplane migrate``: files in, files out, and what it says of them."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from controlplane.cli.main import main
@@ -110,3 +112,24 @@ def test_a_service_is_named_with_its_namespace(mesh: Path) -> None:
 
     assert result.exit_code == 2
     assert '"ingressgateway" is not NAMESPACE/NAME' in result.stderr
+
+
+def test_a_list_and_json_become_documents_of_yaml(tmp_path: Path) -> None:
+    folder = tmp_path / "mesh"
+    folder.mkdir()
+    items = [
+        each for text in (GATEWAY, virtual_service(TO_SHOP)) for each in yaml.safe_load_all(text)
+    ]
+    (folder / "all.json").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    )
+    (folder / "services.yaml").write_text(SERVICES)
+    kept = b'{"apiVersion": "v1",\t"kind": "Namespace", "metadata": {"name": "x"}}'
+    (folder / "kept.json").write_bytes(kept)
+
+    result = migrate(folder, "-o", tmp_path / "new")
+
+    assert "2 objects migrated, 0 stay" in result.stderr
+    written = list(yaml.safe_load_all((tmp_path / "new/all.yaml").read_text()))
+    assert [each["kind"] for each in written] == ["Gateway", "HTTPRoute"]
+    assert (tmp_path / "new/kept.json").read_bytes() == kept
