@@ -69,7 +69,7 @@ def migrate(
     secrets: tuple[Path, ...],
     max_objects: int,
 ) -> None:
-    """Write Istio's Gateways and VirtualServices as Kubernetes Gateways and HTTPRoutes.
+    """Write Istio's Gateways and VirtualServices as Kubernetes Gateways and their routes.
 
     An object is migrated where every request is answered as before, and stays as it is otherwise;
     standard error says which, why and where. Everything that the files declare is written, so

@@ -42,6 +42,7 @@ _BY_STATUS: Final = "retriable-status-codes"
 _NOT_OF_A_REQUEST: Final = ("name", "match", "metadata", "decorator", "stat_prefix")
 _CHANGES: Final = ("request_headers_to_add", "response_headers_to_add")
 _LONGEST_HOST: Final = 1_000
+_SERVER_ERROR: Final = RouteAction.ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR
 Answer = Mapping[str, Any]
 """What is done with a request, as data. Any: the fields of Envoy's messages."""
 
@@ -106,7 +107,18 @@ class SentConfiguration:
         if virtual_host.require_tls and request.server_name is None:
             return {"redirect": {"scheme_redirect": "https"}, "path": request.path}
         taken = next((r for r in virtual_host.routes if _takes(r.match, request)), None)
-        return {"status": 404} if taken is None else _answer(taken, request)
+        return {"status": 404} if taken is None else self._answer(taken, request)
+
+    def _answer(self, route: Route, request: Request) -> Answer:
+        """A cluster that does not exist is an answer of its own."""
+        action = route.route
+        names = [action.cluster] if action.cluster else []
+        names += [share.name for share in action.weighted_clusters.clusters]
+        missing = [name for name in names if self.resources.clusters.get(name) is None]
+        if not missing:
+            return _answer(route, request)
+        status = 500 if action.cluster_not_found_response_code == _SERVER_ERROR else 503
+        return {"status": status, "missing": missing, "path": request.path}
 
     def _table(self, chain: FilterChain) -> RouteConfiguration | None:
         for each in chain.filters:

@@ -31,6 +31,11 @@ def migrated_case(case: Path, folder: Path) -> Path | None:
     arguments = ["migrate", str(case / "config.yaml"), "--to", "gateway-api"]
     if not _has_service(config):
         arguments += ["--service", SERVICE]
+    described = yaml.safe_load((case / "case.yaml").read_text(encoding="utf-8"))
+    if "mesh" in described:
+        mesh = folder / f"{case.name}.mesh.yaml"
+        mesh.write_text(yaml.safe_dump(described["mesh"]), encoding="utf-8")
+        arguments += ["--mesh-config", str(mesh)]
     done = CliRunner().invoke(controlplane, arguments)
     if "kind: HTTPRoute" not in done.stdout:
         return None

@@ -155,3 +155,20 @@ def test_a_certificate_that_the_files_do_not_have_is_no_difference() -> None:
     found = migration(f"{gateway}---" + virtual_service("[{route: [{destination: {host: shop}}]}]"))
 
     assert found.kinds() == ["Gateway istio-system/shop", "HTTPRoute default/shop"]
+
+
+def test_a_service_that_the_gateway_does_not_see_is_answered_otherwise() -> None:
+    """Istio sends requests to a cluster that is not there, which Envoy answers 503."""
+    hidden = """
+apiVersion: v1
+kind: Service
+metadata: {name: own, annotations: {networking.istio.io/exportTo: "."}}
+spec: {ports: [{name: http, port: 80}]}
+"""
+    routes = virtual_service("[{route: [{destination: {host: own}}]}]")
+
+    found = migration("---".join((GATEWAY, routes, hidden)))
+
+    assert found.reasons[0].endswith(
+        "GET http://shop.example.com/ goes to 503, and would go to 500"
+    )
