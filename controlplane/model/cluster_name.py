@@ -1,8 +1,10 @@
-"""Names of Envoy clusters, which routes and clusters must agree on. They are Istio's."""
+"""Names of Envoy clusters, which routes and clusters must agree on. They are Istio's, where it has
+any.
+"""
 
 from typing import Final
 
-from controlplane.base.names import Host, PortNumber, SubsetName
+from controlplane.base.names import Host, Namespace, PortNumber, SubsetName
 
 BLACK_HOLE: Final = "BlackHoleCluster"
 PASSTHROUGH: Final = "PassthroughCluster"
@@ -20,6 +22,11 @@ def inbound(target: PortNumber) -> str:
 def outbound(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:
     """``outbound|80|v1|reviews.default.svc.cluster.local``."""
     return f"outbound|{port}|{subset or ''}|{host}"
+
+
+def datagrams(namespace: Namespace, name: str) -> str:
+    """``datagrams|default|dns``: the backends of a UDPRoute that has several."""
+    return f"datagrams|{namespace}|{name}"
 
 
 def sni_dnat_name(port: PortNumber, subset: SubsetName | str | None, host: Host) -> str:

@@ -88,6 +88,13 @@ spec:
   parentRefs: [{name: edge, sectionName: names}]
   rules: [{backendRefs: [{name: names, port: VALUE}]}]
 ---
+apiVersion: gateway.networking.k8s.io/v1
+kind: UDPRoute
+metadata: {name: shares, namespace: istio-system}
+spec:
+  parentRefs: [{name: edge, sectionName: names}]
+  rules: [{backendRefs: [{name: names, port: VALUE}, {name: nowhere, port: 1}]}]
+---
 apiVersion: v1
 kind: Service
 metadata: {name: names, namespace: istio-system}

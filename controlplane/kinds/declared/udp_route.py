@@ -13,10 +13,10 @@ from controlplane.kinds.validation.gateway_api.admission import gateway_api
 FIELDS: Final[Fields] = {
     UdpRoute: (
         by("queries.gateway_api.udp_routes:udp_routes_at", "parent_refs"),
-        by("queries.gateway_api.udp_routes:udp_backend", "rules"),
+        by("translate.gateway_api.stream_route:stream_backends", "rules"),
     ),
     UdpRouteRule: (
-        by("queries.gateway_api.udp_routes:udp_backend", "backend_refs"),
+        by("translate.gateway_api.stream_route:stream_backends", "backend_refs"),
         no_effect("it only names the rule", "name"),
     ),
     ParentReference: STREAM_FIELDS[ParentReference],
@@ -24,7 +24,7 @@ FIELDS: Final[Fields] = {
         by("translate.gateway_api.backend_ref:kind_of", "group", "kind"),
         by("translate.gateway_api.backend_ref:namespace_of", "namespace"),
         by("queries.gateway_api.backends:unresolved", "name", "port"),
-        by("queries.gateway_api.udp_routes:udp_backend", "weight"),
+        by("translate.gateway_api.stream_route:stream_backends", "weight"),
     ),
 }
 

@@ -22,6 +22,10 @@ from controlplane.queries.clusters.clusters import (
     endpoint_groups,
     held_groups,
 )
+from controlplane.queries.clusters.datagram_clusters import (
+    datagram_cluster_origins,
+    datagram_endpoint_origins,
+)
 from controlplane.queries.clusters.special_clusters import special_clusters_of
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rule_origins import rule_origins
@@ -43,6 +47,8 @@ def cluster_origins(
         yield Provenance(name=BLACK_HOLE, origins=(BuiltIn.BLACK_HOLE,))
         for special in special_clusters_of(graph, view):
             yield Provenance(name=special, origins=(BuiltIn.UNKNOWN_TRAFFIC,))
+    for shard in shards:
+        yield from datagram_cluster_origins(graph, view, shard)
     for key in _cluster_keys(graph, view, shards):
         name = _cluster_name(key)
         if name in made:
@@ -57,6 +63,8 @@ def endpoint_origins(
 ) -> Iterator[Provenance]:
     """Each assignment of endpoints in some shards, with its endpoints as parts."""
     assigned = endpoints(graph, view, client)
+    for shard in shards:
+        yield from datagram_endpoint_origins(graph, view, shard)
     for key in _cluster_keys(graph, view, shards):
         name = _cluster_name(key)
         if name in assigned:

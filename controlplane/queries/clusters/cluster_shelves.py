@@ -28,6 +28,10 @@ from controlplane.queries.clusters.clusters import (
     locality_use_of,
     secrets_of,
 )
+from controlplane.queries.clusters.datagram_clusters import (
+    datagram_assignments,
+    datagram_clusters,
+)
 from controlplane.queries.clusters.special_clusters import (
     has_special_clusters,
     special_clusters,
@@ -219,7 +223,8 @@ def clusters_of_shard(
     found = {resource.name: resource for resource in made if resource is not None}
     if shard == shard_of(BLACK_HOLE):
         found[BLACK_HOLE] = resource(TypeUrl.CLUSTER, BLACK_HOLE, black_hole())
-    return {**found, **special_clusters(graph, view, shard)}
+    special = special_clusters(graph, view, shard)
+    return {**found, **special, **datagram_clusters(graph, view, shard)}
 
 
 @guarded(first=MappingProxyType({}))
@@ -234,7 +239,8 @@ def endpoints_of_shard(
         assignment(graph, destination, client.only(locality_use_of(graph, destination)))
         for destination in _of_shard(graph, view, shard)
     )
-    return {resource.name: resource for resource in made if resource is not None}
+    found = {resource.name: resource for resource in made if resource is not None}
+    return {**found, **datagram_assignments(graph, view, shard)}
 
 
 @guarded(first=LocalityUse())

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from controlplane.base.names import Host, ObjectKey
 from controlplane.graph import Graph, derived
-from controlplane.kinds.gateway_api.common import BackendRef
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE, UdpRoute, UdpRouteKey
 from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import ListenerId
@@ -18,6 +17,7 @@ from controlplane.queries.gateway_api.attachment import (
 )
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.translate.gateway_api.backend_ref import backend_host
+from controlplane.translate.gateway_api.stream_route import StreamBackends, stream_backends
 
 
 @index(UDP_ROUTE)
@@ -50,10 +50,7 @@ def udp_route_of(graph: Graph, listener: ListenerId) -> UdpRouteKey | None:
 
 
 @derived
-def udp_backend(graph: Graph, key: UdpRouteKey) -> BackendRef | None:
-    """The first backend of a route that is to get anything: Envoy's proxy of UDP knows no
-    shares.
-    """
+def udp_backends(graph: Graph, key: UdpRouteKey) -> StreamBackends | None:
+    """The backends of a route that are to get anything; of several rules those of the first."""
     route = object_of(graph, key)
-    rules = route.spec.rules if route is not None else ()
-    return next((ref for rule in rules for ref in rule.backend_refs if ref.weight), None)
+    return stream_backends(route) if route is not None else None

@@ -7,9 +7,10 @@ from controlplane.base.names import Namespace, PortNumber
 from controlplane.graph import Graph, derived
 from controlplane.kinds.gateway_api.common import BackendRef
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
+from controlplane.model.cluster_name import datagrams
 from controlplane.model.gateway_api import ListenerId
 from controlplane.queries.gateway_api.backends import plain, unresolved
-from controlplane.queries.gateway_api.udp_routes import udp_backend, udp_route_of
+from controlplane.queries.gateway_api.udp_routes import udp_backends, udp_route_of
 from controlplane.queries.registry.destinations import destination_cluster
 from controlplane.translate.gateway_api.backend_ref import UNKNOWN_CLUSTER, backend_host
 
@@ -32,11 +33,17 @@ def routed_datagrams(
     Runs again when another UDPRoute is the oldest one, or its backend changes.
     """
     key = udp_route_of(graph, listener)
-    if key is None:
+    backends = udp_backends(graph, key) if key is not None else None
+    if key is None or backends is None:
         return None
-    ref = udp_backend(graph, key)
-    cluster = _cluster(graph, client, key.namespace, ref, port) if ref else UNKNOWN_CLUSTER
-    return RoutedDatagrams(cluster, FieldRef(key) / "spec" / "rules" / 0)
+    match backends.refs:
+        case ():
+            cluster = UNKNOWN_CLUSTER
+        case (ref,):
+            cluster = _cluster(graph, client, key.namespace, ref, port)
+        case _:
+            cluster = datagrams(key.namespace, key.name)
+    return RoutedDatagrams(cluster, backends.place)
 
 
 def _cluster(
