@@ -1,4 +1,4 @@
-"""Codes of policies of the Gateway API for backends: CP0750 to CP0754."""
+"""Codes of policies for backends and Gateways of the Gateway API: CP0750 to CP0756."""
 
 from typing import Final
 
@@ -13,3 +13,5 @@ AUTHORITIES_NOT_USED: Final = warning("CP0753", "only the first of several autho
 POLICY_TLS_LOST: Final = warning(
     "CP0754", "a DestinationRule leaves requests in plaintext that a policy would encrypt"
 )
+POLICY_GATEWAY_UNKNOWN: Final = warning("CP0755", "the policy is for a Gateway that is not here")
+POLICY_OUT_OF_REACH: Final = warning("CP0756", "no proxy may have the policy by this reference")

@@ -44,6 +44,7 @@ from controlplane.queries.analysis.policy_fields import policy_fields
 from controlplane.queries.analysis.policy_issuers import check_issuers
 from controlplane.queries.analysis.policy_namespaces import check_namespaces
 from controlplane.queries.analysis.policy_ports import concerned, ports_of_rule, stream_ports
+from controlplane.queries.analysis.policy_targets import check_targets
 from controlplane.queries.analysis.policy_values import check_values
 from controlplane.queries.analysis.selected_ports import check_workload_ports, services_in_front
 from controlplane.queries.analysis.selectors import check_selected
@@ -92,6 +93,7 @@ def authorization_policy_diagnostics(graph: Graph, key: AuthorizationPolicyKey) 
     check_provider(report, graph, policy)
     check_namespaces(report, graph, policy)
     check_excluded(report, policy)
+    check_targets(report, graph, key, policy.spec.target_refs, policy.spec.target_ref)
     before = len(report.diagnostics)
     check_issuers(report, graph, policy)
     if len(report.diagnostics) == before:

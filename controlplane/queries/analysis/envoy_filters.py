@@ -23,6 +23,7 @@ from controlplane.kinds.istio.gateway import GATEWAY, Gateway
 from controlplane.kinds.object import Object
 from controlplane.model.endpoint import selects
 from controlplane.model.proxy import Labels, labels_of
+from controlplane.queries.analysis.policy_targets import check_targets
 from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.inputs.mesh import mesh_config
@@ -58,9 +59,12 @@ def patches_of_versions(
 def envoy_filter_diagnostics(graph: Graph, key: EnvoyFilterKey) -> Diagnostics:
     """Runs again when the EnvoyFilter, or a patch for some versions of what it names, changes."""
     declared = object_of(graph, key)
-    if declared is None or declared.spec.priority:
+    if declared is None:
         return ()
     report = Report()
+    check_targets(report, graph, key, declared.spec.target_refs)
+    if declared.spec.priority:
+        return tuple(report)
     for number, patch in enumerate(declared.spec.config_patches):
         if patch.patch is not None and _is_relative(patch.apply_to, patch.patch.operation):
             at = FieldRef(key) / "spec" / "configPatches" / number / "patch" / "operation"

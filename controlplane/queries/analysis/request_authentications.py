@@ -28,6 +28,7 @@ from controlplane.kinds.object import Object
 from controlplane.model.endpoint import selects
 from controlplane.queries.analysis.claim_routes import claims_are_routed_by
 from controlplane.queries.analysis.policy_overlap import PlacedPolicy, overlap
+from controlplane.queries.analysis.policy_targets import check_targets
 from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
@@ -80,6 +81,7 @@ def request_authentication_diagnostics(graph: Graph, key: RequestAuthenticationK
     if labels and policy.namespace != root and not is_for_gateways(graph, labels):
         at = FieldRef(key) / "spec" / "selector" / "matchLabels"
         check_selected(report, graph, at, labels)
+    check_targets(report, graph, key, policy.spec.target_refs, policy.spec.target_ref)
     _check_discovery(report, policy)
     _check_demanded(report, graph, policy, found, root)
     _check_others(report, graph, policy, found, root)
