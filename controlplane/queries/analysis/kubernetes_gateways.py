@@ -19,7 +19,7 @@ from controlplane.base.codes import (
     LISTENER_SET_NOT_ALLOWED,
     REFERENCE_NOT_GRANTED,
 )
-from controlplane.base.diagnostics import Code, Diagnostics, Related, Report
+from controlplane.base.diagnostics import Code, Diagnostic, Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Graph, derived
@@ -43,6 +43,7 @@ from controlplane.queries.gateway_api.listeners import (
 from controlplane.queries.gateway_api.selection import gateway_labels
 from controlplane.queries.inputs.connected_gateways import connected_gateways
 from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.registry.credentials import credential_faults, credential_of, owner_of
 from controlplane.queries.selection.gateways import (
     merged_gateways,
     selected_gateways,
@@ -111,7 +112,24 @@ def kubernetes_gateway_diagnostics_where_connected(
         _report(report, problem)
     serving = [p for p in proxies if any(b.gateway == key for b in p.instance.bound)]
     found = [d for proxy in serving for d in server_conflicts(graph, proxy.instance)]
-    return tuple(dict.fromkeys((*report, *found)))
+    secrets = _secret_faults(graph, key)
+    return tuple(dict.fromkeys((*report, *found, *secrets)))
+
+
+@derived
+def listener_set_secret_diagnostics(graph: Graph, key: ListenerSetKey) -> Diagnostics:
+    """What is wrong with the secrets that the listeners of one ListenerSet show or verify by."""
+    return tuple(_secret_faults(graph, key))
+
+
+def _secret_faults(graph: Graph, parent: ObjectKey) -> Iterator[Diagnostic]:
+    """Certificates that are served for a short time only, or no longer."""
+    for listener in parent_listeners(graph, parent):
+        tls = listener.server.tls if listener.server is not None else None
+        for name in tls.secrets if tls is not None else ():
+            credential = credential_of(name, owner_of(name))
+            if credential is not None:
+                yield from credential_faults(graph, credential)
 
 
 @derived

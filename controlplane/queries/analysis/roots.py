@@ -56,6 +56,7 @@ from controlplane.queries.analysis.kubernetes_gateways import (
     kubernetes_gateway_diagnostics,
     kubernetes_gateway_diagnostics_where_connected,
     listener_set_diagnostics,
+    listener_set_secret_diagnostics,
 )
 from controlplane.queries.analysis.kubernetes_routes import kubernetes_route_diagnostics
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
@@ -152,6 +153,7 @@ _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     ENVOY_FILTER: all_of_envoy_filter_where_connected,
     GATEWAY: gateway_diagnostics_where_connected,
     KUBERNETES_GATEWAY: all_of_kubernetes_gateway_where_connected,
+    LISTENER_SET: listener_set_secret_diagnostics,
     REQUEST_AUTHENTICATION: issuer_key_diagnostics,
     VIRTUAL_SERVICE: export_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics_where_connected,

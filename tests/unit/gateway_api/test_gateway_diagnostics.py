@@ -2,7 +2,7 @@
 field.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -184,3 +184,11 @@ def test_a_gateway_whose_service_has_no_proxy_is_reported_once_gateways_are_conn
     key = ObjectKey(KUBERNETES_GATEWAY, Namespace("default"), "edge")
     assert connect() == {f"CP0716 {AT}.addresses[0]"}
     assert connect(BoundGateway(gateway=key, ports=((80, 8080),), opens_other_ports=False)) == set()
+
+
+def test_a_certificate_that_has_expired_is_reported_for_gateways_and_listener_sets() -> None:
+    opened = f"{ISTIO}\n  allowedListeners: {{namespaces: {{from: Same}}}}"
+    for text in (gateway(HTTPS), gateway(HTTP, more=opened) + listener_set(HTTPS)):
+        declared = Declared(SHOP + text, now=NOW + timedelta(days=365))
+
+        assert declared.reported() == {"CP0405 Secret/default/shop.data.tls.crt"}
