@@ -9,8 +9,10 @@ from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy import Proxy, Role
+from controlplane.queries.analysis.object_status import WITH_STATUS
 from controlplane.serve.object_view import manifest
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.serve.statuses import Statuses, generations
@@ -286,3 +288,69 @@ def test_a_status_that_is_written_in_a_file_is_not_shown() -> None:
 
     assert running.value() is None
     assert "status" not in manifest(raw, running.value(), 0)
+
+
+def test_every_kind_of_the_specification_that_controllers_write_the_status_of_has_one() -> None:
+    assert {kind.name for kind in WITH_STATUS} == {
+        "BackendTLSPolicy",
+        "GRPCRoute",
+        "Gateway",
+        "GatewayClass",
+        "HTTPRoute",
+        "ListenerSet",
+        "TCPRoute",
+        "TLSRoute",
+        "UDPRoute",
+        "XBackendTrafficPolicy",
+    }
+
+
+ROUTE = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web}
+spec:
+  parentRefs:
+  - {name: edge, sectionName: http}
+  - {name: theirs}
+  - {group: "", kind: Service, name: web, port: 80}
+  rules: [{backendRefs: [{name: web, port: 80}]}]
+"""
+
+
+def test_a_route_says_of_each_parent_that_is_served_here_what_it_comes_to() -> None:
+    theirs = gateway(HTTP, name="theirs", more="gatewayClassName: theirs")
+    web = SERVICE.replace("NAME", "web").replace("8080", "80")
+    running = Running(f"{gateway(HTTP)}{theirs}{ROUTE}---{web}")
+
+    parents = running.value(ObjectKey(HTTP_ROUTE, Namespace("default"), "web"))["parents"]
+
+    assert [(each["parentRef"], each["controllerName"]) for each in parents] == [
+        (
+            {
+                "group": "gateway.networking.k8s.io",
+                "kind": "Gateway",
+                "name": "edge",
+                "sectionName": "http",
+            },
+            "istio.io/gateway-controller",
+        ),
+        (
+            {"group": "", "kind": "Service", "name": "web", "port": 80},
+            "istio.io/gateway-controller",
+        ),
+    ]
+    assert {c["type"]: c["status"] for each in parents for c in each["conditions"]} == {
+        "Accepted": "True",
+        "ResolvedRefs": "True",
+    }
+
+
+def test_a_route_of_the_mesh_whose_service_is_not_declared_is_not_accepted() -> None:
+    running = Running(ROUTE)
+
+    parents = running.value(ObjectKey(HTTP_ROUTE, Namespace("default"), "web"))["parents"]
+
+    assert [(each["parentRef"]["kind"], each["conditions"][0]["reason"]) for each in parents] == [
+        ("Service", "NoMatchingParent")
+    ]

@@ -4,6 +4,7 @@ of the field at fault.
 Source: https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeconditiontype
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from controlplane.base.codes import (
@@ -32,9 +33,12 @@ from controlplane.queries.gateway_api.attachment import (
 )
 from controlplane.queries.gateway_api.backends import NOT_PERMITTED
 from controlplane.queries.gateway_api.listeners import parent_listeners
+from controlplane.queries.gateway_api.route_parents import mesh_problems
 from controlplane.queries.gateway_api.route_status import parent_conformance, route_problems
 from controlplane.queries.inputs.objects import object_of
 from controlplane.translate.gateway_api.attachment import NO_MATCHING_HOSTNAME, Refusal
+from controlplane.translate.gateway_api.mesh_route import mesh_parent
+from controlplane.translate.gateway_api.route_conditions import RouteProblems
 from controlplane.translate.gateway_api.route_rule import route_rules
 
 _ALL_AWAY: Final = "so no rule of the route is served"
@@ -53,7 +57,7 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     served = [parent_conformance(graph, key, i) for i in range(len(route.spec.parent_refs))]
     conformances = {each for each in served if each is not None}
     strictest = Conformance.ISTIO if Conformance.ISTIO in conformances else None
-    problems = route_problems(graph, key, strictest or Conformance.SPECIFICATION)
+    problems = _problems(graph, route, conformances)
     lost = _ALL_AWAY if strictest else _ONE_AWAY
     for fault in problems.faults:
         _add(report, RULE_NOT_SERVED, fault, f"{fault.message}, {lost}")
@@ -66,6 +70,21 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     if strictest is not None:
         _check_sessions(report, route)
     return tuple(report)
+
+
+def _problems(
+    graph: Graph, route: Object[AnyRoute], conformances: Collection[Conformance]
+) -> RouteProblems:
+    """What is wrong for those who serve the route: Gateways of these conformances, or else callers
+    in the mesh.
+    """
+    in_mesh = any(mesh_parent(ref, route.namespace) for ref in route.spec.parent_refs)
+    if in_mesh and not conformances:
+        return mesh_problems(graph, route.key)
+    strict = Conformance.ISTIO not in conformances
+    return route_problems(
+        graph, route.key, Conformance.SPECIFICATION if strict else Conformance.ISTIO
+    )
 
 
 def _check_sessions(report: Report, route: Object[AnyRoute]) -> None:
@@ -90,7 +109,7 @@ def _check_parent(
     graph: Graph, report: Report, route: Object[AnyRoute], i: int, ref: ParentReference
 ) -> None:
     at = FieldRef(route.key) / "spec" / "parentRefs" / i
-    key = parent_key(ref, route.namespace)
+    key = parent_key(ref, route.namespace) or mesh_parent(ref, route.namespace)
     if key is None:
         return
     if object_of(graph, key) is None:

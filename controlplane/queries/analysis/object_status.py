@@ -14,7 +14,8 @@ from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
 from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
-from controlplane.queries.gateway_api.route_status import route_parents
+from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
+from controlplane.queries.gateway_api.route_parents import route_parents
 from controlplane.queries.gateway_api.status import (
     gateway_class_status,
     gateway_status,
@@ -44,6 +45,7 @@ _BY_KIND: Final[Mapping[Kind, Callable[[Graph, Any], Status | None]]] = {
     GRPC_ROUTE: route_parents,
     TLS_ROUTE: route_parents,
     TCP_ROUTE: route_parents,
+    UDP_ROUTE: route_parents,
 }
 """Any: each takes the keys of its kind."""
 WITH_STATUS: Final = frozenset(_BY_KIND)

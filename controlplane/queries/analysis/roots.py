@@ -19,6 +19,9 @@ from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
+from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
@@ -145,6 +148,9 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     REQUEST_AUTHENTICATION: request_authentication_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics,
     HTTP_ROUTE: kubernetes_route_diagnostics,
+    TLS_ROUTE: kubernetes_route_diagnostics,
+    TCP_ROUTE: kubernetes_route_diagnostics,
+    UDP_ROUTE: kubernetes_route_diagnostics,
     GRPC_ROUTE: kubernetes_route_diagnostics,
 }
 _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {

@@ -21,7 +21,7 @@ from controlplane.model.gateway_api import Condition, Conformance, Problem
 from controlplane.model.http_match import Regex
 from controlplane.queries.gateway_api.attachment import AnyRoute, RouteKey, attachment, parent_key
 from controlplane.queries.gateway_api.backends import plain, unresolved
-from controlplane.queries.gateway_api.classes import NAMES, gateway_conformance
+from controlplane.queries.gateway_api.classes import gateway_conformance
 from controlplane.queries.gateway_api.listeners import gateway_of
 from controlplane.queries.inputs.objects import object_of
 from controlplane.translate.gateway_api.route_conditions import (
@@ -32,28 +32,8 @@ from controlplane.translate.gateway_api.route_conditions import (
 )
 from controlplane.translate.gateway_api.route_faults import route_faults
 from controlplane.translate.gateway_api.route_rule import RouteRule, route_rules
-from controlplane.translate.gateway_api.status import RouteParent, RouteStatus
 
 NO_PROBLEMS: Final = RouteProblems()
-
-
-@guarded
-def route_parents(graph: Graph, route: RouteKey) -> RouteStatus | None:
-    """The status of a route at all parents that are served here; ``None`` where it is not there."""
-    declared = object_of(graph, route)
-    if declared is None:
-        return None
-    found = (
-        (ref, parent_conformance(graph, route, i), route_status(graph, route, i))
-        for i, ref in enumerate(declared.spec.parent_refs)
-    )
-    return RouteStatus(
-        parents=tuple(
-            RouteParent(ref=ref, controller=NAMES[conformance], conditions=conditions)
-            for ref, conformance, conditions in found
-            if conformance is not None and conditions is not None
-        )
-    )
 
 
 @guarded
@@ -126,12 +106,13 @@ def _backends(
 def _of_backend(
     graph: Graph, kind: Kind, place: FieldRef, ref: BackendObjectReference
 ) -> Iterator[BackendProblem]:
-    found = unresolved(graph, kind, place.object.namespace, plain(ref))
+    named = plain(ref)
+    found = unresolved(graph, kind, place.object.namespace, named)
     if found is not None:
         field = "port" if found.lacks_port else "name"
         problem = Problem(found.reason, found.message, place / field, found.hint)
         has_weight = not isinstance(ref, BackendRef) or ref.weight > 0
-        yield BackendProblem(problem, lacks_port=found.lacks_port, has_weight=has_weight)
+        yield BackendProblem(problem, lacks_port=found.lacks_port, has_weight=has_weight, ref=named)
 
 
 def _dropped(located: RouteRule) -> Iterator[Problem]:

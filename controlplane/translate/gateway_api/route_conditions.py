@@ -7,6 +7,7 @@ Source: https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeparen
 from dataclasses import dataclass
 from typing import Final
 
+from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.model.gateway_api import Condition, Conformance, Problem
 from controlplane.translate.gateway_api.attachment import Attachment
 from controlplane.translate.gateway_api.conditions import ACCEPTED, RESOLVED_REFS, met, unmet
@@ -24,6 +25,8 @@ class BackendProblem:
     """
 
     problem: Problem
+    ref: BackendObjectReference
+    """What names it, without its share."""
     lacks_port: bool = False
     has_weight: bool = True
 
