@@ -31,6 +31,7 @@ SUITES: Final = {
     "views": "A fleet of sidecars in many namespaces, without its streams",
     "policies": "AuthorizationPolicies in that fleet",
     "patches": "EnvoyFilters for 100 sidecars, 200 services",
+    "gateway_api": "A thousand routes or ListenerSets of the Gateway API, beside VirtualServices",
     "idle": "Nothing happens",
     "cold_start": "From the start of the process to ready",
     "commands": "Commands",

@@ -1,7 +1,8 @@
 """What an edit of a route of the Gateway API makes run, however many there are."""
 
 from tests.support.declared import Declared
-from tests.support.http_routes import at_edge, names, request_route
+from tests.support.http_routes import HTTP, SERVICES, at_edge, names, request_route
+from tests.support.kubernetes_gateways import gateway, listener_set
 
 MADE = (
     "framed_routes",
@@ -64,3 +65,60 @@ def test_a_route_that_goes_takes_only_itself() -> None:
 
     assert names(declared) == ["rule", "rule"]
     assert not [call for call in ran(declared) if call.startswith("framed_routes")]
+
+
+def set_at(number: int, host: str) -> str:
+    listener = f"{{name: http, port: 8080, protocol: HTTP, hostname: {host}}}"
+    return listener_set(listener, name=f"set-{number}")
+
+
+def with_many_listener_sets() -> Declared:
+    """40 ListenerSets, each with a hostname and a route of its own, have been read."""
+    sets = (set_at(number, f"s{number}.example.net") for number in range(40))
+    own = (
+        request_route(
+            "{name: rule}",
+            name=f"r{number}",
+            hosts="[]",
+            parents=f"[{{kind: ListenerSet, name: set-{number}}}]",
+        )
+        for number in range(40)
+    )
+    more = "gatewayClassName: istio\n  allowedListeners: {namespaces: {from: Same}}"
+    declared = Declared(gateway(HTTP, more=more) + SERVICES + "".join((*sets, *own)))
+    assert names(declared, "s7.example.net") == ["rule"]
+    declared.graph.trace = []
+    return declared
+
+
+def hosts_made(declared: Declared) -> list[str]:
+    return [call for call in ran(declared) if call.startswith(("virtual_host ", "framed_routes"))]
+
+
+def test_a_route_of_one_listener_set_among_many_encodes_itself() -> None:
+    declared = with_many_listener_sets()
+
+    declared.edit(
+        request_route(
+            "{name: new}", name="r7", hosts="[]", parents="[{kind: ListenerSet, name: set-7}]"
+        )
+    )
+
+    assert names(declared, "s7.example.net") == ["new"]
+    assert hosts_made(declared) == [
+        "framed_routes HTTPRoute/default/r7",
+        "virtual_host s7.example.net",
+    ]
+
+
+def test_a_listener_set_that_changes_among_many_makes_its_own_virtual_host() -> None:
+    declared = with_many_listener_sets()
+
+    declared.edit(set_at(7, "new.example.net"))
+
+    assert names(declared, "new.example.net") == ["rule"]
+    assert hosts_made(declared) == ["virtual_host new.example.net"]
+
+
+def test_a_table_of_many_listeners_does_not_ask_each_of_them_in_each_shard() -> None:
+    assert len(with_many_listener_sets().graph) < 6_000, "40 times 256 shards are more"

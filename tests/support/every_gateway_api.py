@@ -19,6 +19,7 @@ from controlplane.queries.gateway_api.status import (
     listener_set_status,
 )
 from controlplane.queries.routes.http_routes import MERGE_CHUNK
+from controlplane.queries.routes.routes import FEW_GATEWAYS
 
 _MANY_ROUTES: Final = "".join(
     f"""
@@ -34,6 +35,17 @@ spec:
 ---
 """
     for number in range(MERGE_CHUNK + 1)
+)
+_MANY_LISTENERS: Final = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: many, namespace: default}
+spec:
+  parentRef: {name: edge, namespace: istio-system}
+  listeners:
+""" + "".join(
+    f"  - {{name: l{number}, port: 7081, protocol: HTTP, hostname: VALUE{number}.example.org}}\n"
+    for number in range(FEW_GATEWAYS + 1)
 )
 GATEWAY_API: Final[Mapping[str, tuple[str, str, str]]] = {
     "class": (
@@ -125,6 +137,7 @@ spec:
         "shop",
         "pay",
     ),
+    "many_listeners": (_MANY_LISTENERS, "shop", "pay"),
     "http_route": (
         """
 apiVersion: gateway.networking.k8s.io/v1

@@ -74,6 +74,13 @@ def hosts_of_http_routes(
         yield (parent, shard_of(host.lower())), host
 
 
+@index(HTTP_ROUTE, GRPC_ROUTE)
+def shards_of_http_routes(route: Object[RequestRoute]) -> Iterator[tuple[ObjectKey, int]]:
+    """The shards with hostnames of the HTTP and gRPC routes of a parent."""
+    for parent, host in bindings(route):
+        yield parent, shard_of(host.lower())
+
+
 @index(TLS_ROUTE, TCP_ROUTE)
 def stream_routes_at(route: Object[StreamRoute]) -> Iterator[tuple[ObjectKey, StreamRouteKey]]:
     """The TLS and TCP routes with a parent."""

@@ -7,7 +7,7 @@ into the table: the rest of the table is kept as bytes.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
-from controlplane.base.names import Host, PortNumber
+from controlplane.base.names import Host, ObjectKey, PortNumber
 from controlplane.base.shelf import GROUP, Shelf, shelf
 from controlplane.envoy.resource import Part, Resource, part
 from controlplane.envoy.routes.table import framed_route, framed_virtual_host, route_table
@@ -16,13 +16,16 @@ from controlplane.model.http_match import RouteMatch
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import GatewayTable, RouteTablePlan
 from controlplane.model.routing import Respond, Route
-from controlplane.queries.gateway_api.attachment import hosts_of_http_routes
+from controlplane.queries.gateway_api.attachment import hosts_of_http_routes, shards_of_http_routes
 from controlplane.queries.routes.bound_routes import BoundRoutes, HostBindings, bound_routes
-from controlplane.queries.routes.virtual_services import bound_hosts, route_defaults
+from controlplane.queries.routes.virtual_services import bound_hosts, bound_shards, route_defaults
 from controlplane.translate.istio.server_hosts import ServerHosts, hosts_of_table
 from controlplane.translate.service_domains import bracketed
 
 EMPTY_TABLE: Final = "blackhole"  # istiod's name of the virtual host of a table without any
+FEW_GATEWAYS: Final = 16  # in one table: each shard asks all of them for their hosts
+HostSources = tuple[tuple[str, ...], tuple[ObjectKey, ...]]
+"""Gateways to which VirtualServices are bound, and parents of HTTP and gRPC routes."""
 MISDIRECTED: Final = "misdirected"
 ELSEWHERE: Final = Route(
     match=RouteMatch(),
@@ -133,10 +136,39 @@ def host_bindings(
 
 def _candidates(graph: Graph, servers: ServerHosts, shard: int) -> list[Host]:
     """Every host at which a server may have routes."""
-    bound = (host for gateway in servers.gateways for host in bound_hosts(graph, (gateway, shard)))
-    routed = (h for parent in servers.parents for h in hosts_of_http_routes(graph, (parent, shard)))
+    if len(servers.gateways) <= FEW_GATEWAYS:
+        gateways, parents = servers.gateways, servers.parents
+    else:
+        gateways, parents = shard_sources(graph, servers, shard)
+    bound = (host for gateway in gateways for host in bound_hosts(graph, (gateway, shard)))
+    routed = (h for parent in parents for h in hosts_of_http_routes(graph, (parent, shard)))
     listed = servers.hosts_by_shard.get(shard, ())
     return sorted({*bound, *routed, *listed})
+
+
+@derived
+def shard_sources(graph: Graph, servers: ServerHosts, shard: int) -> HostSources:
+    """Where a table has many gateways: those with hosts in a shard. Changes of others stop here."""
+    return sources_by_shard(graph, servers).get(shard, ((), ()))
+
+
+@derived
+def sources_by_shard(graph: Graph, servers: ServerHosts) -> Mapping[int, HostSources]:
+    """Where a table has many gateways: those with hosts in each shard, so that no shard asks them
+    all. Runs again when one has a host in a shard where it had none, or no longer has any there.
+    """
+    gateways: dict[int, list[str]] = {}
+    for gateway in servers.gateways:
+        for shard in bound_shards(graph, gateway):
+            gateways.setdefault(shard, []).append(gateway)
+    parents: dict[int, list[ObjectKey]] = {}
+    for parent in servers.parents:
+        for shard in shards_of_http_routes(graph, parent):
+            parents.setdefault(shard, []).append(parent)
+    return {
+        shard: (tuple(gateways.get(shard, ())), tuple(parents.get(shard, ())))
+        for shard in {*gateways, *parents}
+    }
 
 
 @guarded

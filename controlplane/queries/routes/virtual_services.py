@@ -90,6 +90,13 @@ def bound_hosts(declared: Declared) -> Iterator[tuple[tuple[str, int], Host]]:
 
 
 @index(VIRTUAL_SERVICE)
+def bound_shards(declared: Declared) -> Iterator[tuple[str, int]]:
+    """The shards in which a gateway has bound hosts."""
+    for gateway, host in _bindings(declared):
+        yield gateway, shard_of(host.lower())
+
+
+@index(VIRTUAL_SERVICE)
 def odd_wildcards(declared: Declared) -> Iterator[tuple[str, Host]]:
     """The bound wildcards that are found by walking them: those within a label."""
     for gateway, host in _bindings(declared):

@@ -102,7 +102,11 @@ class ServerHosts:
     """The shards with hosts of these servers: where one is listed, or all if one of them is a
     wildcard.
     """
+    elsewhere: tuple[Host, ...]
+    """The hosts whose requests belong to servers of other tables, sorted."""
     _listings: Mapping[Host, tuple[tuple[int, Namespace], ...]] = field(repr=False)
+    _places: Mapping[str, tuple[int, ...]] = field(repr=False)
+    """Where the servers of each gateway are in the table."""
     _hash: int = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
@@ -126,7 +130,8 @@ class ServerHosts:
     def _binding(self, at: int, listed: set[Namespace], covered: set[Namespace]) -> HostBinding:
         server = self.table.servers[at]
         server_port = server_port_of(server)
-        before = tuple(s for s in self.table.servers[:at] if s.gateway == server.gateway)
+        places = self._places[server.gateway]
+        before = tuple(self.table.servers[place] for place in places if place < at)
         return HostBinding(
             server_port,
             tuple(sorted(listed)),
@@ -135,11 +140,6 @@ class ServerHosts:
             before if any(server_port_of(s) != server_port for s in before) else (),
             server.listener,
         )
-
-    @property
-    def elsewhere(self) -> tuple[Host, ...]:
-        """The hosts whose requests belong to servers of other tables, sorted."""
-        return tuple(sorted({host for server in self.table.servers for host in server.elsewhere}))
 
     def _servers(self, hosts: tuple[Host, ...]) -> dict[int, set[Namespace]]:
         found: dict[int, set[Namespace]] = {}
@@ -157,16 +157,21 @@ def hosts_of_table(table: GatewayTable) -> ServerHosts:
     for i, server in enumerate(table.servers):
         for served in server.hosts:
             listings.setdefault(served.host, []).append((i, served.namespace or ANY_NAMESPACE))
+    places: dict[str, list[int]] = {}
+    for i, server in enumerate(table.servers):
+        places.setdefault(server.gateway, []).append(i)
     by_shard: dict[int, list[Host]] = {}
     for host in sorted(listings):
         by_shard.setdefault(shard_of(host.lower()), []).append(host)
     return ServerHosts(
         table,
-        tuple(dict.fromkeys(server.gateway for server in table.servers)),
+        tuple(places),
         tuple(dict.fromkeys(s.listener.parent for s in table.servers if s.listener is not None)),
         {shard: tuple(hosts) for shard, hosts in by_shard.items()},
         tuple(range(SHARDS) if any(map(is_wildcard, listings)) else sorted(by_shard)),
+        tuple(sorted({host for server in table.servers for host in server.elsewhere})),
         {host: tuple(found) for host, found in listings.items()},
+        {gateway: tuple(found) for gateway, found in places.items()},
         hash(table),
     )
 
