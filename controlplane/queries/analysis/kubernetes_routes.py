@@ -9,10 +9,8 @@ from typing import Final
 
 from controlplane.base.codes import (
     BACKEND_NOT_PERMITTED,
-    BACKEND_UNRESOLVED,
     MATCH_DROPPED,
     NO_EFFECT,
-    PARENT_UNKNOWN,
     ROUTE_NOT_ATTACHED,
     RULE_NOT_SERVED,
 )
@@ -25,6 +23,10 @@ from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.object import Object, is_of
 from controlplane.model.gateway_api import Conformance, Problem
+from controlplane.queries.analysis.route_references import (
+    report_unknown_parent,
+    report_unresolved,
+)
 from controlplane.queries.gateway_api.attachment import (
     AnyRoute,
     RouteKey,
@@ -62,9 +64,10 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     for fault in problems.faults:
         _add(report, RULE_NOT_SERVED, fault, f"{fault.message}, {lost}")
     for backend in problems.backends:
-        permitted = backend.problem.reason != NOT_PERMITTED
-        code = BACKEND_UNRESOLVED if permitted else BACKEND_NOT_PERMITTED
-        _add(report, code, backend.problem, backend.problem.message)
+        if backend.problem.reason == NOT_PERMITTED:
+            _add(report, BACKEND_NOT_PERMITTED, backend.problem, backend.problem.message)
+        else:
+            report_unresolved(report, graph, backend)
     for dropped in problems.dropped:
         _add(report, MATCH_DROPPED, dropped, f"{dropped.message}, so this match is left out")
     if strictest is not None:
@@ -113,8 +116,7 @@ def _check_parent(
     if key is None:
         return
     if object_of(graph, key) is None:
-        message = f"{key.display_name} is not declared, so the route attaches to nothing there"
-        report.add(PARENT_UNKNOWN, at / "name", message, hint=f"declare {key.display_name}")
+        report_unknown_parent(report, graph, at / "name", key)
         return
     found = attachment(graph, route.key, i)
     if found is None or found.refusal is None:

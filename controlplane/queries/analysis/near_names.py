@@ -15,6 +15,8 @@ from controlplane.base.nearest import FARTHEST, nearest
 from controlplane.graph import Graph
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
@@ -25,7 +27,7 @@ from controlplane.queries.inputs.refused import is_refused, refused_entry
 _LOCAL: Final = f"svc.{CLUSTER_DOMAIN}"
 
 
-@index(SERVICE, GATEWAY, SECRET, VIRTUAL_SERVICE)
+@index(SERVICE, GATEWAY, SECRET, VIRTUAL_SERVICE, KUBERNETES_GATEWAY, LISTENER_SET)
 def names_by_length(
     declared: Object[Any],
 ) -> Iterator[tuple[tuple[Kind, Namespace, int], str]]:

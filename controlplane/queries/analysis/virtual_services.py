@@ -18,6 +18,7 @@ from controlplane.base.locations import FieldRef, SourceLocation
 from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.base.wording import first_of
 from controlplane.graph import Graph, derived
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.istio.gateway import GATEWAY, Gateway, GatewayKey
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
@@ -168,9 +169,16 @@ def _gateways(report: Report, graph: Graph, declared: Declared) -> tuple[Object[
             UNKNOWN_GATEWAY,
             at,
             f'gateway "{names[i]}" does not exist: there is no Gateway {reference}',
-            hint=f"write {others[0]}" if others else f"create Gateway {reference}",
+            hint=f"write {others[0]}" if others else _missing_gateway(graph, reference, key),
         )
     return tuple(found)
+
+
+def _missing_gateway(graph: Graph, reference: str, key: GatewayKey) -> str:
+    other = ObjectKey(KUBERNETES_GATEWAY, key.namespace, key.name)
+    if object_of(graph, other) is None:
+        return f"create Gateway {reference}"
+    return f"Gateway {reference} is of the Gateway API: write an HTTPRoute for it"
 
 
 def _asker(graph: Graph, declared: Declared, gateways: tuple[Object[Gateway], ...]) -> Asker:

@@ -112,7 +112,9 @@ def _of_backend(
         field = "port" if found.lacks_port else "name"
         problem = Problem(found.reason, found.message, place / field, found.hint)
         has_weight = not isinstance(ref, BackendRef) or ref.weight > 0
-        yield BackendProblem(problem, lacks_port=found.lacks_port, has_weight=has_weight, ref=named)
+        yield BackendProblem(
+            problem, named, found.host, lacks_port=found.lacks_port, has_weight=has_weight
+        )
 
 
 def _dropped(located: RouteRule) -> Iterator[Problem]:

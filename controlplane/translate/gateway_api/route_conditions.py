@@ -7,6 +7,7 @@ Source: https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeparen
 from dataclasses import dataclass
 from typing import Final
 
+from controlplane.base.names import Host
 from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.model.gateway_api import Condition, Conformance, Problem
 from controlplane.translate.gateway_api.attachment import Attachment
@@ -21,12 +22,13 @@ DROPPED_RULE: Final = "Dropped Rule"
 @dataclass(frozen=True, slots=True)
 class BackendProblem:
     """A backend that leads nowhere. Istio's conditions say nothing of one where only the port is
-    missing, nor of one without a weight.
+    missing, nor of one without a weight. ``host`` is what is called in vain, where it has one.
     """
 
     problem: Problem
     ref: BackendObjectReference
     """What names it, without its share."""
+    host: Host | None = None
     lacks_port: bool = False
     has_weight: bool = True
 

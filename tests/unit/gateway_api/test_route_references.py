@@ -1,0 +1,107 @@
+"""What is proposed where the parent or backend of a route is not declared."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controlplane.engine.engine import Engine
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.declared import Declared
+from tests.support.http_routes import HTTP, SERVICES, TO_SHOP, request_route
+from tests.support.kubernetes_gateways import gateway
+from tests.support.reports import whole_analysis
+
+RULE = f"{{{TO_SHOP}}}"
+ISTIO = """apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: front, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ["*"]
+---
+"""
+REFUSED = """apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: broken, namespace: default}
+spec: {gatewayClassName: istio, listeners: []}
+---
+"""
+VIRTUAL_SERVICE = """apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: default}
+spec:
+  hosts: [shop.example.com]
+  gateways: [edge]
+  http:
+  - route: [{destination: {host: shop}}]
+---
+"""
+
+
+def declared(*objects: str) -> Declared:
+    return Declared(gateway(HTTP) + SERVICES + "".join(objects))
+
+
+def hints(found: Declared, code: str) -> list[str | None]:
+    return [each.hint for each in found.diagnostics() if each.code.id == code]
+
+
+@pytest.mark.parametrize(
+    ("parent", "hint"),
+    [
+        ("{name: egde}", "write edge"),
+        ("{name: edge, namespace: other}", "add namespace: default, where one is declared"),
+        (
+            "{name: front}",
+            "Gateway default/front is Istio's, to which VirtualServices are bound: declare one of"
+            " gateway.networking.k8s.io, or let migrate write it",
+        ),
+        ("{name: elsewhere}", "declare Gateway default/elsewhere"),
+    ],
+)
+def test_a_parent_that_is_not_declared_comes_with_what_was_meant(parent: str, hint: str) -> None:
+    found = declared(ISTIO, request_route(RULE, parents=f"[{parent}]"))
+
+    assert hints(found, "CP0731") == [hint]
+
+
+def test_a_parent_that_is_refused_is_said_to_be_refused() -> None:
+    engine = Engine(MeshConfig(), now=datetime(2026, 1, 1, tzinfo=UTC))
+    text = REFUSED + request_route(RULE, parents="[{name: broken}]")
+
+    engine.apply([(Path("routes.yaml"), text)])
+
+    (refused,) = [each for each in whole_analysis(engine) if each.code.id == "CP0731"]
+    assert refused.message == "this leads nowhere because Gateway default/broken is refused"
+
+
+@pytest.mark.parametrize(
+    ("backend", "hint"),
+    [
+        ("{name: shp, port: 80}", "write shop"),
+        (
+            "{name: far, port: 80}",
+            "add namespace: other, where one is declared, and a ReferenceGrant there",
+        ),
+        ("{name: unheard-of, port: 80}", "create Service default/unheard-of"),
+    ],
+)
+def test_a_backend_that_is_not_declared_comes_with_what_was_meant(backend: str, hint: str) -> None:
+    far = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: far, namespace: other}\n"
+        "spec: {ports: [{name: http, port: 80}]}\n---\n"
+    )
+    found = declared(far, request_route(f"{{backendRefs: [{backend}]}}"))
+
+    assert hints(found, "CP0732") == [hint]
+
+
+def test_a_virtual_service_that_names_a_gateway_of_the_gateway_api_is_told_so() -> None:
+    found = declared(VIRTUAL_SERVICE)
+
+    assert hints(found, "CP0304") == [
+        "Gateway default/edge is of the Gateway API: write an HTTPRoute for it"
+    ]
