@@ -105,3 +105,18 @@ def test_a_virtual_service_that_names_a_gateway_of_the_gateway_api_is_told_so() 
     assert hints(found, "CP0304") == [
         "Gateway default/edge is of the Gateway API: write an HTTPRoute for it"
     ]
+
+
+@pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"])
+def test_parents_and_backends_of_every_kind_of_route_are_looked_at(kind: str) -> None:
+    hostnames = "  hostnames: [shop.example.com]\n" if kind == "TLSRoute" else ""
+    route = (
+        f"apiVersion: gateway.networking.k8s.io/v1\nkind: {kind}\n"
+        f"metadata: {{name: lost, namespace: default}}\nspec:\n{hostnames}"
+        "  parentRefs: [{name: egde}]\n"
+        "  rules:\n  - backendRefs: [{name: shp, port: 80}]\n---\n"
+    )
+
+    found = declared(route)
+
+    assert (hints(found, "CP0731"), hints(found, "CP0732")) == (["write edge"], ["write shop"])
