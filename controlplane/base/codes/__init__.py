@@ -20,6 +20,7 @@ from controlplane.base.codes.gateway_api import *  # noqa: F403
 from controlplane.base.codes.gateway_api_routes import *  # noqa: F403
 from controlplane.base.codes.gateways import *  # noqa: F403
 from controlplane.base.codes.mesh import *  # noqa: F403
+from controlplane.base.codes.mesh_routes import *  # noqa: F403
 from controlplane.base.codes.migration import *  # noqa: F403
 from controlplane.base.codes.operation import *  # noqa: F403
 from controlplane.base.codes.patches import *  # noqa: F403

@@ -23,6 +23,10 @@ from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.object import Object, is_of
 from controlplane.model.gateway_api import Conformance, Problem
+from controlplane.queries.analysis.mesh_route_parents import (
+    check_mesh_hostnames,
+    check_mesh_parent,
+)
 from controlplane.queries.analysis.route_references import (
     report_unknown_parent,
     report_unresolved,
@@ -56,11 +60,14 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     report = Report()
     for i, ref in enumerate(route.spec.parent_refs):
         _check_parent(graph, report, route, i, ref)
+        check_mesh_parent(report, graph, route, i)
+    check_mesh_hostnames(report, route)
     served = [parent_conformance(graph, key, i) for i in range(len(route.spec.parent_refs))]
     conformances = {each for each in served if each is not None}
     strictest = Conformance.ISTIO if Conformance.ISTIO in conformances else None
     problems = _problems(graph, route, conformances)
-    lost = _ALL_AWAY if strictest else _ONE_AWAY
+    called = not conformances and _is_of_mesh(route)
+    lost = _ALL_AWAY if strictest or called else _ONE_AWAY
     for fault in problems.faults:
         _add(report, RULE_NOT_SERVED, fault, f"{fault.message}, {lost}")
     for backend in problems.backends:
@@ -81,13 +88,16 @@ def _problems(
     """What is wrong for those who serve the route: Gateways of these conformances, or else callers
     in the mesh.
     """
-    in_mesh = any(mesh_parent(ref, route.namespace) for ref in route.spec.parent_refs)
-    if in_mesh and not conformances:
+    if _is_of_mesh(route) and not conformances:
         return mesh_problems(graph, route.key)
     strict = Conformance.ISTIO not in conformances
     return route_problems(
         graph, route.key, Conformance.SPECIFICATION if strict else Conformance.ISTIO
     )
+
+
+def _is_of_mesh(route: Object[AnyRoute]) -> bool:
+    return any(mesh_parent(ref, route.namespace) for ref in route.spec.parent_refs)
 
 
 def _check_sessions(report: Report, route: Object[AnyRoute]) -> None:

@@ -34,15 +34,20 @@ from controlplane.model.service import Protocol, Service, ServicePort
 from controlplane.model.visibility import PUBLIC, Visibility, visibility
 from controlplane.queries.analysis.binding import serving_gateway_hint
 from controlplane.queries.analysis.egress_hosts import declares_within
+from controlplane.queries.analysis.mesh_route_parents import rule_place, sets_for
 from controlplane.queries.analysis.near_names import near_host, report_refused_host
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index
+from controlplane.queries.registry.mesh_parents import MeshRouteSet, mesh_sets
 from controlplane.queries.registry.services import (
     declarations_of_host,
     declaring_namespaces,
     service_of,
 )
-from controlplane.queries.routes.virtual_services import merge_order
+from controlplane.queries.routes.mesh_routes import mesh_set_order
+from controlplane.queries.routes.mesh_rules import MeshRule
+from controlplane.queries.routes.virtual_services import MergeOrder, merge_order
+from controlplane.translate.gateway_api.mesh_route import EVERY_PORT
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.virtual_service import (
     virtual_service_gateways,
@@ -105,20 +110,24 @@ def _check_taken(
 ) -> None:
     """A host for which every client that sees this VirtualService uses an earlier one."""
     others = [key for key in mesh_rules_of_host(graph, host) if key != declared.key]
-    if not declared.spec.http or not others:
+    if not declared.spec.http or not (others or any(mesh_sets(graph, host))):
         return
     clients = _clients(graph, declared)
-    first = {client: _first_before(graph, declared.key, others, client) for client in clients}
-    if not first or None in first.values():
+    found = [_first_before(graph, declared.key, host, others, client) for client in clients]
+    rules = [rule for rule in found if rule is not None]
+    if not rules or None in found:
         return
-    keys = list(dict.fromkeys(key for key in first.values() if key is not None))
+    place = rule_place(graph, rules[0])
+    name = place.object.display_name
+    merge = "VirtualServices for one host do not merge in the mesh"
+    if isinstance(rules[0], MeshRouteSet):
+        merge = "it does not merge with routes of the Gateway API in the mesh"
     report.add(
         MESH_HOST_TAKEN,
         at,
-        f"sidecars use {keys[0].display_name} for this host, which comes first: VirtualServices "
-        "for one host do not merge in the mesh",
-        hint=f"move the rules into {keys[0].display_name}",
-        related=tuple(Related(place=FieldRef(key), message="comes first") for key in keys[:1]),
+        f"sidecars use {name} for this host, which comes first: {merge}",
+        hint=f"move the rules into {name}",
+        related=(Related(place=place, message="comes first"),),
     )
 
 
@@ -138,13 +147,20 @@ def _seen(graph: Graph, declared: Declared) -> Visibility:
 def _first_before(
     graph: Graph,
     key: VirtualServiceKey,
+    host: Host,
     others: Sequence[VirtualServiceKey],
     client: Namespace,
-) -> VirtualServiceKey | None:
-    """The VirtualService that a client uses in place of ``key``."""
+) -> MeshRule | None:
+    """The rule that a client uses for a host in place of ``key``; routes for one port alone leave
+    it the others.
+    """
     own = merge_order(graph, key, client)
-    ranked = [(order, k) for k in others if (order := merge_order(graph, k, client)) is not None]
-    order, first = min(ranked, default=(None, None))
+    routes = (each for each in sets_for(graph, host, client) if each.port == EVERY_PORT)
+    ranked: list[tuple[MergeOrder, MeshRule]] = [
+        *((order, k) for k in others if (order := merge_order(graph, k, client)) is not None),
+        *((o, each) for each in routes if (o := mesh_set_order(graph, each, client)) is not None),
+    ]
+    order, first = min(ranked, key=lambda found: found[0], default=(None, None))
     return first if order is not None and own is not None and order < own else None
 
 

@@ -90,8 +90,13 @@ def virtual_services_for(
     graph: Graph, table: MeshTable, view: OutboundView, host: str
 ) -> list[Ordered]:
     """The VirtualServices that a view sees and imports for exactly this host, in their order."""
+    return _in_order(graph, table, view, virtual_services_naming(graph, host))
+
+
+def virtual_services_naming(graph: Graph, host: str) -> list[VirtualServiceKey]:
+    """The VirtualServices of the mesh with exactly this host, whoever sees them."""
     named = mesh_rules_of_shard(graph, shard_of(host))
-    return _in_order(graph, table, view, [key for other, key in named if other == host])
+    return [key for other, key in named if other == host]
 
 
 def wildcard_rule(graph: Graph, table: MeshTable, view: OutboundView, host: str) -> Ordered | None:
