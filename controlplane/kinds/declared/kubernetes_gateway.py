@@ -12,6 +12,7 @@ from controlplane.kinds.gateway_api.gateway import (
     GatewayAddress,
     GatewayBackendTls,
     GatewayFrontendTls,
+    GatewayInfrastructure,
     GatewayTls,
     KubernetesGateway,
     ListenerNamespaces,
@@ -33,7 +34,9 @@ FIELDS: Final[Fields] = {
             "allowed_listeners",
         ),
         by("queries.gateway_api.listeners:attached", "tls"),
+        by("translate.gateway_api.deployment:_labels", "infrastructure"),
     ),
+    GatewayInfrastructure: (by("translate.gateway_api.deployment:_labels", "labels"),),
     GatewayAddress: (by("translate.gateway_api.addresses:gateway_services", "type", "value"),),
     AllowedListeners: (
         by("translate.gateway_api.namespaces:namespaces_of_listener_sets", "namespaces"),

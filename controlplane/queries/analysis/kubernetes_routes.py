@@ -11,6 +11,7 @@ from controlplane.base.codes import (
     BACKEND_NOT_PERMITTED,
     MATCH_DROPPED,
     NO_EFFECT,
+    NOT_SUPPORTED_YET,
     ROUTE_NOT_ATTACHED,
     RULE_NOT_SERVED,
 )
@@ -21,6 +22,9 @@ from controlplane.graph import Graph, derived
 from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
+from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
 from controlplane.kinds.object import Object, is_of
 from controlplane.model.gateway_api import Conformance, Problem
 from controlplane.queries.analysis.mesh_route_parents import (
@@ -47,6 +51,7 @@ from controlplane.translate.gateway_api.mesh_route import mesh_parent
 from controlplane.translate.gateway_api.route_conditions import RouteProblems
 from controlplane.translate.gateway_api.route_rule import route_rules
 
+_STREAM_ROUTES: Final = (TLS_ROUTE, TCP_ROUTE, UDP_ROUTE)
 _ALL_AWAY: Final = "so no rule of the route is served"
 _ONE_AWAY: Final = "so its rule answers 500"
 
@@ -122,7 +127,12 @@ def _check_parent(
     graph: Graph, report: Report, route: Object[AnyRoute], i: int, ref: ParentReference
 ) -> None:
     at = FieldRef(route.key) / "spec" / "parentRefs" / i
-    key = parent_key(ref, route.namespace) or mesh_parent(ref, route.namespace)
+    in_mesh = mesh_parent(ref, route.namespace)
+    if in_mesh is not None and route.kind in _STREAM_ROUTES:
+        message = f"{route.kind.name}s for calls of a {in_mesh.kind.name} are not supported yet"
+        report.add(NOT_SUPPORTED_YET, at / "kind", f"{message}, so this one has no effect there")
+        return
+    key = parent_key(ref, route.namespace) or in_mesh
     if key is None:
         return
     if object_of(graph, key) is None:

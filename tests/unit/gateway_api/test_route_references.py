@@ -120,3 +120,20 @@ def test_parents_and_backends_of_every_kind_of_route_are_looked_at(kind: str) ->
     found = declared(route)
 
     assert (hints(found, "CP0731"), hints(found, "CP0732")) == (["write edge"], ["write shop"])
+
+
+@pytest.mark.parametrize("kind", ["TLSRoute", "TCPRoute", "UDPRoute"])
+def test_a_stream_route_for_calls_of_a_service_is_said_to_have_no_effect(kind: str) -> None:
+    hostnames = "  hostnames: [shop.example.com]\n" if kind == "TLSRoute" else ""
+    route = (
+        f"apiVersion: gateway.networking.k8s.io/v1\nkind: {kind}\n"
+        f"metadata: {{name: calls, namespace: default}}\nspec:\n{hostnames}"
+        '  parentRefs: [{group: "", kind: Service, name: shop}]\n'
+        "  rules:\n  - backendRefs: [{name: shop, port: 80}]\n---\n"
+    )
+
+    (found,) = [each for each in declared(route).diagnostics() if each.code.id == "CP0203"]
+
+    assert found.message == (
+        f"{kind}s for calls of a Service are not supported yet, so this one has no effect there"
+    )

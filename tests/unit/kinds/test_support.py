@@ -43,7 +43,11 @@ NOT_SUPPORTED = {
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
     "BackendTLSPolicy": ("options",),
     "GRPCRoute": ("useDefaultGateways",),
-    "Gateway (gateway.networking.k8s.io)": ("infrastructure", "defaultScope"),
+    "Gateway (gateway.networking.k8s.io)": (
+        "infrastructure.annotations",
+        "infrastructure.parametersRef",
+        "defaultScope",
+    ),
     "GatewayClass": ("parametersRef",),
     "HTTPRoute": ("useDefaultGateways",),
     "TCPRoute": ("useDefaultGateways",),
