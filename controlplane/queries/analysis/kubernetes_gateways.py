@@ -28,6 +28,7 @@ from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
 from controlplane.kinds.gateway_api.listener_set import ListenerSetKey
 from controlplane.model.gateway_api import ISTIO_CLASS, Conformance, Problem
 from controlplane.model.proxy_view import BoundGateway, GatewayInstance
+from controlplane.queries.analysis.near_names import report_refused
 from controlplane.queries.gateway_api.classes import (
     class_conformance,
     controller_of,
@@ -156,11 +157,15 @@ def listener_set_diagnostics(graph: Graph, key: ListenerSetKey) -> Diagnostics:
 
 
 def _check_class(graph: Graph, report: Report, key: KubernetesGatewayKey, name: str) -> None:
-    if controller_of(graph, ObjectKey(GATEWAY_CLASS, Namespace(""), name)):
+    declared = ObjectKey(GATEWAY_CLASS, Namespace(""), name)
+    at = FieldRef(key) / "spec" / "gatewayClassName"
+    if controller_of(graph, declared):
+        return
+    if report_refused(report, GATEWAY_CLASS_UNKNOWN, at, graph, declared):
         return
     report.add(
         GATEWAY_CLASS_UNKNOWN,
-        FieldRef(key) / "spec" / "gatewayClassName",
+        at,
         f'class "{name}" is not one of those that are served here, and no GatewayClass declares it',
         hint=f"write {ISTIO_CLASS}, or declare GatewayClass {name} with its controller",
     )

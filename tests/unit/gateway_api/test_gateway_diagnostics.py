@@ -3,18 +3,22 @@ field.
 """
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from controlplane.base.names import Namespace, ObjectKey
+from controlplane.engine.engine import Engine
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.proxy_view import BoundGateway, ConnectedGateway, GatewayInstance
 from controlplane.queries.inputs.connected_gateways import CONNECTED
 from controlplane.queries.views.views import gateway_view
 from tests.support.declared import Declared
 from tests.support.kubernetes_gateways import gateway, listener_set
 from tests.support.pki import Authority, encoded
+from tests.support.reports import whole_analysis
 
 NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
 LEAF: Final = Authority(now=NOW).leaf("a.example")
@@ -192,3 +196,16 @@ def test_a_certificate_that_has_expired_is_reported_for_gateways_and_listener_se
         declared = Declared(SHOP + text, now=NOW + timedelta(days=365))
 
         assert declared.reported() == {"CP0405 Secret/default/shop.data.tls.crt"}
+
+
+def test_a_class_that_is_refused_is_said_to_be_refused() -> None:
+    engine = Engine(MeshConfig(), now=NOW)
+    refused = (
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\n"
+        "metadata: {name: mine}\nspec: {controllerName: no-path}\n---\n"
+    )
+
+    engine.apply([(Path("a.yaml"), refused + gateway(HTTP, more="gatewayClassName: mine"))])
+
+    (found,) = [each for each in whole_analysis(engine) if each.code.id == "CP0720"]
+    assert found.message == "this leads nowhere because GatewayClass mine is refused"
