@@ -18,9 +18,9 @@ def _kinds(_: click.Context, __: click.Parameter, incomplete: str) -> list[Compl
 
 @click.command(
     epilog=example(
-        "controlplane get gateway/shop -n shop",
-        "controlplane get httproute shop --output json | jq .status",
-        "controlplane get gateway.networking.istio.io/shop",
+        "controlplane get gateway/hello",
+        "controlplane get virtualservice hello --output json | jq .spec",
+        "controlplane get gateway.networking.istio.io/hello",
     )
 )
 @click.argument("kind", metavar="KIND[/NAME]", shell_complete=_kinds)

@@ -25,7 +25,14 @@ AFTER_FAULTS = frozenset({"_without_broken_patches"})
 """Functions that run only where others have raised."""
 NAMES = sorted({f.name for f in (*TRACKED, *indexes())} - AFTER_FAULTS)
 OBJECTS = sorted(forms())
+_ROUTES_OF_NOW = "the listeners are those of before, and the routes attach to those of now"
 MIXED = {
+    "gateway_api_servers": _ROUTES_OF_NOW,
+    "gateway_servers": _ROUTES_OF_NOW,
+    "listeners_of": _ROUTES_OF_NOW,
+    "parent_listeners": _ROUTES_OF_NOW,
+    "listener_secrets": "a listener of other Gateways than before has no last good secrets",
+    "virtual_host": "a host of other listeners than before has no last good routes",
     "_patches_in_force": "the patches that worked last are applied to the newest form",
     "service_declared": "the endpoints of a ServiceEntry are read from its newest form",
 }

@@ -105,7 +105,7 @@ kind: UDPRoute
 metadata: {name: shares, namespace: istio-system}
 spec:
   parentRefs: [{name: edge, sectionName: names}]
-  rules: [{backendRefs: [{name: names, port: VALUE}, {name: nowhere, port: 1}]}]
+  rules: [{backendRefs: [{name: names, port: 53}, {name: nowhere, port: 1}]}]
 ---
 apiVersion: v1
 kind: Service
