@@ -1,6 +1,7 @@
 """The Envoy of one gateway: its files, and the ports of its own listeners on loopback."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +23,7 @@ OWN_ADDRESS: Final = "127.255.0.1"
 """The address that gateways report: on this machine, and not one that a workload is likely to be
 declared at (one at 127.0.0.1 would give the gateway its labels and its Services' ports).
 """
+_OTHERS: Final = re.compile(r"[^a-zA-Z0-9.-]")
 _NAME_LIMIT: Final = 200  # bytes of a file's name, of which file systems take 255 with an ending
 
 
@@ -71,9 +73,10 @@ class GatewayProcess:
         await drain(self.admin_port, probes, self.drain_time if within is None else within)
 
     def _file(self, ending: str) -> Path:
-        name = self.name
-        if len(name) > _NAME_LIMIT:
-            name = f"{name[:_NAME_LIMIT]}-{xxhash.xxh3_64_hexdigest(name.encode())}"
+        """In the folder, whatever the name is: a control plane elsewhere may have sent it."""
+        name = _OTHERS.sub("_", self.name)[:_NAME_LIMIT]
+        if name != self.name:
+            name = f"{name}-{xxhash.xxh3_64_hexdigest(self.name.encode())}"
         return self.folder / f"{name}.{ending}"
 
 

@@ -15,6 +15,7 @@ from controlplane.base.codes import BAD_NAME, NO_EFFECT, RESERVED, VALUE_MALFORM
 from controlplane.base.diagnostics import Report
 from controlplane.base.ignoring import IGNORE, faults
 from controlplane.base.locations import FieldRef
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY, PROXY_NAMES
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY, DRY_RUN
 from controlplane.kinds.misplaced import Move
 from controlplane.kinds.proxy_config import check_own_annotation
@@ -22,11 +23,7 @@ from controlplane.kinds.spec import Spec
 from controlplane.kinds.validation import names
 from controlplane.kinds.walk import DROPPED, Null, Walk
 
-_SUBDOMAIN: Final = re.compile(
-    r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
-)
 _LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
-NAME_LIMIT: Final = 253
 ANNOTATIONS_LIMIT: Final = 256 * 1024  # bytes, keys and values together
 ALWAYS_REJECT: Final = "internal.istio.io/webhook-always-reject"
 
@@ -85,7 +82,7 @@ def metadata_of(
 
 
 def _check_names(report: Report, at: FieldRef, metadata: Metadata) -> None:
-    if not _is_name(metadata.name):
+    if not names.is_object_name(metadata.name):
         hint = "use at most 253 lower case letters, digits, - and ."
         message = f'"{metadata.name}" is not a valid name of an object'
         report.add(BAD_NAME, at / "name", message, hint=hint)
@@ -94,11 +91,6 @@ def _check_names(report: Report, at: FieldRef, metadata: Metadata) -> None:
         hint = "use at most 63 lower case letters, digits and -"
         message = f'"{namespace}" is not a valid namespace'
         report.add(BAD_NAME, at / "namespace", message, hint=hint)
-
-
-@lru_cache(maxsize=65_536)
-def _is_name(name: str) -> bool:
-    return len(name) <= NAME_LIMIT and _SUBDOMAIN.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -125,11 +117,22 @@ def _check_ignore(report: Report, at: FieldRef, annotations: Mapping[str, str]) 
         report.add(NO_EFFECT, at / IGNORE, f"annotation {IGNORE}: {fault}")
 
 
+def _check_proxy_names(report: Report, at: FieldRef, annotations: Mapping[str, str]) -> None:
+    for key in PROXY_NAMES:
+        value = annotations.get(key, "")
+        if value and not names.is_object_name(value):
+            message = f'annotation {key}: "{value}" is not a valid name of an object'
+            hint = "use at most 253 lower case letters, digits, - and ."
+            report.add(NO_EFFECT, at / key, message, hint=hint)
+
+
 def _check_annotations(
     report: Report, at: FieldRef, annotations: Mapping[str, str], *, custom: bool
 ) -> None:
     _check_ignore(report, at, annotations)
     check_own_annotation(report, at, annotations)
+    if at.object.kind == KUBERNETES_GATEWAY:
+        _check_proxy_names(report, at, annotations)
     size = 0
     for key, value in annotations.items():
         size += len(key.encode()) + len(value.encode())

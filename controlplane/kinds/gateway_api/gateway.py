@@ -110,4 +110,8 @@ class KubernetesGateway(Spec, frozen=True):
 
 
 KUBERNETES_GATEWAY: Final[Kind[KubernetesGateway]] = Kind(GATEWAY_API, "Gateway")
+NAME_OVERRIDE: Final = "gateway.istio.io/name-override"
+SERVICE_ACCOUNT: Final = "gateway.istio.io/service-account"
+PROXY_NAMES: Final = (NAME_OVERRIDE, SERVICE_ACCOUNT)
+"""Annotations that name the proxy which a Gateway brings with it, and its service account."""
 KubernetesGatewayKey = ObjectKey[KubernetesGateway]

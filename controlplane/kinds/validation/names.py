@@ -15,6 +15,9 @@ import re2  # type: ignore[import-untyped]  # google-re2 comes without types
 from controlplane.base.hosts import is_ip
 
 _LABEL: Final = re.compile(r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
+_SUBDOMAIN: Final = re.compile(
+    r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
+)
 _WILDCARD_LABEL: Final = re.compile(r"\*|(?:\*-?)?[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _LABEL_KEY: Final = re.compile(
     r"(?:([a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?)*)/)?"
@@ -28,6 +31,7 @@ _URL: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?([^\s/:?#@]+)(?::\d+)?(?:[/?
 _CLAIM: Final = re.compile(r"@request\.auth\.claims(?:\..+|\[.+\])", re.IGNORECASE | re.DOTALL)
 
 LABEL_LIMIT: Final = 63  # RFC 1123
+NAME_LIMIT: Final = 253  # Kubernetes, of an object
 DOMAIN_LIMIT: Final = 255
 PREFIX_LIMIT: Final = 253
 REGEX_LIMIT: Final = 1024  # bytes; Istio, validateStringRegexp
@@ -39,6 +43,12 @@ A_LABEL: Final = "a label is at most 63 letters, digits and inner hyphens"
 
 def is_label(text: str) -> bool:
     return len(text) <= LABEL_LIMIT and _LABEL.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=65_536)
+def is_object_name(name: str) -> bool:
+    """Whether objects of Kubernetes may have the name."""
+    return len(name) <= NAME_LIMIT and _SUBDOMAIN.fullmatch(name) is not None
 
 
 def is_header(name: str) -> bool:

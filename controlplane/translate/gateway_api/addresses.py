@@ -9,12 +9,12 @@ from typing import Final
 
 from controlplane.base.hosts import fqdn
 from controlplane.base.names import CLUSTER_DOMAIN, Host
-from controlplane.kinds.gateway_api.gateway import KubernetesGateway
+from controlplane.kinds.gateway_api.gateway import NAME_OVERRIDE, KubernetesGateway
 from controlplane.kinds.object import Object
+from controlplane.kinds.validation.names import is_object_name
 
 HOSTNAME: Final = "Hostname"
 IP_ADDRESS: Final = "IPAddress"
-NAME_OVERRIDE: Final = "gateway.istio.io/name-override"
 
 
 def is_managed(spec: KubernetesGateway) -> bool:
@@ -28,13 +28,21 @@ def is_managed(spec: KubernetesGateway) -> bool:
             return False
 
 
+def own_name(gateway: Object[KubernetesGateway], annotation: str) -> str:
+    """The name that an annotation gives to the Gateway's proxy or its service account. Text that is
+    no name of Kubernetes counts as absent: it becomes part of paths and identities.
+    """
+    said = gateway.annotations.get(annotation, "")
+    usual = f"{gateway.name}-{gateway.spec.gateway_class_name}"
+    return said if is_object_name(said) else usual
+
+
 def gateway_services(gateway: Object[KubernetesGateway]) -> tuple[Host, ...]:
     """The hosts of the Services in front of a Gateway's proxies. An address without dots is a
     Service of the Gateway's namespace.
     """
     if is_managed(gateway.spec):
-        usual = f"{gateway.name}-{gateway.spec.gateway_class_name}"
-        name = gateway.annotations.get(NAME_OVERRIDE, usual)
+        name = own_name(gateway, NAME_OVERRIDE)
         return (Host(f"{name}.{gateway.namespace}.svc.{CLUSTER_DOMAIN}"),)
     return tuple(
         fqdn(address.value or "", gateway.namespace)

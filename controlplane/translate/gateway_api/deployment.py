@@ -11,7 +11,11 @@ from typing import Final
 from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import CLUSTER_DOMAIN, Namespace
 from controlplane.kinds.core.service import Service
-from controlplane.kinds.gateway_api.gateway import KubernetesGateway
+from controlplane.kinds.gateway_api.gateway import (
+    NAME_OVERRIDE,
+    SERVICE_ACCOUNT,
+    KubernetesGateway,
+)
 from controlplane.kinds.gateway_api.gateway_class import GatewayClass
 from controlplane.kinds.gateway_api.listener import Listener
 from controlplane.kinds.gateway_api.listener_set import ListenerSet
@@ -23,6 +27,7 @@ from controlplane.translate.gateway_api.addresses import (
     IP_ADDRESS,
     gateway_services,
     is_managed,
+    own_name,
 )
 
 _CONTROLLERS: Final = frozenset({CONTROLLER, ISTIO_CONTROLLER})
@@ -32,8 +37,6 @@ _CLASS_NAME: Final = "gateway.networking.k8s.io/gateway-class-name"
 _MANAGED: Final = {"gateway.istio.io/managed": "istio.io-gateway-controller"}
 _CANONICAL_NAME: Final = "service.istio.io/canonical-name"
 _CANONICAL_REVISION: Final = "service.istio.io/canonical-revision"
-_NAME_OVERRIDE: Final = "gateway.istio.io/name-override"
-_SERVICE_ACCOUNT: Final = "gateway.istio.io/service-account"
 _UDP: Final = "UDP"
 _AS_DECLARED: Final[Mapping[int, int]] = MappingProxyType({})
 
@@ -55,13 +58,12 @@ def own_proxy(gateway: Object[KubernetesGateway]) -> GatewayProxy | None:
     """The proxy that runs for the Gateway alone; ``None`` where it names a Service instead."""
     if names_service(gateway):
         return None
-    default = f"{gateway.name}-{gateway.spec.gateway_class_name}"
-    name = gateway.annotations.get(_NAME_OVERRIDE) or default
+    name = own_name(gateway, NAME_OVERRIDE)
     return GatewayProxy(
         namespace=gateway.namespace,
         name=name,
         labels=_labels(gateway, name),
-        service_account=gateway.annotations.get(_SERVICE_ACCOUNT) or default,
+        service_account=own_name(gateway, SERVICE_ACCOUNT),
         address=next(_ip_addresses(gateway), None),
         gateway=gateway.key,
     )

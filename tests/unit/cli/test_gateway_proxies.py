@@ -1,8 +1,12 @@
 """Which gateways ``up`` runs, from the selectors of Gateways and the Services before them."""
 
 from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
 
 from controlplane.base.names import Namespace, ObjectKey
+from controlplane.cli.gateway_process import gateway_process
 from controlplane.cli.gateway_proxies import (
     Declared,
     Implied,
@@ -166,6 +170,30 @@ def test_annotations_give_its_proxy_another_name_and_account() -> None:
 
     assert (own.proxy.name, own.proxy.service_account) == ("edge", "edge-account")
     assert ("service.istio.io/canonical-name", "edge") in own.proxy.labels
+
+
+@pytest.mark.parametrize("text", ["../../../etc/x", "a/ns/other/sa/b", "a~b", "a,b=", "Edge", ""])
+def test_an_annotation_that_is_no_name_gives_none(text: str) -> None:
+    annotations = {
+        "gateway.istio.io/name-override": text,
+        "gateway.istio.io/service-account": text,
+    }
+
+    (own,) = implied(kubernetes_gateway("front", annotations=annotations)).gateways
+
+    assert (own.proxy.name, own.proxy.service_account) == ("front-istio", "front-istio")
+
+
+@pytest.mark.parametrize("name", ["../../../etc/x.shop", "/etc/x.shop", "a\0b", "x" * 600, ".."])
+def test_the_files_of_a_gateway_are_in_its_folder_whatever_its_name(
+    tmp_path: Path, name: str
+) -> None:
+    process = gateway_process(name, tmp_path / "gateways", ())
+    (tmp_path / "gateways" / "of-another.log").touch()
+
+    for file in (process.log, process.bootstrap, process.token):
+        file.touch()
+        assert file.resolve().parent == tmp_path / "gateways"
 
 
 def test_labels_of_the_infrastructure_replace_those_of_the_gateway() -> None:

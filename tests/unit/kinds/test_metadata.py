@@ -53,6 +53,26 @@ def test_metadata(metadata: dict[str, Any], expected: list[str]) -> None:
     assert reported(diagnostics, ("metadata",)) == expected
 
 
+@pytest.mark.parametrize("name", ["name-override", "service-account"])
+@pytest.mark.parametrize(("text", "expected"), [("edge", []), ("../x", ["CP0210"]), ("", [])])
+def test_an_annotation_that_names_a_gateways_proxy_is_a_name(
+    name: str, text: str, expected: list[str]
+) -> None:
+    body = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "front", "annotations": {f"gateway.istio.io/{name}": text}},
+        "spec": {
+            "gatewayClassName": "istio",
+            "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+        },
+    }
+
+    _, diagnostics = decoded_body(body)
+
+    assert [found.code.id for found in diagnostics] == expected
+
+
 @pytest.mark.parametrize(
     ("action", "value", "expected"),
     [
