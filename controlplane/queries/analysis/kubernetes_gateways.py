@@ -22,14 +22,22 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Code, Diagnostic, Diagnostics, Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace, ObjectKey
+from controlplane.base.nearest import nearest
 from controlplane.graph import Graph, derived
-from controlplane.kinds.gateway_api.gateway import KubernetesGatewayKey
-from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
-from controlplane.kinds.gateway_api.listener_set import ListenerSetKey
+from controlplane.kinds.gateway_api.gateway import KubernetesGateway, KubernetesGatewayKey
+from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayClassKey
+from controlplane.kinds.gateway_api.listener_set import ListenerSet, ListenerSetKey
+from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import ISTIO_CLASS, Conformance, Problem
 from controlplane.model.proxy_view import BoundGateway, GatewayInstance
+from controlplane.queries.analysis.listener_fields import check_listener_fields
 from controlplane.queries.analysis.near_names import report_refused
+from controlplane.queries.analysis.route_references import (
+    report_foreign_parent,
+    report_unknown_parent,
+)
 from controlplane.queries.gateway_api.classes import (
+    CONTROLLERS,
     class_conformance,
     controller_of,
     gateway_conformance,
@@ -89,6 +97,7 @@ def kubernetes_gateway_diagnostics(graph: Graph, key: KubernetesGatewayKey) -> D
         if problem is not None:
             _report(report, problem)
     _check_listeners(graph, report, key, key)
+    _check_fields(report, gateway, conformance)
     instance = GatewayInstance(
         gateways=selected_gateways(graph, gateway_labels(key)),
         bound=(BoundGateway(gateway=key),),
@@ -138,10 +147,23 @@ def listener_set_diagnostics(graph: Graph, key: ListenerSetKey) -> Diagnostics:
     """What is wrong with one ListenerSet; runs again when a condition of it changes."""
     declared, report = object_of(graph, key), Report()
     gateway = named_gateway(declared) if declared is not None else None
-    if gateway is None or gateway_conformance(graph, gateway) is None:
+    if declared is None:
+        return ()
+    if gateway is None:
+        report_foreign_parent(
+            report, FieldRef(key) / "spec" / "parentRef", declared.spec.parent_ref
+        )
+        return tuple(report)
+    if object_of(graph, gateway) is None:
+        at = FieldRef(key) / "spec" / "parentRef" / "name"
+        report_unknown_parent(report, graph, at, gateway)
+        return tuple(report)
+    conformance = gateway_conformance(graph, gateway)
+    if conformance is None:
         return ()
     if key in accepted_sets(graph, gateway):
         _check_listeners(graph, report, key, gateway)
+        _check_fields(report, declared, conformance)
         return tuple(report)
     report.add(
         LISTENER_SET_NOT_ALLOWED,
@@ -159,7 +181,9 @@ def listener_set_diagnostics(graph: Graph, key: ListenerSetKey) -> Diagnostics:
 def _check_class(graph: Graph, report: Report, key: KubernetesGatewayKey, name: str) -> None:
     declared = ObjectKey(GATEWAY_CLASS, Namespace(""), name)
     at = FieldRef(key) / "spec" / "gatewayClassName"
-    if controller_of(graph, declared):
+    controller = controller_of(graph, declared)
+    if controller:
+        _check_controller(report, at, declared, controller)
         return
     if report_refused(report, GATEWAY_CLASS_UNKNOWN, at, graph, declared):
         return
@@ -171,6 +195,23 @@ def _check_class(graph: Graph, report: Report, key: KubernetesGatewayKey, name: 
     )
 
 
+def _check_controller(
+    report: Report, at: FieldRef, declared: GatewayClassKey, controller: str
+) -> None:
+    """Other controllers serve other classes; a name near to one that is served is a slip."""
+    near = nearest(controller, CONTROLLERS)
+    if near is not None:
+        place = FieldRef(declared) / "spec" / "controllerName"
+        report.add(
+            GATEWAY_CLASS_UNKNOWN,
+            at,
+            f'the controller of class "{declared.name}", "{controller}", is not one of those that '
+            "are served here",
+            hint=f"write controllerName: {near} in GatewayClass {declared.name}",
+            related=(Related(place=place, message="the controller"),),
+        )
+
+
 def _check_listeners(
     graph: Graph, report: Report, parent: ObjectKey, gateway: KubernetesGatewayKey
 ) -> None:
@@ -178,6 +219,14 @@ def _check_listeners(
         for problem in listener.problems:
             _report(report, problem)
         _check_conflict(graph, report, gateway, listener)
+
+
+def _check_fields(
+    report: Report, owner: Object[KubernetesGateway] | Object[ListenerSet], conformance: Conformance
+) -> None:
+    at = FieldRef(owner.key) / "spec" / "listeners"
+    for i, listener in enumerate(owner.spec.listeners):
+        check_listener_fields(report, at / i, listener, conformance)
 
 
 def _check_conflict(

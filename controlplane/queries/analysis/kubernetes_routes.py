@@ -17,7 +17,7 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Code, Diagnostics, Report
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import ObjectKey
+from controlplane.base.names import Kind, ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
@@ -32,8 +32,10 @@ from controlplane.queries.analysis.mesh_route_parents import (
     check_mesh_parent,
 )
 from controlplane.queries.analysis.route_references import (
+    report_foreign_parent,
     report_unknown_parent,
     report_unresolved,
+    report_without_parent,
 )
 from controlplane.queries.gateway_api.attachment import (
     AnyRoute,
@@ -46,7 +48,12 @@ from controlplane.queries.gateway_api.listeners import parent_listeners
 from controlplane.queries.gateway_api.route_parents import mesh_problems
 from controlplane.queries.gateway_api.route_status import parent_conformance, route_problems
 from controlplane.queries.inputs.objects import object_of
-from controlplane.translate.gateway_api.attachment import NO_MATCHING_HOSTNAME, Refusal
+from controlplane.translate.gateway_api.attachment import (
+    NO_MATCHING_HOSTNAME,
+    NOT_ALLOWED,
+    Refusal,
+)
+from controlplane.translate.gateway_api.entries import ROUTE_KINDS
 from controlplane.translate.gateway_api.mesh_route import mesh_parent
 from controlplane.translate.gateway_api.route_conditions import RouteProblems
 from controlplane.translate.gateway_api.route_rule import route_rules
@@ -66,6 +73,8 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     for i, ref in enumerate(route.spec.parent_refs):
         _check_parent(graph, report, route, i, ref)
         check_mesh_parent(report, graph, route, i)
+    if not route.spec.parent_refs and route.spec.use_default_gateways is None:
+        report_without_parent(report, FieldRef(key) / "spec")
     check_mesh_hostnames(report, route)
     served = [parent_conformance(graph, key, i) for i in range(len(route.spec.parent_refs))]
     conformances = {each for each in served if each is not None}
@@ -75,7 +84,10 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     lost = _ALL_AWAY if strictest or called else _ONE_AWAY
     for fault in problems.faults:
         _add(report, RULE_NOT_SERVED, fault, f"{fault.message}, {lost}")
+    at_fault = {fault.place for fault in problems.faults}
     for backend in problems.backends:
+        if backend.problem.place in at_fault:
+            continue  # a hostname in place of a name, of which more is said above
         if backend.problem.reason == NOT_PERMITTED:
             _add(report, BACKEND_NOT_PERMITTED, backend.problem, backend.problem.message)
         else:
@@ -134,6 +146,7 @@ def _check_parent(
         return
     key = parent_key(ref, route.namespace) or in_mesh
     if key is None:
+        report_foreign_parent(report, at, ref)
         return
     if object_of(graph, key) is None:
         report_unknown_parent(report, graph, at / "name", key)
@@ -145,7 +158,7 @@ def _check_parent(
         ROUTE_NOT_ATTACHED,
         _place(at, ref, found.refusal, route),
         f"the route does not attach to {key.display_name}: {found.refusal.message}",
-        hint=_hint(graph, key, ref, found.refusal),
+        hint=_hint(graph, key, route.kind, ref, found.refusal),
     )
 
 
@@ -159,14 +172,21 @@ def _place(
     return at / "port" if ref.port is not None else at / "name"
 
 
-def _hint(graph: Graph, key: ObjectKey, ref: ParentReference, refusal: Refusal) -> str | None:
+def _hint(
+    graph: Graph, key: ObjectKey, kind: Kind, ref: ParentReference, refusal: Refusal
+) -> str | None:
     listeners = parent_listeners(graph, key)
     if refusal.reason == NO_MATCHING_HOSTNAME:
         named = ", ".join(dict.fromkeys(each.hostname for each in listeners))
         return f"the listeners' hostnames are {named}"
     if refusal.is_by_namespace:
         return "allow its namespace in allowedRoutes.namespaces of the listener"
+    if refusal.reason == NOT_ALLOWED:
+        protocols = [name for name, kinds in ROUTE_KINDS.items() if kind in kinds]
+        if any(each.protocol in protocols for each in listeners):
+            return f"let allowedRoutes.kinds of the listener name {kind.name}"
+        return f"attach it to a listener of protocol {' or '.join(protocols)}"
+    known = ", ".join(f"{each.id.name} (port {each.port})" for each in listeners)
     if ref.section_name or ref.port is not None:
-        known = ", ".join(f"{each.id.name} (port {each.port})" for each in listeners)
         return f"its listeners are {known}" if known else None
-    return None
+    return f"correct its listeners: {known}" if known else None

@@ -4,18 +4,27 @@ Source: https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#parentrefe
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
-from controlplane.base.codes import BACKEND_UNRESOLVED, PARENT_UNKNOWN
+from controlplane.base.codes import (
+    BACKEND_UNRESOLVED,
+    NO_EFFECT,
+    NOT_SUPPORTED_YET,
+    PARENT_UNKNOWN,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Kind, ObjectKey
+from controlplane.base.nearest import nearest
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
-from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET, ParentGatewayReference
 from controlplane.kinds.istio.gateway import GATEWAY
+from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
+from controlplane.kinds.validation.virtual_service import MESH
 from controlplane.queries.analysis.destinations import services_by_name
 from controlplane.queries.analysis.near_names import (
     near_object,
@@ -26,6 +35,11 @@ from controlplane.queries.analysis.near_names import (
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.translate.gateway_api.route_conditions import BackendProblem
 
+PARENTS: Final = {
+    kind.name: kind for kind in (KUBERNETES_GATEWAY, LISTENER_SET, SERVICE, SERVICE_ENTRY)
+}
+"""What routes attach to, by the name of the kind."""
+
 
 @index(KUBERNETES_GATEWAY, LISTENER_SET)
 def parents_by_name(declared: Object[Any]) -> Iterator[tuple[tuple[Kind, str], ObjectKey]]:
@@ -33,10 +47,44 @@ def parents_by_name(declared: Object[Any]) -> Iterator[tuple[tuple[Kind, str], O
 
 
 def report_unknown_parent(report: Report, graph: Graph, at: FieldRef, key: ObjectKey) -> None:
-    """Say that a parent is not declared, or is refused."""
+    """Say that a parent of a route or ListenerSet is not declared, or is refused."""
     if not report_refused(report, PARENT_UNKNOWN, at, graph, key):
-        message = f"{key.display_name} is not declared, so the route attaches to nothing there"
+        message = f"{key.display_name} is not declared, so {_child(at)} attaches to nothing there"
         report.add(PARENT_UNKNOWN, at, message, hint=_meant_parent(graph, key))
+
+
+def _child(at: FieldRef) -> str:
+    return "the ListenerSet" if at.object.kind == LISTENER_SET else "the route"
+
+
+def report_foreign_parent(
+    report: Report, at: FieldRef, ref: ParentReference | ParentGatewayReference
+) -> None:
+    """Say that a parentRef is of a kind to which nothing attaches here: a slip, or the business of
+    another controller.
+    """
+    known = (KUBERNETES_GATEWAY.name,) if at.object.kind == LISTENER_SET else tuple(PARENTS)
+    name = ref.kind if ref.kind in known else nearest(ref.kind, known)
+    if name is None:
+        message = f"parents of kind {ref.kind} are not supported, so this one has no effect"
+        report.add(NOT_SUPPORTED_YET, at / "kind", message)
+        return
+    group = PARENTS[name].group
+    steps = [
+        *([f'group: "{group}"' if not group else f"group: {group}"] if group != ref.group else []),
+        *([f"kind: {name}"] if name != ref.kind else []),
+    ]
+    place = at / "group" if name == ref.kind else at / "kind"
+    of = f"group {ref.group}" if ref.group else 'group ""'
+    message = f'{of} has no kind "{ref.kind}", so {_child(at)} attaches to nothing there'
+    report.add(PARENT_UNKNOWN, place, message, hint=f"write {', '.join(steps)}")
+
+
+def report_without_parent(report: Report, at: FieldRef) -> None:
+    """Say that a route names nothing to attach to."""
+    message = "the route has no parentRefs, so it attaches to nothing"
+    hint = "add parentRefs: [{name: GATEWAY}]"
+    report.add(NO_EFFECT, at / "parentRefs", message, hint=hint)
 
 
 def report_unresolved(report: Report, graph: Graph, backend: BackendProblem) -> None:
@@ -54,7 +102,13 @@ def report_unresolved(report: Report, graph: Graph, backend: BackendProblem) -> 
 def _meant_parent(graph: Graph, key: ObjectKey) -> str:
     elsewhere = parents_by_name(graph, (key.kind, key.name))
     if elsewhere:
-        return f"add namespace: {elsewhere[0].namespace}, where one is declared"
+        return (
+            f"add namespace: {elsewhere[0].namespace}, where one is declared, whose listeners must "
+            f"allow routes of {key.namespace} (allowedRoutes)"
+        )
+    other = _of_another_kind(graph, key)
+    if other is not None:
+        return other
     if key.kind == KUBERNETES_GATEWAY:
         istio = ObjectKey(GATEWAY, key.namespace, key.name)
         if object_of(graph, istio) is not None:
@@ -64,6 +118,21 @@ def _meant_parent(graph: Graph, key: ObjectKey) -> str:
             )
     near = near_object(graph, key.kind, key.namespace, key.name)
     return f"write {near.name}" if near is not None else f"declare {key.display_name}"
+
+
+def _of_another_kind(graph: Graph, key: ObjectKey) -> str | None:
+    """How to name what has the name and another kind, or of which the hostname is named."""
+    if key.kind == KUBERNETES_GATEWAY:
+        for kind in (LISTENER_SET, SERVICE):
+            if object_of(graph, ObjectKey(kind, key.namespace, key.name)) is not None:
+                group = "" if kind.group else 'group: "", '
+                return f"write {group}kind: {kind.name}"
+        if key.name == MESH:
+            return 'for calls in the mesh write {group: "", kind: Service, name: SERVICE}'
+    short, dot, _ = key.name.partition(".")
+    if key.kind == SERVICE and dot:
+        return f"write {short}: a parentRef has the name of the Service, not its hostname"
+    return None
 
 
 def _meant_backend(graph: Graph, host: Host) -> str | None:

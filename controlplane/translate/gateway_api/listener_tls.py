@@ -27,6 +27,8 @@ from controlplane.translate.ciphers import usable_ciphers
 
 TERMINATE_MODE: Final = "gateway.istio.io/tls-terminate-mode"
 CIPHER_SUITES: Final = "gateway.istio.io/tls-cipher-suites"
+TERMINATE_MODES: Final = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_SIMPLE", "ISTIO_MUTUAL")
+"""What ``TERMINATE_MODE`` may say; ``SIMPLE`` is what is done without it."""
 INVALID_CERTIFICATE_REF: Final = "InvalidCertificateRef"
 INVALID_CA_CERTIFICATE_REF: Final = "InvalidCACertificateRef"
 CERTIFICATES_LIMIT: Final = 2

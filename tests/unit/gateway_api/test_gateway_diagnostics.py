@@ -209,3 +209,15 @@ def test_a_class_that_is_refused_is_said_to_be_refused() -> None:
 
     (found,) = [each for each in whole_analysis(engine) if each.code.id == "CP0720"]
     assert found.message == "this leads nowhere because GatewayClass mine is refused"
+
+
+def test_a_class_with_a_misspelled_controller_is_reported() -> None:
+    mine = (
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\n"
+        "metadata: {name: mine}\nspec: {controllerName: istio.io/gateway-controler}\n---\n"
+    )
+    declared = Declared(mine + gateway(HTTP, more="gatewayClassName: mine"))
+
+    (found,) = [each for each in declared.diagnostics() if each.code.id == "CP0720"]
+    assert found.hint == "write controllerName: istio.io/gateway-controller in GatewayClass mine"
+    assert [str(r.place) for r in found.related] == ["GatewayClass//mine.spec.controllerName"]

@@ -1,5 +1,6 @@
 """What is proposed where the parent or backend of a route is not declared."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import pytest
 
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.queries.analysis.route_references import PARENTS
 from tests.support.declared import Declared
 from tests.support.http_routes import HTTP, SERVICES, TO_SHOP, request_route
-from tests.support.kubernetes_gateways import gateway
+from tests.support.kubernetes_gateways import gateway, listener_set
 from tests.support.reports import whole_analysis
 
 RULE = f"{{{TO_SHOP}}}"
@@ -53,7 +55,18 @@ def hints(found: Declared, code: str) -> list[str | None]:
     ("parent", "hint"),
     [
         ("{name: egde}", "write edge"),
-        ("{name: edge, namespace: other}", "add namespace: default, where one is declared"),
+        (
+            "{name: edge, namespace: other}",
+            "add namespace: default, where one is declared, whose listeners must allow routes of"
+            " other (allowedRoutes)",
+        ),
+        ("{name: more}", "write kind: ListenerSet"),
+        ("{name: shop}", 'write group: "", kind: Service'),
+        ("{name: mesh}", 'for calls in the mesh write {group: "", kind: Service, name: SERVICE}'),
+        (
+            '{group: "", kind: Service, name: shop.default.svc.cluster.local}',
+            "write shop: a parentRef has the name of the Service, not its hostname",
+        ),
         (
             "{name: front}",
             "Gateway default/front is Istio's, to which VirtualServices are bound: declare one of"
@@ -63,7 +76,67 @@ def hints(found: Declared, code: str) -> list[str | None]:
     ],
 )
 def test_a_parent_that_is_not_declared_comes_with_what_was_meant(parent: str, hint: str) -> None:
-    found = declared(ISTIO, request_route(RULE, parents=f"[{parent}]"))
+    found = declared(ISTIO, listener_set(HTTP), request_route(RULE, parents=f"[{parent}]"))
+
+    assert hints(found, "CP0731") == [hint]
+
+
+@pytest.mark.parametrize("kind", sorted(PARENTS))
+@pytest.mark.parametrize("spelled", [str.lower, str.upper, lambda kind: f"{kind}s"])
+def test_a_parent_of_a_misspelled_kind_is_reported_with_what_to_write(
+    kind: str, spelled: Callable[[str], str]
+) -> None:
+    group = PARENTS[kind].group or '""'
+    parent = f"{{group: {group}, kind: {spelled(kind)}, name: edge}}"
+    found = declared(request_route(RULE, parents=f"[{parent}]"))
+
+    assert hints(found, "CP0731") == [f"write kind: {kind}"]
+
+
+@pytest.mark.parametrize(
+    ("parent", "hint"),
+    [
+        ("{kind: Service, name: shop}", 'write group: ""'),
+        ("{group: core, kind: Service, name: shop}", 'write group: ""'),
+        ("{kind: service, name: shop}", 'write group: "", kind: Service'),
+        ("{kind: ServiceEntry, name: shop}", "write group: networking.istio.io"),
+        (
+            "{group: networking.istio.io, kind: Gateway, name: edge}",
+            "write group: gateway.networking.k8s.io",
+        ),
+    ],
+)
+def test_a_parent_of_a_wrong_group_is_reported_with_what_to_write(parent: str, hint: str) -> None:
+    found = declared(request_route(RULE, parents=f"[{parent}]"))
+
+    assert hints(found, "CP0731") == [hint]
+
+
+def test_a_parent_of_a_kind_that_is_not_served_is_reported() -> None:
+    parent = "{group: example.com, kind: Tunnel, name: edge}"
+    found = declared(request_route(RULE, parents=f"[{parent}]"))
+
+    (reported,) = [each for each in found.diagnostics() if each.code.id == "CP0203"]
+    assert reported.message == (
+        "parents of kind Tunnel are not supported, so this one has no effect"
+    )
+
+
+def test_a_route_without_parents_is_reported() -> None:
+    found = declared(request_route(RULE, parents="[]"))
+
+    assert hints(found, "CP0210") == ["add parentRefs: [{name: GATEWAY}]"]
+
+
+@pytest.mark.parametrize(
+    ("parent", "hint"),
+    [
+        ("{name: egde}", "write edge"),
+        ("{kind: gateway, name: edge}", "write kind: Gateway"),
+    ],
+)
+def test_a_parent_of_a_listener_set_that_is_not_there_is_reported(parent: str, hint: str) -> None:
+    found = declared(listener_set(HTTP, parent=parent))
 
     assert hints(found, "CP0731") == [hint]
 

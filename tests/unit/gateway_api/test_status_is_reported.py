@@ -30,6 +30,7 @@ from tests.support.oracle_status import cases
 UNKNOWN_WITHOUT_PROXIES: Final = frozenset({"AddressNotAssigned"})
 """Reasons that ``check`` cannot know of, because no proxy is connected."""
 SAYS_MORE: Final = {
+    "CP0713": "Istio's conditions are silent of HTTPS without tls",
     "CP0720": "the class is nobody's, so nobody says anything of the Gateway",
     "CP0721": "two APIs serve one host, which is no fault of either",
     "CP0731": "the parent is not declared, so there is nobody to say anything",
