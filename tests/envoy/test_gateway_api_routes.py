@@ -1,5 +1,9 @@
 """Real requests along routes of the Gateway API, at a Gateway of our own class."""
 
+import json
+import shutil
+import socket
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
@@ -37,9 +41,34 @@ def ref(name: str, more: str = "") -> str:
     return f"{{{kind}, name: {name}.example, port: 80{more}}}"
 
 
+def service(name: str, address: str, protocol: str) -> str:
+    """A Service with one endpoint, whose port has an ``appProtocol``."""
+    return f"""
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: apps}}
+spec: {{ports: [{{name: web, port: 80, appProtocol: {protocol}}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: {name}-1, namespace: apps, labels: {{kubernetes.io/service-name: {name}}}}}
+addressType: IPv4
+ports: [{{name: web, port: 9080}}]
+endpoints: [{{addresses: [{address}]}}]
+---
+"""
+
+
 def rewrite(path: str) -> str:
     return (
         "filters: [{type: URLRewrite, urlRewrite: {path:"
+        f" {{type: ReplaceFullPath, replaceFullPath: {path}}}}}}}]"
+    )
+
+
+def redirect(path: str) -> str:
+    return (
+        "filters: [{type: RequestRedirect, requestRedirect: {path:"
         f" {{type: ReplaceFullPath, replaceFullPath: {path}}}}}}}]"
     )
 
@@ -57,6 +86,14 @@ RULES: Final = (
     f" ['https://*.a.test'], allowMethods: [PUT]}}}}], backendRefs: [{ref('shop')}]}}",
     f"{{matches: [{{path: {{value: /tries}}}}], retry: {{attempts: 2, backoff: 25ms}}, timeouts:"
     f" {{backendRequest: 300ms}}, backendRefs: [{ref('shop')}]}}",
+    f"{{matches: [{{path: {{value: /broken}}}}], retry: {{attempts: 3, backoff: 25ms}},"
+    f" backendRefs: [{ref('shop')}]}}",
+    f"{{matches: [{{path: {{value: /limited}}}}], retry: {{attempts: 5, backoff: 25ms}}, timeouts:"
+    f" {{request: 500ms, backendRequest: 300ms}}, backendRefs: [{ref('shop')}]}}",
+    "{matches: [{path: {value: /moved}}],"
+    f" backendRefs: [{ref('shop', ', ' + redirect('/b'))}]}}",
+    "{matches: [{path: {value: /h2c}}], backendRefs: [{name: h2c, port: 80}]}",
+    "{matches: [{path: {value: /ws}}], backendRefs: [{name: ws, port: 80}]}",
     "{matches: [{path: {value: /away}}], filters: [{type: RequestRedirect, requestRedirect:"
     " {scheme: https}}]}",
     "{matches: [{path: {value: /unknown}}], filters: [{type: ExtensionRef, extensionRef: {group:"
@@ -84,6 +121,8 @@ spec:
     + entry("pay", "127.0.1.2")
     + entry("judge", "127.0.1.3")
     + entry("two", "127.0.1.1", "127.0.1.2")
+    + service("h2c", "127.0.1.1", "kubernetes.io/h2c")
+    + service("ws", "127.0.1.2", "kubernetes.io/ws")
 )
 
 
@@ -156,6 +195,70 @@ def test_a_try_that_runs_out_of_time_is_repeated(mesh: Mesh) -> None:
 
     assert answer.status == 504
     assert mesh.upstreams.by_name["shop"].hits[path] == 3
+
+
+def test_tries_that_run_out_of_time_cost_nothing_when_a_later_one_is_answered(mesh: Mesh) -> None:
+    path = "/tries/slow/2"
+
+    answer = mesh.send(f"http://a.test:8080{path}")
+
+    assert answer.status == 200
+    assert mesh.upstreams.by_name["shop"].hits[path] == 3
+
+
+def test_the_limit_of_the_whole_request_ends_its_tries(mesh: Mesh) -> None:
+    path = "/limited/slow/5"
+
+    answer = mesh.send(f"http://a.test:8080{path}")
+
+    assert answer.status == 504
+    assert mesh.upstreams.by_name["shop"].hits[path] <= 2
+
+
+@pytest.mark.parametrize(("resets", "status"), [(2, 200), (4, 503)])
+def test_a_connection_that_breaks_is_tried_again(mesh: Mesh, resets: int, status: int) -> None:
+    path = f"/broken/reset/{resets}"
+
+    answer = mesh.send(f"http://a.test:8080{path}")
+
+    assert answer.status == status
+    assert mesh.upstreams.by_name["shop"].hits[path] == min(resets, 3) + 1
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="no curl here")
+def test_a_client_and_a_backend_speak_http2_without_tls(mesh: Mesh) -> None:
+    command = ["curl", "-sS", "--max-time", "10", "--http2-prior-knowledge", "-w"]
+    command += ["\n%{http_version}", f"http://{mesh.workload.address}:8080/h2c"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    body, _, version = done.stdout.rpartition("\n")
+    assert version == "2"
+    assert json.loads(body)["protocol"] == "HTTP/2"
+
+
+def test_a_websocket_is_passed_on_in_both_directions(mesh: Mesh) -> None:
+    text, binary = b"\x81\x82\x01\x02\x03\x04ik", b"\x82\x81\x01\x02\x03\x04\xff"
+    with socket.create_connection((mesh.workload.address, 8080), timeout=10) as client:
+        client.sendall(
+            b"GET /ws HTTP/1.1\r\nhost: a.test\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+            b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+        )
+        head = client.recv(4096)
+        echoes = []
+        for frame in (text, binary):
+            client.sendall(frame)
+            echoes.append(client.recv(4096))
+
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert echoes == [b"pay:" + text, b"pay:" + binary]
+
+
+def test_a_backend_of_a_rule_may_redirect(mesh: Mesh) -> None:
+    answer = mesh.send("http://a.test:8080/moved")
+
+    assert answer.status == 302
+    assert answer.headers["location"] == "http://a.test:8080/b"
 
 
 def test_a_redirect_to_another_scheme_does_not_keep_the_port(mesh: Mesh) -> None:

@@ -73,3 +73,47 @@ def test_callers_get_the_services_routes_and_those_of_their_own_namespace_instea
 
         mesh.edited(lambda: mesh.write("consumer.yaml", route("other", "/c", "stranger")))
         assert [called(mesh, path) for path in ("/p", "/c")] == ["producer", "404"]
+
+
+RULES = """
+  - name: checkout
+    matches: [{path: {value: /query}, queryParams: [{name: a, value: b}]}]
+    filters:
+    - type: URLRewrite
+      urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /rewritten}}
+    backendRefs:
+    - name: app
+      namespace: bank
+      port: 80
+      filters:
+      - {type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-backend, value: app}]}}
+  - matches: [{path: {value: /away}}]
+    filters:
+    - type: RequestRedirect
+      requestRedirect:
+        scheme: https
+        hostname: other.example
+        port: 8443
+        path: {type: ReplaceFullPath, replaceFullPath: /there}
+"""
+
+
+def test_a_rule_for_calls_does_what_one_at_a_gateway_does(tmp_path: Path) -> None:
+    parent = '[{group: "", kind: Service, name: app, namespace: bank}]'
+    declared = request_route(name="app", namespace="bank", hosts="[]", parents=parent)
+    text = APP + declared.replace("  rules:\n", f"  rules:{RULES}")
+    with sidecar_mesh(tmp_path, text) as mesh:
+        mesh.upstreams.add("app", mesh.host.address, 8000)
+
+        def answer(path: str) -> str:
+            options = ("-sS", "--max-time", "10", "-H", "host: app.bank", "-w")
+            written = "\n%{http_code} %{redirect_url}"
+            url = f"http://10.96.0.1{path}"
+            return ran(mesh.client, "curl", *options, written, url).stdout
+
+        body, _, status = answer("/query/one?a=b").rpartition("\n")
+        seen = json.loads(body)
+        assert (status, seen["path"]) == ("200 ", "/rewritten/one?a=b")
+        assert seen["headers"]["x-backend"] == "app"
+        assert answer("/query/one?a=c").endswith("\n404 ")
+        assert answer("/away").endswith("\n302 https://other.example:8443/there")

@@ -12,11 +12,13 @@ from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.mesh import X_MESH
 from controlplane.queries.gateway_api.route_status import route_status
 from controlplane.queries.gateway_api.status import (
     gateway_class_status,
     gateway_status,
     listener_set_status,
+    mesh_status,
 )
 from controlplane.queries.routes.http_routes import MERGE_CHUNK
 from controlplane.queries.routes.routes import FEW_GATEWAYS
@@ -57,6 +59,16 @@ spec: {controllerName: VALUE}
 """,
         "controlplane/gateway",
         "istio.io/gateway-controller",
+    ),
+    "mesh": (
+        """
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XMesh
+metadata: {name: mesh}
+spec: {controllerName: VALUE}
+""",
+        "controlplane/gateway",
+        "istio.io/mesh-controller",
     ),
     "edge": (
         """
@@ -286,5 +298,7 @@ def status_of(graph: Graph, key: ObjectKey) -> None:
         listener_set_status(graph, key)
     elif key_is_of(key, GATEWAY_CLASS):
         gateway_class_status(graph, key)
+    elif key_is_of(key, X_MESH):
+        mesh_status(graph, key)
     elif key_is_of(key, HTTP_ROUTE) or key_is_of(key, GRPC_ROUTE):
         route_status(graph, key, 0)

@@ -1,13 +1,16 @@
 """An upstream that answers who it is and what it saw, by HTTP/1.1, HTTP/2, TLS or raw TCP.
 
-``/status/503`` answers with that status, ``/delay/0.5`` waits so many seconds. Raw TCP gets back
-``name:`` and its own bytes.
+``/status/503`` answers with that status, ``/delay/0.5`` waits so many seconds. The first two
+requests for ``/reset/2`` have their connection reset, the first two for ``/slow/2`` wait a second.
+Raw TCP gets back ``name:`` and its own bytes, and so does an HTTP/1.1 connection that is upgraded.
 """
 
 import asyncio
 import json
 import re
+import socket
 import ssl
+import struct
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,6 +79,14 @@ class Upstream:
             while len(data) < length:
                 data += await reader.readexactly(length - len(data))
             body, data = data[:length], data[length:]
+            if "upgrade" in request.headers:
+                upgrade = request.headers["upgrade"]
+                writer.write(
+                    b"HTTP/1.1 101 -\r\nconnection: upgrade\r\nupgrade: %b\r\n\r\n"
+                    % upgrade.encode()
+                )
+                await self._raw(data or await reader.read(CHUNK), reader, writer)
+                return
             status, payload = await self._reply(request, body, writer)
             writer.write(
                 f"HTTP/1.1 {status} -\r\ncontent-type: application/json\r\n"
@@ -125,6 +136,10 @@ class Upstream:
                 status = int(argument)
             elif order == "delay":
                 await asyncio.sleep(float(argument))
+            elif order == "slow" and self.hits[request.path] <= int(argument):
+                await asyncio.sleep(1)
+            elif order == "reset" and self.hits[request.path] <= int(argument):
+                _reset(writer)
         seen = {
             "name": self.name,
             "method": request.method,
@@ -135,6 +150,14 @@ class Upstream:
             "tls": _tls(writer),
         }
         return status, json.dumps(seen).encode()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection at once, so that the client sees a reset."""
+    at_once = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    writer.transport.abort()
+    raise ConnectionResetError
 
 
 def _head(text: str) -> tuple[Request, int]:

@@ -302,6 +302,7 @@ def test_every_kind_of_the_specification_that_controllers_write_the_status_of_ha
         "TLSRoute",
         "UDPRoute",
         "XBackendTrafficPolicy",
+        "XMesh",
     }
 
 

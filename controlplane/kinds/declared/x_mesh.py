@@ -5,10 +5,15 @@ from typing import Final
 from controlplane.kinds.gateway_api.mesh import X_MESH, XMesh
 from controlplane.kinds.gateway_api.status import CLASS_STATUS
 from controlplane.kinds.gateway_api.versions import X_V1ALPHA1
-from controlplane.kinds.served import Fields, ServedKind
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.gateway_api.admission import gateway_api
 
-FIELDS: Final[Fields] = {}
+FIELDS: Final[Fields] = {
+    XMesh: (
+        by("queries.gateway_api.status:mesh_status", "controller_name"),
+        no_effect("it is a text for people", "description"),
+    ),
+}
 
 KIND: Final = ServedKind(
     kind=X_MESH,

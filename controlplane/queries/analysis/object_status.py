@@ -12,6 +12,7 @@ from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.mesh import X_MESH
 from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
 from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
@@ -20,6 +21,7 @@ from controlplane.queries.gateway_api.status import (
     gateway_class_status,
     gateway_status,
     listener_set_status,
+    mesh_status,
 )
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.backend_policies import PolicyKey
@@ -39,6 +41,7 @@ _BY_KIND: Final[Mapping[Kind, Callable[[Graph, Any], Status | None]]] = {
     GATEWAY_CLASS: gateway_class_status,
     KUBERNETES_GATEWAY: gateway_status,
     LISTENER_SET: listener_set_status,
+    X_MESH: mesh_status,
     BACKEND_TLS_POLICY: backend_policy_status,
     X_BACKEND_TRAFFIC_POLICY: backend_policy_status,
     HTTP_ROUTE: route_parents,

@@ -3,11 +3,15 @@
 Each comes from the values that traffic is made of, so the two cannot disagree.
 """
 
+from typing import Final
+
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Graph, guarded
 from controlplane.kinds.gateway_api.gateway import KubernetesGatewayKey
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS, GatewayClassKey
 from controlplane.kinds.gateway_api.listener_set import ListenerSetKey
+from controlplane.kinds.gateway_api.mesh import XMeshKey
+from controlplane.model.gateway_api import CONTROLLER, ISTIO_CONTROLLER, ISTIO_MESH_CONTROLLER
 from controlplane.queries.gateway_api.attachment import attached_routes
 from controlplane.queries.gateway_api.classes import class_conformance, gateway_conformance
 from controlplane.queries.gateway_api.faults import gateway_faults
@@ -18,7 +22,7 @@ from controlplane.queries.gateway_api.listeners import (
 )
 from controlplane.queries.inputs.objects import object_of
 from controlplane.translate.gateway_api.conditions import ACCEPTED, met
-from controlplane.translate.gateway_api.features import supported_features
+from controlplane.translate.gateway_api.features import mesh_features, supported_features
 from controlplane.translate.gateway_api.gateway_conditions import (
     gateway_conditions,
     is_programmed,
@@ -32,6 +36,9 @@ from controlplane.translate.gateway_api.status import (
     ListenerSetStatus,
     ListenerStatus,
 )
+
+MESH_CONTROLLERS: Final = frozenset({CONTROLLER, ISTIO_CONTROLLER, ISTIO_MESH_CONTROLLER})
+"""Those that carry out routes for calls: the mesh is one, whatever Gateways answer."""
 
 
 @guarded
@@ -83,6 +90,18 @@ def gateway_class_status(graph: Graph, key: GatewayClassKey) -> GatewayClassStat
     return GatewayClassStatus(
         conditions=(met(ACCEPTED, message="Gateways of it are served"),),
         supported_features=supported_features(conformance),
+    )
+
+
+@guarded
+def mesh_status(graph: Graph, key: XMeshKey) -> GatewayClassStatus | None:
+    """The status of an XMesh; ``None`` where another controller has it."""
+    declared = object_of(graph, key)
+    if declared is None or declared.spec.controller_name not in MESH_CONTROLLERS:
+        return None
+    return GatewayClassStatus(
+        conditions=(met(ACCEPTED, message="routes for calls are carried out here"),),
+        supported_features=mesh_features(),
     )
 
 

@@ -36,7 +36,9 @@ class ListenerSetStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayClassStatus:
-    """``supported_features`` are the names that conformance tests go by, sorted."""
+    """Of a GatewayClass or an XMesh. ``supported_features`` are the names that conformance tests
+    go by, sorted.
+    """
 
     conditions: tuple[Condition, ...]
     supported_features: tuple[str, ...] = ()

@@ -1,21 +1,37 @@
 """What a GatewayClass says it supports is what tests of this project check."""
 
+import ast
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from controlplane.model.gateway_api import Conformance
-from controlplane.translate.gateway_api.features import FEATURES, supported_features
+from controlplane.translate.gateway_api.features import (
+    FEATURES,
+    MESH_FEATURES,
+    supported_features,
+)
 
 TESTS: Final = Path(__file__).parents[2]
 MOST: Final = 64
 """Source: GatewayClassStatus.supportedFeatures."""
 
 
-@pytest.mark.parametrize(("feature", "test"), FEATURES.items())
+@cache
+def functions_of(file: str) -> frozenset[str]:
+    """The functions of a file of tests."""
+    tree = ast.parse((TESTS / file).read_text(encoding="utf-8"))
+    return frozenset(each.name for each in tree.body if isinstance(each, ast.FunctionDef))
+
+
+@pytest.mark.parametrize(("feature", "test"), (FEATURES | MESH_FEATURES).items())
 def test_a_feature_has_a_test(feature: str, test: str) -> None:
-    assert (TESTS / test).exists()
+    file, _, function = test.partition("::")
+
+    assert function.startswith("test_")
+    assert function in functions_of(file)
 
 
 @pytest.mark.parametrize("conformance", Conformance)
@@ -26,7 +42,12 @@ def test_features_are_sorted_and_not_too_many(conformance: Conformance) -> None:
     assert len(features) <= MOST
 
 
-def test_gateways_that_answer_as_istios_do_not_tell_misdirected_requests() -> None:
+def test_gateways_that_answer_as_istios_support_what_istio_does() -> None:
     assert set(supported_features(Conformance.SPECIFICATION)) - set(
         supported_features(Conformance.ISTIO)
-    ) == {"GatewayHTTPSListenerDetectMisdirectedRequests"}
+    ) == {
+        "GatewayHTTPSListenerDetectMisdirectedRequests",
+        "HTTPRouteBackendRequestRedirect",
+        "HTTPRouteBackendURLRewrite",
+        "HTTPRouteRetryBackendTimeout",
+    }

@@ -83,6 +83,17 @@ def test_headers_are_set_added_and_removed_and_percent_signs_are_literal() -> No
     assert headers(found, "response_headers_to_add") == [("x-d", "d", "OVERWRITE_IF_EXISTS_OR_ADD")]
 
 
+def test_headers_of_calls_are_set() -> None:
+    found = route_of(
+        "{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-A, value:"
+        f" a}}], remove: [x-b]}}}}], {TO_SHOP}}}",
+        kind="GRPCRoute",
+    )
+
+    assert headers(found, "request_headers_to_add") == [("x-a", "a", "OVERWRITE_IF_EXISTS_OR_ADD")]
+    assert found["request_headers_to_remove"] == ["x-b"]
+
+
 def test_a_host_header_that_is_set_becomes_the_authority() -> None:
     found = filtered(
         "{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Host, value: a.test}]}}"
@@ -139,6 +150,8 @@ def test_the_filters_of_one_backend_of_several_stay_with_it() -> None:
             {"scheme_redirect": "https", "response_code": "FOUND"},
         ),
         ("{port: 80}", {"response_code": "FOUND"}),
+        ("{port: 80, statusCode: 303}", {"response_code": "SEE_OTHER"}),
+        ("{port: 80, statusCode: 307}", {"response_code": "TEMPORARY_REDIRECT"}),
         (
             "{port: 81, path: {type: ReplaceFullPath, replaceFullPath: /new}}",
             {"port_redirect": 81, "path_redirect": "/new", "response_code": "FOUND"},

@@ -153,3 +153,8 @@ def test_grpc_and_http_routes_of_a_host_are_ranked_together() -> None:
 
 def test_a_route_without_a_name_is_named_after_its_place() -> None:
     assert names(at_edge(request_route(f"{{{TO_SHOP}}}"))) == ["default.shop.0"]
+
+
+@pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute"])
+def test_a_route_has_the_name_of_its_rule(kind: str) -> None:
+    assert route_of(f"{{name: checkout, {TO_SHOP}}}", kind=kind)["name"] == "checkout"

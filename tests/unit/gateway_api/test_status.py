@@ -6,11 +6,13 @@ from controlplane.base.names import Namespace, ObjectKey
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.gateway_class import GATEWAY_CLASS
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.mesh import X_MESH
 from controlplane.model.gateway_api import Condition
 from controlplane.queries.gateway_api.status import (
     gateway_class_status,
     gateway_status,
     listener_set_status,
+    mesh_status,
 )
 from controlplane.translate.gateway_api.status import GatewayStatus, ListenerSetStatus
 from tests.support.declared import Declared
@@ -242,6 +244,7 @@ def test_kinds_that_do_not_suit_the_protocol_are_left_out(
     [
         ("[]", "True Accepted", "True Programmed"),
         ("[{value: 192.0.2.1}]", "True Accepted", "True Programmed"),
+        ("[{type: IPAddress}]", "True Accepted", "True Programmed"),
         ("[{type: Hostname, value: gone}]", "True Accepted", "False AddressNotUsable"),
         ("[{type: Hostname, value: idle}]", "True Accepted", "False AddressNotAssigned"),
         ("[{type: Hostname, value: front}]", "True Accepted", "True Programmed"),
@@ -314,4 +317,23 @@ def test_a_class_is_accepted_when_its_controller_is_here() -> None:
 
     assert mine is not None
     assert lines(mine.conditions) == ["Accepted: True Accepted"]
+    assert other is None
+
+
+def test_a_mesh_is_accepted_when_its_controller_is_here() -> None:
+    declared = Declared(
+        "".join(
+            "apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XMesh\n"
+            f"metadata: {{name: {name}}}\nspec: {{controllerName: {controller}}}\n---\n"
+            for name, controller in (("mine", "istio.io/mesh-controller"), ("other", "a.b/c"))
+        )
+    )
+    mine, other = (
+        mesh_status(declared.graph, ObjectKey(X_MESH, Namespace(""), name))
+        for name in ("mine", "other")
+    )
+
+    assert mine is not None
+    assert lines(mine.conditions) == ["Accepted: True Accepted"]
+    assert mine.supported_features[:2] == ("Mesh", "MeshConsumerRoute")
     assert other is None

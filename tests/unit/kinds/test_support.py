@@ -59,7 +59,7 @@ NOT_SUPPORTED = {
         "retryConstraint.minRetryRate.interval",
         "sessionPersistence",
     ),
-    "XMesh": ("controllerName", "parametersRef", "description"),
+    "XMesh": ("parametersRef",),
     "MeshConfig": (
         "proxyListenPort",
         "proxyHttpPort",
