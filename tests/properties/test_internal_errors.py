@@ -32,6 +32,7 @@ MIXED = {
     "listeners_of": _ROUTES_OF_NOW,
     "parent_listeners": _ROUTES_OF_NOW,
     "listener_secrets": "a listener of other Gateways than before has no last good secrets",
+    "settings_of": "a proxy with other metadata than before has no last good settings",
     "virtual_host": "a host of other listeners than before has no last good routes",
     "_patches_in_force": "the patches that worked last are applied to the newest form",
     "service_declared": "the endpoints of a ServiceEntry are read from its newest form",

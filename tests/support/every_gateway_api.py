@@ -60,7 +60,7 @@ spec: {controllerName: VALUE}
         "controlplane/gateway",
         "istio.io/gateway-controller",
     ),
-    "mesh": (
+    "x-mesh": (
         """
 apiVersion: gateway.networking.x-k8s.io/v1alpha1
 kind: XMesh
