@@ -15,12 +15,12 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Kind, ObjectKey
-from controlplane.base.nearest import nearest
 from controlplane.graph import Graph
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET, ParentGatewayReference
+from controlplane.kinds.gateway_api.near_kind import field_at_fault, kind_hint, near_kind
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
@@ -35,10 +35,8 @@ from controlplane.queries.analysis.near_names import (
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.translate.gateway_api.route_conditions import BackendProblem
 
-PARENTS: Final = {
-    kind.name: kind for kind in (KUBERNETES_GATEWAY, LISTENER_SET, SERVICE, SERVICE_ENTRY)
-}
-"""What routes attach to, by the name of the kind."""
+PARENTS: Final = (KUBERNETES_GATEWAY, LISTENER_SET, SERVICE, SERVICE_ENTRY)
+"""What routes attach to; ListenerSets to the first alone."""
 
 
 @index(KUBERNETES_GATEWAY, LISTENER_SET)
@@ -63,21 +61,15 @@ def report_foreign_parent(
     """Say that a parentRef is of a kind to which nothing attaches here: a slip, or the business of
     another controller.
     """
-    known = (KUBERNETES_GATEWAY.name,) if at.object.kind == LISTENER_SET else tuple(PARENTS)
-    name = ref.kind if ref.kind in known else nearest(ref.kind, known)
-    if name is None:
+    meant = near_kind(ref.kind, PARENTS[: 1 if at.object.kind == LISTENER_SET else None])
+    if meant is None:
         message = f"parents of kind {ref.kind} are not supported, so this one has no effect"
         report.add(NOT_SUPPORTED_YET, at / "kind", message)
         return
-    group = PARENTS[name].group
-    steps = [
-        *([f'group: "{group}"' if not group else f"group: {group}"] if group != ref.group else []),
-        *([f"kind: {name}"] if name != ref.kind else []),
-    ]
-    place = at / "group" if name == ref.kind else at / "kind"
+    place = at / field_at_fault(ref.kind, meant)
     of = f"group {ref.group}" if ref.group else 'group ""'
     message = f'{of} has no kind "{ref.kind}", so {_child(at)} attaches to nothing there'
-    report.add(PARENT_UNKNOWN, place, message, hint=f"write {', '.join(steps)}")
+    report.add(PARENT_UNKNOWN, place, message, hint=kind_hint(ref.group, ref.kind, meant))
 
 
 def report_without_parent(report: Report, at: FieldRef) -> None:

@@ -12,6 +12,7 @@ from controlplane.base.names import Host, Kind, Namespace, ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.gateway_api.common import BackendObjectReference
+from controlplane.kinds.gateway_api.near_kind import field_at_fault, kind_hint, near_kind
 from controlplane.queries.gateway_api.grants import granted
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.registry.services import service
@@ -26,21 +27,27 @@ from controlplane.translate.gateway_api.backend_ref import (
 NOT_PERMITTED: Final = "RefNotPermitted"
 INVALID_KIND: Final = "InvalidKind"
 NOT_FOUND: Final = "BackendNotFound"
+_KINDS: Final = (SERVICE, HOSTNAME, SERVICE_IMPORT)
 
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedBackend:
     """Why requests to a backend are answered 500. ``reason`` is that of ResolvedRefs.
 
-    ``host`` is what is called in vain, where it has one and may be called. ``lacks_port``: all that
-    is missing is the port, of which Istio's conditions say nothing.
+    ``host`` is what is called in vain, where it has one and may be called. ``field`` of the
+    reference is at fault.
     """
 
     reason: str
     message: str
     hint: str | None = None
     host: Host | None = None
-    lacks_port: bool = False
+    field: str = "name"
+
+    @property
+    def lacks_port(self) -> bool:
+        """Whether all that is missing is the port, of which Istio's conditions say nothing."""
+        return self.field == "port"
 
 
 def plain(ref: BackendObjectReference) -> BackendObjectReference:
@@ -65,7 +72,6 @@ def unresolved(
             NOT_PERMITTED,
             f"{named.name} {key.namespace}/{key.name} is in another namespace, and no "
             f"ReferenceGrant there lets {kind.name}s of {owner} refer to it",
-            f"declare a ReferenceGrant in namespace {key.namespace}",
         )
     return undeclared(graph, owner, ref)
 
@@ -85,7 +91,10 @@ def undeclared(
         return _unresolved_service(graph, key, ref)
     of = f" of {named.group}" if named.group else ""
     message = f"requests cannot be sent to {named.name}{of}"
-    return UnresolvedBackend(INVALID_KIND, message, "name a Service")
+    meant = near_kind(ref.kind, _KINDS)
+    hint = kind_hint(ref.group, ref.kind, meant) if meant is not None else "name a Service"
+    field = field_at_fault(ref.kind, meant)
+    return UnresolvedBackend(INVALID_KIND, message, hint, field=field)
 
 
 def _unknown_host(
@@ -112,4 +121,4 @@ def _unresolved_service(
     message = f"Service {key.namespace}/{key.name} has no port {ref.port}"
     known = ", ".join(map(str, ports))
     hint = f"it has {known}" if known else "add the port to the Service"
-    return UnresolvedBackend(NOT_FOUND, message, hint, host, lacks_port=True)
+    return UnresolvedBackend(NOT_FOUND, message, hint, host, field="port")

@@ -109,8 +109,7 @@ def _of_backend(
     named = plain(ref)
     found = unresolved(graph, kind, place.object.namespace, named)
     if found is not None:
-        field = "port" if found.lacks_port else "name"
-        problem = Problem(found.reason, found.message, place / field, found.hint)
+        problem = Problem(found.reason, found.message, place / found.field, found.hint)
         has_weight = not isinstance(ref, BackendRef) or ref.weight > 0
         yield BackendProblem(
             problem, named, found.host, lacks_port=found.lacks_port, has_weight=has_weight

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.base.names import Kind
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.queries.analysis.route_references import PARENTS
@@ -25,6 +26,7 @@ spec:
     hosts: ["*"]
 ---
 """
+OF_GATEWAY = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n"
 REFUSED = """apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: broken, namespace: default}
@@ -81,16 +83,16 @@ def test_a_parent_that_is_not_declared_comes_with_what_was_meant(parent: str, hi
     assert hints(found, "CP0731") == [hint]
 
 
-@pytest.mark.parametrize("kind", sorted(PARENTS))
+@pytest.mark.parametrize("kind", PARENTS, ids=str)
 @pytest.mark.parametrize("spelled", [str.lower, str.upper, lambda kind: f"{kind}s"])
 def test_a_parent_of_a_misspelled_kind_is_reported_with_what_to_write(
-    kind: str, spelled: Callable[[str], str]
+    kind: Kind, spelled: Callable[[str], str]
 ) -> None:
-    group = PARENTS[kind].group or '""'
-    parent = f"{{group: {group}, kind: {spelled(kind)}, name: edge}}"
+    group = kind.group or '""'
+    parent = f"{{group: {group}, kind: {spelled(kind.name)}, name: edge}}"
     found = declared(request_route(RULE, parents=f"[{parent}]"))
 
-    assert hints(found, "CP0731") == [f"write kind: {kind}"]
+    assert hints(found, "CP0731") == [f"write kind: {kind.name}"]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +154,35 @@ def test_a_parent_that_is_refused_is_said_to_be_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("api_version", "kind"),
+    [
+        ("gateway.networking.k8s.io/v1", "gateway"),
+        ("gateway.networking.k8s.io/v1", "Gatway"),
+        ("networking.istio.io/v1", "Gateway"),
+        ("gateway.networking.k8s.io", "Gateway"),
+    ],
+)
+def test_a_parent_with_a_slip_in_its_kind_is_said_to_be_refused_until_it_is_mended(
+    api_version: str, kind: str
+) -> None:
+    engine = Engine(MeshConfig(), now=datetime(2026, 1, 1, tzinfo=UTC))
+    route = request_route(RULE)
+    head = f"apiVersion: {api_version}\nkind: {kind}\n"
+    slip = gateway(HTTP).replace(gateway(HTTP)[: len(OF_GATEWAY)], head)
+
+    engine.apply([(Path("routes.yaml"), slip + SERVICES + route)])
+    before = [each for each in whole_analysis(engine) if each.code.id == "CP0731"]
+    engine.apply([(Path("routes.yaml"), gateway(HTTP) + SERVICES + route)])
+    after = [each for each in whole_analysis(engine) if each.code.id == "CP0731"]
+
+    (refused,) = before
+    assert refused.message == "this leads nowhere because Gateway default/edge is refused"
+    (related,) = refused.related
+    assert str(related.place) == f"{kind}/default/edge"
+    assert after == []
+
+
+@pytest.mark.parametrize(
     ("backend", "hint"),
     [
         ("{name: shp, port: 80}", "write shop"),
@@ -178,6 +209,35 @@ def test_a_virtual_service_that_names_a_gateway_of_the_gateway_api_is_told_so() 
     assert hints(found, "CP0304") == [
         "Gateway default/edge is of the Gateway API: write an HTTPRoute for it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("backend", "field", "hint"),
+    [
+        ("{kind: service, name: shop, port: 80}", "kind", "write kind: Service"),
+        ("{kind: Services, name: shop, port: 80}", "kind", "write kind: Service"),
+        ("{group: core, kind: Service, name: shop, port: 80}", "group", 'write group: ""'),
+        ("{group: v1, name: shop, port: 80}", "group", 'write group: ""'),
+        (
+            "{kind: Hostname, name: partner.test, port: 80}",
+            "group",
+            "write group: networking.istio.io",
+        ),
+        (
+            "{kind: ServiceImport, name: shop, port: 80}",
+            "group",
+            "write group: multicluster.x-k8s.io",
+        ),
+        ("{kind: Deployment, name: shop, port: 80}", "kind", "name a Service"),
+    ],
+)
+def test_a_backend_of_a_kind_that_is_not_served_comes_with_what_to_write(
+    backend: str, field: str, hint: str
+) -> None:
+    found = declared(request_route(f"{{backendRefs: [{backend}]}}")).diagnostics()
+
+    (reported,) = [each for each in found if each.code.id == "CP0732"]
+    assert (str(reported.place).rpartition(".")[2], reported.hint) == (field, hint)
 
 
 @pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"])
