@@ -55,6 +55,8 @@ class Problem:
     hint: str | None = None
     is_partial: bool = False
     """Whether what has it is served all the same, without the part that is wrong."""
+    withheld: ObjectKey | None = None
+    """What the object may not refer to: it is of another namespace, and no grant permits it."""
 
 
 class ConditionStatus(Enum):

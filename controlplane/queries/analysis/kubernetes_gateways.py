@@ -30,6 +30,7 @@ from controlplane.kinds.gateway_api.listener_set import ListenerSet, ListenerSet
 from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import ISTIO_CLASS, Conformance, Problem
 from controlplane.model.proxy_view import BoundGateway, GatewayInstance
+from controlplane.queries.analysis.grant_hints import hint_of
 from controlplane.queries.analysis.listener_fields import check_listener_fields
 from controlplane.queries.analysis.near_names import report_refused
 from controlplane.queries.analysis.route_references import (
@@ -95,7 +96,7 @@ def kubernetes_gateway_diagnostics(graph: Graph, key: KubernetesGatewayKey) -> D
     faults = gateway_faults(graph, key)
     for problem in (faults.accepted, faults.references):
         if problem is not None:
-            _report(report, problem)
+            _report(graph, report, problem)
     _check_listeners(graph, report, key, key)
     _check_fields(report, gateway, conformance)
     instance = GatewayInstance(
@@ -119,7 +120,7 @@ def kubernetes_gateway_diagnostics_where_connected(
     proxies = connected_gateways(graph)
     problem = gateway_faults(graph, key).programmed
     if problem is not None and (problem.reason != NOT_ASSIGNED or proxies):
-        _report(report, problem)
+        _report(graph, report, problem)
     serving = [p for p in proxies if any(b.gateway == key for b in p.instance.bound)]
     found = [d for proxy in serving for d in server_conflicts(graph, proxy.instance)]
     secrets = _secret_faults(graph, key)
@@ -217,7 +218,7 @@ def _check_listeners(
 ) -> None:
     for listener in parent_listeners(graph, parent):
         for problem in listener.problems:
-            _report(report, problem)
+            _report(graph, report, problem)
         _check_conflict(graph, report, gateway, listener)
 
 
@@ -249,9 +250,9 @@ def _check_conflict(
     )
 
 
-def _report(report: Report, problem: Problem) -> None:
-    code = CODES[problem.reason]
-    report.add(code, problem.place, problem.message, hint=problem.hint)
+def _report(graph: Graph, report: Report, problem: Problem) -> None:
+    code, hint = CODES[problem.reason], hint_of(graph, problem)
+    report.add(code, problem.place, problem.message, hint=hint)
 
 
 def _check_shared_hosts(graph: Graph, report: Report, instance: GatewayInstance) -> None:

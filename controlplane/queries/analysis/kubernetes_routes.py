@@ -27,6 +27,7 @@ from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
 from controlplane.kinds.object import Object, is_of
 from controlplane.model.gateway_api import Conformance, Problem
+from controlplane.queries.analysis.grant_hints import hint_of
 from controlplane.queries.analysis.mesh_route_parents import (
     check_mesh_hostnames,
     check_mesh_parent,
@@ -89,7 +90,9 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
         if backend.problem.place in at_fault:
             continue  # a hostname in place of a name, of which more is said above
         if backend.problem.reason == NOT_PERMITTED:
-            _add(report, BACKEND_NOT_PERMITTED, backend.problem, backend.problem.message)
+            problem = backend.problem
+            hint = hint_of(graph, problem)
+            report.add(BACKEND_NOT_PERMITTED, problem.place, problem.message, hint=hint)
         else:
             report_unresolved(report, graph, backend)
     for dropped in problems.dropped:

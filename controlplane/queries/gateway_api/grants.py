@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.graph import Graph, derived
-from controlplane.kinds.gateway_api.reference_grant import REFERENCE_GRANT, ReferenceGrant
+from controlplane.kinds.gateway_api.reference_grant import (
+    REFERENCE_GRANT,
+    ReferenceGrant,
+    ReferenceGrantKey,
+)
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import index
 
@@ -32,6 +36,12 @@ def grants_to(grant: Object[ReferenceGrant]) -> Iterator[tuple[Referred, Granted
         for of in grant.spec.from_:
             referrer = (of.group, of.kind, of.namespace)
             yield (to.group, to.kind, grant.namespace), Granted(referrer, to.name)
+
+
+@index(REFERENCE_GRANT)
+def grants_in(grant: Object[ReferenceGrant]) -> Iterator[tuple[Namespace, ReferenceGrantKey]]:
+    """The grants of a namespace."""
+    yield grant.namespace, grant.key
 
 
 def granted(graph: Graph, from_: ObjectKey, to: ObjectKey) -> bool:

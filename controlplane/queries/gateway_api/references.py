@@ -97,5 +97,5 @@ def _not_granted(at: FieldRef, owner: ObjectKey, key: ObjectKey) -> Problem:
         f"{named} is in another namespace, and no ReferenceGrant there lets {owner.kind.name}s of "
         f"{owner.namespace} refer to it",
         at,
-        f"declare a ReferenceGrant in namespace {key.namespace}",
+        withheld=key,
     )

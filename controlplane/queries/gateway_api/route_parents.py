@@ -83,6 +83,7 @@ def _without_grant(
     if why is None:
         return None
     problem = replace(problem, reason=why.reason, message=why.message, hint=why.hint)
+    problem = replace(problem, withheld=None)
     return replace(backend, problem=problem, lacks_port=why.lacks_port)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Kind
+from controlplane.base.names import Kind, ObjectKey
 from controlplane.graph import Graph, guarded
 from controlplane.kinds.gateway_api.common import BackendObjectReference, BackendRef
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
@@ -20,10 +20,11 @@ from controlplane.kinds.validation.names import regex_fault
 from controlplane.model.gateway_api import Condition, Conformance, Problem
 from controlplane.model.http_match import Regex
 from controlplane.queries.gateway_api.attachment import AnyRoute, RouteKey, attachment, parent_key
-from controlplane.queries.gateway_api.backends import plain, unresolved
+from controlplane.queries.gateway_api.backends import NOT_PERMITTED, plain, unresolved
 from controlplane.queries.gateway_api.classes import gateway_conformance
 from controlplane.queries.gateway_api.listeners import gateway_of
 from controlplane.queries.inputs.objects import object_of
+from controlplane.translate.gateway_api.backend_ref import kind_of, namespace_of
 from controlplane.translate.gateway_api.route_conditions import (
     UNSUPPORTED_VALUE,
     BackendProblem,
@@ -109,7 +110,13 @@ def _of_backend(
     named = plain(ref)
     found = unresolved(graph, kind, place.object.namespace, named)
     if found is not None:
-        problem = Problem(found.reason, found.message, place / found.field, found.hint)
+        withheld = None
+        if found.reason == NOT_PERMITTED:
+            namespace = namespace_of(ref, place.object.namespace)
+            withheld = ObjectKey(kind_of(ref), namespace, ref.name)
+        problem = Problem(
+            found.reason, found.message, place / found.field, found.hint, withheld=withheld
+        )
         has_weight = not isinstance(ref, BackendRef) or ref.weight > 0
         yield BackendProblem(
             problem, named, found.host, lacks_port=found.lacks_port, has_weight=has_weight
