@@ -23,6 +23,7 @@ from controlplane.kinds.decode import decode
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
+from controlplane.kinds.unserved import kinds_meant
 from controlplane.queries.inputs.objects import Objects
 from controlplane.queries.inputs.refused import REFUSED, REFUSED_ENTRY
 from controlplane.queries.inputs.unread_policies import KINDS as POLICIES, UNREAD
@@ -65,6 +66,8 @@ class InForce:
         """The objects that are refused and of which no earlier version is in force, and what names
         they have or would declare.
         """
+        self._slips: dict[ObjectKey, set[ObjectKey]] = {}
+        """By an object that is refused for a slip in its kind, what it was meant to be."""
         self.objects = Objects(graph)
         self.now = now
         self.withheld: dict[ObjectKey, Fault] = {}
@@ -209,10 +212,22 @@ class InForce:
         if is_missing:
             self._missing[key] = hosts
         if is_missing or before:
-            self._graph.set(REFUSED, key, is_missing)
+            self._graph.set(REFUSED, key, key if is_missing else None)
+        self._note_meant(key, winner.raw if winner is not None and is_missing else None)
         for host in hosts | before if key.kind == SERVICE_ENTRY else ():
             self._graph.set(REFUSED_ENTRY, host, key if host in hosts else None)
         return outcome
+
+    def _note_meant(self, key: ObjectKey, raw: RawObject | None) -> None:
+        """Note what an object that is refused for a slip in its kind was meant to be."""
+        kinds = kinds_meant(raw) if raw is not None else ()
+        meant: set[ObjectKey] = {ObjectKey(kind, key.namespace, key.name) for kind in kinds}
+        for each in self._slips.pop(key, set()) - meant:
+            self._graph.set(REFUSED, each, each if each in self._missing else None)
+        if meant:
+            self._slips[key] = meant
+        for each in meant - self._missing.keys():
+            self._graph.set(REFUSED, each, key)
 
     def _settled(self, key: ObjectKey) -> bool | None:
         winner = self._declarations.winner(key)

@@ -60,6 +60,15 @@ def has_fields_of_namesake(report: Report, at: FieldRef, raw: RawObject) -> bool
     return True
 
 
+def kinds_meant(raw: RawObject) -> tuple[Kind, ...]:
+    """The kinds that one with a slip in its ``kind`` or ``apiVersion`` may be; else none."""
+    namesake = _namesake(raw)
+    if namesake is not None:
+        return (namesake,)
+    kind = raw.key.kind
+    return () if kind in SERVED or is_known(kind) else _meant(kind)
+
+
 def _namesake(raw: RawObject) -> Kind | None:
     """The kind served, of the same name in another group, whose fields the object has."""
     kind = raw.key.kind

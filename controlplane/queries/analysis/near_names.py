@@ -22,7 +22,7 @@ from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.object import Object
 from controlplane.queries.inputs.objects import index
-from controlplane.queries.inputs.refused import is_refused, refused_entry
+from controlplane.queries.inputs.refused import refused_as, refused_entry
 
 _LOCAL: Final = f"svc.{CLUSTER_DOMAIN}"
 
@@ -53,9 +53,10 @@ def report_refused(
     report: Report, code: Code, at: FieldRef, graph: Graph, meant: ObjectKey
 ) -> bool:
     """Say that what is referred to is declared and refused, where it is so."""
-    if not is_refused(graph, meant):
+    declared = refused_as(graph, meant)
+    if declared is None:
         return False
-    related = (Related(place=FieldRef(meant), message="it is refused here"),)
+    related = (Related(place=FieldRef(declared), message="it is refused here"),)
     message = f"this leads nowhere because {meant.display_name} is refused"
     report.add(code, at, message, related=related)
     return True
