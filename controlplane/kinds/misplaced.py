@@ -6,14 +6,17 @@ fields that would have it.
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from msgspec import inspect
 
 from controlplane.base.locations import FieldRef, Step, path_text
+from controlplane.base.names import Kind
 from controlplane.base.nearest import nearest
+from controlplane.kinds.gateway_api.versions import GATEWAY_API, GATEWAY_API_X
+from controlplane.kinds.short_forms import flow, word_meant
 
 Around = tuple[FieldRef, inspect.StructType, Mapping[str, object]]
 """A mapping that another one is in: its place, its type and what it holds."""
@@ -26,25 +29,39 @@ FORMER: Final[Mapping[str, tuple[str, ...]]] = {
     "removeResponseHeaders": ("headers", "response", "remove"),
 }
 """Fields that earlier versions of Istio had, and what they are called now."""
-RENAMED: Final[Mapping[str, str]] = {
-    "host": "hostname",
-    "hosts": "hostnames",
-    "match": "matches",
-    "retries": "retry",
+RENAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    "className": ("gatewayClassName",),
+    "controller": ("controllerName",),
+    "host": ("hostname", "name"),
+    "hosts": ("hostnames",),
+    "http": ("rules",),
+    "ingressClassName": ("gatewayClassName",),
+    "match": ("matches",),
+    "retries": ("retry",),
+    "service": ("name",),
+    "serviceName": ("name",),
+    "servicePort": ("port",),
 }
-"""Istio's words for fields of the Gateway API that hold much the same."""
+"""Words of Istio and Ingress for fields of the Gateway API that hold much the same: the first of
+these that the mapping has.
+"""
 IN_PLACE: Final[Mapping[str, str]] = {
     "corsPolicy": "filters",
     "credentialName": "certificateRefs",
+    "destination": "name",
     "gateways": "parentRefs",
     "hosts": "hostname",
     "mirror": "filters",
     "redirect": "filters",
     "rewrite": "filters",
     "route": "backendRefs",
+    "secretName": "certificateRefs",
+    "servers": "listeners",
     "timeout": "timeouts",
+    "uri": "path",
 }
 """Istio's words, and the fields of the Gateway API that say it in another form."""
+_GATEWAY_API: Final = (GATEWAY_API, GATEWAY_API_X)
 _NAMED: Final = 3  # fields that are named as possible places
 
 
@@ -89,11 +106,14 @@ def where_it_belongs(
     if name in FORMER and FORMER[name][0] in types:
         where, field = ".".join(FORMER[name][:-1]), FORMER[name][-1]
         return Mend(hint=f'move it to {where}, as "{field}"', target=(*at.path, *FORMER[name]))
-    near = nearest(name, types) or (RENAMED[name] if RENAMED.get(name) in types else None)
+    near = renamed(name, types, at.object.kind)
     if near is not None:
         return Mend(hint=f'rename it to "{near}"', target=(*at.path, near))
-    if IN_PLACE.get(name) in types:
+    if IN_PLACE.get(name) in types and at.object.kind.group in _GATEWAY_API:
         return Mend(hint=f'the Gateway API says that in "{IN_PLACE[name]}"')
+    typed = _of_type(name, types, written)
+    if typed is not None:
+        return typed
     last = _before(name, written)[-1:]
     if last and last[0] in types and _is_open(types[last[0]]):
         return _into(at, written, last[0], types[last[0]], name)
@@ -105,6 +125,36 @@ def where_it_belongs(
         return Mend(hint=f"it belongs {places}", target=target)
     where = path_text(at.path)[1:] or at.object.kind.name
     return Mend(hint=f"{where} has {', '.join(sorted(types))}")
+
+
+def _of_type(name: str, types: Mapping[str, inspect.Type], written: object) -> Mend | None:
+    """How to mend ``{prefix: /a}``: the name of a type is in place of ``value``."""
+    of = types.get("type")
+    if not isinstance(of, inspect.EnumType) or "value" not in types:
+        return None
+    meant = word_meant(name, [str(member.value) for member in of.cls])
+    value = written.get(name) if isinstance(written, Mapping) else None
+    if meant is None or not isinstance(value, str):
+        return None
+    return Mend(hint=f"write type: {meant}, value: {flow(value)}")
+
+
+def renamed(name: str, fields: Collection[str], kind: Kind) -> str | None:
+    """The field that ``name`` is a slip for, or another API's word for."""
+    near = nearest(name, fields)
+    if near is not None or kind.group not in _GATEWAY_API:
+        return near
+    return next((word for word in RENAMED.get(name, ()) if word in fields), None)
+
+
+def meant_field(name: str, fields: Collection[str], types: Sequence[str], kind: Kind) -> str | None:
+    """The field in which what ``name`` holds belongs, in this form or another; ``types`` are those
+    of the mapping, where it has one.
+    """
+    found = renamed(name, fields, kind)
+    if found is None and "value" in fields and word_meant(name, types) is not None:
+        found = "value"
+    return found or (IN_PLACE.get(name) if kind.group in _GATEWAY_API else None)
 
 
 def below_sibling(

@@ -85,6 +85,7 @@ _ISTIO_WORDS: Final[Mapping[str, str]] = {
 }
 """Words of Istio's for values of the Gateway API."""
 _PLAIN: Final = re.compile(r"[A-Za-z/][\w./-]*")
+_GRPC_PATH: Final = re.compile(r"/?([\w.]+)/(\w+)")
 _WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
 _PAIR: Final = re.compile(r"([A-Za-z][\w./-]*) ?= ?([\w./-]+)")
 
@@ -93,6 +94,16 @@ def field_of_value(of: inspect.StructType) -> tuple[str, inspect.Type] | None:
     """The field, and its type, that a plain value in place of the mapping ``of`` is meant for."""
     name = _FIELDS.get(of.cls, None)
     return next(((f.encode_name, f.type) for f in of.fields if f.encode_name == name), None)
+
+
+def mapping_meant(of: inspect.StructType, value: object) -> dict[str, object] | None:
+    """The mapping ``of`` that a plain value stands for."""
+    if of.cls is GrpcMethodMatch and isinstance(value, str):
+        path = _GRPC_PATH.fullmatch(value)
+        if path is not None:
+            return {"service": path[1], "method": path[2]}
+    field = field_of_value(of)
+    return {field[0]: value} if field is not None else None
 
 
 def items_of_text(value: object) -> list[object]:
@@ -125,7 +136,7 @@ def _pair(item: object) -> tuple[str, object] | None:
     return None
 
 
-def entries_meant(of: inspect.Type, value: object) -> list[dict[str, object]] | None:
+def entries_meant(of: inspect.Type, value: object) -> list[Mapping[str, object] | None] | None:
     """The list of names and values that a mapping of them stands for: ``{x-a: b}``."""
     fields = {f.encode_name for f in of.fields} if isinstance(of, inspect.StructType) else set()
     if not isinstance(value, Mapping) or not {"name", "value"} <= fields or value.keys() & fields:

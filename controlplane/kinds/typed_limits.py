@@ -30,7 +30,10 @@ def is_text_within(report: Report, at: FieldRef, wanted: inspect.StrType, text: 
     if wanted.pattern is None or _pattern(wanted.pattern).search(text) is not None:
         return True
     wording = PATTERNS[wanted.pattern]
-    report.add(VALUE_MALFORMED, at, f'"{text}" is not {wording.noun}', hint=wording.hint)
+    meant = wording.repaired(text)
+    is_meant = bool(meant) and _pattern(wanted.pattern).search(meant) is not None
+    hint = f"write {meant}" if is_meant else wording.hint
+    report.add(VALUE_MALFORMED, at, f'"{text}" is not {wording.noun}', hint=hint)
     return False
 
 

@@ -29,9 +29,9 @@ from controlplane.kinds.duration import duration
 from controlplane.kinds.misplaced import Around, Mend, Move, below_sibling, where_it_belongs
 from controlplane.kinds.short_forms import (
     entries_meant,
-    field_of_value,
     flow,
     items_of_text,
+    mapping_meant,
     only_mapping,
     pairs_meant,
     word_meant,
@@ -213,10 +213,10 @@ class Walk:
         self, at: FieldRef, wanted: inspect.StructType, value: object
     ) -> Mapping[str, object] | None:
         """The mapping that a plain value stands for."""
-        field_ = field_of_value(wanted)
-        if field_ is None or not self._fits(at, field_[1], value):
-            return None
-        return {field_[0]: value}
+        meant = mapping_meant(wanted, value)
+        types = {field.encode_name: field.type for field in wanted.fields}
+        fits = meant and all(self._fits(at, types[name], item) for name, item in meant.items())
+        return meant if fits else None
 
     def _fits(self, at: FieldRef, wanted: inspect.Type, value: object) -> bool:
         return Walk(Report(), self.null)._value(at, wanted, value) is not DROPPED
@@ -242,8 +242,10 @@ class Walk:
         """Report a value where a list belongs: it is the only item, or names all of them."""
         items, hint = items_of_text(value), None
         entries = entries_meant(item_type, value)
-        if entries and all(self._fits(at, item_type, item) for item in entries):
-            items, hint = list[object](entries), f"write {flow(entries)}"
+        if entries is None and isinstance(item_type, inspect.StructType):
+            entries = [self._short_form(at, item_type, item) for item in items]
+        if entries and all(item and self._fits(at, item_type, item) for item in entries):
+            items, hint = list[object](entries), f"write {flow(list(entries))}"
         elif all(isinstance(item, str | int) and self._fits(at, item_type, item) for item in items):
             hint = f"write {flow(items)}"
         if hint is not None or self._fits(at, item_type, value):

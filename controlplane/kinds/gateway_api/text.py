@@ -6,7 +6,8 @@ class such as ``\\d``, which is wider in Python than in Go.
 Source: https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/ and the CRDs of v1.6.1
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -45,22 +46,36 @@ WELL_KNOWN_PATTERN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a pattern asks for: ``"x" is not NOUN``, and one step to mend it."""
+    """What a pattern asks for: ``"x" is not NOUN``, and one step to mend it.
+
+    ``repaired`` is what was most likely meant by a text; it is proposed where it fits the pattern.
+    """
 
     noun: str
     hint: str
+    repaired: Callable[[str], str] = str
+
+
+def _host_of(text: str) -> str:
+    """The hostname in a URL or ``HOST:PORT``."""
+    _, _, rest = text.rpartition("://")
+    return re.split(r"[/:?#]", rest, maxsplit=1)[0].strip().lower()
 
 
 _SUBDOMAIN_HINT: Final = "use lower case letters, digits, - and . (begin and end with no - or .)"
 PATTERNS: Final[Mapping[str, Wording]] = {
     LABEL_PATTERN: Wording("the name of a namespace", "use lower case letters, digits and -"),
-    DOMAIN_PATTERN: Wording("a DNS name", _SUBDOMAIN_HINT),
+    DOMAIN_PATTERN: Wording("a DNS name", _SUBDOMAIN_HINT, _host_of),
     GROUP_PATTERN: Wording(
-        "an API group", 'write the group alone, without a version; "" for Kubernetes\' own'
+        "an API group",
+        'write the group alone, without a version; "" for Kubernetes\' own',
+        lambda text: text.partition("/")[0],
     ),
     KIND_PATTERN: Wording("the name of a kind", "begin with a letter; use letters, digits and -"),
     HOSTNAME_PATTERN: Wording(
-        "a hostname", "write a name in lower case, such as shop.example.com or *.example.com"
+        "a hostname",
+        "write a name in lower case, such as shop.example.com or *.example.com, or none for all",
+        _host_of,
     ),
     CONTROLLER_PATTERN: Wording("a controller's name", "write a domain, a slash and a path"),
     PROTOCOL_PATTERN: Wording(
@@ -70,7 +85,9 @@ PATTERNS: Final[Mapping[str, Wording]] = {
         "a type of address", "write IPAddress, Hostname, or DOMAIN/NAME for another"
     ),
     HEADER_NAME_PATTERN: Wording(
-        "a name of a header", "use letters, digits and any of !#$%&'*+-.^_`|~"
+        "a name of a header",
+        "use letters, digits and any of !#$%&'*+-.^_`|~",
+        lambda text: text.strip().removesuffix(":"),
     ),
     HEADER_VALUE_PATTERN: Wording(
         "a value of a header", "use visible ASCII, with single spaces or tabs between"
@@ -78,7 +95,9 @@ PATTERNS: Final[Mapping[str, Wording]] = {
     LABEL_VALUE_PATTERN: Wording(
         "a label's value", "use letters, digits, -, _ and . (begin and end with a letter or digit)"
     ),
-    ORIGIN_PATTERN: Wording("an origin", "write *, or SCHEME://HOST with an optional port"),
+    ORIGIN_PATTERN: Wording(
+        "an origin", "write *, or SCHEME://HOST with an optional port", "https://{}".format
+    ),
     PATH_PATTERN: Wording("a path", "escape other characters as %XX"),
     URI_PATTERN: Wording("a URI", "begin with a scheme, as in spiffe://example.com/web"),
     WELL_KNOWN_PATTERN: Wording("a well-known set of certificates", "write System"),

@@ -67,12 +67,84 @@ def of_filter(type_: str, **settings: object) -> dict[str, object]:
         (
             gateway(hostname="Shop.example.com"),
             '"Shop.example.com" is not a hostname',
-            "write a name in lower case, such as shop.example.com or *.example.com",
+            "write shop.example.com",
+        ),
+        (
+            gateway(hostname="https://shop.example.com/a"),
+            '"https://shop.example.com/a" is not a hostname',
+            "write shop.example.com",
+        ),
+        (
+            gateway(hostname="*.example.com:443"),
+            '"*.example.com:443" is not a hostname',
+            "write *.example.com",
+        ),
+        (
+            gateway(hostname="*"),
+            '"*" is not a hostname',
+            "write a name in lower case, such as shop.example.com or *.example.com, or none for "
+            "all",
+        ),
+        (
+            http_route(backendRefs=[WEB | {"group": "example.com/v1", "kind": "Bucket"}]),
+            '"example.com/v1" is not an API group',
+            "write example.com",
+        ),
+        (
+            http_route(matches=[{"headers": [{"name": "x-user:", "value": "a"}]}]),
+            '"x-user:" is not a name of a header',
+            "write x-user",
+        ),
+        (
+            of_filter("CORS", cors={"allowOrigins": ["shop.example.com"]}),
+            '"shop.example.com" is not an origin',
+            "write https://shop.example.com",
+        ),
+        (
+            body_of(
+                "Gateway",
+                {
+                    "gatewayClassName": "istio",
+                    "listeners": [PORT],
+                    "addresses": [{"value": "192.0.2.300"}],
+                },
+                V1,
+            ),
+            '"192.0.2.300" is not an IP address',
+            "write it as 192.0.2.1 or 2001:db8::1",
+        ),
+        (
+            body_of(
+                "Gateway",
+                {
+                    "gatewayClassName": "istio",
+                    "listeners": [PORT],
+                    "addresses": [{"value": "edge.example.com"}],
+                },
+                V1,
+            ),
+            '"edge.example.com" is not an IP address',
+            "write type: Hostname beside it",
         ),
         (
             body_of("HTTPRoute", {"parentRefs": ["edge"]}),
             'expected a mapping, found the text "edge"',
             "write {name: edge}",
+        ),
+        (
+            body_of("HTTPRoute", {"parentRefs": "edge"}),
+            'expected a list, found the text "edge"',
+            "write [{name: edge}]",
+        ),
+        (
+            body_of("GRPCRoute", {"rules": [{"matches": [{"method": "/shop.Cart/Add"}]}]}),
+            'expected a mapping, found the text "/shop.Cart/Add"',
+            "write {service: shop.Cart, method: Add}",
+        ),
+        (
+            body_of("GRPCRoute", {"rules": [{"matches": [{"method": "shop.Cart"}]}]}),
+            'expected a mapping, found the text "shop.Cart"',
+            "write {service: shop.Cart}",
         ),
         (
             body_of("HTTPRoute", {"hosts": ["shop.example.com"]}),
@@ -83,6 +155,72 @@ def of_filter(type_: str, **settings: object) -> dict[str, object]:
             http_route(match=[{}]),
             'spec.rules[0] has no field "match"',
             'rename it to "matches"',
+        ),
+        (
+            http_route(backendRefs=[{"serviceName": "web", "port": 80}]),
+            'spec.rules[0].backendRefs[0] has no field "serviceName"',
+            'rename it to "name"',
+        ),
+        (
+            http_route(backendRefs=[{"host": "web", "port": 80}]),
+            'spec.rules[0].backendRefs[0] has no field "host"',
+            'rename it to "name"',
+        ),
+        (
+            http_route(backendRefs=[{"destination": {"host": "web"}, "port": 80}]),
+            'spec.rules[0].backendRefs[0] has no field "destination"',
+            'the Gateway API says that in "name"',
+        ),
+        (
+            body_of("HTTPRoute", {"http": []}),
+            'spec has no field "http"',
+            'rename it to "rules"',
+        ),
+        (
+            body_of("Gateway", {"className": "istio", "listeners": [PORT]}, V1),
+            'spec has no field "className"',
+            'rename it to "gatewayClassName"',
+        ),
+        (
+            body_of("Gateway", {"gatewayClassName": "istio", "servers": [PORT]}, V1),
+            'spec has no field "servers"',
+            'the Gateway API says that in "listeners"',
+        ),
+        (
+            body_of("GatewayClass", {"controller": "a.b/c"}),
+            'spec has no field "controller"',
+            'rename it to "controllerName"',
+        ),
+        (
+            of_path(prefix="/a"),
+            'spec.rules[0].matches[0].path has no field "prefix"',
+            "write type: PathPrefix, value: /a",
+        ),
+        (
+            http_route(matches=[{"headers": [{"name": "x-user", "regex": "a.*"}]}]),
+            'spec.rules[0].matches[0].headers[0] has no field "regex"',
+            'write type: RegularExpression, value: "a.*"',
+        ),
+        (
+            http_route(matches=[{"uri": {"prefix": "/a"}}]),
+            'spec.rules[0].matches[0] has no field "uri"',
+            'the Gateway API says that in "path"',
+        ),
+        (
+            http_route(filters=[{"requestRedirect": {}}]),
+            "spec.rules[0].filters[0] needs type",
+            "add type: RequestRedirect",
+        ),
+        (
+            body_of(
+                "BackendTLSPolicy",
+                {
+                    "targetRefs": [{"kind": "Service", "name": "web"}],
+                    "validation": {"hostname": "a.b", "wellKnownCACertificates": "System"},
+                },
+            ),
+            "spec.targetRefs[0] needs group",
+            'add group: ""',
         ),
         (
             http_route(backendRefs=[{"name": "web"}]),

@@ -26,6 +26,7 @@ from controlplane.base.locations import FieldRef, Step, path_text
 from controlplane.kinds.gateway_api.text import DURATION_PATTERN
 from controlplane.kinds.gateway_api.versions import GATEWAY_API
 from controlplane.kinds.limits import is_duration
+from controlplane.kinds.misplaced import meant_field
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import structs_in
 from controlplane.kinds.validation.checks import About
@@ -50,6 +51,8 @@ _RULES: Final = (
     *filters.RULES,
     *policies.RULES,
 )
+_CORE: Final = ("ConfigMap", "Secret", "Service")
+"""Kinds of the group ``""`` that references name."""
 _DURATION: Final = re.compile(DURATION_PATTERN)
 _DEPRECATED: Final = frozenset({f"{GATEWAY_API}/v1alpha2", f"{GATEWAY_API}/v1alpha3"})
 """Versions that only the experimental channel serves, and that end."""
@@ -122,9 +125,14 @@ class _Findings:
 
     def _is_whole(self, at: FieldRef, plan: "_Plan", written: Mapping[str, object]) -> bool:
         missing = [name for name in plan.required if written.get(name) is None]
+        kind, types = at.object.kind, plan.choices.get("type", ())
+        unknown = [key for key in written if key not in plan.fields]
+        others = {meant_field(key, plan.fields, types, kind) for key in unknown}
         for name in missing:
-            message = f"{path_text(at.path)[1:]} needs {name}"
-            self.report.add(MISSING_FIELD, at / name, message, hint=f"add {name}")
+            if name not in others:  # else it is reported at the field that is to be renamed
+                message = f"{path_text(at.path)[1:]} needs {name}"
+                hint = f"add {_addition(name, plan, written)}"
+                self.report.add(MISSING_FIELD, at / name, message, hint=hint)
         for name in plan.durations:
             text = written.get(name)
             if isinstance(text, str) and _DURATION.search(text) is None:
@@ -178,6 +186,9 @@ class _Findings:
 class _Plan:
     """What is to be looked at in a struct; fields in JSON names, and in Python's where read."""
 
+    fields: tuple[str, ...]
+    choices: Mapping[str, tuple[str, ...]]
+    """What a field may say."""
     required: tuple[str, ...]
     experimental: tuple[str, ...]
     durations: tuple[str, ...]
@@ -193,6 +204,12 @@ def _plan(struct: type[Spec]) -> _Plan:
     names = {each.name: each.encode_name for each in info.fields}
     bases = [base for base in struct.__mro__ if issubclass(base, Spec)]
     return _Plan(
+        fields=tuple(names.values()),
+        choices={
+            each.encode_name: tuple(str(one.value) for one in each.type.cls)
+            for each in info.fields
+            if isinstance(each.type, inspect.EnumType)
+        },
         required=tuple(names[one] for base in bases for one in REQUIRED.get(base, ())),
         experimental=tuple(names[one] for base in bases for one in EXPERIMENTAL.get(base, ())),
         durations=tuple(each.encode_name for each in info.fields if is_duration(each.type)),
@@ -202,6 +219,15 @@ def _plan(struct: type[Spec]) -> _Plan:
         structs=tuple(_with_structs(info)),
         rules=tuple(rule for rule in _RULES if issubclass(struct, rule.struct)),
     )
+
+
+def _addition(name: str, plan: _Plan, written: Mapping[str, object]) -> str:
+    """A missing field, with its value where the fields beside it say which."""
+    beside = {key.casefold() for key in written}
+    value = next((one for one in plan.choices.get(name, ()) if one.casefold() in beside), None)
+    if name == "group" and written.get("kind") in _CORE:
+        value = '""'
+    return f"{name}: {value}" if value is not None else name
 
 
 def _with_structs(info: inspect.StructType) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from controlplane.kinds.validation.gateway_api.lenient_ip import is_lenient_ip
 from controlplane.kinds.validation.gateway_api.rule import Fault, Rule, rule
 
 _HOSTNAME: Final = re.compile(HOSTNAME_PATTERN)
+_NUMBERS: Final = re.compile(r"[0-9.]+")
 _LABEL_KEY: Final = re.compile(rf"({DOMAIN}/)?([A-Za-z0-9][-A-Za-z0-9_.]{{0,61}})?[A-Za-z0-9]")
 _PREFIX_LIMIT: Final = 252  # the CRD's message says 253, its rule "< 253"
 _WITHOUT_TLS: Final = ("HTTP", "TCP", "UDP")
@@ -80,7 +81,10 @@ def address_value(address: GatewayAddress) -> Iterator[Fault]:
     if value is None:
         return
     if address.type == "IPAddress" and not is_lenient_ip(value):
-        hint = "write type: Hostname beside it" if _HOSTNAME.search(value) else None
+        is_name = _HOSTNAME.search(value) and _NUMBERS.fullmatch(value) is None
+        hint = (
+            "write type: Hostname beside it" if is_name else "write it as 192.0.2.1 or 2001:db8::1"
+        )
         yield Fault(("value",), f'"{value}" is not an IP address', hint, VALUE_MALFORMED)
     if address.type == "Hostname" and _HOSTNAME.search(value) is None:
         hint = "leave it out for any" if not value else "write it in lower case, without a port"
