@@ -121,7 +121,11 @@ def _value(report: Report, at: FieldRef, wanted: inspect.Type, value: object) ->
 def _mapping(
     report: Report, at: FieldRef, wanted: inspect.Type, value: Mapping[str, object]
 ) -> Mapping[str, object]:
-    """A selector or match without entries matches everything."""
+    """A selector or match without entries matches everything; where any value may be, null may be
+    too.
+    """
+    if isinstance(wanted, inspect.CustomType) and wanted.cls is object:
+        return value
     kept: dict[str, object] = {}
     for key, item in value.items():
         if item is not None:

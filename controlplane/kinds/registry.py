@@ -24,7 +24,7 @@ SERVED: Final[Mapping[Kind, ServedKind[Any]]] = {served.kind: served for served 
 
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
     "telemetry.istio.io": frozenset({"Telemetry"}),
-    "extensions.istio.io": frozenset({"WasmPlugin", "ExtensionFilter", "TrafficExtension"}),
+    "extensions.istio.io": frozenset({"ExtensionFilter"}),
     "install.istio.io": frozenset({"IstioOperator"}),
     "": frozenset(
         {

@@ -114,6 +114,8 @@ class Walk:
                 return self._union(at, wanted, value)
             case inspect.AnyType():
                 return value
+            case inspect.CustomType(cls=cls) if cls is object:
+                return value
             case _ if value is None:
                 return self._null(at, wanted)
             case inspect.StructType():

@@ -85,11 +85,46 @@ spec:
   environmentVariables: {A: b}
   image: {imageType: distroless}
 """
+_PLUGIN: Final = """
+metadata: {name: plugin}
+spec:
+  selector: {matchLabels: {istio: ingressgateway}}
+  url: file:///opt/filter.wasm
+  pluginConfig: {a: b}
+  pluginName: root
+  failStrategy: FAIL_OPEN
+  vmConfig: {env: [{name: A, value: b}, {name: HOME, valueFrom: HOST}]}
+  phase: AUTHZ
+  priority: 10
+  match: [{mode: CLIENT, ports: [{number: 8080}]}]
+---
+metadata: {name: reference}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}]
+  url: oci://registry.example.com/filter:1.0
+"""
+_EXTENSIONS: Final = """
+metadata: {name: script, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  phase: STATS
+  match: [{mode: SERVER, ports: [{number: 8080}]}]
+  lua: {inlineCode: "function envoy_on_request(handle) end"}
+---
+metadata: {name: module, namespace: default}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}]
+  wasm:
+    url: https://files.example.com/filter.wasm
+    vmConfig: {env: [{name: A, value: b}]}
+"""
 POLICIES: Final[Mapping[str, str]] = {
     "AuthorizationPolicy": _AUTHORIZATION,
     "RequestAuthentication": _TOKENS,
     "EnvoyFilter": _PATCHES,
     "ProxyConfig": _STARTS,
+    "WasmPlugin": _PLUGIN,
+    "TrafficExtension": _EXTENSIONS,
 }
 """By kind, without their heads."""
 PROVIDERS: Final[list[Mapping[str, Any]]] = yaml.safe_load("""

@@ -67,6 +67,26 @@ spec:
         "shop",
         "store",
     ),
+    "plugin": (
+        """
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: plugin, namespace: istio-system}
+spec: {url: file:///opt/VALUE.wasm, failStrategy: FAIL_OPEN}
+""",
+        "first",
+        "second",
+    ),
+    "script": (
+        """
+apiVersion: extensions.istio.io/v1alpha1
+kind: TrafficExtension
+metadata: {name: script, namespace: istio-system}
+spec: {match: [{mode: SERVER, ports: [{number: VALUE}]}], lua: {inlineCode: -- nothing}}
+""",
+        "8080",
+        "9090",
+    ),
     "config": (
         """
 apiVersion: networking.istio.io/v1beta1

@@ -27,6 +27,7 @@ KINDS = (
     "AuthorizationPolicy",
     "Telemetry",
     "WasmPlugin",
+    "TrafficExtension",
     # gateway.networking.k8s.io
     "GatewayClass",
     "HTTPRoute",

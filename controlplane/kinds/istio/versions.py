@@ -10,3 +10,5 @@ NETWORKING_VERSIONS: Final = (
 )
 SECURITY: Final = "security.istio.io"
 SECURITY_VERSIONS: Final = (f"{SECURITY}/v1", f"{SECURITY}/v1beta1")
+EXTENSIONS: Final = "extensions.istio.io"
+EXTENSIONS_VERSIONS: Final = (f"{EXTENSIONS}/v1alpha1",)

@@ -5,6 +5,7 @@ validatePolicyTargetReference), the CRDs' OpenAPI schema
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from controlplane.base.codes import (
@@ -77,6 +78,20 @@ def check_attachment(report: Report, at: FieldRef, policy: Attached) -> None:
     for i, reference in enumerate(policy.target_refs):
         _check_reference(report, at / "targetRefs" / i, reference)
     check_count(report, at / "targetRefs", policy.target_refs, REFERENCES_LIMIT, "references")
+
+
+def check_empty_references(
+    report: Report, at: FieldRef, policy: Attached, body: Mapping[str, object]
+) -> None:
+    """A list that is empty is there, for the CRD's rule that only one of them may be."""
+    others = [
+        name
+        for name, value in (("selector", policy.selector), ("targetRef", policy.target_ref))
+        if value is not None
+    ]
+    if body.get("targetRefs") == [] and len(others) == 1:
+        message = f"{others[0]} and targetRefs exclude each other, even where it is empty"
+        report.add(MUTUALLY_EXCLUSIVE, (at / "targetRefs").key, message, hint="keep one of them")
 
 
 def _check_reference(report: Report, at: FieldRef, reference: PolicyTargetReference) -> None:

@@ -27,7 +27,10 @@ from controlplane.kinds.istio.request_authentication import (
 )
 from controlplane.kinds.validation.checks import About, check_count, check_duration, check_length
 from controlplane.kinds.validation.key_set import KeySetMalformed, checked_keys
-from controlplane.kinds.validation.policy_attachment import check_attachment
+from controlplane.kinds.validation.policy_attachment import (
+    check_attachment,
+    check_empty_references,
+)
 
 RULES_LIMIT: Final = 4096
 URI_LIMIT: Final = 2048  # characters
@@ -42,26 +45,12 @@ def request_authentication(
     report: Report, at: FieldRef, spec: RequestAuthentication, about: About
 ) -> None:
     check_attachment(report, at, spec)
-    _check_empty_references(report, at, spec, about)
+    check_empty_references(report, at, spec, about.body)
     for i, rule in enumerate(spec.jwt_rules):
         written = _written(about.body.get("jwtRules"), i)
         _check_rule(report, at / "jwtRules" / i, rule, written)
         _check_names(report, at / "jwtRules" / i, written)
     check_count(report, at / "jwtRules", spec.jwt_rules, RULES_LIMIT, "rules")
-
-
-def _check_empty_references(
-    report: Report, at: FieldRef, spec: RequestAuthentication, about: About
-) -> None:
-    """A list that is empty is there, for the CRD's rule that only one of them may be."""
-    others = [
-        name
-        for name, value in (("selector", spec.selector), ("targetRef", spec.target_ref))
-        if value is not None
-    ]
-    if about.body.get("targetRefs") == [] and len(others) == 1:
-        message = f"{others[0]} and targetRefs exclude each other, even where it is empty"
-        report.add(MUTUALLY_EXCLUSIVE, (at / "targetRefs").key, message, hint="keep one of them")
 
 
 def _written(rules: object, index: int) -> Mapping[str, object]:

@@ -32,7 +32,9 @@ from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG
 from controlplane.kinds.istio.request_authentication import REQUEST_AUTHENTICATION
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.sidecar import SIDECAR
+from controlplane.kinds.istio.traffic_extension import TRAFFIC_EXTENSION
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.istio.wasm_plugin import WASM_PLUGIN
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.model.http_settings import ListenerContext
 from controlplane.queries.analysis.authorization_policies import (
@@ -48,6 +50,7 @@ from controlplane.queries.analysis.envoy_filters import (
     envoy_filter_diagnostics,
     envoy_filter_diagnostics_where_connected,
 )
+from controlplane.queries.analysis.extensions import extension_diagnostics
 from controlplane.queries.analysis.gateway_reach import gateway_reach_diagnostics
 from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
@@ -146,6 +149,8 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     AUTHORIZATION_POLICY: authorization_policy_diagnostics,
     PEER_AUTHENTICATION: peer_authentication_diagnostics,
     REQUEST_AUTHENTICATION: request_authentication_diagnostics,
+    WASM_PLUGIN: extension_diagnostics,
+    TRAFFIC_EXTENSION: extension_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics,
     HTTP_ROUTE: kubernetes_route_diagnostics,
     TLS_ROUTE: kubernetes_route_diagnostics,
