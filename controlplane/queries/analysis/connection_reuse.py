@@ -7,7 +7,7 @@ Source: https://istio.io/latest/docs/ops/common-problems/network-issues/ ("404 e
 multiple gateways configured with same TLS certificate"), RFC 9113 §9.1.1; istioctl's IST0138
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controlplane.base.codes import CONNECTIONS_REUSED
@@ -18,7 +18,7 @@ from controlplane.graph import Graph, derived
 from controlplane.kinds.istio.gateway import GatewayKey
 from controlplane.model.plan.listener import Address
 from controlplane.model.proxy_view import GatewayInstance
-from controlplane.queries.registry.credentials import credential_of, reading
+from controlplane.queries.registry.credentials import credential_of, owner_of, reading
 from controlplane.queries.selection.gateways import addresses, merged_servers
 from controlplane.translate.kubernetes.secret_entries import ReadKeyPair
 from controlplane.translate.server import HttpServer, Server
@@ -84,10 +84,29 @@ def check_reuse(
 ) -> None:
     """Report the servers of a Gateway whose connections are shared with those of earlier ones."""
     own = f"{key.namespace}/{key.name}"
+    _check(report, graph, instance, homes, lambda server: server.gateway == own)
+
+
+def check_listener_reuse(
+    report: Report, graph: Graph, instance: GatewayInstance, home: Namespace
+) -> None:
+    """The same of the listeners of the Gateway API that ``instance``, in namespace ``home``, is
+    for.
+    """
+    _check(report, graph, instance, (home,), lambda server: server.listener is not None)
+
+
+def _check(
+    report: Report,
+    graph: Graph,
+    instance: GatewayInstance,
+    homes: Namespaces,
+    concerns: Callable[[Server], bool],
+) -> None:
     for address in addresses(graph, instance):
         found = certificates(graph, instance, address, homes)
         for i, certified in enumerate(found.servers):
-            if certified.server.gateway == own and (shared := found.reused(i)) is not None:
+            if concerns(certified.server) and (shared := found.reused(i)) is not None:
                 _report(report, certified.server, *shared)
 
 
@@ -137,8 +156,10 @@ def _names_for(host: str) -> tuple[str, ...]:
 
 
 def _names(graph: Graph, server: Server, homes: Namespaces) -> Iterator[str]:
-    for name in server.tls.certificates if server.tls is not None else ():
-        credentials = [c for home in homes if (c := credential_of(name, home)) is not None]
+    tls = server.tls
+    for name in tls.certificates if tls is not None else ():
+        places = (owner_of(name),) if tls is not None and name in tls.granted else homes
+        credentials = [c for home in places if (c := credential_of(name, home)) is not None]
         read = [reading(graph, credential) for credential in credentials]
         pair = next((found for found in read if isinstance(found, ReadKeyPair)), None)
         if pair is None:

@@ -30,6 +30,7 @@ from controlplane.kinds.gateway_api.listener_set import ListenerSet, ListenerSet
 from controlplane.kinds.object import Object
 from controlplane.model.gateway_api import ISTIO_CLASS, Conformance, Problem
 from controlplane.model.proxy_view import BoundGateway, GatewayInstance
+from controlplane.queries.analysis.connection_reuse import check_listener_reuse
 from controlplane.queries.analysis.grant_hints import hint_of
 from controlplane.queries.analysis.listener_fields import check_listener_fields
 from controlplane.queries.analysis.near_names import report_refused
@@ -99,12 +100,16 @@ def kubernetes_gateway_diagnostics(graph: Graph, key: KubernetesGatewayKey) -> D
             _report(graph, report, problem)
     _check_listeners(graph, report, key, key)
     _check_fields(report, gateway, conformance)
-    instance = GatewayInstance(
+    instance = _own_instance(graph, key)
+    _check_shared_hosts(graph, report, instance)
+    return (*server_conflicts(graph, instance), *report)
+
+
+def _own_instance(graph: Graph, key: KubernetesGatewayKey) -> GatewayInstance:
+    return GatewayInstance(
         gateways=selected_gateways(graph, gateway_labels(key)),
         bound=(BoundGateway(gateway=key),),
     )
-    _check_shared_hosts(graph, report, instance)
-    return (*server_conflicts(graph, instance), *report)
 
 
 @derived
@@ -114,9 +119,12 @@ def kubernetes_gateway_diagnostics_where_connected(
     """What is wrong with where one Gateway is served, and what its servers lose to others at the
     proxies that are connected.
     """
-    if gateway_conformance(graph, key) is None:
+    conformance = gateway_conformance(graph, key)
+    if conformance is None:
         return ()
     report = Report()
+    if conformance is Conformance.ISTIO:  # by the specification such requests are answered 421
+        check_listener_reuse(report, graph, _own_instance(graph, key), key.namespace)
     proxies = connected_gateways(graph)
     problem = gateway_faults(graph, key).programmed
     if problem is not None and (problem.reason != NOT_ASSIGNED or proxies):

@@ -20,6 +20,7 @@ from controlplane.queries.gateway_api.listeners import (
     named_gateway,
     parent_listeners,
 )
+from controlplane.queries.gateway_api.tls_overlap import overlap
 from controlplane.queries.inputs.objects import object_of
 from controlplane.translate.gateway_api.conditions import ACCEPTED, met
 from controlplane.translate.gateway_api.features import mesh_features, supported_features
@@ -106,10 +107,12 @@ def mesh_status(graph: Graph, key: XMeshKey) -> GatewayClassStatus | None:
 
 
 def listener_status(graph: Graph, listener: AttachedListener) -> ListenerStatus:
+    overlapping = overlap(graph, listener.id)
+    conditions = (*listener.conditions, *((overlapping,) if overlapping is not None else ()))
     return ListenerStatus(
         name=listener.id.name,
         port=listener.port,
         kinds=listener.kinds,
         attached_routes=len(attached_routes(graph, listener.id)),
-        conditions=listener.conditions,
+        conditions=tuple(sorted(conditions, key=lambda each: each.type)),
     )
