@@ -11,6 +11,7 @@ from controlplane.model.gateway_api import Conformance
 from controlplane.translate.gateway_api.features import (
     FEATURES,
     MESH_FEATURES,
+    UNCLAIMED,
     supported_features,
 )
 
@@ -27,11 +28,21 @@ def functions_of(file: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize(("feature", "test"), (FEATURES | MESH_FEATURES).items())
-def test_a_feature_has_a_test(feature: str, test: str) -> None:
+def test_a_feature_has_a_test_with_a_real_envoy(feature: str, test: str) -> None:
     file, _, function = test.partition("::")
 
+    assert file.startswith("envoy/")
     assert function.startswith("test_")
     assert function in functions_of(file)
+
+
+def test_every_feature_of_the_api_is_claimed_or_listed_as_unclaimed() -> None:
+    """Of Gateway API 1.6 and what follows it, ``pkg/features``: 61 names."""
+    documented = (TESTS.parent / "docs" / "gateway-api.md").read_text(encoding="utf-8")
+
+    assert len(FEATURES) + len(MESH_FEATURES) + len(UNCLAIMED) == 61
+    assert UNCLAIMED.isdisjoint(FEATURES.keys() | MESH_FEATURES.keys())
+    assert [name for name in UNCLAIMED if f"`{name}`" not in documented] == []
 
 
 @pytest.mark.parametrize("conformance", Conformance)
