@@ -178,6 +178,7 @@ class ServingOptions:
     mesh_config: Path | None
     insecure_xds: bool
     lean: bool
+    metrics: bool
     allow_removal: bool
     max_objects: int
     connections: tuple[Connection, ...] = ()
@@ -284,6 +285,12 @@ _OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], .
         is_flag=True,
         help="Omit the routes' metadata that names their VirtualService, which access logs "
         "may show (%METADATA(ROUTE:istio:config)%): Envoy updates large tables faster.",
+    ),
+    click.option(
+        "--metrics",
+        is_flag=True,
+        help="Proxies count calls in Istio's metrics (istio_requests_total …), on their port 15090 "
+        "at /stats/prometheus; so do a Telemetry and MeshConfig's defaultProviders.metrics.",
     ),
     click.option(
         "--allow-removal",

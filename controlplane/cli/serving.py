@@ -44,6 +44,7 @@ def settings_of(options: ServingOptions) -> Settings:
         workload_life=options.certificate_life,
         is_insecure=options.insecure_xds,
         lean=options.lean,
+        measures=options.metrics,
         allows_removal=options.allow_removal,
         max_objects=options.max_objects,
         connections=options.connections,

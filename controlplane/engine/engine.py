@@ -44,7 +44,7 @@ from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.analysis.object_status import WITH_STATUS, object_status
 from controlplane.queries.inputs.clock import CLOCK
-from controlplane.queries.inputs.mesh import LEAN, MESH_CONFIG
+from controlplane.queries.inputs.mesh import LEAN, MESH_CONFIG, METRICS
 from controlplane.queries.snapshot.connected import Connected, Doubt
 from controlplane.queries.snapshot.snapshot import Resources, resources
 from controlplane.queries.views.views import view_of
@@ -62,6 +62,7 @@ class Engine:
         accepted: Accepted | None = None,
         generations: Generations | None = None,
         lean: bool = False,
+        metrics: bool = False,
         guards_removals: bool = False,
         max_objects: int = MAX_OBJECTS,
     ) -> None:
@@ -105,6 +106,7 @@ class Engine:
         self.graph.set(MESH_CONFIG, "mesh", mesh)
         self.graph.set(CLOCK, "clock", now)
         self.graph.set(LEAN, "routes", lean)
+        self.graph.set(METRICS, "prometheus", metrics)
 
     @property
     def revision(self) -> int:

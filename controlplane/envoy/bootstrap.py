@@ -18,6 +18,8 @@ The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value,
 - Tags of statistics have the names that Istio's dashboards read (``cluster_name``). Names of
   clusters and stat prefixes end in ``;``, because Envoy's own patterns split them at dots.
 - Statistics of a cluster or listener that saw no traffic take no memory.
+- Metrics go out as text whatever is asked for, because a filter gives them Istio's names
+  (``controlplane.envoy.exposition``).
 
 Source: Istio ``tools/packaging/common/envoy_bootstrap.json``;
 envoy/config/bootstrap/v3/bootstrap.proto.
@@ -31,6 +33,7 @@ from typing import Final
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import CLUSTER_DOMAIN, Namespace
+from controlplane.envoy.exposition import CLUSTER_ID, exposition_script, workload_labels
 from controlplane.model.proxy import Locality, Role
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -130,8 +133,17 @@ def bootstrap(
     for name, address in (("ready", probes.ready), ("metrics", probes.metrics)):
         if address is not None:
             values[name], values["probed"] = _socket_address(address), _probed_address(admin)
+    if probes.metrics is not None:
+        values["exposition"] = exposition_script(_own_labels(node))
     template: Mapping[str, Json] = json.loads(_template().read_bytes())
     return {k: _filled(v, values) for k, v in template.items() if _wanted(v, values)}
+
+
+def _own_labels(node: Node) -> Mapping[str, str]:
+    """What the labels of its metrics say of the proxy's own workload: what its node says."""
+    name = node.metadata.get("WORKLOAD_NAME", node.name)
+    cluster = node.metadata.get("CLUSTER_ID", CLUSTER_ID)
+    return workload_labels(name, node.namespace, node.labels, cluster)
 
 
 def token_file(token: str) -> Mapping[str, Json]:
@@ -156,7 +168,7 @@ def node_json(node: Node) -> dict[str, Json]:
         "WORKLOAD_NAME": node.name,
         "INSTANCE_IPS": ",".join(node.addresses),
         "LABELS": dict(sorted(node.labels.items())),
-        "CLUSTER_ID": "Kubernetes",
+        "CLUSTER_ID": CLUSTER_ID,
         "MESH_ID": CLUSTER_DOMAIN,
         "INTERCEPTION_MODE": "REDIRECT",
         "ISTIO_VERSION": ISTIO_VERSION,

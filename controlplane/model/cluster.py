@@ -96,6 +96,8 @@ class Origin:
     rule: ObjectKey | None = None
     """The object that its policy is of."""
     is_external: bool = False
+    is_measured: bool = False
+    """Whether metrics say of calls which service and workload they were for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,10 @@ class Endpoint:
     is_ready: bool = True
     takes_mutual_tls: bool = False
     account: str | None = None
+    workload: str = ""
+    """``namespace/name`` of its workload, for metrics; only the namespace of one without a name;
+    empty where an address is only listed.
+    """
 
     @property
     def is_pipe(self) -> bool:

@@ -372,6 +372,7 @@ def _engine(
         accepted=accepted,
         generations=counted,
         lean=settings.lean,
+        metrics=settings.measures,
         guards_removals=not settings.allows_removal,
         max_objects=settings.max_objects,
     )

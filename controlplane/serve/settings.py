@@ -44,6 +44,8 @@ class Settings:
     is_insecure: bool = False
     lean: bool = False
     """Whether routes leave out the metadata that names their VirtualService."""
+    measures: bool = False
+    """Whether proxies have Istio's metrics where MeshConfig names no provider of them."""
     max_objects: int = MAX_OBJECTS
     """How many objects are taken from all files together."""
     allows_removal: bool = False

@@ -48,7 +48,7 @@ from controlplane.queries.registry.proxies import (
 from controlplane.queries.registry.services import service_of
 from controlplane.serve.origins import shown_origin
 from controlplane.tls.certificate import certificates
-from controlplane.translate.istio.workload_group import OF_GROUP
+from controlplane.translate.workload import OF_GROUP
 
 OwnSecrets = Callable[[Proxy], Mapping[str, Resource]]
 _RULES_OUT: Final = (VIRTUAL_SERVICE, DESTINATION_RULE, ENVOY_FILTER)

@@ -34,7 +34,7 @@ def cluster(
     pool = policy.pool or ConnectionPool()
     return Cluster(
         name=inputs.name,
-        origin=_origin(inputs),
+        origin=_origin(inputs, mesh),
         discovery=where,
         balancer=(policy.load_balancer or LoadBalancer()).balancer,
         pool=replace(pool, keepalive=keepalive_of(pool.keepalive, mesh.keepalive)),
@@ -77,7 +77,7 @@ def keepalive_of(own: Keepalive | None, of_mesh: Keepalive | None) -> Keepalive 
     )
 
 
-def _origin(inputs: ClusterInputs) -> Origin:
+def _origin(inputs: ClusterInputs, mesh: MeshDefaults) -> Origin:
     return Origin(
         host=inputs.service.host,
         name=inputs.service.name,
@@ -85,4 +85,5 @@ def _origin(inputs: ClusterInputs) -> Origin:
         subset=inputs.subset.name if inputs.subset is not None else None,
         rule=inputs.rule.key if inputs.rule is not None else None,
         is_external=inputs.service.is_external,
+        is_measured=mesh.measures_calls,
     )

@@ -31,6 +31,8 @@ class MeshDefaults:
     trust_domains: tuple[str, ...] = ("cluster.local",)
     locality: LocalityPolicy | None = BY_DISTANCE
     tls_parameters: TlsParameters = USUAL_PARAMETERS
+    measures_calls: bool = False
+    """Whether some proxy has Istio's metrics."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ MUTUAL: Final = "istio"
 NO_MUTUAL: Final = "disabled"
 REGISTERED: Final = "controlplane/registered"
 """An annotation of the WorkloadEntries of workloads that registered themselves."""
+OF_GROUP: Final = "istio.io/autoRegistrationGroup"  # Istio's annotation
 HEALTH_CHECKS: Final = "proxy.istio.io/health-checks-enabled"
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # Go, strconv.ParseBool
 
@@ -47,8 +48,11 @@ def endpoint(
     port_name: str,
     target: int,
     labels: Labels | None = None,
+    workload: str = "",
 ) -> Endpoint:
-    """The endpoint that ``entry`` is for a service port; its own ``ports`` win over ``target``."""
+    """The endpoint that ``entry`` is for a service port; its own ``ports`` win over ``target``.
+    ``workload`` is its name, where it has one.
+    """
     own = labels_of(dict(entry.labels)) if labels is None else labels
     is_pipe = entry.address.startswith(UNIX)
     return Endpoint(
@@ -60,7 +64,13 @@ def endpoint(
         weight=entry.weight or 1,
         takes_mutual_tls=takes_mutual_tls(dict(own), entry.service_account),
         account=f"{namespace}/{entry.service_account}" if entry.service_account else None,
+        workload=f"{namespace}/{workload}",
     )
+
+
+def workload_name(declared: Object[WorkloadEntry]) -> str:
+    """The WorkloadGroup that it registered with, else its own name."""
+    return declared.annotations.get(OF_GROUP) or declared.name
 
 
 def is_usable(declared: Object[WorkloadEntry]) -> bool:

@@ -20,6 +20,7 @@ from tests.support.upstream import Upstreams, running_upstreams
 
 CONTROLPLANE: Final = (sys.executable, "-m", "controlplane")
 LOOPBACK: Final = "127.0.0.1"
+METRICS_PORT: Final = 15090
 WHOLE: Final = "mesh.yaml"
 """The one file of a mesh whose configuration is given as a whole."""
 
@@ -72,7 +73,9 @@ class Status:
 
 
 class ControlPlane:
-    """``controlplane serve`` over a folder of its own, with its state and its ports."""
+    """``controlplane serve`` over a folder of its own, with its state and its ports. With
+    ``--metrics`` each proxy answers ``/stats/prometheus`` on its own address.
+    """
 
     def __init__(self, folder: Path, *options: str, guards_removals: bool = False) -> None:
         self.config = folder / "config"
@@ -83,6 +86,7 @@ class ControlPlane:
         self.log = folder / "controlplane.log"
         # Tests replace whole meshes at once.
         self._options = options if guards_removals else (*options, "--allow-removal")
+        self._is_scraped = "--metrics" in options
 
     @contextmanager
     def running(self, *wrapper: str) -> Iterator[Running]:
@@ -123,7 +127,9 @@ class ControlPlane:
 
     def bootstrap(self, workload: Workload, admin_port: int) -> str:
         where = ["--xds", self.xds, "--admin", f"{LOOPBACK}:{admin_port}"]
-        where += ["--ready", "off", "--metrics", "off"]  # several run on this machine
+        # Several run on this machine.
+        scraped = f"{workload.address}:{METRICS_PORT}" if self._is_scraped else "off"
+        where += ["--ready", "off", "--metrics", scraped]
         return self.command("bootstrap", *workload.options(), *where, "--state", str(self.state))
 
     @contextmanager

@@ -31,14 +31,14 @@ class SidecarMesh(Mesh):
 
 
 @contextmanager
-def sidecar_mesh(folder: Path, text: str) -> Iterator[SidecarMesh]:
-    """Start everything; ``ADDRESS`` in ``text`` is the host's. When the block ends, no Envoy has
-    rejected anything.
+def sidecar_mesh(folder: Path, text: str, *options: str) -> Iterator[SidecarMesh]:
+    """Start everything, ``serve`` with ``options``; ``ADDRESS`` in ``text`` is the host's. When the
+    block ends, no Envoy has rejected anything.
     """
     with ExitStack() as stack:
         network = stack.enter_context(mesh_network())
         host, client = network.add("app"), network.add("client")
-        control_plane = ControlPlane(folder)
+        control_plane = ControlPlane(folder, *options)
         control_plane.xds = control_plane.xds.replace("127.0.0.1", network.address)
         written = text.replace("ADDRESS", host.address)
         (control_plane.config / "mesh.yaml").write_text(written, encoding="utf-8")

@@ -23,6 +23,7 @@ from controlplane.envoy.clusters.outlier import outlier_detection
 from controlplane.envoy.clusters.pool import circuit_breakers
 from controlplane.envoy.clusters.protocol import extension_options
 from controlplane.envoy.clusters.tls import transport_socket, transport_socket_matches
+from controlplane.envoy.endpoints import METRICS
 from controlplane.envoy.object_path import object_path
 from controlplane.envoy.optional import opt, uint32
 from controlplane.model.cluster import Cluster, Origin
@@ -45,7 +46,11 @@ def cluster_message(cluster: Cluster) -> ClusterMessage:
         eds_cluster_config=discovery.eds_cluster_config(where),
         connect_timeout=cluster.connect_timeout,
         lb_policy=balancing.lb_policy(where, balancer),
-        load_assignment=discovery.load_assignment(cluster.name, where),
+        load_assignment=discovery.load_assignment(
+            cluster.name,
+            where,
+            is_measured=cluster.origin is not None and cluster.origin.is_measured,
+        ),
         circuit_breakers=circuit_breakers(cluster.pool, cluster.retry_budget),
         typed_extension_protocol_options=extension_options(cluster),
         dns_refresh_rate=discovery.refresh_rate(where),
@@ -111,7 +116,22 @@ def _metadata(origin: Origin, cluster: Cluster) -> Metadata:
         fields["external"] = Value(bool_value=True)
     if isinstance(cluster.tls, OnEveryEndpoint) and isinstance(cluster.tls.tls, Originate):
         fields["alpn_override"] = Value(string_value="false")
-    return Metadata(filter_metadata={"istio": Struct(fields=fields)})
+    return Metadata(filter_metadata={"istio": Struct(fields=fields), **_measured(origin)})
+
+
+def _measured(origin: Origin) -> dict[str, Struct]:
+    """The same for labels of metrics, which read no lists."""
+    if not origin.is_measured:
+        return {}
+    return {
+        METRICS: _struct(
+            {
+                "service": origin.host,
+                "service_name": origin.name,
+                "service_namespace": origin.namespace,
+            }
+        )
+    }
 
 
 def _struct(texts: dict[str, str]) -> Struct:

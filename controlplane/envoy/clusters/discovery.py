@@ -83,10 +83,12 @@ def eds_cluster_config(where: Discovery) -> ClusterMessage.EdsClusterConfig | No
     return ClusterMessage.EdsClusterConfig(eds_config=ads()) if isinstance(where, Eds) else None
 
 
-def load_assignment(name: str, where: Discovery) -> ClusterLoadAssignment | None:
+def load_assignment(
+    name: str, where: Discovery, *, is_measured: bool
+) -> ClusterLoadAssignment | None:
     match where:
         case Dns():
-            return assignment(name, where.groups)
+            return assignment(name, where.groups, is_measured=is_measured)
         case Fixed():
             return assignment_of_one(name, where.address, where.port)
         case _:

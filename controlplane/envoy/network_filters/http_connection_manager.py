@@ -23,6 +23,7 @@ from controlplane.envoy.access_log import access_log
 from controlplane.envoy.config_source import ads
 from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.http_filters.chain import http_filters
+from controlplane.envoy.metrics_log import request_metrics
 from controlplane.envoy.packing import packed
 from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.routes.table import inline_table
@@ -98,7 +99,10 @@ def _manager(manager: HttpConnectionManager, policies: PolicyConfigs) -> hcm.Htt
         request_timeout=timeouts.request,
         request_headers_timeout=timeouts.request_headers,
         drain_timeout=timeouts.drain,
-        access_log=[access_log(log)] if log is not None else (),
+        access_log=[
+            *((access_log(log),) if log is not None else ()),
+            *(request_metrics(manager.metrics) if manager.metrics is not None else ()),
+        ],
         use_remote_address=BoolValue(value=settings.uses_remote_address),
         xff_num_trusted_hops=settings.trusted_hops,
         forward_client_cert_details=_FORWARDED[forwarded],

@@ -8,6 +8,7 @@ from controlplane.model.access_log import AccessLog
 from controlplane.model.authorization import Authorization
 from controlplane.model.external_authorization import CustomRules, ExternalCheck, Provider
 from controlplane.model.http_settings import HttpSettings
+from controlplane.model.metrics import Metrics
 from controlplane.model.proxy import IpFamily
 from controlplane.model.routing import Route
 from controlplane.model.tokens import JwtAuthentication
@@ -120,6 +121,7 @@ class HttpConnectionManager:
     filters: tuple[HttpFilter, ...]
     settings: HttpSettings
     access_log: AccessLog | None = None
+    metrics: Metrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,7 @@ class TcpProxy:
     hashes_source_address: bool = False
     tunnel: Tunnel | None = None
     access_log: AccessLog | None = None
+    metrics: Metrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

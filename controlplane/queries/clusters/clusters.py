@@ -25,6 +25,7 @@ from controlplane.model.traffic_policy import TrafficPolicy
 from controlplane.queries.gateway_api.udp_routes import sent_datagrams
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.backend_rules import is_generated
+from controlplane.queries.policy.metrics import measures_calls
 from controlplane.queries.policy.mutual_tls import (
     all_take_mutual_tls,
     called_endpoints,
@@ -90,8 +91,8 @@ def _mesh_defaults(mesh: MeshConfig) -> MeshDefaults:
 
 @guarded(first=_mesh_defaults(MeshConfig()))
 def mesh_defaults(graph: Graph) -> MeshDefaults:
-    """The settings of MeshConfig that every cluster inherits."""
-    return _mesh_defaults(mesh_config(graph))
+    """The settings of MeshConfig that every cluster inherits, and whether calls are measured."""
+    return replace(_mesh_defaults(mesh_config(graph)), measures_calls=measures_calls(graph))
 
 
 def defaults_of(graph: Graph, keeps_case: bool | None) -> MeshDefaults:
@@ -169,7 +170,11 @@ def assignment(graph: Graph, key: ClusterKey, client: ClientLocality) -> Resourc
     inputs = _inputs(graph, key)
     if inputs is None or not is_discovered(inputs, key.role):
         return None
-    message = load_assignment(inputs.name, _groups(graph, key, inputs, client))
+    message = load_assignment(
+        inputs.name,
+        _groups(graph, key, inputs, client),
+        is_measured=mesh_defaults(graph).measures_calls,
+    )
     made = resource(TypeUrl.ENDPOINT, inputs.name, message)
     return made if message.endpoints else replace(made, is_empty=True)
 

@@ -89,7 +89,7 @@ def datagram_assignment(graph: Graph, key: UdpRouteKey) -> Resource | None:
         )
         for i, (ref, endpoints) in enumerate(_backends(graph, key))
     )
-    return resource(TypeUrl.ENDPOINT, name, load_assignment(name, groups))
+    return resource(TypeUrl.ENDPOINT, name, load_assignment(name, groups, is_measured=False))
 
 
 def datagram_cluster_origins(graph: Graph, view: OutboundView, shard: int) -> Iterator[Provenance]:

@@ -10,6 +10,7 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.http_settings import ListenerContext
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.policy.metrics import metrics_of
 from controlplane.translate.istio.listener_settings import ListenerSettings, listener_settings
 from controlplane.translate.istio.proxy_config import (
     own_config,
@@ -29,6 +30,14 @@ def settings_of(
 
     Runs again when the mesh configuration changes.
     """
+    found = _settings_of(graph, metadata, context)
+    metrics = metrics_of(graph, context)
+    return found if metrics is None else replace(found, value=replace(found.value, metrics=metrics))
+
+
+def _settings_of(
+    graph: Graph, metadata: Labels, context: ListenerContext
+) -> Reported[ListenerSettings]:
     report, mesh = Report(), mesh_config(graph)
     own = own_config(metadata)
     if own is None:

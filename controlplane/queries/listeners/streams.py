@@ -240,6 +240,7 @@ def stream_to(
         hashes_source_address=hashes_source(graph, view, host, subset),
         tunnel=tunnel(graph, view, host, subset),
         access_log=settings.access_log,
+        metrics=settings.metrics,
     )
 
 

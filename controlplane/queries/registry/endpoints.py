@@ -201,7 +201,9 @@ def endpoints_of_connected(
         return ()
     labels = workloads.workload_labels(declared)
     number = declared.spec.ports[name]
-    endpoint = workloads.endpoint(declared.spec, key.namespace, name, number, labels)
+    endpoint = workloads.endpoint(
+        declared.spec, key.namespace, name, number, labels, workloads.workload_name(declared)
+    )
     return ((workloads.as_it_is(endpoint, declared), key, _OF_ENTRY, None),)
 
 
@@ -217,7 +219,14 @@ def endpoints_of_entry_workload(
         labels = workloads.workload_labels(declared)
         if not declared.spec.address or not workloads.is_usable(declared):
             return ()
-        endpoint = workloads.endpoint(declared.spec, key.namespace, port_name, target, labels)
+        endpoint = workloads.endpoint(
+            declared.spec,
+            key.namespace,
+            port_name,
+            target,
+            labels,
+            workloads.workload_name(declared),
+        )
         return ((workloads.as_it_is(endpoint, declared), key, _OF_ENTRY, None),)
     assert is_of(declared, POD), "a workload is one of the two"
     pod = kubernetes.pod_endpoint(declared, target, name=port_name)

@@ -190,6 +190,7 @@ def sni_dnat_chain(server: Server, name: str, settings: ListenerSettings) -> Wan
         clusters=(ClusterWeight(cluster=name, weight=1),),
         idle_timeout=settings.tcp_idle_timeout,
         access_log=settings.access_log,
+        metrics=settings.metrics,
     )
     return WantedChain(
         chain=_chain((proxy,), settings, (name.lower(),), application_protocols=MESH_PROTOCOLS),
@@ -234,6 +235,7 @@ def _http_connection_manager(
         ),
         settings=settings.http,
         access_log=settings.access_log,
+        metrics=settings.metrics,
     )
 
 

@@ -5,7 +5,7 @@ Source: Istio ``pilot/pkg/networking/core/listener_inbound.go``.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from controlplane.base.locations import FieldRef
@@ -14,6 +14,7 @@ from controlplane.model.cluster_name import BLACK_HOLE, INBOUND_PASSTHROUGH, inb
 from controlplane.model.http_match import Prefix, RouteMatch
 from controlplane.model.http_settings import ListenerContext
 from controlplane.model.inbound_port import InboundPort
+from controlplane.model.metrics import CalledService
 from controlplane.model.mtls import MtlsMode
 from controlplane.model.outbound_view import Interception
 from controlplane.model.plan.listener import (
@@ -92,6 +93,7 @@ class _Target:
     stat_prefix: str
     service_port: PortNumber
     host: str
+    called: CalledService
 
 
 def virtual_inbound(
@@ -218,6 +220,7 @@ def _unknown(number: PortNumber | None) -> _Target:
         stat_prefix=f"{INBOUND_PASSTHROUGH};",
         service_port=_NO_PORT,
         host="",
+        called=CalledService(name=INBOUND_PASSTHROUGH),
     )
 
 
@@ -234,6 +237,7 @@ def _known(address: str, port: InboundPort) -> _Target:
         stat_prefix=f"inbound_{name};",
         service_port=port.service_port,
         host=port.host if sidecar is None else f"{sidecar.name}.{sidecar.namespace}",
+        called=CalledService(host=port.host, name=port.service),
     )
 
 
@@ -251,9 +255,19 @@ def _chains(
                 transport=branch.transport,
                 application_protocols=branch.protocols,
             ),
-            network_filters=_filters(target, branch, settings, inbound_settings),
+            network_filters=_filters(
+                target, branch, _measured(settings, target, branch), inbound_settings
+            ),
             tls=_mutual_tls(branch, inbound_settings) if branch.ends_tls else None,
         )
+
+
+def _measured(settings: ListenerSettings, target: _Target, branch: Branch) -> ListenerSettings:
+    """``settings`` whose metrics say what only a chain knows."""
+    if settings.metrics is None:
+        return settings
+    own = replace(settings.metrics, service=target.called, is_mutual=branch.ends_tls)
+    return replace(settings, metrics=own)
 
 
 def _mutual_tls(branch: Branch, inbound_settings: InboundSettings) -> ServerTls:
@@ -281,6 +295,7 @@ def _filters(
         clusters=(ClusterWeight(cluster=target.cluster, weight=1),),
         idle_timeout=settings.tcp_idle_timeout,
         access_log=settings.access_log,
+        metrics=settings.metrics,
     )
     return (*settings.policies.network, proxy)
 
@@ -302,6 +317,7 @@ def _http_connection_manager(
         ),
         settings=settings.http,
         access_log=settings.access_log,
+        metrics=settings.metrics,
     )
 
 

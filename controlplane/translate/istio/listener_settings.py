@@ -40,6 +40,7 @@ from controlplane.model.http_settings import (
     Timeouts,
     UnderscoreHeaders,
 )
+from controlplane.model.metrics import Metrics
 from controlplane.model.plan.policy_filters import NO_POLICY_FILTERS, PolicyFilters
 from controlplane.model.proxy import Labels
 from controlplane.translate.istio.access_log_format import fault_of_json, fault_of_line
@@ -106,6 +107,7 @@ class ListenerSettings:
     http: HttpSettings
     shows_envoy_headers: bool = True
     access_log: AccessLog | None = None
+    metrics: Metrics | None = None
     logs_unmatched: bool = True
     expects_proxy_protocol: bool = False
     buffer_limit: int | None = None

@@ -247,6 +247,7 @@ def _manager(
         filters=filters,
         settings=settings.http,
         access_log=settings.access_log,
+        metrics=settings.metrics,
     )
 
 
@@ -263,4 +264,5 @@ def _stream_to(cluster: str, settings: ListenerSettings) -> TcpProxy:
         clusters=(ClusterWeight(cluster=cluster, weight=1),),
         idle_timeout=settings.tcp_idle_timeout,
         access_log=settings.access_log,
+        metrics=settings.metrics,
     )

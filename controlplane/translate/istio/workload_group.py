@@ -21,6 +21,7 @@ from controlplane.translate.istio.workload_probe import probe_of
 from controlplane.translate.workload import (
     HEALTH_CHECKS,
     NO_MUTUAL,
+    OF_GROUP,
     REGISTERED,
     TLS_MODE_LABEL,
 )
@@ -29,7 +30,6 @@ ANY_ADDRESS: Final = "controlplane/any-address"
 """An annotation of a WorkloadGroup, ``"true"``: its workloads may have another address than the one
 their connections come from, as behind NAT.
 """
-OF_GROUP: Final = "istio.io/autoRegistrationGroup"  # Istio's annotation
 DEFAULT_SERVICE_ACCOUNT: Final = "default"  # of a template that names none
 _NAME_LIMIT: Final = 253  # characters; Kubernetes, names of objects
 _DIGITS: Final = 10

@@ -21,10 +21,11 @@ from controlplane.kinds.object import Object
 from controlplane.model.endpoint import NETWORK_LABEL, Endpoint, locality_of_labels
 from controlplane.model.proxy import labels_of
 from controlplane.model.service import ServicePort
-from controlplane.translate.workload import TLS_MODE_LABEL, endpoint, workload_labels
+from controlplane.translate.workload import TLS_MODE_LABEL, endpoint, workload_labels, workload_name
 
 PodAt = Callable[[str, str], Object[Pod] | None]
 """Finds the pod behind an address: by the name that the endpoint refers to, else by the address."""
+_TEMPLATE_HASH = "pod-template-hash"
 ListedEndpoint = tuple[Endpoint, tuple[Step, ...], Object[Pod] | None]
 """An endpoint, the field that lists it, and the pod behind its address."""
 
@@ -103,7 +104,14 @@ def workload_endpoint(declared: Object[WorkloadEntry], port: ServicePort) -> End
         target = entry.ports[port.target]
     else:
         target = entry.ports.get(port.name, port.target)
-    return endpoint(entry, declared.namespace, "", target, workload_labels(declared))
+    return endpoint(
+        entry,
+        declared.namespace,
+        "",
+        target,
+        workload_labels(declared),
+        workload_name(declared),
+    )
 
 
 def pod_address(declared: Object[Pod]) -> str | None:
@@ -143,7 +151,15 @@ def _endpoint(
         is_ready=is_ready,
         takes_mutual_tls=pod.labels.get(TLS_MODE_LABEL) == "istio",
         account=_account(pod.namespace, pod.spec),
+        workload=f"{pod.namespace}/{_workload_name(pod)}",
     )
+
+
+def _workload_name(pod: Object[Pod]) -> str:
+    """The Deployment that made the pod, where its name says so, else the pod's own."""
+    template = pod.labels.get(_TEMPLATE_HASH)
+    name, found, _ = pod.name.rpartition(f"-{template}-") if template else ("", "", "")
+    return name if found else pod.name
 
 
 def _account(namespace: Namespace, pod: Pod) -> str:

@@ -1,0 +1,169 @@
+"""Istio's standard metrics, counted by real Envoys, on port 15090 of each."""
+
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.envoy.test_sidecar_inbound import APP, GATEWAY, STREAM, STRICT, asked
+from tests.support.exposition import Samples, scraped, total
+from tests.support.mesh_network import on
+from tests.support.process import eventually
+from tests.support.sidecar_mesh import SidecarMesh, sidecar_mesh
+
+pytestmark = [
+    pytest.mark.envoy,
+    pytest.mark.skipif(not shutil.which("curl"), reason="no curl here"),
+]
+
+MESH = STRICT + APP + GATEWAY + STREAM
+PRINCIPAL = "spiffe://cluster.local/ns/default/sa/default"
+APP_IS_CALLED = {
+    "destination_workload": "app",
+    "destination_workload_namespace": "default",
+    "destination_app": "app",
+    "destination_version": "unknown",
+    "destination_cluster": "Kubernetes",
+    "destination_canonical_service": "app",
+    "destination_canonical_revision": "latest",
+    "destination_principal": PRINCIPAL,
+    "destination_service": "app.default.svc.cluster.local",
+    "destination_service_name": "app",
+    "destination_service_namespace": "default",
+}
+CLIENT_CALLS = {
+    "source_workload": "client",
+    "source_workload_namespace": "default",
+    "source_app": "client",
+    "source_version": "unknown",
+    "source_cluster": "Kubernetes",
+    "source_canonical_service": "client",
+    "source_canonical_revision": "latest",
+    "source_principal": PRINCIPAL,
+}
+SOMEBODY_CALLS = {
+    **dict.fromkeys(CLIENT_CALLS, "unknown"),
+    "source_workload_namespace": "default",
+    "source_canonical_revision": "latest",
+    "source_principal": PRINCIPAL,
+}
+"""All that the destination's sidecar knows: the certificate."""
+STREAM_IS_CALLED = {
+    **APP_IS_CALLED,
+    "destination_service": "stream.default.svc.cluster.local",
+    "destination_service_name": "stream",
+}
+ANSWERED = {"request_protocol": "http", "response_code": "200", "response_flags": "-"}
+STREAMED = {"request_protocol": "tcp", "response_flags": "-"}
+OF_REQUESTS = {
+    "istio_requests_total",
+    *(
+        f"istio_{name}_{part}"
+        for name in ("request_duration_milliseconds", "request_bytes", "response_bytes")
+        for part in ("bucket", "sum", "count")
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SidecarMesh]:
+    with sidecar_mesh(tmp_path_factory.mktemp("metrics"), MESH, "--metrics") as running:
+        running.upstreams.add("app", running.host.address, 8000)
+        running.upstreams.add("stream", running.host.address, 9001)
+        yield running
+
+
+def counted(address: str, name: str, **labels: str) -> Samples:
+    """What a proxy shows once it has counted something with these labels."""
+    found: list[Samples] = []
+
+    def is_there() -> bool:
+        found.append(scraped(address))
+        return total(found[-1], name, **labels) > 0
+
+    eventually(f"{name} is counted", is_there)
+    return found[-1]
+
+
+def only(samples: Samples, name: str, **labels: str) -> Mapping[str, str]:
+    """The labels of the one sample that has these."""
+    [found] = [said for said, _ in samples[name] if labels.items() <= said.items()]
+    return found
+
+
+def test_a_request_is_counted_where_it_comes_from_and_where_it_goes(mesh: SidecarMesh) -> None:
+    asked(mesh)
+
+    at_source = counted(
+        mesh.client.address, "istio_response_bytes_count", destination_service_name="app"
+    )
+    at_destination = counted(
+        mesh.host.address, "istio_response_bytes_count", source_principal=PRINCIPAL
+    )
+    assert only(at_source, "istio_requests_total", destination_service_name="app") == {
+        "reporter": "source",
+        "connection_security_policy": "unknown",
+        **CLIENT_CALLS,
+        **APP_IS_CALLED,
+        **ANSWERED,
+    }
+    assert only(at_destination, "istio_requests_total", source_principal=PRINCIPAL) == {
+        "reporter": "destination",
+        "connection_security_policy": "mutual_tls",
+        **SOMEBODY_CALLS,
+        **APP_IS_CALLED,
+        **ANSWERED,
+    }
+    assert {name for name in at_source if "tcp" not in name} == OF_REQUESTS
+
+
+def test_a_gateway_is_a_source_and_says_how_a_call_ended(mesh: SidecarMesh) -> None:
+    mesh.until_upstream("app", "http://app.example:8080/")
+    mesh.send("http://app.example:8080/status/503")
+
+    found = counted(mesh.workload.address, "istio_requests_total", response_code="503")
+
+    labels = only(found, "istio_requests_total", response_code="503")
+    assert labels["source_workload"] == "ingressgateway"
+    assert labels["source_workload_namespace"] == "istio-system"
+    assert labels["source_principal"] == "spiffe://cluster.local/ns/istio-system/sa/ingressgateway"
+    assert labels["destination_service"] == "app.default.svc.cluster.local"
+
+
+def test_a_grpc_call_says_so_and_has_its_own_status(mesh: SidecarMesh) -> None:
+    asked(mesh, "-H", "content-type: application/grpc+proto", "--http2-prior-knowledge")
+
+    found = counted(mesh.client.address, "istio_requests_total", request_protocol="grpc")
+
+    labels = only(found, "istio_requests_total", request_protocol="grpc")
+    assert "grpc_response_status" in labels
+
+
+def test_a_connection_is_counted_while_it_lives_and_its_bytes_when_it_ends(
+    mesh: SidecarMesh,
+) -> None:
+    with on(mesh.client), socket.create_connection(("10.96.0.2", 9001), timeout=10) as client:
+        client.sendall(b"hello")
+        assert client.recv(100) == b"stream:hello"
+        counted(mesh.client.address, "istio_tcp_connections_opened_total")
+
+    at_source = counted(mesh.client.address, "istio_tcp_connections_closed_total")
+    at_destination = counted(mesh.host.address, "istio_tcp_connections_closed_total")
+    assert only(at_source, "istio_tcp_sent_bytes_total") == {
+        "reporter": "source",
+        "connection_security_policy": "unknown",
+        **CLIENT_CALLS,
+        **STREAM_IS_CALLED,
+        **STREAMED,
+    }
+    assert only(at_destination, "istio_tcp_sent_bytes_total") == {
+        "reporter": "destination",
+        "connection_security_policy": "mutual_tls",
+        **SOMEBODY_CALLS,
+        **STREAM_IS_CALLED,
+        **STREAMED,
+    }
+    for found in (at_source, at_destination):
+        assert total(found, "istio_tcp_sent_bytes_total") == len("stream:hello")
+        assert total(found, "istio_tcp_received_bytes_total") == len("hello")
