@@ -10,6 +10,7 @@
     GET /api/v1/diagnostics        what is wrong in the configuration, as ``check -o json`` says it
     GET /api/v1/tls                the Secrets in use, and what upstreams present: probes them
     GET /api/v1/objects            every object: in force or not, refused or not, file, line
+    GET /api/v1/objects/KIND       the objects of a kind, as ``objects`` says them
     GET /api/v1/objects/KIND/[NAMESPACE/]NAME   an object with its status, as Kubernetes shows it
     GET /api/v1/gateways           the Gateways of the Gateway API, with their listeners
     POST /api/v1/confirm-removal   remove the objects whose removal is held; gives them
@@ -32,16 +33,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
-from controlplane.admin.objects import FoundObjects, Gateways
-from controlplane.admin.view import (
-    PARTS,
-    Diagnosis,
-    ListedObject,
-    ProxyConfig,
-    Removed,
-    Status,
-    TlsState,
-)
+from controlplane.admin.objects import FoundObjects, Gateways, ObjectsOfKind
+from controlplane.admin.tls import TlsState
+from controlplane.admin.view import PARTS, Diagnosis, ListedObject, ProxyConfig, Removed, Status
 from controlplane.admin.workload import Workload
 from controlplane.base.hosts import is_ip, is_unscoped_ip
 from controlplane.base.names import ObjectKey
@@ -92,6 +86,12 @@ class Overview(Protocol):
 
     async def objects(self) -> Sequence[ListedObject]:
         """Every object that is declared or in force, with its file and line."""
+
+    async def objects_of(self, kind: str) -> ObjectsOfKind | None:
+        """The objects of a kind, which ``kubectl`` takes as well.
+
+        ``None`` where there is no object of such a kind.
+        """
 
     def object(self, kind: str, namespace: str, name: str) -> FoundObjects | None:
         """The objects in force that are meant: ``kind`` as ``kubectl`` takes it.
@@ -194,6 +194,7 @@ def application(
         ("/api/v1/diagnostics", diagnostics),
         ("/api/v1/tls", tls),
         ("/api/v1/objects", objects),
+        ("/api/v1/objects/{kind}", _objects_of(overview)),
         ("/api/v1/objects/{kind}/{name}", _object(overview)),
         ("/api/v1/objects/{kind}/{namespace}/{name}", _object(overview)),
         ("/api/v1/gateways", gateways),
@@ -203,12 +204,27 @@ def application(
     return LocalNames(_starlette(routes), host)
 
 
+def _objects_of(overview: Overview) -> Endpoint:
+    async def objects_of(request: Request) -> Response:
+        kind = request.path_params["kind"]
+        found = await overview.objects_of(kind)
+        if found is None:
+            return _no_such_kind(kind)
+        return _json(found)
+
+    return objects_of
+
+
+def _no_such_kind(kind: str) -> Response:
+    return _fault(404, f'no object is of a kind "{shown(kind)}"')
+
+
 def _object(overview: Overview) -> Endpoint:
     async def object_(request: Request) -> Response:
         kind, name = request.path_params["kind"], request.path_params["name"]
         found = overview.object(kind, request.path_params.get("namespace", ""), name)
         if found is None:
-            return _fault(404, f'no object is of a kind "{shown(kind)}"')
+            return _no_such_kind(kind)
         return _json(found)
 
     return object_

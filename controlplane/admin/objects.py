@@ -6,7 +6,22 @@ One struct for each JSON object of ``/api/v1``, as in ``view``. None holds a pri
 from collections.abc import Mapping
 from datetime import datetime
 
-from controlplane.admin.view import DeclaredObject, View
+from controlplane.admin.view import DeclaredObject, ListedObject, View
+
+# /api/v1/objects/KIND
+
+
+class KindObject(ListedObject, frozen=True, kw_only=True):
+    """An object; ``kind`` is the word for its kind alone: ``gateway.networking.istio.io``."""
+
+    kind: str
+
+
+class ObjectsOfKind(View, frozen=True, kw_only=True):
+    """The objects of the kinds that a word means, by kind, namespace and name."""
+
+    objects: tuple[KindObject, ...]
+
 
 # /api/v1/objects/KIND/NAME and /api/v1/objects/KIND/NAMESPACE/NAME
 

@@ -175,6 +175,26 @@ class RegisteredWorkload(View, frozen=True):
         return f"{kind} {name}" if namespace == "default" else f"{kind} {namespace}/{name}"
 
 
+class ConnectedRunner(View, frozen=True, kw_only=True):
+    """A runner, ``controlplane gateways``: ``published`` are the ports that others reach, as it
+    says; ``gateways`` those that it is to run, ``NAME.NAMESPACE``; ``rejections`` those that it
+    does not.
+    """
+
+    name: str
+    namespace: str
+    peer: str
+    connected: datetime
+    published: str = ""
+    gateways: tuple[str, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """``NAME.NAMESPACE``."""
+        return f"{self.name}.{self.namespace}"
+
+
 class Status(View, frozen=True):
     """``revision`` counts the edits since the start; ``waiting`` the objects that are held as they
     were, for at most a second, until the rest of their change comes: ``waiting_objects``.
@@ -194,12 +214,15 @@ class Status(View, frozen=True):
     proxies: tuple[ShownProxy, ...] = ()
     authority: AuthorityStatus | None = None
     registered: tuple[RegisteredWorkload, ...] = ()
+    runners: tuple[ConnectedRunner, ...] = ()
 
     @property
     def is_synced(self) -> bool:
-        """Whether every proxy has all that it should have, no object is refused, and no removal
-        waits to be confirmed.
+        """Whether every proxy has all that it should have, every runner runs what it should, no
+        object is refused, and no removal waits to be confirmed.
         """
+        if any(runner.rejections for runner in self.runners):
+            return False
         states = {t.state for shown in self.proxies for t in shown.proxy.types}
         settled = {SyncState.SYNCED, SyncState.UNASKED}
         return self.ready and not self.refused and not self.held_removals and states <= settled
@@ -295,104 +318,6 @@ class ProxyConfig(View, frozen=True):
     secrets: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     extensions: tuple[ConfigResource, ...] | msgspec.UnsetType = msgspec.UNSET
     idle_patches: tuple[IdlePatch, ...] | msgspec.UnsetType = msgspec.UNSET
-
-
-# /api/v1/tls
-
-
-class Certificate(View, frozen=True):
-    """``names`` are its subject alternative names: DNS names, addresses, URIs."""
-
-    subject: str
-    issuer: str
-    names: tuple[str, ...]
-    begins: datetime
-    ends: datetime
-
-
-class TlsExpectation(View, frozen=True):
-    """What a proxy expects. ``names``: one of these; none: any. ``authorities`` are subjects; empty
-    with ``trust``: they are in a file. Without ``trust`` nothing is verified.
-    """
-
-    sni: str
-    names: tuple[str, ...]
-    trust: str | None
-    authorities: tuple[str, ...]
-    certificate: str | None
-    """The secret that the proxy itself presents."""
-
-
-class ProbedEndpoint(View, frozen=True):
-    """``presented`` is the chain, leaf first; empty where there was no handshake."""
-
-    address: str
-    good: bool
-    message: str
-    presented: tuple[Certificate, ...] = ()
-
-
-class TlsDestination(View, frozen=True):
-    """One cluster that uses TLS; ``unprobed`` more endpoints were left out."""
-
-    host: str
-    cluster: str
-    mode: str
-    proxies: tuple[str, ...]
-    rules: tuple[DeclaredObject, ...]
-    expected: TlsExpectation
-    endpoints: tuple[ProbedEndpoint, ...]
-    unprobed: int
-    good: bool
-    message: str
-
-
-class ProbeResult(View, frozen=True):
-    """Whether a proxy presents a certificate that is in force; ``good`` is ``None`` where it was
-    not reached, which says nothing of it: its node may name an address that is not one from here.
-    """
-
-    proxy: str
-    address: str
-    server_name: str
-    good: bool | None
-    message: str
-
-
-class SecretInUse(View, frozen=True):
-    """``certificate`` is the leaf of a key pair, ``authorities`` verify others; both are what is in
-    force, also where ``problems`` name a newer form that is not used. ``seen``: what gateways
-    present that were sent it.
-    """
-
-    declared: DeclaredObject
-    certificate: Certificate | None
-    authorities: tuple[Certificate, ...]
-    users: tuple[DeclaredObject, ...]
-    problems: tuple[str, ...]
-    seen: tuple[ProbeResult, ...] = ()
-
-    @property
-    def is_good(self) -> bool:
-        return not self.problems and all(seen.good is not False for seen in self.seen)
-
-
-class TlsProblem(View, frozen=True):
-    """Something else that is wrong with TLS: a Secret that does not exist, for example."""
-
-    declared: DeclaredObject
-    problem: str
-
-
-class TlsState(View, frozen=True):
-    destinations: tuple[TlsDestination, ...]
-    secrets: tuple[SecretInUse, ...]
-    problems: tuple[TlsProblem, ...]
-
-    @property
-    def is_good(self) -> bool:
-        judged = (*(d.good for d in self.destinations), *(s.is_good for s in self.secrets))
-        return all(judged) and not self.problems
 
 
 def json_text(value: object) -> str:

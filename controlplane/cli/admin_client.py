@@ -8,15 +8,9 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
-from controlplane.admin.objects import FoundObjects, Gateways
-from controlplane.admin.view import (
-    Diagnosis,
-    ProxyConfig,
-    Removed,
-    Status,
-    TlsState,
-    View,
-)
+from controlplane.admin.objects import FoundObjects, Gateways, ObjectsOfKind
+from controlplane.admin.tls import TlsState
+from controlplane.admin.view import Diagnosis, ProxyConfig, Removed, Status, View
 from controlplane.admin.workload import Workload
 from controlplane.base.addresses import Address
 from controlplane.base.errors import AdminUnreachable
@@ -82,6 +76,15 @@ def found_objects(admin: Address, kind: str, namespace: str, name: str) -> Found
     if status == HTTPStatus.NOT_FOUND:
         return None
     return _decoded(admin, path, status, body, FoundObjects)
+
+
+def objects_of(admin: Address, kind: str) -> ObjectsOfKind | None:
+    """``None`` when no object is of such a kind."""
+    path = f"/api/v1/objects/{quote(kind, safe='')}"
+    status, body = _asked(admin, path, PATIENCE)
+    if status == HTTPStatus.NOT_FOUND:
+        return None
+    return _decoded(admin, path, status, body, ObjectsOfKind)
 
 
 def gateways(admin: Address) -> Gateways:

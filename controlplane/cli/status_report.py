@@ -16,6 +16,7 @@ from controlplane.cli.status_view import (
     overdue,
     registered,
     rejection,
+    runner,
     table,
 )
 
@@ -82,6 +83,9 @@ def report(
     if state.registered:
         yield []
         yield from (registered(workload, now) for workload in state.registered)
+    if state.runners:
+        yield []
+        yield from (line for each in state.runners for line in runner(each, now))
     for shown in state.proxies:
         late = list(overdue(shown.proxy, now))
         yield from ([], *late) if late else ()

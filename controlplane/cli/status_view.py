@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from controlplane.admin.view import (
+    ConnectedRunner,
     Origin,
     ProxyStatus,
     RegisteredWorkload,
@@ -13,7 +14,7 @@ from controlplane.admin.view import (
     ShownProxy,
     SyncState,
 )
-from controlplane.base.wording import counted
+from controlplane.base.wording import counted, first_of
 from controlplane.cli.output import Segment, Style, printable
 
 Line = list[Segment]
@@ -30,6 +31,7 @@ _STYLES: Final = {
 _ADDRESS_IN_USE: Final = re.compile(r"cannot bind '[^']*:(?P<port>\d+)': Address already in use")
 _FORBIDDEN: Final = re.compile(r"cannot bind '[^']*:(?P<port>\d+)': Permission denied")
 _ORIGINS_SHOWN: Final = 8
+GATEWAYS_NAMED: Final = 4
 _NOT_ASKED: Final = "-"
 
 
@@ -93,6 +95,24 @@ def registered(workload: RegisteredWorkload, now: datetime) -> Line:
         state = "not connected"
     style = Style.PLAIN if workload.ready and workload.connected else Style.WARNING
     return [(printable(workload.short_name), Style.NAME), (f" ({state})", style)]
+
+
+def runner(shown: ConnectedRunner, now: datetime) -> Iterator[Line]:
+    """``runner box.istio-system (connected 3s) runs front-istio.shop, publishes ports 8100-8119``,
+    and what it does not run.
+    """
+    runs = first_of(list(shown.gateways), GATEWAYS_NAMED) if shown.gateways else "no gateway"
+    ports = f", publishes ports {shown.published}" if shown.published else ""
+    yield [
+        (f"runner {printable(shown.full_name)}", Style.NAME),
+        (f" (connected {ago(now - shown.connected)})", Style.PLAIN),
+        (printable(f" runs {runs}{ports}"), Style.PLAIN),
+    ]
+    for rejected in shown.rejections:
+        yield [
+            (f"   it does not run {printable(rejected.name)}: ", Style.ERROR),
+            (one_line(rejected.error), Style.PLAIN),
+        ]
 
 
 def overdue(proxy: ProxyStatus, now: datetime) -> Iterator[Line]:

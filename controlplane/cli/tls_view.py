@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from controlplane.admin.view import (
+from controlplane.admin.tls import (
     Certificate,
-    DeclaredObject,
     ProbedEndpoint,
     ProbeResult,
     SecretInUse,
@@ -14,6 +13,7 @@ from controlplane.admin.view import (
     TlsExpectation,
     TlsState,
 )
+from controlplane.admin.view import DeclaredObject
 from controlplane.base.wording import counted, first_of
 from controlplane.cli.output import Segment, Style, printable
 from controlplane.cli.status_view import display_name

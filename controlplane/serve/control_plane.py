@@ -109,18 +109,27 @@ class ControlPlane:
         tls = LiveTls(self.engine, self._mesh_trust.own_secrets)
         self._inventory = tls.inventory
         self.metrics.secrets_expire(tls.inventory.expiries, clock)
-        registered = self.registering.workloads.shown
-        connections, metrics, trust = self.server.connections, self.metrics, self._mesh_trust
+        connections = self.server.connections
         self._statuses = StatusKeeper(self.engine, connections, settings, clock, kept)
-        statuses = self._statuses.statuses
-        self.overview = LiveOverview(
-            self.engine, self.snapshots, connections, metrics, tls, trust, registered, statuses
-        )
-        self._reports = EditReports(self.engine, metrics, connections, on_reload)
+        self.overview = self._overview(tls)
+        self._reports = EditReports(self.engine, self.metrics, connections, on_reload)
         self._watch = ProxyWatch(self.engine, self.snapshots, self.server, self._reports.notice)
         self._steps = Steps()
         self._rest: RestOfChange | None = None
         self._tasks: asyncio.TaskGroup | None = None
+
+    def _overview(self, tls: LiveTls) -> LiveOverview:
+        return LiveOverview(
+            self.engine,
+            self.snapshots,
+            self.server.connections,
+            self.metrics,
+            tls,
+            self._mesh_trust,
+            self.registering.workloads.shown,
+            self._statuses.statuses,
+            self.runners.shown,
+        )
 
     def _gateway_runners(self, clock: Callable[[], datetime]) -> GatewayRunners:
         return GatewayRunners(

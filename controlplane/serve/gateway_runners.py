@@ -1,11 +1,12 @@
 """What runners run: the gateways that Gateways bring with them, each with its token."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Final, TypeVar
 
+from controlplane.admin.view import ConnectedRunner
 from controlplane.base.names import Kind, Namespace, ObjectKey, key_is_of
 from controlplane.engine.engine import Engine
 from controlplane.engine.gateway_reach import set_gateway_reach
@@ -28,7 +29,7 @@ from controlplane.translate.gateway_api.deployment import (
     own_proxy,
 )
 from controlplane.translate.gateway_api.own_addresses import Listening, own_addresses
-from controlplane.xds.runners import ConnectedRunners
+from controlplane.xds.runners import PORTS, ConnectedRunners
 from controlplane.xds.snapshot import snapshot
 from controlplane.xds.stream import Traffic
 
@@ -113,6 +114,22 @@ class GatewayRunners:
         self.connected.look()
         if len(self.connected.connections):
             self.look()
+
+    def shown(self) -> Iterator[ConnectedRunner]:
+        """The runners that are connected, by namespace and name."""
+        said = {(str(r.namespace), r.name): r for r in self.connected.connections.proxies}
+        gateways = tuple(sorted(self.snapshot.shelf(TypeUrl.GATEWAY_PROXY)))
+        for state in self.connected.connections.states():
+            runner = said.get((state.namespace, state.name))
+            yield ConnectedRunner(
+                name=state.name,
+                namespace=state.namespace,
+                peer=state.peer,
+                connected=state.connected,
+                published=dict(runner.node_metadata).get(PORTS, "") if runner is not None else "",
+                gateways=gateways,
+                rejections=tuple(each for t in state.types for each in t.rejections),
+            )
 
     def _gateways(self) -> tuple[Listening, ...]:
         """The gateways to run, the oldest first."""

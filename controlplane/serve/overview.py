@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
-from controlplane.admin.objects import FoundObjects, Gateways
+from controlplane.admin.objects import FoundObjects, Gateways, KindObject, ObjectsOfKind
+from controlplane.admin.tls import TlsState
 from controlplane.admin.view import (
     ConfigResource,
+    ConnectedRunner,
     DeclaredObject,
     Diagnosis,
     IdlePatch,
@@ -27,7 +29,6 @@ from controlplane.admin.view import (
     RejectedResource,
     ShownProxy,
     Status,
-    TlsState,
 )
 from controlplane.admin.workload import Workload
 from controlplane.base import provenance
@@ -51,6 +52,7 @@ from controlplane.queries.patches.effects import idle_patches
 from controlplane.queries.snapshot.origins import joined, origin_slices, origins_by_name
 from controlplane.serve.authorization_view import AuthorizationView
 from controlplane.serve.mesh_trust import MeshTrust
+from controlplane.serve.object_view import meant_kinds
 from controlplane.serve.origins import (
     config_part,
     every_origin,
@@ -97,6 +99,7 @@ class LiveOverview:
         mesh_trust: MeshTrust | None = None,
         registered: Callable[[], Iterable[RegisteredWorkload]] = tuple,
         statuses: Statuses | None = None,
+        runners: Callable[[], Iterable[ConnectedRunner]] = tuple,
     ) -> None:
         self._engine = engine
         self._snapshots = snapshots
@@ -107,6 +110,7 @@ class LiveOverview:
         own_secrets = mesh_trust.own_secrets if mesh_trust is not None else _no_secrets
         self._workloads = WorkloadView(engine, own_secrets)
         self._registered = registered
+        self._runners = runners
         statuses = statuses or Statuses(engine, connections, lambda: datetime.now(UTC))
         self._shown_objects = ShownObjects(engine, statuses)
         metrics.look_up(
@@ -139,6 +143,7 @@ class LiveOverview:
             ),
             authority=self._mesh_trust.status() if self._mesh_trust is not None else None,
             registered=tuple(self._registered()),
+            runners=tuple(self._runners()),
         )
 
     def _shown(
@@ -255,9 +260,31 @@ class LiveOverview:
         return await self._tls.state(self._connections.proxies)
 
     async def objects(self) -> tuple[ListedObject, ...]:
+        return tuple([each async for each in paced(map(self._listed, self._keys()))])
+
+    async def objects_of(self, kind: str) -> ObjectsOfKind | None:
+        keys = self._keys()
+        kinds = meant_kinds(kind, {key.kind for key in keys})
+        if not kinds:
+            return None
+        listed = paced(self._of_kind(key) for key in keys if key.kind in kinds)
+        return ObjectsOfKind(objects=tuple([each async for each in listed]))
+
+    def _keys(self) -> list[ObjectKey]:
+        """Of every object that is declared or in force."""
         declared = (d.key for d in self._engine.declarations())
-        keys = sorted({*declared, *(raw.key for raw in self._engine.accepted())})
-        return tuple([each async for each in paced(map(self._listed, keys))])
+        return sorted({*declared, *(raw.key for raw in self._engine.accepted())})
+
+    def _of_kind(self, key: ObjectKey) -> KindObject:
+        listed, kind = self._listed(key), key.kind
+        return KindObject(
+            object=listed.object,
+            path=listed.path,
+            line=listed.line,
+            in_force=listed.in_force,
+            refused=listed.refused,
+            kind=f"{kind.name}.{kind.group}".lower().removesuffix("."),
+        )
 
     def object(self, kind: str, namespace: str, name: str) -> FoundObjects | None:
         return self._shown_objects.found(kind, namespace, name)

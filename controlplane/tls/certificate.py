@@ -5,7 +5,7 @@ from typing import Final
 
 from cryptography import x509
 
-from controlplane.admin.view import Certificate
+from controlplane.admin.tls import Certificate
 from controlplane.base.peer_text import shown
 
 NAME_LIMIT: Final = 253  # characters; a longer name is of no host

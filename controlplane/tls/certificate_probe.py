@@ -12,7 +12,7 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
 
-from controlplane.admin.view import Certificate, ProbeResult
+from controlplane.admin.tls import Certificate, ProbeResult
 from controlplane.base.addresses import Address
 from controlplane.base.names import Namespace
 from controlplane.envoy.resource import TypeUrl, packed

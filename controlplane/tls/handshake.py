@@ -17,7 +17,7 @@ from typing import Final
 
 from cryptography import x509
 
-from controlplane.admin.view import Certificate
+from controlplane.admin.tls import Certificate
 from controlplane.base.addresses import Address
 from controlplane.tls.certificate import certificate
 from controlplane.tls.expectation import Expectation, Pem, Shown, Trusted

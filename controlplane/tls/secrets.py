@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 
-from controlplane.admin.view import Certificate, DeclaredObject, SecretInUse, TlsProblem
+from controlplane.admin.tls import Certificate, SecretInUse, TlsProblem
+from controlplane.admin.view import DeclaredObject
 from controlplane.base.codes import (
     CERTIFICATE_NAME_MISMATCH,
     SECRET_IN_OTHER_NAMESPACE,

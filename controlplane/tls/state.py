@@ -13,14 +13,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from controlplane.admin.view import (
-    DeclaredObject,
+from controlplane.admin.tls import (
     ProbedEndpoint,
     SecretInUse,
     TlsDestination,
     TlsExpectation,
     TlsState,
 )
+from controlplane.admin.view import DeclaredObject
 from controlplane.base.addresses import Address
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace, ObjectKey

@@ -128,6 +128,18 @@ async def test_a_configuration_is_shown_though_edits_come_all_the_time() -> None
     assert edits > TRIES
 
 
+async def test_the_objects_of_a_kind_are_listed_by_the_word_for_it() -> None:
+    running = Running(**MESH)
+
+    rules, none = [await running.overview.objects_of(word) for word in ("dr", "httproutes")]
+
+    assert rules is not None
+    assert [(each.object, each.kind) for each in rules.objects] == [
+        ("DestinationRule/default/rev", "destinationrule.networking.istio.io")
+    ]
+    assert none is None
+
+
 async def test_what_is_listed_says_whether_it_is_in_force_and_whether_it_is_refused() -> None:
     running = Running(**MESH)
 

@@ -10,8 +10,9 @@ import pytest
 from controlplane.admin.app import application, probe_application
 from controlplane.admin.authorization import AskedCall, WorkloadAuthorization
 from controlplane.admin.metrics import Metrics
-from controlplane.admin.objects import FoundObjects, Gateways, ShownObject
+from controlplane.admin.objects import FoundObjects, Gateways, ObjectsOfKind, ShownObject
 from controlplane.admin.server import listener, serving
+from controlplane.admin.tls import TlsState
 from controlplane.admin.view import (
     ConfigResource,
     Diagnosis,
@@ -21,7 +22,6 @@ from controlplane.admin.view import (
     ShownProxy,
     Status,
     SyncState,
-    TlsState,
     TypeStatus,
 )
 from controlplane.admin.workload import Workload
@@ -96,6 +96,9 @@ class Fleet:
 
     async def objects(self) -> tuple[ListedObject, ...]:
         raise ValueError("a fault of ours")
+
+    async def objects_of(self, kind: str) -> ObjectsOfKind | None:
+        return ObjectsOfKind(objects=()) if kind == "gateways" else None
 
     def object(self, kind: str, namespace: str, name: str) -> FoundObjects | None:
         if kind != "gateway":
@@ -209,6 +212,14 @@ async def test_nothing_can_be_changed(client: httpx.AsyncClient) -> None:
         405,
         {"error": "POST /api/v1/status is not served"},
     )
+
+
+async def test_objects_are_listed_by_kind(client: httpx.AsyncClient) -> None:
+    found = await client.get("/api/v1/objects/gateways")
+    unknown = await client.get("/api/v1/objects/doors")
+
+    assert (found.status_code, found.json()) == (200, {"objects": []})
+    assert unknown.status_code == 404
 
 
 async def test_a_fault_of_ours_costs_one_request(

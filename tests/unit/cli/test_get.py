@@ -15,7 +15,9 @@ from controlplane.admin.objects import (
     FoundObjects,
     GatewayRow,
     Gateways,
+    KindObject,
     ListenerRow,
+    ObjectsOfKind,
     ShownObject,
 )
 from controlplane.admin.view import DeclaredObject, View, json_text
@@ -133,12 +135,114 @@ def test_what_cannot_be_shown_is_an_error_with_one_step_to_take(
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
 
 
-@pytest.mark.parametrize("words", [["gateway"], ["a/b/c/d"], ["gateway/shop/edge", "-n", "x"]])
+@pytest.mark.parametrize("words", [["a/b/c/d"], ["gateway/shop/edge", "-n", "x"]])
 def test_what_names_no_object_is_a_mistake_of_usage(words: list[str]) -> None:
     result = CliRunner().invoke(main, ["get", *words])
 
     assert result.exit_code == 2
     assert result.stderr.endswith("KIND/NAME, or KIND NAME, with -n NAMESPACE\n")
+
+
+def of_kind(place: str, group: str = "gateway.networking.k8s.io", **more: Any) -> KindObject:
+    values = {"path": "mesh/a.yaml", "line": 3, "in_force": True, "refused": False, **more}
+    return KindObject(object=f"Gateway/{place}", kind=f"gateway.{group}", **values)
+
+
+LISTED = ObjectsOfKind(
+    objects=(
+        of_kind("default/edge"),
+        of_kind("default/new", refused=True, in_force=False),
+        of_kind("default/old", refused=True, line=12),
+        of_kind("shop/edge", path="", line=0),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            [],
+            "NAME  STATE                    DECLARED\n"
+            "edge  in force                 mesh/a.yaml:3\n"
+            "new   refused                  mesh/a.yaml:3\n"
+            "old   refused, kept as it was  mesh/a.yaml:12\n",
+        ),
+        (["-n", "shop"], "NAME  STATE     DECLARED\nedge  in force  -\n"),
+        (
+            ["-A"],
+            "NAMESPACE  NAME  STATE                    DECLARED\n"
+            "default    edge  in force                 mesh/a.yaml:3\n"
+            "default    new   refused                  mesh/a.yaml:3\n"
+            "default    old   refused, kept as it was  mesh/a.yaml:12\n"
+            "shop       edge  in force                 -\n",
+        ),
+    ],
+)
+def test_a_kind_alone_lists_its_objects(words: list[str], said: str) -> None:
+    result = called(["get", "gtw", *words], {"/api/v1/objects/gtw": LISTED})
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, said, "")
+
+
+def test_objects_of_two_apis_are_listed_with_their_kinds() -> None:
+    both = ObjectsOfKind(objects=(of_kind("a/edge"), of_kind("a/edge", "networking.istio.io")))
+
+    result = called(["get", "gateways", "-n", "a"], {"/api/v1/objects/gateways": both})
+
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [
+        "NAME",
+        "gateway.gateway.networking.k8s.io/edge",
+        "gateway.networking.istio.io/edge",
+    ]
+
+
+def test_cluster_wide_objects_are_listed_without_a_namespace() -> None:
+    mine = KindObject(
+        object="GatewayClass//mine", kind="gatewayclass", in_force=True, refused=False
+    )
+
+    result = called(["get", "gc"], {"/api/v1/objects/gc": ObjectsOfKind(objects=(mine,))})
+
+    assert result.stdout == "NAME  STATE     DECLARED\nmine  in force  -\n"
+
+
+def test_the_objects_of_a_kind_are_printed_as_a_list() -> None:
+    answers: dict[str, View] = {
+        "/api/v1/objects/gateway": LISTED,
+        "/api/v1/objects/gateway.gateway.networking.k8s.io/shop/edge": FoundObjects(
+            objects=(shown(),)
+        ),
+    }
+
+    result = called(["get", "gateway", "-n", "shop", "-o", "yaml"], answers)
+
+    assert result.stdout.startswith(
+        "apiVersion: v1\n"
+        "kind: List\n"
+        "items:\n"
+        "- apiVersion: gateway.networking.k8s.io/v1\n"
+        "  kind: Gateway\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["gtw"], 'error: no object of a kind "gtw" is declared\n'),
+        (
+            ["gateway", "-n", "bank"],
+            "error: there is no gateway in namespace bank\n"
+            "hint: add -n NAMESPACE or --all-namespaces: there are in default, shop\n",
+        ),
+    ],
+)
+def test_a_list_without_objects_is_an_error_that_says_where_there_are(
+    words: list[str], said: str
+) -> None:
+    result = called(["get", *words], {"/api/v1/objects/gateway": LISTED})
+
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
 
 
 def listener(name: str, parent: DeclaredObject = EDGE, **more: Any) -> ListenerRow:

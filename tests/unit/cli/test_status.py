@@ -12,12 +12,14 @@ from msgspec import UNSET, structs
 
 from controlplane.admin.view import (
     AuthorityStatus,
+    ConnectedRunner,
     DeclaredObject,
     Finding,
     Origin,
     ProxyStatus,
     RegisteredWorkload,
     RejectedResource,
+    Rejection,
     ShownProxy,
     Status,
     SyncState,
@@ -153,6 +155,42 @@ def test_a_workload_that_registered_itself_is_shown(state: dict[str, Any], shown
     found = structs.replace(status(), registered=(structs.replace(workload, **state),))
 
     assert text(found).splitlines()[2] == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ({}, ["runner box.istio-system (connected 3s) runs no gateway"]),
+        (
+            {"gateways": ("back-istio.shop", "front-istio.shop"), "published": "8100-8119"},
+            [
+                "runner box.istio-system (connected 3s) runs back-istio.shop, front-istio.shop, "
+                "publishes ports 8100-8119"
+            ],
+        ),
+        (
+            {
+                "gateways": ("front-istio.shop",),
+                "rejections": (Rejection("front-istio.shop", "1", "no Envoy is installed"),),
+            },
+            [
+                "runner box.istio-system (connected 3s) runs front-istio.shop",
+                "   it does not run front-istio.shop: no Envoy is installed",
+            ],
+        ),
+    ],
+)
+def test_a_runner_is_shown_with_what_it_runs(state: dict[str, Any], shown: list[str]) -> None:
+    runner = ConnectedRunner(
+        name="box",
+        namespace="istio-system",
+        peer="ipv4:10.0.0.9:4711",
+        connected=datetime(2026, 1, 1, 11, 59, 57, tzinfo=UTC),
+    )
+    found = structs.replace(status(), runners=(structs.replace(runner, **state),))
+
+    assert text(found).splitlines()[2 : 2 + len(shown)] == shown
+    assert found.is_synced is ("rejections" not in state)
 
 
 def test_what_a_proxy_does_not_answer_is_shown_with_the_time() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from controlplane.admin.view import TlsState
+from controlplane.admin.tls import TlsState
 from controlplane.cli.tls_view import lines
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

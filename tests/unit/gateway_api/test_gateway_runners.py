@@ -8,6 +8,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from controlplane.admin.view import ConnectedRunner
 from controlplane.base.addresses import Address
 from controlplane.base.names import Kind, Namespace
 from controlplane.engine.engine import Engine
@@ -182,6 +183,24 @@ def test_gateways_stay_where_they_are_when_the_control_plane_comes_back(rig: Rig
         "front-istio.shop": "",
         "back-istio.shop": "127.0.1.1",
     }
+
+
+def test_runners_that_are_connected_are_shown_with_what_they_run(rig: Rig) -> None:
+    rig.declare("front")
+    before = list(rig.runners.shown())
+    runner = rig.connect("8080,8100-8119")
+    (connected,) = rig.runners.shown()
+    rig.leave(runner)
+
+    assert connected == ConnectedRunner(
+        name="box",
+        namespace="istio-system",
+        peer="ipv4:10.0.0.9:4711",
+        connected=NOW,
+        published="8080,8100-8119",
+        gateways=("front-istio.shop",),
+    )
+    assert (before, list(rig.runners.shown())) == ([], [])
 
 
 def test_ports_are_judged_while_a_runner_says_which_it_publishes(rig: Rig) -> None:
