@@ -23,7 +23,6 @@ def _declarations() -> Iterator[ServedKind[Any]]:
 SERVED: Final[Mapping[Kind, ServedKind[Any]]] = {served.kind: served for served in _declarations()}
 
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
-    "telemetry.istio.io": frozenset({"Telemetry"}),
     "extensions.istio.io": frozenset({"ExtensionFilter"}),
     "install.istio.io": frozenset({"IstioOperator"}),
     "": frozenset(

@@ -20,7 +20,8 @@ class InboundView:
     their place, by number. ``peers`` are the PeerAuthentications that say what it accepts, the
     widest first; ``scope`` is the Sidecar, if it says anything of this. ``settings`` is the node
     metadata that listeners honour. ``addresses`` are the workload's, where a port needs them.
-    ``policies`` say who may call.
+    ``policies`` say who may call, ``telemetries`` how calls are observed: of two that say the same,
+    the later is used.
     """
 
     namespace: Namespace
@@ -32,6 +33,7 @@ class InboundView:
     settings: Labels = ()
     addresses: tuple[str, ...] = ()
     policies: PolicyKeys = NO_POLICIES
+    telemetries: tuple[ObjectKey, ...] = ()
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def at(self, addresses: tuple[str, ...]) -> "InboundView":

@@ -100,6 +100,8 @@ class OutboundView:
     interception: Interception = Interception.NONE
     client_certificate: SecretName | None = None
     """What its Gateway shows to backends that a BackendTLSPolicy speaks TLS to."""
+    telemetries: tuple[ObjectKey, ...] = ()
+    """What says how its calls are observed; of two that say the same, the later is used."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
@@ -110,6 +112,11 @@ class OutboundView:
     def public(self) -> "OutboundView":
         """This view for hosts that its namespace sees like every other one."""
         return replace(self, namespace=PUBLIC, selected=())
+
+    @property
+    def unobserved(self) -> "OutboundView":
+        """This view without what says how its calls are observed."""
+        return replace(self, telemetries=()) if self.telemetries else self
 
     @property
     def is_public(self) -> bool:
@@ -124,6 +131,7 @@ class OutboundView:
             and not self.stream_labels
             and settings == self.settings
             and not self.interception.captures
+            and not self.telemetries
         ):
             return self
         return replace(
@@ -132,6 +140,7 @@ class OutboundView:
             stream_labels=(),
             settings=settings,
             interception=Interception.NONE,
+            telemetries=(),
         )
 
     @property
@@ -153,6 +162,7 @@ class OutboundView:
             settings=settings,
             interception=captured,
             client_certificate=None,
+            telemetries=(),
         )
 
     @property

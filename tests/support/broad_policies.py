@@ -118,6 +118,37 @@ spec:
     url: https://files.example.com/filter.wasm
     vmConfig: {env: [{name: A, value: b}]}
 """
+_TELEMETRY: Final = """
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  tracing:
+  - match: {mode: CLIENT}
+    providers: [{name: zipkin}]
+    randomSamplingPercentage: 10
+    customTags:
+      one: {literal: {value: a}}
+      two: {environment: {name: A, defaultValue: b}}
+      three: {header: {name: x-a, defaultValue: b}}
+      four: {formatter: {value: "%PROTOCOL%"}}
+  metrics:
+  - providers: [{name: prometheus}]
+    reportingInterval: 5s
+    overrides:
+    - match: {metric: REQUEST_COUNT, mode: SERVER}
+      tagOverrides: {method: {value: request.method}}
+    - match: {customMetric: mine}
+      disabled: true
+  accessLogging:
+  - match: {mode: SERVER}
+    providers: [{name: file}]
+    filter: {expression: response.code >= 400}
+---
+metadata: {name: front}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: front}]
+  accessLogging: [{disabled: true}]
+"""
 POLICIES: Final[Mapping[str, str]] = {
     "AuthorizationPolicy": _AUTHORIZATION,
     "RequestAuthentication": _TOKENS,
@@ -125,6 +156,7 @@ POLICIES: Final[Mapping[str, str]] = {
     "ProxyConfig": _STARTS,
     "WasmPlugin": _PLUGIN,
     "TrafficExtension": _EXTENSIONS,
+    "Telemetry": _TELEMETRY,
 }
 """By kind, without their heads."""
 PROVIDERS: Final[list[Mapping[str, Any]]] = yaml.safe_load("""

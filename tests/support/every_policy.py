@@ -87,6 +87,18 @@ spec: {match: [{mode: SERVER, ports: [{number: VALUE}]}], lua: {inlineCode: -- n
         "8080",
         "9090",
     ),
+    "telemetry": (
+        """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: web, namespace: istio-system}
+spec:
+  accessLogging:
+  - filter: {expression: 'VALUE && !has(request.headers.x)'}
+""",
+        "response.code >= 400",
+        "response.code >= 500",
+    ),
     "config": (
         """
 apiVersion: networking.istio.io/v1beta1

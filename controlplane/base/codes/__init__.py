@@ -3,7 +3,7 @@ its object.
 
 CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets,
 CP05xx who may call what and EnvoyFilters, CP06xx the control plane itself,
-CP07xx the Gateway API.
+CP07xx the Gateway API, CP08xx what is observed: logs, metrics, traces and extensions.
 A code is never reused for another meaning. Each area declares its codes in a module of this
 package; every one of them is imported from here.
 """
@@ -26,6 +26,7 @@ from controlplane.base.codes.operation import *  # noqa: F403
 from controlplane.base.codes.patches import *  # noqa: F403
 from controlplane.base.codes.routing import *  # noqa: F403
 from controlplane.base.codes.services import *  # noqa: F403
+from controlplane.base.codes.telemetry import *  # noqa: F403
 from controlplane.base.codes.tls import *  # noqa: F403
 from controlplane.base.diagnostics import Code
 

@@ -12,3 +12,4 @@ SECURITY: Final = "security.istio.io"
 SECURITY_VERSIONS: Final = (f"{SECURITY}/v1", f"{SECURITY}/v1beta1")
 EXTENSIONS: Final = "extensions.istio.io"
 EXTENSIONS_VERSIONS: Final = (f"{EXTENSIONS}/v1alpha1",)
+TELEMETRY_VERSIONS: Final = ("telemetry.istio.io/v1", "telemetry.istio.io/v1alpha1")

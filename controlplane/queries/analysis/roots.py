@@ -32,6 +32,7 @@ from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG
 from controlplane.kinds.istio.request_authentication import REQUEST_AUTHENTICATION
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.sidecar import SIDECAR
+from controlplane.kinds.istio.telemetry import TELEMETRY
 from controlplane.kinds.istio.traffic_extension import TRAFFIC_EXTENSION
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.istio.wasm_plugin import WASM_PLUGIN
@@ -74,6 +75,7 @@ from controlplane.queries.analysis.request_authentications import (
 from controlplane.queries.analysis.rule_secrets import destination_rule_secret_diagnostics
 from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics
+from controlplane.queries.analysis.telemetries import telemetry_diagnostics
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
 from controlplane.queries.analysis.workload_groups import (
@@ -151,6 +153,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     REQUEST_AUTHENTICATION: request_authentication_diagnostics,
     WASM_PLUGIN: extension_diagnostics,
     TRAFFIC_EXTENSION: extension_diagnostics,
+    TELEMETRY: telemetry_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics,
     HTTP_ROUTE: kubernetes_route_diagnostics,
     TLS_ROUTE: kubernetes_route_diagnostics,

@@ -11,6 +11,7 @@ from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.graph import Graph, guarded_by
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.request_authentication import REQUEST_AUTHENTICATION
+from controlplane.kinds.istio.telemetry import TELEMETRY
 from controlplane.kinds.object import Object
 from controlplane.model.policy_keys import UNKNOWN_POLICIES, PolicyKeys
 from controlplane.model.proxy import Labels
@@ -22,7 +23,7 @@ from controlplane.translate.istio.policy_attachment import Attachment, attachmen
 _Age = tuple[str, str, Namespace]
 
 
-@index(AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION)
+@index(AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION, TELEMETRY)
 def policies_of_namespace(
     policy: Object[Any],
 ) -> Iterator[tuple[tuple[Kind, Namespace], tuple[_Age, Attachment, ObjectKey]]]:

@@ -42,6 +42,7 @@ from controlplane.queries.policy.external_authorization import asked_services
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
+from controlplane.queries.policy.telemetry import telemetry_keys
 from controlplane.queries.registry.egress import sidecar_scope
 from controlplane.queries.registry.inbound_ports import UNPRIVILEGED, inbound_ports, inbound_scope
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
@@ -154,8 +155,8 @@ def _inbound(graph: Graph, proxy: ResolvedProxy) -> InboundView | None:
 @derived
 def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
     """Runs again when a service of the workload comes, goes or changes its ports, or a
-    PeerAuthentication, Sidecar or policy of its namespace or of the mesh comes, goes or selects
-    otherwise.
+    PeerAuthentication, Sidecar, Telemetry or policy of its namespace or of the mesh comes, goes or
+    selects otherwise.
     """
     interception = _interception(proxy)
     found = sidecar_scope(graph, proxy.namespace, proxy.labels)
@@ -169,6 +170,7 @@ def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
         interception=interception,
         settings=_settings(proxy, _INBOUND_SETTINGS),
         policies=policy_keys(graph, proxy.namespace, proxy.labels),
+        telemetries=telemetry_keys(graph, proxy.namespace, proxy.labels),
     )
 
 
@@ -214,8 +216,8 @@ def outbound_view(
     client_certificate: SecretName | None,
 ) -> OutboundView:
     """Runs again when a rule of the namespace that selects proxies comes, goes or changes, a
-    Sidecar of it or of the root namespace, the pairs that ``sourceLabels`` ask for, or, under a
-    Sidecar, the service that decides calls to the workload.
+    Sidecar or Telemetry of it or of the root namespace, the pairs that ``sourceLabels`` ask for,
+    or, under a Sidecar, the service that decides calls to the workload.
     """
     sources = named_sources(graph, _WHOLE_MESH)
     return OutboundView(
@@ -230,6 +232,7 @@ def outbound_view(
         scope=_scope(graph, proxy),
         interception=_interception(proxy),
         client_certificate=client_certificate,
+        telemetries=telemetry_keys(graph, proxy.namespace, proxy.labels),
     )
 
 

@@ -70,7 +70,7 @@ def test_faults_are_shown_and_counted_and_exit_with_1(here: Path) -> None:
 
 def test_warnings_alone_exit_with_0(here: Path) -> None:
     (here / "a.yaml").write_text(
-        "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\n"
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\n"
     )
 
     result = check("mesh")
@@ -79,7 +79,7 @@ def test_warnings_alone_exit_with_0(here: Path) -> None:
     assert result.exit_code == 0
 
 
-NOT_SERVED = "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\n"
+NOT_SERVED = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\n"
 
 
 def test_strict_fails_on_warnings(here: Path) -> None:

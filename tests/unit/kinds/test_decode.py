@@ -44,7 +44,7 @@ def test_an_object_has_its_head_and_its_spec() -> None:
         ("VirtualService", "networking.istio.io/v2", ["CP0214 apiVersion"]),
         ("EnvoyFilter", "networking.istio.io/v1", ["CP0214 apiVersion"]),
         ("HTTPRoute", "gateway.networking.k8s.io/v1alpha2", ["CP0214 apiVersion"]),
-        ("Telemetry", "telemetry.istio.io/v1", ["CP0108 kind"]),
+        ("Ingress", "networking.k8s.io/v1", ["CP0108 kind"]),
         ("ReplicaSet", "apps/v1", []),
         ("Widget", "example.com/v1", []),
     ],

@@ -46,4 +46,4 @@ def test_files_of_other_tools_are_named_in_the_same_line() -> None:
 
 
 def test_of_what_is_for_a_mesh_nothing_is_said() -> None:
-    assert line_of(a_yaml=objects("Telemetry", version="telemetry.istio.io/v1")) is None
+    assert line_of(a_yaml=objects("Ingress", version="networking.k8s.io/v1")) is None

@@ -41,6 +41,7 @@ NOT_SUPPORTED = {
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
     "ProxyConfig": ("image",),
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
+    "Telemetry": ("tracing", "metrics", "accessLogging"),
     "BackendTLSPolicy": ("options",),
     "GRPCRoute": ("useDefaultGateways",),
     "Gateway (gateway.networking.k8s.io)": (

@@ -93,7 +93,6 @@ def test_of_a_kind_that_no_mesh_reads_nothing_is_said(api_version: str, kind: st
 @pytest.mark.parametrize(
     ("api_version", "kind", "expected"),
     [
-        ("telemetry.istio.io/v1", "Telemetry", "CP0108"),
         ("networking.k8s.io/v1", "Ingress", "CP0108"),
         ("config.istio.io/v1alpha2", "instance", "CP0107"),
     ],
@@ -111,12 +110,12 @@ def unserved(code: Code, kind: str, name: str) -> Diagnostic:
 
 
 def test_each_kind_that_is_not_served_is_one_warning_with_a_count() -> None:
-    found = [unserved(KIND_NOT_SERVED, "Telemetry", name) for name in ("a", "b", "c")]
+    found = [unserved(KIND_NOT_SERVED, "Ingress", name) for name in ("a", "b", "c")]
 
     said = once_per_kind([*found, unserved(KIND_NOT_SERVED, "ProxyConfig", "one")])
 
     assert [d.message for d in said] == [
-        "Telemetry default/a and 2 more have no effect: their kind is not served yet",
+        "Ingress default/a and 2 more have no effect: their kind is not served yet",
         "one",
     ]
 
