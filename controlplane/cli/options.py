@@ -191,6 +191,18 @@ class ServingOptions:
     """``None``: what the command logs by itself."""
 
 
+def _check_status_folder(options: ServingOptions) -> None:
+    """What is written as status must not be read as configuration, nor replace it."""
+    if options.status_dir is None:
+        return
+    status = options.status_dir.resolve()
+    for name, paths in (("--config", options.config), ("--secrets", options.secrets)):
+        for path in paths:
+            if status == path.resolve() or path.resolve() in status.parents:
+                text = f"--status-dir {options.status_dir} is in the folder of {name} {path}"
+                raise click.UsageError(f"{text}, where it would be read as configuration")
+
+
 def serving_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of a command that serves, in the order of ``--help``; it gets ``options``, a
     ``ServingOptions``.
@@ -203,6 +215,7 @@ def serving_options(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError(
                 f"--insecure-xds serves on loopback addresses only, not on {options.xds}"
             )
+        _check_status_folder(options)
         command(options=options, **values)
 
     for option in reversed(_OF_SERVING):

@@ -41,14 +41,16 @@ class ListenPort:
 PortRange = range
 """Ports one after the other, ``range(8100, 8120)``."""
 _HIGHEST: Final = 65535
+_LONGEST: Final = len("65535-65535")
 
 
 def port_ranges(text: str) -> tuple[PortRange, ...]:
     """``8080,8100-8119`` as ranges; what is no port or range of them is left out."""
     found = []
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if first.isdecimal() and (last or first).isdecimal():
+        said = part.strip()[: _LONGEST + 1]
+        first, _, last = said.partition("-")
+        if len(said) <= _LONGEST and first.isdecimal() and (last or first).isdecimal():
             ports = range(int(first), int(last or first) + 1)
             if ports and ports[0] > 0 and ports[-1] <= _HIGHEST:
                 found.append(ports)

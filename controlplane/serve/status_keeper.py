@@ -4,7 +4,7 @@ files where that is asked for.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -23,6 +23,8 @@ from controlplane.sources.status_files import StatusFiles
 from controlplane.xds.connections import Connections
 
 LOOKS_APART: Final = 0.5  # seconds; what changes in between is seen as one change
+TRIES_APART: Final = timedelta(seconds=5)
+"""Until what could not be written is tried again, where nothing changes."""
 
 log = structlog.stdlib.get_logger("state")
 
@@ -47,6 +49,8 @@ class StatusKeeper:
         self._shown = ShownObjects(engine, self.statuses)
         self._kept: tuple[KeptStatus, ...] = ()
         self._problem: str | None = None
+        self._clock = clock
+        self._tried = clock()
         self._steps = Steps()
 
     async def run(self, ready: asyncio.Event) -> None:
@@ -61,14 +65,20 @@ class StatusKeeper:
     async def look(self) -> None:
         """Take note of what changed, and write it."""
         seen = await self.statuses.look()
-        if not seen and self._problem is None:
+        if not seen and not self._must_try_again():
             return
+        self._tried = self._clock()
         kept = self.statuses.kept()
         if kept != self._kept:
             await asyncio.to_thread(self._keep, kept)
         if self._files is not None:
             shown = {key: self._shown.manifest(key) for key in seen if self.statuses.has(key)}
             await asyncio.to_thread(_write, self._files, seen, shown)
+
+    def _must_try_again(self) -> bool:
+        failed = self._files is not None and self._files.must_try_again
+        is_due = self._clock() >= self._tried + TRIES_APART
+        return is_due and (failed or self._problem is not None)
 
     def _keep(self, kept: tuple[KeptStatus, ...]) -> None:
         try:

@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 import structlog
 
+from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.peer_text import shown
 from controlplane.model.gateway_proxy import PortRange, port_ranges
 from controlplane.model.proxy import Proxy
@@ -147,8 +148,8 @@ class ConnectedRunners:
         runner, token = caller.runner, caller.bearer.token_id if caller.bearer else None
         who = {"runner": runner.name, "namespace": runner.namespace}
         log.info("runner_connected", **who, peer=stream.connection.peer, token=token)
-        self._changed(addresses_of(runner))
         try:
+            self._changed(addresses_of(runner))
             yield
         finally:
             del self._streams[stream]
@@ -186,10 +187,12 @@ class ConnectedRunners:
 
 
 def addresses_of(runner: Proxy) -> Mapping[str, str]:
-    """Where the gateways that a runner runs listen, by their names."""
+    """Where the gateways that a runner runs listen, by their names; what is no IP address counts as
+    unsaid.
+    """
     said = dict(runner.node_metadata).get(ADDRESSES, "")
     pairs = (pair.partition("=") for pair in said.split(",") if "=" in pair)
-    return {name: address for name, _, address in pairs}
+    return {name: a for name, _, a in pairs if not a or is_unscoped_ip(a)}
 
 
 NO_RUNNERS: Final = NoRunners()

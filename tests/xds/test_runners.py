@@ -1,7 +1,7 @@
 """Runners on the ADS port: they are sent gateways to run, and proxies never are."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from controlplane.xds.runners import ConnectedRunners
 from controlplane.xds.server import XdsServer
 from controlplane.xds.snapshot import Snapshot, snapshot
 from controlplane.xds.stream import Uncounted
+from controlplane.xds.wire_pb2 import Node as WireNode
 from tests.support.ads import INGRESS, WAIT, DeltaClient, delta_stream, sotw_stream
 from tests.support.xds_rig import FixedEngine
 
@@ -40,16 +41,14 @@ def gateway(name: str, token: str = "first") -> Resource:
     )
 
 
-def runner_node(ports: str = "") -> Node:
+def runner_node(ports: str = "", addresses: str = "") -> Node:
     metadata = Struct()
-    if ports:
-        metadata.update({"PORTS": ports})
+    metadata.update({"PORTS": ports, "ADDRESSES": addresses})
     return Node.parse(bytes(Node(id=RUNNER)) + _metadata(metadata))
 
 
 def _metadata(metadata: Struct) -> bytes:
-    body = metadata.SerializeToString()
-    return bytes((3 << 3 | 2, len(body))) + body  # field 3 of a node
+    return WireNode(metadata=metadata.SerializeToString()).SerializeToString()
 
 
 @dataclass
@@ -58,6 +57,7 @@ class Rig:
     runners: ConnectedRunners
     world: list[Snapshot]
     changes: list[int] = field(default_factory=list)
+    said: list[Mapping[str, str]] = field(default_factory=list)
 
     def give(self, *resources: Resource) -> None:
         self.world.append(snapshot(len(self.world), {TypeUrl.GATEWAY_PROXY: resources}))
@@ -73,13 +73,16 @@ class Rig:
 async def running(*resources: Resource) -> AsyncIterator[Rig]:
     world = [snapshot(0, {TypeUrl.GATEWAY_PROXY: resources})]
     changes: list[int] = []
+    said: list[Mapping[str, str]] = []
+
+    def changed(addresses: Mapping[str, str]) -> None:
+        changes.append(len(runners.connections))
+        said.append(addresses)
 
     def clock() -> datetime:
         return datetime.now(UTC)
 
-    runners = ConnectedRunners(
-        lambda: world[-1], clock, Uncounted(), lambda _: changes.append(len(runners.connections))
-    )
+    runners = ConnectedRunners(lambda: world[-1], clock, Uncounted(), changed)
     engine = FixedEngine(Snapshot(0, {}))
     engine.ready.set()
     server = XdsServer(
@@ -91,7 +94,7 @@ async def running(*resources: Resource) -> AsyncIterator[Rig]:
     )
     port = await server.start("127.0.0.1:0", None)
     try:
-        yield Rig(f"127.0.0.1:{port}", runners, world, changes)
+        yield Rig(f"127.0.0.1:{port}", runners, world, changes, said)
     finally:
         await server.stop()
 
@@ -170,3 +173,27 @@ async def test_a_runner_has_to_speak_delta() -> None:
 
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert text == "runners are served by DeltaAggregatedResources alone"
+
+
+async def test_what_a_runner_says_of_ports_and_addresses_is_read_as_far_as_it_makes_sense() -> None:
+    said = "a.shop=127.0.1.1,b.shop=,c.shop=nowhere,d.shop=fe80::1%eth0,e.shop"
+    async with running(gateway("a")) as rig, rig.stream() as stream:
+        await stream.ask(GATEWAYS, "*", node=runner_node(f"8080,{'9' * 5000},70000,9-1", said))
+        await stream.response()
+
+        assert rig.runners.published == (range(8080, 8081),)
+        assert rig.said[0] == {"a.shop": "127.0.1.1", "b.shop": ""}
+
+
+async def test_a_runner_asks_for_nothing_else() -> None:
+    """Secrets, endpoints and the rest are for proxies, whose namespace their token names."""
+    secret = TypeUrl.SECRET.value
+    async with running(gateway("a")) as rig, rig.stream() as stream:
+        await stream.ask(secret, "*", "default", "kubernetes://shop", node=runner_node())
+        await stream.ask(GATEWAYS, "*")
+        sent = [await stream.response(), await stream.response()]
+
+    assert {response.type_url: [r.name for r in response.resources] for response in sent} == {
+        secret: [],
+        GATEWAYS: ["a.shop"],
+    }

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from controlplane.cli.main import main as controlplane
 from tests.support.client import send
 from tests.support.envoy import free_port
 from tests.support.mesh import CONTROLPLANE
@@ -84,3 +86,17 @@ def test_an_address_for_metrics_that_is_taken_is_named_with_its_option(tmp_path:
 
     assert f"cannot listen on {at}: Address already in use" in process.log.read_text()
     assert "choose another with --metrics-bind HOST:PORT" in process.log.read_text()
+
+
+@pytest.mark.parametrize("below", [".", "status", "link/status"])
+def test_statuses_are_not_written_where_configuration_is_read(tmp_path: Path, below: str) -> None:
+    """They would be read as the objects that they show, and replace files of their names."""
+    mesh = tmp_path / "mesh"
+    mesh.mkdir()
+    (tmp_path / "link").symlink_to(mesh)
+    folder = tmp_path / below if "link" in below else mesh / below
+
+    done = CliRunner().invoke(controlplane, ["serve", str(mesh), "--status-dir", str(folder)])
+
+    assert done.exit_code == 2
+    assert f"--status-dir {folder} is in the folder of --config {mesh}" in done.output

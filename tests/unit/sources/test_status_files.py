@@ -1,5 +1,6 @@
 """A file for each object that has a status, and what an earlier run kept of statuses."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,6 +80,46 @@ def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:
     assert content(tmp_path / "file") == {"gateway_shop_edge.yaml": "one\n"}
 
 
+def test_an_object_with_the_longest_name_has_a_file_beside_others(tmp_path: Path) -> None:
+    namespace, name = Namespace("n" * 63), "a" * 252
+    texts = {ObjectKey(KUBERNETES_GATEWAY, namespace, name + end): end for end in ("b", "c")}
+
+    files(tmp_path).write(texts | {EDGE: "edge"})
+
+    assert sorted(content(tmp_path).values()) == ["b", "c", "edge"]
+
+
+def test_a_folder_in_the_place_of_one_file_costs_that_one(tmp_path: Path) -> None:
+    (tmp_path / "gateway_shop_edge.yaml").mkdir()
+    written = files(tmp_path)
+
+    written.write({EDGE: "one\n", OURS: "two\n"})
+
+    assert written.must_try_again
+    assert (tmp_path / "gatewayclass_ours.yaml").read_text() == "two\n"
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "gateway_shop_edge.yaml",
+        "gatewayclass_ours.yaml",
+    ]
+    (tmp_path / "gateway_shop_edge.yaml").rmdir()
+    written.write({})
+    assert not written.must_try_again
+    assert content(tmp_path)["gateway_shop_edge.yaml"] == "one\n"
+
+
+def test_a_link_in_the_place_of_a_draft_is_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("theirs\n")
+    status = tmp_path / "status"
+    status.mkdir()
+    (status / ".gateway_shop_edge.yaml.new").symlink_to(other)
+
+    files(status).write({EDGE: "one\n"})
+
+    assert other.read_text() == "theirs\n"
+    assert content(status) == {"gateway_shop_edge.yaml": "one\n"}
+
+
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     state = StateDirectory.opened(tmp_path / "state")
     kept = KeptStatus(
@@ -97,10 +138,39 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
     assert kept.key == EDGE
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[{}]", "\x00"])
+def entry(generation: str = "1", since: str = "2026-06-01T00:00:00Z") -> str:
+    """What a file of kept statuses may say of one object."""
+    return (
+        '[{"group":"g","kind":"Gateway","namespace":"a","name":"b","spec":"c",'
+        f'"generation":{generation},"transitions":{{"Accepted":["True","{since}"]}}}}]'
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{}",
+        "[{}]",
+        "\x00",
+        entry()[:-9],
+        entry(generation="-1"),
+        entry(generation="9" * 400),
+        entry(since="2026-06-01T00:00:00"),
+        entry(since="0001-01-01T00:00:00+23:59"),
+        entry(since="9999-12-31T23:59:59-23:59"),
+    ],
+)
 def test_what_cannot_be_read_is_as_nothing(tmp_path: Path, content: str) -> None:
     state = StateDirectory.opened(tmp_path / "state")
     assert kept_statuses(state) == ()
     (state.path / "statuses.json").write_text(content)
+
+    assert kept_statuses(state) == ()
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    state = StateDirectory.opened(tmp_path / "state")
+    os.mkfifo(state.path / "statuses.json")
 
     assert kept_statuses(state) == ()
