@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 ENVOY_ENDS_WITHIN: Final = 5.0  # seconds
@@ -96,15 +97,22 @@ class _Connection(http.client.HTTPConnection):
 class Envoy:
     """The sidecar: started, and started again whenever it ends by itself."""
 
-    def __init__(self, command: Sequence[str], uid: int, admin: Address) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        uid: int,
+        admin: Address,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._command = as_user(uid, command)
+        self._environment = environment
         self._uid, self._admin = uid, admin
         self._process: subprocess.Popen[bytes] | None = None
         self._began = self._next = 0.0
         self._back_off = BACK_OFF[0]
 
     def start(self) -> None:
-        self._process = started(self._command, os.environ)
+        self._process = started(self._command, {**os.environ, **self._environment})
         self._began = time.monotonic()
 
     def ended(self) -> int | None:

@@ -3,7 +3,8 @@
 
     workload.py --bootstrap FILE [OPTIONS] -- COMMAND…
 
-1. The rules of intercept.sh are set; where they cannot be, it ends and nothing has started.
+1. The rules of intercept.sh are set; where they cannot be, it ends and nothing has started. The
+   interceptionMode NONE of its ProxyConfig means that there are none.
 2. Envoy runs as user 1337. One bootstrap serves all replicas: each gets a copy with its own name
    and address, which only that user may read.
 3. When Envoy is ready, COMMAND runs as another user without capabilities, which cannot pass for the
@@ -62,12 +63,19 @@ AWAITED: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 STOPS: Final = {signal.SIGTERM, signal.SIGINT}
 LOOK_EVERY: Final = 0.1  # seconds between two questions whether Envoy is ready
 SAY_EVERY: Final = 10.0  # seconds between two lines about what is awaited
+COMMAND_GRACE: Final = 20.0  # seconds
+GATEWAY_GRACE: Final = 5.0  # seconds; Istio's terminationDrainDuration
 SPREAD_WITHIN: Final = 1.0  # seconds until every client knows that the workload leaves
-ENVOY_FLAGS: Final = (
-    *("--ignore-unknown-dynamic-fields", "--disable-hot-restart"),
-    *("--drain-time-s", "45", "--drain-strategy", "immediate"),
-    *("--file-flush-interval-msec", "500", "-l", "warning"),
-)
+ENVOY_FLAGS: Final = ("--ignore-unknown-dynamic-fields", "--disable-hot-restart")
+ENVOY_OPTIONS: Final = {
+    "--concurrency": "2",
+    "--drain-time-s": "45",
+    "--drain-strategy": "immediate",
+    "--file-flush-interval-msec": "500",
+    "--log-level": "warning",
+}
+SUPERVISION: Final = "SUPERVISION"  # metadata: what the proxy's ProxyConfig has for this program
+NO_INTERCEPTION: Final = "NONE"
 
 
 class Bootstrap:
@@ -77,11 +85,20 @@ class Bootstrap:
         try:
             self._json: dict[str, Any] = json.loads(file.read_bytes())
             self._node: dict[str, Any] = self._json["node"]
-            self._namespace = str(self._node["metadata"]["NAMESPACE"])
+            metadata = self._node["metadata"]
+            self._namespace = str(metadata["NAMESPACE"])
+            supervision = metadata.get(SUPERVISION, {})
+            self.grace = float(supervision["grace"]) if "grace" in supervision else None
+            words = [str(word) for word in supervision.get("options", ())]
+            self.options = dict(zip(words[::2], words[1::2], strict=True))
+            if supervision.get("uses_all_cores"):
+                self.options["--concurrency"] = str(os.cpu_count())
+            self.environment = dict(supervision.get("environment", {}))
+            self.is_intercepted = metadata.get("INTERCEPTION_MODE") != NO_INTERCEPTION
             self.admin = _address(self._json["admin"]["address"])
         except OSError as fault:
             end(f"{file}: {fault.strerror}")
-        except (ValueError, LookupError, TypeError) as fault:
+        except (ValueError, LookupError, TypeError, AttributeError) as fault:
             end(f"{file} is no bootstrap of a proxy: {fault!r}")
 
     def xds(self) -> tuple[str, int] | None:
@@ -216,9 +233,14 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         "--app-uid", type=int, default=APPLICATION_UID, help="COMMAND's user; 10002 if unset"
     )
     parser.add_argument(
-        "--grace", type=float, help="seconds for COMMAND, or what clients began, to end; 20, or 5"
+        "--grace",
+        type=float,
+        help="seconds for COMMAND, or what clients began, to end; as the proxy's ProxyConfig says "
+        "(terminationDrainDuration), or 20 for COMMAND and 5 for clients, if unset",
     )
-    parser.add_argument("--concurrency", type=int, default=2, help="Envoy's threads; 2 if unset")
+    parser.add_argument(
+        "--concurrency", type=int, help="Envoy's threads; as its ProxyConfig says, or 2, if unset"
+    )
     for name in EXCLUSIONS:
         parser.add_argument(f"--exclude-{name}", default="", help="see intercept.sh")
     parser.add_argument("--gateway", action="store_true", help="Envoy alone, as a gateway")
@@ -226,13 +248,20 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.gateway == bool(options.command):
         parser.error("give either a COMMAND or --gateway")
-    if options.grace is None:
-        options.grace = 5.0 if options.gateway else 20.0
     if options.gateway and os.geteuid() != 0:
         options.uid = os.geteuid()
     if options.app_uid in (0, options.uid):
         parser.error("--app-uid is neither root's nor Envoy's, whose traffic is not intercepted")
     return options
+
+
+def envoy_command(options: argparse.Namespace, bootstrap: Bootstrap, file: Path) -> list[str]:
+    """Options of this program win over those of the ProxyConfig."""
+    valued = {**ENVOY_OPTIONS, **bootstrap.options}
+    if options.concurrency is not None:
+        valued["--concurrency"] = str(options.concurrency)
+    words = [word for pair in valued.items() for word in pair]
+    return [options.envoy, "-c", str(file), *ENVOY_FLAGS, *words]
 
 
 def check_surroundings(envoy: str) -> None:
@@ -247,27 +276,29 @@ def check_surroundings(envoy: str) -> None:
 def main() -> int:
     options = parsed(sys.argv[1:])
     signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
-    if not options.gateway:
+    bootstrap = Bootstrap(options.bootstrap)
+    if not options.gateway and bootstrap.is_intercepted:
         set_rules(options)
     check_surroundings(options.envoy)
-    bootstrap = Bootstrap(options.bootstrap)
+    grace = options.grace if options.grace is not None else bootstrap.grace
+    if grace is None:
+        grace = GATEWAY_GRACE if options.gateway else COMMAND_GRACE
     name = options.name or bootstrap.replica(socket.gethostname())
     address = options.address or own_address(bootstrap)
     kind = "router" if options.gateway else "sidecar"
     file = written(bootstrap.of(kind, name, address), options.uid)
     try:
-        envoy_command = [options.envoy, "-c", str(file), *ENVOY_FLAGS]
-        envoy_command += ["--concurrency", str(options.concurrency)]
-        envoy = Envoy(envoy_command, options.uid, bootstrap.admin)
+        command = envoy_command(options, bootstrap, file)
+        envoy = Envoy(command, options.uid, bootstrap.admin, bootstrap.environment)
         envoy.start()
         wait_until_ready(envoy)
         announce = partial(announced, bootstrap, address, options.uid)
         if options.gateway:
             say("ready")
-            return run_gateway(envoy, announce, options.grace)
+            return run_gateway(envoy, announce, grace)
         say(f"intercepted and ready; starting {options.command[0]}")
         application = started(as_user(options.app_uid, options.command), os.environ)
-        return run_workload(envoy, application, announce, options.grace)
+        return run_workload(envoy, application, announce, grace)
     finally:
         removed(file, options.uid)
 

@@ -6,7 +6,7 @@ files.
 """
 
 import json
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -23,18 +23,19 @@ from controlplane.cli.address import (
     ip_parameter,
 )
 from controlplane.cli.name_parameters import name_parameter, namespace_parameter
-from controlplane.cli.options import StatePlace, example, state_options
+from controlplane.cli.options import StatePlace, example, mesh_config_option, state_options
 from controlplane.cli.output import complain, say
 from controlplane.envoy.bootstrap import (
     ENVOY_FLAGS,
     AdminSocket,
-    Json,
     Node,
     Probes,
+    Trust,
     bootstrap as envoy_bootstrap,
 )
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.model.proxy import PROXIES, Locality, Role
+from controlplane.model.proxy_start import NOTHING_SAID, ProxyStart
 
 _LOOPBACK: Final = ("127.0.0.1",)
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -145,6 +146,7 @@ def _locality(text: str) -> Locality:
     help="Where the Envoy answers /stats/prometheus; off: nowhere.",
 )
 @state_options
+@mesh_config_option
 @click.option(
     "--token",
     "token_file",
@@ -203,6 +205,7 @@ def bootstrap(
     ready: Address | None,
     metrics: Address | None,
     state: StatePlace,
+    mesh_config: Path | None,
     token_file: Path | None,
     followed_file: Path | None,
     root: Path | None,
@@ -215,7 +218,8 @@ def bootstrap(
 
     ROLE is gateway or sidecar, NAME the workload's name. The output holds the proxy's token, unless
     --token-file names another place: whoever has it can act as the proxy, so keep it like a private
-    key. With --config a note says which options of Envoy the proxy's ProxyConfig asks for.
+    key. With --config or --mesh-config it is as the proxy's ProxyConfig says; a note names the
+    options of Envoy that it cannot hold, which envoy/workload.py finds in it.
     """
     if replicas and addresses:
         raise click.UsageError("--replicas excludes --ip: each says its own address")
@@ -245,17 +249,58 @@ def bootstrap(
     if only_token and trust is not None:
         say(str(trust.token))
         return
-    probes = Probes(ready=ready, metrics=metrics)
-    made = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
-    _print(made, state, node)
+    _print(node, xds, admin, trust, Probes(ready=ready, metrics=metrics), (state, mesh_config))
 
 
-def _print(document: Mapping[str, Json], state: StatePlace, node: Node) -> None:
-    """To standard error goes what it cannot hold: options of Envoy that ``--config`` asks for."""
-    say(json.dumps(document, indent=2))
-    if click.get_current_context().get_parameter_source("config") is ParameterSource.COMMANDLINE:
-        from controlplane.cli.proxy_start import start_note  # late: --help needs no engine
+def _print(
+    node: Node,
+    xds: Address,
+    admin: Address | AdminSocket,
+    trust: Trust | None,
+    probes: Probes,
+    declared_in: tuple[StatePlace, Path | None],
+) -> None:
+    """To standard error goes what a bootstrap cannot hold: options of Envoy, and variables."""
+    start = _start(*declared_in, node)
+    admin = _admin(admin, start)
+    probes = replace(probes, status=_status(probes.ready, start))
+    made = envoy_bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes, start=start)
+    say(json.dumps(made, indent=2))
+    note = start_note(start)
+    if note is not None:
+        complain(note)
 
-        note = start_note(state.config, node, datetime.now(UTC))
-        if note is not None:
-            complain(note)
+
+def _start(state: StatePlace, mesh_config: Path | None, node: Node) -> ProxyStart:
+    paths = state.config if _is_given("config") else ()
+    if not paths and mesh_config is None:
+        return NOTHING_SAID
+    from controlplane.cli.bootstrap_start import declared_start  # late: --help needs no engine
+
+    return declared_start(paths, mesh_config, node, datetime.now(UTC))
+
+
+def _is_given(option: str) -> bool:
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
+def _admin(admin: Address | AdminSocket, start: ProxyStart) -> Address | AdminSocket:
+    """An option wins over the ProxyConfig."""
+    if start.admin_port is None or _is_given("admin") or isinstance(admin, AdminSocket):
+        return admin
+    return Address(admin.host, start.admin_port)
+
+
+def _status(ready: Address | None, start: ProxyStart) -> Address | None:
+    """Reachable as far as ``--ready`` is."""
+    if ready is None or start.status_port is None:
+        return None
+    return Address(ready.host, start.status_port)
+
+
+def start_note(start: ProxyStart) -> str | None:
+    """The options and variables that a bootstrap cannot hold, for those who start Envoy by hand."""
+    said = (*(f"{name}={value}" for name, value in start.environment), "envoy", *start.options)
+    if start.options or start.environment:
+        return f"note: its ProxyConfig asks for {' '.join(said)}"
+    return None

@@ -13,10 +13,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +24,7 @@ from typing import Final
 from controlplane.base.errors import EnvoyMissing, ListenFailed
 from controlplane.cli.log_files import rotate
 from controlplane.envoy.bootstrap import ENVOY_FLAGS
+from controlplane.model.proxy_start import NOTHING_SAID, ProxyStart
 
 ADMIN_PORT: Final = 15000  # Istio's, of every proxy, as are the next two
 READY_PORT: Final = 15021
@@ -38,7 +38,8 @@ _HEALTHY_AFTER: Final = 30.0  # seconds of life after which an Envoy starts agai
 _FLUSHED_EVERY: Final = 500  # milliseconds until a line of an access log is written; 10 s if unset
 _LAST_WORDS: Final = 64 * 1024  # bytes of the end of a log that are looked at
 _LOOK_AT_LOG: Final = 30.0  # seconds between two looks at the size of a log
-_SECOND: Final = timedelta(seconds=1)
+_SWITCHES: Final = ENVOY_FLAGS[:1]
+_DRAINING: Final = ENVOY_FLAGS[1:]
 _SENT: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _TIED: Final = """
 import ctypes, os, sys
@@ -58,14 +59,15 @@ _LOG_LINE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How to start one Envoy: its name, its bootstrap and where its log goes."""
+    """How to start one Envoy: its name, its bootstrap and where its log goes. ``concurrency`` and
+    what else is said here by itself give way to ``start``.
+    """
 
     name: str
     bootstrap: Path
     log: Path
     concurrency: int
-    drain: timedelta | None = None
-    """How long a replaced listener keeps its connections; ``None``: Istio's 45 s."""
+    start: ProxyStart = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +201,7 @@ class Envoys:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={**os.environ, **dict(launch.start.environment)},
             )
         self._pids.add(process.pid)
         try:
@@ -217,21 +220,23 @@ async def _stopped_after(drained: Coroutine[None, None, None], running: asyncio.
 
 
 def command(binary: Path, launch: Launch) -> tuple[str, ...]:
-    """What starts an Envoy."""
+    """What starts an Envoy, which takes no option twice."""
+    valued = {
+        **dict(_pairs(_DRAINING)),
+        "--file-flush-interval-msec": str(_FLUSHED_EVERY),
+        **dict(_pairs(launch.start.options)),
+    }
+    if launch.start.concurrency is None:
+        valued["--concurrency"] = str(launch.concurrency)
     return (
-        *(str(binary), "-c", str(launch.bootstrap), *_flags(launch.drain)),
-        *("--disable-hot-restart", "--use-dynamic-base-id"),
-        *("--concurrency", str(launch.concurrency), "--log-level", "warning"),
-        *("--file-flush-interval-msec", str(_FLUSHED_EVERY)),
+        *(str(binary), "-c", str(launch.bootstrap), *_SWITCHES),
+        *("--disable-hot-restart", "--use-dynamic-base-id", "--log-level", "warning"),
+        *(word for pair in valued.items() for word in pair),
     )
 
 
-def _flags(drain: timedelta | None) -> tuple[str, ...]:
-    """Envoy takes no option twice."""
-    if drain is None:
-        return ENVOY_FLAGS
-    after = ENVOY_FLAGS.index("--drain-time-s") + 1
-    return (*ENVOY_FLAGS[:after], str(max(0, drain // _SECOND)), *ENVOY_FLAGS[after + 1 :])
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(words[::2], words[1::2], strict=True)
 
 
 def _tied(command: Sequence[str]) -> Sequence[str]:

@@ -13,12 +13,13 @@ from controlplane.cli.gateway_process import OWN_ADDRESS, GatewayProcess, gatewa
 from controlplane.cli.gateway_proxies import declared_by, implied_gateways
 from controlplane.cli.issued_trust import issued_trust
 from controlplane.cli.log_files import FOLDER
-from controlplane.cli.proxy_start import gateway_start
-from controlplane.envoy.bootstrap import Json, Node, Probes, bootstrap
+from controlplane.envoy.bootstrap import Node, bootstrap
+from controlplane.envoy.bootstrap_values import Json
 from controlplane.identity.identity import TOKEN_LIFE
 from controlplane.model.gateway_proxy import GatewayProxy
 from controlplane.model.proxy import Locality, Role
 from controlplane.serve.control_plane import ControlPlane
+from controlplane.serve.proxy_start import gateway_start
 from controlplane.translate.gateway_api.own_addresses import Network, own_addresses
 
 CONNECTED_WITHIN: Final = 15.0  # seconds until an Envoy that did not connect is reported
@@ -122,13 +123,12 @@ class GatewayEnvoys:
             leaving.add_done_callback(lambda task: task.cancelled() or self._stopped(proxy))
 
     def _start(self, plane: ControlPlane, proxy: GatewayProxy, address: str) -> Running:
-        said = gateway_start(plane.engine, proxy)
+        start = gateway_start(plane.engine, proxy)
         others = [running.process for running in self._running.values()]
         folder = plane.settings.state.path / FOLDER
-        process = gateway_process(str(proxy), folder, others, said.drain)
+        process = gateway_process(str(proxy), folder, others, start)
         running = self._running[proxy] = Running(proxy=proxy, address=address, process=process)
-        concurrency = self._concurrency if said.concurrency is None else said.concurrency
-        self._envoys.start(process.launch(self._bootstrap(plane, running), concurrency))
+        self._envoys.start(process.launch(self._bootstrap(plane, running), self._concurrency))
         return running
 
     def _bootstrap(self, plane: ControlPlane, running: Running) -> Mapping[str, Json]:
@@ -148,9 +148,15 @@ class GatewayEnvoys:
             trust = issued_trust(settings.state, node, TOKEN_LIFE, self._clock())
         host = _REACHABLE.get(settings.xds.host, settings.xds.host)
         xds = Address(host, settings.xds.port)
-        admin, ready, metrics = (Address("127.0.0.1", port) for port in running.process.ports)
-        probes = Probes(ready=ready, metrics=metrics)
-        return bootstrap(node, xds=xds, admin=admin, trust=trust, probes=probes)
+        process = running.process
+        return bootstrap(
+            node,
+            xds=xds,
+            admin=process.admin,
+            trust=trust,
+            probes=process.probes(),
+            start=process.start,
+        )
 
 
 async def _settled(plane: ControlPlane, proxies: Iterable[GatewayProxy]) -> None:

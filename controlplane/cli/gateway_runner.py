@@ -27,10 +27,14 @@ from controlplane.base.addresses import Address
 from controlplane.cli.envoy_processes import Envoys
 from controlplane.cli.gateway_process import GatewayProcess, gateway_process
 from controlplane.cli.written_file import write_whole
-from controlplane.envoy.bootstrap import Json, Node, Probes, Trust, bootstrap, node_json, token_file
+from controlplane.envoy.bootstrap import Node, Trust, bootstrap, node_json, token_file
+from controlplane.envoy.bootstrap_values import Json
 from controlplane.envoy.gateway_proxies import RunnableGateway, runnable_gateway
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.proxy import Locality, Role
+from controlplane.model.proxy_start import ProxyStart
+from controlplane.translate.istio.proxy_config import config_of_text
+from controlplane.translate.istio.proxy_start import proxy_start
 from controlplane.xds.runners import ADDRESSES
 
 EVERYWHERE: Final = ("0.0.0.0", "::")
@@ -115,7 +119,7 @@ class GatewayRunner:
         if running is not None:
             self._stop(str(gateway))
         others = [other.process for other in self._running.values()]
-        process = gateway_process(str(gateway), self._here.folder, others)
+        process = gateway_process(str(gateway), self._here.folder, others, _start(gateway))
         self._write_token(process, gateway)
         document = gateway_bootstrap(gateway, process, self._here)
         self._envoys.start(process.launch(document, self._here.concurrency))
@@ -157,13 +161,25 @@ def gateway_bootstrap(
             root_certificate=gateway.root_certificate,
             server_name=gateway.server_name,
         )
-    admin = Address("127.0.0.1", process.admin_port)
-    ready, metrics = (
-        Address(here.bind, port) for port in (process.ready_port, process.metrics_port)
+    return bootstrap(
+        node,
+        xds=here.xds,
+        admin=process.admin,
+        trust=trust,
+        probes=process.probes(here.bind),
+        start=process.start,
     )
-    probes = Probes(ready=ready, metrics=metrics)
-    return bootstrap(node, xds=here.xds, admin=admin, trust=trust, probes=probes)
+
+
+def _start(gateway: RunnableGateway) -> ProxyStart:
+    return proxy_start(
+        config_of_text(gateway.proxy_config),
+        name=gateway.name,
+        namespace=gateway.namespace,
+        labels=gateway.labels,
+    )
 
 
 def _but_for_token(gateway: RunnableGateway) -> RunnableGateway:
-    return replace(gateway, token="" if not gateway.token else "any")
+    """A token is followed as it is renewed, and a ProxyConfig is for the next start."""
+    return replace(gateway, token="" if not gateway.token else "any", proxy_config="")

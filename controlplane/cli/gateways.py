@@ -81,7 +81,7 @@ def _ranges(text: str) -> tuple[PortRange, ...]:
     show_default=True,
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Worker threads of each Envoy.",
+    help="Worker threads of each Envoy whose ProxyConfig says no other number.",
 )
 @click.option(
     "--grace",
@@ -89,7 +89,8 @@ def _ranges(text: str) -> tuple[PortRange, ...]:
     show_default=True,
     type=click.FloatRange(0, 3600),
     metavar="SECONDS",
-    help="How long the Envoys finish what has begun when this command is ended.",
+    help="How long Envoys finish what has begun when this command is ended, unless their "
+    "ProxyConfig says it (terminationDrainDuration).",
 )
 @click.option(
     "--insecure-xds",

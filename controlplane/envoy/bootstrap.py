@@ -1,7 +1,8 @@
 """An Envoy's bootstrap: who it is, where its control plane is, and how it recognises it.
 
-The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value, and
-``{"$when": NAME, "then": …}`` is left out where there is no such value. Its numbers:
+The shape is ``envoy/bootstrap.json``. In it ``{"$": NAME}`` stands for a value, ``{"$each": NAME}``
+for the items of one, and ``{"$when": NAME, "then": …}`` is left out where there is no such value.
+Its numbers:
 
 - Back-off 0.2 s to 2 s: after an outage of the control plane proxies are back in under 1.5 s, with
   Envoy's own (0.5 s to 30 s) in 2 to 8 s. The control plane answers a thousand at once.
@@ -26,17 +27,17 @@ envoy/config/bootstrap/v3/bootstrap.proto.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from controlplane.base.addresses import Address
 from controlplane.base.names import CLUSTER_DOMAIN, Namespace
+from controlplane.envoy.bootstrap_values import Json, socket_address, started_values
 from controlplane.envoy.exposition import CLUSTER_ID, exposition_script, workload_labels
 from controlplane.model.proxy import Locality, Role
-
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+from controlplane.model.proxy_start import NOTHING_SAID, ProxyStart
 
 ISTIO_VERSION: Final = "1.31.0"
 """The Istio whose API is served; EnvoyFilters select proxies by it (``match.proxy.proxyVersion``).
@@ -88,12 +89,13 @@ class Trust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """Where a proxy answers probes: ``/healthz/ready`` and ``/stats/prometheus``; ``None``:
-    nowhere.
+    """Where a proxy answers probes: ``/healthz/ready`` and ``/stats/prometheus``, and both at
+    ``status``; ``None``: nowhere.
     """
 
     ready: Address | None = None
     metrics: Address | None = None
+    status: Address | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,8 @@ class AdminSocket:
 
 
 UNPROBED: Final = Probes()
+SUPERVISION: Final = "SUPERVISION"
+"""The metadata of a node in which its supervisor finds what is for it."""
 _PRIVATE: Final = 0o600
 _TOKEN: Final = "xds-token"
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where an admin interface is asked
@@ -116,12 +120,14 @@ def bootstrap(
     admin: Address | AdminSocket,
     trust: Trust | None,
     probes: Probes = UNPROBED,
+    start: ProxyStart = NOTHING_SAID,
 ) -> Mapping[str, Json]:
     """The bootstrap of ``node``; without ``trust`` it uses plaintext and no token."""
     values: dict[str, Json] = {
-        "node": node_json(node),
+        **started_values(start),
+        "node": node_json(node, start),
         "admin": _admin_address(admin),
-        "xds": _socket_address(xds),
+        "xds": socket_address(xds),
         "xds_by_number" if xds.numeric else "xds_by_name": xds.host,
     }
     if trust is not None:
@@ -130,10 +136,14 @@ def bootstrap(
         values["server_name"] = trust.server_name
         if node.role is Role.SIDECAR:
             values["health_discovery"] = True
-    for name, address in (("ready", probes.ready), ("metrics", probes.metrics)):
+    for name, address in (
+        ("ready", probes.ready),
+        ("metrics", probes.metrics),
+        ("status", probes.status),
+    ):
         if address is not None:
-            values[name], values["probed"] = _socket_address(address), _probed_address(admin)
-    if probes.metrics is not None:
+            values[name], values["probed"] = socket_address(address), _probed_address(admin)
+    if probes.metrics is not None or probes.status is not None:
         values["exposition"] = exposition_script(_own_labels(node))
     template: Mapping[str, Json] = json.loads(_template().read_bytes())
     return {k: _filled(v, values) for k, v in template.items() if _wanted(v, values)}
@@ -158,8 +168,8 @@ def token_file(token: str) -> Mapping[str, Json]:
     return {"resources": [secret]}
 
 
-def node_json(node: Node) -> dict[str, Json]:
-    """Id, cluster and metadata as Istio's agent writes them."""
+def node_json(node: Node, start: ProxyStart = NOTHING_SAID) -> dict[str, Json]:
+    """Id, cluster and metadata as Istio's agent writes them; what ``node`` says itself wins."""
     domain = f"{node.namespace}.svc.{CLUSTER_DOMAIN}"
     metadata: dict[str, Json] = {
         "NAME": node.name,
@@ -172,9 +182,14 @@ def node_json(node: Node) -> dict[str, Json]:
         "MESH_ID": CLUSTER_DOMAIN,
         "INTERCEPTION_MODE": "REDIRECT",
         "ISTIO_VERSION": ISTIO_VERSION,
+        **dict(start.metadata),
         **node.metadata,
     }
-    said: dict[str, Json] = {"cluster": f"{node.name}.{node.namespace}", "metadata": metadata}
+    supervised = supervision(start)
+    if supervised:
+        metadata[SUPERVISION] = supervised
+    cluster = start.cluster or f"{node.name}.{node.namespace}"
+    said: dict[str, Json] = {"cluster": cluster, "metadata": metadata}
     if node.addresses:
         kind, name = _KINDS[node.role], f"{node.name}.{node.namespace}"
         said["id"] = f"{kind}~{node.addresses[0]}~{name}~{domain}"
@@ -190,6 +205,20 @@ def node_json(node: Node) -> dict[str, Json]:
     return said
 
 
+def supervision(start: ProxyStart) -> Mapping[str, Json]:
+    """What ``envoy/workload.py`` starts Envoy with that its bootstrap cannot hold."""
+    found: dict[str, Json] = {}
+    if start.options:
+        found["options"] = list(start.options)
+    if start.concurrency == 0:
+        found["uses_all_cores"] = True
+    if start.environment:
+        found["environment"] = dict(start.environment)
+    if start.last_drain is not None:
+        found["grace"] = start.last_drain.total_seconds()
+    return found
+
+
 def _credential(token: str | Path) -> Mapping[str, Json]:
     """What adds the token to requests: a secret of the bootstrap, or one of a file."""
     if isinstance(token, str):
@@ -202,18 +231,14 @@ def _credential(token: str | Path) -> Mapping[str, Json]:
 def _admin_address(admin: Address | AdminSocket) -> Json:
     if isinstance(admin, AdminSocket):
         return {"pipe": {"path": str(admin.path), "mode": _PRIVATE}}
-    return _socket_address(admin)
+    return socket_address(admin)
 
 
 def _probed_address(admin: Address | AdminSocket) -> Json:
     """Where the listeners for probes ask the admin interface."""
     if isinstance(admin, AdminSocket):
         return {"pipe": {"path": str(admin.path)}}
-    return _socket_address(Address(_LOOPBACK.get(admin.host, admin.host), admin.port))
-
-
-def _socket_address(address: Address) -> Json:
-    return {"socket_address": {"address": address.host, "port_value": address.port}}
+    return socket_address(Address(_LOOPBACK.get(admin.host, admin.host), admin.port))
 
 
 def _template() -> Path:
@@ -230,8 +255,20 @@ def _filled(template: Json, values: Mapping[str, Json]) -> Json:
         case dict():
             return {k: _filled(v, values) for k, v in template.items() if _wanted(v, values)}
         case list():
-            return [_filled(item, values) for item in template if _wanted(item, values)]
+            return [*_items(template, values)]
     return template
+
+
+def _items(template: Iterable[Json], values: Mapping[str, Json]) -> Iterator[Json]:
+    for item in template:
+        match item:
+            case {"$each": str(name)}:
+                found = values[name]
+                assert isinstance(found, list), "a list is laid into a list"
+                yield from found
+            case _:
+                if _wanted(item, values):
+                    yield _filled(item, values)
 
 
 def _wanted(template: Json, values: Mapping[str, Json]) -> bool:

@@ -29,6 +29,7 @@ _TEXTS: Final = {
     "token": 6,
     "root_certificate": 7,
     "server_name": 8,
+    "proxy_config": 9,
 }
 _LABELS: Final = ("labels", 4)
 _ENTRY: Final = "LabelsEntry"
@@ -37,7 +38,7 @@ _ENTRY: Final = "LabelsEntry"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnableGateway:
     """A gateway to run, complete with what it authenticates with; ``token`` is empty where none is
-    asked for.
+    asked for. ``proxy_config``: what it is started with, JSON; empty where nothing is said.
     """
 
     name: str
@@ -48,6 +49,7 @@ class RunnableGateway:
     token: str = field(repr=False)
     root_certificate: str
     server_name: str
+    proxy_config: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}.{self.namespace}"

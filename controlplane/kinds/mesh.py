@@ -30,7 +30,8 @@ from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.limits import limited
 from controlplane.kinds.mesh_providers import extension_providers
-from controlplane.kinds.proxy_config import check_proxy_settings, check_settings
+from controlplane.kinds.proxy_config import HINTS, check_proxy_settings, check_settings
+from controlplane.kinds.proxy_start_values import startable
 from controlplane.kinds.support import report_unsupported, unsupported_fields
 from controlplane.kinds.validation import names
 from controlplane.kinds.validation.checks import (
@@ -204,7 +205,9 @@ def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshCo
     if _PROVIDERS in data:
         found = extension_providers(report, at / _PROVIDERS, data[_PROVIDERS])
         mesh = msgspec.structs.replace(mesh, extension_providers=found)
-    report_unsupported(report, at, mesh, unsupported_fields(MeshConfig, FIELDS))
+    report_unsupported(report, at, mesh, unsupported_fields(MeshConfig, FIELDS), HINTS)
+    started = startable(report, at / "defaultConfig", mesh.default_config)
+    mesh = msgspec.structs.replace(mesh, default_config=started)
     _check(report, at, mesh)
     return limited(report, at, mesh)
 

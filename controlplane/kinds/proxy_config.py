@@ -1,14 +1,14 @@
 """ProxyConfig as users write it: ``defaultConfig`` of MeshConfig, and the YAML in the annotation
 ``proxy.istio.io/config`` of a workload.
 
-Its struct has what is honoured; what is left out on purpose is listed here, and what would need
-more than a control plane and its bootstrap is reported. A setting with a fault is left out.
+Its declaration says which fields are honoured; the others are reported, but for those listed here,
+which change nothing on purpose. A setting with a fault is left out.
 Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import msgspec
@@ -27,13 +27,17 @@ from controlplane.base.wording import described
 from controlplane.documents.yaml import parsed
 from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from controlplane.kinds.declared.mesh_config import PROXY_CONFIG
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, ProxyConfig
-from controlplane.kinds.istio.proxy_config import ANNOTATION, METADATA_VARIABLES, Tracing
+from controlplane.kinds.istio.proxy_config import ANNOTATION, Tracing
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.kinds.limits import limited
+from controlplane.kinds.proxy_start_values import startable
+from controlplane.kinds.proxy_variables import no_effect
 from controlplane.kinds.spec import Spec
+from controlplane.kinds.support import report_unsupported, unsupported_fields
 from controlplane.kinds.walk import DROPPED, Null, Walk
 
 TRACERS: Final = frozenset(
@@ -51,60 +55,31 @@ TRACERS: Final = frozenset(
     ]
 )
 """Of ``tracing``: they say where spans go and what they hold; none are sent yet."""
-NOT_YET: Final = frozenset(
-    [
-        "envoyAccessLogService",
-        "envoyMetricsService",
-        "extraStatTags",
-        "fileFlushInterval",
-        "fileFlushMinSizeKb",
-        "holdApplicationUntilProxyStarts",
-        "image",
-        "interceptionMode",
-        "privateKeyProvider",
-        "proxyAdminPort",
-        "proxyStatsMatcher",
-        "readinessProbe",
-        "runtimeValues",
-        "statNameLength",
-        "statsCompression",
-        "statsEvictionInterval",
-        "statsdUdpAddress",
-        "statusPort",
-        "terminationDrainDuration",
-        "tracingServiceName",
-        "zipkinAddress",
-    ]
-)
-"""They change how a proxy runs, and nothing here honours them."""
-IGNORED: Final = frozenset(
-    [
-        "availabilityZone",
-        "binaryPath",
-        "caCertificatesPem",
-        "configPath",
-        "connectTimeout",
-        "controlPlaneAuthPolicy",
-        "customConfigFile",
-        "discoveryAddress",
-        "discoveryRefreshDelay",
-        "envoyMetricsServiceAddress",
-        "meshId",
-        "parentShutdownDuration",
-        "proxyBootstrapTemplatePath",
-        "sds",
-        "serviceCluster",
-        "tracing",
-    ]
-)
-"""They are for Istio's agent, or say where its control plane is."""
-_HINTS: Final[Mapping[str, str]] = {
-    "fileFlushInterval": "start Envoy with --file-flush-interval-msec",
-    "fileFlushMinSizeKb": "start Envoy with --file-flush-min-size-kb",
+NOT_YET: Final = frozenset(["readinessProbe", "zipkinAddress"])
+"""They change what a proxy does, and nothing here honours them."""
+IGNORED: Final[Mapping[str, str]] = {
+    "availabilityZone": "Istio ignores it: the locality is the node's",
+    "binaryPath": "whoever starts Envoy chooses the program",
+    "configPath": "Envoy is given its bootstrap by -c",
+    "connectTimeout": "Istio has no such setting any more: MeshConfig has",
+    "controlPlaneAuthPolicy": "proxies always use TLS and a token, unless with --insecure-xds",
+    "discoveryAddress": "controlplane bootstrap --xds says where the control plane is",
+    "discoveryRefreshDelay": "Istio ignores it",
+    "envoyMetricsServiceAddress": "Istio ignores it: envoyMetricsService is used",
+    "parentShutdownDuration": "Istio has no such setting any more",
+    "sds": "Istio ignores it: certificates always come by SDS",
+    "tracing": "",
+}
+"""They change nothing, each with its reason: files of Istio are full of them, so none is reported.
+``tracing`` is checked by itself.
+"""
+HINTS: Final[Mapping[str, str]] = {
+    "caCertificatesPem": "put further roots into ca.crt of the Secret cacerts, or --root-cert",
+    "customConfigFile": "give the file to Envoy",
     "image": "choose the image where Envoy is started",
-    "interceptionMode": "give controlplane bootstrap --metadata INTERCEPTION_MODE=…",
-    "proxyAdminPort": "give controlplane bootstrap --admin",
-    "statusPort": "give controlplane bootstrap --ready",
+    "privateKeyProvider": "the stock Envoy has no private key providers",
+    "proxyBootstrapTemplatePath": "change what controlplane bootstrap prints",
+    "readinessProbe": "give the WorkloadGroup a probe",
 }
 _WORKLOADS: Final[frozenset[Kind]] = frozenset({POD, WORKLOAD_ENTRY})
 _TEMPLATES: Final[Mapping[Kind, str]] = {
@@ -117,7 +92,7 @@ _TEMPLATES: Final[Mapping[Kind, str]] = {
 
 def check_proxy_settings(report: Report, at: FieldRef, data: Mapping[str, object]) -> None:
     """Report the settings of a ProxyConfig that are unknown or not honoured."""
-    check_settings(report, at, data, ProxyConfig, IGNORED, NOT_YET)
+    check_settings(report, at, data, ProxyConfig, IGNORED.keys(), NOT_YET)
     tracing = data.get("tracing", None)
     if isinstance(tracing, Mapping):
         check_settings(report, at / "tracing", tracing, Tracing, frozenset(), TRACERS)
@@ -131,15 +106,15 @@ def check_settings(
     at: FieldRef,
     data: Mapping[str, object],
     struct: type[Spec],
-    ignored: frozenset[str],
-    not_yet: frozenset[str] = frozenset(),
+    ignored: Set[str],
+    not_yet: Set[str] = frozenset(),
 ) -> None:
     """Report the names in ``data`` that ``struct`` has not, unless they are ignored on purpose."""
     fields = struct.__struct_encode_fields__
     for name in data:
         if name in not_yet:
             message = f"{name} is not supported yet and has no effect"
-            hint = _HINTS.get(name)
+            hint = HINTS.get(name)
             report.add(NOT_SUPPORTED_YET, (at / name).key, message, hint=hint)
         elif name not in fields and name not in ignored:
             near = nearest(name, [*fields, *ignored, *not_yet])
@@ -148,12 +123,11 @@ def check_settings(
 
 
 def check_variables(report: Report, at: FieldRef, names: Iterable[str]) -> None:
-    """Report the environment variables that change nothing: there is no agent to read them."""
+    """Report the environment variables that change nothing."""
     for name in names:
-        if name not in METADATA_VARIABLES:
-            message = f"the variable {name} is not supported yet and has no effect"
-            known = ", ".join(sorted(METADATA_VARIABLES))
-            report.add(NOT_SUPPORTED_YET, (at / name).key, message, hint=f"supported: {known}")
+        why = no_effect(name)
+        if why is not None:
+            report.add(NO_EFFECT, (at / name).key, f"the variable {name} has no effect: {why}")
 
 
 def check_annotation(report: Report, at: FieldRef, annotations: Mapping[str, object]) -> None:
@@ -188,6 +162,11 @@ def proxy_config_of(text: str) -> ProxyConfig:
     return _read(Report(), FieldRef(MESH_CONFIG_KEY), text)
 
 
+@cache
+def _unsupported() -> tuple[str, ...]:
+    return unsupported_fields(ProxyConfig, PROXY_CONFIG)
+
+
 def _read(report: Report, at: FieldRef, text: str) -> ProxyConfig:
     """Nothing here refuses the object: its faults are the annotation's alone."""
     outcome = parsed(text)
@@ -207,7 +186,8 @@ def _read(report: Report, at: FieldRef, text: str) -> ProxyConfig:
     fitting = Walk(faults, Null.FAULT).struct(at, ProxyConfig, outcome.data)
     assert fitting is not DROPPED, "the data is a mapping"
     config = msgspec.convert(fitting, ProxyConfig, dec_hook=value_of)
-    config = limited(faults, at, config)
+    report_unsupported(faults, at, config, _unsupported(), HINTS)
+    config = limited(faults, at, startable(faults, at, config))
     for fault in faults:
         code = PROXY_CONFIG_FAULT if fault.code.effect is Effect.REFUSED else fault.code
         report.diagnostics.append(replace(fault, code=code))

@@ -5,9 +5,10 @@ Which they are follows from the table that each kind's declaration has of the fi
 translated; so does the page of the documentation that lists all fields.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
@@ -17,6 +18,8 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, path_text
 from controlplane.kinds.served import By, Fields, ServedKind
 from controlplane.kinds.spec import Spec
+
+NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @cache
@@ -58,12 +61,21 @@ def structs_in(info: inspect.Type) -> Iterator[inspect.StructType]:
                 yield from structs_in(each)
 
 
-def report_unsupported(report: Report, at: FieldRef, spec: Spec, paths: Iterable[str]) -> None:
-    """Report every field of ``paths`` that ``spec`` sets to something else than its default."""
+def report_unsupported(
+    report: Report,
+    at: FieldRef,
+    spec: Spec,
+    paths: Iterable[str],
+    hints: Mapping[str, str] = NO_HINTS,
+) -> None:
+    """Report every field of ``paths`` that ``spec`` sets to something else than its default;
+    ``hints`` are by the field's own name.
+    """
     for path in paths:
         for place in _uses(at, spec, path.split(".")):
             message = f"{path_text(place.path)[1:]} is not supported yet and has no effect"
-            report.add(NOT_SUPPORTED_YET, place.key, message)
+            hint = hints.get(path.rpartition(".")[2])
+            report.add(NOT_SUPPORTED_YET, place.key, message, hint=hint)
 
 
 def _uses(at: FieldRef, value: object, path: list[str]) -> Iterator[FieldRef]:

@@ -21,6 +21,7 @@ from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
 from controlplane.model.gateway_proxy import GatewayProxy, ListenPort, numbered
 from controlplane.model.proxy import Locality, Role
 from controlplane.queries.inputs.gateway_reach import REACHED_EVERYWHERE, GatewayReach
+from controlplane.serve.proxy_start import gateway_config
 from controlplane.serve.trust import Trust
 from controlplane.translate.gateway_api.deployment import (
     arrivals,
@@ -29,6 +30,7 @@ from controlplane.translate.gateway_api.deployment import (
     own_proxy,
 )
 from controlplane.translate.gateway_api.own_addresses import Listening, own_addresses
+from controlplane.translate.istio.proxy_config import start_text
 from controlplane.xds.runners import PORTS, ConnectedRunners
 from controlplane.xds.snapshot import snapshot
 from controlplane.xds.stream import Traffic
@@ -168,6 +170,7 @@ class GatewayRunners:
                 token=str(trust.token) if trust is not None else "",
                 root_certificate=trust.root_certificate if trust is not None else "",
                 server_name=trust.server_name if trust is not None else "",
+                proxy_config=start_text(gateway_config(self._engine, proxy)),
             )
         )
 

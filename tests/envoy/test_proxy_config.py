@@ -1,8 +1,10 @@
 """A ProxyConfig of a proxy's own, as a real Envoy has it."""
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,3 +81,44 @@ def test_up_starts_a_gateway_with_the_threads_and_the_drain_of_its_config(tmp_pa
         options = json.loads(answer.body)["command_line_options"]
 
     assert (options["concurrency"], options["drain_time"]) == (3, "7s")
+
+
+STARTED = """proxyAdminPort: 15900
+          statusPort: 15920
+          fileFlushInterval: 50ms
+          runtimeValues: {upstream.healthy_panic_threshold: "7"}
+          proxyStatsMatcher: {inclusionPrefixes: [runtime]}
+          statsdUdpAddress: 127.0.0.1:15925
+          proxyMetadata: {ISTIO_META_ZONE: eu-1, REGION: eu}"""
+
+
+def test_up_starts_a_gateway_as_its_config_says(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    started = WORKLOAD.replace("proxyHeaders: {server: {value: NAME}}", STARTED)
+    (tmp_path / "mesh" / "mesh.yaml").write_text(MESH + started)
+
+    with own_network(), running_up(tmp_path) as up, socket.socket(type=socket.SOCK_DGRAM) as statsd:
+        statsd.bind(("127.0.0.1", 15925))
+        statsd.settimeout(20)
+        up.prints(r"^  curl .*$")
+        received = statsd.recv(65536).decode()
+        info = asked(15900, "/server_info")
+        runtime = asked(15900, "/runtime")
+        names = send("http://127.0.0.1:15900/stats", address="127.0.0.1").body.decode()
+        ready = send("http://127.0.0.1:15920/healthz/ready", address="127.0.0.1")
+        scraped = send("http://127.0.0.1:15920/stats/prometheus", address="127.0.0.1")
+        (pid,) = up.envoys()
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+    assert info["command_line_options"]["file_flush_interval"] == "0.050s"
+    assert info["node"]["metadata"]["ZONE"] == "eu-1"
+    assert runtime["entries"]["upstream.healthy_panic_threshold"]["final_value"] == "7"
+    assert "runtime.num_keys" in names
+    assert "filesystem." not in names
+    assert (ready.status, scraped.status) == (200, 200)
+    assert ":" in received
+    assert b"REGION=eu" in environment
+
+
+def asked(port: int, path: str) -> Any:
+    return json.loads(send(f"http://127.0.0.1:{port}{path}", address="127.0.0.1").body)

@@ -4,17 +4,25 @@ from typing import Final
 
 from controlplane.kinds.declared import destination_rule, virtual_service
 from controlplane.kinds.istio import extension_providers as providers, mesh_config as specs
-from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
+from controlplane.kinds.istio.proxy_config import (
+    ConnectionSettings,
+    RemoteService,
+    StatsMatcher,
+    Tracing,
+)
 from controlplane.kinds.served import Fields, by, no_effect
 
 _LISTENERS: Final = "translate.istio.listener_settings"
 _PROXY: Final = "translate.istio.proxy_config"
+_START: Final = "translate.istio.proxy_start"
 _INBOUND: Final = "translate.istio.inbound_settings"
 _DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"
 _CUSTOM: Final = "translate.istio.external_authorization"
 _VISIBILITY: Final = "translate.istio.entry_visibility"
 
 PROXY_CONFIG: Final[Fields] = {
+    **destination_rule.TLS,
+    **destination_rule.CONNECTION_POOL,
     specs.ProxyConfig: (
         by(
             f"{_LISTENERS}:listener_settings",
@@ -24,8 +32,42 @@ PROXY_CONFIG: Final[Fields] = {
             "tracing",
         ),
         by("queries.registry.proxy_configs:proxy_settings", "proxy_metadata"),
-        by("cli.proxy_start:proxy_start", "concurrency", "drain_duration"),
+        by(
+            f"{_START}:proxy_start",
+            "concurrency",
+            "drain_duration",
+            "termination_drain_duration",
+            "file_flush_interval",
+            "file_flush_min_size_kb",
+            "proxy_admin_port",
+            "status_port",
+            "service_cluster",
+            "tracing_service_name",
+            "mesh_id",
+            "interception_mode",
+            "runtime_values",
+            "proxy_stats_matcher",
+            "extra_stat_tags",
+            "stats_compression",
+            "statsd_udp_address",
+            "envoy_metrics_service",
+            "envoy_access_log_service",
+        ),
+        no_effect(
+            "envoy/workload.py starts no application before its proxy is ready",
+            "hold_application_until_proxy_starts",
+        ),
+        no_effect("Envoy limits the names of statistics no longer", "stat_name_length"),
     ),
+    StatsMatcher: (
+        by(
+            f"{_START}:proxy_start",
+            "inclusion_prefixes",
+            "inclusion_suffixes",
+            "inclusion_regexps",
+        ),
+    ),
+    RemoteService: (by(f"{_START}:proxy_start", "address", "tls_settings", "tcp_keepalive"),),
     specs.GatewayTopology: (
         by(
             f"{_LISTENERS}:listener_settings",
@@ -75,6 +117,7 @@ PROXY_CONFIG: Final[Fields] = {
             "http_path_with_escaped_slashes_action",
             "listener_per_connection_buffer_limit_bytes",
         ),
+        by(f"{_START}:proxy_start", "global_downstream_connection_limit"),
     ),
     Tracing: (by(f"{_LISTENERS}:listener_settings", "sampling"),),
 }

@@ -19,7 +19,7 @@ KIND: Final = ServedKind(
         specs.ProxySettings: (
             by(f"{_QUERY}:governing_configs", "selector"),
             by(f"{_QUERY}:proxy_settings", "environment_variables"),
-            by("cli.proxy_start:proxy_start", "concurrency"),
+            by(f"{_QUERY}:proxy_config", "concurrency"),
         ),
         LabelSelector: (by(f"{_QUERY}:governing_configs", "match_labels"),),
     },

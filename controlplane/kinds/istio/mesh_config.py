@@ -11,7 +11,7 @@ from msgspec import field
 
 from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.kinds.istio.extension_providers import ExtensionProvider
-from controlplane.kinds.istio.proxy_config import ConnectionSettings, Tracing
+from controlplane.kinds.istio.proxy_config import ConnectionSettings, ProcessSettings, Tracing
 from controlplane.kinds.istio.traffic_policy import (
     ClientTls,
     ConnectionPool,
@@ -22,7 +22,7 @@ from controlplane.kinds.istio.traffic_policy import (
     ZoneAwareLb,
 )
 from controlplane.kinds.istio.virtual_service import HttpRetry
-from controlplane.kinds.spec import Duration, Int32, Spec
+from controlplane.kinds.spec import Duration, Spec
 
 MESH_CONFIG_KEY: Final = ObjectKey(Kind("", "MeshConfig"), Namespace(""), "mesh")
 """How fields of MeshConfig are referred to; the mesh has one, which is not an object."""
@@ -127,13 +127,11 @@ class ProxyHeaders(Spec, frozen=True):
     x_forwarded_port: Enabling | None = None
 
 
-class ProxyConfig(Spec, frozen=True, forbid_unknown_fields=False):
-    """``defaultConfig``, and the annotation of a workload. ``concurrency`` (0: a thread for each
-    core) and ``drain_duration`` are for the Envoys that ``controlplane up`` starts.
+class ProxyConfig(ProcessSettings, frozen=True, forbid_unknown_fields=False):
+    """``defaultConfig``, and the annotation of a workload: what a proxy is started with, and what
+    it is sent.
     """
 
-    concurrency: Int32 | None = None
-    drain_duration: Duration | None = None
     gateway_topology: GatewayTopology | None = None
     proxy_headers: ProxyHeaders | None = None
     connection_settings: ConnectionSettings | None = None

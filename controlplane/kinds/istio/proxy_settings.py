@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from controlplane.base.names import Kind
+from controlplane.kinds.istio.proxy_image import ProxyImage
 from controlplane.kinds.istio.selection import LabelSelector
 from controlplane.kinds.spec import Int32, Spec
-
-
-class ProxyImage(Spec, frozen=True):
-    image_type: str = ""
 
 
 class ProxySettings(Spec, frozen=True):

@@ -116,6 +116,20 @@ def _of_listeners(config: ProxyConfig, role: Role) -> str:
     return msgspec.json.encode(part, enc_hook=_spelled, order="deterministic").decode()
 
 
+def start_text(config: ProxyConfig) -> str:
+    """What a proxy with ``config`` is started with, as ``config_of_text`` reads it; empty where
+    nothing is said.
+    """
+    part = replace(config, gateway_topology=None, proxy_headers=None)
+    if part == _UNSET:
+        return ""
+    return msgspec.json.encode(part, enc_hook=_spelled, order="deterministic").decode()
+
+
+def config_of_text(text: str) -> ProxyConfig:
+    return _decoded(text) if text else _UNSET
+
+
 def tells_attempt(config: ProxyConfig) -> bool:
     """Whether requests say how often they were tried (``x-envoy-attempt-count``)."""
     switch = config.proxy_headers.attempt_count if config.proxy_headers is not None else None

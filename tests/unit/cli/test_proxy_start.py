@@ -10,11 +10,12 @@ from click.testing import CliRunner
 
 from controlplane.base.names import Namespace
 from controlplane.cli.main import main
-from controlplane.cli.proxy_start import ProxyStart, gateway_start
 from controlplane.engine.engine import Engine
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.gateway_proxy import GatewayProxy
+from controlplane.model.proxy_start import ProxyStart
+from controlplane.serve.proxy_start import gateway_start
 from tests.support.checked import NOW
 
 GATEWAY = GatewayProxy(

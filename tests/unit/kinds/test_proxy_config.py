@@ -47,7 +47,7 @@ metadata: {name: cart}
 spec:
   metadata:
     annotations:
-      proxy.istio.io/config: '{statusPort: 9}'
+      proxy.istio.io/config: '{customConfigFile: a}'
   template: {}
 """
 
@@ -85,16 +85,15 @@ spec:
              '"some text"; it has no effect'],
         ),
         (
-            "|\n      holdApplicationUntilProxyStarts: true",
-            ["8:7 warning CP0203: holdApplicationUntilProxyStarts is not supported yet and has no "
-             "effect"],
+            "|\n      privateKeyProvider: {qat: {pollDelay: 1ms}}",
+            ["8:7 warning CP0203: metadata.annotations.proxy.istio.io/config.privateKeyProvider is "
+             "not supported yet and has no effect -> the stock Envoy has no private key providers"],
         ),
         (
             "|\n      proxyMetadata:\n        ISTIO_META_IDLE_TIMEOUT: 3s\n"
             "        ISTIO_META_DNS_CAPTURE: 'true'",
-            ["10:9 warning CP0203: the variable ISTIO_META_DNS_CAPTURE is not supported yet and "
-             "has no effect -> supported: ISTIO_META_HTTP10, ISTIO_META_HTTP_PROXY_PORT, "
-             "ISTIO_META_IDLE_TIMEOUT, ISTIO_META_UNPRIVILEGED_POD"],
+            ["10:9 warning CP0210: the variable ISTIO_META_DNS_CAPTURE has no effect: nothing here "
+             "answers the DNS of applications"],
         ),
         (
             "|\n      connectionSettings: {profile: EDGE}\n      a: [1\n      b: 2",
@@ -117,8 +116,8 @@ def test_every_kind_of_workload_has_its_annotation_checked() -> None:
         '13:11 warning CP0220: unknown setting "proxyHeader" -> rename it to "proxyHeaders"',
     ]
     assert checked(GROUP) == [
-        "8:32 warning CP0203: statusPort is not supported yet and has no effect "
-        "-> give controlplane bootstrap --ready"
+        "8:32 warning CP0203: spec.metadata.annotations.proxy.istio.io/config.customConfigFile "
+        "is not supported yet and has no effect -> give the file to Envoy"
     ]
 
 
