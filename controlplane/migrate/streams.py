@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from controlplane.base.codes import NO_COUNTERPART
 from controlplane.base.diagnostics import Report
-from controlplane.base.hosts import fqdn, overlap
+from controlplane.base.hosts import fqdn, overlap, subset_of
 from controlplane.base.locations import FieldRef
 from controlplane.documents.yaml import Data
 from controlplane.kinds.istio.virtual_service import (
@@ -73,6 +73,13 @@ def _tls_routes(
     for i, rule in enumerate(virtual_service.spec.tls):
         for n, match in enumerate(rule.match):
             _check_conditions(report, at / i / "match" / n, match)
+        for sni in dict.fromkeys(_beyond(rule.match, listeners, virtual_service)):
+            report.add(
+                NO_COUNTERPART,
+                at / i / "match",
+                f'Istio passes the server name "{sni}" on though no host of a server covers it',
+                hint="add it to the hosts of the server",
+            )
         named = {
             (gateway, name): names
             for gateway, name, listener in listeners
@@ -103,6 +110,23 @@ def _tls_routes(
                 number=i,
                 names=next(iter(named.values())),
             )
+
+
+def _beyond(
+    matches: Sequence[TlsMatch],
+    listeners: Sequence[tuple[GatewayKey, str, Listener]],
+    virtual_service: Object[VirtualService],
+) -> Iterator[str]:
+    """Server names that matches take beyond the hosts of the servers on their port."""
+    for gateway, _, listener in listeners:
+        hosts = [o.host for key, _, o in listeners if (key, o.port) == (gateway, listener.port)]
+        for match in matches:
+            if _applies(match, gateway, listener, virtual_service):
+                yield from (
+                    sni
+                    for sni in match.sni_hosts
+                    if not any(subset_of(sni, host) for host in hosts)
+                )
 
 
 def _names(

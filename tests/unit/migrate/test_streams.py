@@ -99,6 +99,22 @@ def test_rules_for_tls_without_a_counterpart_stay(rules: str, reason: str) -> No
     assert any(text.endswith(reason) for text in found.reasons), found.reasons
 
 
+@pytest.mark.parametrize(
+    ("served", "sni"),
+    [("*.example.com", "b.example.org"), ("*.b.example.com", "*.example.com")],
+)
+def test_server_names_beyond_the_hosts_of_the_server_stay(served: str, sni: str) -> None:
+    """Istio passes them on, and a listener would not."""
+    hosts = f'["{sni}"]' if sni.startswith("*") else f"[a.example.com, {sni}]"
+    rules = f"tls: [{tls(f'{{sniHosts: {hosts}}}')}]"
+    found = of(PASSING.replace("*.example.com", served), virtual_service(rules, hosts=hosts))
+
+    assert found.kinds() == ["Gateway istio-system/shop", "VirtualService default/shop"]
+    assert f'Istio passes the server name "{sni}" on though no host of a server covers it' in (
+        text.rpartition(": ")[2] for text in found.reasons
+    )
+
+
 def test_connections_that_two_virtual_services_take_stay() -> None:
     rules = f"tls: [{tls('{sniHosts: [a.example.com]}')}]"
     found = of(PASSING, virtual_service(rules), virtual_service(rules, name="z"))
