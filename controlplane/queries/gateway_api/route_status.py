@@ -16,9 +16,7 @@ from controlplane.kinds.gateway_api.tcp_route import TcpRoute
 from controlplane.kinds.gateway_api.tls_route import TlsRoute
 from controlplane.kinds.gateway_api.udp_route import UdpRoute
 from controlplane.kinds.object import Object, is_of
-from controlplane.kinds.validation.names import regex_fault
 from controlplane.model.gateway_api import Condition, Conformance, Problem
-from controlplane.model.http_match import Regex
 from controlplane.queries.gateway_api.attachment import AnyRoute, RouteKey, attachment, parent_key
 from controlplane.queries.gateway_api.backends import NOT_PERMITTED, plain, unresolved
 from controlplane.queries.gateway_api.classes import gateway_conformance
@@ -26,12 +24,11 @@ from controlplane.queries.gateway_api.listeners import gateway_of
 from controlplane.queries.inputs.objects import object_of
 from controlplane.translate.gateway_api.backend_ref import kind_of, namespace_of
 from controlplane.translate.gateway_api.route_conditions import (
-    UNSUPPORTED_VALUE,
     BackendProblem,
     RouteProblems,
     route_conditions,
 )
-from controlplane.translate.gateway_api.route_faults import route_faults
+from controlplane.translate.gateway_api.route_faults import dropped_matches, route_faults
 from controlplane.translate.gateway_api.route_rule import RouteRule, route_rules
 
 NO_PROBLEMS: Final = RouteProblems()
@@ -75,7 +72,7 @@ def route_problems(graph: Graph, route: RouteKey, conformance: Conformance) -> R
     return RouteProblems(
         faults=route_faults(rules, conformance),
         backends=tuple(each for rule in rules for each in _backends(graph, declared, rule)),
-        dropped=tuple(each for rule in rules for each in _dropped(rule)),
+        dropped=tuple(each for rule in rules for each in dropped_matches(rule)),
     )
 
 
@@ -121,16 +118,3 @@ def _of_backend(
         yield BackendProblem(
             problem, named, found.host, lacks_port=found.lacks_port, has_weight=has_weight
         )
-
-
-def _dropped(located: RouteRule) -> Iterator[Problem]:
-    """Matches that are left out: their expression is none."""
-    for match in located.matches:
-        asked = match.ranked.match
-        values = (asked.path, *(h.value for h in asked.headers), *(q.value for q in asked.query))
-        for value in values:
-            pattern = value.pattern if isinstance(value, Regex) else ""
-            fault = regex_fault(pattern)
-            if fault is not None:
-                message = f'"{pattern}" {fault}'
-                yield Problem(UNSUPPORTED_VALUE, message, match.place, "correct the expression")

@@ -51,7 +51,7 @@ from controlplane.translate.gateway_api.filters import (
     path_rewrite,
     redirect,
 )
-from controlplane.translate.gateway_api.route_faults import rule_faults
+from controlplane.translate.gateway_api.route_faults import rule_faults, served_matches
 from controlplane.translate.gateway_api.route_match import EVERY_REQUEST, MatchRank
 from controlplane.translate.gateway_api.route_rule import LocatedMatch, RouteRule
 from controlplane.translate.gateway_api.rule_variants import preflight, rule_variants
@@ -126,7 +126,8 @@ def _of_rule(
     key: ObjectKey, number: int, rule: RouteRule, settings: Settings
 ) -> Iterator[tuple[MatchRank, int, int, Routed]]:
     """The routes of a rule, each with the rank and place of its match and its variant."""
-    matches = rule.matches or (LocatedMatch(EVERY_REQUEST, rule.place),)
+    every = (LocatedMatch(EVERY_REQUEST, rule.place),)
+    matches = served_matches(rule) if rule.matches else every
     conformance = settings.listener.conformance
     for variant, each in enumerate(rule_variants(rule)):
         route = _route_of(key, number, each.rule, settings)

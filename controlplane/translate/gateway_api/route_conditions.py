@@ -12,9 +12,9 @@ from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.model.gateway_api import Condition, Conformance, Problem
 from controlplane.translate.gateway_api.attachment import Attachment
 from controlplane.translate.gateway_api.conditions import ACCEPTED, RESOLVED_REFS, met, unmet
+from controlplane.translate.gateway_api.route_faults import UNSUPPORTED_VALUE
 
 PARTIALLY_INVALID: Final = "PartiallyInvalid"
-UNSUPPORTED_VALUE: Final = "UnsupportedValue"
 DROPPED_RULE: Final = "Dropped Rule"
 """How the message of ``PartiallyInvalid`` begins, where a rule is left out."""
 

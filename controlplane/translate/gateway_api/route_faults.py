@@ -1,4 +1,4 @@
-"""What of a rule cannot be served at all, whatever else is declared.
+"""What of a rule cannot be served at all, whatever else is declared, and which of its matches.
 
 With Istio such a rule takes all others of its route away; by the specification it answers 500.
 Source: Istio ``pilot/pkg/config/kube/gateway/conversion.go`` (errors of ``convertHTTPRoute`` that
@@ -15,13 +15,16 @@ from controlplane.kinds.gateway_api.http_filters import (
     HttpRouteFilter,
     HttpRouteFilterType as Type,
 )
+from controlplane.kinds.validation.names import regex_fault
 from controlplane.model.gateway_api import Conformance, Problem
+from controlplane.model.http_match import Regex
 from controlplane.translate.gateway_api.backend_ref import HOSTNAME, SERVICE, kind_of
-from controlplane.translate.gateway_api.route_rule import RouteRule
+from controlplane.translate.gateway_api.route_rule import LocatedMatch, RouteRule
 
 INVALID_FILTER: Final = "InvalidFilter"
 INVALID_DESTINATION: Final = "InvalidDestination"
 INVALID_KIND: Final = "InvalidKind"
+UNSUPPORTED_VALUE: Final = "UnsupportedValue"
 OF_RULES: Final[Mapping[Conformance, frozenset[Type]]] = {
     Conformance.ISTIO: frozenset(Type) - {Type.EXTENSION_REF, Type.EXTERNAL_AUTH},
     Conformance.SPECIFICATION: frozenset(Type) - {Type.EXTENSION_REF},
@@ -49,6 +52,27 @@ def rule_faults(located: RouteRule, conformance: Conformance) -> Iterator[Proble
             for k, each in enumerate(ref.filters):
                 place = at / "backendRefs" / i / "filters" / k
                 yield from _of_filter(each, place, OF_BACKENDS[conformance], conformance)
+
+
+def served_matches(located: RouteRule) -> tuple[LocatedMatch, ...]:
+    """The matches of a rule that Envoy can compare: of others it would refuse the whole table."""
+    return tuple(each for each in located.matches if not any(_bad_expressions(each)))
+
+
+def dropped_matches(located: RouteRule) -> Iterator[Problem]:
+    """Why the other matches are left out."""
+    for match in located.matches:
+        for message in _bad_expressions(match):
+            yield Problem(UNSUPPORTED_VALUE, message, match.place, "correct the expression")
+
+
+def _bad_expressions(located: LocatedMatch) -> Iterator[str]:
+    match = located.ranked.match
+    values = (match.path, *(h.value for h in match.headers), *(q.value for q in match.query))
+    for value in values:
+        fault = regex_fault(value.pattern) if isinstance(value, Regex) else None
+        if isinstance(value, Regex) and fault is not None:
+            yield f'"{value.pattern}" {fault}'
 
 
 def _of_filter(

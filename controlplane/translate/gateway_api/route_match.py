@@ -27,6 +27,7 @@ from controlplane.model.http_match import (
     HeaderMatch,
     PathMatch,
     Prefix,
+    Present,
     QueryMatch,
     Regex,
     RouteMatch,
@@ -134,12 +135,15 @@ def _headers(
     return (HeaderMatch(name=header.name, value=_value(header)) for header in headers)
 
 
-def _value(match: HttpHeaderMatch | GrpcHeaderMatch | HttpQueryParamMatch) -> Exact | Regex:
+def _value(
+    match: HttpHeaderMatch | GrpcHeaderMatch | HttpQueryParamMatch,
+) -> Exact | Regex | Present:
+    """The expression ``*``, which is not one of RE2, asks for presence, as in Istio."""
     match match.type:
         case ValueMatchType.EXACT:
             return Exact(match.value)
         case ValueMatchType.REGULAR_EXPRESSION:
-            return Regex(match.value)
+            return Present() if match.value == "*" else Regex(match.value)
     assert_never(match.type)
 
 

@@ -42,6 +42,16 @@ def test_every_condition_of_a_match_is_asked_for() -> None:
     }
 
 
+def test_the_expression_of_a_star_asks_for_presence() -> None:
+    named = "name: a, type: RegularExpression, value: '*'"
+
+    assert match(f"{{headers: [{{{named}}}], queryParams: [{{{named}}}]}}") == {
+        "prefix": "/",
+        "headers": [{"name": "a", "present_match": True}],
+        "query_parameters": [{"name": "a", "present_match": True}],
+    }
+
+
 @pytest.mark.parametrize(
     ("method", "specifier"),
     [

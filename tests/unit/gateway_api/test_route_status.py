@@ -9,7 +9,7 @@ from controlplane.queries.gateway_api.attachment import attached_routes
 from controlplane.queries.gateway_api.listeners import entries
 from controlplane.queries.gateway_api.route_status import route_status
 from tests.support.declared import Declared
-from tests.support.http_routes import HTTP, SERVICES, TO_SHOP, at_edge, request_route
+from tests.support.http_routes import HTTP, SERVICES, TO_SHOP, at_edge, request_route, routed
 from tests.support.kubernetes_gateways import gateway
 
 RULE = f"{{{TO_SHOP}}}"
@@ -107,6 +107,15 @@ def test_a_match_that_envoy_would_refuse_is_left_out_and_said() -> None:
         ' "/a(" is not a regular expression of RE2: missing ): /a(,'
         " so this match is left out"
     ]
+    assert [found["match"]["path_separated_prefix"] for found in routed(declared)] == ["/b"]
+
+
+def test_a_rule_whose_only_match_is_left_out_takes_no_request() -> None:
+    match = "{headers: [{name: a, type: RegularExpression, value: '('}]}"
+    other = "{name: other, matches: [{path: {value: /b}}]}"
+    declared = at_edge(request_route(f"{{matches: [{match}], {TO_SHOP}}}", other))
+
+    assert [found["name"] for found in routed(declared)] == ["other"]
 
 
 @pytest.mark.parametrize(
