@@ -7,6 +7,8 @@ Conditions are in ``http_match``, what is done besides (headers, faults, CORS) i
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from http import HTTPStatus
+from typing import Final
 
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
@@ -42,6 +44,10 @@ class SourceIpHash:
 
 
 HashPolicy = HeaderHash | CookieHash | QueryHash | SourceIpHash
+
+
+NAMED_STATUSES: Final = frozenset(status.value for status in HTTPStatus)
+"""The statuses that Istio knows, all that HTTP has a name for: it retries no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,7 @@ _NOT_AS_ISTIO: Final = frozenset(
         "HTTPRouteBackendRequestRedirect",
         "HTTPRouteBackendURLRewrite",
         "HTTPRouteRetryBackendTimeout",
+        "HTTPRouteRetryConnectionError",
     }
 )
 """What Gateways that answer as Istio's do not support."""

@@ -14,32 +14,32 @@ from controlplane.kinds.gateway_api.http_route import (
 )
 from controlplane.kinds.spec import Duration
 from controlplane.model.gateway_api import Conformance
-from controlplane.model.routing import RetryPolicy
+from controlplane.model.routing import NAMED_STATUSES, RetryPolicy
 
 DEFAULT_ATTEMPTS: Final = 2
 CONDITIONS: Final = ("connect-failure", "refused-stream", "unavailable", "cancelled")
 BY_STATUS: Final = "retriable-status-codes"
 RESET: Final = "reset"
-"""Connections that break. Envoy counts a try that ran out of time among them, which Istio does not
-repeat: there it is left out where tries have a limit.
-"""
+"""Connections that break, and tries that run out of time. Istio repeats neither."""
 
 
 def retry_policy(
     retry: HttpRouteRetry, rule: HttpRouteRule, *, sticky: bool, conformance: Conformance
 ) -> RetryPolicy:
-    """``sticky``: requests go to one endpoint by hash, and their retries with them."""
-    limit = _tries_limit(rule)
-    repeats_timeouts = limit is None or conformance is Conformance.SPECIFICATION
+    """``sticky``: requests go to one endpoint by hash, and their retries with them. Istio repeats
+    only statuses that have a name.
+    """
+    by_specification = conformance is Conformance.SPECIFICATION
+    statuses = tuple(each for each in retry.codes if by_specification or each in NAMED_STATUSES)
     return RetryPolicy(
         attempts=retry.attempts or DEFAULT_ATTEMPTS,
         conditions=(
             *CONDITIONS,
-            *((RESET,) if repeats_timeouts else ()),
-            *((BY_STATUS,) if retry.codes else ()),
+            *((RESET,) if by_specification else ()),
+            *((BY_STATUS,) if statuses else ()),
         ),
-        statuses=retry.codes,
-        per_try_timeout=limit,
+        statuses=statuses,
+        per_try_timeout=_tries_limit(rule),
         base_interval=_some(retry.backoff),
         avoids_tried_hosts=not sticky,
     )

@@ -4,11 +4,10 @@ Source: https://istio.io/latest/docs/reference/config/networking/virtual-service
 """
 
 import re
-from http import HTTPStatus
 from typing import Final
 
 from controlplane.kinds.istio.virtual_service import HttpRetry
-from controlplane.model.routing import RetryPolicy
+from controlplane.model.routing import NAMED_STATUSES, RetryPolicy
 from controlplane.translate.istio.durations import length
 
 DEFAULT_ATTEMPTS: Final = 2
@@ -21,7 +20,6 @@ DEFAULT_CONDITIONS: Final = (
 )
 """Without statuses the last one honours only what x-envoy-retriable-status-codes asks for."""
 BY_STATUS: Final = "retriable-status-codes"
-_STATUSES: Final = frozenset(status.value for status in HTTPStatus)
 _NUMBER: Final = re.compile(r"\+?[0-9]{1,9}")
 
 
@@ -65,4 +63,4 @@ def retry_on(text: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 
 def _is_status(text: str) -> bool:
-    return _NUMBER.fullmatch(text) is not None and int(text) in _STATUSES
+    return _NUMBER.fullmatch(text) is not None and int(text) in NAMED_STATUSES

@@ -61,4 +61,5 @@ def test_gateways_that_answer_as_istios_support_what_istio_does() -> None:
         "HTTPRouteBackendRequestRedirect",
         "HTTPRouteBackendURLRewrite",
         "HTTPRouteRetryBackendTimeout",
+        "HTTPRouteRetryConnectionError",
     }
