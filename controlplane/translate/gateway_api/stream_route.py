@@ -16,6 +16,7 @@ from controlplane.kinds.gateway_api.tcp_route import TcpRoute
 from controlplane.kinds.gateway_api.tls_route import TlsRoute
 from controlplane.kinds.gateway_api.udp_route import UdpRoute
 from controlplane.kinds.object import Object
+from controlplane.model.gateway_api import Conformance
 from controlplane.translate.gateway_api.listener import AttachedListener
 
 StreamRoute = TlsRoute | TcpRoute | UdpRoute
@@ -40,13 +41,14 @@ def stream_backends(route: Object[StreamRoute]) -> StreamBackends:
 
 
 def routed_names(hosts: Iterable[Host], listener: AttachedListener) -> tuple[Host, ...]:
-    """The server names that a route with ``hosts`` gets from a listener: those of both, but for
-    those of a more specific sibling of the listener.
+    """The server names that a route with ``hosts`` gets from a listener: those of both, by the
+    specification but for those of a more specific sibling of the listener.
     """
     found = dict.fromkeys(
         narrowed for host in hosts if (narrowed := _narrowed(host, listener.hostname)) is not None
     )
-    return tuple(host for host in found if not listener.has_reserved(host))
+    isolated = listener.conformance is Conformance.SPECIFICATION
+    return tuple(host for host in found if not (isolated and listener.has_reserved(host)))
 
 
 def _narrowed(host: Host, other: Host) -> Host | None:

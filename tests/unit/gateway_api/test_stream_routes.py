@@ -164,11 +164,17 @@ def test_hostnames_are_narrowed_to_those_of_the_listener(
     assert chains(declared) == [(names, cluster("shop")) for names in expected]
 
 
-def test_a_hostname_belongs_to_the_most_specific_listener() -> None:
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [("gatewayClassName: istio", ("x.a.com", "y.a.com")), (OURS, ("y.a.com",))],
+)
+def test_by_the_specification_a_hostname_belongs_to_the_most_specific_listener(
+    more: str, expected: tuple[str, ...]
+) -> None:
     wide = route("TLSRoute", hosts=["x.a.com", "y.a.com"], parent="name: edge, sectionName: wild")
-    declared = Declared(gateway(WILD, EXACT) + SHOP + wide)
+    declared = Declared(gateway(WILD, EXACT, more=more) + SHOP + wide)
 
-    assert chains(declared) == [(("y.a.com",), cluster("shop"))]
+    assert chains(declared) == [(expected, cluster("shop"))]
 
 
 @pytest.mark.parametrize(
