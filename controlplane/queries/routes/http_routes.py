@@ -42,7 +42,7 @@ from controlplane.translate.gateway_api.http_route import (
     RouteDefaults,
     ranked_routes,
 )
-from controlplane.translate.gateway_api.route_faults import route_faults
+from controlplane.translate.gateway_api.route_faults import demanded_mirrors, route_faults
 from controlplane.translate.gateway_api.route_rule import route_rules
 from controlplane.translate.istio.http_retry import retry_policy
 
@@ -162,6 +162,9 @@ def routes_of(
     rules = route_rules(declared)
     if at.conformance is Conformance.ISTIO and route_faults(rules, at.conformance):
         return ()
+    mirrors = map(backends, demanded_mirrors(rules, key.kind, at.conformance))
+    if any(not found.is_resolved and not found.lacks_port for found in mirrors):
+        return ()
     return ranked_routes(
         key,
         route_age(graph, key),
@@ -186,7 +189,8 @@ def backend(
         return NOWHERE
     port = PortNumber(ref.port) if ref.port is not None else None
     target = route_target(graph, view.for_clusters, key.namespace, host, port, None, at.port)
-    return Backend(target, is_resolved=problem is None)
+    lacks_port = problem is not None and problem.lacks_port
+    return Backend(target, is_resolved=problem is None, lacks_port=lacks_port)
 
 
 @guarded(first=RouteDefaults())

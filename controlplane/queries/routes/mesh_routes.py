@@ -50,7 +50,7 @@ from controlplane.translate.gateway_api.backend_ref import (
     backend_host,
 )
 from controlplane.translate.gateway_api.mesh_route import EVERY_PORT
-from controlplane.translate.gateway_api.route_faults import route_faults
+from controlplane.translate.gateway_api.route_faults import demanded_mirrors, route_faults
 from controlplane.translate.gateway_api.route_rule import route_rules
 
 ANSWERS: Final = Conformance.ISTIO
@@ -83,7 +83,14 @@ def served_routes(graph: Graph, routes: MeshRouteSet) -> tuple[RequestRouteKey, 
 def is_servable(graph: Graph, key: RequestRouteKey) -> bool:
     """Whether nothing of a route takes its rules away, as Istio has it."""
     declared = object_of(graph, key)
-    return declared is not None and not route_faults(route_rules(declared), ANSWERS)
+    if declared is None:
+        return False
+    rules = route_rules(declared)
+    mirrors = demanded_mirrors(rules, key.kind, ANSWERS)
+    problems = (undeclared(graph, key.namespace, plain(ref)) for ref in mirrors)
+    return not route_faults(rules, ANSWERS) and not any(
+        problem is not None and not problem.lacks_port for problem in problems
+    )
 
 
 @guarded
@@ -145,7 +152,8 @@ def mesh_backend(
         return NOWHERE
     port = PortNumber(ref.port) if ref.port is not None else None
     target = target_in_table(graph, table, view, host, port)
-    return Backend(target, is_resolved=problem is None)
+    lacks_port = problem is not None and problem.lacks_port
+    return Backend(target, is_resolved=problem is None, lacks_port=lacks_port)
 
 
 @derived

@@ -25,10 +25,13 @@ UNKNOWN_CLUSTER: Final = "UnknownService"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A backend as a route sees it. The cluster of one that is not resolved does not exist."""
+    """A backend as a route sees it. The cluster of one that is not resolved does not exist;
+    ``lacks_port``: all that is missing is the port.
+    """
 
     target: RouteTarget
     is_resolved: bool
+    lacks_port: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

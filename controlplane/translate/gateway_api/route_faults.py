@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from controlplane.base.locations import FieldRef
+from controlplane.base.names import Kind
 from controlplane.kinds.gateway_api.common import BackendObjectReference
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_filters import (
     HttpHeaderFilter,
     HttpRouteFilter,
@@ -38,6 +40,17 @@ OF_BACKENDS: Final[Mapping[Conformance, frozenset[Type]]] = {
 def route_faults(rules: Iterable[RouteRule], conformance: Conformance) -> tuple[Problem, ...]:
     """The faults of a route in the order of its rules."""
     return tuple(fault for rule in rules for fault in rule_faults(rule, conformance))
+
+
+def demanded_mirrors(
+    rules: Iterable[RouteRule], kind: Kind, conformance: Conformance
+) -> Iterator[BackendObjectReference]:
+    """The mirrors without whose backend Istio serves no rule of a GRPCRoute."""
+    if kind == GRPC_ROUTE and conformance is Conformance.ISTIO:
+        for rule in rules:
+            for each in rule.rule.filters:
+                if each.request_mirror is not None:
+                    yield each.request_mirror.backend_ref
 
 
 def rule_faults(located: RouteRule, conformance: Conformance) -> Iterator[Problem]:

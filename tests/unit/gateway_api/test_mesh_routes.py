@@ -209,6 +209,14 @@ def test_a_route_with_an_unsupported_filter_gives_no_routes() -> None:
     assert calls(route) == [REVIEWS]
 
 
+def test_a_grpcroute_with_a_mirror_that_is_not_there_gives_no_routes() -> None:
+    mirror = "{type: RequestMirror, requestMirror: {backendRef: {name: missing, port: 80}}}"
+    rule = f"{{filters: [{mirror}], {TO_V2}}}"
+
+    assert calls(mesh_route(rule, kind="GRPCRoute")) == [REVIEWS]
+    assert calls(mesh_route(rule)) == [V2]
+
+
 def test_a_sidecar_that_imports_the_service_has_clusters_for_where_its_route_leads() -> None:
     scope = """
 apiVersion: networking.istio.io/v1

@@ -138,6 +138,29 @@ def test_equal_matches_go_to_the_oldest_route_then_by_namespace_then_by_name() -
     assert found == ["old", "young", "undated-a", "undated-b", "undated-d"]
 
 
+@pytest.mark.parametrize(
+    ("backend", "found"),
+    [
+        ("{name: pay, port: 80}", ["mirrored", "plain", "other"]),
+        ("{name: pay, port: 81}", ["mirrored", "plain", "other"]),
+        ("{name: missing, port: 80}", ["other"]),
+    ],
+)
+def test_a_grpcroute_with_a_mirror_that_is_not_there_is_not_served(
+    backend: str, found: list[str]
+) -> None:
+    mirror = f"{{type: RequestMirror, requestMirror: {{backendRef: {backend}}}}}"
+    matched = "name: mirrored, matches: [{method: {service: a}}]"
+    rules = (
+        f"{{{matched}, filters: [{mirror}], {TO_SHOP}}}",
+        f"{{name: plain, matches: [{{method: {{service: b}}}}], {TO_SHOP}}}",
+    )
+    calls = request_route(*rules, kind="GRPCRoute", name="calls")
+    other = request_route(f"{{name: other, {TO_SHOP}}}", name="z")
+
+    assert names(at_edge(calls, other)) == found
+
+
 def test_inside_of_a_route_the_first_rule_comes_first() -> None:
     rules = [
         f"{{name: {name}, matches: [{{path: {{value: /x}}}}], {TO_SHOP}}}" for name in ("z", "a")
