@@ -15,7 +15,7 @@ from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE, TcpRoute
 from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE, TlsRoute
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE, UdpRoute
 from controlplane.kinds.object import Object
-from controlplane.model.gateway_api import ListenerId
+from controlplane.model.gateway_api import Conformance, ListenerId
 from controlplane.queries.gateway_api.listeners import attached, gateway_of, parent_listeners
 from controlplane.queries.gateway_api.namespaces import is_admitted
 from controlplane.queries.inputs.objects import index, object_of
@@ -28,6 +28,7 @@ AnyRoute = RequestRoute | TlsRoute | TcpRoute | UdpRoute
 RouteKey = ObjectKey[AnyRoute]
 StreamRoute = TlsRoute | TcpRoute
 StreamRouteKey = ObjectKey[StreamRoute]
+RouteAge = tuple[str, str, str]
 _PARENT_KINDS: Final = (KUBERNETES_GATEWAY, LISTENER_SET)
 
 
@@ -150,13 +151,22 @@ def http_routes_of(graph: Graph, listener: ListenerId, host: Host) -> tuple[Requ
     if at is None or at.has_reserved(host):
         return ()
     found = [key for key in keys if listener in listeners_of_route(graph, key)]
-    return tuple(sorted(found, key=lambda key: route_age(graph, key)))
+    return tuple(sorted(found, key=lambda key: route_order(graph, key, at.conformance)))
+
+
+def route_order(graph: Graph, route: RouteKey, conformance: Conformance) -> RouteAge:
+    """Sort key of a route among those of its kind, oldest first. Ties break by namespace and name:
+    with Istio by the name of the VirtualService that it makes, which goes on with a tilde, by the
+    specification by both in one text.
+    """
+    created, namespace, name = route_age(graph, route)
+    if conformance is Conformance.ISTIO:
+        return created, namespace, f"{name}~"
+    return created, f"{namespace}/{name}", ""
 
 
 @derived
-def route_age(graph: Graph, route: RouteKey) -> tuple[str, str, str]:
-    """Sort key, oldest first. Ties break by namespace before name, unlike those of Istio's
-    kinds.
-    """
+def route_age(graph: Graph, route: RouteKey) -> RouteAge:
+    """When a route was created, its namespace, and its name."""
     declared = object_of(graph, route)
     return (declared.created if declared is not None else "", route.namespace, route.name)

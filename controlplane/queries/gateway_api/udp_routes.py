@@ -4,16 +4,17 @@ Source: https://gateway-api.sigs.k8s.io/api-types/udproute/
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from controlplane.base.names import Host, ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE, UdpRoute, UdpRouteKey
 from controlplane.kinds.object import Object
-from controlplane.model.gateway_api import ListenerId
+from controlplane.model.gateway_api import Conformance, ListenerId
 from controlplane.queries.gateway_api.attachment import (
     listeners_of_route,
     parent_key,
-    route_age,
+    route_order,
 )
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.translate.gateway_api.backend_ref import backend_host
@@ -46,7 +47,8 @@ def udp_route_of(graph: Graph, listener: ListenerId) -> UdpRouteKey | None:
         for key in udp_routes_at(graph, listener.parent)
         if listener in listeners_of_route(graph, key)
     ]
-    return min(keys, key=lambda key: route_age(graph, key), default=None)
+    oldest = partial(route_order, graph, conformance=Conformance.SPECIFICATION)
+    return min(keys, key=oldest, default=None)
 
 
 @derived

@@ -14,8 +14,8 @@ from controlplane.model.outbound_view import OutboundView
 from controlplane.queries.gateway_api.attachment import (
     StreamRouteKey,
     listeners_of_route,
-    route_age,
     route_hosts,
+    route_order,
     stream_routes_at,
 )
 from controlplane.queries.gateway_api.backends import plain, unresolved
@@ -45,7 +45,9 @@ def stream_routes_of(graph: Graph, listener: ListenerId) -> tuple[StreamRouteKey
         for key in stream_routes_at(graph, listener.parent)
         if listener in listeners_of_route(graph, key)
     ]
-    return tuple(sorted(found, key=lambda key: route_age(graph, key)))
+    at = attached(graph, listener) if found else None
+    answers = at.conformance if at is not None else Conformance.SPECIFICATION
+    return tuple(sorted(found, key=lambda key: route_order(graph, key, answers)))
 
 
 @guarded(first=())

@@ -39,6 +39,7 @@ from controlplane.queries.policy.policies import (
 )
 from controlplane.queries.policy.rule_origins import stream_origins
 from controlplane.queries.registry.destinations import destination_cluster
+from controlplane.queries.routes.http_routes import routes_tier
 from controlplane.queries.routes.virtual_services import PUBLIC_TIER, MergeOrder, merge_order
 from controlplane.translate.istio.gateway_reference import gateway_reference
 from controlplane.translate.istio.listener_settings import ListenerSettings
@@ -111,7 +112,7 @@ def _streams(
     """Where the rules for a server lead, in their order; ``None`` for one that leads nowhere."""
     ordered: list[tuple[MergeOrder, VirtualServiceKey | StreamRouteKey]] = [
         *_services(graph, view, server),
-        *_routes(graph, server),
+        *_routes(graph, server, view.namespace),
     ]
     for _, key in sorted(ordered):
         if key_is_of(key, VIRTUAL_SERVICE):
@@ -131,15 +132,22 @@ def _services(
             yield order, key
 
 
-def _routes(graph: Graph, server: Server) -> Iterator[tuple[MergeOrder, StreamRouteKey]]:
-    """The routes of a listener. Istio makes public VirtualServices of them, by whose name ties
-    break.
+def _routes(
+    graph: Graph, server: Server, client: Namespace
+) -> Iterator[tuple[MergeOrder, StreamRouteKey]]:
+    """The routes of a listener that the client sees. Istio makes VirtualServices of them, by whose
+    name ties break.
     """
     if server.listener is None:
         return
+    by_specification = by_name(graph, server)
     for key in stream_routes_of(graph, server.listener):
-        created, namespace, name = route_age(graph, key)
-        yield (PUBLIC_TIER, created, f"{name}~", Namespace(namespace)), key
+        created, space, name = route_age(graph, key)
+        namespace = Namespace(space)
+        if by_specification:
+            yield (PUBLIC_TIER, created, f"{namespace}/{name}", namespace), key
+        elif (tier := routes_tier(graph, namespace, client)) is not None:
+            yield (tier, created, f"{name}~", namespace), key
 
 
 def _route_streams(

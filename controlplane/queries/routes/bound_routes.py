@@ -173,16 +173,16 @@ def _admitted(
     """What is bound at a host, with its merge order."""
     yield from _virtual_services(graph, host, binding, client)
     if binding.listener is not None:
-        yield from _route_sets(graph, host, binding, binding.listener)
+        yield from _route_sets(graph, host, binding, binding.listener, client)
 
 
 def _route_sets(
-    graph: Graph, host: Host, binding: HostBinding, listener: ListenerId
+    graph: Graph, host: Host, binding: HostBinding, listener: ListenerId, client: Namespace
 ) -> Iterator[tuple[MergeOrder, RouteSet]]:
     """The routes that are attached with the host, or with a wider one that the listener narrows."""
     for bound in wider(host) if binding.listed else (host,):
         routes = RouteSet(listener, bound)
-        order = set_order(graph, routes)
+        order = set_order(graph, routes, client)
         if order is not None:
             yield order, routes
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Final
 
 from controlplane.base.diagnostics import Diagnostics, Report
@@ -18,16 +19,25 @@ from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.model.gateway_api import Conformance, ListenerId, generated_gateway
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
-from controlplane.queries.gateway_api.attachment import RequestRouteKey, http_routes_of, route_age
+from controlplane.queries.gateway_api.attachment import (
+    RequestRouteKey,
+    http_routes_of,
+    route_age,
+    route_order,
+)
 from controlplane.queries.gateway_api.backends import plain, unresolved
+from controlplane.queries.gateway_api.listeners import attached
 from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.registry.mesh_parents import routes_visibility
 from controlplane.queries.routes.virtual_services import (
+    OWN_ROUTES,
     PUBLIC_TIER,
     EncodedRoutes,
     MergeOrder,
     encodable,
     route_defaults,
     route_target,
+    visibility_tier,
 )
 from controlplane.translate.gateway_api.backend_ref import (
     NOWHERE,
@@ -73,16 +83,38 @@ class FramedRoutes:
 
 
 @guarded
-def set_order(graph: Graph, routes: RouteSet) -> MergeOrder | None:
-    """The place of a set among the VirtualServices of a host: that of its oldest route; ``None``
-    where it is empty. Istio makes a VirtualService of it, by whose name ties break.
+def set_order(graph: Graph, routes: RouteSet, client: Namespace) -> MergeOrder | None:
+    """The place of a set among others that a host has at a listener; ``None`` where it is empty or
+    the client must not see it.
+
+    By the specification the more specific hostname comes first. Istio makes a VirtualService of a
+    set, as old as its oldest route, by whose name ties break.
     """
     keys = http_routes_of(graph, routes.listener, routes.host)
-    if not keys:
+    at = attached(graph, routes.listener) if keys else None
+    if at is None:
         return None
-    created, namespace, _ = route_age(graph, keys[0])
+    created, space, _ = route_age(graph, keys[0])
+    namespace = Namespace(space)
+    if at.conformance is Conformance.ISTIO:
+        tier = routes_tier(graph, namespace, client)
+    else:
+        tier = PUBLIC_TIER - len(routes.host.removeprefix("*"))
+    if tier is None:
+        return None
     name = generated_gateway(routes.listener).replace("/", "~")
-    return (PUBLIC_TIER, created, f"{name}~{routes.host}", Namespace(namespace))
+    return (tier, created, f"{name}~{routes.host}", namespace)
+
+
+def routes_tier(graph: Graph, namespace: Namespace, client: Namespace) -> int | None:
+    """The tier, for a client, of a namespace's routes among VirtualServices; ``None`` where
+    the mesh does not show the client those of that namespace. Its own come first.
+    """
+    seen = routes_visibility(graph, namespace)
+    if not seen.admits(client):
+        return None
+    tier = visibility_tier(seen, namespace, client)
+    return tier + OWN_ROUTES if namespace == client else tier
 
 
 @guarded
@@ -114,7 +146,7 @@ def framed_chunk(
 
 def merged_routes(parts: Iterable[tuple[FramedRoute, ...]]) -> list[FramedRoute]:
     """Sorted lists joined into one; ranks are never equal."""
-    return sorted(chain.from_iterable(parts))
+    return sorted(chain.from_iterable(parts), key=itemgetter(0))
 
 
 def joined_routes(routes: list[FramedRoute]) -> EncodedRoutes:
@@ -167,7 +199,7 @@ def routes_of(
         return ()
     return ranked_routes(
         key,
-        route_age(graph, key),
+        route_order(graph, key, at.conformance),
         rules,
         listener=at,
         backends=backends,

@@ -18,7 +18,7 @@ from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.model.gateway_api import Conformance
 from controlplane.model.outbound_view import OutboundView
 from controlplane.model.plan.route_table import MeshTable
-from controlplane.queries.gateway_api.attachment import RequestRouteKey, route_age
+from controlplane.queries.gateway_api.attachment import RequestRouteKey, route_age, route_order
 from controlplane.queries.gateway_api.backends import plain, undeclared
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.public_view import apart_for_host
@@ -35,13 +35,12 @@ from controlplane.queries.routes.http_routes import (
     joined_routes,
     merged_routes,
     routes_of,
+    routes_tier,
 )
 from controlplane.queries.routes.mesh_virtual_services import target_in_table
 from controlplane.queries.routes.virtual_services import (
-    OWN_ROUTES,
     EncodedRoutes,
     MergeOrder,
-    visibility_tier,
 )
 from controlplane.translate.gateway_api.backend_ref import (
     NOWHERE,
@@ -62,13 +61,10 @@ def mesh_set_order(graph: Graph, routes: MeshRouteSet, client: Namespace) -> Mer
     """The place of a set among the VirtualServices for its host, by the age of its oldest route;
     ``None`` where the client must not see it or it has no routes.
     """
-    seen = routes_visibility(graph, routes.namespace)
     keys = served_routes(graph, routes)
-    if not keys or not seen.admits(client):
+    tier = routes_tier(graph, routes.namespace, client) if keys else None
+    if tier is None:
         return None
-    tier = visibility_tier(seen, routes.namespace, client)
-    if routes.namespace == client:
-        tier += OWN_ROUTES
     return (tier, route_age(graph, keys[0])[0], routes.name, routes.namespace)
 
 
@@ -76,7 +72,7 @@ def mesh_set_order(graph: Graph, routes: MeshRouteSet, client: Namespace) -> Mer
 def served_routes(graph: Graph, routes: MeshRouteSet) -> tuple[RequestRouteKey, ...]:
     """The routes of a set that can be served, the oldest first."""
     found = (key for key in routes_in_set(graph, routes) if is_servable(graph, key))
-    return tuple(sorted(found, key=lambda key: (route_age(graph, key), key)))
+    return tuple(sorted(found, key=lambda key: (route_order(graph, key, ANSWERS), key)))
 
 
 @guarded(first=False)

@@ -60,7 +60,7 @@ from controlplane.translate.gateway_api.sessions import session
 MILLION: Final = 1_000_000
 
 RouteAge = tuple[str, str, str]
-"""When a route was created, its namespace, and its name."""
+"""Sort key of what declares a route, oldest first."""
 Rank = tuple[MatchRank, RouteAge, int, int, int]
 """Sort key among all routes of a host: the match's rank, the age of what declares it, the places of
 rule and match, and the variant of the rule.

@@ -4,7 +4,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.http_routes import TO_SHOP, at_edge, names, request_route, route_of, routed
+from controlplane.kinds.istio.mesh_config import MeshConfig
+from tests.support.declared import Declared
+from tests.support.http_routes import (
+    SERVICES,
+    TO_SHOP,
+    at_edge,
+    names,
+    request_route,
+    route_of,
+    routed,
+)
+from tests.support.kubernetes_gateways import gateway
 
 
 def match(written: str, *, kind: str = "HTTPRoute") -> dict[str, Any]:
@@ -136,6 +147,37 @@ def test_equal_matches_go_to_the_oldest_route_then_by_namespace_then_by_name() -
     found = names(at_edge(*routes, listeners=(everybody,)))
 
     assert found == ["old", "young", "undated-a", "undated-b", "undated-d"]
+
+
+def matching_x(rule: str, **about: str) -> str:
+    return request_route(
+        f"{{name: {rule}, matches: [{{path: {{value: /x}}}}], {TO_SHOP}}}", **about
+    )
+
+
+def test_a_name_comes_after_those_that_it_begins_as_the_virtualservices_of_istio_do() -> None:
+    assert names(at_edge(*(matching_x(name, name=name) for name in ("a", "a-b")))) == ["a-b", "a"]
+
+
+NARROW = (
+    "{name: http, port: 8080, protocol: HTTP, hostname: shop.example.com,"
+    " allowedRoutes: {namespaces: {from: All}}}"
+)
+TWO_HOSTS = (
+    matching_x("other", name="r", namespace="other", created="2020-01-01T00:00:00Z"),
+    matching_x("own", name="r", hosts="['*.example.com']", created="2022-01-01T00:00:00Z"),
+)
+
+
+def test_among_hostnames_of_a_narrower_listener_the_gateways_namespace_comes_first() -> None:
+    assert names(at_edge(*TWO_HOSTS, listeners=(NARROW,))) == ["own", "other"]
+
+
+def test_a_mesh_that_hides_virtualservices_hides_routes_of_other_namespaces() -> None:
+    mesh = MeshConfig(default_virtual_service_export_to=(".",))
+    declared = Declared(gateway(NARROW) + SERVICES + "".join(TWO_HOSTS), mesh=mesh)
+
+    assert names(declared) == ["own"]
 
 
 @pytest.mark.parametrize(

@@ -76,10 +76,52 @@ def test_a_prefix_is_replaced_by_whole_segments(
         )
 
 
-def test_a_try_that_runs_out_of_time_is_repeated() -> None:
-    rule = f"{{retry: {{attempts: 2}}, timeouts: {{backendRequest: 1s}}, {TO_SHOP}}}"
+def test_connections_that_break_tries_that_run_out_of_time_and_all_codes_are_repeated() -> None:
+    retry = "retry: {attempts: 2, codes: [499]}, timeouts: {backendRequest: 1s}"
+    found = route_of(f"{{{retry}, {TO_SHOP}}}")["route"]["retry_policy"]
 
-    assert route_of(rule)["route"]["retry_policy"]["retry_on"] == f"{CONDITIONS},reset"
+    assert found["retry_on"] == f"{CONDITIONS},reset,retriable-status-codes"
+    assert found["retriable_status_codes"] == [499]
+
+
+def test_of_hostnames_that_a_listener_narrows_the_more_specific_comes_first() -> None:
+    narrow = HTTP.replace("HTTP}", "HTTP, hostname: shop.example.com}")
+    routes = (
+        request_route(
+            f"{{name: {name}, matches: [{{path: {{value: /x}}}}], {TO_SHOP}}}",
+            name=name,
+            hosts=hosts,
+            created=f"202{i}-01-01T00:00:00Z",
+        )
+        for i, (name, hosts) in enumerate(
+            (
+                ("every", "[]"),
+                ("wide", "['*.com']"),
+                ("narrow", "['*.example.com']"),
+                ("exact", "[shop.example.com]"),
+            )
+        )
+    )
+
+    found = names(at_ours(*routes, listeners=(narrow,)))
+
+    assert found == ["exact", "narrow", "wide", "every"]
+
+
+def test_ties_break_by_namespace_and_name_in_one_text() -> None:
+    everybody = HTTP.replace("HTTP}", "HTTP, allowedRoutes: {namespaces: {from: All}}}")
+    routes = (
+        request_route(
+            f"{{name: {namespace}.{name}, matches: [{{path: {{value: /x}}}}], {TO_SHOP}}}",
+            name=name,
+            namespace=namespace,
+        )
+        for namespace, name in (("a", "shop-b"), ("a", "shop"), ("a-b", "shop"))
+    )
+
+    found = names(at_ours(*routes, listeners=(everybody,)))
+
+    assert found == ["a-b.shop", "a.shop", "a.shop-b"]
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,18 @@ def test_by_the_specification_a_hostname_belongs_to_the_most_specific_listener(
     assert chains(declared) == [(expected, cluster("shop"))]
 
 
+def test_of_two_tcp_routes_that_of_the_gateways_namespace_comes_first() -> None:
+    everybody = TCP.replace("TCP}", "TCP, allowedRoutes: {namespaces: {from: All}}}")
+    parent = "name: edge, namespace: default"
+    other = route("TCPRoute", namespace="other", created=OLD, parent=parent)
+    own = route("TCPRoute", "{name: pay, port: 80}", created=YOUNG)
+
+    for more, expected in (("gatewayClassName: istio", cluster("pay")), (OURS, UNKNOWN)):
+        declared = Declared(gateway(everybody, more=more) + SHOP + PAY + other + own)
+
+        assert chains(declared, "0.0.0.0_9000") == [((), expected)]
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
