@@ -26,7 +26,7 @@ from controlplane.kinds.object import Object
 from controlplane.kinds.unserved import kinds_meant
 from controlplane.queries.inputs.objects import Objects
 from controlplane.queries.inputs.refused import REFUSED, REFUSED_ENTRY
-from controlplane.queries.inputs.unread_policies import KINDS as POLICIES, UNREAD
+from controlplane.queries.inputs.unread_policies import KINDS as POLICIES, OF_BACKENDS, UNREAD
 from controlplane.translate.connections import OF_OPTION
 from controlplane.translate.kubernetes.secret_replacement import would_break
 from controlplane.translate.workload import REGISTERED
@@ -87,16 +87,19 @@ class InForce:
     def bring(self, keys: Iterable[ObjectKey]) -> Outcomes:
         """Bring objects in step with their declarations."""
         outcomes = {key: self._contained(key) for key in keys}
-        self._note_unread(key for key in outcomes if key.kind in POLICIES)
+        self._note_unread(key for key in outcomes if key.kind in POLICIES | OF_BACKENDS)
         self.objects.settle()
         return outcomes
 
     def _note_unread(self, policies: Iterable[ObjectKey]) -> None:
-        """Note of which policies the declared form is not known, so that calls are refused."""
+        """Note of which policies the declared form is not known, so that calls are refused, or no
+        connection is made.
+        """
         for key in policies:
             winner = self._declarations.winner(key)
             unread = self._unread.setdefault((key.kind, key.namespace), set())
-            if winner is not None and (winner.is_unread or key in self.withheld):
+            is_unread = winner is not None and (winner.is_unread or key in self.withheld)
+            if is_unread and (key.kind in POLICIES or self.objects.get(key) is None):
                 unread.add(key)
             else:
                 unread.discard(key)

@@ -16,7 +16,7 @@ from controlplane.engine.internal_errors import objects_of
 from controlplane.graph import Graph, tracked_functions
 from controlplane.graph.graph import RETRIED
 from controlplane.queries.inputs.objects import indexes
-from controlplane.queries.inputs.unread_policies import KINDS as POLICIES
+from controlplane.queries.inputs.unread_policies import KINDS as POLICIES, OF_BACKENDS
 from tests.support.every_kind import NOW, Serving, forms, fresh, keys_of
 from tests.support.properties import examples
 
@@ -52,12 +52,18 @@ CLOSED = frozenset(
         "reported_listener",
         "token_verification",
     }
-) | {of_policies.name for of_policies in indexes() if not POLICIES.isdisjoint(of_policies.kinds)}
-"""Functions that have listeners refuse what policies would decide: also every index over policies,
-without which one is not in force.
+) | {
+    of_policies.name
+    for of_policies in indexes()
+    if not (POLICIES | OF_BACKENDS).isdisjoint(of_policies.kinds)
+}
+"""Functions that have listeners refuse what policies would decide, or clusters connect to nobody:
+also every index over policies, without which one is not in force.
 """
-REFUSING = frozenset({"policy", "tokens"})
-"""Objects without which nobody knows who may call."""
+REFUSING = {"policy": " LISTENER ", "tokens": " LISTENER ", "backend_tls": " CLUSTER "}
+"""Objects without which nobody knows who may call, or what is called by TLS, and the resources that
+refuse then.
+"""
 
 
 @dataclass
@@ -209,7 +215,7 @@ def test_an_object_on_which_everything_fails_costs_itself_alone(name: str) -> No
     differing = {key for key in {*served, *others} if served.get(key) != others.get(key)}
     if name in REFUSING:
         assert differing  # what nobody can read refuses
-        assert all(" LISTENER " in key for key in differing)
+        assert all(REFUSING[name] in key for key in differing)
     else:
         assert differing == set()
     assert {place.partition(".")[0] for code, place in reported if code == "CP0601"} >= {

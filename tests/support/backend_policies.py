@@ -90,4 +90,4 @@ def sent(found: dict[str, Any]) -> tuple[str, str, list[str]] | None:
     combined = context["common_tls_context"]["combined_validation_context"]
     demanded = combined["default_validation_context"].get(SAN, [])
     trust = combined["validation_context_sds_secret_config"]["name"]
-    return context["sni"], trust, [each["exact"] for each in demanded]
+    return context.get("sni", ""), trust, [each["exact"] for each in demanded]

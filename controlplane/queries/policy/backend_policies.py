@@ -28,9 +28,11 @@ from controlplane.model.gateway_api import Problem
 from controlplane.model.tls import CA_SUFFIX, SecretName
 from controlplane.model.tls_upstream import SecretUse
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.inputs.unread_policies import has_unread_backend_policies
 from controlplane.queries.registry.credentials import Credential, reading
 from controlplane.queries.registry.services import DeclarationKey, hosts_of, service_declared
 from controlplane.translate.gateway_api.backend_policy import (
+    NO_CONNECTION,
     NO_TRUST,
     SYSTEM_TRUST,
     BackendPolicy,
@@ -85,19 +87,22 @@ def targets_in_namespace(policy: Object[AnyPolicy]) -> Iterator[tuple[Namespace,
 
 @derived
 def policies_for(graph: Graph, target: ObjectKey) -> tuple[BackendPolicy, ...]:
-    """What the policies for a target say, the oldest first.
+    """What the policies for a target say, the oldest first. While a new policy of the namespace
+    cannot be read it may be for any target: what no other policy decides is not connected to.
 
     Runs again when one of them, the target's ports or an authority of theirs changes.
     """
     keys = policies_of_target(graph, target)
     declared = [policy for key in keys if (policy := object_of(graph, key)) is not None]
     declared.sort(key=_age)
-    return tuple(
+    said = tuple(
         _said(graph, policy, section)
         for policy in declared
         for i, (named, section) in enumerate(targets_of(policy))
         if named == target and target_problem(graph, policy.key, i) is None
     )
+    is_closed = has_unread_backend_policies(graph, target.namespace)
+    return (*said, NO_CONNECTION) if is_closed else said
 
 
 def _said(graph: Graph, policy: Object[AnyPolicy], section: str) -> BackendPolicy:

@@ -6,7 +6,7 @@ governed by DestinationRules is governed by these policies too.
 Source: Istio ``pilot/pkg/config/kube/gateway/backend_policies.go`` (``DestinationRuleCollection``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from controlplane.base.hosts import is_wildcard
@@ -19,6 +19,7 @@ from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, Destinat
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
+from controlplane.queries.inputs.unread_policies import has_unread_backend_policies
 from controlplane.queries.policy.backend_policies import (
     declaring_target,
     policies_for,
@@ -32,6 +33,7 @@ from controlplane.queries.registry.services import (
     DeclarationKey,
     declarations_of_host,
     hosts_of,
+    hosts_of_namespace,
     service_declared,
 )
 from controlplane.translate.destination_rules import DestinationRule
@@ -69,14 +71,20 @@ def generated_rules(
     graph: Graph, namespace: Namespace, host: Host
 ) -> tuple[DestinationRuleKey, ...]:
     """The rules that policies of a namespace make for a host of its own."""
-    targets = targets_in_namespace(graph, namespace)
-    if not targets:
+    targets, of_all = _targets(graph, namespace)
+    if not targets and not of_all:
         return ()
     return tuple(
         _rule_key(key, host)
         for key in declarations_of_host(graph, host)
-        if key.namespace == namespace and key in targets
+        if key.namespace == namespace and (of_all or key in targets)
     )
+
+
+def _targets(graph: Graph, namespace: Namespace) -> tuple[tuple[ObjectKey, ...], bool]:
+    """The targets of a namespace's policies, and whether all it declares may be one."""
+    of_all = has_unread_backend_policies(graph, namespace)
+    return targets_in_namespace(graph, namespace), of_all
 
 
 @derived
@@ -84,14 +92,24 @@ def generated_wildcard_rules(
     graph: Graph, namespace: Namespace
 ) -> tuple[tuple[Host, DestinationRuleKey], ...]:
     """The rules that policies of a namespace make for wildcard hosts of its ServiceEntries."""
-    targets = (declaring_target(key) for key in targets_in_namespace(graph, namespace))
+    named, of_all = _targets(graph, namespace)
+    targets: Iterable[ObjectKey] = _declaring(graph, namespace) if of_all else named
+    declaring = dict.fromkeys(declaring_target(key) for key in targets)
     return tuple(
         (host, _rule_key(key, host))
-        for key in targets
+        for key in declaring
         if key is not None and key.kind == SERVICE_ENTRY
         for host in _hosts(graph, key)
         if is_wildcard(host)
     )
+
+
+def _declaring(graph: Graph, namespace: Namespace) -> Iterator[ObjectKey]:
+    """What declares the wildcard hosts of a namespace."""
+    for host in hosts_of_namespace(graph, namespace):
+        for key in declarations_of_host(graph, host) if is_wildcard(host) else ():
+            if key.namespace == namespace:
+                yield key
 
 
 def generated_origins(

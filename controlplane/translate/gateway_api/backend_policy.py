@@ -39,6 +39,10 @@ class BackendPolicy:
     retry_budget: RetryBudget | None = None
 
 
+NO_CONNECTION: Final = BackendPolicy(tls=Originate(trust=NO_TRUST))
+"""What a policy that nobody can read says for all that anybody knows."""
+
+
 def client_tls(validation: BackendTlsValidation, trust: SecretName) -> Originate:
     """TLS whose server must be one of the alternative names; the hostname where there are none.
 
