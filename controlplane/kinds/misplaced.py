@@ -15,8 +15,8 @@ from msgspec import inspect
 from controlplane.base.locations import FieldRef, Step, path_text
 from controlplane.base.names import Kind
 from controlplane.base.nearest import nearest
-from controlplane.kinds.gateway_api.versions import GATEWAY_API, GATEWAY_API_X
-from controlplane.kinds.short_forms import flow, word_meant
+from controlplane.kinds.other_apis import advice, in_place, is_of_gateway_api, renamed
+from controlplane.kinds.short_forms import flow, form_meant, path_meant, word_meant
 
 Around = tuple[FieldRef, inspect.StructType, Mapping[str, object]]
 """A mapping that another one is in: its place, its type and what it holds."""
@@ -27,41 +27,11 @@ FORMER: Final[Mapping[str, tuple[str, ...]]] = {
     "removeRequestHeaders": ("headers", "request", "remove"),
     "appendResponseHeaders": ("headers", "response", "add"),
     "removeResponseHeaders": ("headers", "response", "remove"),
+    "budgetInterval": ("budget", "interval"),
+    "budgetPercent": ("budget", "percent"),
 }
-"""Fields that earlier versions of Istio had, and what they are called now."""
-RENAMED: Final[Mapping[str, tuple[str, ...]]] = {
-    "className": ("gatewayClassName",),
-    "controller": ("controllerName",),
-    "host": ("hostname", "name"),
-    "hosts": ("hostnames",),
-    "http": ("rules",),
-    "ingressClassName": ("gatewayClassName",),
-    "match": ("matches",),
-    "retries": ("retry",),
-    "service": ("name",),
-    "serviceName": ("name",),
-    "servicePort": ("port",),
-}
-"""Words of Istio and Ingress for fields of the Gateway API that hold much the same: the first of
-these that the mapping has.
-"""
-IN_PLACE: Final[Mapping[str, str]] = {
-    "corsPolicy": "filters",
-    "credentialName": "certificateRefs",
-    "destination": "name",
-    "gateways": "parentRefs",
-    "hosts": "hostname",
-    "mirror": "filters",
-    "redirect": "filters",
-    "rewrite": "filters",
-    "route": "backendRefs",
-    "secretName": "certificateRefs",
-    "servers": "listeners",
-    "timeout": "timeouts",
-    "uri": "path",
-}
-"""Istio's words, and the fields of the Gateway API that say it in another form."""
-_GATEWAY_API: Final = (GATEWAY_API, GATEWAY_API_X)
+"""Fields that earlier versions of the APIs had, and what they are called now."""
+_EVERY_HOST: Final = "remove it: what names no host is for every one"
 _NAMED: Final = 3  # fields that are named as possible places
 
 
@@ -100,24 +70,19 @@ def where_it_belongs(
     for sibling in reversed(_before(name, written)):
         if sibling in types and name in dict(_fields_within(types[sibling])):
             return _into(at, written, sibling, types[sibling], name)
+    under = [field for field, t in types.items() if name in dict(_fields_within(t))]
     around = _around(name, above, at)
-    if around is not None:
+    if around is not None and not _lacks(written, under):
         return around
     if name in FORMER and FORMER[name][0] in types:
         where, field = ".".join(FORMER[name][:-1]), FORMER[name][-1]
         return Mend(hint=f'move it to {where}, as "{field}"', target=(*at.path, *FORMER[name]))
-    near = renamed(name, types, at.object.kind)
-    if near is not None:
-        return Mend(hint=f'rename it to "{near}"', target=(*at.path, near))
-    if IN_PLACE.get(name) in types and at.object.kind.group in _GATEWAY_API:
-        return Mend(hint=f'the Gateway API says that in "{IN_PLACE[name]}"')
-    typed = _of_type(name, types, written)
-    if typed is not None:
-        return typed
+    other = _other_word(at, name, types, written)
+    if other is not None:
+        return other
     last = _before(name, written)[-1:]
     if last and last[0] in types and _is_open(types[last[0]]):
         return _into(at, written, last[0], types[last[0]], name)
-    under = [field for field, t in types.items() if name in dict(_fields_within(t))]
     if 0 < len(under) <= _NAMED:
         places = " or ".join(_under(field, types[field]) for field in under)
         is_certain = len(under) == 1 and not _is_list(types[under[0]])
@@ -127,24 +92,60 @@ def where_it_belongs(
     return Mend(hint=f"{where} has {', '.join(sorted(types))}")
 
 
-def _of_type(name: str, types: Mapping[str, inspect.Type], written: object) -> Mend | None:
+def _other_word(
+    at: FieldRef, name: str, types: Mapping[str, inspect.Type], written: object
+) -> Mend | None:
+    """How to mend a slip, another API's word, or a value that is in place of its field."""
+    kind = at.object.kind
+    value = written.get(name) if isinstance(written, Mapping) else None
+    instead = advice(name, kind)
+    if instead is not None:
+        return Mend(hint=instead)
+    near = renamed(name, types, kind)
+    if near is not None:
+        return Mend(hint=_renamed_hint(near, types[near], value), target=(*at.path, near))
+    other = in_place(name, types, kind)
+    if other is not None:
+        return Mend(hint=_in_place_hint(other, types[other], value, kind))
+    if "matchLabels" in types and isinstance(value, str):
+        labels = (*at.path, "matchLabels", name)
+        return Mend(hint='indent it: it belongs under "matchLabels"', target=labels)
+    return _of_type(name, types, value)
+
+
+def _lacks(written: object, under: Sequence[str]) -> bool:
+    """Whether the only field that could have a field of this name is not written."""
+    return len(under) == 1 and isinstance(written, Mapping) and under[0] not in written
+
+
+def _renamed_hint(near: str, of: inspect.Type, value: object) -> str:
+    """How to write the field ``near``, where what it is to hold has another form, too."""
+    if near == "hostnames" and value in ("*", ["*"]):
+        return _EVERY_HOST
+    form = next((f for each in _alternatives(of) if (f := form_meant(each, value))), None)
+    if form is None:
+        return f'rename it to "{near}"'
+    return f"write {near}: {flow(form)}"
+
+
+def _in_place_hint(other: str, of: inspect.Type, value: object, kind: Kind) -> str:
+    if other == "hostname" and value in ("*", ["*"]):
+        return _EVERY_HOST
+    form = next((f for each in _alternatives(of) if (f := path_meant(each, value))), None)
+    if form is not None:
+        return f"write {other}: {flow(form)}"
+    return f'{"the Gateway API" if is_of_gateway_api(kind) else "Istio"} says that in "{other}"'
+
+
+def _of_type(name: str, types: Mapping[str, inspect.Type], value: object) -> Mend | None:
     """How to mend ``{prefix: /a}``: the name of a type is in place of ``value``."""
     of = types.get("type")
     if not isinstance(of, inspect.EnumType) or "value" not in types:
         return None
     meant = word_meant(name, [str(member.value) for member in of.cls])
-    value = written.get(name) if isinstance(written, Mapping) else None
     if meant is None or not isinstance(value, str):
         return None
     return Mend(hint=f"write type: {meant}, value: {flow(value)}")
-
-
-def renamed(name: str, fields: Collection[str], kind: Kind) -> str | None:
-    """The field that ``name`` is a slip for, or another API's word for."""
-    near = nearest(name, fields)
-    if near is not None or kind.group not in _GATEWAY_API:
-        return near
-    return next((word for word in RENAMED.get(name, ()) if word in fields), None)
 
 
 def meant_field(name: str, fields: Collection[str], types: Sequence[str], kind: Kind) -> str | None:
@@ -154,7 +155,7 @@ def meant_field(name: str, fields: Collection[str], types: Sequence[str], kind: 
     found = renamed(name, fields, kind)
     if found is None and "value" in fields and word_meant(name, types) is not None:
         found = "value"
-    return found or (IN_PLACE.get(name) if kind.group in _GATEWAY_API else None)
+    return found or in_place(name, fields, kind)
 
 
 def below_sibling(

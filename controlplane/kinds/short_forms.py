@@ -18,14 +18,25 @@ from controlplane.kinds.gateway_api.common import (
     SessionCookie,
     SessionHeader,
 )
-from controlplane.kinds.gateway_api.gateway import GatewayAddress, ListenerNamespaces
+from controlplane.kinds.gateway_api.gateway import (
+    AllowedListeners,
+    GatewayAddress,
+    ListenerNamespaces,
+)
 from controlplane.kinds.gateway_api.grpc_route import GrpcMethodMatch
+from controlplane.kinds.gateway_api.http_filters import HttpPathModifier
 from controlplane.kinds.gateway_api.http_route import (
     HttpPathMatch,
     HttpRouteRetry,
     HttpRouteTimeouts,
+    PathMatchType,
 )
-from controlplane.kinds.gateway_api.listener import ListenerTls, RouteGroupKind, RouteNamespaces
+from controlplane.kinds.gateway_api.listener import (
+    AllowedRoutes,
+    ListenerTls,
+    RouteGroupKind,
+    RouteNamespaces,
+)
 from controlplane.kinds.gateway_api.listener_set import ParentGatewayReference
 from controlplane.kinds.istio.peer_authentication import MutualTls
 from controlplane.kinds.istio.selection import PortSelector, StringMatch
@@ -45,6 +56,8 @@ from controlplane.kinds.istio.virtual_service import (
 
 _FIELDS: Final[Mapping[type, str]] = {
     Abort: "httpStatus",
+    AllowedListeners: "namespaces",
+    AllowedRoutes: "namespaces",
     BackendPort: "port",
     ClientTls: "mode",
     Delay: "fixedDelay",
@@ -102,8 +115,55 @@ def mapping_meant(of: inspect.StructType, value: object) -> dict[str, object] | 
         path = _GRPC_PATH.fullmatch(value)
         if path is not None:
             return {"service": path[1], "method": path[2]}
+    if of.cls is HttpPathModifier and isinstance(value, str):
+        return {"type": "ReplaceFullPath", "replaceFullPath": value}
+    if of.cls in (RouteNamespaces, ListenerNamespaces) and isinstance(value, list):
+        return _of_names(value)
     field = field_of_value(of)
-    return {field[0]: value} if field is not None else None
+    if field is None:
+        return None
+    name, wanted = field
+    inner = mapping_meant(wanted, value) if isinstance(wanted, inspect.StructType) else value
+    return {name: inner} if inner is not None else None
+
+
+def _of_names(namespaces: Sequence[object]) -> dict[str, object] | None:
+    """The selection of namespaces by their names."""
+    if not namespaces or not all(isinstance(each, str) for each in namespaces):
+        return None
+    named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces)}
+    return {"from": "Selector", "selector": {"matchExpressions": [named]}}
+
+
+def form_meant(of: inspect.Type, value: object) -> object | None:
+    """``value`` in the form of ``of``, where it has another one; ``None`` where it has it, or where
+    nothing is known.
+    """
+    match of:
+        case inspect.StructType() if isinstance(value, str | int):
+            return mapping_meant(of, value)
+        case inspect.StructType():
+            return only_mapping(value)
+        case inspect.VarTupleType() if isinstance(value, Mapping):
+            return [value]
+        case inspect.VarTupleType(item_type=inspect.StructType() as item) if isinstance(value, str):
+            meant = mapping_meant(item, value)
+            return [meant] if meant is not None else None
+        case inspect.VarTupleType() if isinstance(value, str):
+            return items_of_text(value)
+    return None
+
+
+def path_meant(of: inspect.Type, value: object) -> dict[str, object] | None:
+    """The match of a path that Istio's ``{prefix: /a}`` means."""
+    if not isinstance(of, inspect.StructType) or of.cls is not HttpPathMatch:
+        return None
+    match value:
+        case {**only} if len(only) == 1:
+            ((word, text),) = only.items()
+            type_ = word_meant(str(word), [member.value for member in PathMatchType])
+            return {"type": type_, "value": text} if type_ is not None else None
+    return None
 
 
 def items_of_text(value: object) -> list[object]:
@@ -138,10 +198,24 @@ def _pair(item: object) -> tuple[str, object] | None:
 
 def entries_meant(of: inspect.Type, value: object) -> list[Mapping[str, object] | None] | None:
     """The list of names and values that a mapping of them stands for: ``{x-a: b}``."""
-    fields = {f.encode_name for f in of.fields} if isinstance(of, inspect.StructType) else set()
-    if not isinstance(value, Mapping) or not {"name", "value"} <= fields or value.keys() & fields:
+    if not isinstance(of, inspect.StructType) or not isinstance(value, Mapping):
         return None
-    return [{"name": name, "value": item} for name, item in value.items()]
+    fields = {f.encode_name for f in of.fields}
+    if not {"name", "value"} <= fields or value.keys() & fields:
+        return None
+    types = next((f.type for f in of.fields if f.encode_name == "type"), None)
+    return [_entry(name, item, types) for name, item in value.items()]
+
+
+def _entry(name: str, item: object, types: inspect.Type | None) -> Mapping[str, object]:
+    """``{x-a: {exact: b}}``: the word says the type."""
+    match item:
+        case {**only} if len(only) == 1 and isinstance(types, inspect.EnumType):
+            ((word, value),) = only.items()
+            type_ = word_meant(str(word), [str(member.value) for member in types.cls])
+            if type_ is not None:
+                return {"name": name, "type": type_, "value": value}
+    return {"name": name, "value": item}
 
 
 def word_meant(value: str, names: Sequence[str]) -> str | None:

@@ -39,7 +39,7 @@ def report_unserved(report: Report, at: FieldRef, raw: RawObject) -> None:
             message = f"{raw.key.display_name} has no effect: its kind is not served yet"
             report.add(KIND_NOT_SERVED, at / "kind", message)
         return
-    meant = _meant(kind)
+    meant = _with_fields(raw, _meant(kind))
     if meant:
         _report_slip(report, at, raw, meant)
     elif _is_of_mesh(kind):
@@ -66,7 +66,15 @@ def kinds_meant(raw: RawObject) -> tuple[Kind, ...]:
     if namesake is not None:
         return (namesake,)
     kind = raw.key.kind
-    return () if kind in SERVED or is_known(kind) else _meant(kind)
+    return () if kind in SERVED or is_known(kind) else _with_fields(raw, _meant(kind))
+
+
+def _with_fields(raw: RawObject, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    """Of several kinds those that have all fields of the object, if there are any."""
+    spec = raw.body.get("spec")
+    if len(kinds) < 2 or not isinstance(spec, Mapping) or not spec:
+        return kinds
+    return tuple(kind for kind in kinds if spec.keys() <= _fields(kind)) or kinds
 
 
 def _namesake(raw: RawObject) -> Kind | None:

@@ -38,6 +38,7 @@ from controlplane.kinds.short_forms import (
 )
 from controlplane.kinds.spec import Duration, Spec
 from controlplane.kinds.typed_limits import is_size_within, is_text_within
+from controlplane.kinds.wrong_types import UNQUOTE, type_hint, unspaced_key, wanted_text
 
 
 class Null(Enum):
@@ -65,8 +66,6 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 """The only names in snake case that Istio's CRDs know; the JSON name wins."""
 
-_UNSPACED: Final = re.compile(r"[A-Za-z]\w*:(?=\S)(?!//)")
-_UNQUOTE: Final = "leave out the quotes"
 _PLAIN_INTEGER: Final = re.compile(r"[+-]?\d+")
 
 
@@ -139,13 +138,13 @@ class Walk:
         for each in types:
             if quiet._value(at, each, value) is not DROPPED:
                 return value
-        self._wrong_type(at, " or ".join(map(_wanted, types)), value)
+        self._wrong_type(at, " or ".join(map(wanted_text, types)), value)
         return DROPPED
 
     def _null(self, at: FieldRef, wanted: inspect.Type) -> object:
         if self.null is Null.ZERO:
             return _zero(wanted)
-        message = f"expected {_wanted(wanted)}, found null"
+        message = f"expected {wanted_text(wanted)}, found null"
         self.report.add(NULL_VALUE, at, message, hint="give it a value, or remove it")
         return DROPPED
 
@@ -203,7 +202,7 @@ class Walk:
             written = self._as_written(at, value)
             mend = below_sibling(at, key, item, written, value_type)
             if mend is not None:
-                self._wrong_type(at / key, _wanted(value_type), item, hint=mend.hint)
+                self._wrong_type(at / key, wanted_text(value_type), item, hint=mend.hint)
                 self._note(at / key, mend)
                 continue
             kept = self._value(at / key, value_type, item)
@@ -221,7 +220,10 @@ class Walk:
         return meant if fits else None
 
     def _fits(self, at: FieldRef, wanted: inspect.Type, value: object) -> bool:
-        return Walk(Report(), self.null)._value(at, wanted, value) is not DROPPED
+        report = Report()
+        return (
+            Walk(report, self.null)._value(at, wanted, value) is not DROPPED and not report.refused
+        )
 
     def _no_mapping(
         self, at: FieldRef, value: object, meant: Mapping[str, object] | None
@@ -230,7 +232,7 @@ class Walk:
         hint = None
         if at.object.kind.name == "Secret":
             return self._wrong_type(at, "a mapping", value)  # hints would show what it holds
-        if meant is not None and _unspaced(value) is None:
+        if meant is not None and unspaced_key(value) is None:
             hint = f"write {flow(meant)}"
             if "exact" in meant:
                 hint += f", or {flow({'prefix': value})}"
@@ -289,7 +291,7 @@ class Walk:
                 return value
             case inspect.IntType() if isinstance(value, int) and not isinstance(value, bool):
                 return self._integer(at, wanted, value)
-        return self._wrong_type(at, _wanted(wanted), value)
+        return self._wrong_type(at, wanted_text(wanted), value)
 
     def _integer(self, at: FieldRef, wanted: inspect.IntType, value: int) -> object:
         low, high = wanted.ge, wanted.le if wanted.le is not None else 2**64 - 1
@@ -302,10 +304,12 @@ class Walk:
         self, at: FieldRef, wanted: str, value: object, *, hint: str | None = None
     ) -> Dropped:
         message = f"expected {wanted}, found {described(value)}"
-        hint = hint or _type_hint(wanted, value)
+        hint = hint or type_hint(wanted, value)
+        if at.path[-1:] == ("sectionName",) and isinstance(value, int):
+            hint = f"write the listener's name, or port: {value} in place of sectionName"
         if hint is None and at.path[-1:] == ("jwks",):
             hint = "write it as text: a | after the colon, and below it JSON, indented"
-        if hint == _UNQUOTE and isinstance(value, str):
+        if hint == UNQUOTE and isinstance(value, str):
             self._meant(at, plain(value))
         self.report.add(WRONG_TYPE, at, message, hint=hint)
         return DROPPED
@@ -340,57 +344,6 @@ def _zero(wanted: inspect.Type) -> object:
             return {}
         case _:
             return DROPPED
-
-
-def _wanted(wanted: inspect.Type) -> str:
-    match wanted:
-        case inspect.StrType():
-            return "text"
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.IntType():
-            return "a whole number"
-        case inspect.FloatType():
-            return "a number"
-        case inspect.VarTupleType():
-            return "a list"
-        case inspect.EnumType():
-            return "one of " + ", ".join(str(member.value) for member in wanted.cls)
-        case inspect.CustomType():
-            return "a duration"
-        case _:
-            return "a mapping"
-
-
-def _type_hint(wanted: str, value: object) -> str | None:
-    if wanted == "text" and isinstance(value, bool):
-        return "YAML reads y, n, yes, no, on and off as booleans: put the text in quotes"
-    if wanted == "text" and isinstance(value, int | float):
-        return "put it in quotes"  # not its value: 1.0 and 0777 are 1 and 511 by now
-    if wanted == "a list" and value is not None:
-        return "write each item on its own line, beginning with a dash"
-    unspaced = _unspaced(value) if wanted == "a mapping" else None
-    if unspaced is not None:
-        return f'write a space after the colon of "{unspaced[0]}"'
-    return _UNQUOTE if isinstance(value, str) and _fits(wanted, value) else None
-
-
-def _unspaced(value: object) -> re.Match[str] | None:
-    """A key whose colon has no space after it, as in ``host:web``; no scheme, as in ``https://``."""
-    return _UNSPACED.match(value) if isinstance(value, str) else None
-
-
-def _fits(wanted: str, text: str) -> bool:
-    """Whether ``text`` without quotes has the type that is expected."""
-    match wanted:
-        case "a whole number":
-            return re.fullmatch(r"[-+]?\d+", text) is not None
-        case "a number":
-            return re.fullmatch(r"[-+]?\d+(\.\d+)?", text) is not None
-        case "true or false":
-            return text.lower() in ("true", "false", "yes", "no", "on", "off", "y", "n")
-        case _:
-            return False
 
 
 def _is_number(value: object) -> bool:

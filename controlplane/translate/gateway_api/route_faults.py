@@ -120,7 +120,10 @@ def _of_backend(ref: BackendObjectReference, at: FieldRef) -> Iterator[Problem]:
     kind = kind_of(ref)
     if kind == SERVICE and "." in ref.name:
         message = f'"{ref.name}" is a hostname, not the name of a Service'
-        hint = f'write "{ref.name.partition(".")[0]}", or name kind Hostname of networking.istio.io'
+        name, _, rest = ref.name.partition(".")
+        hint = f'write "{name}", or name kind Hostname of networking.istio.io'
+        if ".svc" not in f".{rest}":
+            hint = "declare a ServiceEntry, and name it by kind Hostname of networking.istio.io"
         yield Problem(INVALID_DESTINATION, message, at / "name", hint)
     if kind == HOSTNAME and ref.namespace == at.object.namespace:
         message = "a backend of kind Hostname has no namespace"

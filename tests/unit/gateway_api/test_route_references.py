@@ -203,6 +203,25 @@ def test_a_backend_that_is_not_declared_comes_with_what_was_meant(backend: str, 
     assert hints(found, "CP0732") == [hint]
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        (
+            "shop.default.svc.cluster.local",
+            'write "shop", or name kind Hostname of networking.istio.io',
+        ),
+        (
+            "api.example.com",
+            "declare a ServiceEntry, and name it by kind Hostname of networking.istio.io",
+        ),
+    ],
+)
+def test_a_hostname_in_place_of_a_service_comes_with_how_to_name_it(name: str, hint: str) -> None:
+    found = declared(request_route(f"{{backendRefs: [{{name: {name}, port: 80}}]}}"))
+
+    assert hints(found, "CP0734") == [hint]
+
+
 def test_a_virtual_service_that_names_a_gateway_of_the_gateway_api_is_told_so() -> None:
     found = declared(VIRTUAL_SERVICE)
 

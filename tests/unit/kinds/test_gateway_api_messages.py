@@ -30,7 +30,7 @@ def of_filter(type_: str, **settings: object) -> dict[str, object]:
     ("body", "message", "hint"),
     [
         (
-            gateway(hosts=["*"]),
+            gateway(hosts=["a.example"]),
             'spec.listeners[0] has no field "hosts"',
             'the Gateway API says that in "hostname"',
         ),
@@ -204,7 +204,7 @@ def of_filter(type_: str, **settings: object) -> dict[str, object]:
         (
             http_route(matches=[{"uri": {"prefix": "/a"}}]),
             'spec.rules[0].matches[0] has no field "uri"',
-            'the Gateway API says that in "path"',
+            "write path: {type: PathPrefix, value: /a}",
         ),
         (
             http_route(filters=[{"requestRedirect": {}}]),
@@ -242,6 +242,16 @@ def of_filter(type_: str, **settings: object) -> dict[str, object]:
             http_route(matches=[{"headers": {"x-user": "a"}}]),
             "expected a list, found a mapping",
             "write [{name: x-user, value: a}]",
+        ),
+        (
+            http_route(matches=[{"headers": {"x-user": {"prefix": "a"}}}]),
+            "expected a list, found a mapping",
+            "write each item on its own line, beginning with a dash",
+        ),
+        (
+            http_route(matches=[{"headers": {"x-user": {"regex": "a+"}}}]),
+            "expected a list, found a mapping",
+            'write [{name: x-user, type: RegularExpression, value: "a+"}]',
         ),
         (
             of_filter("URLRewrite", cors={}),

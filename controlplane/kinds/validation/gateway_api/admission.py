@@ -23,7 +23,14 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, Step, path_text
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
+from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
 from controlplane.kinds.gateway_api.text import DURATION_PATTERN
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
+from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
 from controlplane.kinds.gateway_api.versions import GATEWAY_API
 from controlplane.kinds.limits import is_duration
 from controlplane.kinds.misplaced import meant_field
@@ -53,6 +60,16 @@ _RULES: Final = (
 )
 _CORE: Final = ("ConfigMap", "Secret", "Service")
 """Kinds of the group ``""`` that references name."""
+_REFERRING: Final = (
+    KUBERNETES_GATEWAY,
+    LISTENER_SET,
+    HTTP_ROUTE,
+    GRPC_ROUTE,
+    TLS_ROUTE,
+    TCP_ROUTE,
+    UDP_ROUTE,
+)
+"""Kinds that refer to others, which references and grants name."""
 _DURATION: Final = re.compile(DURATION_PATTERN)
 _DEPRECATED: Final = frozenset({f"{GATEWAY_API}/v1alpha2", f"{GATEWAY_API}/v1alpha3"})
 """Versions that only the experimental channel serves, and that end."""
@@ -144,14 +161,16 @@ class _Findings:
     def _unique(self, at: FieldRef, plan: "_Plan", value: Spec) -> None:
         for attribute, name, keys in plan.unique:
             seen: set[object] = set()
-            for i, item in enumerate(getattr(value, attribute)):
+            items = getattr(value, attribute)
+            for i, item in enumerate(items):
                 key = tuple(getattr(item, key) for key in keys) if keys else item
                 if key in seen:
                     place = at / name / i
                     of = f"{keys[-1]} " if keys else ""
                     shown = key[-1] if isinstance(key, tuple) else getattr(key, "value", key)
                     message = f'the {of}"{shown}" is listed twice'
-                    self.report.add(NOT_UNIQUE, place, message, hint="remove one")
+                    hint = "remove one" if item in items[:i] else "rename one of them"
+                    self.report.add(NOT_UNIQUE, place, message, hint=hint)
                 seen.add(key)
 
     def _apply(self, at: FieldRef, rule: Rule, value: Spec) -> None:
@@ -225,8 +244,11 @@ def _addition(name: str, plan: _Plan, written: Mapping[str, object]) -> str:
     """A missing field, with its value where the fields beside it say which."""
     beside = {key.casefold() for key in written}
     value = next((one for one in plan.choices.get(name, ()) if one.casefold() in beside), None)
-    if name == "group" and written.get("kind") in _CORE:
+    kind = written.get("kind")
+    if name == "group" and kind in _CORE:
         value = '""'
+    elif name == "group" and any(each.name == kind for each in _REFERRING):
+        value = GATEWAY_API
     return f"{name}: {value}" if value is not None else name
 
 
