@@ -32,7 +32,7 @@ from controlplane.model.gateway_api import ISTIO_CLASS, Conformance, Problem
 from controlplane.model.proxy_view import BoundGateway, GatewayInstance
 from controlplane.queries.analysis.connection_reuse import check_listener_reuse
 from controlplane.queries.analysis.grant_hints import hint_of
-from controlplane.queries.analysis.listener_fields import check_listener_fields
+from controlplane.queries.analysis.listener_fields import check_frontend, check_listener_fields
 from controlplane.queries.analysis.near_names import report_refused
 from controlplane.queries.analysis.route_references import (
     report_foreign_parent,
@@ -100,6 +100,7 @@ def kubernetes_gateway_diagnostics(graph: Graph, key: KubernetesGatewayKey) -> D
             _report(graph, report, problem)
     _check_listeners(graph, report, key, key)
     _check_fields(report, gateway, conformance)
+    check_frontend(report, FieldRef(key) / "spec", gateway.spec)
     instance = _own_instance(graph, key)
     _check_shared_hosts(graph, report, instance)
     return (*server_conflicts(graph, instance), *report)

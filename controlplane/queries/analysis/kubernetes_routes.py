@@ -4,12 +4,14 @@ of the field at fault.
 Source: https://gateway-api.sigs.k8s.io/reference/api-spec/main/spec/#routeconditiontype
 """
 
+import re
 from collections.abc import Collection
 from typing import Final
 
 from controlplane.base.codes import (
     BACKEND_NOT_PERMITTED,
     MATCH_DROPPED,
+    MATCH_IS_TEXT,
     NO_EFFECT,
     NOT_SUPPORTED_YET,
     ROUTE_NOT_ATTACHED,
@@ -21,7 +23,7 @@ from controlplane.base.names import Kind, ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
-from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, PathMatchType
 from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
 from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
@@ -74,7 +76,7 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     for i, ref in enumerate(route.spec.parent_refs):
         _check_parent(graph, report, route, i, ref)
         check_mesh_parent(report, graph, route, i)
-    if not route.spec.parent_refs and route.spec.use_default_gateways is None:
+    if not route.spec.parent_refs:  # useDefaultGateways has no effect, which is reported
         report_without_parent(report, FieldRef(key) / "spec")
     check_mesh_hostnames(report, route)
     served = [parent_conformance(graph, key, i) for i in range(len(route.spec.parent_refs))]
@@ -97,6 +99,7 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
             report_unresolved(report, graph, backend)
     for dropped in problems.dropped:
         _add(report, MATCH_DROPPED, dropped, f"{dropped.message}, so this match is left out")
+    _check_paths(report, route)
     if strictest is not None:
         _check_sessions(report, route)
     return tuple(report)
@@ -118,6 +121,32 @@ def _problems(
 
 def _is_of_mesh(route: Object[AnyRoute]) -> bool:
     return any(mesh_parent(ref, route.namespace) for ref in route.spec.parent_refs)
+
+
+def _check_paths(report: Report, route: Object[AnyRoute]) -> None:
+    """A * is no wildcard in a path, as it is in those of many an Ingress."""
+    if not is_of(route, HTTP_ROUTE):
+        return
+    at = FieldRef(route.key) / "spec" / "rules"
+    for i, rule in enumerate(route.spec.rules):
+        for k, match in enumerate(rule.matches):
+            path = match.path
+            if "*" in path.value and path.type is not PathMatchType.REGULAR_EXPRESSION:
+                message = (
+                    '"*" is compared as it is: only paths with a star in that place match '
+                    f'"{path.value}"'
+                )
+                place = at / i / "matches" / k / "path" / "value"
+                report.add(MATCH_IS_TEXT, place, message, hint=_without_star(path.value))
+
+
+def _without_star(path: str) -> str:
+    """What to write that matches as the path with a wildcard was meant to."""
+    begin = path.removesuffix("*").rstrip("/")
+    if "*" not in begin:
+        return f"write type: PathPrefix, value: {begin or '/'}"
+    expression = re.escape(path).replace(r"\*", "[^/]+")
+    return f"write type: RegularExpression, value: '{expression}'"
 
 
 def _check_sessions(report: Report, route: Object[AnyRoute]) -> None:

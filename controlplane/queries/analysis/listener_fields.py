@@ -11,8 +11,9 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Kind
 from controlplane.base.nearest import nearest
-from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY, KubernetesGateway
 from controlplane.kinds.gateway_api.listener import (
+    FromNamespaces,
     Listener,
     ListenerTls,
     RouteFromNamespaces,
@@ -45,6 +46,23 @@ def check_listener_fields(
         message = "protocol HTTPS without tls has no certificate to show"
         hint = "add tls: {certificateRefs: [{name: SECRET}]}"
         report.add(LISTENER_CERTIFICATE, at, message, hint=hint)
+
+
+def check_frontend(report: Report, at: FieldRef, gateway: KubernetesGateway) -> None:
+    """Say that no listener verifies clients, though the Gateway says how; ListenerSets may add one
+    where they are allowed.
+    """
+    if gateway.tls is None or gateway.tls.frontend is None or _may_have_https(gateway):
+        return
+    message = "no listener has protocol HTTPS, so no client is verified"
+    report.add(NO_EFFECT, at / "tls" / "frontend", message, hint="add a listener of HTTPS")
+
+
+def _may_have_https(gateway: KubernetesGateway) -> bool:
+    allowed = gateway.allowed_listeners
+    if allowed is not None and allowed.namespaces.from_ is not FromNamespaces.NONE:
+        return True
+    return any(listener.protocol == "HTTPS" for listener in gateway.listeners)
 
 
 def _is_silent(kind: Kind, conformance: Conformance) -> bool:

@@ -19,6 +19,7 @@ from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET
+from controlplane.kinds.gateway_api.reference_grant import REFERENCE_GRANT
 from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
 from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
@@ -69,6 +70,7 @@ from controlplane.queries.analysis.kubernetes_routes import kubernetes_route_dia
 from controlplane.queries.analysis.peer_authentications import peer_authentication_diagnostics
 from controlplane.queries.analysis.port_conflicts import port_conflicts
 from controlplane.queries.analysis.proxy_configs import proxy_config_diagnostics
+from controlplane.queries.analysis.reference_grants import reference_grant_diagnostics
 from controlplane.queries.analysis.request_authentications import (
     request_authentication_diagnostics,
 )
@@ -145,6 +147,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     LISTENER_SET: listener_set_diagnostics,
     BACKEND_TLS_POLICY: backend_tls_policy_diagnostics,
     X_BACKEND_TRAFFIC_POLICY: backend_traffic_policy_diagnostics,
+    REFERENCE_GRANT: reference_grant_diagnostics,
     VIRTUAL_SERVICE: virtual_service_diagnostics,
     SIDECAR: sidecar_diagnostics,
     PROXY_CONFIG: proxy_config_diagnostics,

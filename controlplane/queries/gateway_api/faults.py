@@ -140,11 +140,11 @@ def _parameters(graph: Graph, gateway: Object[KubernetesGateway]) -> Problem | N
     at = FieldRef(gateway.key) / "spec" / "infrastructure" / "parametersRef"
     if Kind(ref.group, ref.kind) != CONFIG_MAP:
         message = f"{ref.kind} {ref.name} is not a ConfigMap, and only those hold parameters"
-        return Problem("InvalidParameters", message, at)
+        return Problem("InvalidParameters", message, at, "remove it, or name a ConfigMap")
     if object_of(graph, ObjectKey(CONFIG_MAP, gateway.namespace, ref.name)) is not None:
         return None
     message = f"ConfigMap {gateway.namespace}/{ref.name} does not exist"
-    return Problem("InvalidParameters", message, at)
+    return Problem("InvalidParameters", message, at, "remove it, or declare the ConfigMap")
 
 
 @guarded

@@ -1,4 +1,6 @@
-"""What is proposed where no ReferenceGrant permits a reference to another namespace."""
+"""What is said of references to other namespaces that no ReferenceGrant permits, and of grants that
+permit nothing.
+"""
 
 import pytest
 
@@ -68,3 +70,43 @@ def test_a_certificate_that_is_not_granted_comes_with_the_grant_that_it_needs() 
         "add from: [{group: gateway.networking.k8s.io, kind: Gateway, namespace: default}] to "
         "ReferenceGrant other/routes"
     ]
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "field", "hint"),
+    [
+        (
+            ROUTES.replace("HTTPRoute", "HttpRoute"),
+            SERVICE,
+            "from[0].kind",
+            "write kind: HTTPRoute",
+        ),
+        (
+            ROUTES.replace("gateway.networking.k8s.io", "networking.istio.io"),
+            SERVICE,
+            "from[0].group",
+            "write group: gateway.networking.k8s.io",
+        ),
+        (ROUTES, "group: v1, kind: Service", "to[0].group", 'write group: ""'),
+        (ROUTES, "group: core, kind: service", "to[0].kind", 'write group: "", kind: Service'),
+        (
+            ROUTES.replace("default", "other"),
+            SERVICE,
+            "from[0].namespace",
+            "write the namespace of the objects that refer to those here",
+        ),
+    ],
+)
+def test_what_of_a_grant_permits_nothing_is_reported_at_its_field(
+    from_: str, to: str, field: str, hint: str
+) -> None:
+    (found,) = Declared(grant(from_, to)).diagnostics()
+
+    assert (found.code.id, found.hint) == ("CP0210", hint)
+    assert str(found.place) == f"ReferenceGrant/other/routes.spec.{field}"
+
+
+def test_a_grant_for_kinds_of_others_is_not_reported() -> None:
+    theirs = "group: inference.example.com, kind: Pool"
+
+    assert Declared(grant(f"{theirs}, namespace: default", theirs)).diagnostics() == ()

@@ -112,3 +112,34 @@ def test_an_option_that_does_nothing_is_reported(
 )
 def test_a_terminate_mode_that_exists_is_not_reported(mode: str) -> None:
     assert reported(with_option(MODE, mode)) == []
+
+
+CA = (
+    "tls: {frontend: {default: {validation: "
+    "{caCertificateRefs: [{group: '', kind: ConfigMap, name: a}]}}}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("listener", "more", "found"),
+    [
+        ("{name: a, port: 80, protocol: HTTP}", "", ["add a listener of HTTPS"]),
+        (f"{{name: a, port: 443, protocol: HTTPS, {TLS}{{}}}}}}", "", []),
+        (
+            "{name: a, port: 80, protocol: HTTP}",
+            "\n  allowedListeners: {namespaces: {from: Same}}",
+            [],
+        ),
+    ],
+)
+def test_the_verification_of_clients_that_no_listener_does_is_reported(
+    listener: str, more: str, found: list[str]
+) -> None:
+    declared = Declared(gateway(listener, more=f"gatewayClassName: istio{more}\n  {CA}"))
+
+    hints = [
+        each.hint
+        for each in declared.diagnostics()
+        if str(each.place) == "Gateway/default/edge.spec.tls.frontend"
+    ]
+    assert hints == found

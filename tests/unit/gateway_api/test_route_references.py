@@ -130,6 +130,12 @@ def test_a_route_without_parents_is_reported() -> None:
     assert hints(found, "CP0210") == ["add parentRefs: [{name: GATEWAY}]"]
 
 
+def test_a_route_for_default_gateways_is_said_to_attach_to_nothing() -> None:
+    found = declared(request_route(RULE, parents="[]\n  useDefaultGateways: All"))
+
+    assert hints(found, "CP0210") == ["add parentRefs: [{name: GATEWAY}]"]
+
+
 @pytest.mark.parametrize(
     ("parent", "hint"),
     [
@@ -289,3 +295,29 @@ def test_a_stream_route_for_calls_of_a_service_is_said_to_have_no_effect(kind: s
     assert found.message == (
         f"{kind}s for calls of a Service are not supported yet, so this one has no effect there"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("{type: PathPrefix, value: /api/*}", "write type: PathPrefix, value: /api"),
+        ("{type: Exact, value: /api*}", "write type: PathPrefix, value: /api"),
+        ("{value: /*}", "write type: PathPrefix, value: /"),
+        (
+            "{type: Exact, value: /users/*/cart}",
+            "write type: RegularExpression, value: '/users/[^/]+/cart'",
+        ),
+    ],
+)
+def test_a_star_in_a_path_is_reported_because_it_is_no_wildcard(path: str, hint: str) -> None:
+    rule = f"{{matches: [{{path: {path}}}], {TO_SHOP}}}"
+    found = declared(request_route(rule))
+
+    assert hints(found, "CP0351") == [hint]
+
+
+def test_a_star_in_a_regular_expression_is_one() -> None:
+    path = "{type: RegularExpression, value: '/api/.*'}"
+    found = declared(request_route(f"{{matches: [{{path: {path}}}], {TO_SHOP}}}"))
+
+    assert hints(found, "CP0351") == []

@@ -200,3 +200,17 @@ def test_a_gateway_of_a_wrong_group_is_meant_to_be_the_one_that_has_its_fields(
     }
 
     assert hints_of(body) == [f"write apiVersion: {api_version}"]
+
+
+def test_references_without_group_and_kind_come_with_what_they_mostly_name() -> None:
+    spec = {
+        "targetRefs": [{"name": "web"}],
+        "validation": {"hostname": "a.b", "caCertificateRefs": [{"name": "ca"}]},
+    }
+
+    assert hints_of(body_of("BackendTLSPolicy", spec)) == [
+        'add group: ""',
+        "add kind: Service",
+        'add group: ""',
+        "add kind: ConfigMap",
+    ]

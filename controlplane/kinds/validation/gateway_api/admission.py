@@ -60,6 +60,11 @@ _RULES: Final = (
 )
 _CORE: Final = ("ConfigMap", "Secret", "Service")
 """Kinds of the group ``""`` that references name."""
+_USUAL: Final[Mapping[Step, Mapping[str, str]]] = {
+    "caCertificateRefs": {"group": '""', "kind": "ConfigMap"},
+    "targetRefs": {"group": '""', "kind": "Service"},
+}
+"""What the references of a list mostly name."""
 _REFERRING: Final = (
     KUBERNETES_GATEWAY,
     LISTENER_SET,
@@ -148,7 +153,7 @@ class _Findings:
         for name in missing:
             if name not in others:  # else it is reported at the field that is to be renamed
                 message = f"{path_text(at.path)[1:]} needs {name}"
-                hint = f"add {_addition(name, plan, written)}"
+                hint = f"add {_addition(at, name, plan, written)}"
                 self.report.add(MISSING_FIELD, at / name, message, hint=hint)
         for name in plan.durations:
             text = written.get(name)
@@ -240,8 +245,8 @@ def _plan(struct: type[Spec]) -> _Plan:
     )
 
 
-def _addition(name: str, plan: _Plan, written: Mapping[str, object]) -> str:
-    """A missing field, with its value where the fields beside it say which."""
+def _addition(at: FieldRef, name: str, plan: _Plan, written: Mapping[str, object]) -> str:
+    """A missing field, with its value where the fields beside it, or what it is in, say which."""
     beside = {key.casefold() for key in written}
     value = next((one for one in plan.choices.get(name, ()) if one.casefold() in beside), None)
     kind = written.get("kind")
@@ -249,6 +254,9 @@ def _addition(name: str, plan: _Plan, written: Mapping[str, object]) -> str:
         value = '""'
     elif name == "group" and any(each.name == kind for each in _REFERRING):
         value = GATEWAY_API
+    elif value is None and kind is None:
+        usual = next((_USUAL[step] for step in at.path if step in _USUAL), {})
+        value = usual.get(name)
     return f"{name}: {value}" if value is not None else name
 
 
