@@ -68,6 +68,17 @@ _TOKENS: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_ESCAPES: Final = re.compile(_ESCAPE)
+_SIMPLE: Final = {
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+}
+"""What escapes stand for that are not the character itself."""
 _UNICODE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|.)", re.DOTALL)
 
 
@@ -132,3 +143,21 @@ def _check_bytes(text: str, at: int) -> None:
     for found in _UNICODE.finditer(text):
         if found[1] or found[2]:
             raise CelFault(at + found.start(), f"bytes have no {found[0]}")
+
+
+def text_of(literal: str) -> str | None:
+    """The text that a literal of text stands for; ``None`` for a literal of anything else."""
+    is_raw = literal[:1] in ("r", "R")
+    quoted = literal[1:] if is_raw else literal
+    if quoted[:1] not in ("'", '"'):
+        return None
+    length = 3 if quoted[:3] in ('"""', "'''") and len(quoted) >= 6 else 1
+    inner = quoted[length:-length]
+    return inner if is_raw else _ESCAPES.sub(_meant, inner)
+
+
+def _meant(found: re.Match[str]) -> str:
+    escape = found[0][1:]
+    if escape[0] in "xXuU":
+        return chr(int(escape[1:], 16))
+    return chr(int(escape, 8)) if escape.isdecimal() else _SIMPLE.get(escape, escape)

@@ -84,7 +84,6 @@ IGNORED: Final = frozenset(
 """They start, observe or serve parts of Istio that are not here, and change no traffic."""
 NOT_YET: Final = frozenset(
     [
-        "defaultProviders",
         "discoverySelectors",
         "serviceScopeConfigs",
         "serviceSettings",

@@ -96,7 +96,7 @@ def refusing_listener(plan: ListenerPlan, chain: ChainPlan) -> Resource:
 
 
 def _head(plan: ListenerPlan) -> ListenerMessage:
-    log, limit = plan.unmatched_log, plan.buffer_limit
+    limit = plan.buffer_limit
     if plan.datagrams is not None:
         return _udp_listener(plan, plan.datagrams)
     return ListenerMessage(
@@ -109,7 +109,7 @@ def _head(plan: ListenerPlan) -> ListenerMessage:
         use_original_dst=BoolValue(value=True) if plan.capture is Capture.REDIRECTED else None,
         transparent=BoolValue(value=True) if plan.is_transparent else None,
         traffic_direction=_DIRECTIONS[plan.direction],
-        access_log=[unmatched_log(log)] if log is not None else (),
+        access_log=map(unmatched_log, plan.unmatched_logs),
         bind_to_port=_bind_to_port(plan.capture),
         # One at a time: a burst of connections is shared among the workers.
         max_connections_to_accept_per_socket_event=UInt32Value(value=1),

@@ -78,7 +78,7 @@ def http_connection_manager(manager: HttpConnectionManager, policies: PolicyConf
 
 
 def _manager(manager: HttpConnectionManager, policies: PolicyConfigs) -> hcm.HttpConnectionManager:
-    settings, log = manager.settings, manager.access_log
+    settings = manager.settings
     timeouts, paths, hides_server = settings.timeouts, settings.paths, settings.server_name is None
     forwarded = settings.forwarded_certificate
     return hcm.HttpConnectionManager(
@@ -100,7 +100,7 @@ def _manager(manager: HttpConnectionManager, policies: PolicyConfigs) -> hcm.Htt
         request_headers_timeout=timeouts.request_headers,
         drain_timeout=timeouts.drain,
         access_log=[
-            *((access_log(log),) if log is not None else ()),
+            *map(access_log, manager.access_logs),
             *(request_metrics(manager.metrics) if manager.metrics is not None else ()),
         ],
         use_remote_address=BoolValue(value=settings.uses_remote_address),

@@ -46,7 +46,7 @@ _AT_START: Final = TcpProxyMessage.TcpAccessLogOptions(flush_access_log_on_conne
 
 def _logs(proxy: TcpProxy) -> Sequence[AccessLog]:
     """Where connections are counted as they are opened, each log is asked then too."""
-    logs = (access_log(proxy.access_log),) if proxy.access_log is not None else ()
+    logs = tuple(map(access_log, proxy.access_logs))
     if proxy.metrics is None:
         return logs
     return (*map(at_end, logs), *connection_metrics(proxy.metrics))

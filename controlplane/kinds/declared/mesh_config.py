@@ -18,6 +18,7 @@ _START: Final = "translate.istio.proxy_start"
 _INBOUND: Final = "translate.istio.inbound_settings"
 _DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"
 _CUSTOM: Final = "translate.istio.external_authorization"
+_LOGS: Final = "translate.istio.access_logging"
 _VISIBILITY: Final = "translate.istio.entry_visibility"
 
 PROXY_CONFIG: Final[Fields] = {
@@ -121,11 +122,41 @@ PROXY_CONFIG: Final[Fields] = {
     ),
     Tracing: (by(f"{_LISTENERS}:listener_settings", "sampling"),),
 }
+LOG_PROVIDERS: Final[Fields] = {
+    providers.FileAccessLog: (by(f"{_LOGS}:_file", "path", "log_format", "omit_empty_values"),),
+    providers.LogFormat: (by(f"{_LOGS}:_file", "text", "labels"),),
+    providers.HttpAccessLog: (
+        by(f"{_LOGS}:_service", "service", "port", "log_name"),
+        by(
+            f"{_LOGS}:logger",
+            "filter_state_objects_to_log",
+            "additional_request_headers_to_log",
+            "additional_response_headers_to_log",
+            "additional_response_trailers_to_log",
+        ),
+    ),
+    providers.TcpAccessLog: (
+        by(f"{_LOGS}:_service", "service", "port", "log_name"),
+        by(f"{_LOGS}:logger", "filter_state_objects_to_log"),
+    ),
+    providers.OpenTelemetryAccessLog: (
+        by(f"{_LOGS}:_service", "service", "port", "log_name"),
+        by(f"{_LOGS}:_open_telemetry", "log_format"),
+    ),
+}
 EXTENSION_PROVIDERS: Final[Fields] = {
     providers.ExtensionProvider: (
         by(f"{_CUSTOM}:declared_provider", "name"),
         by(f"{_CUSTOM}:authorization_of", "envoy_ext_authz_http", "envoy_ext_authz_grpc"),
+        by(
+            f"{_LOGS}:log_provider",
+            "envoy_file_access_log",
+            "envoy_http_als",
+            "envoy_tcp_als",
+            "envoy_otel_als",
+        ),
     ),
+    **LOG_PROVIDERS,
     providers.HttpAuthorization: (
         by(f"{_CUSTOM}:provider_service", "service", "port"),
         by(
@@ -189,6 +220,7 @@ MESH_CONFIG: Final[Fields] = {
         ),
         by("queries.policy.rules:governing_rules", "root_namespace"),
         by(f"{_CUSTOM}:declared_provider", "extension_providers"),
+        by("queries.policy.access_logging:wanted", "default_providers"),
         by("translate.istio.sidecar_egress:unknown_traffic", "outbound_traffic_policy"),
         by("queries.policy.policies:mesh_policy", "default_traffic_policy"),
         by("queries.policy.rules:rule_of", "default_destination_rule_export_to"),
@@ -203,12 +235,11 @@ MESH_CONFIG: Final[Fields] = {
             f"{_LISTENERS}:listener_settings",
             "path_normalization",
             "enable_tracing",
-            "access_log_file",
-            "access_log_format",
-            "access_log_encoding",
-            "disable_envoy_listener_log",
             "protocol_detection_timeout",
         ),
+        by(f"{_LOGS}:mesh_logs", "access_log_file"),
+        by(f"{_LOGS}:mesh_file", "access_log_format", "access_log_encoding"),
+        by(f"{_LOGS}:everywhere", "disable_envoy_listener_log"),
         by(
             f"{_INBOUND}:inbound_settings",
             "proxy_inbound_listen_port",
@@ -217,6 +248,7 @@ MESH_CONFIG: Final[Fields] = {
             "mesh_mtls",
         ),
     ),
+    specs.DefaultProviders: (by("queries.policy.access_logging:wanted", "access_logging"),),
     specs.OutboundTrafficPolicy: (
         by("translate.istio.sidecar_egress:unknown_traffic", "mode"),
         by("queries.clusters.special_clusters:unknown_tls", "tls"),

@@ -10,6 +10,7 @@ from controlplane.kinds.served import ServedKind, by, no_effect
 from controlplane.kinds.validation.telemetry import telemetry
 
 _ATTACHMENT: Final = "translate.istio.policy_attachment"
+_LOGS: Final = "translate.istio.access_logging"
 
 KIND: Final = ServedKind(
     kind=TELEMETRY,
@@ -19,11 +20,20 @@ KIND: Final = ServedKind(
     fields={
         specs.Telemetry: (
             by(f"{_ATTACHMENT}:attachment", "selector", "target_ref", "target_refs"),
+            by("queries.policy.access_logging:wanted", "access_logging"),
         ),
         PolicyTargetReference: (
             by(f"{_ATTACHMENT}:attachment", "group", "kind", "name"),
             no_effect("it must be empty: a policy is for its own namespace", "namespace"),
         ),
+        specs.AccessLogging: (
+            by(f"{_LOGS}:wanted_logs", "providers", "disabled"),
+            by(f"{_LOGS}:_is_about", "match"),
+            by(f"{_LOGS}:_expression", "filter"),
+        ),
+        specs.ModeSelector: (by(f"{_LOGS}:_is_about", "mode"),),
+        specs.ProviderReference: (by(f"{_LOGS}:wanted_logs", "name"),),
+        specs.LogFilter: (by(f"{_LOGS}:_expression", "expression"),),
         LabelSelector: (by(f"{_ATTACHMENT}:attachment", "match_labels"),),
     },
     custom=True,

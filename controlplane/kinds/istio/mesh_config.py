@@ -181,6 +181,14 @@ class ServiceEntryVisibility(Spec, frozen=True):
     apply_to_sidecars: bool = False
 
 
+class DefaultProviders(Spec, frozen=True, forbid_unknown_fields=False):
+    """Names of providers, for what no Telemetry names one for. Of ``tracing`` the first is used."""
+
+    tracing: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    access_logging: tuple[str, ...] = ()
+
+
 class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
     """Defaults are Istio's. Fields that affect nothing served here are accepted and have no
     effect.
@@ -219,3 +227,4 @@ class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
     enable_tracing: bool | None = None
     default_config: ProxyConfig = ProxyConfig()
     extension_providers: tuple[ExtensionProvider, ...] = ()
+    default_providers: DefaultProviders = DefaultProviders()

@@ -152,7 +152,7 @@ class UdpProxy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerPlan:
     """``default`` takes what no chain of ``chains`` matches. ``is_transparent``: it takes
-    connections to addresses that are not the machine's (TPROXY). ``unmatched_log`` records
+    connections to addresses that are not the machine's (TPROXY). ``unmatched_logs`` record
     connections that match no chain. ``buffer_limit`` is in bytes for each connection; unset is
     Envoy's own default (1 MiB). ``origins`` are those of its chains and of these settings. A
     listener of UDP has ``datagrams`` instead of chains.
@@ -166,7 +166,7 @@ class ListenerPlan:
     capture: Capture = Capture.BOUND
     is_transparent: bool = False
     filters: ListenerFilters = ListenerFilters()
-    unmatched_log: AccessLog | None = None
+    unmatched_logs: tuple[AccessLog, ...] = ()
     buffer_limit: int | None = None
     origins: tuple[FieldRef, ...] = ()
     datagrams: UdpProxy | None = None

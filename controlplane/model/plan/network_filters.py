@@ -120,7 +120,7 @@ class HttpConnectionManager:
     stat_prefix: str
     filters: tuple[HttpFilter, ...]
     settings: HttpSettings
-    access_log: AccessLog | None = None
+    access_logs: tuple[AccessLog, ...] = ()
     metrics: Metrics | None = None
 
 
@@ -144,7 +144,7 @@ class TcpProxy:
     max_connection_duration: timedelta | None = None
     hashes_source_address: bool = False
     tunnel: Tunnel | None = None
-    access_log: AccessLog | None = None
+    access_logs: tuple[AccessLog, ...] = ()
     metrics: Metrics | None = None
 
 

@@ -21,7 +21,7 @@ from controlplane.model.proxy_view import GatewayInstance
 from controlplane.queries.clusters.cluster_shelves import sni_dnat_destinations
 from controlplane.queries.gateway_api.external_auth import external_providers
 from controlplane.queries.listeners.datagrams import routed_datagrams
-from controlplane.queries.listeners.settings import settings_of
+from controlplane.queries.listeners.settings import observed_settings
 from controlplane.queries.listeners.streams import RoutedStream, named_streams, server_streams
 from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.queries.selection.gateways import addresses, merged_servers
@@ -65,7 +65,7 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
     if merged is None:
         return Reported(None)
     settings = replace(
-        settings_of(graph, key.view.settings, ListenerContext.GATEWAY).value,
+        observed_settings(graph, key.view.settings, key.view.telemetries, ListenerContext.GATEWAY),
         policies=policy_filters(graph, key.instance.policies, ListenerContext.GATEWAY),
     )
     if key.address.is_udp:

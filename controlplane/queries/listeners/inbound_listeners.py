@@ -16,7 +16,7 @@ from controlplane.model.plan.listener import Address, ListenerPlan
 from controlplane.model.plan.proxy import InboundListener
 from controlplane.model.proxy import IpFamily
 from controlplane.queries.clusters.inbound_clusters import inbound_port_origins
-from controlplane.queries.listeners.settings import settings_of
+from controlplane.queries.listeners.settings import observed_settings
 from controlplane.queries.policy.peer_policies import deciding_field, mtls_policy
 from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.queries.registry.inbound_ports import inbound_mesh_settings
@@ -57,7 +57,7 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
     """
     view = key.view
     settings = replace(
-        settings_of(graph, view.settings, ListenerContext.INBOUND).value,
+        observed_settings(graph, view.settings, view.telemetries, ListenerContext.INBOUND),
         policies=policy_filters(graph, view.policies, ListenerContext.INBOUND),
     )
     of_mesh = inbound_mesh_settings(graph)

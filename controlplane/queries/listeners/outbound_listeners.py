@@ -23,9 +23,10 @@ from controlplane.model.proxy import IpFamily
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.listeners.captured_ports import captured_ports, is_captured_apart
 from controlplane.queries.listeners.listeners import listeners
-from controlplane.queries.listeners.settings import settings_of
+from controlplane.queries.listeners.settings import observed_settings
 from controlplane.queries.registry.egress import egress_listeners, unknown_traffic
 from controlplane.translate.captured_ports import wildcard
+from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.istio.outbound_listener import (
     captured_listener,
     proxy_listener,
@@ -53,7 +54,7 @@ def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListen
     service joins a port that has HTTP already. Namespaces that have the same captured as all share
     the public view's.
     """
-    if not view.is_public and not is_captured_apart(graph, view):
+    if not view.is_public and not is_captured_apart(graph, view.unobserved):
         return outbound_listeners(graph, view.public)
     plans = (
         *_captured_listeners(graph, view),
@@ -63,8 +64,12 @@ def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListen
     return tuple(OutboundListener(plan=plan) for plan in plans)
 
 
+def _settings(graph: Graph, view: OutboundView) -> ListenerSettings:
+    return observed_settings(graph, view.settings, view.telemetries, ListenerContext.OUTBOUND)
+
+
 def _captured_listeners(graph: Graph, view: OutboundView) -> Iterator[ListenerPlan]:
-    settings = settings_of(graph, view.settings, ListenerContext.OUTBOUND).value
+    settings = _settings(graph, view)
     unknown = unknown_traffic(graph, view.scope)
     for (address, listener), ports in _by_address(graph, view):
         yield captured_listener(
@@ -89,7 +94,7 @@ def _by_address(
     reserved = _reserved(graph, view.families)
     found: dict[Address, tuple[EgressListener, list[CapturedPort]]] = {}
     for listener in egress_listeners(graph, view):
-        for shard in captured_ports(graph, view, listener):
+        for shard in captured_ports(graph, view.unobserved, listener):
             for port in shard:
                 if port.address not in reserved:
                     holder, ports = found.setdefault(port.address, (listener, []))
@@ -112,7 +117,7 @@ def _proxy_listener(graph: Graph, view: OutboundView) -> Iterator[ListenerPlan]:
     port = _proxy_port(mesh_config(graph), view)
     if port:
         host = "127.0.0.1" if IpFamily.IPV4 in view.families else "::1"
-        settings = settings_of(graph, view.settings, ListenerContext.OUTBOUND).value
+        settings = _settings(graph, view)
         unknown = unknown_traffic(graph, view.scope)
         yield proxy_listener(Address(host, PortNumber(port)), unknown, settings, view.families)
 
@@ -130,7 +135,7 @@ def _says_port(view: OutboundView) -> bool:
 def _virtual_outbound(graph: Graph, view: OutboundView) -> Iterator[ListenerPlan]:
     if not view.interception.captures:
         return
-    settings = settings_of(graph, view.settings, ListenerContext.OUTBOUND).value
+    settings = _settings(graph, view)
     port = PortNumber(mesh_config(graph).proxy_listen_port)
     yield virtual_outbound(
         Address(wildcard(view.families), port),

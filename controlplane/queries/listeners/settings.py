@@ -5,11 +5,13 @@ from dataclasses import replace
 import msgspec
 
 from controlplane.base.diagnostics import Report, Reported
+from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph, guarded
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.http_settings import ListenerContext
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
+from controlplane.queries.policy.access_logging import logging_of
 from controlplane.queries.policy.metrics import metrics_of
 from controlplane.translate.istio.listener_settings import ListenerSettings, listener_settings
 from controlplane.translate.istio.proxy_config import (
@@ -19,6 +21,17 @@ from controlplane.translate.istio.proxy_config import (
 )
 
 _DEFAULTS = Reported(listener_settings(Report(), MeshConfig(), (), ListenerContext.GATEWAY))
+
+
+def observed_settings(
+    graph: Graph, metadata: Labels, telemetries: tuple[ObjectKey, ...], context: ListenerContext
+) -> ListenerSettings:
+    """The settings of listeners, with what Telemetries say of their logs."""
+    found = settings_of(graph, metadata, context).value
+    logging = logging_of(graph, telemetries, context)
+    if logging is None:
+        return found
+    return replace(found, access_logs=logging.logs, origins=(*found.origins, *logging.origins))
 
 
 @guarded(first=_DEFAULTS)

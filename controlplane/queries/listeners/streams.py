@@ -247,7 +247,7 @@ def stream_to(
         max_connection_duration=max_connection_duration(graph, view, host),
         hashes_source_address=hashes_source(graph, view, host, subset),
         tunnel=tunnel(graph, view, host, subset),
-        access_log=settings.access_log,
+        access_logs=settings.access_logs.connections,
         metrics=settings.metrics,
     )
 

@@ -29,9 +29,8 @@ from controlplane.model.service import Service
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.authorization import policy_rules
-from controlplane.queries.registry.services import declaring_namespaces, service_of
+from controlplane.queries.registry.provider_services import meant_services, missing_service
 from controlplane.translate.istio.external_authorization import (
-    ProviderService,
     authorization_of,
     declared_provider,
     is_faulty,
@@ -144,7 +143,7 @@ def provider_named(graph: Graph, name: str) -> Provider | Unusable:
     found = authorization_of(declared)
     if found is None:
         return Unusable(Why.FAULTY if is_faulty(declared) else Why.OF_OTHER_KIND)
-    missing = _missing(graph, provider_service(found))
+    missing = missing_service(graph, provider_service(found))
     return Unusable(missing) if missing is not None else provider(name, found)
 
 
@@ -152,21 +151,5 @@ def service_asked(graph: Graph, name: str) -> Service | None:
     """The service of the provider of this name, if there is one and it is unambiguous."""
     declared = declared_provider(mesh_config(graph), name)
     found = authorization_of(declared) if declared is not None else None
-    services = _services(graph, provider_service(found)) if found is not None else ()
+    services = meant_services(graph, provider_service(found)) if found is not None else ()
     return services[0] if len(services) == 1 else None
-
-
-def _services(graph: Graph, service: ProviderService) -> tuple[Service, ...]:
-    """Those that may be meant: of any namespace, if none is named."""
-    named = service.namespace
-    namespaces = declaring_namespaces(graph, service.host)
-    found = (service_of(graph, service.host, each) for each in namespaces if named in (None, each))
-    return tuple(each for each in found if each is not None)
-
-
-def _missing(graph: Graph, service: ProviderService) -> Why | None:
-    """Why the service cannot be found, in any namespace if none is named."""
-    found = _services(graph, service)
-    if not found:
-        return Why.SERVICE_UNKNOWN
-    return Why.SERVICE_AMBIGUOUS if len(found) > 1 else None

@@ -11,6 +11,7 @@ from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, VirtualService
 from controlplane.kinds.object import Object
+from controlplane.model.http_settings import ListenerContext
 from controlplane.model.inbound_view import InboundView
 from controlplane.model.outbound_view import (
     ClientLocality,
@@ -36,6 +37,7 @@ from controlplane.model.visibility import PUBLIC
 from controlplane.queries.gateway_api.faults import client_certificate
 from controlplane.queries.gateway_api.selection import bound_gateways
 from controlplane.queries.inputs.objects import index
+from controlplane.queries.policy.access_logging import log_services
 from controlplane.queries.policy.attachment import policy_keys
 from controlplane.queries.policy.envoy_filters import patches_for
 from controlplane.queries.policy.external_authorization import asked_services
@@ -56,6 +58,7 @@ _INBOUND_SETTINGS: Final = _LISTENER_SETTINGS | {HEADER_CASE}
 _OUTBOUND_SETTINGS: Final = _LISTENER_SETTINGS | {HEADER_CASE, ROUTE_HEADERS}
 _BIND_ADDRESS: Final = "BIND_ADDRESS"
 _WHOLE_MESH: Final = "mesh"
+_SIDES: Final = (ListenerContext.OUTBOUND, ListenerContext.INBOUND)
 
 
 ANY_SIDECAR: Final = OutboundView(
@@ -258,7 +261,9 @@ def _scope(graph: Graph, proxy: ResolvedProxy) -> SidecarScope | None:
     if scope is None:
         return None
     policies = policy_keys(graph, proxy.namespace, proxy.labels)
-    return replace(scope, asked=asked_services(graph, policies.authorization))
+    asked = asked_services(graph, policies.authorization)
+    logged = log_services(graph, telemetry_keys(graph, proxy.namespace, proxy.labels), _SIDES)
+    return replace(scope, asked=tuple(dict.fromkeys((*asked, *logged))))
 
 
 @derived

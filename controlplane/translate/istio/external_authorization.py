@@ -58,11 +58,16 @@ def is_faulty(declared: ExtensionProvider) -> bool:
 
 
 def provider_service(declared: HttpAuthorization | GrpcAuthorization) -> ProviderService:
-    namespace, slash, host = declared.service.rpartition("/")
+    return written_service(declared.service, declared.port)
+
+
+def written_service(written: str, port: int) -> ProviderService:
+    """``HOST`` or ``NAMESPACE/HOST``."""
+    namespace, slash, host = written.rpartition("/")
     return ProviderService(
         host=Host(host),
         namespace=Namespace(namespace) if slash else None,
-        port=PortNumber(declared.port),
+        port=PortNumber(port),
     )
 
 

@@ -91,7 +91,7 @@ def listener_plan(
             if any(server.sees_tls and chains for server, chains in wanted)
             else None,
         ),
-        unmatched_log=settings.access_log if settings.logs_unmatched else None,
+        unmatched_logs=settings.access_logs.unmatched,
         buffer_limit=settings.buffer_limit,
         origins=(*dict.fromkeys(origins), *settings.origins),
     )
@@ -189,7 +189,7 @@ def sni_dnat_chain(server: Server, name: str, settings: ListenerSettings) -> Wan
         stat_prefix=name,
         clusters=(ClusterWeight(cluster=name, weight=1),),
         idle_timeout=settings.tcp_idle_timeout,
-        access_log=settings.access_log,
+        access_logs=settings.access_logs.connections,
         metrics=settings.metrics,
     )
     return WantedChain(
@@ -234,7 +234,7 @@ def _http_connection_manager(
             of_routes=of_routes,
         ),
         settings=settings.http,
-        access_log=settings.access_log,
+        access_logs=settings.access_logs.requests,
         metrics=settings.metrics,
     )
 

@@ -136,7 +136,7 @@ def virtual_inbound(
             http=_http_inspection(served, listen_port),
             timeout=settings.detection_timeout,
         ),
-        unmatched_log=settings.access_log if settings.logs_unmatched else None,
+        unmatched_logs=settings.access_logs.unmatched,
         buffer_limit=settings.buffer_limit,
         origins=(*_united(chains), *settings.origins),
     )
@@ -165,7 +165,7 @@ def port_listener(
             http=EVERYWHERE if sniffs else None,
             timeout=settings.detection_timeout,
         ),
-        unmatched_log=settings.access_log if settings.logs_unmatched else None,
+        unmatched_logs=settings.access_logs.unmatched,
         buffer_limit=settings.buffer_limit,
         origins=(*_united(chains), *settings.origins),
     )
@@ -294,7 +294,7 @@ def _filters(
         stat_prefix=target.cluster,
         clusters=(ClusterWeight(cluster=target.cluster, weight=1),),
         idle_timeout=settings.tcp_idle_timeout,
-        access_log=settings.access_log,
+        access_logs=settings.access_logs.connections,
         metrics=settings.metrics,
     )
     return (*settings.policies.network, proxy)
@@ -316,7 +316,7 @@ def _http_connection_manager(
             accepts_grpc_web=target.protocol is Protocol.GRPC_WEB,
         ),
         settings=settings.http,
-        access_log=settings.access_log,
+        access_logs=settings.access_logs.requests,
         metrics=settings.metrics,
     )
 

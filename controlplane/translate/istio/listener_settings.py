@@ -28,7 +28,7 @@ from controlplane.kinds.istio.mesh_config import (
 from controlplane.kinds.istio.proxy_config import ConnectionSettings
 from controlplane.kinds.limits import DURATIONS
 from controlplane.kinds.spec import Duration
-from controlplane.model.access_log import AccessLog
+from controlplane.model.access_log import NO_LOGS, AccessLogs
 from controlplane.model.http_settings import (
     CertificateDetails,
     EscapedSlashes,
@@ -44,6 +44,7 @@ from controlplane.model.metrics import Metrics
 from controlplane.model.plan.policy_filters import NO_POLICY_FILTERS, PolicyFilters
 from controlplane.model.proxy import Labels
 from controlplane.translate.istio.access_log_format import fault_of_json, fault_of_line
+from controlplane.translate.istio.access_logging import mesh_logs
 from controlplane.translate.istio.durations import length
 
 EDGE: Final = ConnectionSettings(
@@ -99,16 +100,14 @@ class ListenerSettings:
     """What holds for every listener of a proxy. ``origins`` are the fields of MeshConfig that are
     set and enter into it.
 
-    ``logs_unmatched``: connections that no chain takes are logged too. ``buffer_limit`` is in bytes
-    for each connection; unset is Envoy's own default (1 MiB). ``tcp_idle_timeout`` is for forwarded
-    connections whose destination says nothing.
+    ``buffer_limit`` is in bytes for each connection; unset is Envoy's own default (1 MiB).
+    ``tcp_idle_timeout`` is for forwarded connections whose destination says nothing.
     """
 
     http: HttpSettings
     shows_envoy_headers: bool = True
-    access_log: AccessLog | None = None
+    access_logs: AccessLogs = NO_LOGS
     metrics: Metrics | None = None
-    logs_unmatched: bool = True
     expects_proxy_protocol: bool = False
     buffer_limit: int | None = None
     tcp_idle_timeout: timedelta | None = None
@@ -124,6 +123,7 @@ def listener_settings(
     report: Report, mesh: MeshConfig, metadata: Labels, context: ListenerContext
 ) -> ListenerSettings:
     """The settings of every listener for ``context`` of a proxy whose node says ``metadata``."""
+    _check_format(report, mesh)
     said = dict(metadata)
     config = mesh.default_config
     is_gateway = context is ListenerContext.GATEWAY
@@ -135,8 +135,7 @@ def listener_settings(
         shows_envoy_headers=not _off(
             config.proxy_headers.envoy_debug_headers if config.proxy_headers else None
         ),
-        access_log=_access_log(report, mesh),
-        logs_unmatched=not mesh.disable_envoy_listener_log,
+        access_logs=mesh_logs(mesh),
         expects_proxy_protocol=topology.proxy_protocol is not None,
         buffer_limit=_within(connections.listener_per_connection_buffer_limit_bytes, least=1),
         tcp_idle_timeout=idle,
@@ -326,22 +325,15 @@ def _underscore_headers(said: str) -> UnderscoreHeaders | None:
     return next((u for u in UnderscoreHeaders if said.endswith(u.name)), None) if said else None
 
 
-def _access_log(report: Report, mesh: MeshConfig) -> AccessLog | None:
-    """The log of every listener; Istio's format where Envoy would refuse the mesh's."""
-    if not mesh.access_log_file:
-        return None
+def _check_format(report: Report, mesh: MeshConfig) -> None:
     text = mesh.access_log_format
+    if not mesh.access_log_file or not text:
+        return
     in_json = mesh.access_log_encoding is AccessLogEncoding.JSON
-    fault = None
-    if text:
-        fault = fault_of_json(text) if in_json else fault_of_line(text)
+    fault = fault_of_json(text) if in_json else fault_of_line(text)
     if fault is not None:
         report.add(
             LOG_FORMAT_REFUSED,
             FieldRef(MESH_CONFIG_KEY, ("accessLogFormat",)),
             f"Istio's format is used, because Envoy would refuse accessLogFormat: {fault}",
         )
-        text = ""
-    if in_json:
-        return AccessLog(path=mesh.access_log_file, json=text)
-    return AccessLog(path=mesh.access_log_file, line=text)

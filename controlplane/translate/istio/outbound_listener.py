@@ -4,6 +4,7 @@ Source: Istio ``pilot/pkg/networking/core/listener.go``, ``listener_builder.go``
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, assert_never
 
@@ -36,6 +37,7 @@ from controlplane.model.plan.network_filters import (
     HttpFilter,
     InlineTable,
     NamedTable,
+    NetworkFilter,
     OfferedProtocols,
     Router,
     RouteSource,
@@ -77,7 +79,7 @@ def captured_listener(
     binds: bool,
 ) -> ListenerPlan:
     """The listener at an address: what no chain takes is treated as unknown."""
-    chains = [*_streams(wanted)]
+    chains = [*_streams(wanted, settings)]
     if wanted.requests is not None:
         chains.append(_requests(address, wanted.requests, unknown, settings, families))
     rest = [each for each in chains if each.chain.match == ChainMatch()]
@@ -153,7 +155,7 @@ def virtual_outbound(
             http=Inspection() if looks_up else None,
             timeout=settings.detection_timeout if looks_up else None,
         ),
-        unmatched_log=settings.access_log if settings.logs_unmatched else None,
+        unmatched_logs=settings.access_logs.unmatched,
         buffer_limit=settings.buffer_limit,
         origins=settings.origins,
     )
@@ -171,12 +173,23 @@ def unknown_cluster(unknown: UnknownTraffic) -> str:
     assert_never(unknown)
 
 
-def _streams(wanted: Merged) -> Iterator[PlannedChain]:
+def _streams(wanted: Merged, settings: ListenerSettings) -> Iterator[PlannedChain]:
+    """What is captured is known without who observes it."""
     for stream in wanted.streams:
         match = ChainMatch(networks=stream.networks, server_names=stream.server_names)
         yield PlannedChain(
-            chain=ChainPlan(match=match, network_filters=stream.filters), origins=stream.origins
+            chain=ChainPlan(
+                match=match,
+                network_filters=tuple(_observed(each, settings) for each in stream.filters),
+            ),
+            origins=stream.origins,
         )
+
+
+def _observed(filter_: NetworkFilter, settings: ListenerSettings) -> NetworkFilter:
+    if not isinstance(filter_, TcpProxy):
+        return filter_
+    return replace(filter_, access_logs=settings.access_logs.connections, metrics=settings.metrics)
 
 
 def _sees_tls(planned: PlannedChain) -> bool:
@@ -246,7 +259,7 @@ def _manager(
         stat_prefix=stat_prefix,
         filters=filters,
         settings=settings.http,
-        access_log=settings.access_log,
+        access_logs=settings.access_logs.requests,
         metrics=settings.metrics,
     )
 
@@ -263,6 +276,6 @@ def _stream_to(cluster: str, settings: ListenerSettings) -> TcpProxy:
         stat_prefix=cluster,
         clusters=(ClusterWeight(cluster=cluster, weight=1),),
         idle_timeout=settings.tcp_idle_timeout,
-        access_log=settings.access_log,
+        access_logs=settings.access_logs.connections,
         metrics=settings.metrics,
     )

@@ -41,7 +41,7 @@ NOT_SUPPORTED = {
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
     "ProxyConfig": ("image",),
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
-    "Telemetry": ("tracing", "metrics", "accessLogging"),
+    "Telemetry": ("tracing", "metrics"),
     "BackendTLSPolicy": ("options",),
     "GRPCRoute": ("useDefaultGateways",),
     "Gateway (gateway.networking.k8s.io)": (
@@ -107,11 +107,9 @@ NOT_SUPPORTED = {
         "extensionProviders.skywalking",
         "extensionProviders.opentelemetry",
         "extensionProviders.prometheus",
-        "extensionProviders.envoyFileAccessLog",
-        "extensionProviders.envoyHttpAls",
-        "extensionProviders.envoyTcpAls",
-        "extensionProviders.envoyOtelAls",
         "extensionProviders.sds",
+        "defaultProviders.tracing",
+        "defaultProviders.metrics",
     ),
 }
 DECLARED: dict[str, tuple[type[Spec], Fields]] = {

@@ -10,6 +10,7 @@ import pytest
 from controlplane.base.diagnostics import Report
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.spec import Duration
+from controlplane.model.access_log import NO_LOGS
 from controlplane.model.http_settings import (
     CertificateDetails,
     EscapedSlashes,
@@ -38,7 +39,7 @@ def http(config: MeshConfig, metadata: tuple[tuple[str, str], ...] = ()) -> Http
 
 def test_defaults_are_those_of_istio() -> None:
     assert http(mesh()) == HttpSettings(uses_remote_address=True)
-    assert listener_settings(Report(), mesh(), (), ListenerContext.GATEWAY).access_log is None
+    assert listener_settings(Report(), mesh(), (), ListenerContext.GATEWAY).access_logs == NO_LOGS
 
 
 @pytest.mark.parametrize(
