@@ -28,6 +28,15 @@ spec:
   http:
   - route: [{destination: {host: SERVICE.example, subset: SUBSET}}]
 """
+_HTTP_ROUTE = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: KIND
+metadata: {name: rev, namespace: default}
+spec:
+  parentRefs: [{name: gw}]
+  rules:
+  - backendRefs: [{group: networking.istio.io, kind: Hostname, name: SERVICE.example, port: PORT}]
+"""
 _PLAIN_ROUTE = _ROUTE.replace(", subset: SUBSET", "")
 
 
@@ -42,3 +51,8 @@ def rule(subset: str, version: str = "v1") -> str:
 def route(subset: str = "", *, to: str = "rev", at: str = "gw") -> str:
     text = _ROUTE.replace("SUBSET", subset) if subset else _PLAIN_ROUTE
     return text.replace("SERVICE", to).replace("GATEWAY", at)
+
+
+def http_route(to: str = "rev", port: int = 80, kind: str = "HTTPRoute") -> str:
+    """A route of the Gateway API."""
+    return _HTTP_ROUTE.replace("KIND", kind).replace("SERVICE", to).replace("PORT", str(port))

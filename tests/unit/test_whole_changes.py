@@ -9,7 +9,7 @@ from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
-from tests.support.changing_mesh import gateway, route, rule
+from tests.support.changing_mesh import gateway, http_route, route, rule
 from tests.support.memory import Memory
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -161,6 +161,31 @@ def test_a_change_over_two_files_is_in_force_as_a_whole_or_not_at_all(
     assert in_between == half.waiting
     assert whole.waiting == ()
     assert objects
+
+
+@pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute"])
+@pytest.mark.parametrize("renamed", [service("new"), service(port=81), None])
+def test_a_backend_of_a_route_waits_to_go_until_the_route_leads_elsewhere(
+    kind: str, renamed: str | None
+) -> None:
+    engine = engine_with(s=service(), r=http_route(kind=kind))
+    known = ["ServiceEntry rev"]
+
+    first = edited(engine, s=renamed)
+    second = edited(engine, r=None)
+
+    assert names(first.waiting) == known
+    assert second.waiting == ()
+
+
+def test_a_route_waits_for_the_backend_that_it_is_to_lead_to() -> None:
+    engine = engine_with(s=service(), r=http_route())
+
+    first = edited(engine, r=http_route("new"))
+    second = edited(engine, n=service("new"))
+
+    assert (first.put, names(first.waiting)) == ((), ["HTTPRoute rev"])
+    assert names(second.put) == ["HTTPRoute rev", "ServiceEntry new"]
 
 
 def test_what_waits_is_let_go_when_nothing_comes() -> None:

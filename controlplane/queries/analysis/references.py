@@ -8,8 +8,10 @@ served: it reads little, and each destination is looked at once however many rul
 from collections.abc import Callable, Iterable, Iterator
 
 from controlplane.base.hosts import fqdn, wider
-from controlplane.base.names import Host, Namespace, ObjectKey
+from controlplane.base.names import Host, Namespace, ObjectKey, key_is_of
 from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE, DestinationRuleKey
 from controlplane.kinds.istio.gateway import GATEWAY, Gateway, GatewayKey
 from controlplane.kinds.istio.traffic_policy import TrafficPolicy
@@ -26,6 +28,7 @@ from controlplane.queries.analysis.virtual_services import roots_of_delegate
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.rules import governing_rules, merged_rule, selected_rules
 from controlplane.queries.registry.endpoints import endpoints_of
+from controlplane.queries.registry.mesh_parents import RequestRouteKey, backends_of_route
 from controlplane.queries.registry.services import service, service_of
 from controlplane.queries.routes.virtual_services import bound_at, delegate_key
 from controlplane.translate.istio.gateway import server_hosts
@@ -40,7 +43,7 @@ from controlplane.translate.istio.virtual_service_diagnostics import destination
 Reference = tuple[str, ...]
 """What is referred to, in a form that stays the same while it is missing."""
 
-REFERRING = (VIRTUAL_SERVICE, GATEWAY, DESTINATION_RULE)
+REFERRING = (VIRTUAL_SERVICE, GATEWAY, DESTINATION_RULE, HTTP_ROUTE, GRPC_ROUTE)
 """The kinds whose objects refer to others."""
 
 
@@ -57,6 +60,8 @@ def broken_references(graph: Graph, key: ObjectKey) -> frozenset[Reference]:
         found = _of_gateway(graph, ObjectKey(GATEWAY, namespace, name))
     elif key.kind == DESTINATION_RULE:
         found = _of_rule(graph, ObjectKey(DESTINATION_RULE, namespace, name))
+    elif key_is_of(key, HTTP_ROUTE) or key_is_of(key, GRPC_ROUTE):
+        found = _of_route(graph, key)
     else:
         found = iter(())
     return frozenset(found)
@@ -196,6 +201,15 @@ def _of_rule(graph: Graph, key: DestinationRuleKey) -> Iterator[Reference]:
     subsets = (subset.traffic_policy for subset in declared.spec.subsets)
     for policy in (declared.spec.traffic_policy, *subsets):
         yield from _missing_secrets(graph, _credentials(policy))
+
+
+def _of_route(graph: Graph, key: RequestRouteKey) -> Iterator[Reference]:
+    """Backends without an endpoint. A grant that is taken back takes effect at once, so grants are
+    not looked at.
+    """
+    for host, port in backends_of_route(graph, key):
+        if not answers(graph, host, port, None, key.namespace, key.namespace):
+            yield "destination", host, str(port), ""
 
 
 def _credentials(policy: TrafficPolicy | None) -> Iterator[str]:
