@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
-from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
+from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
@@ -70,6 +70,8 @@ class Resources:
     secrets: tuple[Secret, ...]
     is_empty: Callable[[str], bool] = lambda _: False
     """Whether the cluster of a name has no endpoint that may be used, or there is none."""
+    is_missing: Callable[[str], bool] = lambda _: False
+    """Whether there is no cluster of a name."""
 
 
 def trials(
@@ -148,7 +150,7 @@ def _plain(chain: FilterChain, where: str, resources: Resources) -> Iterator[Tri
             host, _, port = where.rpartition(":")
             yield Trial(_command("nc", host.strip("[]"), port), _streams(proxy, resources))
     for virtual_host, domain in _domains(resources.tables.get(table or "")):
-        path, expected = _path(virtual_host, resources.is_empty)
+        path, expected = _path(virtual_host, resources)
         header = () if domain == "*" else ("-H", f"Host: {_concrete(domain)}")
         shows = ("-i",) if redirects_to_https(virtual_host) else ()
         yield Trial(_command("curl", *shows, *header, f"http://{where}{path}"), expected)
@@ -177,7 +179,7 @@ def _secure(
         needed = _command("controlplane", "cert", "client", "--client", "--out", ".", *state)
         before = f"; before: {needed}"
     for virtual_host, domain in _domains(resources.tables.get(table or "")):
-        path, expected = _path(virtual_host, resources.is_empty)
+        path, expected = _path(virtual_host, resources)
         if domain == "*":
             name = _first_concrete([n for n in (*asked, *own) if not asked or _fits(n, asked)])
         else:
@@ -201,7 +203,7 @@ def _domains(table: RouteConfiguration | None) -> Iterator[tuple[VirtualHost, st
             yield virtual_host, virtual_host.domains[0]
 
 
-def _path(virtual_host: VirtualHost, is_empty: Callable[[str], bool]) -> tuple[str, str]:
+def _path(virtual_host: VirtualHost, resources: Resources) -> tuple[str, str]:
     """A path that needs nothing but itself, ``/`` where that is one, and what it answers."""
     if redirects_to_https(virtual_host):
         return "/", "301 to https"
@@ -214,21 +216,34 @@ def _path(virtual_host: VirtualHost, is_empty: Callable[[str], bool]) -> tuple[s
     if found is None:
         return "/", "404, unless a request has the headers or the path that a route asks for"
     path, route = found
-    return path, f"{leads_to(route)}{_failing(clusters_of(route), is_empty, '503')}"
+    failing = _failing(clusters_of(route), resources, "503", missing=_of_missing(route))
+    return path, f"{leads_to(route)}{failing}"
+
+
+def _of_missing(route: Route) -> str:
+    """What requests of a route to a cluster that is not there get."""
+    answer = route.route.cluster_not_found_response_code
+    return "500" if answer == RouteAction.INTERNAL_SERVER_ERROR else ""
 
 
 def _streams(proxy: TcpProxy, resources: Resources) -> str:
-    failing = _failing(clusters_of_stream(proxy), resources.is_empty, "closed")
+    failing = _failing(clusters_of_stream(proxy), resources, "closed")
     return f"{streams_to(proxy)}{failing}"
 
 
-def _failing(clusters: Sequence[str], is_empty: Callable[[str], bool], answer: str) -> str:
-    """What is answered instead where clusters have no endpoint, and how they get one."""
-    lacking = [cluster for cluster in dict.fromkeys(clusters) if is_empty(cluster)]
+def _failing(
+    clusters: Sequence[str], resources: Resources, answer: str, *, missing: str = ""
+) -> str:
+    """What is answered instead where clusters have no endpoint, and how they get one. ``missing``
+    is the answer of one that is not there, where it is another.
+    """
+    lacking = [cluster for cluster in dict.fromkeys(clusters) if resources.is_empty(cluster)]
     if not lacking:
         return ""
     _, _, subset, host = (*lacking[0].split("|"), "", "", "", "")[:4]
     which = "" if len(lacking) == len(set(clusters)) else f" by {destination(lacking[0])}"
+    if missing and resources.is_missing(lacking[0]):
+        return f" → {missing}{which}: it does not exist"
     name = f"{short_name(host)}{f'/{subset}' if subset else ''}"
     how = f"; --local {name}=PORT connects it" if host else ""
     return f" → {answer}{which}: it has no endpoints{how}"

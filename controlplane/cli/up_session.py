@@ -220,6 +220,7 @@ def _to_try(snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:
         tables={table.name: table for table in tables},
         secrets=tuple(map(Secret.FromString, secrets)),
         is_empty=partial(_is_empty, snapshot),
+        is_missing=lambda cluster: cluster not in snapshot.shelf(TypeUrl.CLUSTER),
     )
     found = trials(resources, roots, without=rejected)
     first = list(islice(found, TRIALS_SHOWN))
@@ -228,7 +229,7 @@ def _to_try(snapshot: Snapshot, roots: Roots, rejected: Set[str]) -> list[Line]:
 
 
 def _is_empty(snapshot: Snapshot, cluster: str) -> bool:
-    """Whether requests to a cluster get 503: it has no endpoint that may be used, or is none."""
+    """Whether requests to a cluster fail: it has no endpoint that may be used, or is none."""
     assigned = snapshot.shelf(TypeUrl.ENDPOINT).get(cluster)
     if assigned is None:
         return cluster not in snapshot.shelf(TypeUrl.CLUSTER)

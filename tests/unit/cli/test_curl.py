@@ -36,6 +36,7 @@ def commands(
     secrets: tuple[dict[str, object], ...] = (),
     roots: Roots | None = None,
     empty: tuple[str, ...] = (),
+    missing: tuple[str, ...] = (),
 ) -> list[tuple[str, str]]:
     """Command and expectation of a gateway with one listener of one chain and one table."""
     where = {"socket_address": {"address": address, "port_value": port}}
@@ -45,7 +46,8 @@ def commands(
         listeners=(listener,),
         tables={"table": table},
         secrets=tuple(message(secret, Secret) for secret in secrets),
-        is_empty=lambda cluster: cluster in empty,
+        is_empty=lambda cluster: cluster in (*empty, *missing),
+        is_missing=lambda cluster: cluster in missing,
     )
     found = trials(resources, roots or Roots((), Path("root.pem")))
     return [(trial.command, trial.expected) for trial in found]
@@ -216,6 +218,30 @@ def test_what_has_no_endpoints_is_said_to_answer_503(
     [(_, said)] = commands(http(), virtual_host("*", everything), empty=tuple(empty))
 
     assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ({"cluster": V2}, "shop.default:80 v2 → 500: it does not exist"),
+        (
+            weighted(V1, V2),
+            "shop.default:80 v1 50%, shop.default:80 v2 50% → 500 by shop.default:80 v2: it does "
+            "not exist",
+        ),
+    ],
+)
+def test_a_backend_that_is_not_there_is_said_to_answer_what_its_route_says(
+    action: dict[str, object], expected: str
+) -> None:
+    failing = {**action, "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR"}
+    route = {"match": {"prefix": "/"}, "route": failing}
+
+    [(_, said)] = commands(http(), virtual_host("*", route), missing=(V2,))
+    [(_, of_empty)] = commands(http(), virtual_host("*", route), empty=(V2,))
+
+    assert said == expected
+    assert "503" in of_empty
 
 
 def test_a_stream_to_what_has_no_endpoints_is_said_to_be_closed() -> None:
