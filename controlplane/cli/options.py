@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -184,6 +185,7 @@ class ServingOptions:
     connections: tuple[Connection, ...] = ()
     resolves_services: bool = False
     metrics_bind: Address | None = None
+    trace_otlp: str | None = None
     status_dir: Path | None = None
     certificate_life: timedelta = timedelta(hours=24)
     log_format: LogFormat = LogFormat.TEXT
@@ -241,6 +243,13 @@ def _life(text: str) -> timedelta:
     return found
 
 
+def _collector(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise click.BadParameter(f'"{text}" is not a URL such as http://127.0.0.1:4318')
+    return text
+
+
 _SHORTEST_LIFE: Final = timedelta(minutes=1)
 _LONGEST_LIFE: Final = timedelta(days=90)  # Istio's MAX_WORKLOAD_CERT_TTL
 _OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], ...]] = (
@@ -270,6 +279,13 @@ _OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], .
         metavar="HOST:PORT",
         help="Serve /metrics, /healthz and /readyz there too, and nothing else, for a Prometheus "
         "that does not reach --admin: 0.0.0.0:15015.",
+    ),
+    click.option(
+        "--trace-otlp",
+        type=_collector,
+        metavar="URL",
+        help="Send a trace of each edit to this OpenTelemetry collector, by OTLP over HTTP: "
+        "http://127.0.0.1:4318.",
     ),
     state_option,
     click.option(

@@ -16,7 +16,7 @@ from controlplane.serve.report import finding
 def serve_and_log(options: ServingOptions) -> None:
     """Serve until SIGINT or SIGTERM."""
     log_to_stderr(options.log_level or LogLevel.INFO, options.log_format)
-    log = structlog.get_logger("serve")
+    own = log = structlog.get_logger("serve")
     settings = settings_of(options)
     running: list[ControlPlane] = []
 
@@ -30,7 +30,7 @@ def serve_and_log(options: ServingOptions) -> None:
         )
 
     def on_reload(reload: Reload | Noticed) -> None:
-        engine = running[0].engine
+        engine, log = running[0].engine, _traced(own, reload)
         for found in (finding(engine, d) for d in reload.found):
             where = f"{found.path}:{found.line}:{found.column}" if found.line else found.path
             tell = log.error if found.severity == "error" else log.warning
@@ -65,6 +65,15 @@ def serve_and_log(options: ServingOptions) -> None:
 
     with handshakes_logged(settings.state.path):
         serve_until_stopped(settings, on_reload, started)
+
+
+def _traced(
+    log: structlog.stdlib.BoundLogger, reload: Reload | Noticed
+) -> structlog.stdlib.BoundLogger:
+    """What is logged of an edit names its trace, where it has one."""
+    if isinstance(reload, Noticed) or reload.trace is None:
+        return log
+    return log.bind(trace_id=reload.trace.trace.hex(), span_id=reload.trace.span.hex())
 
 
 def _object(diagnostic: Diagnostic) -> str:

@@ -50,6 +50,7 @@ def settings_of(options: ServingOptions) -> Settings:
         connections=options.connections,
         resolves_services=options.resolves_services,
         metrics=options.metrics_bind,
+        trace_otlp=options.trace_otlp,
         status_dir=options.status_dir,
         environment=os.environ,
     )

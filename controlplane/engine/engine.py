@@ -6,7 +6,7 @@ are decoded (remembered by document), the declarations in use are put into the g
 and whoever reads ``resources`` next recomputes what the edit touched.
 """
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ class Engine:
         guards_removals: bool = False,
         max_objects: int = MAX_OBJECTS,
     ) -> None:
+        self.on_stage: Callable[[str], None] = lambda _: None
+        """Hears of each stage of an edit as it is over: read, then trial."""
         self.graph = Graph()
         self.faults: list[Fault] = []
         """Internal errors that ``take_faults`` has not returned yet, newest last, each once while
@@ -213,6 +215,7 @@ class Engine:
     ) -> Touched:
         touched = self._declared.read(changes, self._in_force.withheld, ahead)
         self._removals.touched(touched.keys)
+        self.on_stage("read")
         return touched
 
     def _edit(self, touched: Touched, outcomes: Outcomes, held: tuple[ObjectKey, ...] = ()) -> Edit:
@@ -220,6 +223,7 @@ class Engine:
         self.generations.note({**dict.fromkeys(touched.keys), **outcomes}, self._in_force.raw)
         self.note_connected()
         unusable = self._in_force.withheld
+        self.on_stage("trial")
         return Edit(
             revision=self.revision,
             paths=touched.paths,

@@ -6,7 +6,7 @@ to the stream whose token names the identity and to no other.
 Source: Istio ``pkg/security`` (the secrets' names).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -45,8 +45,15 @@ class WorkloadSecrets:
     A proxy that reconnects before the renewal finds what it has, so nothing is sent to it.
     """
 
-    def __init__(self, authority: Authority, *, life: timedelta = WORKLOAD_LIFE) -> None:
+    def __init__(
+        self,
+        authority: Authority,
+        *,
+        life: timedelta = WORKLOAD_LIFE,
+        on_issued: Callable[[], None] = lambda: None,
+    ) -> None:
         self.life = life
+        self._on_issued = on_issued
         self._authority = authority
         self._trust = trust_secret(authority)
         self._kept: dict[Identity, IdentitySecrets] = {}
@@ -132,6 +139,7 @@ class WorkloadSecrets:
             signer=self._authority,
         )
         self._kept[identity] = made
+        self._on_issued()
         return made
 
     def _with_trust(self, certificate: Resource) -> Mapping[str, Resource]:

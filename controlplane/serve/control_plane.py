@@ -21,8 +21,6 @@ from controlplane.admin.metrics import Metrics
 from controlplane.base.errors import TokenRefused
 from controlplane.base.names import ObjectKey
 from controlplane.engine.edit import Edit
-from controlplane.engine.engine import Engine
-from controlplane.engine.generations import Generations
 from controlplane.engine.mesh_file import mesh_file
 from controlplane.kinds.core.configuration import SECRET
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
@@ -30,6 +28,8 @@ from controlplane.serve.background import Batch, Steps, followed, log_faults
 from controlplane.serve.calendar import Calendar
 from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.edit_reports import EditReports
+from controlplane.serve.edit_telemetry import EditTelemetry
+from controlplane.serve.engine_settings import engine_of
 from controlplane.serve.gateway_runners import GatewayRunners
 from controlplane.serve.issuer_keys import IssuerKeys, pause_after
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
@@ -48,7 +48,6 @@ from controlplane.serve.trust import Trust
 from controlplane.sources.accepted import AcceptedObjects
 from controlplane.sources.files import changes
 from controlplane.sources.kept_statuses import kept_statuses
-from controlplane.sources.printable import printable
 from controlplane.tls.state import LiveTls
 from controlplane.xds.node import Bearer
 from controlplane.xds.server import XdsServer
@@ -67,7 +66,9 @@ class ControlPlane:
         self.settings = settings
         self._clock = clock
         self._trust = Trust(settings, clock)
-        self._mesh_trust = MeshTrust(settings, clock)
+        self.metrics = Metrics(version("controlplane"))
+        self._telemetry = EditTelemetry(self.metrics, settings)
+        self._mesh_trust = MeshTrust(settings, clock, self.metrics.issued)
         self._keeper = StateKeeper(
             settings.state,
             settings.lock,
@@ -77,7 +78,7 @@ class ControlPlane:
         )
         self._accepted = AcceptedObjects(settings.state.path / "accepted.db")
         kept = kept_statuses(settings.state)
-        self.engine = _engine(settings, clock(), self._accepted, generations(kept))
+        self.engine = engine_of(settings, clock(), self._accepted, generations(kept))
         self.connected_services = ConnectedServices(
             self.engine, settings.connections, resolves=settings.resolves_services
         )
@@ -88,13 +89,9 @@ class ControlPlane:
             clock=clock,
             publish=self._bring,
         )
-        pause = partial(pause_after, refreshed_after=settings.keys_refreshed_after)
-        self._issuer_keys = IssuerKeys(
-            self.engine, settings.state, publish=self._bring, clock=clock, pause=pause
-        )
+        self._issuer_keys = self._keys_of_issuers(clock)
         self.snapshots = SnapshotCache(self.engine)
-        self.metrics = Metrics(version("controlplane"))
-        self.metrics.root_expires(self._mesh_trust.root_expires)
+        self.engine.on_stage = self.snapshots.on_stage = self._telemetry.on_stage
         self.runners = self._gateway_runners(clock)
         self.server = XdsServer(
             self.snapshots,
@@ -108,11 +105,15 @@ class ControlPlane:
         )
         tls = LiveTls(self.engine, self._mesh_trust.own_secrets)
         self._inventory = tls.inventory
-        self.metrics.secrets_expire(tls.inventory.expiries, clock)
+        trust = self._mesh_trust
+        self.metrics.expire(
+            tls.inventory.expiries, lambda: trust.root_expires, lambda: trust.chain_expires, clock
+        )
         connections = self.server.connections
         self._statuses = StatusKeeper(self.engine, connections, settings, clock, kept)
         self.overview = self._overview(tls)
-        self._reports = EditReports(self.engine, self.metrics, connections, on_reload)
+        traces = self._telemetry.traces
+        self._reports = EditReports(self.engine, self.metrics, connections, on_reload, traces)
         self._watch = ProxyWatch(self.engine, self.snapshots, self.server, self._reports.notice)
         self._steps = Steps()
         self._rest: RestOfChange | None = None
@@ -131,6 +132,17 @@ class ControlPlane:
             self.runners.shown,
         )
 
+    def _keys_of_issuers(self, clock: Callable[[], datetime]) -> IssuerKeys:
+        after = self.settings.keys_refreshed_after
+        return IssuerKeys(
+            self.engine,
+            self.settings.state,
+            publish=self._bring,
+            clock=clock,
+            pause=partial(pause_after, refreshed_after=after),
+            fetched=self.metrics.keys_fetched,
+        )
+
     def _gateway_runners(self, clock: Callable[[], datetime]) -> GatewayRunners:
         return GatewayRunners(
             self.engine,
@@ -142,6 +154,7 @@ class ControlPlane:
 
     async def start(self) -> int:
         """Open the xDS port, and give it; nothing is answered before the first load is complete."""
+        self._telemetry.start()
         settings = self.settings
         tls = None if settings.is_insecure else self._trust.xds_certificate().credentials()
         return await self.server.start(str(settings.xds), tls)
@@ -170,9 +183,10 @@ class ControlPlane:
         self.registering.end()
         await self.server.stop()
         self._accepted.close()
+        self._telemetry.stop()
 
     async def _follow(self, tasks: asyncio.TaskGroup) -> None:
-        """The way of every change: files, engine, proxies; then what can wait."""
+        """The way of every change: files, engine, proxies."""
         settings = self.settings
         gc.disable()  # until the first load is done: what it makes stays
         batches = followed(
@@ -195,6 +209,7 @@ class ControlPlane:
         changed = [(changed.path, changed.text) for changed in batch]
         ahead = await read_ahead(self.engine.readings(changed))
         is_first = not self.snapshots.ready.is_set()
+        self._telemetry.begin(began)
         if is_first:
             edit = self.engine.load(changed, ahead)
             await self.connected_services.look_up()
@@ -227,10 +242,12 @@ class ControlPlane:
         """Serve connected services where DNS says that they are now."""
         began, changes = time.perf_counter(), self.connected_services.changes()
         if changes:
+            self._telemetry.begin(began)
             self._serve(tasks, self.engine.apply(changes), began)
 
     def _let_go(self, tasks: asyncio.TaskGroup, keys: frozenset[ObjectKey]) -> None:
         began = time.perf_counter()
+        self._telemetry.begin(began)
         with self._steps.contained(
             "ending the wait for a counterpart", "the objects wait for the next edit"
         ):
@@ -239,6 +256,7 @@ class ControlPlane:
     def confirm_removal(self) -> tuple[ObjectKey, ...]:
         """Remove the objects whose removal is held; gives them."""
         began = time.perf_counter()
+        self._telemetry.begin(began)
         edit = self.engine.confirm_removal()
         if edit.removed and self._tasks is not None:
             self._serve(self._tasks, edit, began)
@@ -250,7 +268,7 @@ class ControlPlane:
         waited = self._rest.edited(self.engine.waiting)
         self.registering.workloads.edited(edit)
         taken = self._publish(edit, began, waited)
-        asyncio.get_running_loop().call_soon(self.metrics.changed, taken.computed)  # when sent
+        asyncio.get_running_loop().call_soon(self._telemetry.taken, taken)  # when sent
         if edit or edit.refused or edit.held or not self.engine.waiting:
             tasks.create_task(self._after(taken))
 
@@ -274,7 +292,9 @@ class ControlPlane:
     async def _take_mesh(self, tasks: asyncio.TaskGroup, file: Path, text: bytes) -> None:
         began = time.perf_counter()
         read = partial(mesh_file, file, text.decode(errors="replace"))
-        revision = self.engine.take_mesh(await off_the_loop(read, size=len(text)))
+        taken = await off_the_loop(read, size=len(text))
+        self._telemetry.begin(began)
+        revision = self.engine.take_mesh(taken)
         edit = Edit(revision=revision, paths=(file,), put=(MESH_CONFIG_KEY,))
         tasks.create_task(self._after(self._publish(edit, began)))
 
@@ -283,6 +303,7 @@ class ControlPlane:
         by that is noticed.
         """
         self._issuer_keys.look()  # one may be among the workloads
+        self.metrics.triggered("proxy")
         self.server.publish(revision)
         self.server.proxies_changed.set()
 
@@ -296,14 +317,17 @@ class ControlPlane:
                 self.server.rotate()
         self.snapshots.ready.set()
         self._issuer_keys.look()
+        self.metrics.triggered("global" if MESH_CONFIG_KEY in keys else "config")
         with self._steps.contained("publishing", "proxies keep their configuration"):
             affected = self.server.publish(edit.revision)
+        stages = self._telemetry.stages()
         with self._steps.contained("telling runners", "they run what they have"):
             self.runners.edited({key.kind for key in keys})
         log_faults(self.engine.take_faults())
         computed = timedelta(seconds=time.perf_counter() - began)
         connected = len(self.server.connections)
-        return Taken(edit, began, computed, connected, affected, waited, is_first=is_first)
+        trace = self._telemetry.new_trace()
+        return Taken(edit, began, computed, connected, affected, waited, is_first, stages, trace)
 
     async def _after(self, taken: Taken) -> None:
         acknowledged: timedelta | None = None
@@ -354,7 +378,6 @@ class ControlPlane:
         """Write again what was deleted from the state directory, and what could not be written."""
         if self.snapshots.ready.is_set():
             self._keeper.keep(self._mesh_trust.advance(self.server.connections))
-            self.metrics.root_expires(self._mesh_trust.root_expires)
         await asyncio.to_thread(self._keeper.look, self._clock())
         if self.snapshots.ready.is_set():
             await self._accepted.keep(self.engine.accepted)
@@ -370,21 +393,3 @@ class ControlPlane:
         except TokenRefused:
             self.metrics.token_refused()
             raise
-
-
-def _engine(
-    settings: Settings, now: datetime, accepted: AcceptedObjects, counted: Generations
-) -> Engine:
-    engine = Engine(
-        settings.mesh,
-        now=now,
-        accepted=accepted,
-        generations=counted,
-        lean=settings.lean,
-        metrics=settings.measures,
-        guards_removals=not settings.allows_removal,
-        max_objects=settings.max_objects,
-    )
-    if settings.mesh_file is not None:
-        engine.read_mesh(printable(settings.mesh_file), settings.mesh_text)
-    return engine

@@ -8,6 +8,7 @@ from typing import Final
 from controlplane.admin.metrics import Metrics
 from controlplane.engine.edit import Edit
 from controlplane.engine.engine import Engine
+from controlplane.serve.edit_traces import EditTraces
 from controlplane.serve.known_diagnostics import KnownDiagnostics, News
 from controlplane.serve.reload import ACKNOWLEDGED_WITHIN, Noticed, OnReload, Reload, Taken
 from controlplane.xds.connections import Connections
@@ -16,15 +17,21 @@ ANALYSED_AT_ONCE: Final = 50  # objects; so that an edit never waits long for th
 
 
 class EditReports:
-    """Reports to ``on_reload``, and to the metrics."""
+    """Reports to ``on_reload``, to the metrics and to ``traces``."""
 
     def __init__(
-        self, engine: Engine, metrics: Metrics, connections: Connections, on_reload: OnReload
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        connections: Connections,
+        on_reload: OnReload,
+        traces: EditTraces | None = None,
     ) -> None:
         self._engine = engine
         self._metrics = metrics
         self._connections = connections
         self._on_reload = on_reload
+        self._traces = traces
         self._known = KnownDiagnostics()
 
     async def acknowledged(self, edit: Edit, began: float) -> timedelta | None:
@@ -40,19 +47,21 @@ class EditReports:
 
     def report(self, taken: Taken, acknowledged: timedelta | None) -> None:
         news = self._news()
-        self._on_reload(
-            Reload(
-                edit=taken.edit,
-                is_first=taken.is_first,
-                proxies=taken.proxies,
-                affected=taken.affected,
-                computed=taken.computed,
-                acknowledged=acknowledged,
-                waited=taken.waited,
-                found=news.found,
-                fixed=news.fixed,
-            )
+        reload = Reload(
+            edit=taken.edit,
+            is_first=taken.is_first,
+            proxies=taken.proxies,
+            affected=taken.affected,
+            computed=taken.computed,
+            acknowledged=acknowledged,
+            waited=taken.waited,
+            found=news.found,
+            fixed=news.fixed,
+            trace=taken.trace,
         )
+        self._on_reload(reload)
+        if self._traces is not None:
+            self._traces.ended(taken, reload)
 
     async def notice(self) -> None:
         """Report what is wrong now and was not, or is fixed, though no file has changed."""

@@ -67,12 +67,14 @@ class IssuerKeys:
         publish: Callable[[int], None],
         clock: Callable[[], datetime],
         pause: Callable[[int], timedelta] = pause_after,
+        fetched: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._engine = engine
         self._state = state
         self._publish = publish
         self._clock = clock
         self._pause = pause
+        self._heard = fetched
         self._wanted: dict[KeySource, frozenset[tuple[str, timedelta]]] = {}
         """Which issuers each source is for, and how long a fetch may take."""
         self._unused: dict[KeySource, datetime] = {}
@@ -148,6 +150,7 @@ class IssuerKeys:
         while True:
             mended.clear()
             outcome = await self._fetched(source)
+            self._heard(not isinstance(outcome, KeysUnavailable))
             failures = failures + 1 if isinstance(outcome, KeysUnavailable) else 0
             pause = self._pause(failures)
             with self._steps.contained("taking keys", "the last good keys stay in force"):

@@ -64,7 +64,12 @@ log = structlog.stdlib.get_logger("serve")
 class MeshTrust:
     """The mesh's authority and what it vouches for. Raises ``KeyUnusable`` when it cannot."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        on_issued: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._area = settings.state.authority
@@ -73,7 +78,7 @@ class MeshTrust:
         self._rotation = self._kept = kept_rotation(self._area)
         self._desired = self._own if self._rotation is None else None
         """What is configured; ``None`` until that is known, or where it cannot be used."""
-        self._secrets = WorkloadSecrets(self._own, life=self._life)
+        self._secrets = WorkloadSecrets(self._own, life=self._life, on_issued=on_issued)
         self._written: dict[str, bytes] = {}
         self._seen: dict[str, datetime] = {}
         self._said = timedelta.max
@@ -85,6 +90,12 @@ class MeshTrust:
         """When the first root that is trusted does."""
         trusted = self._rotation.trusted if self._rotation is not None else self._own
         return min(root.not_valid_after_utc for root in trusted.roots)
+
+    @property
+    def chain_expires(self) -> datetime:
+        """When the first certificate that leads from a workload's to a root does."""
+        signer = self._rotation.signer if self._rotation is not None else self._own
+        return min(c.not_valid_after_utc for c in (signer.certificate, *signer.chain))
 
     def status(self) -> AuthorityStatus:
         rotation = self._decided()

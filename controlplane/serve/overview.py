@@ -44,6 +44,7 @@ from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
+from controlplane.kinds.registry import SERVED
 from controlplane.model.proxy import Proxy, Role
 from controlplane.model.proxy_view import ProxyView
 from controlplane.protobuf.descriptors import message_type
@@ -120,6 +121,8 @@ class LiveOverview:
             objects=lambda: engine.object_count,
             refused=lambda: sum(d.is_refused for d in engine.declarations()),
             held=lambda: len(engine.held_removals),
+            registered=lambda: sum(1 for _ in registered()),
+            kinds=lambda: {kind: engine.count(kind) for kind in SERVED},
         )
 
     def ready(self) -> bool:

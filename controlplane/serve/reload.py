@@ -6,9 +6,18 @@ from datetime import timedelta
 from typing import Final
 
 from controlplane.base.diagnostics import Diagnostic
+from controlplane.base.laps import Lap
 from controlplane.engine.edit import Edit
 
 ACKNOWLEDGED_WITHIN: Final = 5.0  # seconds after which a reload is reported without every answer
+
+
+@dataclass(frozen=True, slots=True)
+class TraceIds:
+    """Of the trace of one edit, and of its outermost span."""
+
+    trace: bytes
+    span: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,10 @@ class Taken:
     affected: int
     waited: timedelta | None = None
     is_first: bool = False
+    stages: tuple[Lap, ...] = ()
+    """By ``perf_counter``, as ``began``."""
+    trace: TraceIds | None = None
+    """The edit's trace, where traces are sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +59,7 @@ class Reload:
     """What is wrong now and was not before."""
     fixed: tuple[Diagnostic, ...] = ()
     """What was wrong before and is no longer."""
+    trace: TraceIds | None = None
 
 
 @dataclass(frozen=True, slots=True)

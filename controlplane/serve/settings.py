@@ -54,6 +54,8 @@ class Settings:
     """Where the status of objects is written as files."""
     metrics: Address | None = None
     """Where metrics and health alone are served besides."""
+    trace_otlp: str | None = None
+    """The collector (OTLP over HTTP) that traces of edits are sent to."""
     connections: tuple[Connection, ...] = ()
     """Services that are processes outside of the files' cluster."""
     resolves_services: bool = False

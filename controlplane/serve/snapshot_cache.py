@@ -5,7 +5,7 @@ Proxies that get the same get the same snapshot object, so the server's sessions
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,8 @@ class SnapshotCache:
 
     def __init__(self, engine: Engine) -> None:
         self.ready = asyncio.Event()
+        self.on_stage: Callable[[str], None] = lambda _: None
+        """Hears when what an edit changes is computed."""
         self._engine = engine
         self._made: dict[ProxyView, _Made] = {}
         self._view_of: dict[Proxy, ProxyView] = {}
@@ -88,6 +90,7 @@ class SnapshotCache:
         for view in self._renewed:
             changed.update(self._proxies_of.get(view, {}))
         self._renewed.clear()
+        self.on_stage("recompute")
         return tuple(changed)
 
     def retain(self, proxies: Iterable[Proxy]) -> None:

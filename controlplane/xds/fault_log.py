@@ -38,6 +38,7 @@ class FaultLog:
             fault = StreamFault(
                 grpc.StatusCode.INTERNAL, "internal error of the control plane on this stream"
             )
+            self._traffic.failed()
             log.exception("stream_failed", peer=context.peer())
         if fault is not None:
             # A client that does not read sees its status when it does; one that does not even read

@@ -41,8 +41,10 @@ class Channel(Protocol):
 class Traffic(Protocol):
     """Counts what goes over the streams, and what was refused."""
 
-    def sent(self, type_url: TypeUrl, size: int) -> None:
-        """A response of ``size`` bytes was written to one proxy."""
+    def sent(self, type_url: TypeUrl, size: int, due: float, wrote: float) -> None:
+        """A response of ``size`` bytes was written to one proxy, ``due`` seconds after it was to
+        be; writing it took ``wrote`` seconds.
+        """
 
     def rejected(self, type_url: TypeUrl) -> None:
         """A proxy refused a response."""
@@ -50,15 +52,20 @@ class Traffic(Protocol):
     def limited(self, limit: str) -> None:
         """A stream was ended or refused because it exceeds ``limit``."""
 
+    def failed(self) -> None:
+        """A stream was ended by an internal error."""
+
 
 class Uncounted:
     """Counts nothing."""
 
-    def sent(self, type_url: TypeUrl, size: int) -> None: ...
+    def sent(self, type_url: TypeUrl, size: int, due: float, wrote: float) -> None: ...
 
     def rejected(self, type_url: TypeUrl) -> None: ...
 
     def limited(self, limit: str) -> None: ...
+
+    def failed(self) -> None: ...
 
 
 class Stream:
@@ -82,7 +89,7 @@ class Stream:
         self._traffic = traffic
         self._deadline = deadline
         self._channel = channel
-        self._outbox: deque[Send] = deque()
+        self._outbox: deque[tuple[float, Send]] = deque()
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
@@ -97,7 +104,9 @@ class Stream:
     def emit(self, outputs: tuple[Output, ...]) -> None:
         """Queue what is to be written."""
         sends = [output for output in outputs if isinstance(output, Send)]
-        self._outbox.extend(sends)
+        if sends:
+            now = time.monotonic()
+            self._outbox.extend((now, send) for send in sends)
         if len(sends) < len(outputs):
             self._has_answered = True
         if self._outbox:
@@ -133,26 +142,27 @@ class Stream:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._outbox:
-                    await self._send(self._outbox.popleft())
+                    await self._send(*self._outbox.popleft())
                 self._catch_up()
         except asyncio.CancelledError:
             if self._fault is None:
                 raise
             raise self._fault from None
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, since: float, send: Send) -> None:
         if self._has_answered:
-            await self._write(send)
+            await self._write(since, send)
         else:
             async with self.use.unread.written(send.response.size):
-                await self._write(send)
+                await self._write(since, send)
 
-    async def _write(self, send: Send) -> None:
-        self._writing = time.monotonic()
+    async def _write(self, since: float, send: Send) -> None:
+        began = self._writing = time.monotonic()
         message = send.response.message(send.nonce)
         await self._channel.write(message)
         self._writing = None
-        self._traffic.sent(send.type_url, len(message))
+        now = time.monotonic()
+        self._traffic.sent(send.type_url, len(message), now - since, now - began)
 
     def _catch_up(self) -> None:
         """All is written: let happen what was postponed."""

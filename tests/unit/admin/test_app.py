@@ -271,7 +271,8 @@ async def test_metrics_have_istiods_names(fleet: Fleet, client: httpx.AsyncClien
     fleet.counted.rejected(TypeUrl.LISTENER)
     fleet.counted.changed(timedelta(milliseconds=3))
     fleet.counted.converged(timedelta(milliseconds=30))
-    fleet.counted.root_expires(datetime(2036, 1, 1, tzinfo=UTC))
+    root = datetime(2036, 1, 1, tzinfo=UTC)
+    fleet.counted.expire(tuple, lambda: root, lambda: root, lambda: datetime.now(UTC))
 
     answer = await client.get("/metrics")
 
