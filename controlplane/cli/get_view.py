@@ -16,6 +16,7 @@ from controlplane.cli.output import Segment, Style, complain, printable, say, sh
 from controlplane.cli.status_view import display_name
 from controlplane.documents.printed import as_yaml
 
+DEFAULT: Final = "default"
 NAMESPACES_NAMED: Final = 4
 
 
@@ -100,10 +101,24 @@ def describe_object(named: str, output: str, admin: Address) -> None:
 def the_object(kind: str, namespace: str, name: str, admin: Address) -> ShownObject:
     """``ObjectUnknown`` where there is none, or where several are meant."""
     found = admin_client.found_objects(admin, kind, namespace, name)
-    return _the_one(found, kind, namespace or "default", name)
+    if found is not None and not found.objects and not found.refused:
+        there = _namespaces_with(admin, kind, name)
+        meant = first_of([f"{kind}/{each}/{name}" for each in there], NAMESPACES_NAMED)
+        raise ObjectUnknown(
+            f"there is no {printable(kind)} {printable(name)} in namespace {namespace or DEFAULT}",
+            hint=f"there is {printable(meant)}" if there else None,
+        )
+    return _the_one(found, kind)
 
 
-def _the_one(found: FoundObjects | None, kind: str, namespace: str, name: str) -> ShownObject:
+def _namespaces_with(admin: Address, kind: str, name: str) -> list[str]:
+    listed = admin_client.objects_of(admin, kind)
+    objects = listed.objects if listed is not None else ()
+    found = {_namespace(each) for each in objects if each.object.rpartition("/")[2] == name}
+    return sorted(namespace for namespace in found if namespace)
+
+
+def _the_one(found: FoundObjects | None, kind: str) -> ShownObject:
     if found is None:
         raise ObjectUnknown(f'no object of a kind "{printable(kind)}" is declared')
     if len(found.objects) == 1:
@@ -113,13 +128,11 @@ def _the_one(found: FoundObjects | None, kind: str, namespace: str, name: str) -
         raise ObjectUnknown(
             f'"{printable(kind)}" is several kinds here', hint=f"write {' or '.join(groups)}"
         )
-    if found.refused:
-        lost = found.refused[0]
-        raise ObjectUnknown(
-            f"{display_name(lost.object)} is refused, and no earlier form of it was accepted",
-            hint=f"controlplane check {lost.path} says why",
-        )
-    raise ObjectUnknown(f"there is no {printable(kind)} {printable(name)} in namespace {namespace}")
+    lost = found.refused[0]
+    raise ObjectUnknown(
+        f"{display_name(lost.object)} is refused, and no earlier form of it was accepted",
+        hint=f"controlplane check {lost.path} says why",
+    )
 
 
 def _qualified(shown: ShownObject) -> str:

@@ -135,6 +135,19 @@ def test_what_cannot_be_shown_is_an_error_with_one_step_to_take(
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
 
 
+def test_an_object_of_another_namespace_is_an_error_that_says_where_it_is() -> None:
+    answers: dict[str, View] = {
+        "/api/v1/objects/gw/new": FoundObjects(objects=()),
+        "/api/v1/objects/gw": ObjectsOfKind(objects=(of_kind("shop/new"), of_kind("bank/edge"))),
+    }
+
+    result = called(["get", "gw/new"], answers)
+
+    assert result.stderr == (
+        "error: there is no gw new in namespace default\nhint: there is gw/shop/new\n"
+    )
+
+
 @pytest.mark.parametrize("words", [["a/b/c/d"], ["gateway/shop/edge", "-n", "x"]])
 def test_what_names_no_object_is_a_mistake_of_usage(words: list[str]) -> None:
     result = CliRunner().invoke(main, ["get", *words])
