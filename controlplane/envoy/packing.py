@@ -13,6 +13,10 @@ from controlplane.base.names import ObjectKey
 from controlplane.envoy.object_path import object_path
 
 
+def type_url_of(message: type[Message]) -> str:
+    return f"type.googleapis.com/{message.DESCRIPTOR.full_name}"
+
+
 def packed(message: Message) -> Packed:
     """``message`` as an ``Any``; equal messages give equal bytes."""
     return Packed(

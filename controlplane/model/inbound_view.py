@@ -34,6 +34,8 @@ class InboundView:
     addresses: tuple[str, ...] = ()
     policies: PolicyKeys = NO_POLICIES
     telemetries: tuple[ObjectKey, ...] = ()
+    extensions: tuple[ObjectKey, ...] = ()
+    """What adds filters of the user's for what calls the workload, in order."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def at(self, addresses: tuple[str, ...]) -> "InboundView":

@@ -102,6 +102,8 @@ class OutboundView:
     """What its Gateway shows to backends that a BackendTLSPolicy speaks TLS to."""
     telemetries: tuple[ObjectKey, ...] = ()
     """What says how its calls are observed; of two that say the same, the later is used."""
+    extensions: tuple[ObjectKey, ...] = ()
+    """What adds filters of the user's for what the workload calls, in order."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
@@ -132,6 +134,7 @@ class OutboundView:
             and settings == self.settings
             and not self.interception.captures
             and not self.telemetries
+            and not self.extensions
         ):
             return self
         return replace(
@@ -141,7 +144,13 @@ class OutboundView:
             settings=settings,
             interception=Interception.NONE,
             telemetries=(),
+            extensions=(),
         )
+
+    @property
+    def without_extensions(self) -> "OutboundView":
+        """The part that decides what is listened for."""
+        return replace(self, extensions=()) if self.extensions else self
 
     @property
     def for_listeners(self) -> "OutboundView":
@@ -163,6 +172,7 @@ class OutboundView:
             interception=captured,
             client_certificate=None,
             telemetries=(),
+            extensions=(),
         )
 
     @property

@@ -46,6 +46,8 @@ class GatewayInstance:
     every_address: str = "0.0.0.0"
     opens_low_ports: bool = True
     policies: PolicyKeys = NO_POLICIES
+    extensions: tuple[ObjectKey, ...] = ()
+    """What adds filters of the user's, in order."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     @property

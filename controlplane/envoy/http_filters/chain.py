@@ -11,12 +11,14 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 )
 
 from controlplane.envoy.http_filters.cors import cors
+from controlplane.envoy.http_filters.discovered import SLOTS as PHASES, http_discovered
 from controlplane.envoy.http_filters.dynamic_forward_proxy import dynamic_forward_proxy
 from controlplane.envoy.http_filters.ext_authz import http_ext_authz_filter, route_ext_authz
 from controlplane.envoy.http_filters.fault import fault
 from controlplane.envoy.http_filters.grpc_stats import grpc_stats
 from controlplane.envoy.http_filters.grpc_web import grpc_web
 from controlplane.envoy.http_filters.jwt_authn import jwt_authn_filter
+from controlplane.envoy.http_filters.lua import lua
 from controlplane.envoy.http_filters.offered_protocols import offered_protocols
 from controlplane.envoy.http_filters.order import ORDER, Slot
 from controlplane.envoy.http_filters.rbac import SLOTS, http_rbac_filter
@@ -25,6 +27,7 @@ from controlplane.envoy.http_filters.stateful_session import stateful_session
 from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.slots import in_order
 from controlplane.model.authorization import Authorization
+from controlplane.model.extension import LuaFilter, WasmFilter
 from controlplane.model.external_authorization import CustomRules, ExternalCheck
 from controlplane.model.plan.network_filters import (
     CrossOrigin,
@@ -57,6 +60,10 @@ def _slotted(filter_: HttpFilter, policies: PolicyConfigs) -> tuple[Slot, hcm.Ht
             return Slot.EXTERNAL_AUTHORIZATION, http_ext_authz_filter(policies[filter_])
         case JwtAuthentication():
             return Slot.JWT, jwt_authn_filter(policies[filter_])
+        case WasmFilter(name=name, phase=phase):
+            return PHASES[phase], http_discovered(name)
+        case LuaFilter(phase=phase):
+            return PHASES[phase], lua(filter_)
         case GrpcWeb():
             return Slot.GRPC_WEB, grpc_web()
         case GrpcStats():

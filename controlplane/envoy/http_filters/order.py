@@ -13,10 +13,14 @@ class Slot(Enum):
     """Where a filter acts on a request."""
 
     EXTERNAL_AUTHORIZATION = auto()
+    EXTENSION_AUTHN = auto()
     JWT = auto()
+    EXTENSION_AUTHZ = auto()
     AUDIT = auto()
     DENY = auto()
     ALLOW = auto()
+    EXTENSION_STATS = auto()
+    EXTENSION = auto()
     GRPC_WEB = auto()
     GRPC_STATS = auto()
     OFFERED_PROTOCOLS = auto()
@@ -30,10 +34,14 @@ class Slot(Enum):
 
 ORDER: Final = (
     Slot.EXTERNAL_AUTHORIZATION,  # the provider of CUSTOM policies is asked before all else
+    Slot.EXTENSION_AUTHN,  # the user's own way to tell who calls, before tokens
     Slot.JWT,  # verifies tokens, whose claims the policies after it refer to
+    Slot.EXTENSION_AUTHZ,  # the user's own decisions, which know of the tokens
     Slot.AUDIT,  # only notes, so it also sees what the next two refuse
     Slot.DENY,  # what a policy denies is refused, whatever another allows
     Slot.ALLOW,  # the last policies: what passes them is admitted
+    Slot.EXTENSION_STATS,  # sees what was admitted
+    Slot.EXTENSION,  # the user's other filters
     Slot.GRPC_WEB,  # what comes after sees plain gRPC
     Slot.GRPC_STATS,  # counts calls as the client made them, before faults
     Slot.OFFERED_PROTOCOLS,  # where istio.alpn is in Istio's own Envoy

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 
+from controlplane.envoy.network_filters.discovered import SLOTS as PHASES, network_discovered
 from controlplane.envoy.network_filters.ext_authz import network_ext_authz_filter
 from controlplane.envoy.network_filters.http_connection_manager import http_connection_manager
 from controlplane.envoy.network_filters.mongo_proxy import mongo_proxy
@@ -17,6 +18,7 @@ from controlplane.envoy.network_filters.tcp_proxy import tcp_proxy
 from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.slots import in_order
 from controlplane.model.authorization import Authorization
+from controlplane.model.extension import WasmFilter
 from controlplane.model.external_authorization import CustomRules, ExternalCheck
 from controlplane.model.plan.network_filters import (
     DynamicForwardProxySni,
@@ -41,6 +43,8 @@ def _slotted(filter_: NetworkFilter, policies: PolicyConfigs) -> tuple[Slot, Fil
             return Slot.EXTERNAL_AUTHORIZATION, network_rbac_filter(policies[filter_])
         case ExternalCheck():
             return Slot.EXTERNAL_AUTHORIZATION, network_ext_authz_filter(policies[filter_])
+        case WasmFilter(name=name, phase=phase):
+            return PHASES[phase], network_discovered(name)
         case HttpConnectionManager():
             return Slot.TERMINAL, http_connection_manager(filter_, policies)
         case MongoProxy():

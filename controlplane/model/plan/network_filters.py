@@ -6,6 +6,7 @@ from datetime import timedelta
 from controlplane.base.names import PortNumber
 from controlplane.model.access_log import AccessLog
 from controlplane.model.authorization import Authorization
+from controlplane.model.extension import LuaFilter, WasmFilter
 from controlplane.model.external_authorization import CustomRules, ExternalCheck, Provider
 from controlplane.model.http_settings import HttpSettings
 from controlplane.model.metrics import Metrics
@@ -75,6 +76,8 @@ PolicyHttpFilter = PolicyFilter | JwtAuthentication
 """What policies put into chains; encoded once for all chains that have it."""
 HttpFilter = (
     PolicyHttpFilter
+    | WasmFilter
+    | LuaFilter
     | GrpcWeb
     | GrpcStats
     | OfferedProtocols
@@ -165,5 +168,10 @@ class DynamicForwardProxySni:
 
 
 NetworkFilter = (
-    PolicyFilter | HttpConnectionManager | TcpProxy | MongoProxy | DynamicForwardProxySni
+    PolicyFilter
+    | WasmFilter
+    | HttpConnectionManager
+    | TcpProxy
+    | MongoProxy
+    | DynamicForwardProxySni
 )

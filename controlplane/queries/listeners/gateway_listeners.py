@@ -23,6 +23,7 @@ from controlplane.queries.gateway_api.external_auth import external_providers
 from controlplane.queries.listeners.datagrams import routed_datagrams
 from controlplane.queries.listeners.settings import observed_settings
 from controlplane.queries.listeners.streams import RoutedStream, named_streams, server_streams
+from controlplane.queries.policy.extensions import extensions_of
 from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.queries.selection.gateways import addresses, merged_servers
 from controlplane.translate.istio.gateway_listener import (
@@ -67,6 +68,7 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
     settings = replace(
         observed_settings(graph, key.view.settings, key.view.telemetries, ListenerContext.GATEWAY),
         policies=policy_filters(graph, key.instance.policies, ListenerContext.GATEWAY),
+        extensions=extensions_of(graph, key.instance.extensions),
     )
     if key.address.is_udp:
         return Reported(_datagrams(graph, key, merged, settings))
@@ -126,10 +128,12 @@ def _chains(
             yield https_chain(server, merged.address, settings, _of_routes(graph, (server,)))
         case TcpServer():
             for found in server_streams(graph, view, server, settings):
-                yield _with_policies(tcp_chain(server, found.rule, found.proxy, settings), found)
+                yield _with_policies(
+                    tcp_chain(server, merged.address, found.rule, found.proxy, settings), found
+                )
         case TlsPassthrough():
             for named in named_streams(graph, view, server, settings):
-                chain = passthrough_chain(server, named.rule, named.proxy, settings)
+                chain = passthrough_chain(server, merged.address, named.rule, named.proxy, settings)
                 yield _with_policies(chain, named)
         case UdpServer():
             return  # it has no connections

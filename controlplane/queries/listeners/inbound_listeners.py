@@ -17,6 +17,7 @@ from controlplane.model.plan.proxy import InboundListener
 from controlplane.model.proxy import IpFamily
 from controlplane.queries.clusters.inbound_clusters import inbound_port_origins
 from controlplane.queries.listeners.settings import observed_settings
+from controlplane.queries.policy.extensions import extensions_of
 from controlplane.queries.policy.peer_policies import deciding_field, mtls_policy
 from controlplane.queries.policy.policy_filters import policy_filters
 from controlplane.queries.registry.inbound_ports import inbound_mesh_settings
@@ -59,6 +60,7 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
     settings = replace(
         observed_settings(graph, view.settings, view.telemetries, ListenerContext.INBOUND),
         policies=policy_filters(graph, view.policies, ListenerContext.INBOUND),
+        extensions=extensions_of(graph, view.extensions),
     )
     of_mesh = inbound_mesh_settings(graph)
     if key.port is not None:

@@ -6,6 +6,7 @@ Source: Istio ``pilot/pkg/networking/core/listener.go``.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import PortNumber
@@ -24,6 +25,7 @@ from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.listeners.captured_ports import captured_ports, is_captured_apart
 from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.settings import observed_settings
+from controlplane.queries.policy.extensions import extensions_of
 from controlplane.queries.registry.egress import egress_listeners, unknown_traffic
 from controlplane.translate.captured_ports import wildcard
 from controlplane.translate.istio.listener_settings import ListenerSettings
@@ -54,7 +56,8 @@ def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListen
     service joins a port that has HTTP already. Namespaces that have the same captured as all share
     the public view's.
     """
-    if not view.is_public and not is_captured_apart(graph, view.unobserved):
+    seen = view.unobserved.without_extensions
+    if not view.is_public and not is_captured_apart(graph, seen):
         return outbound_listeners(graph, view.public)
     plans = (
         *_captured_listeners(graph, view),
@@ -65,7 +68,8 @@ def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListen
 
 
 def _settings(graph: Graph, view: OutboundView) -> ListenerSettings:
-    return observed_settings(graph, view.settings, view.telemetries, ListenerContext.OUTBOUND)
+    found = observed_settings(graph, view.settings, view.telemetries, ListenerContext.OUTBOUND)
+    return replace(found, extensions=extensions_of(graph, view.extensions))
 
 
 def _captured_listeners(graph: Graph, view: OutboundView) -> Iterator[ListenerPlan]:
@@ -94,7 +98,7 @@ def _by_address(
     reserved = _reserved(graph, view.families)
     found: dict[Address, tuple[EgressListener, list[CapturedPort]]] = {}
     for listener in egress_listeners(graph, view):
-        for shard in captured_ports(graph, view.unobserved, listener):
+        for shard in captured_ports(graph, view.unobserved.without_extensions, listener):
             for port in shard:
                 if port.address not in reserved:
                     holder, ports = found.setdefault(port.address, (listener, []))

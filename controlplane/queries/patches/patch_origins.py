@@ -44,6 +44,8 @@ def patched_origins(
     if type_url is not TypeUrl.EXTENSION and type_url not in _PATCHED:
         return before
     parts = parts_of(view, type_url)
+    if type_url is TypeUrl.EXTENSION:
+        return (*before, *(_of_additions(graph, view, parts, type_url) if is_last else ()))
     found = [
         patched
         for one in before

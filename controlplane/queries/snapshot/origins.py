@@ -19,6 +19,7 @@ from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_origins import cluster_origins, endpoint_origins
 from controlplane.queries.clusters.inbound_clusters import inbound_cluster_origins
 from controlplane.queries.listeners.captured_ports import request_origins
+from controlplane.queries.listeners.extension_configs import extension_origins
 from controlplane.queries.listeners.inbound_listeners import inbound_listener_keys
 from controlplane.queries.listeners.listeners import framed
 from controlplane.queries.listeners.outbound_listeners import outbound_listeners
@@ -102,7 +103,9 @@ def origins(graph: Graph, view: ProxyView, type_url: TypeUrl, first: int) -> Sli
             return tuple(endpoint_origins(graph, seen, view.locality, shards))
         case TypeUrl.SECRET:
             return tuple(secret_origins(graph, plan, view)) if 0 in shards else ()
-        case TypeUrl.EXTENSION | TypeUrl.GATEWAY_PROXY:
+        case TypeUrl.EXTENSION:
+            return tuple(extension_origins(graph, view)) if 0 in shards else ()
+        case TypeUrl.GATEWAY_PROXY:
             return ()
     assert_never(type_url)
 

@@ -12,6 +12,7 @@ from controlplane.model.outbound_view import ClientLocality, OutboundView
 from controlplane.model.proxy_view import ProxyView
 from controlplane.queries.clusters.cluster_shelves import clusters, endpoints, locality_use
 from controlplane.queries.clusters.inbound_clusters import inbound_clusters
+from controlplane.queries.listeners.extension_configs import extension_configs, extensions_in
 from controlplane.queries.listeners.inbound_listeners import inbound_listener_keys
 from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.outbound_listeners import encoded_outbound_listeners
@@ -59,13 +60,19 @@ def resources(graph: Graph, view: ProxyView) -> Resources | None:
         return _patched(graph, view)
     outbound, inbound = view.outbound, view.inbound
     if inbound is None:
-        return _of_gateway(graph, view)
+        return _with_extensions(graph, view, _of_gateway(graph, view))
     shared = outbound_resources(graph, outbound, view.locality)
     all_clusters = sidecar_clusters(graph, outbound, view.locality, inbound)
     all_listeners = sidecar_listeners(graph, outbound, view.own_addresses, inbound)
     if all_clusters is None or all_listeners is None:
         return None
-    return replace(shared, clusters=all_clusters, listeners=all_listeners)
+    found = replace(shared, clusters=all_clusters, listeners=all_listeners)
+    return _with_extensions(graph, view, found)
+
+
+def _with_extensions(graph: Graph, view: ProxyView, found: Resources) -> Resources:
+    keys = extensions_in(view)
+    return replace(found, extensions=extension_configs(graph, keys)) if keys else found
 
 
 def _of_gateway(graph: Graph, view: ProxyView) -> Resources:
@@ -97,13 +104,18 @@ def _patched(graph: Graph, view: ProxyView) -> Resources | None:
         listeners=all_listeners,
         routes=tables,
         secrets=before.secrets.joined(patch_secrets(graph, view)),
-        extensions=extensions(graph, view.patches),
+        extensions=_joined(before.extensions, extensions(graph, view.patches)),
         for_running=tuple(
             (type_url, found)
             for type_url in (TypeUrl.CLUSTER, TypeUrl.LISTENER, TypeUrl.ROUTE)
             if (found := for_running(graph, view, type_url))
         ),
     )
+
+
+def _joined(own: Shelf[Resource], added: Shelf[Resource]) -> Shelf[Resource]:
+    """What users' extensions have, and what patches add under other names."""
+    return own.joined(added.without(own))
 
 
 def _client(graph: Graph, view: OutboundView, place: ClientLocality) -> ClientLocality:

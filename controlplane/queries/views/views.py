@@ -40,6 +40,7 @@ from controlplane.queries.inputs.objects import index
 from controlplane.queries.policy.access_logging import log_services
 from controlplane.queries.policy.attachment import policy_keys
 from controlplane.queries.policy.envoy_filters import patches_for
+from controlplane.queries.policy.extensions import extension_keys
 from controlplane.queries.policy.external_authorization import asked_services
 from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
@@ -174,6 +175,7 @@ def inbound_view(graph: Graph, proxy: ResolvedProxy) -> InboundView:
         settings=_settings(proxy, _INBOUND_SETTINGS),
         policies=policy_keys(graph, proxy.namespace, proxy.labels),
         telemetries=telemetry_keys(graph, proxy.namespace, proxy.labels),
+        extensions=extension_keys(graph, proxy.namespace, proxy.labels).server,
     )
 
 
@@ -236,7 +238,15 @@ def outbound_view(
         interception=_interception(proxy),
         client_certificate=client_certificate,
         telemetries=telemetry_keys(graph, proxy.namespace, proxy.labels),
+        extensions=_of_callers(graph, proxy),
     )
+
+
+def _of_callers(graph: Graph, proxy: ResolvedProxy) -> tuple[ObjectKey, ...]:
+    """A gateway's are part of where it listens."""
+    if not proxy.role.captures_connections:
+        return ()
+    return extension_keys(graph, proxy.namespace, proxy.labels).client
 
 
 def shown_to_backends(graph: Graph, bound: tuple[BoundGateway, ...]) -> SecretName | None:
@@ -285,6 +295,7 @@ def gateway_instance(graph: Graph, proxy: ResolvedProxy) -> GatewayInstance:
         every_address=_every_address(proxy),
         opens_low_ports=UNPRIVILEGED not in proxy.metadata,
         policies=policy_keys(graph, proxy.namespace, proxy.labels),
+        extensions=extension_keys(graph, proxy.namespace, proxy.labels).client,
     )
 
 

@@ -34,6 +34,7 @@ from controlplane.model.plan.network_filters import (
     TcpProxy,
 )
 from controlplane.model.tls import ServerTls
+from controlplane.translate.istio.extensions_at import extension_origins, network_extensions
 from controlplane.translate.istio.gateway_merge import route_table_name
 from controlplane.translate.istio.http_filters import http_filters
 from controlplane.translate.istio.listener_settings import ListenerSettings
@@ -134,8 +135,8 @@ def plain_http_chain(
         of_routes=of_routes,
     )
     return WantedChain(
-        chain=_chain((manager,), settings),
-        origins=(*(server.place for server in servers), *settings.policies.origins),
+        chain=_chain(_with_network(settings, address.port, manager), settings),
+        origins=(*(server.place for server in servers), *_added(settings, address.port)),
     )
 
 
@@ -154,28 +155,39 @@ def https_chain(
         accepts_grpc_web=False,
         of_routes=of_routes,
     )
+    filters = _with_network(settings, address.port, manager)
     return WantedChain(
-        chain=_chain((manager,), settings, server.server_names, tls=server.tls),
-        origins=(server.place, *settings.policies.origins),
+        chain=_chain(filters, settings, server.server_names, tls=server.tls),
+        origins=(server.place, *_added(settings, address.port)),
     )
 
 
 def tcp_chain(
-    server: Server, rule: StreamRule, proxy: TcpProxy, settings: ListenerSettings
+    server: Server,
+    address: Address,
+    rule: StreamRule,
+    proxy: TcpProxy,
+    settings: ListenerSettings,
 ) -> WantedChain:
+    filters = (*settings.policies.network, *_with_network(settings, address.port, proxy))
     names = rule.server_names or server.server_names if server.tls is not None else ()
     return WantedChain(
-        chain=_chain((*settings.policies.network, proxy), settings, names, tls=server.tls),
-        origins=(server.place, rule.place, *settings.policies.origins),
+        chain=_chain(filters, settings, names, tls=server.tls),
+        origins=(server.place, rule.place, *_added(settings, address.port)),
     )
 
 
 def passthrough_chain(
-    server: Server, rule: StreamRule, proxy: TcpProxy, settings: ListenerSettings
+    server: Server,
+    address: Address,
+    rule: StreamRule,
+    proxy: TcpProxy,
+    settings: ListenerSettings,
 ) -> WantedChain:
+    filters = (*settings.policies.network, *_with_network(settings, address.port, proxy))
     return WantedChain(
-        chain=_chain((*settings.policies.network, proxy), settings, rule.server_names),
-        origins=(rule.place, server.place, *settings.policies.origins),
+        chain=_chain(filters, settings, rule.server_names),
+        origins=(rule.place, server.place, *_added(settings, address.port)),
         named=rule.claimed_names,
     )
 
@@ -196,6 +208,19 @@ def sni_dnat_chain(server: Server, name: str, settings: ListenerSettings) -> Wan
         chain=_chain((proxy,), settings, (name.lower(),), application_protocols=MESH_PROTOCOLS),
         origins=(server.place,),
     )
+
+
+def _with_network(
+    settings: ListenerSettings, port: PortNumber, last: HttpConnectionManager | TcpProxy
+) -> tuple[NetworkFilter, ...]:
+    """Users' extensions that read the bytes of connections, before ``last``."""
+    return (*network_extensions(settings.extensions, ListenerContext.GATEWAY, port), last)
+
+
+def _added(settings: ListenerSettings, port: PortNumber) -> tuple[FieldRef, ...]:
+    """What puts filters into the chains of a port."""
+    extensions = extension_origins(settings.extensions, ListenerContext.GATEWAY, port)
+    return (*settings.policies.origins, *extensions)
 
 
 def _chain(
@@ -230,6 +255,7 @@ def _http_connection_manager(
         filters=http_filters(
             settings,
             ListenerContext.GATEWAY,
+            address.port,
             accepts_grpc_web=accepts_grpc_web,
             of_routes=of_routes,
         ),

@@ -45,6 +45,7 @@ from controlplane.model.tls import (
     ClientValidation,
     ServerTls,
 )
+from controlplane.translate.istio.extensions_at import extension_origins, network_extensions
 from controlplane.translate.istio.http_filters import http_filters
 from controlplane.translate.istio.inbound_chains import (
     BRANCHES,
@@ -111,12 +112,14 @@ def virtual_inbound(
     chains = (
         PlannedChain(chain=_loop(listen_port), origins=()),
         *(
-            PlannedChain(chain=chain, origins=(*each.origins, *settings.policies.origins))
+            PlannedChain(
+                chain=chain, origins=(*each.origins, *_added(settings, each.number or _NO_PORT))
+            )
             for each in others
             for chain in _chains(_unknown(each.number), each.mode, settings, inbound_settings)
         ),
         *(
-            PlannedChain(chain=chain, origins=(*each.origins, *settings.policies.origins))
+            PlannedChain(chain=chain, origins=(*each.origins, *_added(settings, each.port.number)))
             for each in served
             for chain in _chains(
                 _known(address.host, each.port), each.mode, settings, inbound_settings
@@ -151,7 +154,7 @@ def port_listener(
     """The listener of a port with a socket of its own."""
     target = _known(address.host, served.port)
     chains = tuple(
-        PlannedChain(chain=chain, origins=(*served.origins, *settings.policies.origins))
+        PlannedChain(chain=chain, origins=(*served.origins, *_added(settings, served.port.number)))
         for chain in _chains(target, served.mode, settings, inbound_settings)
     )
     sniffs = any(chain.chain.match.application_protocols == PLAIN_HTTP for chain in chains)
@@ -169,6 +172,12 @@ def port_listener(
         buffer_limit=settings.buffer_limit,
         origins=(*_united(chains), *settings.origins),
     )
+
+
+def _added(settings: ListenerSettings, port: PortNumber) -> tuple[FieldRef, ...]:
+    """What puts filters into the chains of a port."""
+    extensions = extension_origins(settings.extensions, ListenerContext.INBOUND, port)
+    return (*settings.policies.origins, *extensions)
 
 
 def _united(chains: Iterable[PlannedChain]) -> tuple[FieldRef, ...]:
@@ -288,8 +297,10 @@ def _filters(
     settings: ListenerSettings,
     inbound_settings: InboundSettings,
 ) -> tuple[NetworkFilter, ...]:
+    port = target.match_port or _NO_PORT
+    extensions = network_extensions(settings.extensions, ListenerContext.INBOUND, port)
     if branch.is_http:
-        return (_http_connection_manager(target, settings, inbound_settings),)
+        return (*extensions, _http_connection_manager(target, settings, inbound_settings))
     proxy = TcpProxy(
         stat_prefix=target.cluster,
         clusters=(ClusterWeight(cluster=target.cluster, weight=1),),
@@ -297,7 +308,7 @@ def _filters(
         access_logs=settings.access_logs.connections,
         metrics=settings.metrics,
     )
-    return (*settings.policies.network, proxy)
+    return (*settings.policies.network, *extensions, proxy)
 
 
 def _http_connection_manager(
@@ -313,6 +324,7 @@ def _http_connection_manager(
         filters=http_filters(
             settings,
             ListenerContext.INBOUND,
+            target.match_port or _NO_PORT,
             accepts_grpc_web=target.protocol is Protocol.GRPC_WEB,
         ),
         settings=settings.http,

@@ -29,6 +29,7 @@ from controlplane.kinds.istio.proxy_config import ConnectionSettings
 from controlplane.kinds.limits import DURATIONS
 from controlplane.kinds.spec import Duration
 from controlplane.model.access_log import NO_LOGS, AccessLogs
+from controlplane.model.extension import Extension
 from controlplane.model.http_settings import (
     CertificateDetails,
     EscapedSlashes,
@@ -117,6 +118,8 @@ class ListenerSettings:
     origins: tuple[FieldRef, ...] = ()
     policies: PolicyFilters = NO_POLICY_FILTERS
     """What policies put into every chain for calls that come from elsewhere."""
+    extensions: tuple[Extension, ...] = ()
+    """The filters that users bring, in their order within a phase."""
 
 
 def listener_settings(

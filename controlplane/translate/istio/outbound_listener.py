@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final, assert_never
 
+from controlplane.base.names import PortNumber
 from controlplane.model.captured_port import CapturedRequests
 from controlplane.model.cluster_name import ANY_DYNAMIC_DNS, BLACK_HOLE, PASSTHROUGH
 from controlplane.model.egress import LookUp, PassOn, Refuse, UnknownTraffic
 from controlplane.model.http_match import RouteMatch
+from controlplane.model.http_settings import ListenerContext
 from controlplane.model.outbound_view import Interception
 from controlplane.model.plan.listener import (
     Address,
@@ -45,6 +47,11 @@ from controlplane.model.plan.network_filters import (
 )
 from controlplane.model.proxy import IpFamily
 from controlplane.model.routing import ForwardTo, Route
+from controlplane.translate.istio.extensions_at import (
+    extension_origins,
+    http_extensions,
+    network_extensions,
+)
 from controlplane.translate.istio.listener_settings import ListenerSettings
 from controlplane.translate.listener_conflicts import Merged
 from controlplane.translate.special_clusters import ANY_HOST_CACHE
@@ -79,7 +86,7 @@ def captured_listener(
     binds: bool,
 ) -> ListenerPlan:
     """The listener at an address: what no chain takes is treated as unknown."""
-    chains = [*_streams(wanted, settings)]
+    chains = [*_streams(wanted, settings, address.port)]
     if wanted.requests is not None:
         chains.append(_requests(address, wanted.requests, unknown, settings, families))
     rest = [each for each in chains if each.chain.match == ChainMatch()]
@@ -173,16 +180,19 @@ def unknown_cluster(unknown: UnknownTraffic) -> str:
     assert_never(unknown)
 
 
-def _streams(wanted: Merged, settings: ListenerSettings) -> Iterator[PlannedChain]:
-    """What is captured is known without who observes it."""
+def _streams(
+    wanted: Merged, settings: ListenerSettings, port: PortNumber
+) -> Iterator[PlannedChain]:
+    """What is captured is known without who observes it, and without users' extensions."""
+    context = ListenerContext.OUTBOUND
+    extensions = network_extensions(settings.extensions, context, port)
+    added = extension_origins(settings.extensions, context, port) if extensions else ()
     for stream in wanted.streams:
         match = ChainMatch(networks=stream.networks, server_names=stream.server_names)
+        observed = (_observed(each, settings) for each in stream.filters)
         yield PlannedChain(
-            chain=ChainPlan(
-                match=match,
-                network_filters=tuple(_observed(each, settings) for each in stream.filters),
-            ),
-            origins=stream.origins,
+            chain=ChainPlan(match=match, network_filters=(*extensions, *observed)),
+            origins=(*stream.origins, *added),
         )
 
 
@@ -214,10 +224,19 @@ def _requests(
         settings,
         caches,
         families,
+        address.port,
         accepts_grpc_web=requests.accepts_grpc_web,
     )
-    chain = ChainPlan(match=match if requests.sniffs else ChainMatch(), network_filters=(manager,))
-    return PlannedChain(chain=chain, origins=())
+    context = ListenerContext.OUTBOUND
+    chain = ChainPlan(
+        match=match if requests.sniffs else ChainMatch(),
+        network_filters=(
+            *network_extensions(settings.extensions, context, address.port),
+            manager,
+        ),
+    )
+    added = extension_origins(settings.extensions, context, address.port)
+    return PlannedChain(chain=chain, origins=added)
 
 
 def _looked_up(settings: ListenerSettings, families: tuple[IpFamily, ...]) -> ChainPlan:
@@ -228,6 +247,7 @@ def _looked_up(settings: ListenerSettings, families: tuple[IpFamily, ...]) -> Ch
         settings,
         (ANY_HOST_CACHE,),
         families,
+        PortNumber(0),
     )
     return ChainPlan(
         name=f"{VIRTUAL_OUTBOUND}-catchall-tcp-http",
@@ -242,10 +262,12 @@ def _manager(
     settings: ListenerSettings,
     caches: tuple[str, ...],
     families: tuple[IpFamily, ...],
+    port: PortNumber,
     *,
     accepts_grpc_web: bool = False,
 ) -> HttpConnectionManager:
     filters: tuple[HttpFilter, ...] = (
+        *http_extensions(settings.extensions, ListenerContext.OUTBOUND, port),
         *((GrpcWeb(),) if accepts_grpc_web else ()),
         GrpcStats(),
         OfferedProtocols(),
