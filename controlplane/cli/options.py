@@ -187,6 +187,7 @@ class ServingOptions:
     metrics_bind: Address | None = None
     trace_otlp: str | None = None
     status_dir: Path | None = None
+    wasm_dir: Path | None = None
     certificate_life: timedelta = timedelta(hours=24)
     log_format: LogFormat = LogFormat.TEXT
     log_level: LogLevel | None = None
@@ -294,6 +295,13 @@ _OF_SERVING: Final[tuple[Callable[[Callable[..., None]], Callable[..., None]], .
         metavar="DIR",
         help="Keep a file there for each object of the Gateway API, with its status: "
         "httproute_shop_reviews.yaml.",
+    ),
+    click.option(
+        "--wasm-dir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Send the modules of WebAssembly below it to proxies, where a WasmPlugin names them "
+        "by file://; any other path is the proxy's own.",
     ),
     mesh_config_option,
     click.option(

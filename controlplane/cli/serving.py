@@ -52,6 +52,7 @@ def settings_of(options: ServingOptions) -> Settings:
         metrics=options.metrics_bind,
         trace_otlp=options.trace_otlp,
         status_dir=options.status_dir,
+        wasm_dir=options.wasm_dir,
         environment=os.environ,
     )
 

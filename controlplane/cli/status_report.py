@@ -30,6 +30,7 @@ ALWAYS_SHOWN: Final = frozenset(
         codes.CERTIFICATE_EXPIRES,
         codes.CHANGE_WAITS,
         codes.KEYS_UNAVAILABLE,
+        codes.MODULE_UNAVAILABLE,
         codes.MESH_HOST_TAKEN,
         codes.MESH_HOST_UNKNOWN,
         codes.NOT_EXPORTED_TO_PROXIES,

@@ -30,6 +30,7 @@ from controlplane.serve.connected_services import ConnectedServices
 from controlplane.serve.edit_reports import EditReports
 from controlplane.serve.edit_telemetry import EditTelemetry
 from controlplane.serve.engine_settings import engine_of
+from controlplane.serve.extension_modules import ExtensionModules
 from controlplane.serve.gateway_runners import GatewayRunners
 from controlplane.serve.issuer_keys import IssuerKeys, pause_after
 from controlplane.serve.mesh_trust import CA_SECRET, MeshTrust
@@ -90,6 +91,8 @@ class ControlPlane:
             publish=self._bring,
         )
         self._issuer_keys = self._keys_of_issuers(clock)
+        found = partial(ExtensionModules, self.engine, settings.state, folder=settings.wasm_dir)
+        self._modules = found(publish=self._bring, clock=clock)
         self.snapshots = SnapshotCache(self.engine)
         self.engine.on_stage = self.snapshots.on_stage = self._telemetry.on_stage
         self.runners = self._gateway_runners(clock)
@@ -135,8 +138,7 @@ class ControlPlane:
     def _keys_of_issuers(self, clock: Callable[[], datetime]) -> IssuerKeys:
         after = self.settings.keys_refreshed_after
         return IssuerKeys(
-            self.engine,
-            self.settings.state,
+            *(self.engine, self.settings.state),
             publish=self._bring,
             clock=clock,
             pause=partial(pause_after, refreshed_after=after),
@@ -172,6 +174,7 @@ class ControlPlane:
                 tasks.create_task(self._watch.run()),
                 tasks.create_task(self.registering.run(self.snapshots.ready)),
                 tasks.create_task(self._issuer_keys.run(self.snapshots.ready)),
+                tasks.create_task(self._modules.run(self.snapshots.ready)),
                 tasks.create_task(self._statuses.run(self.snapshots.ready)),
             )
             await stop.wait()
@@ -304,6 +307,7 @@ class ControlPlane:
         """
         self._issuer_keys.look()  # one may be among the workloads
         self.metrics.triggered("proxy")
+        self._modules.look()
         self.server.publish(revision)
         self.server.proxies_changed.set()
 
@@ -318,6 +322,7 @@ class ControlPlane:
         self.snapshots.ready.set()
         self._issuer_keys.look()
         self.metrics.triggered("global" if MESH_CONFIG_KEY in keys else "config")
+        self._modules.look()
         with self._steps.contained("publishing", "proxies keep their configuration"):
             affected = self.server.publish(edit.revision)
         stages = self._telemetry.stages()

@@ -157,7 +157,7 @@ class IssuerKeys:
                 await self._take(source, outcome, pause)
             if failures == 0:
                 await asyncio.sleep(pause.total_seconds())
-            elif await _happened(mended, pause):
+            elif await happened(mended, pause):
                 failures = 0
 
     async def _fetched(self, source: KeySource) -> str | KeysUnavailable:
@@ -213,7 +213,7 @@ class IssuerKeys:
                 )
 
 
-async def _happened(event: asyncio.Event, within: timedelta) -> bool:
+async def happened(event: asyncio.Event, within: timedelta) -> bool:
     """Wait for ``event``; says whether it happened in time."""
     try:
         async with asyncio.timeout(within.total_seconds()):

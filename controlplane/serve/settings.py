@@ -41,6 +41,8 @@ class Settings:
     """How long a step of a change of roots lasts at least."""
     keys_refreshed_after: timedelta = REFRESHED_AFTER
     """How long the keys of an issuer are in use before they are fetched again."""
+    wasm_dir: Path | None = None
+    """The folder whose modules of WebAssembly are sent to proxies."""
     is_insecure: bool = False
     lean: bool = False
     """Whether routes leave out the metadata that names their VirtualService."""

@@ -2,7 +2,7 @@
 its object.
 
 CP01xx documents, CP02xx fields of objects, CP03xx references and routing, CP04xx TLS and secrets,
-CP05xx who may call what and EnvoyFilters, CP06xx the control plane itself,
+CP05xx who may call what, EnvoyFilters and extensions, CP06xx the control plane itself,
 CP07xx the Gateway API, CP08xx what is observed: logs, metrics, traces and extensions.
 A code is never reused for another meaning. Each area declares its codes in a module of this
 package; every one of them is imported from here.
@@ -15,6 +15,7 @@ from typing import Final
 from controlplane.base.codes.access import *  # noqa: F403
 from controlplane.base.codes.backend_policies import *  # noqa: F403
 from controlplane.base.codes.documents import *  # noqa: F403
+from controlplane.base.codes.extensions import *  # noqa: F403
 from controlplane.base.codes.fields import *  # noqa: F403
 from controlplane.base.codes.gateway_api import *  # noqa: F403
 from controlplane.base.codes.gateway_api_routes import *  # noqa: F403

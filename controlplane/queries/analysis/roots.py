@@ -52,7 +52,7 @@ from controlplane.queries.analysis.envoy_filters import (
     envoy_filter_diagnostics,
     envoy_filter_diagnostics_where_connected,
 )
-from controlplane.queries.analysis.extensions import extension_diagnostics
+from controlplane.queries.analysis.extensions import extension_diagnostics, module_diagnostics
 from controlplane.queries.analysis.gateway_reach import gateway_reach_diagnostics
 from controlplane.queries.analysis.gateways import (
     gateway_diagnostics,
@@ -172,6 +172,8 @@ _WHERE_CONNECTED: Final[Mapping[Kind, Analysis]] = {
     KUBERNETES_GATEWAY: all_of_kubernetes_gateway_where_connected,
     LISTENER_SET: listener_set_secret_diagnostics,
     REQUEST_AUTHENTICATION: issuer_key_diagnostics,
+    WASM_PLUGIN: module_diagnostics,
+    TRAFFIC_EXTENSION: module_diagnostics,
     VIRTUAL_SERVICE: export_diagnostics,
     WORKLOAD_GROUP: workload_group_diagnostics_where_connected,
 }

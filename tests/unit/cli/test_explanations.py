@@ -31,6 +31,7 @@ WITHOUT_EXAMPLE: Final = {
     "CP0416": "a certificate",
     "CP0417": "a certificate",
     "CP0523": "a running control plane",
+    "CP0580": "a running control plane",
     "CP0532": "MeshConfig and a policy",
     "CP0533": "MeshConfig and a policy",
     "CP0534": "MeshConfig and a policy",

@@ -15,15 +15,9 @@ from pathlib import Path
 import pytest
 
 from controlplane.model.tokens import KeySource
+from controlplane.sources.http_fetch import LOOK_UPS, is_refused
 from controlplane.sources.kept_key_sets import KEY_SETS, keep_key_sets, kept_key_sets
-from controlplane.sources.key_fetch import (
-    LARGEST,
-    LOOK_UPS,
-    KeysUnavailable,
-    fetched_key_set,
-    is_refused,
-    key_set,
-)
+from controlplane.sources.key_fetch import LARGEST, KeysUnavailable, fetched_key_set, key_set
 from controlplane.sources.state import StateDirectory
 from tests.support.pki import Authority
 from tests.support.upstream import server_tls
@@ -94,8 +88,8 @@ async def test_three_redirects_are_followed_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ((302, "http://169.254.169.254/latest"), "169.254.169.254, where no keys are fetched"),
-        ((302, "http://[fe80::1]/"), "fe80::1, where no keys are fetched"),
+        ((302, "http://169.254.169.254/latest"), "169.254.169.254, where nothing is fetched"),
+        ((302, "http://[fe80::1]/"), "fe80::1, where nothing is fetched"),
         ((302, "file:///etc/passwd"), "not an address of http or https"),
         ((302, "http://["), "Invalid IPv6|not an address"),
         ((500, KEYS), "answers 500"),
@@ -141,7 +135,7 @@ async def test_other_answers_give_no_keys_and_say_why(said: tuple[int, str], why
     ],
 )
 async def test_nothing_is_fetched_where_no_issuer_can_be(uri: str) -> None:
-    with pytest.raises(KeysUnavailable, match=r"no keys are fetched|not an address|port 0"):
+    with pytest.raises(KeysUnavailable, match=r"nothing is fetched|not an address|port 0"):
         await fetched(uri)
 
 
@@ -161,7 +155,7 @@ async def test_a_host_of_the_mesh_is_asked_at_its_endpoints() -> None:
 
 
 async def test_an_endpoint_of_the_mesh_cannot_be_a_metadata_service() -> None:
-    with pytest.raises(KeysUnavailable, match="where no keys are fetched"):
+    with pytest.raises(KeysUnavailable, match="where nothing is fetched"):
         await fetched_key_set(
             KeySource(uri="http://keys/k"), SOON, lambda _host, _port: (("169.254.169.254", 80),)
         )
@@ -331,7 +325,7 @@ async def test_a_name_cannot_lead_to_metadata(
     Names(monkeypatch, address)
 
     with pytest.raises(
-        KeysUnavailable, match=r"id\.example\.com is at .*, where no keys are fetched"
+        KeysUnavailable, match=r"id\.example\.com is at .*, where nothing is fetched"
     ):
         await fetched("http://id.example.com/k")
 
