@@ -19,6 +19,7 @@ from controlplane.sources.image_fetch import image_module
 from controlplane.sources.module_content import LARGEST, is_module, unpacked
 
 TIMEOUT: Final = timedelta(seconds=30)  # istiod's, of all of it
+_VERSION: Final = b"proxy_abi_version_"  # Proxy-Wasm specification, "Exposed functions"
 _WANTED: Final = Wanted(accept="application/wasm, */*", largest=LARGEST)
 
 
@@ -78,4 +79,7 @@ def _checked(found: bytes, checksum: str) -> Module:
 
 
 def _module(found: bytes) -> Module:
+    """Envoy would refuse what exports no version, and keep the plugin's last configuration."""
+    if _VERSION not in found:
+        raise FetchFailed("the module is none for proxies: it has no version of Proxy-Wasm")
     return Module(sha256(found).hexdigest(), found)

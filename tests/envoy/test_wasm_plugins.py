@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.image_registry import Registry, archive, docker_config, running_registry
 from tests.support.mesh import Mesh
 from tests.support.shop import SHOP, with_shop
-from tests.support.wasm import filter_module
+from tests.support.wasm import digest, filter_module
+from tests.unit.sources.test_key_fetch import issuer
 
 pytestmark = pytest.mark.envoy
 
@@ -114,3 +116,76 @@ def test_a_module_is_at_the_ports_that_it_is_for(shop: Mesh, file: Path) -> None
 
     assert seen(shop) == []
     assert seen(shop, "http://shop.example.com:8082/") == ['{"a":"b"}']
+
+
+def test_a_module_comes_from_a_server_and_must_have_its_checksum(shop: Mesh) -> None:
+    module = filter_module()
+    pages = {"/a.wasm": (200, module.decode("latin-1"))}
+    with issuer(pages) as at:
+        spec = f"url: {at}/a.wasm, pluginConfig: {{a: b}}, sha256"
+        shop.apply(SHOP + plugin("one", f"{{{spec}: {digest(module)}}}"))
+        shop.until(lambda answer: answer.headers.get("x-filter") == '{"a":"b"}', URL)
+
+        shop.apply(SHOP + plugin("one", f"{{{spec}: {'a' * 64}}}"))
+        shop.until(lambda answer: answer.status == 403, URL)
+
+    reported = shop.control_plane.command("status", "--admin", admin_of(shop))
+    assert f"the module has the SHA-256 {digest(module)}, not {'a' * 64}" in " ".join(
+        reported.split()
+    )
+
+
+def test_what_cannot_be_fetched_fails_alone_as_its_strategy_says(shop: Mesh, file: Path) -> None:
+    gone = "url: http://127.0.0.1:9/a.wasm"
+    there = plugin("there", f"{{url: file://{file}, pluginConfig: {{a: b}}}}")
+
+    shop.apply(SHOP + there + plugin("gone", f"{{{gone}, failStrategy: FAIL_OPEN}}"))
+    assert seen(shop) == ['{"a":"b"}']
+
+    shop.apply(SHOP + there + plugin("gone", f"{{{gone}, match: [{{ports: [{{number: 8082}}]}}]}}"))
+    assert seen(shop) == ['{"a":"b"}']
+    assert shop.send("http://shop.example.com:8082/").status == 403
+
+
+def test_an_image_comes_from_a_registry_that_wants_a_password(shop: Mesh) -> None:
+    with running_registry(Registry(users={"me": "secret"})) as registry:
+        registry.image("1.0", archive(filter_module()))
+        secret = f"""
+apiVersion: v1
+kind: Secret
+metadata: {{name: registry, namespace: istio-system}}
+type: kubernetes.io/dockerconfigjson
+stringData: {{.dockerconfigjson: '{docker_config(registry.host, "me", "secret")}'}}
+---
+"""
+        image = f"oci://{registry.host}/filters/header:1.0"
+        spec = f"{{url: '{image}', imagePullSecret: registry, pluginConfig: {{a: image}}}}"
+        shop.apply(SHOP + secret + plugin("one", spec))
+        shop.until(lambda answer: answer.headers.get("x-filter") == '{"a":"image"}', URL)
+
+
+def test_a_module_that_is_none_for_proxies_fails_as_its_strategy_says(shop: Mesh) -> None:
+    with issuer({"/a.wasm": (200, "\0asm\1\0\0\0")}) as at:
+        shop.apply(SHOP + plugin("one", f"{{url: {at}/a.wasm, failStrategy: FAIL_OPEN}}"))
+        assert shop.send(URL).status == 200
+
+        shop.apply(SHOP + plugin("one", f"{{url: {at}/a.wasm}}"))
+        assert shop.send(URL).status == 403
+
+
+def test_the_configuration_of_modules_is_shown_without_their_bytes(shop: Mesh) -> None:
+    pages = {"/a.wasm": (200, filter_module().decode("latin-1"))}
+    with issuer(pages) as at:
+        shop.apply(SHOP + plugin("one", f"{{url: {at}/a.wasm, pluginConfig: {{a: b}}}}"))
+        shop.until(lambda answer: answer.headers.get("x-filter") == '{"a":"b"}', URL)
+
+    shown = shop.control_plane.command(
+        "config", "ingressgateway", "extensions", "--admin", admin_of(shop), "-o", "json"
+    )
+
+    assert "istio-system.one~istio-translated-wasmplugin" in shown
+    assert len(shown) < 4_000, shown
+
+
+def admin_of(mesh: Mesh) -> str:
+    return f"127.0.0.1:{mesh.control_plane.admin_port}"

@@ -25,7 +25,8 @@ from tests.unit.extensions.test_faults import plugin, secret
 from tests.unit.sources.test_key_fetch import Pages, issuer
 
 FILE = Path("plugin.yaml")
-ONE, TWO = b"\0asm\1\0\0\0", b"\0asm\1\0\0\0\0\0"
+ONE = b"\0asm\1\0\0\0proxy_abi_version_0_2_1"
+TWO = ONE + b"\0\0"
 
 
 class Plane:

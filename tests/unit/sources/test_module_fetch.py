@@ -22,8 +22,9 @@ from tests.support.image_registry import (
 )
 from tests.unit.sources.test_key_fetch import Pages, issuer, nowhere
 
-MODULE = b"\0asm\1\0\0\0"
-OTHER = b"\0asm\1\0\0\0\0\0"
+BARE = b"\0asm\1\0\0\0"
+MODULE = BARE + b"proxy_abi_version_0_2_1"
+OTHER = MODULE + b"\0\0"
 DIGEST = sha256(MODULE).hexdigest()
 ME = Credentials(user="me", password="secret")
 
@@ -63,8 +64,9 @@ async def test_a_module_is_found_in_what_a_server_answers(body: bytes) -> None:
     [
         (b"<html>", "", "not a module of WebAssembly"),
         (b"\0asm", "", "not a module of WebAssembly"),
+        (BARE, "", "no version of Proxy-Wasm"),
         (gzip.compress(b"\0" * (65 << 20)), "", "more than 67108864 bytes"),
-        (gzip.compress(MODULE)[:-12], "", "not a module of WebAssembly"),
+        (gzip.compress(MODULE)[:5], "", "not a module of WebAssembly"),
         (MODULE, "0" * 64, f"has the SHA-256 {DIGEST}, not 0000"),
     ],
 )
