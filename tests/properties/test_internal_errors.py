@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from controlplane.base.diagnostics import UsersFault
 from controlplane.base.names import ObjectKey
 from controlplane.engine.internal_errors import objects_of
 from controlplane.graph import Graph, tracked_functions
@@ -26,6 +27,9 @@ AFTER_FAULTS = frozenset({"_without_broken_patches"})
 NAMES = sorted({f.name for f in (*TRACKED, *indexes())} - AFTER_FAULTS)
 OBJECTS = sorted(forms())
 _ROUTES_OF_NOW = "the listeners are those of before, and the routes attach to those of now"
+# To keep both, what attaches would have to read the whole list of listeners: an edit of one among
+# a thousand would look at every route again. The listener that is gone answers 404 until the next
+# edit, which mends it.
 MIXED = {
     "gateway_api_servers": _ROUTES_OF_NOW,
     "gateway_servers": _ROUTES_OF_NOW,
@@ -123,7 +127,8 @@ def test_a_function_may_fail_for_everything_while_a_mesh_is_loaded(name: str, la
     reported = serving.reported()
 
     assert serving.engine.take_faults()
-    if list(serving.engine.graph.faults()):  # none of what is asked for once and forgotten
+    # None of what is asked for once and forgotten. What is a user's fault has a code of its own.
+    if any(not isinstance(each.error, UsersFault) for each in serving.engine.graph.faults()):
         assert "CP0601" in {code for code, _ in reported}
     assert mended(serving) == fresh(frozenset(objects.items()))
 
