@@ -16,7 +16,7 @@ from controlplane.base.locations import FieldRef, Step, path_text
 from controlplane.base.names import Kind
 from controlplane.base.nearest import nearest
 from controlplane.kinds.other_apis import advice, in_place, is_of_gateway_api, renamed
-from controlplane.kinds.short_forms import flow, form_meant, path_meant, word_meant
+from controlplane.kinds.short_forms import flow, form_meant, istio_meant, word_meant
 
 Around = tuple[FieldRef, inspect.StructType, Mapping[str, object]]
 """A mapping that another one is in: its place, its type and what it holds."""
@@ -131,7 +131,7 @@ def _renamed_hint(near: str, of: inspect.Type, value: object) -> str:
 def _in_place_hint(other: str, of: inspect.Type, value: object, kind: Kind) -> str:
     if other == "hostname" and value in ("*", ["*"]):
         return _EVERY_HOST
-    form = next((f for each in _alternatives(of) if (f := path_meant(each, value))), None)
+    form = next((f for each in _alternatives(of) if (f := istio_meant(each, value))), None)
     if form is not None:
         return f"write {other}: {flow(form)}"
     return f'{"the Gateway API" if is_of_gateway_api(kind) else "Istio"} says that in "{other}"'

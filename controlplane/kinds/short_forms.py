@@ -13,6 +13,7 @@ from msgspec import inspect
 
 from controlplane.kinds.gateway_api.backend import BackendPort, ExternalHostname
 from controlplane.kinds.gateway_api.common import (
+    BackendObjectReference,
     ParentReference,
     SecretObjectReference,
     SessionCookie,
@@ -154,10 +155,36 @@ def form_meant(of: inspect.Type, value: object) -> object | None:
     return None
 
 
-def path_meant(of: inspect.Type, value: object) -> dict[str, object] | None:
-    """The match of a path that Istio's ``{prefix: /a}`` means."""
-    if not isinstance(of, inspect.StructType) or of.cls is not HttpPathMatch:
-        return None
+def istio_meant(of: inspect.Type, value: object) -> object | None:
+    """What Istio's ``{prefix: /a}``, ``[{destination: {host: web}}]`` and ``[edge]`` mean in the
+    Gateway API; ``None`` where one of several cannot be said.
+    """
+    match of:
+        case inspect.StructType() if of.cls is HttpPathMatch:
+            return _path_meant(value)
+        case inspect.VarTupleType(item_type=inspect.StructType() as item) if (
+            isinstance(value, list) and value
+        ):
+            items = [_item_meant(item, each) for each in value]
+            return items if all(items) else None
+    return None
+
+
+def _item_meant(of: inspect.StructType, value: object) -> dict[str, object] | None:
+    match value:
+        case {
+            "destination": {"host": str(host), "port": {"number": int(port)}, **more},
+            **rest,
+        } if issubclass(of.cls, BackendObjectReference) and "." not in host and not more:
+            weight = {"weight": rest["weight"]} if "weight" in rest else {}
+            return {"name": host, "port": port, **weight} if rest.keys() == weight.keys() else None
+        case str() if of.cls is ParentReference:
+            namespace, _, name = value.rpartition("/")
+            return {"name": name, "namespace": namespace} if namespace else {"name": name}
+    return None
+
+
+def _path_meant(value: object) -> dict[str, object] | None:
     match value:
         case {**only} if len(only) == 1:
             ((word, text),) = only.items()

@@ -119,6 +119,30 @@ def test_what_the_gateway_api_does_not_have_comes_with_what_to_do_instead(
             body_of("HTTPRoute", {"host": "a.example"}),
             "write hostnames: [a.example]",
         ),
+        (
+            body_of("HTTPRoute", {"gateways": ["edge", "istio-system/main"]}),
+            "write parentRefs: [{name: edge}, {name: main, namespace: istio-system}]",
+        ),
+        (
+            body_of(
+                "HTTPRoute",
+                {
+                    "rules": [
+                        {
+                            "route": [
+                                {"destination": {"host": "a", "port": {"number": 80}}, "weight": 9},
+                                {"destination": {"host": "b", "port": {"number": 80}}, "weight": 1},
+                            ]
+                        }
+                    ]
+                },
+            ),
+            "write backendRefs: [{name: a, port: 80, weight: 9}, {name: b, port: 80, weight: 1}]",
+        ),
+        (
+            route(route=[{"destination": {"host": "a", "subset": "v1", "port": {"number": 80}}}]),
+            'the Gateway API says that in "backendRefs"',
+        ),
         (listening(allowedRoutes="All"), "write {namespaces: {from: All}}"),
         (
             listening(allowedRoutes={"namespaces": ["a", "b"]}),
