@@ -60,7 +60,6 @@ IGNORED: Final = frozenset(
         "disablePolicyChecks",
         "disableReportBatch",
         "enableClientSidePolicyCheck",
-        "enableEnvoyAccessLogService",
         "enablePrometheusMerge",
         "inboundClusterStatName",
         "ingressClass",

@@ -237,7 +237,7 @@ MESH_CONFIG: Final[Fields] = {
             "enable_tracing",
             "protocol_detection_timeout",
         ),
-        by(f"{_LOGS}:mesh_logs", "access_log_file"),
+        by(f"{_LOGS}:mesh_logs", "access_log_file", "enable_envoy_access_log_service"),
         by(f"{_LOGS}:mesh_file", "access_log_format", "access_log_encoding"),
         by(f"{_LOGS}:everywhere", "disable_envoy_listener_log"),
         by(

@@ -223,6 +223,7 @@ class MeshConfig(Spec, frozen=True, forbid_unknown_fields=False):
     access_log_file: str = ""
     access_log_format: str = ""
     disable_envoy_listener_log: bool = False
+    enable_envoy_access_log_service: bool = False
     access_log_encoding: AccessLogEncoding = AccessLogEncoding.TEXT
     enable_tracing: bool | None = None
     default_config: ProxyConfig = ProxyConfig()

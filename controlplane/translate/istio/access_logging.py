@@ -46,6 +46,8 @@ OPEN_TELEMETRY_PEERS: Final = (
     "wasm.downstream_peer",
     "wasm.downstream_peer_id",
 )
+BOOTSTRAP_SERVICE: Final = "envoy_accesslog_service"
+"""The cluster for ``envoyAccessLogService`` of ProxyConfig, in the bootstrap of a proxy."""
 _BUILT_IN: Final = ExtensionProvider(
     name=BUILT_IN, envoy_file_access_log=FileAccessLog(path=STANDARD_OUTPUT)
 )
@@ -225,10 +227,27 @@ def mesh_file(mesh: MeshConfig, path: str) -> FileLog:
 
 
 def mesh_logs(mesh: MeshConfig) -> AccessLogs:
-    """The logs of proxies for which no Telemetry, nor ``defaultProviders``, says anything."""
-    if not mesh.access_log_file:
-        return AccessLogs()
-    return everywhere(mesh, (AccessLog(logger=mesh_file(mesh, mesh.access_log_file)),))
+    """The logs of proxies for which no Telemetry, nor ``defaultProviders``, says anything: a file,
+    and Envoy's ALS at the address that the proxy's bootstrap has.
+    """
+    path = mesh.access_log_file
+    file = (AccessLog(logger=mesh_file(mesh, path)),) if path else ()
+    if not mesh.enable_envoy_access_log_service:
+        return everywhere(mesh, file)
+    requests = RequestLog(service=_of_bootstrap("http_envoy_accesslog"))
+    connections = ConnectionLog(service=_of_bootstrap("tcp_envoy_accesslog"))
+    unmatched = ConnectionLog(service=_of_bootstrap("listener_envoy_accesslog"))
+    return AccessLogs(
+        requests=(*file, AccessLog(logger=requests)),
+        connections=(*file, AccessLog(logger=connections)),
+        unmatched=() if mesh.disable_envoy_listener_log else (*file, AccessLog(logger=unmatched)),
+    )
+
+
+def _of_bootstrap(log: str) -> LogService:
+    return LogService(
+        cluster=BOOTSTRAP_SERVICE, authority="", log=log, filter_state=OPEN_TELEMETRY_PEERS
+    )
 
 
 def everywhere(mesh: MeshConfig, logs: tuple[AccessLog, ...]) -> AccessLogs:

@@ -367,3 +367,23 @@ def test_an_edit_of_a_telemetry_reaches_the_listeners() -> None:
     declared.edit(telemetry(of("one", "two")))
 
     assert len(declared.listeners()["0.0.0.0_80"]["access_log"]) == 2
+
+
+def test_the_older_setting_sends_to_the_service_of_the_bootstrap() -> None:
+    of_mesh = MeshConfig(enable_envoy_access_log_service=True)
+
+    listeners = Declared(GATEWAY, mesh=of_mesh).listeners(SIDECAR)
+    outward = listeners["virtualOutbound"]
+    listener = Declared(GATEWAY, mesh=of_mesh).listeners()["0.0.0.0_80"]
+
+    (stream,) = outward["filter_chains"][-1]["filters"][-1]["typed_config"]["access_log"]
+    (request,) = listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"]
+    (unmatched,) = listener["access_log"]
+    assert [_to(each) for each in (request, stream, unmatched)] == [
+        "http_envoy_accesslog",
+        "tcp_envoy_accesslog",
+        "listener_envoy_accesslog",
+    ]
+    service = {"envoy_grpc": {"cluster_name": "envoy_accesslog_service"}}
+    assert request["typed_config"]["common_config"]["grpc_service"] == service
+    assert unmatched["filter"] == {"response_flag_filter": {"flags": ["NR"]}}
