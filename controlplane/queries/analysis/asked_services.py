@@ -30,7 +30,7 @@ def check_service(report: Report, graph: Graph, at: FieldRef, provider: Provider
         _report_port(report, at, provider, service)
     elif isinstance(provider.check, GrpcCheck):
         is_spoken = port.protocol.is_http2 or port.protocol is Protocol.AUTO
-        if not is_spoken and not (port.protocol.is_http and _is_upgraded(graph, service.host)):
+        if not is_spoken and not (port.protocol.is_http and is_upgraded(graph, service.host)):
             hint = "declare it as GRPC (the port's name, or its appProtocol or protocol)"
             _report_protocol(report, at, provider, port.protocol, "over gRPC", hint)
     elif port.protocol in (Protocol.GRPC, Protocol.GRPC_WEB):
@@ -71,7 +71,7 @@ def _consequence(provider: Provider) -> str:
     return f"what the rules match is {what}"
 
 
-def _is_upgraded(graph: Graph, host: Host) -> bool:
+def is_upgraded(graph: Graph, host: Host) -> bool:
     """Whether the mesh or a DestinationRule for the host makes HTTP/2 of HTTP."""
     if mesh_config(graph).h2_upgrade_policy is H2UpgradePolicy.UPGRADE:
         return True

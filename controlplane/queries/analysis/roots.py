@@ -8,7 +8,7 @@ has what only a running server knows of the keys of issuers.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from controlplane.base.diagnostics import Diagnostics
+from controlplane.base.diagnostics import Diagnostics, Report
 from controlplane.base.names import Kind, ObjectKey, key_is_of
 from controlplane.graph import Derived, Graph, derived, guarded
 from controlplane.kinds.core.endpoints import ENDPOINT_SLICE
@@ -78,6 +78,7 @@ from controlplane.queries.analysis.rule_secrets import destination_rule_secret_d
 from controlplane.queries.analysis.services import service_diagnostics, service_entry_diagnostics
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics
 from controlplane.queries.analysis.telemetries import telemetry_diagnostics
+from controlplane.queries.analysis.telemetry_logs import check_mesh_logs
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
 from controlplane.queries.analysis.workload_groups import (
@@ -117,8 +118,12 @@ def all_of_kubernetes_gateway_where_connected(graph: Graph, key: ObjectKey) -> D
 
 @derived
 def mesh_diagnostics(graph: Graph, _: ObjectKey) -> Diagnostics:
-    """Settings of MeshConfig that listeners cannot have; runs again when it changes."""
-    return settings_of(graph, (), ListenerContext.GATEWAY).diagnostics
+    """Settings of MeshConfig that listeners cannot have, and providers of logs that get none; runs
+    again when it changes, or who declares the service of such a provider.
+    """
+    report = Report(list(settings_of(graph, (), ListenerContext.GATEWAY).diagnostics))
+    check_mesh_logs(report, graph)
+    return tuple(report)
 
 
 @derived

@@ -14,6 +14,7 @@ from controlplane.kinds.object import Object
 from controlplane.queries.analysis.policy_overlap import PlacedPolicy, overlap
 from controlplane.queries.analysis.policy_targets import check_targets
 from controlplane.queries.analysis.selectors import check_selected
+from controlplane.queries.analysis.telemetry_logs import check_logging
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.attachment import policies_of_namespace
 from controlplane.translate.istio.policy_attachment import Attachment, BySelector, attachment
@@ -21,14 +22,15 @@ from controlplane.translate.istio.policy_attachment import Attachment, BySelecto
 
 @derived
 def telemetry_diagnostics(graph: Graph, key: TelemetryKey) -> Diagnostics:
-    """Runs again when the Telemetry, another of its namespace, or a workload that it selects
-    changes.
+    """Runs again when the Telemetry, another of its namespace or of the root namespace, MeshConfig,
+    a workload that it selects or the service of a provider that it names changes.
     """
     declared = object_of(graph, key)
     if declared is None:
         return ()
     report = Report()
     _check_attachment(report, graph, declared)
+    check_logging(report, graph, declared)
     return tuple(report)
 
 
