@@ -13,7 +13,11 @@ from controlplane.kinds.mesh import decode_mesh_config
 from tests.support.reports import whole_analysis
 
 SAMPLES: Final = Path(__file__).parents[2] / "samples"
-MESH_CONFIGS: Final = ("mesh-config.yaml", "bookinfo/mesh-config.yaml")
+MESH_CONFIGS: Final = (
+    "mesh-config.yaml",
+    "bookinfo/mesh-config.yaml",
+    "observability/mesh-config.yaml",
+)
 BOOKSHOP: Final = ("mesh", "egress.yaml", "endpoints-loopback")
 BOOKINFO: Final = (
     *("bookinfo/bookinfo.yaml", "bookinfo/workloads.yaml"),
@@ -27,6 +31,7 @@ SERVED_WITH: Final = {
     "endpoints-loopback": BOOKSHOP,
     "endpoints-compose": ("mesh", "egress.yaml"),
     "gateway-api": ("gateway-api", "mesh/destinations.yaml", "endpoints-loopback"),
+    "observability/mesh": (),
     "policies": BOOKSHOP,
     "rate-limit": BOOKSHOP,
     "bookinfo": BOOKINFO,
@@ -43,6 +48,8 @@ SAID: Final = {
     # Istio warns of every EnvoyFilter
     "rate-limit/global.yaml": ["23 CP0233"],
     "rate-limit/local.yaml": ["8 CP0233"],
+    # --local says where it is
+    "observability/mesh/shop.yaml": ["25 CP0330"],
     # until workloads connect
     "bookinfo/bookinfo.yaml": ["43 CP0328", "94 CP0328", "145 CP0328", "289 CP0328"],
     "bookinfo/workloads.yaml": ["89 CP0328"],
