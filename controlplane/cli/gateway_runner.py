@@ -119,7 +119,7 @@ class GatewayRunner:
         if running is not None:
             self._stop(str(gateway))
         others = [other.process for other in self._running.values()]
-        process = gateway_process(str(gateway), self._here.folder, others, _start(gateway))
+        process = gateway_process(str(gateway), self._here.folder, others, gateway_start(gateway))
         self._write_token(process, gateway)
         document = gateway_bootstrap(gateway, process, self._here)
         self._envoys.start(process.launch(document, self._here.concurrency))
@@ -171,7 +171,7 @@ def gateway_bootstrap(
     )
 
 
-def _start(gateway: RunnableGateway) -> ProxyStart:
+def gateway_start(gateway: RunnableGateway) -> ProxyStart:
     return proxy_start(
         config_of_text(gateway.proxy_config),
         name=gateway.name,

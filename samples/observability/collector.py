@@ -77,11 +77,22 @@ class Calls(grpc.GenericRpcHandler):
 
 class Posts(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        body = b"".join(self.chunks())
         say(zipkin(body) if self.path == ZIPKIN else traces(body))
         self.send_response(202 if self.path == ZIPKIN else 200)
         self.send_header("content-length", "0")
         self.end_headers()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body, which Envoy sends in chunks."""
+        length = self.headers["content-length"]
+        if length is not None:
+            yield self.rfile.read(int(length))
+            return
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
 
     def log_message(self, *_) -> None:
         pass

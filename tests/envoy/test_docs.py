@@ -23,6 +23,9 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
     text = page.read_text(encoding="utf-8")
     if "$ make bookinfo" in text and (reason := why_not()) is not None:
         pytest.skip(reason)
+    for program in ("prometheus", "promtool"):
+        if f"$ {program}" in text and shutil.which(program) is None:
+            pytest.skip(f"no {program} here")
     for folder in ("envoy", "samples"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     with own_network(), Session(tmp_path) as session:

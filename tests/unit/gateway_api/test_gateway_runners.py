@@ -131,6 +131,26 @@ def test_gateways_are_made_for_runners_with_tokens_of_their_own(rig: Rig) -> Non
     assert "BEGIN CERTIFICATE" in front.root_certificate
 
 
+CONFIG = """\
+apiVersion: networking.istio.io/v1beta1
+kind: ProxyConfig
+metadata: {name: all, namespace: shop}
+spec: {concurrency: 3}
+"""
+
+
+def test_a_gateway_comes_with_what_its_proxy_config_starts_it_with(rig: Rig) -> None:
+    rig.declare("front")
+    rig.connect()
+    unsaid = rig.gateways["front-istio.shop"].proxy_config
+
+    rig.engine.apply([(Path("config.yaml"), CONFIG)])
+    rig.runners.look()
+
+    assert unsaid == ""
+    assert rig.gateways["front-istio.shop"].proxy_config == '{"concurrency":3}'
+
+
 def test_a_token_is_renewed_at_half_of_its_life_and_not_before(rig: Rig) -> None:
     rig.declare("front")
     rig.connect()
