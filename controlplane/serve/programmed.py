@@ -14,6 +14,7 @@ from controlplane.engine.engine import Engine
 from controlplane.engine.internal_errors import NotComputed
 from controlplane.envoy.resource import TypeUrl
 from controlplane.model.gateway_api import Condition, ConditionStatus
+from controlplane.model.proxy import Proxy
 from controlplane.model.proxy_view import BoundGateway
 from controlplane.translate.gateway_api.conditions import PROGRAMMED, unmet
 from controlplane.translate.gateway_api.status import (
@@ -24,6 +25,8 @@ from controlplane.translate.gateway_api.status import (
 from controlplane.xds.connections import Connections
 
 PENDING: Final = "Pending"
+NOT_USABLE: Final = "AddressNotUsable"
+_NOT_BOUND: Final = "cannot bind"  # Envoy's words where it may not have an address
 _PORT: Final = re.compile(r"_(\d+)(?=$|_)")
 
 
@@ -35,6 +38,8 @@ class Acknowledged:
 
     bound: BoundGateway
     ports: frozenset[int]
+    refusals: tuple[str, ...] = ()
+    """Why it rejects listeners, in Envoy's words."""
 
     def has(self, port: PortNumber) -> bool:
         arrivals = (*self.bound.arrivals(port), *self.bound.arrivals(port, is_udp=True))
@@ -51,6 +56,12 @@ class Proxies:
         """Whether one of them has acknowledged a port of the Gateway."""
         return any(each.has(port) for each in self.all)
 
+    @property
+    def unbound(self) -> str | None:
+        """Why one of them does not have the address that it is to listen on."""
+        refusals = (refusal for each in self.all for refusal in each.refusals)
+        return next((refusal for refusal in refusals if _NOT_BOUND in refusal), None)
+
 
 NO_PROXIES: Final = Proxies()
 
@@ -58,6 +69,9 @@ NO_PROXIES: Final = Proxies()
 def proxies_of_gateways(engine: Engine, connections: Connections) -> Mapping[ObjectKey, Proxies]:
     """The proxies that are connected now, by the Gateway that they serve."""
     found: dict[ObjectKey, list[Acknowledged]] = {}
+    refusals: dict[Proxy, list[str]] = {}
+    for proxy, error in connections.rejections(TypeUrl.LISTENER):
+        refusals.setdefault(proxy, []).append(error)
     for proxy, names in connections.acknowledgements(TypeUrl.LISTENER):
         try:
             instance = engine.view(proxy).gateway
@@ -65,9 +79,9 @@ def proxies_of_gateways(engine: Engine, connections: Connections) -> Mapping[Obj
             continue
         if instance is None or not instance.bound:
             continue
-        ports = _ports(names)
+        ports, refused = _ports(names), tuple(refusals.get(proxy, ()))
         for bound in instance.bound:
-            found.setdefault(bound.gateway, []).append(Acknowledged(bound, ports))
+            found.setdefault(bound.gateway, []).append(Acknowledged(bound, ports, refused))
     return {key: Proxies(tuple(proxies)) for key, proxies in found.items()}
 
 
@@ -76,15 +90,19 @@ def _ports(names: Iterable[str]) -> frozenset[int]:
     return frozenset(int(port) for name in names for port in _PORT.findall(name)[-1:])
 
 
-def programmed_gateway(status: GatewayStatus, proxies: Proxies) -> GatewayStatus:
+def programmed_gateway(
+    status: GatewayStatus, proxies: Proxies, *, asks_for_address: bool = False
+) -> GatewayStatus:
     """A Gateway is programmed when one of its listeners is. One whose ListenerSets alone have
-    listeners is, when a proxy is connected.
+    listeners is, when a proxy is connected. ``asks_for_address``: it says on which IP address.
     """
     listeners = tuple(_programmed(listener, proxies) for listener in status.listeners)
     computed = any(_is_programmed(each.conditions) for each in status.listeners)
     is_served = any(_is_programmed(each.conditions) for each in listeners)
     if not (is_served if computed else proxies.all):
-        status = replace(status, conditions=_pending(status.conditions, proxies))
+        why = proxies.unbound if asks_for_address else None
+        instead = unmet(PROGRAMMED, NOT_USABLE, f"its proxy: {why}") if why else None
+        status = replace(status, conditions=_pending(status.conditions, proxies, instead))
     return replace(status, listeners=listeners)
 
 
@@ -106,12 +124,14 @@ def _is_programmed(conditions: Iterable[Condition]) -> bool:
     return any(c.type == PROGRAMMED and c.status is ConditionStatus.TRUE for c in conditions)
 
 
-def _pending(conditions: tuple[Condition, ...], proxies: Proxies) -> tuple[Condition, ...]:
-    """``conditions`` with what is only computed as not yet programmed."""
+def _pending(
+    conditions: tuple[Condition, ...], proxies: Proxies, instead: Condition | None = None
+) -> tuple[Condition, ...]:
+    """``conditions`` with what is only computed as not yet programmed, or ``instead`` of that."""
     has_some = "no proxy of the Gateway has acknowledged it yet"
     message = has_some if proxies.all else "no proxy of the Gateway is connected"
     return tuple(
-        unmet(PROGRAMMED, PENDING, message)
+        instead or unmet(PROGRAMMED, PENDING, message)
         if each.type == PROGRAMMED and each.status is ConditionStatus.TRUE
         else each
         for each in conditions

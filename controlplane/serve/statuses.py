@@ -28,7 +28,7 @@ from controlplane.serve.programmed import (
 )
 from controlplane.serve.status_value import Json, status_value
 from controlplane.sources.kept_statuses import KeptStatus
-from controlplane.translate.gateway_api.addresses import gateway_services, is_managed
+from controlplane.translate.gateway_api.addresses import gateway_services, is_managed, own_address
 from controlplane.translate.gateway_api.status import GatewayStatus, ListenerSetStatus, Status
 from controlplane.xds.connections import Connections
 
@@ -136,7 +136,11 @@ class Statuses:
     def _observed(self, key: ObjectKey, status: Status) -> Status:
         """``status`` with what proxies have acknowledged."""
         if isinstance(status, GatewayStatus):
-            return programmed_gateway(status, self._proxies.get(key, NO_PROXIES))
+            assert key_is_of(key, KUBERNETES_GATEWAY), "a status is of its key's kind"
+            asking = self.engine.object(key)
+            asks = asking is not None and own_address(asking) is not None
+            served = self._proxies.get(key, NO_PROXIES)
+            return programmed_gateway(status, served, asks_for_address=asks)
         if isinstance(status, ListenerSetStatus):
             assert key_is_of(key, LISTENER_SET), "a status is of its key's kind"
             declared = self.engine.object(key)

@@ -121,6 +121,12 @@ class Connections:
         for connection in self._in_order():
             yield connection.proxy, connection.session.acknowledged(type_url)
 
+    def rejections(self, type_url: TypeUrl) -> Iterator[tuple[Proxy, str]]:
+        """Each rejection in force of a resource, in the words of the proxy."""
+        for connection in self._in_order():
+            for rejected in connection.session.rejections(type_url):
+                yield connection.proxy, rejected.error
+
     def states(self) -> tuple[ProxyStatus, ...]:
         """What is known of every connected proxy, by namespace and name."""
         now, clock = self._clock(), self._monotonic()

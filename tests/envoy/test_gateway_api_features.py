@@ -192,13 +192,19 @@ def to_all(name: str, parent: str, backend: str, namespace: str = "apps", path: 
     )
 
 
-def mesh_text() -> str:
+def authorities() -> str:
+    """What the certificates of backends are verified by."""
     lines = "".join(f"    {line}\n" for line in ROOT.pem.splitlines())
+    return (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: root, namespace: apps}\n"
+        f"data:\n  ca.crt: |\n{lines}"
+    )
+
+
+def mesh_text() -> str:
     return "".join(
         (
             GATEWAY,
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: root, namespace: apps}\n"
-            f"data:\n  ca.crt: |\n{lines}---\n",
             CLIENTS.leaf("edge.client").secret("client", namespace="apps"),
             request_route(
                 *RULES[:16], name="a", namespace="apps", hosts="[a.test]", parents=AT_HTTP
@@ -233,7 +239,7 @@ def mesh_text() -> str:
 @pytest.fixture(scope="module")
 def mesh(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     folder = tmp_path_factory.mktemp("files")
-    files = {"mesh.yaml": mesh_text()}
+    files = {"mesh.yaml": mesh_text(), "root.yaml": authorities()}
     with running_mesh(tmp_path_factory.mktemp("mesh"), workload=EDGE, files=files) as running:
         for i, name in enumerate(("v1", "v2", "h2c"), start=1):
             running.upstreams.add(name, f"127.0.1.{i}", 9080)
@@ -451,3 +457,16 @@ def test_an_address_without_a_value_is_given(mesh: Mesh) -> None:
     eventually("it is programmed", lambda: bool(found().get("addresses")))
     assert [each["value"] for each in found()["addresses"]] == [mesh.workload.address]
     assert {c["type"]: c["status"] for c in found()["conditions"]}["Programmed"] == "True"
+
+
+def test_a_backend_gets_nothing_while_its_authorities_are_gone(mesh: Mesh) -> None:
+    assert asked(mesh, "/named").status == 200
+
+    mesh.edited(lambda: mesh.delete("root.yaml"))
+    hits = mesh.upstreams.hits("pay")
+    without = [asked(mesh, "/named").status for _ in range(5)]
+    gone = mesh.upstreams.hits("pay")
+    mesh.edited(lambda: mesh.write("root.yaml", authorities()))
+
+    assert (without, gone) == ([503] * 5, hits)
+    mesh.until(lambda answer: answer.status == 200, "http://a.test:8080/named")

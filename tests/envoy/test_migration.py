@@ -38,46 +38,30 @@ spec:
   - port: {number: 80, name: http, protocol: HTTP}
     hosts: ["*.example.com", d.org]
 ---
+"""
+BACKENDS = (
+    ("shop", "default", "127.1.9.1"),
+    ("cart", "default", "127.1.9.2"),
+    ("pay", "bank", "127.1.9.3"),
+)
+SERVICES += "".join(
+    f"""
 apiVersion: v1
 kind: Service
-metadata: {name: shop, namespace: default}
+metadata: {{name: {name}, namespace: {namespace}}}
 spec:
-  clusterIP: 10.96.9.2
-  selector: {app: shop}
-  ports: [{name: http, port: 80, targetPort: 9080}]
+  clusterIP: {address.replace("127.1", "10.97")}
+  selector: {{app: {name}}}
+  ports: [{{name: http, port: 80, targetPort: 9080}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
-metadata: {name: shop, namespace: default}
-spec: {address: 127.1.9.1, labels: {app: shop}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: cart, namespace: default}
-spec:
-  clusterIP: 10.96.9.3
-  selector: {app: cart}
-  ports: [{name: http, port: 80, targetPort: 9080}]
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: cart, namespace: default}
-spec: {address: 127.1.9.2, labels: {app: cart}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: pay, namespace: bank}
-spec:
-  clusterIP: 10.96.9.4
-  selector: {app: pay}
-  ports: [{name: http, port: 80, targetPort: 9080}]
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: {name: pay, namespace: bank}
-spec: {address: 127.1.9.3, labels: {app: pay}}
+metadata: {{name: {name}, namespace: {namespace}}}
+spec: {{address: {address}, labels: {{app: {name}}}}}
 ---
 """
+    for name, namespace, address in BACKENDS
+)
 WORLDS = 6
 ASKED = 300  # requests to each world
 SENT = ("x-q", "x-a", "host", "x-envoy-expected-rq-timeout-ms")
@@ -87,7 +71,7 @@ Seen = tuple[object, ...]
 
 @pytest.fixture(scope="module")
 def shops(mesh: Mesh) -> Mesh:
-    for name, address in (("shop", "127.1.9.1"), ("cart", "127.1.9.2"), ("pay", "127.1.9.3")):
+    for name, _, address in BACKENDS:
         mesh.upstreams.add(name, address, 9080)
     return mesh
 

@@ -222,6 +222,35 @@ def test_an_address_that_a_gateway_asks_for_is_where_it_listens(tmp_path: Path) 
         assert send("http://front.example:8080/", address="127.0.9.9").status == 404
 
 
+def test_an_address_that_nobody_can_have_is_said_to_be_so_until_another_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    """``192.0.2.9`` is in a network for documentation."""
+    status = tmp_path / "status" / "gateway_shop_front.yaml"
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "front.yaml").write_text(
+        gateway("front") + "  addresses: [{value: 192.0.2.9}]\n"
+    )
+    with own_network(), running_up(tmp_path, "--status-dir", str(status.parent)) as up:
+        eventually("it says so", lambda: "AddressNotUsable" in _text(status), within=20)
+        assert "192.0.2.9:8080'': Cannot assign requested address" in _text(status)
+
+        up.write("front.yaml", gateway("front") + "  addresses: [{value: 127.0.9.9}]\n")
+
+        eventually("it is programmed", lambda: "value: 127.0.9.9" in _shown(status), within=20)
+        assert "AddressNotUsable" not in _text(status)
+
+
+def _text(file: Path) -> str:
+    """A file's lines as one, since long ones are folded; nothing before there is one."""
+    return " ".join(file.read_text(encoding="utf-8").split()) if file.exists() else ""
+
+
+def _shown(file: Path) -> str:
+    """The part of the status that says where the Gateway is reached."""
+    return _text(file).partition(" status:")[2].partition("conditions:")[0]
+
+
 @pytest.mark.skipif(not can_isolate(), reason="only root may give up a privilege of its own")
 def test_a_port_that_may_not_be_opened_is_mapped_by_what_is_printed(tmp_path: Path) -> None:
     (tmp_path / "mesh").mkdir()

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from controlplane.base.names import Namespace, ObjectKey
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import TypeUrl
@@ -87,15 +89,18 @@ def _by_type(status: Any) -> Any:
     return {condition["type"]: condition for condition in status["conditions"]}
 
 
-def acknowledge(session: DeltaSession) -> None:
-    """Ask for listeners, and answer what is sent."""
+def acknowledge(session: DeltaSession, *, error: str = "") -> None:
+    """Ask for listeners, and answer what is sent; ``error`` rejects the listeners."""
     pending: list[Output] = []
     for type_url in (TypeUrl.CLUSTER, TypeUrl.LISTENER):
         pending += session.receive(DeltaRequest(type_url=type_url))
     while pending:
         output = pending.pop()
         if isinstance(output, Send):
-            answer = DeltaRequest(type_url=output.type_url, nonce=output.nonce)
+            refused = error if output.type_url is TypeUrl.LISTENER else None
+            answer = DeltaRequest(
+                type_url=output.type_url, nonce=output.nonce, error=refused or None
+            )
             pending += session.receive(answer)
 
 
@@ -164,6 +169,24 @@ def test_a_listener_that_is_not_acknowledged_yet_is_pending_beside_one_that_is()
     assert running.listener("http")["status"] == "True"
     assert running.listener("more")["reason"] == "Pending"
     assert running.condition("Programmed")["status"] == "True"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reason"),
+    [("[{value: 192.0.2.9}]", "AddressNotUsable"), ("[]", "Pending"), ("[{}]", "Pending")],
+)
+def test_an_address_that_the_proxy_cannot_have_is_not_usable(addresses: str, reason: str) -> None:
+    running = Running(gateway(HTTP, more=f"gatewayClassName: istio\n  addresses: {addresses}"))
+    session = running.connect()
+
+    acknowledge(session, error="cannot bind '192.0.2.9:8080': Cannot assign requested address")
+
+    assert running.condition("Programmed")["reason"] == reason
+    assert running.listener("http")["reason"] == "Pending"
+    if reason == "AddressNotUsable":
+        assert running.condition("Programmed")["message"] == (
+            "its proxy: cannot bind '192.0.2.9:8080': Cannot assign requested address"
+        )
 
 
 def test_a_condition_keeps_its_time_until_its_status_flips() -> None:

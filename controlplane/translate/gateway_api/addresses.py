@@ -7,7 +7,7 @@ Source: Istio ``pilot/pkg/config/kube/gatewaycommon/gateway_utils.go`` (``IsMana
 
 from typing import Final
 
-from controlplane.base.hosts import fqdn
+from controlplane.base.hosts import fqdn, is_unscoped_ip
 from controlplane.base.names import CLUSTER_DOMAIN, Host
 from controlplane.kinds.gateway_api.gateway import NAME_OVERRIDE, KubernetesGateway
 from controlplane.kinds.object import Object
@@ -26,6 +26,12 @@ def is_managed(spec: KubernetesGateway) -> bool:
             return address.type == IP_ADDRESS
         case _:
             return False
+
+
+def own_address(gateway: Object[KubernetesGateway]) -> str | None:
+    """The IP address that the Gateway's own proxy is to listen on, where it asks for one."""
+    asked = (a.value for a in gateway.spec.addresses if a.type == IP_ADDRESS and a.value)
+    return next((value for value in asked if is_unscoped_ip(value)), None)
 
 
 def own_name(gateway: Object[KubernetesGateway], annotation: str) -> str:

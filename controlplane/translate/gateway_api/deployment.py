@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from controlplane.base.hosts import is_unscoped_ip
 from controlplane.base.names import CLUSTER_DOMAIN, Namespace
 from controlplane.kinds.core.service import Service
 from controlplane.kinds.gateway_api.gateway import (
@@ -24,9 +23,9 @@ from controlplane.model.gateway_api import CLASS, CONTROLLER, ISTIO_CLASS, ISTIO
 from controlplane.model.gateway_proxy import GATEWAY_NAME, GatewayProxy, ListenPort
 from controlplane.model.proxy import Labels, labels_of
 from controlplane.translate.gateway_api.addresses import (
-    IP_ADDRESS,
     gateway_services,
     is_managed,
+    own_address,
     own_name,
 )
 
@@ -64,7 +63,7 @@ def own_proxy(gateway: Object[KubernetesGateway]) -> GatewayProxy | None:
         name=name,
         labels=_labels(gateway, name),
         service_account=own_name(gateway, SERVICE_ACCOUNT),
-        address=next(_ip_addresses(gateway), None),
+        address=own_address(gateway),
         gateway=gateway.key,
     )
 
@@ -114,12 +113,6 @@ def listen_ports(
 
 def listen_port(listener: Listener, arrives: Mapping[int, int] = _AS_DECLARED) -> ListenPort:
     return ListenPort(arrives.get(listener.port, listener.port), listener.protocol == _UDP)
-
-
-def _ip_addresses(gateway: Object[KubernetesGateway]) -> Iterator[str]:
-    for address in gateway.spec.addresses:
-        if address.type == IP_ADDRESS and address.value and is_unscoped_ip(address.value):
-            yield address.value
 
 
 def _labels(gateway: Object[KubernetesGateway], proxy: str) -> Labels:

@@ -69,6 +69,20 @@ def test_what_is_declared_later_mends_a_policy() -> None:
     assert sent(cluster(declared)) == ("shop.internal", ROOT, ["shop.internal"])
 
 
+def test_authorities_that_go_while_connections_are_made_end_them() -> None:
+    declared = Declared(BOTH + tls_policy())
+
+    declared.remove(config_map())
+
+    assert sent(cluster(declared)) == ("shop.internal", "invalid://", ["shop.internal"])
+
+
+def test_a_policy_of_another_namespace_does_nothing() -> None:
+    foreign = tls_policy().replace("namespace: default", "namespace: other")
+
+    assert sent(cluster(Declared(BOTH + foreign))) is None
+
+
 def test_a_policy_that_goes_leaves_plaintext() -> None:
     declared = Declared(BOTH + tls_policy())
     assert sent(cluster(declared)) is not None
