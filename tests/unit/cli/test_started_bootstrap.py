@@ -172,6 +172,12 @@ def test_statistics_are_compressed_unless_that_is_off(tmp_path: Path) -> None:
     assert filters("statsCompression: false") == ["lua", "router"]
 
 
+def test_variables_that_hold_at_once_are_not_in_the_node_which_would_win(tmp_path: Path) -> None:
+    document = json.loads(printed(tmp_path, ALL).stdout)
+
+    assert "IDLE_TIMEOUT" not in document["node"]["metadata"]
+
+
 def test_options_of_the_command_win_over_the_proxy_config(tmp_path: Path) -> None:
     given = ("--admin", "127.0.0.1:1", "--metadata", "MESH_ID=own", "--ready", "127.0.0.1:2")
 
