@@ -10,8 +10,10 @@ import pytest
 
 from tests.envoy.test_up import running_up
 from tests.support.client import Answer, send
+from tests.support.log_services import running_log_services
 from tests.support.mesh import Mesh
 from tests.support.network import own_network
+from tests.support.process import eventually
 
 pytestmark = pytest.mark.envoy
 
@@ -118,6 +120,30 @@ def test_up_starts_a_gateway_as_its_config_says(tmp_path: Path) -> None:
     assert (ready.status, scraped.status) == (200, 200)
     assert ":" in received
     assert b"REGION=eu" in environment
+
+
+def test_the_access_log_service_of_the_mesh_s_proxy_config_gets_what_is_logged(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "mesh.yaml").write_text(MESH)
+    settings = tmp_path / "mesh-config.yaml"
+    settings.write_text(
+        "enableEnvoyAccessLogService: true\n"
+        "defaultConfig: {envoyAccessLogService: {address: '127.1.1.9:15950'}}\n"
+    )
+
+    with (
+        own_network(),
+        running_log_services("127.1.1.9:15950") as services,
+        running_up(tmp_path, "--mesh-config", str(settings)) as up,
+    ):
+        up.prints(r"^  curl .*$")
+        send(URL + "logged", address="127.0.0.1")
+        eventually("it is logged", lambda: len(services.requests) == 1, within=20)
+
+    ((log, entry),) = services.requests
+    assert (log, entry.request.path) == ("http_envoy_accesslog", "/logged")
 
 
 def asked(port: int, path: str) -> Any:
