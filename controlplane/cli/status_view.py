@@ -19,6 +19,7 @@ from controlplane.cli.output import Segment, Style, printable
 
 Line = list[Segment]
 _COLUMNS: Final = ("listener", "route", "cluster", "endpoint", "secret")
+_EXTENSION: Final = "extension"
 _OF_MESH: Final = ("group", "mtls", "certificate")
 _SIDECAR: Final = "sidecar"
 _STYLES: Final = {
@@ -36,14 +37,15 @@ _NOT_ASKED: Final = "-"
 
 
 def table(shown: Iterable[ShownProxy], now: datetime) -> Iterator[Line]:
-    """A row for each proxy, a column for each type; where there are sidecars, what the mesh knows
-    of each.
+    """A row for each proxy, a column for each type, of extensions where there are some; where there
+    are sidecars, what the mesh knows of each.
     """
     listed = tuple(shown)
+    columns = (*_COLUMNS, *((_EXTENSION,) if any(map(_has_extensions, listed)) else ()))
     of_mesh = any(s.proxy.role == _SIDECAR for s in listed)
-    heading = ("proxy", "role", "since", *(f"{name}s" for name in _COLUMNS))
+    heading = ("proxy", "role", "since", *(f"{name}s" for name in columns))
     heading += _OF_MESH if of_mesh else ()
-    rows = [(*_row(s.proxy, now), *(_of_mesh(s, now) if of_mesh else ())) for s in listed]
+    rows = [(*_row(s.proxy, now, columns), *(_of_mesh(s, now) if of_mesh else ())) for s in listed]
     widths = [max(len(row[i][0]) for row in rows) for i in range(len(heading))]
     widths = [max(width, len(name)) for width, name in zip(widths, heading, strict=True)]
     for row in (tuple((name.upper(), Style.QUIET) for name in heading), *rows):
@@ -53,12 +55,16 @@ def table(shown: Iterable[ShownProxy], now: datetime) -> Iterator[Line]:
         yield [*line[:-1], (last.rstrip(), style)]
 
 
-def _row(proxy: ProxyStatus, now: datetime) -> Iterator[Segment]:
+def _has_extensions(shown: ShownProxy) -> bool:
+    return any(t.type == _EXTENSION and t.state is not SyncState.UNASKED for t in shown.proxy.types)
+
+
+def _row(proxy: ProxyStatus, now: datetime, columns: tuple[str, ...]) -> Iterator[Segment]:
     states = {t.type: t.state for t in proxy.types}
     yield printable(proxy.full_name), Style.NAME
     yield proxy.role, Style.PLAIN
     yield ago(now - proxy.connected), Style.PLAIN
-    for column in _COLUMNS:
+    for column in columns:
         state = states.get(column, SyncState.UNASKED)
         yield _NOT_ASKED if state is SyncState.UNASKED else state.value, _STYLES[state]
 

@@ -21,7 +21,6 @@ from envoy.extensions.wasm.v3.wasm_pb2 import (
     PluginConfig,
     VmConfig,
 )
-from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
@@ -84,7 +83,7 @@ def _plugin(wasm: WasmConfiguration, code: FileAtProxy | Module) -> PluginConfig
             code=AsyncDataSource(local=_source(code)),
             environment_variables=_environment(wasm),
         ),
-        configuration=packed(StringValue(value=said)) if said is not None else Packed(),
+        configuration=packed(StringValue(value=said)) if said is not None else None,
         failure_policy=_FAILURE[wasm.failure],
     )
 

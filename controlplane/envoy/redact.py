@@ -10,9 +10,11 @@ with a request.
 Source: Envoy ``source/common/protobuf/utility.cc``, ``redact``.
 """
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from hashlib import sha256
 from typing import Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -58,6 +60,7 @@ CREDENTIAL_HEADERS: Final = frozenset(
 
 _HEADER: Final = "envoy.config.core.v3.HeaderValue"
 _DATA_SOURCE: Final = "envoy.config.core.v3.DataSource"
+_SHOWN_BYTES: Final = 256  # characters of base64
 _ANY: Final = "google.protobuf.Any"
 _TYPED_STRUCTS: Final = frozenset({"xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"})
 _PLAIN_JSON: Final = "google.protobuf."  # Struct, wrappers, times: their JSON has no field names
@@ -85,8 +88,16 @@ def redacted(document: Mapping[str, object], kind: Descriptor) -> Json:
         return _typed_struct(document)
     if name == _HEADER and _CREDENTIAL_NAME.search(str(document.get("key", ""))):
         return _without_values(document)
+    if name == _DATA_SOURCE and len(str(document.get("inline_bytes", ""))) > _SHOWN_BYTES:
+        return {"inline_string": _size(str(document["inline_bytes"]))}
     fields = _fields(kind)
     return {key: _shown(value, fields.get(key)) for key, value in document.items()}
+
+
+def _size(encoded: str) -> str:
+    """What is said of bytes that nobody reads, such as a module's."""
+    content = base64.b64decode(encoded)
+    return f"[{len(content)} bytes, SHA-256 {sha256(content).hexdigest()}]"
 
 
 def _shown(value: object, field: FieldDescriptor | None) -> object:
@@ -192,7 +203,9 @@ def _value_of(field: FieldDescriptor) -> FieldDescriptor:
 
 @cache
 def _may_hold_secrets(kind: Descriptor) -> bool:
-    """Whether a secret may be anywhere below ``kind``; most messages need no further look."""
+    """Whether a secret, or bytes that are not shown, may be anywhere below ``kind``; most messages
+    need no further look.
+    """
     reached = {kind.full_name: kind}
     pending = [kind]
     while pending:
@@ -203,4 +216,4 @@ def _may_hold_secrets(kind: Descriptor) -> bool:
             if inner is not None and inner.full_name not in reached:
                 reached[inner.full_name] = inner
                 pending.append(inner)
-    return not reached.keys().isdisjoint((_ANY, _HEADER, *_TYPED_STRUCTS))
+    return not reached.keys().isdisjoint((_ANY, _HEADER, _DATA_SOURCE, *_TYPED_STRUCTS))

@@ -97,6 +97,18 @@ def test_without_sidecars_there_are_no_columns_of_the_mesh() -> None:
     assert heading.split()[-1] == "SECRETS"
 
 
+def test_extensions_are_a_column_where_there_are_some() -> None:
+    edge = structs.replace(proxy(), name="edge")
+    web = structs.replace(proxy(extension="rejected"), name="web")
+
+    heading, first, second, *_ = text(
+        status(ShownProxy(proxy=edge), ShownProxy(proxy=web))
+    ).splitlines()
+
+    found = (heading.split()[-1], first.split()[-1], second.split()[-1])
+    assert found == ("EXTENSIONS", "-", "rejected")
+
+
 def test_a_proxy_is_a_row_and_what_it_rejects_is_below() -> None:
     edge = proxy(listener="rejected", route="synced", cluster="waiting", secret="unasked")
 

@@ -1,12 +1,17 @@
 """Which chains have which extensions, and what proxies are told of modules."""
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from controlplane.base.names import Namespace
+from controlplane.envoy.redact import shown_json
+from controlplane.envoy.resource import packed
+from controlplane.model.extension import Module, ModuleSource
 from controlplane.model.proxy import Labels, ResolvedProxy, Role, Target
+from controlplane.queries.inputs.modules import MODULE, FetchedModule
 from controlplane.queries.policy.extensions import extension_keys
 from tests.support.declared import INGRESS, Declared, plain
 
@@ -314,3 +319,21 @@ def test_a_script_is_in_the_filter() -> None:
         },
     }
     assert not declared.resources().extensions
+
+
+def test_the_bytes_of_a_module_are_shown_by_their_size_and_digest() -> None:
+    declared = Declared(GATEWAY + plugin("").replace("file:///opt/a.wasm", "https://a.example/b"))
+    content = b"\0asm\1\0\0\0" + bytes(1000)
+    source = ModuleSource(uri="https://a.example/b")
+    declared.graph.edit()
+    declared.graph.set(MODULE, source, FetchedModule(module=Module("digest", content)))
+
+    (found,) = declared.resources().extensions.values()
+
+    sent = packed(found)
+    assert content in sent.value
+    shown = shown_json(sent)["typed_config"]
+    assert isinstance(shown, dict)
+    assert shown["config"]["vm_config"]["code"]["local"] == {
+        "inline_string": f"[1008 bytes, SHA-256 {sha256(content).hexdigest()}]"
+    }
