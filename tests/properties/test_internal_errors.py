@@ -45,6 +45,8 @@ MIXED = {
 CLOSED = frozenset(
     {
         "authorization",
+        "extension_config",
+        "extensions_of",
         "external_authorization",
         "gateway_listener_plan",
         "policy_config",
