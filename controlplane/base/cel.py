@@ -101,15 +101,28 @@ def cel_fault(text: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=1024)
 def expression(text: str) -> Node:
     """The expression that ``text`` is. Raises ``CelFault`` where it is none."""
+    found, _ = _parsed(text)
+    return found
+
+
+def nesting(text: str) -> int:
+    """How deep expressions are nested in each other, by parentheses too: 1 for one that has none
+    within it. Raises ``CelFault`` where it is none.
+    """
+    _, deepest = _parsed(text)
+    return deepest
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> tuple[Node, int]:
     if len(text) > LENGTH_LIMIT:
         raise CelFault(LENGTH_LIMIT, f"it is longer than {LENGTH_LIMIT} characters")
     parser = _Parser(list(tokens(text)))
     found = parser.expression()
     parser.expect_end()
-    return found
+    return found, parser.deepest
 
 
 class _Parser:
@@ -119,9 +132,11 @@ class _Parser:
         self._tokens = found
         self._next = 0
         self._depth = 0
+        self.deepest = 0
 
     def expression(self) -> Node:
         self._depth += 1
+        self.deepest = max(self.deepest, self._depth)
         if self._depth > DEPTH_LIMIT:
             raise CelFault(self._token.at, f"it is nested deeper than {DEPTH_LIMIT}")
         condition = self._operation()

@@ -171,6 +171,15 @@ def _near(mesh: MeshConfig, name: str) -> str | None:
 def check_mesh_logs(report: Report, graph: Graph) -> None:
     """Report what is wrong with the providers of logs that MeshConfig has and names."""
     mesh, at = mesh_config(graph), FieldRef(MESH_CONFIG_KEY)
+    service = mesh.default_config.envoy_access_log_service
+    if mesh.enable_envoy_access_log_service and (service is None or not service.address):
+        report.add(
+            LOG_PROVIDER_UNUSABLE,
+            at / "enableEnvoyAccessLogService",
+            "defaultConfig has no envoyAccessLogService, so proxies without one of their own send "
+            "no logs",
+            hint="set defaultConfig.envoyAccessLogService.address",
+        )
     for i, name in enumerate(mesh.default_providers.access_logging):
         _check_provider(report, graph, at / "defaultProviders" / "accessLogging" / i, name)
     for i, declared in enumerate(mesh.extension_providers):

@@ -5,11 +5,12 @@ Envoy 1.40, which has no macros over lists and maps, and none of the extensions 
 """
 
 from collections.abc import Iterator
+from math import ceil, log2
 from typing import Final
 
 import re2  # type: ignore[import-untyped]  # google-re2 comes without types
 
-from controlplane.base.cel import Node, NodeKind, expression
+from controlplane.base.cel import Node, NodeKind, expression, nesting
 from controlplane.base.cel_tokens import CelFault, text_of
 
 _TEXT: Final = frozenset({"contains", "startsWith", "endsWith", "matches"})
@@ -40,6 +41,8 @@ _MACROS: Final = {
     ("map", 2),
     ("map", 3),
 }
+_LEVELS: Final = 32  # of operations, fields and calls in each other; measured with Envoy 1.40
+_NESTING: Final = 33  # of expressions in each other, by parentheses too
 _QUIET: Final = re2.Options()
 _QUIET.log_errors = False
 
@@ -50,7 +53,32 @@ def filter_fault(text: str) -> str | None:
         found = expression(text)
     except CelFault as fault:
         return f"{fault} (at character {fault.at + 1})"
+    if nesting(text) > _NESTING or _levels(found) > _LEVELS:
+        return f"it has more than {_LEVELS} levels"
     return next(_faults(found), None)
+
+
+def _levels(found: Node) -> int:
+    """How many levels Envoy sees: it balances what is joined by ``&&`` or ``||``."""
+    terms: dict[int, tuple[int, int]] = {}  # of a node: how many are joined, and their levels
+    for node in reversed(list(found.parts())):
+        joins = node.kind is NodeKind.OPERATOR and node.name in ("&&", "||")
+        of = [
+            terms[id(each)]
+            if joins and each.kind is NodeKind.OPERATOR and each.name == node.name
+            else (1, _height(terms[id(each)]))
+            for each in node.operands
+        ]
+        if joins:
+            terms[id(node)] = (sum(n for n, _ in of), max(height for _, height in of))
+        else:
+            terms[id(node)] = (1, 1 + max((height for _, height in of), default=0))
+    return _height(terms[id(found)])
+
+
+def _height(joined: tuple[int, int]) -> int:
+    count, height = joined
+    return height + ceil(log2(count))
 
 
 def _faults(found: Node) -> Iterator[str]:

@@ -12,9 +12,11 @@ from controlplane.kinds.istio.extension_providers import (
     OpenTelemetryAccessLog,
     Prometheus,
 )
-from controlplane.kinds.istio.mesh_config import DefaultProviders, MeshConfig
+from controlplane.kinds.istio.mesh_config import DefaultProviders, MeshConfig, ProxyConfig
+from controlplane.kinds.istio.proxy_config import RemoteService
 from controlplane.translate.istio.cel_attributes import unknown_attributes
 from controlplane.translate.istio.cel_filter import filter_fault
+from tests.support.cel_filters import ACCEPTED, REFUSED
 from tests.support.declared import Declared
 
 SERVICE = """
@@ -159,49 +161,12 @@ def test_a_filter_that_does_nothing_is_reported(expression: str, code: str | Non
     assert found == ([f"{code} {AT}[0].filter.expression"] if code else [])
 
 
-ACCEPTED = [
-    "1",
-    "'a'.matches('a.*') && 'a'.matches('[' + 'b')",
-    "matches('a', 'b') && contains('a', 'b')",
-    "a.matches('\\\\[') && a.matches(r'\\d') && a.matches(b'[')",
-    "size('a') > 1 && 'a'.size() > 1",
-    "int('1') == 1 && uint(1) == 1u && double(1) == 1.0 && bool('true')",
-    "timestamp('x') < request.time && duration('1s') < request.duration",
-    "type(1) == int && dyn(1) == 1 && bytes('a') == b'a'",
-    "request.time.getFullYear('UTC') == 2020 && request.time.getHours() == 1",
-    "re.extract('a', 'b', 'c') == 'a' && re.capture(a, b) && re.captureN(a, b)",
-    "request.headers['a'] in ['a'] && {'a': 1}['a'] == 1",
-]
-REFUSED = [
-    "foo(1)",
-    "a.foo()",
-    "[1].map(x, x) == []",
-    "[1].exists_one(x, x == 1)",
-    "[1].filter(x, x > 0) == []",
-    "[1].all(x)",
-    "string(1) == '1'",
-    "'a'.split(',')",
-    "getFullYear(a)",
-    "a.int()",
-    "a.startsWith()",
-    "size(a, b)",
-    "re.extract(a, b)",
-    "x.extract(a, b, c)",
-    "'a'.matches('[')",
-    "a.matches('\\x5b')",
-    "a.matches('''[''')",
-    "matches(a, '(?=a)')",
-    "no.Such{a: 1} == 1",
-    "a ==",
-]
-
-
-@pytest.mark.parametrize("expression", ACCEPTED)
+@pytest.mark.parametrize("expression", ACCEPTED, ids=lambda text: text[:40])
 def test_what_envoy_takes_as_a_filter(expression: str) -> None:
     assert filter_fault(expression) is None
 
 
-@pytest.mark.parametrize("expression", REFUSED)
+@pytest.mark.parametrize("expression", REFUSED, ids=lambda text: text[:40])
 def test_what_envoy_refuses_as_a_filter(expression: str) -> None:
     assert filter_fault(expression) is not None
 
@@ -218,6 +183,19 @@ def test_attributes_that_envoy_does_not_have_and_those_that_were_meant() -> None
         "upstream.addres": "upstream.address",
         "zzz": None,
     }
+
+
+@pytest.mark.parametrize("address", ["", "logs.example.com:4317"])
+def test_the_older_setting_needs_an_address(address: str) -> None:
+    of_mesh = MeshConfig(
+        enable_envoy_access_log_service=True,
+        default_config=ProxyConfig(envoy_access_log_service=RemoteService(address=address)),
+    )
+
+    found = [each.partition(" (")[0] for each in said("", of_mesh)]
+
+    expected = ["CP0804 MeshConfig//mesh.enableEnvoyAccessLogService"]
+    assert found == ([] if address else expected)
 
 
 def test_formats_and_default_providers_of_the_mesh_are_looked_at() -> None:
