@@ -42,19 +42,13 @@ from controlplane.kinds.walk import DROPPED, Null, Walk
 
 TRACERS: Final = frozenset(
     [
-        "customTags",
-        "datadog",
         "disableContextPropagation",
-        "enableIstioTags",
         "lightstep",
-        "maxPathTagLength",
         "openCensusAgent",
         "stackdriver",
-        "tlsSettings",
-        "zipkin",
     ]
 )
-"""Of ``tracing``: they say where spans go and what they hold; none are sent yet."""
+"""Of ``tracing``: tracers that Envoy does not have any more, and what istiod does not read."""
 NOT_YET: Final = frozenset(["readinessProbe", "zipkinAddress"])
 """They change what a proxy does, and nothing here honours them."""
 IGNORED: Final[Mapping[str, str]] = {

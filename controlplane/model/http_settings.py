@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from controlplane.base.hashing import hashed_once
+from controlplane.model.tracing import SAMPLING_ONLY, Tracing
 
 
 class ListenerContext(Enum):
@@ -91,7 +92,7 @@ class HttpSettings:
 
     ``uses_remote_address``: the proxy is the edge: it trusts no client and starts
     ``x-forwarded-for``. ``server_name`` of ``None`` leaves the upstream's own ``server`` header.
-    ``tracing_share`` is the percentage of requests sampled; ``None`` switches tracing off.
+    ``tracing`` of ``None``: no request is traced.
     """
 
     uses_remote_address: bool
@@ -107,5 +108,5 @@ class HttpSettings:
     keeps_header_case: bool = False
     generates_request_id: bool = True
     appends_forwarded_port: bool = False
-    tracing_share: float | None = 1.0
+    tracing: Tracing | None = SAMPLING_ONLY
     _hash: int = field(default=0, init=False, repr=False, compare=False)

@@ -11,6 +11,7 @@ from controlplane.model.inbound_port import InboundPort
 from controlplane.model.outbound_view import Interception
 from controlplane.model.policy_keys import NO_POLICIES, PolicyKeys
 from controlplane.model.proxy import IpFamily, Labels
+from controlplane.model.tracing import ANONYMOUS, TracedProxy
 
 
 @hashed_once
@@ -21,7 +22,7 @@ class InboundView:
     widest first; ``scope`` is the Sidecar, if it says anything of this. ``settings`` is the node
     metadata that listeners honour. ``addresses`` are the workload's, where a port needs them.
     ``policies`` say who may call, ``telemetries`` how calls are observed: of two that say the same,
-    the later is used.
+    the later is used. ``traced`` is what the spans of calls say of the workload.
     """
 
     namespace: Namespace
@@ -36,6 +37,7 @@ class InboundView:
     telemetries: tuple[ObjectKey, ...] = ()
     extensions: tuple[ObjectKey, ...] = ()
     """What adds filters of the user's for what calls the workload, in order."""
+    traced: TracedProxy = ANONYMOUS
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def at(self, addresses: tuple[str, ...]) -> "InboundView":

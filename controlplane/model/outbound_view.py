@@ -19,6 +19,7 @@ from controlplane.model.proxy import (
     Role,
 )
 from controlplane.model.tls import SecretName
+from controlplane.model.tracing import ANONYMOUS, TracedProxy
 from controlplane.model.visibility import PUBLIC
 
 
@@ -104,6 +105,8 @@ class OutboundView:
     """What says how its calls are observed; of two that say the same, the later is used."""
     extensions: tuple[ObjectKey, ...] = ()
     """What adds filters of the user's for what the workload calls, in order."""
+    traced: TracedProxy = ANONYMOUS
+    """What the spans of its calls say of it, if it has any."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
@@ -118,7 +121,9 @@ class OutboundView:
     @property
     def unobserved(self) -> "OutboundView":
         """This view without what says how its calls are observed."""
-        return replace(self, telemetries=()) if self.telemetries else self
+        if not self.telemetries and self.traced == ANONYMOUS:
+            return self
+        return replace(self, telemetries=(), traced=ANONYMOUS)
 
     @property
     def is_public(self) -> bool:
@@ -135,6 +140,7 @@ class OutboundView:
             and not self.interception.captures
             and not self.telemetries
             and not self.extensions
+            and self.traced == ANONYMOUS
         ):
             return self
         return replace(
@@ -145,6 +151,7 @@ class OutboundView:
             interception=Interception.NONE,
             telemetries=(),
             extensions=(),
+            traced=ANONYMOUS,
         )
 
     @property
@@ -173,6 +180,7 @@ class OutboundView:
             client_certificate=None,
             telemetries=(),
             extensions=(),
+            traced=ANONYMOUS,
         )
 
     @property

@@ -119,6 +119,10 @@ class Proxy:
     """
     node_metadata: Labels = ()
     """Everything that its node says as text, by which patches may select it, sorted."""
+    cluster: str = ""
+    """What its node calls the service that it belongs to."""
+    service_name: str = ""
+    """What an annotation that its node says calls that service, for OpenTelemetry."""
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 

@@ -30,6 +30,10 @@ METADATA_LIMIT: Final = 64 << 10  # bytes; Istio's own agents send 4 to 8 kB
 TEXT_LIMIT: Final = 253  # characters of a part of the locality, as of a name in Kubernetes
 ROLES: Final = {"router": Role.GATEWAY, "sidecar": Role.SIDECAR, "runner": Role.RUNNER}
 GRACE: Final = timedelta(minutes=2)  # what clocks may differ by, as for certificates
+SERVICE_NAME: Final = "resource.opentelemetry.io/service.name"
+"""The annotation of a workload that names its service. Source: OpenTelemetry, "Specify resource
+attributes using Kubernetes annotations".
+"""
 DEFAULT_SERVICE_ACCOUNT: Final = "default"  # Kubernetes' own
 LOCALITY_LABELS: Final = ("topology.istio.io/locality", "istio-locality")
 _BUILD_VERSION: Final = 8  # envoy.config.core.v3.Node.user_agent_build_version
@@ -133,6 +137,8 @@ def proxy_of(node: Node, identity: Identity | None) -> Proxy:
     if bound and not is_unscoped_ip(bound):
         raise _unusable(f'the node says {BIND_ADDRESS} "{shown(bound)}", which is no IP address')
     _check_printable((node.id, namespace, account, node.locality.region, node.locality.zone))
+    service_name = _strings(metadata.get("ANNOTATIONS")).get(SERVICE_NAME, "")
+    _check_printable((node.cluster, service_name))
     _check_printable((*labels, *labels.values(), *honoured.values()))
     return Proxy(
         name=name.removesuffix(f".{namespace}"),
@@ -144,6 +150,8 @@ def proxy_of(node: Node, identity: Identity | None) -> Proxy:
         locality=_locality(node, labels),
         metadata=labels_of(honoured),
         node_metadata=labels_of(_texts(metadata)),
+        cluster=node.cluster,
+        service_name=service_name,
     )
 
 

@@ -77,6 +77,8 @@ VARIATIONS: Final[Mapping[str, Variation]] = {
     "node_metadata": lambda proxy, number: replace(
         proxy, node_metadata=(("ISTIO_VERSION", f"1.31.{number}"),)
     ),
+    "cluster": lambda proxy, number: replace(proxy, cluster=f"cluster-{number}"),
+    "service_name": lambda proxy, number: replace(proxy, service_name=f"service-{number}"),
 }
 """How each field is varied where nothing in the mesh asks for the values."""
 DECIDING: Final = {"role", "namespace"}

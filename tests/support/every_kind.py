@@ -19,14 +19,13 @@ from controlplane.documents.content import file_objects
 from controlplane.engine.engine import Engine
 from controlplane.engine.internal_errors import NotComputed
 from controlplane.envoy.resource import TypeUrl, packed
-from controlplane.kinds.istio.extension_providers import ExtensionProvider, GrpcAuthorization
-from controlplane.kinds.istio.mesh_config import EntryVisibility, MeshConfig, ServiceEntryVisibility
 from controlplane.model.proxy import Proxy, Role
 from controlplane.queries.routes.bound_routes import MERGE_CHUNK
 from controlplane.queries.snapshot.origins import origins_by_name
 from controlplane.serve.snapshot_cache import SnapshotCache
 from controlplane.xds.wire import StreamFault
 from tests.support.every_gateway_api import GATEWAY_API, status_of
+from tests.support.every_mesh_config import MESH
 from tests.support.every_policy import POLICIES
 from tests.support.pki import Authority
 
@@ -34,11 +33,6 @@ for module in iter_modules(queries.__path__, "controlplane.queries."):
     import_module(module.name)  # so that all tracked functions are known
 
 NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
-_API: Final = GrpcAuthorization(service="api.default.svc.cluster.local", port=90)
-MESH: Final = MeshConfig(
-    service_entry_visibility=ServiceEntryVisibility(default_visibility=EntryVisibility.PUBLIC),
-    extension_providers=(ExtensionProvider(name="ask", envoy_ext_authz_grpc=_API),),
-)
 PROXIES: Final = (
     Proxy(
         name="ingressgateway",

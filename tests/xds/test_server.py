@@ -259,6 +259,7 @@ async def test_the_engine_is_asked_for_the_proxy_that_the_token_proves() -> None
         namespace=Namespace("istio-system"),
         service_account="ingress",
         addresses=("10.0.0.1",),
+        cluster="ingress",
     )
 
 

@@ -29,6 +29,7 @@ from controlplane.base.codes.routing import *  # noqa: F403
 from controlplane.base.codes.services import *  # noqa: F403
 from controlplane.base.codes.telemetry import *  # noqa: F403
 from controlplane.base.codes.tls import *  # noqa: F403
+from controlplane.base.codes.tracing import *  # noqa: F403
 from controlplane.base.diagnostics import Code
 
 BY_ID: Final[Mapping[str, Code]] = MappingProxyType(

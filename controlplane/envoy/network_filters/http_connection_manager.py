@@ -16,7 +16,6 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.network.http_connection_manager.v3 import (
     http_connection_manager_pb2 as hcm,
 )
-from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import BoolValue, UInt32Value
 
 from controlplane.envoy.access_log import access_log
@@ -24,9 +23,11 @@ from controlplane.envoy.config_source import ads
 from controlplane.envoy.header_case import preserved_case
 from controlplane.envoy.http_filters.chain import http_filters
 from controlplane.envoy.metrics_log import request_metrics
+from controlplane.envoy.optional import opt
 from controlplane.envoy.packing import packed
 from controlplane.envoy.policy_configs import PolicyConfigs
 from controlplane.envoy.routes.table import inline_table
+from controlplane.envoy.tracing import request_id_extension, tracing
 from controlplane.model.http_settings import (
     CertificateDetails,
     EscapedSlashes,
@@ -87,7 +88,7 @@ def _manager(manager: HttpConnectionManager, policies: PolicyConfigs) -> hcm.Htt
         rds=_named_table(manager.routes),
         route_config=_inline_table(manager.routes),
         http_filters=http_filters(manager.filters, policies),
-        tracing=None if settings.tracing_share is None else _tracing(settings.tracing_share),
+        tracing=opt(tracing, settings.tracing),
         common_http_protocol_options=_common_options(timeouts, settings.underscore_headers),
         http_protocol_options=_http1_options(settings),
         http2_protocol_options=_http2_options(settings.http2),
@@ -116,6 +117,7 @@ def _manager(manager: HttpConnectionManager, policies: PolicyConfigs) -> hcm.Htt
         merge_slashes=paths.merges_slashes,
         path_with_escaped_slashes_action=_SLASHES[paths.escaped_slashes],
         append_x_forwarded_port=settings.appends_forwarded_port,
+        request_id_extension=request_id_extension(settings.tracing),
     )
 
 
@@ -140,17 +142,6 @@ def _inline_table(routes: RouteSource) -> RouteConfiguration | None:
                 tells_attempt=routes.tells_attempt,
             )
     assert_never(routes)
-
-
-def _tracing(share: float) -> hcm.HttpConnectionManager.Tracing:
-    """``share`` is the percentage of requests that are sampled; those that a client wants always
-    are.
-    """
-    return hcm.HttpConnectionManager.Tracing(
-        client_sampling=Percent(value=100),
-        random_sampling=Percent(value=share),
-        overall_sampling=Percent(value=100),
-    )
 
 
 def _common_options(

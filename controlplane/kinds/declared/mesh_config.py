@@ -6,6 +6,9 @@ from controlplane.kinds.declared import destination_rule, virtual_service
 from controlplane.kinds.istio import extension_providers as providers, mesh_config as specs
 from controlplane.kinds.istio.proxy_config import (
     ConnectionSettings,
+    CustomTag,
+    LiteralTag,
+    NamedTag,
     RemoteService,
     StatsMatcher,
     Tracing,
@@ -19,6 +22,8 @@ _INBOUND: Final = "translate.istio.inbound_settings"
 _DEFAULTS: Final = "queries.clusters.clusters:mesh_defaults"
 _CUSTOM: Final = "translate.istio.external_authorization"
 _LOGS: Final = "translate.istio.access_logging"
+_TRACING: Final = "translate.istio.tracing"
+_TRACERS: Final = "translate.istio.tracing_providers"
 _VISIBILITY: Final = "translate.istio.entry_visibility"
 
 PROXY_CONFIG: Final[Fields] = {
@@ -120,7 +125,57 @@ PROXY_CONFIG: Final[Fields] = {
         ),
         by(f"{_START}:proxy_start", "global_downstream_connection_limit"),
     ),
-    Tracing: (by(f"{_LISTENERS}:listener_settings", "sampling"),),
+    Tracing: (
+        by(f"{_TRACING}:traced_by_bootstrap", "sampling", "max_path_tag_length", "custom_tags"),
+        by(f"{_TRACING}:own_has_istio_tags", "enable_istio_tags"),
+    ),
+    CustomTag: (by(f"{_TRACING}:tag_value", "literal", "environment", "header"),),
+    LiteralTag: (by(f"{_TRACING}:tag_value", "value"),),
+    NamedTag: (by(f"{_TRACING}:tag_value", "name", "default_value"),),
+}
+TRACING_PROVIDERS: Final[Fields] = {
+    providers.Zipkin: (
+        by(
+            f"{_TRACERS}:tracer",
+            "service",
+            "port",
+            "enable_64bit_trace_id",
+            "path",
+            "trace_context_option",
+            "timeout",
+            "headers",
+        ),
+        by(f"{_TRACERS}:tag_length", "max_tag_length"),
+    ),
+    providers.Datadog: (
+        by(f"{_TRACERS}:tracer", "service", "port"),
+        by(f"{_TRACERS}:tag_length", "max_tag_length"),
+    ),
+    providers.SkyWalking: (
+        by(f"{_TRACERS}:tracer", "service", "port"),
+        no_effect("Istio sends it to no proxy", "access_token"),
+    ),
+    providers.OpenTelemetry: (
+        by(
+            f"{_TRACERS}:tracer",
+            "service",
+            "port",
+            "http",
+            "grpc",
+            "resource_detectors",
+            "dynatrace_sampler",
+        ),
+        by(f"{_TRACERS}:service_name", "service_attribute_enrichment"),
+        by(f"{_TRACERS}:tag_length", "max_tag_length"),
+    ),
+    providers.HttpService: (by(f"{_TRACERS}:tracer", "path", "timeout", "headers"),),
+    providers.GrpcService: (by(f"{_TRACERS}:tracer", "timeout", "initial_metadata"),),
+    providers.HttpHeader: (by(f"{_TRACERS}:tracer", "name", "value"),),
+    providers.ResourceDetectors: (by(f"{_TRACERS}:tracer", "environment", "dynatrace"),),
+    providers.DynatraceSampler: (
+        by(f"{_TRACERS}:tracer", "tenant", "cluster_id", "root_spans_per_minute", "http_service"),
+    ),
+    providers.DynatraceApi: (by(f"{_TRACERS}:tracer", "service", "port", "http"),),
 }
 LOG_PROVIDERS: Final[Fields] = {
     providers.FileAccessLog: (by(f"{_LOGS}:_file", "path", "log_format", "omit_empty_values"),),
@@ -155,8 +210,10 @@ EXTENSION_PROVIDERS: Final[Fields] = {
             "envoy_tcp_als",
             "envoy_otel_als",
         ),
+        by(f"{_TRACERS}:tracing_of", "zipkin", "opentelemetry", "datadog", "skywalking"),
     ),
     **LOG_PROVIDERS,
+    **TRACING_PROVIDERS,
     providers.HttpAuthorization: (
         by(f"{_CUSTOM}:provider_service", "service", "port"),
         by(
@@ -248,7 +305,10 @@ MESH_CONFIG: Final[Fields] = {
             "mesh_mtls",
         ),
     ),
-    specs.DefaultProviders: (by("queries.policy.access_logging:wanted", "access_logging"),),
+    specs.DefaultProviders: (
+        by("queries.policy.access_logging:wanted", "access_logging"),
+        by("queries.policy.tracing:trace_spec", "tracing"),
+    ),
     specs.OutboundTrafficPolicy: (
         by("translate.istio.sidecar_egress:unknown_traffic", "mode"),
         by("queries.clusters.special_clusters:unknown_tls", "tls"),

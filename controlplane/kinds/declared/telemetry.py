@@ -6,12 +6,36 @@ from controlplane.kinds.istio import telemetry as specs
 from controlplane.kinds.istio.selection import LabelSelector, PolicyTargetReference
 from controlplane.kinds.istio.telemetry import TELEMETRY, Telemetry
 from controlplane.kinds.istio.versions import TELEMETRY_VERSIONS
-from controlplane.kinds.served import ServedKind, by, no_effect
+from controlplane.kinds.served import Fields, ServedKind, by, no_effect
 from controlplane.kinds.validation.telemetry import telemetry
 
 _ATTACHMENT: Final = "translate.istio.policy_attachment"
 _LOGS: Final = "translate.istio.access_logging"
 
+_TRACING: Final = "translate.istio.tracing"
+
+TRACING: Final[Fields] = {
+    specs.Tracing: (
+        by(f"{_TRACING}:merged", "match"),
+        by(
+            f"{_TRACING}:_under",
+            "providers",
+            "random_sampling_percentage",
+            "disable_span_reporting",
+            "disable_context_propagation",
+            "use_request_id_for_trace_sampling",
+            "enable_istio_tags",
+        ),
+        by(f"{_TRACING}:declared_tags", "custom_tags"),
+    ),
+    specs.CustomTag: (
+        by(f"{_TRACING}:telemetry_tag", "literal", "environment", "header", "formatter"),
+    ),
+    specs.Literal: (by(f"{_TRACING}:telemetry_tag", "value"),),
+    specs.EnvironmentTag: (by(f"{_TRACING}:telemetry_tag", "name", "default_value"),),
+    specs.RequestHeaderTag: (by(f"{_TRACING}:telemetry_tag", "name", "default_value"),),
+    specs.Formatter: (by(f"{_TRACING}:telemetry_tag", "value"),),
+}
 KIND: Final = ServedKind(
     kind=TELEMETRY,
     api_versions=TELEMETRY_VERSIONS,
@@ -21,7 +45,9 @@ KIND: Final = ServedKind(
         specs.Telemetry: (
             by(f"{_ATTACHMENT}:attachment", "selector", "target_ref", "target_refs"),
             by("queries.policy.access_logging:wanted", "access_logging"),
+            by("queries.policy.tracing:trace_spec", "tracing"),
         ),
+        **TRACING,
         PolicyTargetReference: (
             by(f"{_ATTACHMENT}:attachment", "group", "kind", "name"),
             no_effect("it must be empty: a policy is for its own namespace", "namespace"),

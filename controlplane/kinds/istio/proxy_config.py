@@ -49,10 +49,41 @@ class ConnectionSettings(Spec, frozen=True):
     global_downstream_connection_limit: Int32 | None = None
 
 
-class Tracing(Spec, frozen=True, forbid_unknown_fields=False):
-    """``sampling`` is the percentage of requests that are traced; unset is 1."""
+class TracerAddress(Spec, frozen=True, forbid_unknown_fields=False):
+    """``HOST:PORT`` of a collector, as Envoy's bootstrap has it."""
 
+    address: str = ""
+
+
+class LiteralTag(Spec, frozen=True, forbid_unknown_fields=False):
+    value: str = ""
+
+
+class NamedTag(Spec, frozen=True, forbid_unknown_fields=False):
+    """The value of a variable or header."""
+
+    name: str = ""
+    default_value: str = ""
+
+
+class CustomTag(Spec, frozen=True, forbid_unknown_fields=False):
+    literal: LiteralTag | None = None
+    environment: NamedTag | None = None
+    header: NamedTag | None = None
+
+
+class Tracing(Spec, frozen=True, forbid_unknown_fields=False):
+    """``sampling`` is the percentage of requests that are traced; zero or unset is 1. ``zipkin``
+    and ``datadog`` are for Envoy's bootstrap. ``max_path_tag_length`` of zero is unset.
+    """
+
+    zipkin: TracerAddress | None = None
+    datadog: TracerAddress | None = None
+    custom_tags: Mapping[str, CustomTag] = {}
+    max_path_tag_length: UInt32 = 0
     sampling: float | None = None
+    tls_settings: ClientTls | None = None
+    enable_istio_tags: bool | None = None
 
 
 class InterceptionMode(Enum):

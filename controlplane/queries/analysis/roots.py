@@ -79,6 +79,7 @@ from controlplane.queries.analysis.services import service_diagnostics, service_
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics
 from controlplane.queries.analysis.telemetries import telemetry_diagnostics
 from controlplane.queries.analysis.telemetry_logs import check_mesh_logs
+from controlplane.queries.analysis.tracing import check_default_tracing
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
 from controlplane.queries.analysis.workload_groups import (
@@ -118,11 +119,12 @@ def all_of_kubernetes_gateway_where_connected(graph: Graph, key: ObjectKey) -> D
 
 @derived
 def mesh_diagnostics(graph: Graph, _: ObjectKey) -> Diagnostics:
-    """Settings of MeshConfig that listeners cannot have, and providers of logs that get none; runs
-    again when it changes, or who declares the service of such a provider.
+    """Settings of MeshConfig that listeners cannot have, and providers that get no logs or spans;
+    runs again when it changes, or who declares the service of such a provider.
     """
     report = Report(list(settings_of(graph, (), ListenerContext.GATEWAY).diagnostics))
     check_mesh_logs(report, graph)
+    check_default_tracing(report, graph)
     return tuple(report)
 
 

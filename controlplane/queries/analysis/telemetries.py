@@ -15,6 +15,7 @@ from controlplane.queries.analysis.policy_overlap import PlacedPolicy, overlap
 from controlplane.queries.analysis.policy_targets import check_targets
 from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.analysis.telemetry_logs import check_logging
+from controlplane.queries.analysis.tracing import check_tracing
 from controlplane.queries.inputs.objects import object_of
 from controlplane.queries.policy.attachment import policies_of_namespace
 from controlplane.translate.istio.policy_attachment import Attachment, BySelector, attachment
@@ -31,6 +32,7 @@ def telemetry_diagnostics(graph: Graph, key: TelemetryKey) -> Diagnostics:
     report = Report()
     _check_attachment(report, graph, declared)
     check_logging(report, graph, declared)
+    check_tracing(report, graph, declared)
     return tuple(report)
 
 

@@ -66,7 +66,7 @@ def reported_listener(graph: Graph, key: GatewayListener) -> Reported[ListenerPl
     if merged is None:
         return Reported(None)
     settings = replace(
-        observed_settings(graph, key.view.settings, key.view.telemetries, ListenerContext.GATEWAY),
+        observed_settings(graph, key.view, ListenerContext.GATEWAY),
         policies=policy_filters(graph, key.instance.policies, ListenerContext.GATEWAY),
         extensions=extensions_of(graph, key.instance.extensions),
     )

@@ -58,7 +58,7 @@ def inbound_listener_plan(graph: Graph, key: InboundListener) -> ListenerPlan | 
     """
     view = key.view
     settings = replace(
-        observed_settings(graph, view.settings, view.telemetries, ListenerContext.INBOUND),
+        observed_settings(graph, view, ListenerContext.INBOUND),
         policies=policy_filters(graph, view.policies, ListenerContext.INBOUND),
         extensions=extensions_of(graph, view.extensions),
     )

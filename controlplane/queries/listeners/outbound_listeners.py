@@ -26,6 +26,7 @@ from controlplane.queries.listeners.captured_ports import captured_ports, is_cap
 from controlplane.queries.listeners.listeners import listeners
 from controlplane.queries.listeners.settings import observed_settings
 from controlplane.queries.policy.extensions import extensions_of
+from controlplane.queries.policy.tracing import traces_of
 from controlplane.queries.registry.egress import egress_listeners, unknown_traffic
 from controlplane.translate.captured_ports import wildcard
 from controlplane.translate.istio.listener_settings import ListenerSettings
@@ -56,8 +57,7 @@ def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListen
     service joins a port that has HTTP already. Namespaces that have the same captured as all share
     the public view's.
     """
-    seen = view.unobserved.without_extensions
-    if not view.is_public and not is_captured_apart(graph, seen):
+    if not view.is_public and _is_as_public(graph, view):
         return outbound_listeners(graph, view.public)
     plans = (
         *_captured_listeners(graph, view),
@@ -67,8 +67,16 @@ def outbound_listeners(graph: Graph, view: OutboundView) -> tuple[OutboundListen
     return tuple(OutboundListener(plan=plan) for plan in plans)
 
 
+def _is_as_public(graph: Graph, view: OutboundView) -> bool:
+    """Whether its sidecars listen as those of the public view."""
+    if is_captured_apart(graph, view.unobserved.without_extensions):
+        return False
+    context = ListenerContext.OUTBOUND
+    return traces_of(graph, view, context) == traces_of(graph, view.public, context)
+
+
 def _settings(graph: Graph, view: OutboundView) -> ListenerSettings:
-    found = observed_settings(graph, view.settings, view.telemetries, ListenerContext.OUTBOUND)
+    found = observed_settings(graph, view, ListenerContext.OUTBOUND)
     return replace(found, extensions=extensions_of(graph, view.extensions))
 
 

@@ -5,14 +5,16 @@ from dataclasses import replace
 import msgspec
 
 from controlplane.base.diagnostics import Report, Reported
-from controlplane.base.names import ObjectKey
 from controlplane.graph import Graph, guarded
 from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.model.http_settings import ListenerContext
+from controlplane.model.inbound_view import InboundView
+from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.access_logging import logging_of
 from controlplane.queries.policy.metrics import metrics_of
+from controlplane.queries.policy.tracing import traces_of
 from controlplane.translate.istio.listener_settings import ListenerSettings, listener_settings
 from controlplane.translate.istio.proxy_config import (
     own_config,
@@ -24,11 +26,15 @@ _DEFAULTS = Reported(listener_settings(Report(), MeshConfig(), (), ListenerConte
 
 
 def observed_settings(
-    graph: Graph, metadata: Labels, telemetries: tuple[ObjectKey, ...], context: ListenerContext
+    graph: Graph, view: OutboundView | InboundView, context: ListenerContext
 ) -> ListenerSettings:
-    """The settings of listeners, with what Telemetries say of their logs."""
-    found = settings_of(graph, metadata, context).value
-    logging = logging_of(graph, telemetries, context)
+    """The settings of listeners, with what Telemetries say of their logs and traces."""
+    found = settings_of(graph, view.settings, context).value
+    traces = traces_of(graph, view, context)
+    if traces.tracing != found.http.tracing or traces.origins:
+        http = replace(found.http, tracing=traces.tracing)
+        found = replace(found, http=http, origins=(*found.origins, *traces.origins))
+    logging = logging_of(graph, view.telemetries, context)
     if logging is None:
         return found
     return replace(found, access_logs=logging.logs, origins=(*found.origins, *logging.origins))

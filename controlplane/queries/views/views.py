@@ -33,6 +33,7 @@ from controlplane.model.proxy import (
 )
 from controlplane.model.proxy_view import BoundGateway, GatewayInstance, ProxyView
 from controlplane.model.tls import SecretName
+from controlplane.model.tracing import ANONYMOUS
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.gateway_api.faults import client_certificate
 from controlplane.queries.gateway_api.selection import bound_gateways
@@ -46,6 +47,7 @@ from controlplane.queries.policy.locality_use import mesh_locality_use
 from controlplane.queries.policy.peer_policies import peer_levels
 from controlplane.queries.policy.rules import selected_rules
 from controlplane.queries.policy.telemetry import telemetry_keys
+from controlplane.queries.policy.tracing import span_services, traced_as
 from controlplane.queries.registry.egress import sidecar_scope
 from controlplane.queries.registry.inbound_ports import UNPRIVILEGED, inbound_ports, inbound_scope
 from controlplane.queries.registry.proxies import resolved_or_as_it_says
@@ -113,9 +115,25 @@ def last_view(graph: Graph, proxy: Proxy) -> ProxyView | None:
     own = tuple(_own_addresses(graph, proxy, resolved))
     inbound = view.inbound.at(proxy.addresses) if view.inbound is not None else None
     patches = patches_for(graph, resolved, proxy.node_metadata)
-    if not own and inbound is view.inbound and not patches:
+    traced = traced_view(graph, proxy, resolved, replace(view, inbound=inbound))
+    if not own and traced == view and not patches:
         return view
-    return replace(view, own_addresses=own, inbound=inbound, patches=patches)
+    return replace(traced, own_addresses=own, patches=patches)
+
+
+def traced_view(graph: Graph, proxy: Proxy, resolved: ResolvedProxy, view: ProxyView) -> ProxyView:
+    """The view with what spans say of the proxy, on each of its sides that has any."""
+    context = ListenerContext.OUTBOUND if view.gateway is None else ListenerContext.GATEWAY
+    outbound, inbound = view.outbound, view.inbound
+    labels, settings = resolved.labels, resolved.metadata
+    made = traced_as(graph, outbound.telemetries, proxy, labels, settings, context)
+    if made != ANONYMOUS:
+        outbound = replace(outbound, traced=made)
+    if inbound is not None:
+        context = ListenerContext.INBOUND
+        made = traced_as(graph, inbound.telemetries, proxy, labels, settings, context)
+        inbound = replace(inbound, traced=made) if made != ANONYMOUS else inbound
+    return replace(view, outbound=outbound, inbound=inbound)
 
 
 def _own_addresses(graph: Graph, proxy: Proxy, resolved: ResolvedProxy) -> Iterator[str]:
@@ -272,8 +290,10 @@ def _scope(graph: Graph, proxy: ResolvedProxy) -> SidecarScope | None:
         return None
     policies = policy_keys(graph, proxy.namespace, proxy.labels)
     asked = asked_services(graph, policies.authorization)
-    logged = log_services(graph, telemetry_keys(graph, proxy.namespace, proxy.labels), _SIDES)
-    return replace(scope, asked=tuple(dict.fromkeys((*asked, *logged))))
+    telemetries = telemetry_keys(graph, proxy.namespace, proxy.labels)
+    logs = log_services(graph, telemetries, _SIDES)
+    spans = span_services(graph, telemetries, proxy.namespace, _SIDES)
+    return replace(scope, asked=tuple(dict.fromkeys((*asked, *logs, *spans))))
 
 
 @derived

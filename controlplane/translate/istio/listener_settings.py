@@ -44,9 +44,11 @@ from controlplane.model.http_settings import (
 from controlplane.model.metrics import Metrics
 from controlplane.model.plan.policy_filters import NO_POLICY_FILTERS, PolicyFilters
 from controlplane.model.proxy import Labels
+from controlplane.model.tracing import ANONYMOUS
 from controlplane.translate.istio.access_log_format import fault_of_json, fault_of_line
 from controlplane.translate.istio.access_logging import mesh_logs
 from controlplane.translate.istio.durations import length
+from controlplane.translate.istio.tracing import traced_by_bootstrap
 
 EDGE: Final = ConnectionSettings(
     http_idle_timeout=Duration(timedelta(hours=1)),
@@ -65,7 +67,6 @@ EDGE: Final = ConnectionSettings(
 
 _WINDOW: Final = 65_535  # bytes; envoy/config/core/v3/protocol.proto, initial window sizes
 _LARGEST: Final = 2**31 - 1
-_DEFAULT_SAMPLING: Final = 1.0  # percent; istiod's PILOT_TRACE_SAMPLING
 _FORWARDED: Final = {
     ForwardClientCert.SANITIZE: ForwardedCertificate.SANITIZE,
     ForwardClientCert.FORWARD_ONLY: ForwardedCertificate.FORWARD_ONLY,
@@ -164,8 +165,6 @@ def _http(
     context: ListenerContext,
 ) -> HttpSettings:
     headers = mesh.default_config.proxy_headers or ProxyHeaders()
-    tracing = mesh.default_config.tracing
-    sampling = tracing.sampling if tracing is not None else None
     return HttpSettings(
         uses_remote_address=context is ListenerContext.GATEWAY,
         server_name=_server_header(report, headers.server, context),
@@ -187,9 +186,9 @@ def _http(
         generates_request_id=not _off(headers.request_id),
         appends_forwarded_port=headers.x_forwarded_port is not None
         and bool(headers.x_forwarded_port.enabled),
-        tracing_share=None
+        tracing=None
         if mesh.enable_tracing is False
-        else (_DEFAULT_SAMPLING if sampling is None else sampling),
+        else traced_by_bootstrap(mesh.default_config.tracing, ANONYMOUS),
     )
 
 

@@ -94,7 +94,7 @@ def test_it_may_stand_in_istios_config_map() -> None:
         ),
         pytest.param(
             "defaultConfig: {tracing: {sampling: 1, zipkin: {}, zipkni: {}}}",
-            [("CP0203", 1, 40), ("CP0220", 1, 52)],
+            [("CP0220", 1, 52), ("CP0203", 1, 40)],
             id="where spans go",
         ),
         pytest.param(
