@@ -1,6 +1,7 @@
 # make demo     the bookshop on this machine, with a real Envoy (http://localhost:8080)
 # make bookinfo Istio's Bookinfo on this machine, a sidecar for each workload; as root
-#               (http://localhost:8080/productpage; docs/bookinfo.md)
+#               (http://localhost:8080/productpage; docs/bookinfo.md); TRACING=1: with Zipkin,
+#               which is downloaded once (ZIPKIN_JAR: a copy of it) and needs Java 17
 # make test     everything that is checked before a change lands
 # make oracle   our answers compared with istiod's, where its recordings are beside this folder
 #               (CASES="matching/ validation/gateway/": only those that begin so)
@@ -34,7 +35,7 @@ demo: $(RUNTIME)
 	$(BIN)/python samples/demo.py $(if $(GATEWAY_API),--gateway-api)
 
 bookinfo: $(RUNTIME)
-	$(BIN)/python samples/bookinfo/run.py
+	$(BIN)/python samples/bookinfo/run.py $(if $(TRACING),--tracing)
 
 test: lint
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile

@@ -2,6 +2,7 @@
 with an Envoy that intercepts its traffic; the control plane and the ingress gateway outside.
 
     python samples/bookinfo/run.py      what `make bookinfo` runs, as root; Ctrl-C ends everything
+    python samples/bookinfo/run.py --tracing    with Zipkin, which gets a trace of each request
 
 Keys and logs are in .bookinfo, beside samples.
 """
@@ -23,10 +24,11 @@ from pathlib import Path
 from typing import Final
 
 HERE: Final = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE)]
+sys.path[:0] = [str(HERE), str(HERE.parent / "tracing")]
 import inside  # noqa: E402 - beside this file
 import programs  # noqa: E402
 import proxies  # noqa: E402
+import zipkin  # noqa: E402
 from network import Host, Network, why_not  # noqa: E402
 
 ROOT: Final = HERE.parents[1]
@@ -47,6 +49,11 @@ OUTSIDE: Final = "edition.example"
 """A host outside of the mesh, for the lessons about traffic that leaves."""
 
 
+ZIPKIN_PORT: Final = 9411
+TRACING: Final = HERE.parent / "tracing/zipkin.yaml"
+ZIPKIN_IS_OPEN: Final = """
+Its traces: http://{address}:9411/zipkin/?lookback=15m
+"""
 WHAT_TO_TRY: Final = """
 Bookinfo is open: {url}
 In another terminal:
@@ -82,6 +89,8 @@ class Bookinfo:
         self._envoy, self._python = programs.envoy(shared), programs.python()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._xds = f"{network.address}:15010"
+        self._tracing = shared / "tracing"
+        self._tracing.mkdir()
         self._admin = shared / "admin"
         self._admin.mkdir(mode=0o700)
         os.chown(self._admin, proxies.PROXY_GROUP, proxies.PROXY_GROUP)
@@ -92,7 +101,7 @@ class Bookinfo:
             (folder / program.name).chmod(0o644)
 
     def start_control_plane(self) -> None:
-        paths = (*(HERE / name for name in SERVED), self._mesh)
+        paths = (*(HERE / name for name in SERVED), self._mesh, self._tracing)
         served = [option for path in paths for option in ("--config", str(path))]
         options = ("--mesh-config", str(HERE / "mesh-config.yaml"), "--xds", self._xds)
         command = (*CONTROLPLANE, "serve", *served, *options, "--state", str(self._state))
@@ -108,6 +117,19 @@ class Bookinfo:
         server = str(self.shared / "upstream/server.py")
         command = (self._python, server, "--host", "0.0.0.0", "outside=80")
         self._start(OUTSIDE, host.command(*command))
+
+    def start_zipkin(self) -> None:
+        """On a host that only this machine reaches; then every request is traced."""
+        said = zipkin.command()
+        host = self._network.add("zipkin")
+        self._start(host.name, host.command("env", f"QUERY_PORT={ZIPKIN_PORT}", *said))
+        text = TRACING.read_text(encoding="utf-8")
+        served = text.replace("address: zipkin", f"address: {host.address}")
+        (self._tracing / "zipkin.yaml").write_text(served, encoding="utf-8")
+
+    @property
+    def zipkin(self) -> Host | None:
+        return self._network.hosts.get("zipkin")
 
     def start_workloads(self) -> None:
         for proxy in proxies.SIDECARS:
@@ -195,7 +217,7 @@ def remove_what_is_left() -> None:
 
 
 @contextmanager
-def running(work: Path = WORK, mesh: Path = MESH) -> Iterator[Bookinfo]:
+def running(work: Path = WORK, mesh: Path = MESH, *, traces: bool = False) -> Iterator[Bookinfo]:
     with ExitStack() as stack:
         remove_what_is_left()
         prefix = f"{SHARED}{os.getpid()}-"
@@ -207,6 +229,8 @@ def running(work: Path = WORK, mesh: Path = MESH) -> Iterator[Bookinfo]:
         bookinfo.start_control_plane()
         bookinfo.issue_tokens()
         bookinfo.start_outside()
+        if traces:
+            bookinfo.start_zipkin()
         bookinfo.start_workloads()
         bookinfo.start_gateways()
         yield bookinfo
@@ -256,6 +280,8 @@ def attend(bookinfo: Bookinfo) -> int:
                 url=URL, here=os.path.relpath(HERE), logs=os.path.relpath(bookinfo.logs)
             )
             print(text, flush=True)
+            if bookinfo.zipkin is not None:
+                print(ZIPKIN_IS_OPEN.format(address=bookinfo.zipkin.address), flush=True)
         if not is_said and now - began > OPEN_WITHIN:
             print(f"{URL} does not answer: see {bookinfo.logs}", file=sys.stderr)
             return 1
@@ -274,11 +300,12 @@ def main() -> int:
         sys.exit(f"make bookinfo: {reason}; docker compose --profile bookinfo up needs none of it")
     signal.signal(signal.SIGTERM, interrupted)
     try:
-        with running() as bookinfo, known_hosts(bookinfo):
+        traces = "--tracing" in sys.argv[1:]
+        with running(traces=traces) as bookinfo, known_hosts(bookinfo):
             return attend(bookinfo)
     except KeyboardInterrupt:
         return 0
-    except LookupError as fault:
+    except (LookupError, zipkin.NoZipkin) as fault:
         sys.exit(f"make bookinfo: {fault.args[0]}")
 
 

@@ -52,13 +52,18 @@ class Zipkin:
         return answer.body if answer.status == 200 else b""
 
 
+def needs_zipkin() -> list[str]:
+    """The command that runs it; the test is skipped where it cannot be had."""
+    try:
+        return command()
+    except NoZipkin as missing:
+        pytest.skip(str(missing))
+
+
 @contextmanager
 def running_zipkin(folder: Path, address: str = "127.0.0.1", port: int = 9411) -> Iterator[Zipkin]:
     """Zipkin on every address of this network; the test is skipped where it cannot be had."""
-    try:
-        said = command()
-    except NoZipkin as missing:
-        pytest.skip(str(missing))
+    said = needs_zipkin()
     variables = ("env", f"QUERY_PORT={port}", *(f"{k}={v}" for k, v in _MEMORY.items()))
     zipkin = Zipkin(address, port)
     with Running([*variables, *said], folder / "zipkin.log") as process:
