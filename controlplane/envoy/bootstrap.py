@@ -124,7 +124,7 @@ def bootstrap(
 ) -> Mapping[str, Json]:
     """The bootstrap of ``node``; without ``trust`` it uses plaintext and no token."""
     values: dict[str, Json] = {
-        **started_values(start),
+        **started_values(start, _cluster(node, start)),
         "node": node_json(node, start),
         "admin": _admin_address(admin),
         "xds": socket_address(xds),
@@ -188,8 +188,7 @@ def node_json(node: Node, start: ProxyStart = NOTHING_SAID) -> dict[str, Json]:
     supervised = supervision(start)
     if supervised:
         metadata[SUPERVISION] = supervised
-    cluster = start.cluster or f"{node.name}.{node.namespace}"
-    said: dict[str, Json] = {"cluster": cluster, "metadata": metadata}
+    said: dict[str, Json] = {"cluster": _cluster(node, start), "metadata": metadata}
     if node.addresses:
         kind, name = _KINDS[node.role], f"{node.name}.{node.namespace}"
         said["id"] = f"{kind}~{node.addresses[0]}~{name}~{domain}"
@@ -203,6 +202,11 @@ def node_json(node: Node, start: ProxyStart = NOTHING_SAID) -> dict[str, Json]:
         }
         said["locality"] = {name: part for name, part in parts.items() if part}
     return said
+
+
+def _cluster(node: Node, start: ProxyStart) -> str:
+    """The service that spans say the proxy belongs to."""
+    return start.cluster or f"{node.name}.{node.namespace}"
 
 
 def supervision(start: ProxyStart) -> Mapping[str, Json]:

@@ -6,11 +6,12 @@ Sources: Istio ``tools/packaging/common/envoy_bootstrap.json``; envoy/config/met
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, assert_never
 
 from controlplane.base.addresses import Address
 from controlplane.model.proxy import Labels
 from controlplane.model.proxy_start import (
+    BootstrapTracer,
     Collector,
     CollectorTls,
     Included,
@@ -37,8 +38,10 @@ _COMPRESSORS: Final = {
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
-def started_values(start: ProxyStart) -> dict[str, Json]:
-    """The values of the template by name; a name that is missing leaves its place out."""
+def started_values(start: ProxyStart, cluster: str) -> dict[str, Json]:
+    """The values of the template by name; a name that is missing leaves its place out. ``cluster``
+    is the proxy's service in spans.
+    """
     statistics = start.statistics
     sinks = [*_sinks(statistics)]
     collectors = {
@@ -50,8 +53,13 @@ def started_values(start: ProxyStart) -> dict[str, Json]:
         "max_connections": start.max_connections or MAX_CONNECTIONS,
         "stats_tags": [_tag(name) for name in statistics.tags],
         "compressors": [*_compressors()] if statistics.is_compressed else [],
-        "collectors": [_cluster(name, c) for name, c in collectors.items() if c is not None],
+        "collectors": [
+            *(_grpc_cluster(name, c) for name, c in collectors.items() if c is not None),
+            *([_tracer_cluster(*start.tracer)] if start.tracer is not None else []),
+        ],
     }
+    if start.tracer is not None:
+        values["tracing"] = {"http": _tracer(start.tracer[0], cluster)}
     if statistics.included is not None:
         values["stats_matcher"] = _matcher(statistics.included)
     if sinks:  # they get statistics every five seconds, not when somebody asks
@@ -117,13 +125,46 @@ def _compressors() -> Iterator[Json]:
         }
 
 
-def _cluster(name: str, collector: Collector) -> Json:
-    """A cluster for gRPC, looked up by name where the address is none."""
-    address = collector.address
+def _tracer(tracer: BootstrapTracer, cluster: str) -> Json:
+    """Source: Istio's bootstrap."""
+    match tracer:
+        case BootstrapTracer.ZIPKIN:
+            config: dict[str, Json] = {
+                "@type": f"{_TYPE}.config.trace.v3.ZipkinConfig",
+                "collector_cluster": tracer.value,
+                "collector_endpoint": "/api/v2/spans",
+                "collector_endpoint_version": "HTTP_JSON",
+                "trace_id_128bit": True,
+                "shared_span_context": False,
+            }
+            return {"name": "envoy.tracers.zipkin", "typed_config": config}
+        case BootstrapTracer.DATADOG:
+            config = {
+                "@type": f"{_TYPE}.config.trace.v3.DatadogConfig",
+                "collector_cluster": tracer.value,
+                "service_name": cluster,
+            }
+            return {"name": "envoy.tracers.datadog", "typed_config": config}
+    assert_never(tracer)
+
+
+def _tracer_cluster(tracer: BootstrapTracer, collector: Collector) -> Json:
+    return _cluster(tracer.value, collector, ())
+
+
+def _grpc_cluster(name: str, collector: Collector) -> Json:
     http: Mapping[str, Json] = {
         "@type": f"{_TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
     }
+    options: Json = {_HTTP_OPTIONS: http}
+    cluster = _cluster(name, collector, ("h2",))
+    return {**cluster, "typed_extension_protocol_options": options}
+
+
+def _cluster(name: str, collector: Collector, alpn: Sequence[str]) -> Mapping[str, Json]:
+    """Looked up by name where the address is none; ``alpn`` is what TLS offers."""
+    address = collector.address
     cluster: dict[str, Json] = {
         "name": name,
         "alt_stat_name": f"{name};",
@@ -132,7 +173,6 @@ def _cluster(name: str, collector: Collector) -> Json:
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket_address(address)}}]}],
         },
-        "typed_extension_protocol_options": {_HTTP_OPTIONS: http},
     }
     if address.numeric:
         cluster["type"] = "STATIC"
@@ -145,15 +185,15 @@ def _cluster(name: str, collector: Collector) -> Json:
         }
         cluster["cluster_type"] = {"name": "envoy.clusters.dns", "typed_config": dns}
     if collector.tls is not None:
-        cluster["transport_socket"] = _transport_socket(collector.tls)
+        cluster["transport_socket"] = _transport_socket(collector.tls, alpn)
     if collector.keepalive is not None:
         keepalive = _keepalive(collector.keepalive)
         cluster["upstream_connection_options"] = {"tcp_keepalive": keepalive}
     return cluster
 
 
-def _transport_socket(tls: CollectorTls) -> Json:
-    common: dict[str, Json] = {"alpn_protocols": ["h2"]}
+def _transport_socket(tls: CollectorTls, alpn: Sequence[str]) -> Json:
+    common: dict[str, Json] = {"alpn_protocols": list(alpn)} if alpn else {}
     if tls.certificate and tls.key:
         chain, key = ({"filename": file} for file in (tls.certificate, tls.key))
         common["tls_certificates"] = [{"certificate_chain": chain, "private_key": key}]

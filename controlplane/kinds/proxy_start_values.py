@@ -19,7 +19,7 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.mesh_config import ProxyConfig
-from controlplane.kinds.istio.proxy_config import RemoteService, StatsMatcher
+from controlplane.kinds.istio.proxy_config import RemoteService, StatsMatcher, Tracing
 from controlplane.kinds.istio.traffic_policy import ClientTlsMode
 from controlplane.kinds.service_address import service_address
 from controlplane.kinds.spec import Duration
@@ -104,6 +104,20 @@ def _addresses(report: Report, at: FieldRef, config: ProxyConfig) -> Iterator[st
     ):
         if service is not None and not _is_usable(report, at / field, service):
             yield name
+    if config.tracing is not None:
+        _check_tracers(report, at / "tracing", config.tracing)
+
+
+def _check_tracers(report: Report, at: FieldRef, tracing: Tracing) -> None:
+    """A tracer without an address is none; all else of ``tracing`` is used."""
+    for name, said in (("zipkin", tracing.zipkin), ("datadog", tracing.datadog)):
+        if said is not None:
+            address, tls = said.address, tracing.tls_settings
+            service = RemoteService(address=address, tls_settings=tls)
+            if not address:
+                report.add(MISSING_FIELD, at / name, "the address of the collector is missing")
+            else:
+                _is_usable(report, at / name, service)
 
 
 def _is_usable(report: Report, at: FieldRef, service: RemoteService) -> bool:

@@ -4,6 +4,7 @@ ProxyConfig decides. A change of any of it is for the next start.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Final
 
 from controlplane.base.addresses import Address
@@ -67,6 +68,15 @@ class Statistics:
 ALL_STATISTICS: Final = Statistics()
 
 
+class BootstrapTracer(Enum):
+    """A tracer of the bootstrap, for managers that name none; the name of its cluster. Source:
+    Istio's bootstrap.
+    """
+
+    ZIPKIN = "zipkin"
+    DATADOG = "datadog_agent"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyStart:
     """``concurrency``: threads of Envoy, 0 for one each core. ``drain``: how long a replaced
@@ -76,7 +86,8 @@ class ProxyStart:
     ``metadata`` of the node and ``environment`` of the process are what variables say. ``status``
     is a further port where probes are answered, as Istio's agent does. ``runtime`` holds Envoy's
     runtime keys; an empty value takes a default of the bootstrap away. ``access_logs``: the cluster
-    ``envoy_accesslog_service``. ``max_connections`` is for all listeners together.
+    ``envoy_accesslog_service``. ``tracer``: to whom spans go that no provider gets.
+    ``max_connections`` is for all listeners together.
     """
 
     concurrency: int | None = None
@@ -92,6 +103,7 @@ class ProxyStart:
     runtime: Labels = ()
     statistics: Statistics = ALL_STATISTICS
     access_logs: Collector | None = None
+    tracer: tuple[BootstrapTracer, Collector] | None = None
     max_connections: int | None = None
 
     @property

@@ -1,7 +1,8 @@
 # Zipkin, from Maven Central (zipkin.py), in memory: what it has seen is gone when it ends.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE}
-RUN apt-get update \
+RUN mkdir -p /usr/share/man/man1 \
+ && apt-get update \
  && apt-get install -y --no-install-recommends default-jre-headless \
  && rm -rf /var/lib/apt/lists/*
 ENV XDG_CACHE_HOME=/opt

@@ -34,6 +34,7 @@ SERVED_WITH: Final = {
     "observability/mesh": (),
     "policies": BOOKSHOP,
     "rate-limit": BOOKSHOP,
+    "tracing": BOOKINFO,
     "bookinfo": BOOKINFO,
     "bookinfo/networking": (*BOOKINFO, SUBSETS),
     "bookinfo/networking/destination-rule-reviews.yaml": BOOKINFO,
@@ -70,7 +71,8 @@ FILES: Final = sorted(
 def test_a_sample_is_without_errors_and_warnings_but_those_of_the_table(name: str) -> None:
     near = next(n for n in (name, *map(str, Path(name).parents)) if n in SERVED_WITH)
     files = {file for each in (name, *SERVED_WITH[near]) for file in _files(SAMPLES / each)}
-    mesh = SAMPLES / ("bookinfo" if name.startswith("bookinfo") else "") / "mesh-config.yaml"
+    is_of_bookinfo = name.startswith(("bookinfo", "tracing"))
+    mesh = SAMPLES / ("bookinfo" if is_of_bookinfo else "") / "mesh-config.yaml"
     engine = Engine(_mesh_config(mesh), now=datetime(2026, 1, 1, tzinfo=UTC))
 
     engine.apply([(file, file.read_text()) for file in sorted(files)])

@@ -11,6 +11,7 @@ from controlplane.kinds.istio.proxy_config import (
     NamedTag,
     RemoteService,
     StatsMatcher,
+    TracerAddress,
     Tracing,
 )
 from controlplane.kinds.served import Fields, by, no_effect
@@ -128,7 +129,9 @@ PROXY_CONFIG: Final[Fields] = {
     Tracing: (
         by(f"{_TRACING}:traced_by_bootstrap", "sampling", "max_path_tag_length", "custom_tags"),
         by(f"{_TRACING}:own_has_istio_tags", "enable_istio_tags"),
+        by(f"{_START}:_tracer", "zipkin", "datadog", "tls_settings"),
     ),
+    TracerAddress: (by(f"{_START}:_tracer", "address"),),
     CustomTag: (by(f"{_TRACING}:tag_value", "literal", "environment", "header"),),
     LiteralTag: (by(f"{_TRACING}:tag_value", "value"),),
     NamedTag: (by(f"{_TRACING}:tag_value", "name", "default_value"),),

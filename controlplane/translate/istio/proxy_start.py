@@ -17,6 +17,7 @@ from controlplane.kinds.istio.proxy_config import (
     METADATA_VARIABLES,
     RemoteService,
     StatsMatcher,
+    Tracing,
     TracingServiceName,
 )
 from controlplane.kinds.istio.traffic_policy import ClientTls, ClientTlsMode, TcpKeepalive
@@ -24,6 +25,7 @@ from controlplane.kinds.proxy_variables import is_harmful
 from controlplane.kinds.service_address import service_address
 from controlplane.model.proxy import NODE_CONFIG, Labels, labels_of
 from controlplane.model.proxy_start import (
+    BootstrapTracer,
     Collector,
     CollectorTls,
     Included,
@@ -97,6 +99,7 @@ def proxy_start(
         runtime=labels_of({k: v for k, v in config.runtime_values.items() if k != _RUNTIME_LIMIT}),
         statistics=_statistics(config, addresses),
         access_logs=_collector(config.envoy_access_log_service),
+        tracer=_tracer(config.tracing),
         max_connections=_max_connections(config),
     )
 
@@ -171,6 +174,20 @@ def _collector(service: RemoteService | None) -> Collector | None:
         tls=_tls(service.tls_settings, address),
         keepalive=_keepalive(service.tcp_keepalive),
     )
+
+
+def _tracer(tracing: Tracing | None) -> tuple[BootstrapTracer, Collector] | None:
+    """The first that is said, as it is one alone."""
+    if tracing is None:
+        return None
+    for tracer, said in (
+        (BootstrapTracer.ZIPKIN, tracing.zipkin),
+        (BootstrapTracer.DATADOG, tracing.datadog),
+    ):
+        address = service_address(said.address) if said is not None else None
+        if address is not None:
+            return tracer, Collector(address=address, tls=_tls(tracing.tls_settings, address))
+    return None
 
 
 def _tls(tls: ClientTls | None, address: Address) -> CollectorTls | None:

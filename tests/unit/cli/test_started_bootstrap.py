@@ -50,6 +50,11 @@ envoyAccessLogService: {address: "127.0.0.1:15001"}
 connectionSettings: {globalDownstreamConnectionLimit: 77}
 proxyMetadata: {ISTIO_META_ZONE: a, ISTIO_META_IDLE_TIMEOUT: 3s, REGION: eu, LD_PRELOAD: x.so}
 """
+TRACED = """
+tracing:
+  zipkin: {address: "zipkin.example:9411"}
+  tlsSettings: {mode: SIMPLE, caCertificates: CA}
+"""
 
 
 def printed(folder: Path, config: str, *more: str) -> Result:
@@ -123,6 +128,10 @@ SERVICE = f"{CLUSTERS}/envoy_metrics_service"
             "stats_sinks/envoy.stat_sinks.metrics_service/typed_config/grpc_service",
             {"envoy_grpc": {"cluster_name": "envoy_metrics_service"}},
         ),
+        ("tracing/http/name", "envoy.tracers.zipkin"),
+        ("tracing/http/typed_config/collector_cluster", "zipkin"),
+        (f"{CLUSTERS}/zipkin/cluster_type/name", "envoy.clusters.dns"),
+        (f"{CLUSTERS}/zipkin/transport_socket/typed_config/sni", "zipkin.example"),
         (f"{SERVICE}/cluster_type/name", "envoy.clusters.dns"),
         (f"{SERVICE}/transport_socket/typed_config/sni", "metrics.example"),
         (
@@ -137,7 +146,7 @@ SERVICE = f"{CLUSTERS}/envoy_metrics_service"
     ],
 )  # fmt: skip
 def test_a_setting_is_in_the_bootstrap(tmp_path: Path, path: str, value: object) -> None:
-    document = json.loads(printed(tmp_path, ALL).stdout)
+    document = json.loads(printed(tmp_path, ALL + TRACED).stdout)
 
     assert within(document, path) == value
 
@@ -160,6 +169,19 @@ def test_without_sinks_statistics_are_current_when_they_are_asked_for(tmp_path: 
     assert "stats_flush_on_admin" not in sending
     assert "stats_sinks" not in quiet
     assert "stats_matcher" not in quiet["stats_config"]
+
+
+def test_datadog_is_told_the_name_of_the_service(tmp_path: Path) -> None:
+    document = json.loads(printed(tmp_path, "tracing: {datadog: {address: 10.0.0.9:8126}}").stdout)
+
+    assert document["tracing"]["http"]["typed_config"] == {
+        "@type": "type.googleapis.com/envoy.config.trace.v3.DatadogConfig",
+        "collector_cluster": "datadog_agent",
+        "service_name": "edge.shop",
+    }
+    cluster = within(document, f"{CLUSTERS}/datadog_agent")
+    assert cluster["type"] == "STATIC"
+    assert "typed_extension_protocol_options" not in cluster
 
 
 def test_statistics_are_compressed_unless_that_is_off(tmp_path: Path) -> None:
@@ -234,3 +256,17 @@ def test_envoy_takes_all_of_it_without_a_warning(tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.envoy
+def test_envoy_takes_a_tracer_which_it_calls_deprecated(tmp_path: Path) -> None:
+    ca = Path("/etc/ssl/certs/ca-certificates.crt")
+    file = tmp_path / "bootstrap.json"
+    file.write_text(printed(tmp_path, TRACED.replace("CA}", f"{ca}}}")).stdout)
+
+    command = [envoy_binary(), "--mode", "validate", "-l", "warning", "-c", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0
+    assert result.stderr.count("\n") == 1
+    assert "Bootstrap.tracing" in result.stderr
