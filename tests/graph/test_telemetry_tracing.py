@@ -184,6 +184,28 @@ def test_an_edit_of_a_telemetry_reaches_the_listeners() -> None:
             [("CP0820", ".defaultProviders.tracing[1]", "keep one of them")],
         ),
         (
+            telemetry(SPANS),
+            PROVIDERS.replace("zipkin", "opentelemetry").replace(", path: /other", ""),
+            [
+                (
+                    "CP0534",
+                    ".spec.tracing[0].providers[0].name",
+                    "declare it as GRPC (the port's name, or its appProtocol or protocol)",
+                )
+            ],
+        ),
+        (
+            telemetry(SPANS),
+            PROVIDERS.replace("9411", "4317"),
+            [
+                (
+                    "CP0534",
+                    ".spec.tracing[0].providers[0].name",
+                    "declare it as HTTP (the port's name, or its appProtocol or protocol)",
+                )
+            ],
+        ),
+        (
             telemetry("{customTags: {istio.mesh_id: {literal: {value: a}}}}"),
             PROVIDERS,
             [
@@ -218,6 +240,8 @@ def test_an_edit_of_a_telemetry_reaches_the_listeners() -> None:
         "an unknown provider",
         "one that Envoy has no tracer for",
         "several default providers",
+        "gRPC to a port for HTTP",
+        "HTTP to a port for gRPC",
         "a tag of Istio's",
         "one in its place",
         "a format that Envoy refuses",

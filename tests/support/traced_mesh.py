@@ -156,5 +156,5 @@ def reported(text: str, mesh: str = PROVIDERS) -> list[tuple[str, str, str]]:
     return [
         (d.code.id, path_text(d.place.path), d.hint or "")
         for d in found
-        if isinstance(d.place, FieldRef) and d.code.id.startswith("CP082")
+        if isinstance(d.place, FieldRef) and d.code.id in ("CP0534", "CP0820", "CP0821", "CP0822")
     ]

@@ -6,7 +6,12 @@ Source: Istio ``pilot/pkg/networking/core/tracing.go``
 
 from collections.abc import Mapping
 
-from controlplane.base.codes import PROVIDER_UNTRACED, TAG_NOT_SET, TAGS_REPLACED
+from controlplane.base.codes import (
+    PROVIDER_PROTOCOL_DIFFERS,
+    PROVIDER_UNTRACED,
+    TAG_NOT_SET,
+    TAGS_REPLACED,
+)
 from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Namespace
@@ -17,12 +22,20 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.telemetry import CustomTag, Telemetry, Tracing
 from controlplane.kinds.object import Object
 from controlplane.model.http_settings import ListenerContext
+from controlplane.model.service import Protocol
 from controlplane.model.tracing import NoTracer
+from controlplane.queries.analysis.asked_services import is_upgraded
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.telemetry import telemetries_of, telemetry_keys
 from controlplane.queries.policy.tracing import usable_provider
+from controlplane.queries.registry.provider_services import meant_services
 from controlplane.translate.istio.policy_attachment import BySelector, attachment
 from controlplane.translate.istio.tracing import RESERVED, tag_fault, telemetry_tag
+from controlplane.translate.istio.tracing_providers import (
+    Declared,
+    collector_services,
+    speaks_grpc,
+)
 
 
 def check_tracing(report: Report, graph: Graph, declared: Object[Telemetry]) -> None:
@@ -55,6 +68,7 @@ def _check_provider(
 ) -> None:
     found = usable_provider(graph, name, namespace, ListenerContext.OUTBOUND)
     if not isinstance(found, NoTracer):
+        _check_protocol(report, graph, at, name, found.declared)
         return
     hint = None
     if found is NoTracer.NOT_DECLARED:
@@ -67,6 +81,33 @@ def _check_provider(
         hint = "send spans to a collector by opentelemetry"
     message = f'the provider "{name}" {found.value}, so nothing is traced'
     report.add(PROVIDER_UNTRACED, at, message, hint=hint)
+
+
+def _check_protocol(
+    report: Report, graph: Graph, at: FieldRef, name: str, declared: Declared
+) -> None:
+    """Report a port that is declared for something else than the provider speaks."""
+    to, *_ = collector_services(declared)
+    service, *_ = meant_services(graph, to)
+    port = service.port(to.port)
+    if port is None or port.protocol is Protocol.AUTO:
+        return
+    if speaks_grpc(declared):
+        fits = port.protocol.is_http2 or (
+            port.protocol.is_http and is_upgraded(graph, service.host)
+        )
+        how, wanted = "over gRPC", "GRPC"
+    else:
+        fits = port.protocol not in (Protocol.GRPC, Protocol.GRPC_WEB)
+        how, wanted = "by requests over HTTP", "HTTP"
+    if not fits:
+        report.add(
+            PROVIDER_PROTOCOL_DIFFERS,
+            at,
+            f'the provider "{name}" is sent spans {how}, and port {to.port} of {to.host} is '
+            f"declared as {port.protocol.value}: they may be lost",
+            hint=f"declare it as {wanted} (the port's name, or its appProtocol or protocol)",
+        )
 
 
 def _check_tags(

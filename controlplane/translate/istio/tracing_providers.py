@@ -77,6 +77,18 @@ def collector_services(declared: Declared) -> tuple[ProviderService, ...]:
     return own if asked is None else (*own, written_service(asked.service, asked.port))
 
 
+def speaks_grpc(declared: Declared) -> bool:
+    """Whether spans go over gRPC, which is HTTP/2."""
+    match declared:
+        case kinds.OpenTelemetry(http=http):
+            return http is None
+        case kinds.SkyWalking():
+            return True
+        case kinds.Zipkin() | kinds.Datadog():
+            return False
+    assert_never(declared)
+
+
 def collector(service: ProviderService) -> Collector:
     return Collector(service.host, service.port)
 
