@@ -5,12 +5,14 @@ import socket
 from collections.abc import Iterator, Mapping
 
 import pytest
+import yaml
 
 from tests.envoy.test_sidecar_inbound import APP, GATEWAY, STREAM, STRICT, asked
 from tests.support.exposition import Samples, scraped, total
 from tests.support.mesh_network import on
 from tests.support.process import eventually
 from tests.support.sidecar_mesh import SidecarMesh, sidecar_mesh
+from tests.unit.policies.test_label_expressions import FORMATS
 
 pytestmark = [
     pytest.mark.envoy,
@@ -167,3 +169,58 @@ def test_a_connection_is_counted_while_it_lives_and_its_bytes_when_it_ends(
     for found in (at_source, at_destination):
         assert total(found, "istio_tcp_sent_bytes_total") == len("stream:hello")
         assert total(found, "istio_tcp_received_bytes_total") == len("hello")
+
+
+TELEMETRY = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: metrics, namespace: istio-system}
+spec:
+  metrics:
+  - overrides:
+    - match: {metric: REQUEST_COUNT}
+      tagOverrides:
+        request_host: {value: request.host}
+        destination_port: {value: string(destination.port)}
+        request_protocol: {value: "'h'"}
+        source_app: {operation: REMOVE}
+    - match: {metric: REQUEST_SIZE}
+      disabled: true
+    - match: {metric: TCP_SENT_BYTES, mode: SERVER}
+      disabled: true
+"""
+
+
+@pytest.fixture
+def overridden(mesh: SidecarMesh) -> Iterator[SidecarMesh]:
+    mesh.edited(lambda: mesh.write("telemetry.yaml", TELEMETRY))
+    yield mesh
+    mesh.edited(lambda: mesh.delete("telemetry.yaml"))
+
+
+def test_a_telemetry_changes_labels_and_leaves_metrics_out(overridden: SidecarMesh) -> None:
+    address = overridden.client.address
+    before = total(scraped(address), "istio_request_bytes_count")
+    asked(overridden)
+
+    found = counted(address, "istio_requests_total", destination_port="80")
+
+    labels = only(found, "istio_requests_total", destination_port="80")
+    assert labels["request_host"] == "10.96.0.1"
+    assert labels["request_protocol"] == "h"
+    assert "source_app" not in labels
+    assert total(found, "istio_request_bytes_count") <= before
+
+
+def test_envoy_takes_every_expression_that_is_supported(mesh: SidecarMesh) -> None:
+    tags = {f"l{i}": {"value": row.values[0]} for i, row in enumerate(FORMATS)}
+    written = yaml.safe_load(TELEMETRY)
+    written["spec"]["metrics"][0]["overrides"] = [{"tagOverrides": tags}]
+
+    mesh.edited(lambda: mesh.write("telemetry.yaml", yaml.safe_dump(written)))
+    asked(mesh)
+
+    found = counted(mesh.client.address, "istio_requests_total", l3="blue")
+    labels = only(found, "istio_requests_total", l3="blue")
+    assert labels["l4"] == "50%"
+    mesh.edited(lambda: mesh.delete("telemetry.yaml"))

@@ -19,3 +19,6 @@ LOG_FILTER_REFUSED: Final = warning(
 ATTRIBUTE_UNKNOWN: Final = warning(
     "CP0807", "the filter of a log asks for an attribute that Envoy does not have"
 )
+METRICS_NOT_COUNTED: Final = warning(
+    "CP0810", "Envoy cannot count what a Telemetry wants of metrics"
+)

@@ -214,6 +214,7 @@ EXTENSION_PROVIDERS: Final[Fields] = {
             "envoy_otel_als",
         ),
         by(f"{_TRACERS}:tracing_of", "zipkin", "opentelemetry", "datadog", "skywalking"),
+        by("translate.istio.metrics:is_prometheus", "prometheus"),
     ),
     **LOG_PROVIDERS,
     **TRACING_PROVIDERS,
@@ -311,6 +312,7 @@ MESH_CONFIG: Final[Fields] = {
     specs.DefaultProviders: (
         by("queries.policy.access_logging:wanted", "access_logging"),
         by("queries.policy.tracing:trace_spec", "tracing"),
+        by("queries.policy.metrics:default_providers", "metrics"),
     ),
     specs.OutboundTrafficPolicy: (
         by("translate.istio.sidecar_egress:unknown_traffic", "mode"),

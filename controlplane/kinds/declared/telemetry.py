@@ -11,6 +11,7 @@ from controlplane.kinds.validation.telemetry import telemetry
 
 _ATTACHMENT: Final = "translate.istio.policy_attachment"
 _LOGS: Final = "translate.istio.access_logging"
+_METRICS: Final = "translate.istio.metrics"
 
 _TRACING: Final = "translate.istio.tracing"
 
@@ -46,7 +47,19 @@ KIND: Final = ServedKind(
             by(f"{_ATTACHMENT}:attachment", "selector", "target_ref", "target_refs"),
             by("queries.policy.access_logging:wanted", "access_logging"),
             by("queries.policy.tracing:trace_spec", "tracing"),
+            by("queries.policy.metrics:metrics_of", "metrics"),
         ),
+        specs.Metrics: (
+            by(f"{_METRICS}:merged_metrics", "providers", "overrides"),
+            by("queries.analysis.telemetry_metrics:metrics_diagnostics", "reporting_interval"),
+        ),
+        specs.MetricsOverride: (
+            by(f"{_METRICS}:merged_metrics", "match", "disabled", "tag_overrides"),
+        ),
+        specs.MetricSelector: (
+            by(f"{_METRICS}:merged_metrics", "metric", "custom_metric", "mode"),
+        ),
+        specs.TagOverride: (by(f"{_METRICS}:merged_metrics", "operation", "value"),),
         **TRACING,
         PolicyTargetReference: (
             by(f"{_ATTACHMENT}:attachment", "group", "kind", "name"),

@@ -79,6 +79,7 @@ from controlplane.queries.analysis.services import service_diagnostics, service_
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics
 from controlplane.queries.analysis.telemetries import telemetry_diagnostics
 from controlplane.queries.analysis.telemetry_logs import check_mesh_logs
+from controlplane.queries.analysis.telemetry_metrics import metrics_diagnostics
 from controlplane.queries.analysis.tracing import check_default_tracing
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
@@ -115,6 +116,13 @@ def all_of_kubernetes_gateway_where_connected(graph: Graph, key: ObjectKey) -> D
     assert key_is_of(key, KUBERNETES_GATEWAY), "analyses are by kind"
     said = kubernetes_gateway_diagnostics_where_connected(graph, key)
     return (*said, *gateway_reach_diagnostics(graph, key))
+
+
+@derived
+def all_of_telemetry(graph: Graph, key: ObjectKey) -> Diagnostics:
+    """To whom a Telemetry applies, and what of it cannot be."""
+    assert key_is_of(key, TELEMETRY), "analyses are by kind"
+    return (*telemetry_diagnostics(graph, key), *metrics_diagnostics(graph, key))
 
 
 @derived
@@ -163,7 +171,7 @@ ANALYSES: Final[Mapping[Kind, Analysis]] = {
     REQUEST_AUTHENTICATION: request_authentication_diagnostics,
     WASM_PLUGIN: extension_diagnostics,
     TRAFFIC_EXTENSION: extension_diagnostics,
-    TELEMETRY: telemetry_diagnostics,
+    TELEMETRY: all_of_telemetry,
     WORKLOAD_GROUP: workload_group_diagnostics,
     HTTP_ROUTE: kubernetes_route_diagnostics,
     TLS_ROUTE: kubernetes_route_diagnostics,

@@ -13,7 +13,7 @@ from controlplane.model.outbound_view import OutboundView
 from controlplane.model.proxy import Labels
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.access_logging import logging_of
-from controlplane.queries.policy.metrics import metrics_of
+from controlplane.queries.policy.metrics import metrics_of, metrics_origins
 from controlplane.queries.policy.tracing import traces_of
 from controlplane.translate.istio.listener_settings import ListenerSettings, listener_settings
 from controlplane.translate.istio.proxy_config import (
@@ -28,16 +28,21 @@ _DEFAULTS = Reported(listener_settings(Report(), MeshConfig(), (), ListenerConte
 def observed_settings(
     graph: Graph, view: OutboundView | InboundView, context: ListenerContext
 ) -> ListenerSettings:
-    """The settings of listeners, with what Telemetries say of their logs and traces."""
+    """The settings of listeners, with what Telemetries say of their logs, traces and metrics."""
     found = settings_of(graph, view.settings, context).value
     traces = traces_of(graph, view, context)
     if traces.tracing != found.http.tracing or traces.origins:
         http = replace(found.http, tracing=traces.tracing)
         found = replace(found, http=http, origins=(*found.origins, *traces.origins))
     logging = logging_of(graph, view.telemetries, context)
-    if logging is None:
+    if logging is not None:
+        origins = (*found.origins, *logging.origins)
+        found = replace(found, access_logs=logging.logs, origins=origins)
+    metrics = metrics_of(graph, view.telemetries, context)
+    of_metrics = metrics_origins(graph, view.telemetries)
+    if metrics is None and not of_metrics:
         return found
-    return replace(found, access_logs=logging.logs, origins=(*found.origins, *logging.origins))
+    return replace(found, metrics=metrics, origins=(*found.origins, *of_metrics))
 
 
 @guarded(first=_DEFAULTS)
@@ -49,14 +54,6 @@ def settings_of(
 
     Runs again when the mesh configuration changes.
     """
-    found = _settings_of(graph, metadata, context)
-    metrics = metrics_of(graph, context)
-    return found if metrics is None else replace(found, value=replace(found.value, metrics=metrics))
-
-
-def _settings_of(
-    graph: Graph, metadata: Labels, context: ListenerContext
-) -> Reported[ListenerSettings]:
     report, mesh = Report(), mesh_config(graph)
     own = own_config(metadata)
     if own is None:

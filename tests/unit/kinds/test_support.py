@@ -41,7 +41,6 @@ NOT_SUPPORTED = {
     "Gateway": ("servers.tls.tlsCertificates.caCertificates", "servers.defaultEndpoint"),
     "ProxyConfig": ("image",),
     "Sidecar": ("ingress.port.targetPort", "egress.port.targetPort"),
-    "Telemetry": ("metrics",),
     "BackendTLSPolicy": ("options",),
     "GRPCRoute": ("useDefaultGateways",),
     "Gateway (gateway.networking.k8s.io)": (
@@ -79,9 +78,7 @@ NOT_SUPPORTED = {
         "extensionProviders.opentelemetry.http.headers.envName",
         "extensionProviders.opentelemetry.grpc.initialMetadata.envName",
         "extensionProviders.opentelemetry.dynatraceSampler.httpService.http.headers.envName",
-        "extensionProviders.prometheus",
         "extensionProviders.sds",
-        "defaultProviders.metrics",
     ),
 }
 DECLARED: dict[str, tuple[type[Spec], Fields]] = {
