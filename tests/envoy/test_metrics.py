@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from tests.envoy.test_sidecar_inbound import APP, GATEWAY, STREAM, STRICT, asked
 from tests.support.exposition import Samples, scraped, total
 from tests.support.mesh_network import on
 from tests.support.process import eventually
+from tests.support.prometheus import expressions, is_ready, queried, running_prometheus
 from tests.support.sidecar_mesh import SidecarMesh, sidecar_mesh
 from tests.unit.policies.test_label_expressions import FORMATS
 
@@ -19,6 +21,8 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("curl"), reason="no curl here"),
 ]
 
+GRAFANA = Path(__file__).parents[2] / "docs" / "grafana"
+APP_NAMED = {"destination_service_name": "app"}
 MESH = STRICT + APP + GATEWAY + STREAM
 PRINCIPAL = "spiffe://cluster.local/ns/default/sa/default"
 APP_IS_CALLED = {
@@ -224,3 +228,47 @@ def test_envoy_takes_every_expression_that_is_supported(mesh: SidecarMesh) -> No
     labels = only(found, "istio_requests_total", l3="blue")
     assert labels["l4"] == "50%"
     mesh.edited(lambda: mesh.delete("telemetry.yaml"))
+
+
+SUCCESS = """
+sum by (destination_service_name) (rate(istio_requests_total{response_code!~"5.."}[30s]))
+/ sum by (destination_service_name) (rate(istio_requests_total[30s]))
+"""
+P99 = """
+histogram_quantile(0.99, sum by (le, destination_workload) (
+  rate(istio_request_duration_milliseconds_bucket{reporter="source"}[30s])))
+"""
+
+
+def used(mesh: SidecarMesh) -> None:
+    """Requests that succeed and fail, of a gateway and a sidecar, and a connection."""
+    asked(mesh)
+    for status in (200, 503):
+        mesh.send(f"http://app.example:8080/status/{status}")
+    with on(mesh.client), socket.create_connection(("10.96.0.2", 9001), timeout=10) as client:
+        client.sendall(b"hello")
+        client.recv(100)
+
+
+def test_prometheus_answers_istios_queries_and_every_panel_shows_something(
+    mesh: SidecarMesh, tmp_path: Path
+) -> None:
+    proxies = (mesh.workload.address, mesh.client.address, mesh.host.address)
+    config = yaml.safe_load((GRAFANA / "prometheus.yml").read_text(encoding="utf-8"))
+    [envoys] = (job for job in config["scrape_configs"] if job["job_name"] == "envoy")
+    envoys["static_configs"] = [{"targets": [f"{address}:15090" for address in proxies]}]
+    queries = [*expressions(GRAFANA / "services.json"), ("success", SUCCESS), ("99 %", P99)]
+
+    with running_prometheus(tmp_path, {"scrape_configs": [envoys]}) as prometheus:
+        prometheus.eventually("it is ready", is_ready)
+
+        def all_show_something() -> bool:
+            used(mesh)
+            return all(queried(query) for _, query in queries)
+
+        eventually("every panel shows something", all_show_something, within=90)
+
+        [success] = [value for said, value in queried(SUCCESS) if said == APP_NAMED]
+        assert 0 < success < 1
+        [p99] = [value for said, value in queried(P99) if said == {"destination_workload": "app"}]
+        assert p99 > 0

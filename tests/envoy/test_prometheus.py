@@ -1,14 +1,8 @@
 """The dashboard shows something: a real Prometheus reads a control plane and its Envoy."""
 
-import json
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 import yaml
@@ -17,14 +11,14 @@ from tests.envoy.test_up import GATEWAY, LOW_PORT, SERVICE, running_up
 from tests.support.client import send
 from tests.support.mesh import CONTROLPLANE
 from tests.support.network import own_network
-from tests.support.process import Running
+from tests.support.prometheus import expressions, is_ready, queried, running_prometheus
 from tests.support.upstream import running_upstreams
 
 pytestmark = pytest.mark.envoy
 
 SHOWN_WITHIN = 60.0  # seconds
 DOCS = Path(__file__).parents[2] / "docs" / "grafana"
-DASHBOARD: dict[str, Any] = json.loads((DOCS / "controlplane.json").read_text(encoding="utf-8"))
+DASHBOARD = DOCS / "controlplane.json"
 ROUTES = """\
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -60,41 +54,16 @@ spec:
 """
 
 
-def expressions() -> Iterator[tuple[str, str]]:
-    for panel in DASHBOARD["panels"]:
-        for target in panel.get("targets", ()):
-            yield panel["title"], target["expr"].replace("$__rate_interval", "10s")
-
-
-@contextmanager
-def prometheus(folder: Path) -> Iterator[Running]:
-    found = shutil.which("prometheus")
-    if found is None:
-        pytest.skip("no prometheus: apt install prometheus")
-    config = yaml.safe_load((DOCS / "prometheus.yml").read_text(encoding="utf-8"))
-    config["global"] = {"scrape_interval": "1s"}
-    file = folder / "prometheus.yml"
-    file.write_text(yaml.safe_dump(config))
-    command = [found, f"--config.file={file}", f"--storage.tsdb.path={folder / 'tsdb'}"]
-    with Running(
-        [*command, "--web.listen-address=127.0.0.1:9090"], folder / "prometheus.log"
-    ) as it:
-        yield it
-
-
-def series(expression: str) -> int:
-    """How many series an expression gives now; ``AssertionError`` where it does not parse."""
-    url = f"http://127.0.0.1:9090/api/v1/query?query={quote(expression)}"
-    answer = json.loads(send(url, address="127.0.0.1").body)
-    assert answer["status"] == "success", f"{expression}: {answer}"
-    return len(answer["data"]["result"])
-
-
 def test_every_panel_of_the_dashboard_shows_something(tmp_path: Path) -> None:
     mesh = tmp_path / "mesh"
     mesh.mkdir()
     state = str(tmp_path / "state")
-    with own_network(), running_upstreams() as upstreams, prometheus(tmp_path) as running:
+    config = yaml.safe_load((DOCS / "prometheus.yml").read_text(encoding="utf-8"))
+    with (
+        own_network(),
+        running_upstreams() as upstreams,
+        running_prometheus(tmp_path, config) as running,
+    ):
         blue = SERVICE.format(name="blue", port=upstreams.add("blue", "127.0.0.1"))
         command = [*CONTROLPLANE, "cert", "shop.example", "--secret", "istio-system/shop"]
         secret = subprocess.run([*command, "--state", state], check=True, capture_output=True)
@@ -102,10 +71,7 @@ def test_every_panel_of_the_dashboard_shows_something(tmp_path: Path) -> None:
         (mesh / "secret.yaml").write_bytes(secret.stdout)
         with running_up(tmp_path, "--metrics-bind=127.0.0.1:15015") as up:
             up.prints(r"^  curl .*$")
-            ready = "http://127.0.0.1:9090/-/ready"
-            running.eventually(
-                "it is ready", lambda: send(ready, address="127.0.0.1").status == 200
-            )
+            running.eventually("it is ready", is_ready)
             waiting, number = missing(), 0
             deadline = time.monotonic() + SHOWN_WITHIN
             while waiting and time.monotonic() < deadline:
@@ -120,4 +86,4 @@ def test_every_panel_of_the_dashboard_shows_something(tmp_path: Path) -> None:
 
 def missing() -> list[str]:
     """The panels that show nothing."""
-    return [title for title, expression in expressions() if not series(expression)]
+    return [title for title, query in expressions(DASHBOARD) if not queried(query)]
