@@ -96,14 +96,13 @@ class Origin:
     rule: ObjectKey | None = None
     """The object that its policy is of."""
     is_external: bool = False
-    is_measured: bool = False
-    """Whether metrics say of calls which service and workload they were for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """``balancer`` is used only where there are endpoints to choose from; ``speaks_http`` says that
     the port does. ``keeps_header_case``: HTTP/1.1 headers go out as the client spelled them.
+    ``is_measured``: metrics say of calls which service and workload they were for.
     ``sources`` are the addresses, one of a family, that connections come from; without any the
     system chooses. ``origin`` is ``None`` where no service is behind it.
     """
@@ -125,3 +124,4 @@ class Cluster:
     """Ciphers and curves of TLS that is the user's own."""
     weighting: LocalityWeighting | ZoneAwareness = LocalityWeighting.NONE
     sources: tuple[str, ...] = ()
+    is_measured: bool = False

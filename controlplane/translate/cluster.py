@@ -34,7 +34,7 @@ def cluster(
     pool = policy.pool or ConnectionPool()
     return Cluster(
         name=inputs.name,
-        origin=_origin(inputs, mesh),
+        origin=_origin(inputs),
         discovery=where,
         balancer=(policy.load_balancer or LoadBalancer()).balancer,
         pool=replace(pool, keepalive=keepalive_of(pool.keepalive, mesh.keepalive)),
@@ -48,6 +48,7 @@ def cluster(
         tls=upstream_tls(inputs, where, mesh, facts, role),
         weighting=weighting(inputs, mesh),
         tls_parameters=mesh.tls_parameters,
+        is_measured=mesh.measures_calls,
     )
 
 
@@ -77,7 +78,7 @@ def keepalive_of(own: Keepalive | None, of_mesh: Keepalive | None) -> Keepalive 
     )
 
 
-def _origin(inputs: ClusterInputs, mesh: MeshDefaults) -> Origin:
+def _origin(inputs: ClusterInputs) -> Origin:
     return Origin(
         host=inputs.service.host,
         name=inputs.service.name,
@@ -85,5 +86,4 @@ def _origin(inputs: ClusterInputs, mesh: MeshDefaults) -> Origin:
         subset=inputs.subset.name if inputs.subset is not None else None,
         rule=inputs.rule.key if inputs.rule is not None else None,
         is_external=inputs.service.is_external,
-        is_measured=mesh.measures_calls,
     )

@@ -60,4 +60,5 @@ def _cluster(
         http_version=HttpVersion.AS_CLIENT,
         speaks_http=False,
         keeps_header_case=mesh.keeps_header_case,
+        is_measured=mesh.measures_calls,
     )

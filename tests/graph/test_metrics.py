@@ -154,3 +154,12 @@ def test_a_telemetry_that_goes_takes_all_of_it_away() -> None:
 
     assert listeners(edited, ONE) == listeners(engine(MESH), ONE)
     assert metadata(edited) == [None, None]
+
+
+def test_what_is_in_no_service_has_the_name_of_its_cluster() -> None:
+    on, off = engine(MESH, metrics=True), engine(MESH)
+
+    for name in ("PassthroughCluster", "BlackHoleCluster"):
+        said = plain(resources(on, ONE).clusters[name])["metadata"]["filter_metadata"]
+        assert said == {"istio.metrics": {"service_name": name}}
+        assert "metadata" not in plain(resources(off, ONE).clusters[name])

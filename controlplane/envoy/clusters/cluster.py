@@ -49,7 +49,7 @@ def cluster_message(cluster: Cluster) -> ClusterMessage:
         load_assignment=discovery.load_assignment(
             cluster.name,
             where,
-            is_measured=cluster.origin is not None and cluster.origin.is_measured,
+            is_measured=cluster.is_measured,
         ),
         circuit_breakers=circuit_breakers(cluster.pool, cluster.retry_budget),
         typed_extension_protocol_options=extension_options(cluster),
@@ -68,17 +68,19 @@ def cluster_message(cluster: Cluster) -> ClusterMessage:
         round_robin_lb_config=balancing.round_robin(balancer),
         common_lb_config=balancing.common(cluster),
         transport_socket=transport_socket(cluster),
-        metadata=_metadata(cluster.origin, cluster) if cluster.origin is not None else None,
+        metadata=_metadata(cluster),
         upstream_connection_options=opt(_connection_options, cluster.pool.keepalive),
     )
 
 
-def black_hole() -> ClusterMessage:
+def black_hole(*, is_measured: bool) -> ClusterMessage:
     """The cluster without endpoints, which answers 503 to whatever is sent to it."""
+    named = {METRICS: _struct({"service_name": BLACK_HOLE})} if is_measured else {}
     return ClusterMessage(
         name=BLACK_HOLE,
         type=ClusterMessage.STATIC,
         connect_timeout=CONNECT_TIMEOUT,
+        metadata=Metadata(filter_metadata=named) if named else None,
     )
 
 
@@ -106,7 +108,15 @@ def _whole_seconds(length: timedelta) -> UInt32Value:
     return uint32(max(1, round(length.total_seconds())))
 
 
-def _metadata(origin: Origin, cluster: Cluster) -> Metadata:
+def _metadata(cluster: Cluster) -> Metadata | None:
+    said = {
+        **({"istio": _described(cluster.origin, cluster)} if cluster.origin is not None else {}),
+        **({METRICS: _measured(cluster)} if cluster.is_measured else {}),
+    }
+    return Metadata(filter_metadata=said) if said else None
+
+
+def _described(origin: Origin, cluster: Cluster) -> Struct:
     """What the cluster is for, as istiod says it: service, subset, rule."""
     service = {"host": origin.host, "name": origin.name, "namespace": origin.namespace}
     said = {"subset": origin.subset, "config": opt(object_path, origin.rule)}
@@ -116,22 +126,23 @@ def _metadata(origin: Origin, cluster: Cluster) -> Metadata:
         fields["external"] = Value(bool_value=True)
     if isinstance(cluster.tls, OnEveryEndpoint) and isinstance(cluster.tls.tls, Originate):
         fields["alpn_override"] = Value(string_value="false")
-    return Metadata(filter_metadata={"istio": Struct(fields=fields), **_measured(origin)})
+    return Struct(fields=fields)
 
 
-def _measured(origin: Origin) -> dict[str, Struct]:
-    """The same for labels of metrics, which read no lists."""
-    if not origin.is_measured:
-        return {}
-    return {
-        METRICS: _struct(
-            {
-                "service": origin.host,
-                "service_name": origin.name,
-                "service_namespace": origin.namespace,
-            }
-        )
-    }
+def _measured(cluster: Cluster) -> Struct:
+    """The service for labels of metrics, which read no lists; what is in none has the name of its
+    cluster, as with Istio.
+    """
+    origin = cluster.origin
+    if origin is None:
+        return _struct({"service_name": cluster.name})
+    return _struct(
+        {
+            "service": origin.host,
+            "service_name": origin.name,
+            "service_namespace": origin.namespace,
+        }
+    )
 
 
 def _struct(texts: dict[str, str]) -> Struct:

@@ -26,6 +26,7 @@ from controlplane.queries.clusters.clusters import (
     cluster,
     cluster_keys,
     locality_use_of,
+    mesh_defaults,
     secrets_of,
 )
 from controlplane.queries.clusters.datagram_clusters import (
@@ -222,7 +223,9 @@ def clusters_of_shard(
     )
     found = {resource.name: resource for resource in made if resource is not None}
     if shard == shard_of(BLACK_HOLE):
-        found[BLACK_HOLE] = resource(TypeUrl.CLUSTER, BLACK_HOLE, black_hole())
+        found[BLACK_HOLE] = resource(
+            TypeUrl.CLUSTER, BLACK_HOLE, black_hole(is_measured=mesh_defaults(graph).measures_calls)
+        )
     special = special_clusters(graph, view, shard)
     return {**found, **special, **datagram_clusters(graph, view, shard)}
 
