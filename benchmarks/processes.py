@@ -55,19 +55,21 @@ def running(*command: str, stdin: int = subprocess.DEVNULL) -> Iterator[subproce
             process.stdin.close()
 
 
-def status_of(port: int, path: str, host: str = "localhost") -> int:
+def status_of(port: int, path: str, host: str = "localhost", *, address: str = "127.0.0.1") -> int:
     """The status of an answer; 0 where there is none."""
     with suppress(OSError, http.client.HTTPException):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection = http.client.HTTPConnection(address, port, timeout=2)
         with closing(connection):
             connection.request("GET", path, headers={"Host": host})
             return connection.getresponse().status
     return 0
 
 
-def until_answered(port: int, path: str, status: int, host: str = "localhost") -> None:
+def until_answered(
+    port: int, path: str, status: int, host: str = "localhost", *, address: str = "127.0.0.1"
+) -> None:
     deadline = time.monotonic() + PATIENCE
-    while status_of(port, path, host) != status:
+    while status_of(port, path, host, address=address) != status:
         if time.monotonic() > deadline:
             raise SystemExit(f"port {port} did not answer {path} with {status} in {PATIENCE} s")
         time.sleep(0.01)

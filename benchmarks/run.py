@@ -32,6 +32,7 @@ SUITES: Final = {
     "policies": "AuthorizationPolicies in that fleet",
     "patches": "EnvoyFilters for 100 sidecars, 200 services",
     "gateway_api": "A thousand routes or ListenerSets of the Gateway API, beside VirtualServices",
+    "metrics": "Istio's metrics in a gateway Envoy",
     "idle": "Nothing happens",
     "cold_start": "From the start of the process to ready",
     "commands": "Commands",
