@@ -24,15 +24,15 @@ from envoy.extensions.wasm.v3.wasm_pb2 import (
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
+from controlplane.envoy.http_filters.discovered import ADMITTING
 from controlplane.envoy.packing import packed
 from controlplane.envoy.resource import Resource, TypeUrl, resource
 from controlplane.model.authorization import Transport
 from controlplane.model.extension import FailurePolicy, FileAtProxy, Module, WasmConfiguration
 
 RUNTIME: Final = "envoy.wasm.runtime.v8"
-ADMITTING: Final = "wasm-default-allow"
 REFUSING: Final = "wasm-default-deny"
-"""Prefixes of statistics, as Istio's agent has them."""
+"""A prefix of statistics, as ``ADMITTING``."""
 _FAILURE: Final[Mapping[FailurePolicy, FailureMessage]] = {
     FailurePolicy.CLOSED: FailureMessage.FAIL_CLOSED,
     FailurePolicy.OPEN: FailureMessage.FAIL_OPEN,

@@ -37,11 +37,14 @@ class FailurePolicy(Enum):
 @hashed_once
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WasmFilter:
-    """A module, whose configuration the proxy asks for by ``name``."""
+    """A module, whose configuration the proxy asks for by ``name``. ``admits_without``: calls pass
+    where the proxy cannot use what it is told.
+    """
 
     name: str
     phase: Phase
     transport: Transport
+    admits_without: bool = False
     _hash: int = field(default=0, init=False, repr=False, compare=False)
 
 

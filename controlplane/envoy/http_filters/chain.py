@@ -60,8 +60,8 @@ def _slotted(filter_: HttpFilter, policies: PolicyConfigs) -> tuple[Slot, hcm.Ht
             return Slot.EXTERNAL_AUTHORIZATION, http_ext_authz_filter(policies[filter_])
         case JwtAuthentication():
             return Slot.JWT, jwt_authn_filter(policies[filter_])
-        case WasmFilter(name=name, phase=phase):
-            return PHASES[phase], http_discovered(name)
+        case WasmFilter(phase=phase):
+            return PHASES[phase], http_discovered(filter_)
         case LuaFilter(phase=phase):
             return PHASES[phase], lua(filter_)
         case GrpcWeb():

@@ -18,8 +18,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 
 from controlplane.envoy.config_source import ads
 from controlplane.envoy.http_filters.order import Slot
-from controlplane.envoy.packing import type_url_of
-from controlplane.model.extension import Phase
+from controlplane.envoy.packing import packed, type_url_of
+from controlplane.model.extension import Phase, WasmFilter
 
 SLOTS: Final[Mapping[Phase, Slot]] = {
     Phase.AUTHN: Slot.EXTENSION_AUTHN,
@@ -27,11 +27,15 @@ SLOTS: Final[Mapping[Phase, Slot]] = {
     Phase.STATS: Slot.EXTENSION_STATS,
     Phase.UNSPECIFIED: Slot.EXTENSION,
 }
+ADMITTING: Final = "wasm-default-allow"  # a prefix of statistics; Istio's agent has it
 _TYPES: Final = (type_url_of(Wasm), type_url_of(RBAC))
 
 
-def http_discovered(name: str) -> hcm.HttpFilter:
+def http_discovered(filter_: WasmFilter) -> hcm.HttpFilter:
+    admitting = packed(RBAC(rules_stat_prefix=ADMITTING)) if filter_.admits_without else None
     return hcm.HttpFilter(
-        name=name,
-        config_discovery=ExtensionConfigSource(config_source=ads(), type_urls=_TYPES),
+        name=filter_.name,
+        config_discovery=ExtensionConfigSource(
+            config_source=ads(), default_config=admitting, type_urls=_TYPES
+        ),
     )

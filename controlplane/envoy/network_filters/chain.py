@@ -43,8 +43,8 @@ def _slotted(filter_: NetworkFilter, policies: PolicyConfigs) -> tuple[Slot, Fil
             return Slot.EXTERNAL_AUTHORIZATION, network_rbac_filter(policies[filter_])
         case ExternalCheck():
             return Slot.EXTERNAL_AUTHORIZATION, network_ext_authz_filter(policies[filter_])
-        case WasmFilter(name=name, phase=phase):
-            return PHASES[phase], network_discovered(name)
+        case WasmFilter(phase=phase):
+            return PHASES[phase], network_discovered(filter_)
         case HttpConnectionManager():
             return Slot.TERMINAL, http_connection_manager(filter_, policies)
         case MongoProxy():

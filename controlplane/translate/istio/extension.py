@@ -124,10 +124,23 @@ def _filter(declared: Declared) -> ExtensionFilter | None:
     phase = _PHASES.get(declared.spec.phase, Phase.UNSPECIFIED)
     wasm = wasm_of(declared)
     if wasm is not None:
-        return WasmFilter(name=name, phase=phase, transport=transport_of(wasm))
+        return WasmFilter(
+            name=name,
+            phase=phase,
+            transport=transport_of(wasm),
+            admits_without=_may_lack_file(wasm) and failure_policy(wasm).passes,
+        )
     if is_of(declared, TRAFFIC_EXTENSION) and declared.spec.lua is not None:
         return LuaFilter(name=name, phase=phase, code=declared.spec.lua.inline_code)
     return None
+
+
+def _may_lack_file(wasm: WasmPlugin | WasmConfig) -> bool:
+    """Whether the module is where the control plane may not see it: Envoy rejects what names a file
+    that it lacks, whatever the strategy.
+    """
+    url = parsed(wasm.url)
+    return url is not None and url.scheme == "file"
 
 
 def traffic(match: tuple[TrafficSelector, ...]) -> tuple[Traffic, ...]:

@@ -252,6 +252,27 @@ def test_what_istio_drops_is_in_no_chain() -> None:
     assert at(Declared(GATEWAY + dropped), "0.0.0.0_8080") == [[]]
 
 
+@pytest.mark.parametrize(
+    ("url", "strategy", "expected"),
+    [
+        ("file:///opt/a.wasm", "FAIL_OPEN", True),
+        ("file:///opt/a.wasm", "FAIL_CLOSE", False),
+        ("oci://a.example/bb", "FAIL_OPEN", False),
+    ],
+)
+def test_calls_pass_where_the_proxy_lacks_the_file_of_a_plugin_that_fails_open(
+    url: str, strategy: str, expected: bool
+) -> None:
+    text = plugin(f"failStrategy: {strategy}").replace("file:///opt/a.wasm", url)
+
+    (chain,) = Declared(GATEWAY + text).listeners()["0.0.0.0_8080"]["filter_chains"]
+    first, *_ = chain["filters"][-1]["typed_config"]["http_filters"]
+
+    assert first["config_discovery"].get("default_config") == (
+        {"@type": RBAC, "rules_stat_prefix": "wasm-default-allow"} if expected else None
+    )
+
+
 def config(text: str, name: str = "p") -> dict[str, Any]:
     found = Declared(GATEWAY + text).resources().extensions
     config: dict[str, Any] = plain(found[of_plugin(name)])["typed_config"]
