@@ -18,6 +18,7 @@ from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE
 from controlplane.kinds.object import Object
 from controlplane.migrate.bindings import gateway_name
 from controlplane.migrate.candidates import VirtualServiceKey
+from controlplane.migrate.listeners import ReadGateway
 from controlplane.migrate.meshes import Declared
 from controlplane.migrate.objects import Bodies, Replacement, replacements
 from controlplane.migrate.plan import Options, Plan, plan
@@ -159,9 +160,39 @@ def _bodies(contents: tuple[FileContent, ...]) -> Bodies:
 
 
 def _notes(engine: Engine, decided: Plan) -> Diagnostics:
-    """Patches for the routes of a Gateway that goes: they would find nothing."""
+    """What is left to do by hand for the Gateways that go."""
     report = Report()
-    gone = {gateway_name(key) for key in decided.gateways if key not in decided.beside}
+    going = [read for key, read in decided.gateways.items() if key not in decided.beside]
+    for read in going:
+        _note_shared_connections(report, read)
+    _note_patches(report, engine, {gateway_name(read.gateway.key) for read in going})
+    return tuple(report)
+
+
+def _note_shared_connections(report: Report, read: ReadGateway) -> None:
+    """A server ends TLS for all its hosts alike, and a listener of class ``istio`` for one: it
+    knows no others.
+    """
+    for i in range(len(read.gateway.spec.servers)):
+        at = FieldRef(read.gateway.key) / "spec" / "servers" / i / "hosts"
+        listeners = [
+            each
+            for each in read.listeners
+            if each.port.https and each.place.path[: len(at.path)] == at.path
+        ]
+        if len(listeners) > 1:
+            report.add(
+                LEFT_TO_DO,
+                at,
+                "each host becomes a listener, and a request for one host on a connection that "
+                "was opened for another is answered with 404",
+                hint="give each host a certificate for it alone, so that no client reuses "
+                "connections",
+            )
+
+
+def _note_patches(report: Report, engine: Engine, gone: set[str]) -> None:
+    """Patches for the routes of a Gateway that goes: they would find nothing."""
     for patching in engine.objects(ENVOY_FILTER):
         for i, patch in enumerate(patching.spec.config_patches):
             routes = patch.match.route_configuration if patch.match is not None else None
@@ -173,4 +204,3 @@ def _notes(engine: Engine, decided: Plan) -> Diagnostics:
                     f'the patch is for routes of Gateway "{routes.gateway}", which goes',
                     hint="leave the Gateway out, and match the port or the virtual host",
                 )
-    return tuple(report)

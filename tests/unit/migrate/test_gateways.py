@@ -246,6 +246,26 @@ def test_a_gateway_with_tls_stays_with_any_of_its_virtual_services() -> None:
     assert any(because in text for text in found.reasons)
 
 
+@pytest.mark.parametrize(
+    ("hosts", "mode", "is_told"),
+    [
+        ("[shop.example.com, pay.example.com]", "SIMPLE", True),
+        ("['*.example.com']", "SIMPLE", False),
+        ("[shop.example.com, pay.example.com]", "PASSTHROUGH", False),
+    ],
+)
+def test_hosts_that_share_connections_no_more_are_reported(
+    hosts: str, mode: str, is_told: bool
+) -> None:
+    found = of_servers(
+        "  - port: {number: 443, name: https, protocol: HTTPS}\n"
+        f"    hosts: {hosts}\n    tls: {{mode: {mode}, credentialName: web}}\n"
+    )
+
+    because = "on a connection that was opened for another is answered with 404"
+    assert any(because in text for text in found.reasons) == is_told
+
+
 def test_virtual_services_that_share_a_host_stay_together() -> None:
     other = virtual_service("[{directResponse: {status: 200}}]").replace(
         "name: shop}", "name: other}"
