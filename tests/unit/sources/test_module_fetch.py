@@ -62,12 +62,21 @@ async def test_a_module_is_found_in_what_a_server_answers(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "checksum", "why"),
     [
-        (b"<html>", "", "not a module of WebAssembly"),
-        (b"\0asm", "", "not a module of WebAssembly"),
-        (BARE, "", "no version of Proxy-Wasm"),
-        (gzip.compress(b"\0" * (65 << 20)), "", "more than 67108864 bytes"),
-        (gzip.compress(MODULE)[:5], "", "not a module of WebAssembly"),
-        (MODULE, "0" * 64, f"has the SHA-256 {DIGEST}, not 0000"),
+        pytest.param(b"<html>", "", "not a module of WebAssembly", id="a page"),
+        pytest.param(b"\0asm", "", "not a module of WebAssembly", id="a header cut short"),
+        pytest.param(BARE, "", "no version of Proxy-Wasm", id="a module of another kind"),
+        pytest.param(
+            gzip.compress(b"\0" * (65 << 20), compresslevel=1),
+            "",
+            "more than 67108864 bytes",
+            id="too much in gzip",
+        ),
+        pytest.param(
+            gzip.compress(MODULE)[:5], "", "not a module of WebAssembly", id="gzip cut short"
+        ),
+        pytest.param(
+            MODULE, "0" * 64, f"has the SHA-256 {DIGEST}, not 0000", id="another checksum"
+        ),
     ],
 )
 async def test_what_is_no_module_is_refused(body: bytes, checksum: str, why: str) -> None:
