@@ -6,7 +6,8 @@
   the session; the lines after it are what it prints. Commands that serve (``up``, ``serve``,
   ``make demo``, ``make bookinfo``, and whatever ends with ``&``) go on until the page ends, but an
   ``up`` or a ``make`` ends the one before. ``cd`` is for the commands and files after it.
-- A ``console`` block without a command is what a serving command prints next.
+- A ``console`` block without a command is what the control plane prints next, or whatever serves
+  where none does.
 - ``…`` stands for any text; a line that is nothing else, for any lines.
 """
 
@@ -139,7 +140,7 @@ class Session:
                 case Command():
                     self._ask(step)
                 case Printed():
-                    self._await(step.output)
+                    self._await(step.output, self._control_plane or self._serving[-1])
 
     def asked(self, command: str) -> subprocess.CompletedProcess[str]:
         """What ``command`` printed, errors too, when it has ended."""
@@ -176,10 +177,10 @@ class Session:
         if is_control_plane:
             self._control_plane = child
         if step.output.strip():
-            self._await(step.output)
+            self._await(step.output, child)
 
-    def _await(self, output: str) -> None:
-        child, expected = self._serving[-1], pattern(output)
+    def _await(self, output: str, child: Running) -> None:
+        expected = pattern(output)
         seen = self._seen.get(child.log, 0)
 
         def is_printed() -> bool:
