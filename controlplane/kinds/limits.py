@@ -20,8 +20,9 @@ from controlplane.base.codes import CANNOT_WORK
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.duration import duration
-from controlplane.kinds.istio.mesh_config import GatewayTopology, MeshConfig
+from controlplane.kinds.istio.mesh_config import GatewayTopology, MeshConfig, ProxyConfig
 from controlplane.kinds.istio.proxy_config import Tracing
+from controlplane.kinds.istio.proxy_settings import ProxySettings
 from controlplane.kinds.istio.traffic_policy import MagLev, RetryBudget
 from controlplane.kinds.istio.virtual_service import CorsPolicy
 from controlplane.kinds.spec import Duration, Spec
@@ -48,6 +49,7 @@ DURATIONS: Final = Range("0s", "876000h")
 """A hundred years. Envoy counts in 64 bits of nanoseconds, multiplies some by ten, and refuses what
 is below zero.
 """
+CONCURRENCY: Final = Range(0, 1024)
 RANGES: Final[Mapping[tuple[type, str], Range]] = {
     (CorsPolicy, "max_age"): Range("-876000h", "876000h"),  # a header; below zero: do not remember
     (RetryBudget, "budget_interval"): Range("-876000h", "876000h"),  # below zero: none
@@ -56,6 +58,10 @@ RANGES: Final[Mapping[tuple[type, str], Range]] = {
     (MagLev, "table_size"): Range(2, 5_000_011),
     (GatewayTopology, "num_trusted_proxies"): Range(0, 2**32 - 1),  # xff_num_trusted_hops
     (Tracing, "sampling"): Range(0, 100),  # type.v3.Percent
+    # Envoy starts as many threads as it is told, and ends where the system has not as many.
+    (ProxyConfig, "concurrency"): CONCURRENCY,
+    (ProxySettings, "concurrency"): CONCURRENCY,
+    (ProxyConfig, "file_flush_interval"): Range("1ms", "1193h"),  # 32 bits of ms; else no start
 }
 """By field, which is named as in Python."""
 

@@ -3,6 +3,7 @@
 Source: Istio ``pkg/config/validation/agent/validation.go`` (``ValidateMeshConfigProxyConfig``)
 """
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -19,7 +20,12 @@ from controlplane.base.codes import (
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.mesh_config import ProxyConfig
-from controlplane.kinds.istio.proxy_config import RemoteService, StatsMatcher, Tracing
+from controlplane.kinds.istio.proxy_config import (
+    MAX_CONNECTIONS,
+    RemoteService,
+    StatsMatcher,
+    Tracing,
+)
 from controlplane.kinds.istio.traffic_policy import ClientTlsMode
 from controlplane.kinds.service_address import service_address
 from controlplane.kinds.spec import Duration
@@ -28,6 +34,13 @@ from controlplane.kinds.validation.checks import spelled
 
 _SECOND: Final = timedelta(seconds=1)
 _LAST_PORT: Final = 65535
+_CONNECTIONS: Final = re.compile(r"[1-9][0-9]{0,17}")  # no Envoy starts with more than 64 bits hold
+RUNTIME_LIMIT: Final = "overload.global_downstream_max_connections"
+"""A key of ``runtimeValues`` that Envoy has replaced by a limit of its overload manager."""
+
+
+def is_connection_limit(text: str) -> bool:
+    return _CONNECTIONS.fullmatch(text) is not None
 
 
 def startable(report: Report, at: FieldRef, config: ProxyConfig) -> ProxyConfig:
@@ -37,6 +50,7 @@ def startable(report: Report, at: FieldRef, config: ProxyConfig) -> ProxyConfig:
         *_durations(report, at, config),
         *_addresses(report, at, config),
     )
+    _check_connections(report, at, config)
     if config.proxy_stats_matcher is not None:
         place = at / "proxyStatsMatcher"
         matcher = _matcher(report, place, config.proxy_stats_matcher)
@@ -57,6 +71,18 @@ def _ports(report: Report, at: FieldRef, config: ProxyConfig) -> Iterator[str]:
         message = f"concurrency {config.concurrency} is below 0"
         report.add(VALUE_OUT_OF_RANGE, at / "concurrency", message)
         yield "concurrency"
+
+
+def _check_connections(report: Report, at: FieldRef, config: ProxyConfig) -> None:
+    for field, name, values in (
+        ("proxyMetadata", MAX_CONNECTIONS, config.proxy_metadata),
+        ("runtimeValues", RUNTIME_LIMIT, config.runtime_values),
+    ):
+        text = values.get(name, "")
+        if text and not is_connection_limit(text):
+            message = f'"{text[:40]}" is no number of connections that a proxy can be limited to'
+            hint = "write a whole number from 1 to 18 digits long"
+            report.add(VALUE_MALFORMED, at / field / name, message, hint=hint)
 
 
 def _durations(report: Report, at: FieldRef, config: ProxyConfig) -> Iterator[str]:

@@ -21,6 +21,7 @@ from controlplane.kinds.istio.proxy_config import (
     TracingServiceName,
 )
 from controlplane.kinds.istio.traffic_policy import ClientTls, ClientTlsMode, TcpKeepalive
+from controlplane.kinds.proxy_start_values import RUNTIME_LIMIT, is_connection_limit
 from controlplane.kinds.proxy_variables import is_harmful
 from controlplane.kinds.service_address import service_address
 from controlplane.model.proxy import NODE_CONFIG, Labels, labels_of
@@ -68,7 +69,6 @@ _OF_THE_NODE: Final = frozenset(
     ]
 )
 """Metadata that no variable replaces: it says who the proxy is."""
-_RUNTIME_LIMIT: Final = "overload.global_downstream_max_connections"
 _POD_IP: Final = "{pod_ip}"
 _UNNAMED: Final = "istio-proxy"
 _CANONICAL: Final = ("service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
@@ -96,7 +96,7 @@ def proxy_start(
         cluster=_cluster(config, name, namespace, dict(labels)),
         admin_port=config.proxy_admin_port or None,
         status_port=config.status_port or None,
-        runtime=labels_of({k: v for k, v in config.runtime_values.items() if k != _RUNTIME_LIMIT}),
+        runtime=labels_of({k: v for k, v in config.runtime_values.items() if k != RUNTIME_LIMIT}),
         statistics=_statistics(config, addresses),
         access_logs=_collector(config.envoy_access_log_service),
         tracer=_tracer(config.tracing),
@@ -227,6 +227,6 @@ def _max_connections(config: ProxyConfig) -> int | None:
         return said
     texts = (
         config.proxy_metadata.get(MAX_CONNECTIONS, ""),
-        config.runtime_values.get(_RUNTIME_LIMIT, ""),
+        config.runtime_values.get(RUNTIME_LIMIT, ""),
     )
-    return next((int(text) for text in texts if text.isdecimal() and int(text) > 0), None)
+    return next((int(text) for text in texts if is_connection_limit(text)), None)

@@ -4,10 +4,12 @@ import re
 
 import pytest
 
+from controlplane.base.names import Namespace
 from controlplane.kinds.declared.mesh_config import PROXY_CONFIG
 from controlplane.kinds.istio.mesh_config import ProxyConfig
 from controlplane.kinds.proxy_config import IGNORED, NOT_YET, proxy_config_of
 from controlplane.kinds.support import unsupported_fields
+from controlplane.translate.istio.proxy_start import proxy_start
 from tests.support.checked import checked
 
 OF_ISTIO = """
@@ -106,3 +108,38 @@ def test_a_value_that_no_proxy_can_be_started_with_is_reported_and_left_out(
     assert re.search(r"CP0(225|203)", found)
     if "proxyStatsMatcher" not in said:
         assert kept == ProxyConfig()
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("concurrency: 2147483647", "a proxy takes at most 1024, not 2147483647"),
+        ("fileFlushInterval: 876000h", "a proxy takes at most 1193h, not 876000h"),
+    ],
+)
+def test_a_value_that_envoy_cannot_start_with_is_replaced_by_the_largest(
+    said: str, message: str
+) -> None:
+    (found,) = checked(ENTRY.format(f"{{{said}}}"))
+
+    assert "CP0217" in found
+    assert message in found
+
+
+@pytest.mark.parametrize("limit", ["99999999999999999999", "many", "-1"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "runtimeValues: {overload.global_downstream_max_connections",
+        "proxyMetadata: {ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS",
+    ],
+)
+def test_a_limit_of_connections_that_envoy_cannot_read_is_reported(at: str, limit: str) -> None:
+    said = f'{at}: "{limit}"}}'
+    (found,) = checked(ENTRY.format(f"{{{said}}}"))
+    start = proxy_start(
+        proxy_config_of(f"{{{said}}}"), name="cart", namespace=Namespace("shop"), labels=()
+    )
+
+    assert f'"{limit}" is no number of connections' in found
+    assert start.max_connections is None
