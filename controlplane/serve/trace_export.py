@@ -5,8 +5,10 @@ collector does not take. Source: OpenTelemetry Protocol, "OTLP/HTTP"
 """
 
 import http.client
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Full, Queue
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ import structlog
 
 PATH: Final = "/v1/traces"
 QUEUED_AT_MOST: Final = 256  # traces; each is about 2 kB
-ANSWERS_WITHIN: Final = 5.0  # seconds
+ANSWERS_WITHIN: Final = 5.0  # seconds, of which connecting has as many again
 ENDS_WITHIN: Final = 1.0  # seconds in which what is queued is sent when the control plane ends
 _HEADERS: Final = {"content-type": "application/x-protobuf"}
 
@@ -60,7 +62,7 @@ class TraceExporter:
         while (message := self._queue.get()) is not None:
             try:
                 status = self._post(message)
-            except (OSError, http.client.HTTPException) as fault:
+            except (OSError, ValueError, http.client.HTTPException) as fault:
                 self._failed(str(fault) or type(fault).__name__)
             else:
                 if 200 <= status < 300:
@@ -69,14 +71,18 @@ class TraceExporter:
                     self._failed(f"it answers {status}")
 
     def _post(self, message: bytes) -> int:
+        """The status. The body is not read: it may be endless."""
         kind = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=ANSWERS_WITHIN)
+        connection.connect()
+        ending = threading.Timer(ANSWERS_WITHIN, _shut_down, [connection.sock])
+        ending.daemon = True
+        ending.start()
         try:
             connection.request("POST", self._path, message, _HEADERS)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
+            return connection.getresponse().status
         finally:
+            ending.cancel()
             connection.close()
 
     def _failed(self, reason: str) -> None:
@@ -90,3 +96,9 @@ class TraceExporter:
         if self._failing:
             log.info("traces_sent_again", url=self._url)
         self._failing = ""
+
+
+def _shut_down(connection: socket.socket) -> None:
+    """Whoever reads from it is at the end: a timeout would be for each part of an answer."""
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -1,11 +1,15 @@
 """Traces of edits: what they say, and that nothing waits for their collector."""
 
 import json
+import socket
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from controlplane.serve import trace_export
 from controlplane.serve.trace_export import QUEUED_AT_MOST, TraceExporter
 from tests.support.envoy import free_port
 from tests.support.mesh import CONTROLPLANE
@@ -114,3 +118,43 @@ def test_a_collector_that_is_away_or_refuses_fails_alone(
 
     assert outcomes == ["failed"] * 3
     assert capsys.readouterr().out.count("traces_not_sent") == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "outcome"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536, "sent"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", "failed"),
+        (b"garbage", b"", "failed"),
+    ],
+    ids=["an endless body", "endless interim responses", "garbage"],
+)
+def test_an_answer_without_an_end_is_not_read(
+    said: bytes, more: bytes, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace_export, "ANSWERS_WITHIN", 0.3)
+    outcomes: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with server.accept()[0] as connection, suppress(OSError):
+                connection.sendall(said)
+                while more:
+                    connection.sendall(more)
+
+        threading.Thread(target=answer, daemon=True).start()
+        exporter = TraceExporter(f"http://127.0.0.1:{server.getsockname()[1]}", outcomes.append)
+        exporter.start()
+        exporter.export(b"")
+        eventually("it is given up", lambda: outcomes == [outcome])
+        exporter.stop()
+
+
+def test_a_collector_of_a_name_that_is_none_fails_alone() -> None:
+    outcomes: list[str] = []
+    exporter = TraceExporter("http://a..b:4318", outcomes.append)
+    exporter.start()
+    exporter.export(b"")
+    exporter.export(b"")
+    eventually("both fail", lambda: outcomes == ["failed"] * 2)
+    exporter.stop()
