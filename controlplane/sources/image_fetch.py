@@ -25,6 +25,7 @@ from controlplane.sources.http_fetch import (
     Headers,
     Wanted,
     answer,
+    check_downgrade,
     checked,
 )
 from controlplane.sources.module_content import LARGEST, plugin_of_layer
@@ -48,7 +49,7 @@ _LARGEST_TOKEN: Final = 1 << 20
 _CHALLENGE: Final = re.compile(r'(\w+)="([^"]*)"')
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _PLAIN: Final = "/:"  # in paths; a registry knows digests by their colon
-_LOCAL: Final = ("127.", "localhost", "[::1]")
+_LOCAL: Final = ("127.", "localhost", "::1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,10 @@ async def _bearer(registry: _Registry, asked: Mapping[str, str]) -> Headers:
     if credentials is not None and credentials.token:
         return (("Authorization", f"Bearer {credentials.token}"),)
     realm = asked.get("realm", "")
-    host = checked(realm).netloc
-    if host.startswith(_LOCAL) and not registry.image.registry.startswith(_LOCAL):
+    split = checked(realm)
+    check_downgrade(registry.base, "asks for a token of", realm)
+    host = split.netloc
+    if (split.hostname or "").startswith(_LOCAL) and not registry.image.registry.startswith(_LOCAL):
         raise FetchFailed(f"the registry asks for a token of {host}, which is this machine")
     scope = asked.get("scope") or f"repository:{registry.image.repository}:pull"
     query = {"service": asked["service"]} if "service" in asked else {}

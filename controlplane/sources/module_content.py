@@ -15,9 +15,20 @@ LARGEST: Final = 64 << 20  # bytes of a module, packed or not
 MAGIC: Final = b"\0asm"
 _HEADER: Final = 8  # bytes: the magic number and the version
 _GZIP: Final = b"\x1f\x8b"
+_GZIP_ONLY: Final = 31  # zlib's window bits: a header of gzip is required
 _PLUGIN: Final = "plugin.wasm"
 _DEPTH: Final = 4  # of archives within archives
 _MEMBERS: Final = 10_000
+_DAMAGED: Final = (
+    tarfile.TarError,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    OSError,
+    RecursionError,
+    ValueError,
+)
+"""What ``tarfile`` raises at archives that are made to break it."""
 
 
 def is_module(content: bytes) -> bool:
@@ -48,15 +59,24 @@ def plugin_of_layer(layer: bytes) -> bytes:
 
 
 def _inflated(content: bytes) -> bytes:
-    """Without gzip, at most ``LARGEST`` bytes."""
-    inflating = zlib.decompressobj(wbits=31)
-    try:
-        found = inflating.decompress(content, LARGEST + 1)
-    except zlib.error as error:
-        raise FetchFailed(f"the archive is damaged: {error}") from None
-    if len(found) > LARGEST:
-        raise FetchFailed(f"the archive has more than {LARGEST} bytes")
-    return found
+    """Without gzip, at most ``LARGEST`` bytes. There may be several members (RFC 1952 §2.2), as in
+    images that are read lazily; what follows the last is ignored.
+    """
+    found = bytearray()
+    for _ in range(_MEMBERS):
+        inflating = zlib.decompressobj(wbits=_GZIP_ONLY)
+        try:
+            found += inflating.decompress(content, LARGEST + 1 - len(found))
+        except zlib.error as error:
+            raise FetchFailed(f"the archive is damaged: {error}") from None
+        if len(found) > LARGEST:
+            raise FetchFailed(f"the archive has more than {LARGEST} bytes")
+        if not inflating.eof:
+            raise FetchFailed("the archive is damaged: it ends too early")
+        content = inflating.unused_data
+        if not content.startswith(_GZIP):
+            return bytes(found)
+    raise FetchFailed(f"the archive has more than {_MEMBERS} members of gzip")
 
 
 def _member(archive: bytes, name: str | None) -> bytes:
@@ -71,6 +91,6 @@ def _member(archive: bytes, name: str | None) -> bytes:
                     continue
                 file = opened.extractfile(member)
                 return file.read() if file is not None else b""
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except _DAMAGED as error:
         raise FetchFailed(f"the archive is damaged: {error}") from None
     raise FetchFailed(f"{name or 'a file'} is not in the archive")

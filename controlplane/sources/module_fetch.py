@@ -63,6 +63,10 @@ async def _fetched(source: ModuleSource, credentials: Credentials | None, dial: 
 
 
 def _file(path: Path) -> bytes:
+    """A pipe or a device is not read: it may never end, and nothing can interrupt that."""
+    if not path.is_file():
+        path.stat()  # says why, where nothing is there
+        raise FetchFailed(f"{path} is not a regular file")
     with path.open("rb") as opened:
         found = opened.read(LARGEST + 1)
     if len(found) > LARGEST:

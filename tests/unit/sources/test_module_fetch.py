@@ -1,6 +1,8 @@
 """Modules come over HTTP, from registries and from files, within limits."""
 
 import gzip
+import os
+import tarfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 
 from controlplane.model.extension import ModuleSource
 from controlplane.model.registry import Credentials, ImageName, image_name
+from controlplane.sources.http_fetch import FetchFailed
+from controlplane.sources.image_fetch import _bearer, _Registry
 from controlplane.sources.kept_modules import keep_modules, kept_modules
 from controlplane.sources.module_fetch import ModuleUnavailable, fetched
 from controlplane.sources.state import StateDirectory
@@ -40,6 +44,13 @@ async def content(uri: str, checksum: str = "", credentials: Credentials | None 
     return (await fetched(source, credentials, nowhere)).content
 
 
+def member(kind: bytes, size: int, held: bytes = b"") -> bytes:
+    """A header of tar, which may lie, and what follows it."""
+    header = tarfile.TarInfo("a")
+    header.type, header.size = kind, size
+    return header.tobuf(tarfile.GNU_FORMAT) + (held.ljust(512, b"\0") if held else b"")
+
+
 def pages(body: bytes) -> Pages:
     return {"/a.wasm": (200, body.decode("latin-1"))}
 
@@ -49,6 +60,7 @@ def pages(body: bytes) -> Pages:
     [
         pytest.param(MODULE, id="as it is"),
         pytest.param(gzip.compress(MODULE), id="in gzip"),
+        pytest.param(gzip.compress(MODULE[:9]) + gzip.compress(MODULE[9:]), id="in two of gzip"),
         pytest.param(archive(MODULE, "a.wasm"), id="in an archive in gzip"),
         pytest.param(gzip.decompress(archive(MODULE, "a.wasm")), id="in an archive"),
     ],
@@ -71,8 +83,19 @@ async def test_a_module_is_found_in_what_a_server_answers(body: bytes) -> None:
             "more than 67108864 bytes",
             id="too much in gzip",
         ),
+        pytest.param(gzip.compress(MODULE)[:5], "", "it ends too early", id="gzip cut short"),
         pytest.param(
-            gzip.compress(MODULE)[:5], "", "not a module of WebAssembly", id="gzip cut short"
+            gzip.compress(MODULE)[:-4], "", "it ends too early", id="gzip without its end"
+        ),
+        pytest.param(gzip.compress(b"") * 10_001, "", "more than 10000 members", id="endless gzip"),
+        pytest.param(
+            member(tarfile.GNUTYPE_LONGNAME, 4, b"abc") * 3000,
+            "",
+            "the archive is damaged",
+            id="names of names",
+        ),
+        pytest.param(
+            member(tarfile.REGTYPE, 1 << 80), "", "the archive is damaged", id="a size of 80 bits"
         ),
         pytest.param(
             MODULE, "0" * 64, f"has the SHA-256 {DIGEST}, not 0000", id="another checksum"
@@ -94,6 +117,15 @@ async def test_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.wasm").write_bytes(MODULE)
 
     assert await content(f"file://{tmp_path}/a.wasm", DIGEST) == MODULE
+    with pytest.raises(ModuleUnavailable, match="No such file"):
+        await content(f"file://{tmp_path}/b.wasm")
+
+
+async def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.wasm")
+
+    with pytest.raises(ModuleUnavailable, match="is not a regular file"):
+        await content(f"file://{tmp_path}/a.wasm")
     with pytest.raises(ModuleUnavailable, match="No such file"):
         await content(f"file://{tmp_path}/b.wasm")
 
@@ -158,6 +190,15 @@ async def test_a_registry_is_shown_a_password_or_a_token_for_it(bearer: bool) ->
             await content(at)
         with pytest.raises(ModuleUnavailable, match="answers 401"):
             await content(at, credentials=Credentials(user="me", password="other"))
+
+
+async def test_no_password_goes_out_in_plaintext_where_the_registry_has_tls() -> None:
+    image = image_name("registry.example/filters/a:1")
+    assert image is not None
+    registry = _Registry("https://registry.example/v2/filters/a", image, ME, nowhere)
+
+    with pytest.raises(FetchFailed, match="which is not HTTPS"):
+        await _bearer(registry, {"realm": "http://registry.example/token"})
 
 
 @pytest.mark.parametrize(
