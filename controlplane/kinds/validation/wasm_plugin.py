@@ -93,6 +93,9 @@ def _check_url(report: Report, at: FieldRef, url: str) -> None:
     elif parsed(url) is None:
         hint = "write oci:// before the name of an image" if "://" not in url else None
         report.add(CANNOT_WORK, at, f'"{url}" cannot be read, so the plugin is left out', hint=hint)
+    elif found.scheme in ("http", "https") and not found.host:
+        message = f'"{url}" has no host, so nothing can be fetched'
+        report.add(CANNOT_WORK, at, message, hint="write https://HOST/PATH")
 
 
 def _report_checksum(report: Report, at: FieldRef, checksum: str) -> None:

@@ -82,10 +82,20 @@ def _check_source(report: Report, graph: Graph, declared: Declared) -> None:
     if source.uri.startswith(_IMAGE) and image_name(source.uri.removeprefix(_IMAGE)) is None:
         named = source.uri.removeprefix(_IMAGE)
         message = f'"{named}" does not name an image, so it cannot be fetched'
-        hint = "write file:// before the path of a file" if named.startswith("/") else None
-        report.add(CANNOT_WORK, at / "url", message, hint=hint)
+        report.add(CANNOT_WORK, at / "url", message, hint=_image_hint(named))
     if source.secret is not None:
         _check_secret(report, graph, at / "imagePullSecret", source, source.secret)
+
+
+def _image_hint(named: str) -> str:
+    """What to write in place of ``named``, which names no image."""
+    if named.startswith("/"):
+        return "write file:// before the path of a file"
+    if image_name(named.lower()) is not None:
+        return f"names of images are in lower case: write {named.lower()}"
+    if "@" in named:
+        return "a digest is sha256: and 64 hexadecimal digits in lower case"
+    return "write oci://REGISTRY/REPOSITORY:TAG"
 
 
 def _check_secret(

@@ -79,7 +79,10 @@ from controlplane.queries.analysis.services import service_diagnostics, service_
 from controlplane.queries.analysis.sidecars import sidecar_diagnostics
 from controlplane.queries.analysis.telemetries import telemetry_diagnostics
 from controlplane.queries.analysis.telemetry_logs import check_mesh_logs
-from controlplane.queries.analysis.telemetry_metrics import metrics_diagnostics
+from controlplane.queries.analysis.telemetry_metrics import (
+    check_default_metrics,
+    metrics_diagnostics,
+)
 from controlplane.queries.analysis.tracing import check_default_tracing
 from controlplane.queries.analysis.usable_endpoints import slice_diagnostics
 from controlplane.queries.analysis.virtual_services import virtual_service_diagnostics
@@ -133,6 +136,7 @@ def mesh_diagnostics(graph: Graph, _: ObjectKey) -> Diagnostics:
     report = Report(list(settings_of(graph, (), ListenerContext.GATEWAY).diagnostics))
     check_mesh_logs(report, graph)
     check_default_tracing(report, graph)
+    check_default_metrics(report, graph)
     return tuple(report)
 
 

@@ -7,7 +7,7 @@ from controlplane.base.codes import METRICS_NOT_COUNTED
 from controlplane.base.diagnostics import Diagnostics, Report
 from controlplane.base.locations import FieldRef
 from controlplane.graph import Graph, derived
-from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.istio.telemetry import (
     Metrics,
     MetricSelector,
@@ -32,15 +32,27 @@ def metrics_diagnostics(graph: Graph, key: TelemetryKey) -> Diagnostics:
     return tuple(report)
 
 
+def check_default_metrics(report: Report, graph: Graph) -> None:
+    """The same of MeshConfig's default providers."""
+    mesh = mesh_config(graph)
+    at = FieldRef(MESH_CONFIG_KEY) / "defaultProviders" / "metrics"
+    for i, name in enumerate(mesh.default_providers.metrics):
+        _check_provider(report, at / i, name, mesh)
+
+
+def _check_provider(report: Report, at: FieldRef, name: str, mesh: MeshConfig) -> None:
+    if name and not is_prometheus(mesh, name):
+        report.add(
+            METRICS_NOT_COUNTED,
+            at,
+            f'"{name}" is no provider of metrics, so nothing is counted for it',
+            hint="use prometheus, which is there without being declared",
+        )
+
+
 def _check(report: Report, at: FieldRef, metrics: Metrics, mesh: MeshConfig) -> None:
     for i, provider in enumerate(metrics.providers):
-        if provider.name and not is_prometheus(mesh, provider.name):
-            report.add(
-                METRICS_NOT_COUNTED,
-                at / "providers" / i / "name",
-                f'"{provider.name}" is no provider of metrics, so nothing is counted for it',
-                hint="use prometheus, which is there without being declared",
-            )
+        _check_provider(report, at / "providers" / i / "name", provider.name, mesh)
     if metrics.reporting_interval is not None:
         report.add(
             METRICS_NOT_COUNTED,

@@ -83,6 +83,25 @@ def test_what_names_no_image() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("/opt/a.wasm", "write file:// before the path of a file"),
+        (
+            "ghcr.io/Me/Plugin:1.0",
+            "names of images are in lower case: write ghcr.io/me/plugin:1.0",
+        ),
+        ("oci://ghcr.io/me/p@sha256:1", "a digest is sha256: and 64 hexadecimal digits in lower"),
+        ("oci://ghcr.io/me/p:a:b", "write oci://REGISTRY/REPOSITORY:TAG"),
+    ],
+)
+def test_what_names_no_image_has_a_way_out(url: str, hint: str) -> None:
+    (found,) = Declared(WORKLOADS + plugin(f'url: "{url}"')).diagnostics()
+
+    assert found.hint is not None
+    assert found.hint.startswith(hint)
+
+
 def test_a_secret_that_is_not_declared_or_is_of_another_namespace() -> None:
     other = secret(docker_config("a.example", "me", "secret")).replace("default", "other")
 

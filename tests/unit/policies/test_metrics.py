@@ -170,6 +170,13 @@ def test_what_envoy_cannot_count_is_reported(spec: str, place: str) -> None:
     assert found.startswith(f"{AT}.{place}"), found
 
 
+def test_a_default_provider_that_counts_nothing_is_reported() -> None:
+    mesh = mesh_config("defaultProviders: {metrics: [prometheus, other]}")
+    [found] = [each for each in Declared("", mesh=mesh).reported() if "CP08" in each]
+
+    assert found.startswith("CP0810 MeshConfig//mesh.defaultProviders.metrics[1]"), found
+
+
 def test_what_it_can_count_is_not() -> None:
     disabled = override("metric: GRPC_REQUEST_MESSAGES", disabled="true")
 
