@@ -15,6 +15,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.wording import counted
 from controlplane.kinds.gateway_api.text import PATTERNS
+from controlplane.kinds.short_forms import flow
 
 
 def is_text_within(report: Report, at: FieldRef, wanted: inspect.StrType, text: str) -> bool:
@@ -32,7 +33,7 @@ def is_text_within(report: Report, at: FieldRef, wanted: inspect.StrType, text: 
     wording = PATTERNS[wanted.pattern]
     meant = wording.repaired(text)
     is_meant = bool(meant) and _pattern(wanted.pattern).search(meant) is not None
-    hint = f"write {meant}" if is_meant else wording.hint
+    hint = f"write {flow(meant)}" if is_meant else wording.hint
     report.add(VALUE_MALFORMED, at, f'"{text}" is not {wording.noun}', hint=hint)
     return False
 

@@ -205,10 +205,28 @@ class Walk:
                 self._wrong_type(at / key, wanted_text(value_type), item, hint=mend.hint)
                 self._note(at / key, mend)
                 continue
+            if self._is_of_an_entry(at / key, key, value_type, item):
+                self._nameless(at, key)
+                continue
             kept = self._value(at / key, value_type, item)
             if kept is not DROPPED:
                 items[key] = kept
         return items if is_size_within(self.report, at, wanted, value) else DROPPED
+
+    def _is_of_an_entry(self, at: FieldRef, key: str, entry: inspect.Type, value: object) -> bool:
+        """Whether a key where names of entries are is a field of an entry without a name."""
+        if not isinstance(entry, inspect.StructType):
+            return False
+        types = {field.encode_name: field.type for field in entry.fields}
+        return (
+            key in types and not self._fits(at, entry, value) and self._fits(at, types[key], value)
+        )
+
+    def _nameless(self, at: FieldRef, key: str) -> None:
+        message = f'{path_text(at.path)[1:]} has entries with names, and "{key}" is in none'
+        self.report.add(
+            UNKNOWN_FIELD, (at / key).key, message, hint="put it below the name of an entry"
+        )
 
     def _short_form(
         self, at: FieldRef, wanted: inspect.StructType, value: object

@@ -549,7 +549,14 @@ defaultConfig:
     requestId: {disabled: true}
     setCurrentClientCertDetails: {subject: true}
     xForwardedPort: {enabled: true}
-  tracing: {sampling: 10}
+  tracing:
+    sampling: 10
+    zipkin: {address: "127.0.0.1:9411"}
+    customTags: {a: {literal: {value: b}}, c: {header: {name: d, defaultValue: e}}}
+  proxyStatsMatcher: {inclusionPrefixes: [a]}
+  envoyMetricsService: {address: "127.0.0.1:15001"}
+  privateKeyProvider: {cryptomb: {pollDelay: 10ms}}
+defaultProviders: {accessLogging: [file], metrics: [prometheus]}
 """) | {"extensionProviders": PROVIDERS}
 
 

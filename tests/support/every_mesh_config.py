@@ -15,7 +15,7 @@ from controlplane.kinds.istio.mesh_config import (
 )
 
 _API: Final = GrpcAuthorization(service="api.default.svc.cluster.local", port=90)
-_SPANS: Final = Zipkin(service="api.default.svc.cluster.local", port=90)
+_SPANS: Final = Zipkin(service="plain.default.svc.cluster.local", port=80)
 MESH: Final = MeshConfig(
     service_entry_visibility=ServiceEntryVisibility(default_visibility=EntryVisibility.PUBLIC),
     extension_providers=(

@@ -77,7 +77,7 @@ def of_filter(type_: str, **settings: object) -> dict[str, object]:
         (
             gateway(hostname="*.example.com:443"),
             '"*.example.com:443" is not a hostname',
-            "write *.example.com",
+            'write "*.example.com"',
         ),
         (
             gateway(hostname="*"),
@@ -98,7 +98,7 @@ def of_filter(type_: str, **settings: object) -> dict[str, object]:
         (
             of_filter("CORS", cors={"allowOrigins": ["shop.example.com"]}),
             '"shop.example.com" is not an origin',
-            "write https://shop.example.com",
+            'write "https://shop.example.com"',
         ),
         (
             body_of(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.unit.kinds.given import decoded
+from controlplane.base.diagnostics import Severity
+from tests.unit.kinds.given import body_of, decoded, decoded_body
 
 VIRTUAL_SERVICE = """\
 apiVersion: networking.istio.io/v1
@@ -108,3 +109,15 @@ def test_a_field_out_of_place_is_reported_once_with_its_place(
     _, found = decoded(VIRTUAL_SERVICE.replace(before, after))
 
     assert [(d.message, d.hint) for d in found] == [(message, hint)]
+
+
+def test_a_field_of_an_entry_without_a_name_is_one_fault() -> None:
+    tags = {"header": {"name": "x-user", "defaultValue": "nobody"}}
+    _, found = decoded_body(body_of("Telemetry", {"tracing": [{"customTags": tags}]}))
+
+    assert [(one.message, one.hint) for one in found if one.severity is Severity.ERROR] == [
+        (
+            'spec.tracing[0].customTags has entries with names, and "header" is in none',
+            "put it below the name of an entry",
+        )
+    ]
