@@ -215,6 +215,20 @@ def test_dynatrace_samples_what_it_is_asked_about() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [("50%", "50%%"), ("a%20b", "a%%20b"), ("%HOSTNAME%", "%HOSTNAME%"), ("100%%", "100%%")],
+)
+def test_a_header_that_is_no_format_of_envoys_is_sent_as_it_is_written(
+    written: str, sent: str
+) -> None:
+    headers = f"port: 9411, headers: [{{name: x-token, value: '{written}'}}]"
+    made = config(engine(ZIPKIN.replace("port: 9411", headers)))
+
+    (header,) = made["collector_service"]["request_headers_to_add"]
+    assert header["header"] == {"key": "x-token", "value": sent}
+
+
 def test_datadog_and_skywalking() -> None:
     datadog = ZIPKIN.replace("zipkin", "datadog")
     skywalking = ZIPKIN.replace("zipkin", "skywalking")

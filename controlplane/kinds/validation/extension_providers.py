@@ -7,7 +7,7 @@ Source: Istio ``pkg/config/validation/agent/extensionprovider.go``,
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from controlplane.base.codes import (
@@ -25,6 +25,7 @@ from controlplane.kinds.istio.extension_providers import (
     ExtensionProvider,
     GrpcAuthorization,
     HttpAuthorization,
+    HttpHeader,
     RequestBody,
 )
 from controlplane.kinds.validation import names
@@ -70,6 +71,36 @@ def check_extension_provider(report: Report, at: FieldRef, provider: ExtensionPr
         _check_http(report, at / "envoyExtAuthzHttp", provider.envoy_ext_authz_http)
     if provider.envoy_ext_authz_grpc is not None:
         _check_authorization(report, at / "envoyExtAuthzGrpc", provider.envoy_ext_authz_grpc)
+    for place, sent in _sent_headers(at, provider):
+        for i, header in enumerate(sent):
+            if header.env_name is None:
+                _check_sent(report, place / i, header)
+
+
+def _sent_headers(
+    at: FieldRef, provider: ExtensionProvider
+) -> Iterator[tuple[FieldRef, tuple[HttpHeader, ...]]]:
+    """The headers of requests to a collector, and to what a sampler asks."""
+    if provider.zipkin is not None:
+        yield at / "zipkin" / "headers", provider.zipkin.headers
+    tracing, place = provider.opentelemetry, at / "opentelemetry"
+    if tracing is None:
+        return
+    if tracing.http is not None:
+        yield place / "http" / "headers", tracing.http.headers
+    elif tracing.grpc is not None:
+        yield place / "grpc" / "initialMetadata", tracing.grpc.initial_metadata
+    sampler = tracing.dynatrace_sampler
+    if sampler is not None and sampler.http_service is not None and sampler.http_service.http:
+        place = place / "dynatraceSampler" / "httpService" / "http" / "headers"
+        yield place, sampler.http_service.http.headers
+
+
+def _check_sent(report: Report, at: FieldRef, header: HttpHeader) -> None:
+    if not header.name:
+        report.add(MISSING_FIELD, at / "name", "the header has no name")
+        return
+    _check_header(report, at / "name", at / "value", header.name, header.value or "")
 
 
 def _check_name(report: Report, at: FieldRef, provider: ExtensionProvider) -> None:
@@ -154,8 +185,14 @@ def _check_headers(report: Report, at: FieldRef, headers: Iterable[str]) -> None
 
 def _check_added(report: Report, at: FieldRef, headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
-        if not names.is_header(name):
-            report.add(VALUE_MALFORMED, (at / name).key, f'"{name}" is not the name of a header')
-        if len(value.encode()) > _VALUE_LIMIT or not _UNSENDABLE.isdisjoint(value):
-            message = f"a header's value has at most {_VALUE_LIMIT} bytes and no line break or NUL"
-            report.add(VALUE_MALFORMED, at / name, message)
+        _check_header(report, (at / name).key, at / name, name, value)
+
+
+def _check_header(
+    report: Report, name_at: FieldRef, value_at: FieldRef, name: str, value: str
+) -> None:
+    if not names.is_header(name):
+        report.add(VALUE_MALFORMED, name_at, f'"{name}" is not the name of a header')
+    if len(value.encode()) > _VALUE_LIMIT or not _UNSENDABLE.isdisjoint(value):
+        message = f"a header's value has at most {_VALUE_LIMIT} bytes and no line break or NUL"
+        report.add(VALUE_MALFORMED, value_at, message)

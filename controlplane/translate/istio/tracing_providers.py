@@ -11,6 +11,7 @@ from typing import Final, assert_never
 from controlplane.base.names import Host
 from controlplane.kinds.istio import extension_providers as kinds
 from controlplane.kinds.istio.extension_providers import ExtensionProvider, ServiceAttributes
+from controlplane.model.format_string import first_fault
 from controlplane.model.tracing import (
     Collector,
     Datadog,
@@ -118,7 +119,7 @@ def _zipkin(declared: kinds.Zipkin, to: Collector) -> Zipkin:
             collector=to,
             uri=f"http://{to.host}{declared.path or ZIPKIN_PATH}",
             timeout=ZIPKIN_TIMEOUT if timeout is None else timeout,
-            headers=_headers(declared.headers),
+            headers=_formatted(declared.headers),
         ),
         has_long_ids=not declared.enable_64bit_trace_id,
         adds_w3c=declared.trace_context_option
@@ -179,7 +180,7 @@ def _http(declared: kinds.HttpService, to: Collector, path: str | None = None) -
         collector=to,
         uri=joined(to.host, declared.path if path is None else path),
         timeout=HTTP_TIMEOUT if timeout is None else timeout,
-        headers=_headers(declared.headers),
+        headers=_formatted(declared.headers),
     )
 
 
@@ -193,6 +194,16 @@ def joined(host: Host, path: str) -> str:
             parts.append(part)
     slash = "/" if parts and path.endswith("/") else ""
     return "/".join((host, *parts)) + slash
+
+
+def _formatted(declared: Iterable[kinds.HttpHeader]) -> Pairs:
+    """Headers of requests over HTTP, whose values Envoy reads as formats: what is none is sent as
+    it is written.
+    """
+    return tuple(
+        (name, value if first_fault(value) is None else value.replace("%", "%%"))
+        for name, value in _headers(declared)
+    )
 
 
 def _headers(declared: Iterable[kinds.HttpHeader]) -> Pairs:

@@ -187,6 +187,22 @@ def test_a_provider_with_a_fault_keeps_its_name_alone(
         pytest.param("name: a, prometheus: null", [("CP0204", 1, 22)], id="a type that is null"),
         pytest.param("prometheus: {}", [("CP0204", 1, 22)], id="no name"),
         pytest.param(
+            "name: a, zipkin: {service: z, port: 1, headers: [{name: '', value: b}]}",
+            [("CP0204", 1, 79)],
+            id="a header of requests to Zipkin without name",
+        ),
+        pytest.param(
+            'name: a, opentelemetry: {service: z, port: 1, http: {headers: [{name: b, value: "\\n"}'
+            "]}}",
+            [("CP0206", 1, 103)],
+            id="a header of two lines",
+        ),
+        pytest.param(
+            "name: a, opentelemetry: {service: z, port: 1, grpc: {initialMetadata: [{name: b c}]}}",
+            [("CP0206", 1, 101)],
+            id="metadata of no name of a header",
+        ),
+        pytest.param(
             "name: a, zipkin: {service: z, port: 1}, prometheus: {}",
             [("CP0207", 1, 63)],
             id="two types",
