@@ -206,8 +206,26 @@ def test_an_edit_of_a_telemetry_reaches_the_listeners() -> None:
             ],
         ),
         (
-            telemetry("{customTags: {istio.mesh_id: {literal: {value: a}}}}"),
+            telemetry("{randomSamplingPercentage: 100}"),
             PROVIDERS,
+            [
+                (
+                    "CP0820",
+                    ".spec.tracing[0]",
+                    "name one in providers, or set defaultProviders.tracing in MeshConfig",
+                )
+            ],
+        ),
+        (telemetry("{disableSpanReporting: true}"), PROVIDERS, []),
+        (
+            telemetry(SPANS, namespace="istio-system")
+            + telemetry("{randomSamplingPercentage: 100}"),
+            PROVIDERS,
+            [],
+        ),
+        (
+            telemetry("{customTags: {istio.mesh_id: {literal: {value: a}}}}"),
+            ZIPKIN,
             [
                 (
                     "CP0821",
@@ -220,18 +238,18 @@ def test_an_edit_of_a_telemetry_reaches_the_listeners() -> None:
             telemetry(
                 "{enableIstioTags: false, customTags: {istio.mesh_id: {literal: {value: a}}}}"
             ),
-            PROVIDERS,
+            ZIPKIN,
             [],
         ),
         (
             telemetry("{customTags: {a: {formatter: {value: '%NO%'}}}}"),
-            PROVIDERS,
+            ZIPKIN,
             [("CP0821", ".spec.tracing[0].customTags.a", "")],
         ),
         (
             telemetry("{customTags: {a: {literal: {value: a}}}}", namespace="istio-system")
             + telemetry("{customTags: {b: {literal: {value: b}}}}"),
-            PROVIDERS,
+            ZIPKIN,
             [("CP0822", ".spec.tracing[0].customTags", "repeat them here")],
         ),
     ],
@@ -242,6 +260,9 @@ def test_an_edit_of_a_telemetry_reaches_the_listeners() -> None:
         "several default providers",
         "gRPC to a port for HTTP",
         "HTTP to a port for gRPC",
+        "no provider",
+        "nothing is to be traced",
+        "the provider of the mesh",
         "a tag of Istio's",
         "one in its place",
         "a format that Envoy refuses",

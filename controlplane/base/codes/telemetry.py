@@ -17,8 +17,6 @@ LOG_FILTER_REFUSED: Final = warning(
     "CP0806", "Envoy would refuse the filter of a log, so the log is left out"
 )
 ATTRIBUTE_UNKNOWN: Final = warning(
-    "CP0807", "the filter of a log asks for an attribute that Envoy does not have"
+    "CP0807", "an expression asks for an attribute that Envoy does not have"
 )
-METRICS_NOT_COUNTED: Final = warning(
-    "CP0810", "Envoy cannot count what a Telemetry wants of metrics"
-)
+METRICS_NOT_COUNTED: Final = warning("CP0810", "metrics are not counted as a Telemetry wants")

@@ -31,7 +31,7 @@ from controlplane.model.external_authorization import BECAUSE, Why
 from controlplane.model.service import Protocol
 from controlplane.queries.analysis.asked_services import is_upgraded
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.policy.telemetry import telemetries_of, telemetry_keys
+from controlplane.queries.policy.telemetry import wider_telemetries
 from controlplane.queries.registry.provider_services import meant_services, missing_service
 from controlplane.translate.istio.access_log_format import fault_of_fields, fault_of_line
 from controlplane.translate.istio.access_logging import (
@@ -66,12 +66,8 @@ def _inherits(graph: Graph, declared: Object[Telemetry]) -> bool:
     """Whether a Telemetry of wider scope, or ``defaultProviders``, names providers."""
     if mesh_config(graph).default_providers.access_logging:
         return True
-    wider = (
-        other.spec
-        for other in telemetries_of(graph, telemetry_keys(graph, declared.namespace, ()))
-        if other.key != declared.key
-    )
-    return any(entry.providers for spec in wider for entry in spec.access_logging)
+    wider = wider_telemetries(graph, declared)
+    return any(entry.providers for other in wider for entry in other.spec.access_logging)
 
 
 def _report_without_provider(

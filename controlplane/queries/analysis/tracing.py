@@ -26,7 +26,11 @@ from controlplane.model.service import Protocol
 from controlplane.model.tracing import NoTracer
 from controlplane.queries.analysis.asked_services import is_upgraded
 from controlplane.queries.inputs.mesh import mesh_config
-from controlplane.queries.policy.telemetry import telemetries_of, telemetry_keys
+from controlplane.queries.policy.telemetry import (
+    telemetries_of,
+    telemetry_keys,
+    wider_telemetries,
+)
 from controlplane.queries.policy.tracing import usable_provider
 from controlplane.queries.registry.provider_services import meant_services
 from controlplane.translate.istio.policy_attachment import BySelector, attachment
@@ -40,15 +44,38 @@ from controlplane.translate.istio.tracing_providers import (
 
 def check_tracing(report: Report, graph: Graph, declared: Object[Telemetry]) -> None:
     """Report providers that cannot be used, and tags that are not what is written."""
+    inherited = _inherits(graph, declared)
     for i, tracing in enumerate(declared.spec.tracing):
         at = FieldRef(declared.key) / "spec" / "tracing" / i
-        if tracing.providers and tracing.disable_span_reporting is not True:
-            place = at / "providers" / 0 / "name"
-            _check_provider(report, graph, place, tracing.providers[0].name, declared.namespace)
+        inherited = inherited or bool(tracing.providers)
+        if tracing.disable_span_reporting is not True:
+            if not inherited:
+                _report_without_provider(report, at)
+            elif tracing.providers:
+                place = at / "providers" / 0 / "name"
+                _check_provider(report, graph, place, tracing.providers[0].name, declared.namespace)
         if tracing.custom_tags is not None:
             has_istio_tags = tracing.enable_istio_tags is not False
             _check_tags(report, at / "customTags", tracing.custom_tags, has_istio_tags)
             _check_replaced(report, graph, at / "customTags", declared, tracing)
+
+
+def _inherits(graph: Graph, declared: Object[Telemetry]) -> bool:
+    """Whether a Telemetry of wider scope, or ``defaultProviders``, names a provider."""
+    if mesh_config(graph).default_providers.tracing:
+        return True
+    wider = wider_telemetries(graph, declared)
+    return any(entry.providers for other in wider for entry in other.spec.tracing)
+
+
+def _report_without_provider(report: Report, at: FieldRef) -> None:
+    report.add(
+        PROVIDER_UNTRACED,
+        at,
+        "no provider of tracing is named here, for the namespace or the mesh, nor by default, so "
+        "nothing is traced, not even by a tracer of ProxyConfig",
+        hint="name one in providers, or set defaultProviders.tracing in MeshConfig",
+    )
 
 
 def check_default_tracing(report: Report, graph: Graph) -> None:

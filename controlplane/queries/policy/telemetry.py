@@ -38,6 +38,14 @@ def telemetries_of(graph: Graph, keys: tuple[ObjectKey, ...]) -> tuple[Object[Te
     return tuple(each for each in found if each is not None)
 
 
+def wider_telemetries(graph: Graph, declared: Object[Telemetry]) -> list[Object[Telemetry]]:
+    """The Telemetries for all workloads of the mesh and of the namespace, whose providers
+    ``declared`` inherits.
+    """
+    keys = telemetry_keys(graph, declared.namespace, ())
+    return [each for each in telemetries_of(graph, keys) if each.key != declared.key]
+
+
 def _for_all(graph: Graph, namespace: Namespace) -> Iterator[TelemetryKey]:
     for _, attachment, key in policies_of_namespace(graph, (TELEMETRY, namespace)):
         if attachment == _FOR_ALL and key_is_of(key, TELEMETRY):

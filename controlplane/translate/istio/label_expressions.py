@@ -31,7 +31,8 @@ _ATTRIBUTES: Final = frozenset(
         "xds",
     }
 )
-_NODE: Final = "node"
+NODE: Final = "node"
+"""Istio's name of what Envoy calls ``xds.node``."""
 _ENDS_EARLY: Final = pattern(r"\)(?::\d+)?%|[\r\n]")
 """What would end the operator ``%CEL(…)%`` before the expression does."""
 _PLAIN: Final = pattern(r"""(?:'([^'\\]*)'|"([^"\\]*)")""")
@@ -67,8 +68,8 @@ def _with_node(text: str) -> str:
     """``node``, which is Istio's name, as Envoy has it."""
     written, end, after_dot = "", 0, False
     for token in tokens(text):
-        if token.kind is TokenKind.IDENTIFIER and token.text == _NODE and not after_dot:
-            written += f"{text[end : token.at]}xds.{_NODE}"
-            end = token.at + len(_NODE)
+        if token.kind is TokenKind.IDENTIFIER and token.text == NODE and not after_dot:
+            written += f"{text[end : token.at]}xds.{NODE}"
+            end = token.at + len(NODE)
         after_dot = token.kind is TokenKind.SYMBOL and token.text == "."
     return written + text[end:]

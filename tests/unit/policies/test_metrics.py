@@ -6,7 +6,7 @@ import pytest
 
 from controlplane.base.diagnostics import Report
 from controlplane.base.names import Namespace
-from controlplane.kinds.istio.mesh_config import MeshConfig
+from controlplane.kinds.istio.mesh_config import DefaultProviders, MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.model.http_settings import ListenerContext
 from controlplane.model.metrics import LabelChange, Metric, Metrics, Reporter
@@ -168,6 +168,34 @@ def test_what_envoy_cannot_count_is_reported(spec: str, place: str) -> None:
     [found] = said(spec)
 
     assert found.startswith(f"{AT}.{place}"), found
+
+
+@pytest.mark.parametrize("name", ["istio_requests_total", "request_total"])
+def test_a_slip_in_the_name_of_a_metric_is_reported(name: str) -> None:
+    [found] = said(f"{ON}, {override(f'customMetric: {name}', disabled='true')}")
+
+    assert found.startswith(f"{AT}.overrides[0].match.customMetric"), found
+
+
+def test_a_label_from_an_attribute_that_is_not_there_is_reported() -> None:
+    [found] = said(f"{ON}, {override(tags='a: {value: request.hots}')}")
+
+    assert found.startswith("CP0807 ")
+    assert found.partition(" ")[2].startswith(f"{AT[7:]}.overrides[0].tagOverrides.a.value"), found
+    assert said(f"{ON}, {override(tags='a: {value: node.id}')}") == []
+
+
+def test_metrics_that_nobody_names_a_provider_for_are_reported() -> None:
+    some = override("metric: REQUEST_COUNT", "a: {value: request.host}")
+    by_default = MeshConfig(default_providers=DefaultProviders(metrics=("prometheus",)))
+    root = telemetry(ON, namespace=MESH)
+
+    [found] = said(some)
+    assert found == AT
+    assert said(ON, some) == []
+    assert said("overrides: [{disabled: true}]") == []
+    assert Declared(telemetry(some), mesh=by_default).reported() == set()
+    assert Declared(root + telemetry(some)).reported() == set()
 
 
 def test_a_default_provider_that_counts_nothing_is_reported() -> None:
