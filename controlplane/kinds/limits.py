@@ -1,8 +1,9 @@
 """What a proxy can hold of the values that admission takes.
 
 Istio's admission, and so ours, takes durations and numbers that Envoy refuses or that protobuf
-cannot hold. Of such a value the nearest one that works is used, and a warning says so. Durations
-have one range, whatever field they are of, unless the table says otherwise.
+cannot hold. Of such a value the nearest one that works is used, or what the table has instead, and
+a warning says so. Durations have one range, whatever field they are of, unless the table says
+otherwise.
 Source: google/protobuf/duration.proto, Envoy ``DurationUtil``, the rules of Envoy's messages.
 """
 
@@ -31,18 +32,24 @@ from controlplane.kinds.support import structs_in
 S = TypeVar("S", bound=Spec)
 Limited = Duration | float
 """A value that has a range; ``float`` is also ``int``."""
+Ends = tuple[Limited, Limited, Limited | None]
+"""The least, the greatest, and what is used for a value outside if it is not the nearer of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The least and the greatest value, as users write them."""
+    """The least and the greatest value, as users write them. ``instead`` is used for a value
+    outside; unset: the nearer end is.
+    """
 
     least: str | float
     most: str | float
+    instead: str | float | None = None
 
     @property
-    def ends(self) -> tuple[Limited, Limited]:
-        return _value(self.least), _value(self.most)
+    def ends(self) -> Ends:
+        instead = None if self.instead is None else _value(self.instead)
+        return _value(self.least), _value(self.most), instead
 
 
 DURATIONS: Final = Range("0s", "876000h")
@@ -57,7 +64,7 @@ RANGES: Final[Mapping[tuple[type, str], Range]] = {
     # Envoy 1.40 divides by one less than the size, and ends with SIGFPE where that is zero.
     (MagLev, "table_size"): Range(2, 5_000_011),
     (GatewayTopology, "num_trusted_proxies"): Range(0, 2**32 - 1),  # xff_num_trusted_hops
-    (Tracing, "sampling"): Range(0, 100),  # type.v3.Percent
+    (Tracing, "sampling"): Range(0, 100, instead=1),  # istiod, proxyConfigSamplingValue
     # Envoy starts as many threads as it is told, and ends where the system has not as many.
     (ProxyConfig, "concurrency"): CONCURRENCY,
     (ProxySettings, "concurrency"): CONCURRENCY,
@@ -114,9 +121,7 @@ def _within(value: object, found: list[_Outside]) -> object:
     return value
 
 
-def _step(
-    step: str | int, value: object, ends: tuple[Limited, Limited] | None, found: list[_Outside]
-) -> object:
+def _step(step: str | int, value: object, ends: Ends | None, found: list[_Outside]) -> object:
     before = len(found)
     new = _within(value, found) if ends is None else _limited(value, ends, found)
     for outside in found[before:]:
@@ -124,28 +129,29 @@ def _step(
     return new
 
 
-def _limited(value: object, ends: tuple[Limited, Limited], found: list[_Outside]) -> object:
+def _limited(value: object, ends: Ends, found: list[_Outside]) -> object:
     if not isinstance(value, Duration | int | float):
         return value  # not written
-    least, most = ends
+    least, most, instead = ends
     if _number(value) < _number(least):
-        bound, used = "at least", least
+        bound, end = "at least", least
     elif _number(value) > _number(most):
-        bound, used = "at most", most
+        bound, end = "at most", most
     else:
         return value
-    found.append(_Outside(_text(value), _text(used), f"{bound} {_text(used)}", []))
+    used = end if instead is None else instead
+    found.append(_Outside(_text(value), _text(used), f"{bound} {_text(end)}", []))
     return used
 
 
 @cache
 def _fields(
     struct: type[msgspec.Struct],
-) -> tuple[tuple[str, str, tuple[Limited, Limited] | None], ...]:
+) -> tuple[tuple[str, str, Ends | None], ...]:
     """The fields that have a range, or hold some that have: names in Python and JSON, and range."""
     info = inspect.type_info(struct)
     assert isinstance(info, inspect.StructType), "a Spec is a struct"
-    found: list[tuple[str, str, tuple[Limited, Limited] | None]] = []
+    found: list[tuple[str, str, Ends | None]] = []
     for field in info.fields:
         known = RANGES.get((struct, field.name), DURATIONS)
         if known is not DURATIONS or is_duration(field.type):

@@ -14,6 +14,7 @@ from controlplane.kinds.limits import RANGES, is_duration, limited
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.spec import Duration
 from controlplane.kinds.support import structs_in
+from controlplane.translate.istio.tracing import sampling_of
 from tests.support.boundary_values import DURATIONS
 from tests.unit.kinds.given import body_of, decoded_body, reported
 
@@ -53,6 +54,23 @@ def test_a_duration_that_no_proxy_takes_is_limited(
     assert object_ is not None
     assert reported(diagnostics) == [f"CP0217 {place}"]
     assert [d.message for d in diagnostics] == [message]
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (150, "a proxy takes at most 100, not 150; 1 is used"),
+        (-5, "a proxy takes at least 0, not -5; 1 is used"),
+    ],
+)
+def test_of_a_percentage_that_there_is_not_istios_own_is_traced(written: int, message: str) -> None:
+    report = Report()
+    mesh = convert({"defaultConfig": {"tracing": {"sampling": written}}}, MeshConfig)
+
+    within = limited(report, FieldRef(MESH_CONFIG_KEY), mesh)
+
+    assert sampling_of(within.default_config.tracing) == 1
+    assert [each.message for each in report] == [message]
 
 
 def test_an_hour_less_than_the_longest_is_left_as_it_is() -> None:
