@@ -26,10 +26,10 @@ from controlplane.queries.registry.proxy_configs import mesh_proxy_config
 from controlplane.translate.istio.external_authorization import ProviderService, is_faulty
 from controlplane.translate.istio.proxy_config import own_config
 from controlplane.translate.istio.telemetry_providers import telemetry_provider
+from controlplane.translate.istio.telemetry_sides import SIDES
 from controlplane.translate.istio.traced_proxy import traced_proxy
 from controlplane.translate.istio.tracing import (
     ROLES,
-    SIDES,
     TraceSpec,
     merged,
     own_has_istio_tags,

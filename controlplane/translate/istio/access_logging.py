@@ -33,6 +33,7 @@ from controlplane.translate.istio.access_log_format import usable_json, usable_l
 from controlplane.translate.istio.cel_filter import filter_fault
 from controlplane.translate.istio.external_authorization import ProviderService, written_service
 from controlplane.translate.istio.telemetry_providers import telemetry_provider
+from controlplane.translate.istio.telemetry_sides import SIDES, is_about
 
 BUILT_IN: Final = "envoy"
 """A provider that is always there: lines to standard output, as MeshConfig formats them."""
@@ -51,11 +52,6 @@ BOOTSTRAP_SERVICE: Final = "envoy_accesslog_service"
 _BUILT_IN: Final = ExtensionProvider(
     name=BUILT_IN, envoy_file_access_log=FileAccessLog(path=STANDARD_OUTPUT)
 )
-_MODES: Final = {
-    ListenerContext.GATEWAY: WorkloadMode.CLIENT,
-    ListenerContext.OUTBOUND: WorkloadMode.CLIENT,
-    ListenerContext.INBOUND: WorkloadMode.SERVER,
-}
 LogProvider = FileAccessLog | HttpAccessLog | TcpAccessLog | OpenTelemetryAccessLog
 
 
@@ -77,7 +73,7 @@ def wanted_logs(
     """
     if not levels:
         return {name: WantedLog() for name in sorted(set(defaults))}
-    mode = _MODES[context]
+    mode = SIDES[context]
     used = _used(levels, defaults, mode)
     filters = {
         provider.name: WantedLog(expression=_expression(entry))
@@ -113,7 +109,7 @@ def _matching(
 
 
 def _is_about(entry: AccessLogging, mode: WorkloadMode) -> bool:
-    return entry.match is None or entry.match.mode in (WorkloadMode.CLIENT_AND_SERVER, mode)
+    return entry.match is None or is_about(entry.match.mode, mode)
 
 
 def _expression(entry: AccessLogging) -> str | None:

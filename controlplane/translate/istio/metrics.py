@@ -22,6 +22,7 @@ from controlplane.model.http_settings import ListenerContext
 from controlplane.model.metrics import LabelChange, Metric, Metrics, Reporter
 from controlplane.translate.istio.label_expressions import label_format
 from controlplane.translate.istio.telemetry_providers import telemetry_provider
+from controlplane.translate.istio.telemetry_sides import SIDES, is_about
 
 PROMETHEUS: Final = "prometheus"
 """The one kind of provider for metrics; a provider of this name is there without being declared."""
@@ -56,14 +57,13 @@ def merged_metrics(
     if provider is None:
         return None
     is_inbound = context is ListenerContext.INBOUND
-    mode = WorkloadMode.SERVER if is_inbound else WorkloadMode.CLIENT
     merge = _Merge()
     scope = tuple(defaults)
     for spec in specs:
         scope = _names(spec) or scope
         if provider in scope:
             for override in spec.overrides:
-                _add(merge, mode, override)
+                _add(merge, SIDES[context], override)
     if merge.is_off:
         return None
     return Metrics(
@@ -95,12 +95,12 @@ class _Merge:
     tags: dict[Metric, dict[str, TagOverride]] = field(default_factory=dict)
 
 
-def _add(merge: _Merge, mode: WorkloadMode, override: MetricsOverride) -> None:
+def _add(merge: _Merge, side: WorkloadMode, override: MetricsOverride) -> None:
     """An override that disables all metrics switches the side off, until a later one says
     something of it.
     """
     match = override.match or _ANY
-    if match.mode not in (mode, WorkloadMode.CLIENT_AND_SERVER):
+    if not is_about(match.mode, side):
         return
     if override.disabled and not match.custom_metric and _is_all(match):
         merge.is_off = True

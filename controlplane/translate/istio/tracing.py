@@ -32,13 +32,8 @@ from controlplane.model.tracing import (
     Tracer,
     Tracing,
 )
+from controlplane.translate.istio.telemetry_sides import is_about
 
-SIDES: Final = {
-    ListenerContext.GATEWAY: WorkloadMode.CLIENT,
-    ListenerContext.OUTBOUND: WorkloadMode.CLIENT,
-    ListenerContext.INBOUND: WorkloadMode.SERVER,
-}
-"""Which side of a call a listener is on."""
 ROLES: Final = {
     ListenerContext.GATEWAY: Role.GATEWAY,
     ListenerContext.OUTBOUND: Role.SIDECAR,
@@ -93,7 +88,7 @@ def merged(default: str | None, declared: Iterable[Declared], side: WorkloadMode
     spec = TraceSpec(provider=default)
     for each in declared:
         mode = each.match.mode if each.match is not None else WorkloadMode.CLIENT_AND_SERVER
-        if mode in (side, WorkloadMode.CLIENT_AND_SERVER):
+        if is_about(mode, side):
             spec = _under(spec, each)
     return spec
 
