@@ -26,7 +26,7 @@ from controlplane.queries.analysis.selectors import check_selected
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.modules import fetched_module
 from controlplane.queries.listeners.extension_configs import module_source
-from controlplane.queries.policy.extensions import declared_extension, extensions_of_namespace
+from controlplane.queries.policy.extensions import declared_extension, extensions_of_rank
 from controlplane.queries.registry.pull_credentials import pull_credentials, pull_secret_of
 from controlplane.queries.selection.gateways import is_for_gateways
 from controlplane.translate.istio.extension import (
@@ -45,7 +45,7 @@ _PLAINTEXT: Final = "http://"
 @derived
 def extension_diagnostics(graph: Graph, key: ObjectKey) -> Diagnostics:
     """Runs again when the extension, a workload that it selects, a Gateway or Secret that it refers
-    to, or another extension of its namespace changes.
+    to, or where another one of its phase and priority is attached changes.
     """
     declared = declared_extension(graph, key)
     if declared is None:
@@ -123,23 +123,18 @@ def _check_order(report: Report, graph: Graph, declared: Declared) -> None:
     if own is None:
         return
     placed = PlacedPolicy(declared.namespace, attachment(declared.spec))
-    for found in extensions_of_namespace(graph, declared.namespace):
+    rank = (declared.namespace, own.filter.phase, precedence(declared))
+    for found in extensions_of_rank(graph, rank):
         if found.key == declared.key:
             return
-        other = declared_extension(graph, found.key)
-        theirs = extension(other) if other is not None else None
-        if other is None or theirs is None or theirs.filter.phase is not own.filter.phase:
-            continue
-        if precedence(other) != precedence(declared):
-            continue
-        if overlap(graph, placed, PlacedPolicy(other.namespace, found.attachment)):
+        if overlap(graph, placed, PlacedPolicy(declared.namespace, found.attachment)):
             report.add(
                 EXTENSIONS_TIED,
                 FieldRef(declared.key) / "spec",
-                f"{other.key.display_name} has the same phase and priority, so only age and name "
+                f"{found.key.display_name} has the same phase and priority, so only age and name "
                 "decide that it comes first",
                 hint="give each a priority: the higher one comes first",
-                related=(Related(place=theirs.place, message="comes first"),),
+                related=(Related(place=FieldRef(found.key) / "spec", message="comes first"),),
             )
             return
 

@@ -29,6 +29,7 @@ from controlplane.translate.istio.extension import (
 from controlplane.translate.istio.policy_attachment import Attachment, attachment, is_attached
 
 _Age = tuple[str, str, str]
+_Rank = tuple[Namespace, Phase, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,18 @@ def extensions_of_namespace(declared: Object[Any]) -> Iterator[tuple[Namespace, 
             not found or any(each.server for each in found),
         ),
     )
+
+
+@index(WASM_PLUGIN, TRAFFIC_EXTENSION)
+def extensions_of_rank(declared: Object[Any]) -> Iterator[tuple[_Rank, _Found]]:
+    """Those of a namespace that have one phase and priority, oldest first, with what they are
+    attached by. Any: of two kinds.
+    """
+    found = extension(declared)
+    if found is not None:
+        rank = (declared.namespace, found.filter.phase, precedence(declared))
+        for _, each in extensions_of_namespace.entries(declared):
+            yield rank, each
 
 
 def extension_keys(graph: Graph, namespace: Namespace, labels: Labels) -> ExtensionKeys:

@@ -157,3 +157,15 @@ def test_extensions_of_equal_priority(one: str, two: str, ties: bool) -> None:
         if ties
         else []
     )
+
+
+def test_what_one_is_configured_with_is_no_matter_of_the_others() -> None:
+    given = Declared(plugin(f"{IMAGE}, pluginConfig: {{x: 1}}", "a") + plugin(IMAGE, "b"))
+    given.diagnostics()
+    given.graph.trace = []
+
+    given.edit(plugin(f"{IMAGE}, pluginConfig: {{x: 2}}", "a"))
+    given.diagnostics()
+
+    ran = [each for each in given.graph.trace if each.startswith("extension_diagnostics(")]
+    assert ran == ["extension_diagnostics(WasmPlugin/default/a)"]
