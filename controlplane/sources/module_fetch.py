@@ -85,5 +85,5 @@ def _checked(found: bytes, checksum: str) -> Module:
 def _module(found: bytes) -> Module:
     """Envoy would refuse what exports no version, and keep the plugin's last configuration."""
     if _VERSION not in found:
-        raise FetchFailed("the module is none for proxies: it has no version of Proxy-Wasm")
+        raise FetchFailed("the module is not one for proxies: it has no version of Proxy-Wasm")
     return Module(sha256(found).hexdigest(), found)
