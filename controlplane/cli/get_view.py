@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from controlplane.admin.objects import FoundObjects, KindObject, ShownObject
+from controlplane.admin.objects import FoundObjects, KindObject, ObjectsOfKind, ShownObject
 from controlplane.admin.view import DeclaredObject, json_text
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ObjectUnknown
@@ -15,6 +15,8 @@ from controlplane.cli.object_lines import lines
 from controlplane.cli.output import Segment, Style, complain, printable, say, show
 from controlplane.cli.status_view import display_name
 from controlplane.documents.printed import as_yaml
+from controlplane.kinds.registry import SERVED
+from controlplane.serve.object_view import meant_kinds
 
 DEFAULT: Final = "default"
 NAMESPACES_NAMED: Final = 4
@@ -34,16 +36,21 @@ def print_object(kind: str, namespace: str, name: str, output: str, admin: Addre
 def print_objects(kind: str, namespace: str | None, output: str | None, admin: Address) -> None:
     """Print the objects of a kind in ``namespace``, or in all: a table, or each as YAML or JSON."""
     found = admin_client.objects_of(admin, kind)
-    if found is None:
+    if found is None and meant_kinds(kind, SERVED):
+        complain(f"no {printable(kind)} are declared")
+        found = ObjectsOfKind(objects=())
+    elif found is None:
         raise ObjectUnknown(f'no object of a kind "{printable(kind)}" is declared')
     listed = [e for e in found.objects if namespace is None or _namespace(e) in ("", namespace)]
-    if not listed:
+    if found.objects and not listed:
         there = first_of(sorted({_namespace(each) for each in found.objects}), NAMESPACES_NAMED)
         raise ObjectUnknown(
             f"there is no {printable(kind)} in namespace {namespace}",
             hint=f"add -n NAMESPACE or --all-namespaces: there are in {printable(there)}",
         )
     if output is None:
+        if not listed:
+            return
         show(aligned(_rows(listed, with_namespace=namespace is None)))
         return
     manifests = [_manifest(each, admin) for each in listed if each.in_force]

@@ -435,7 +435,8 @@ def test_calls_of_grpc(mesh: Mesh, method: str, word: str | None) -> None:
     command += ["-H", "content-type: application/grpc", "-H", "te: trailers", "-d", "x"]
     url = f"http://{mesh.workload.address}:8080/shop.Cart/{method}"
 
-    done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
+    # Envoy may end the stream before it has read the message, which curl counts as an error.
+    done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
 
     head, _, body = done.stdout.replace("\r", "").partition("\n\n")
     if word is None:

@@ -89,7 +89,7 @@ _PLUGIN: Final = """
 metadata: {name: plugin}
 spec:
   selector: {matchLabels: {istio: ingressgateway}}
-  url: file:///opt/filter.wasm
+  url: https://files.example.com/plugin.wasm
   pluginConfig: {a: b}
   pluginName: root
   failStrategy: FAIL_OPEN

@@ -242,7 +242,7 @@ def test_the_objects_of_a_kind_are_printed_as_a_list() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["gtw"], 'error: no object of a kind "gtw" is declared\n'),
+        (["shop"], 'error: no object of a kind "shop" is declared\n'),
         (
             ["gateway", "-n", "bank"],
             "error: there is no gateway in namespace bank\n"
@@ -256,6 +256,15 @@ def test_a_list_without_objects_is_an_error_that_says_where_there_are(
     result = called(["get", *words], {"/api/v1/objects/gateway": LISTED})
 
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", said)
+
+
+def test_a_kind_of_which_nothing_is_declared_has_an_empty_list() -> None:
+    table = called(["get", "httproutes", "--all-namespaces"], {})
+    printed = called(["get", "httproutes", "-o", "yaml"], {})
+
+    assert (table.exit_code, table.stdout) == (0, "")
+    assert table.stderr == "no httproutes are declared\n"
+    assert printed.stdout == "apiVersion: v1\nkind: List\nitems: []\n"
 
 
 def listener(name: str, parent: DeclaredObject = EDGE, **more: Any) -> ListenerRow:
