@@ -9,7 +9,7 @@ Source: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/, Isti
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -203,11 +203,16 @@ def _decoded(report: Report, at: FieldRef, data: Mapping[str, object]) -> MeshCo
     if _PROVIDERS in data:
         found = extension_providers(report, at / _PROVIDERS, data[_PROVIDERS])
         mesh = msgspec.structs.replace(mesh, extension_providers=found)
-    report_unsupported(report, at, mesh, unsupported_fields(MeshConfig, FIELDS), HINTS)
+    report_unsupported(report, at, mesh, _unsupported(), HINTS)
     started = startable(report, at / "defaultConfig", mesh.default_config)
     mesh = msgspec.structs.replace(mesh, default_config=started)
     _check(report, at, mesh)
     return limited(report, at, mesh)
+
+
+@cache
+def _unsupported() -> tuple[str, ...]:
+    return unsupported_fields(MeshConfig, FIELDS)
 
 
 def _check(report: Report, at: FieldRef, mesh: MeshConfig) -> None:

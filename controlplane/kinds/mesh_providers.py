@@ -3,7 +3,6 @@ what names it.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import msgspec
 from msgspec import inspect
@@ -15,11 +14,10 @@ from controlplane.base.nearest import nearest
 from controlplane.base.wording import described
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.extension_providers import ExtensionProvider
+from controlplane.kinds.spec import struct_type
 from controlplane.kinds.support import structs_in
 from controlplane.kinds.validation.extension_providers import check_extension_provider
 from controlplane.kinds.walk import DROPPED, Null, Walk
-
-_INFO: Final = inspect.type_info(ExtensionProvider)
 
 
 def extension_providers(
@@ -41,7 +39,7 @@ def extension_providers(
 
 def _provider(report: Report, at: FieldRef, written: object) -> ExtensionProvider:
     found = Report()
-    for each, place, near in _unknown(_INFO, written, at):
+    for each, place, near in _unknown(struct_type(ExtensionProvider), written, at):
         hint = f'rename it to "{near}"' if near else None
         report.add(UNKNOWN_SETTING, place.key, f'unknown setting "{each}"', hint=hint)
     fitting = Walk(found, Null.FAULT).struct(at, ExtensionProvider, written)

@@ -17,6 +17,7 @@ from controlplane.base.names import Kind
 from controlplane.base.nearest import nearest
 from controlplane.kinds.other_apis import advice, in_place, is_of_gateway_api, renamed
 from controlplane.kinds.short_forms import flow, form_meant, istio_meant, word_meant
+from controlplane.kinds.spec import Spec, struct_type
 
 Around = tuple[FieldRef, inspect.StructType, Mapping[str, object]]
 """A mapping that another one is in: its place, its type and what it holds."""
@@ -171,10 +172,10 @@ def below_sibling(
     return Mend(hint=f'indent it: it belongs under "{before[-1]}"', target=target)
 
 
-def beside_spec(name: str, fields: Mapping[str, type]) -> Mend | None:
+def beside_spec(name: str, fields: Mapping[str, type[Spec]]) -> Mend | None:
     """How to mend a field beside those of the object itself, of which ``fields`` says the types."""
     for of, struct in fields.items():
-        if name in dict(_fields_within(inspect.type_info(struct))):
+        if name in dict(_fields_within(struct_type(struct))):
             return Mend(hint=f'indent it: it belongs under "{of}"', target=(of, name))
     near = nearest(name, sorted(_HEAD))
     return Mend(hint=f'rename it to "{near}"', target=(near,)) if near is not None else None

@@ -37,7 +37,7 @@ from controlplane.kinds.istio.authorization_policy import (
 )
 from controlplane.kinds.istio.selection import StringMatch
 from controlplane.kinds.istio.service_entry import ServiceEntry
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import Spec, struct_type
 from controlplane.kinds.walk import ALIASES
 
 _NARROWED: Final = frozenset(
@@ -75,9 +75,7 @@ def pruned(
     report: Report, at: FieldRef, struct: type[Spec], body: Mapping[str, object]
 ) -> Mapping[str, object]:
     """``body`` without the nulls that go away; what then matches more than it says is reported."""
-    info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType), "a Spec is a struct"
-    return _struct(report, at, info, body)
+    return _struct(report, at, struct_type(struct), body)
 
 
 def _struct(

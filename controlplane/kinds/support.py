@@ -17,7 +17,7 @@ from controlplane.base.codes import NOT_SUPPORTED_YET
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef, path_text
 from controlplane.kinds.served import By, Fields, ServedKind
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import Spec, struct_type
 
 NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -33,7 +33,7 @@ def unsupported_fields(spec: type[Spec], fields: Fields) -> tuple[str, ...]:
 
     In their JSON names, lists and mappings passed through.
     """
-    return tuple(_unnamed(inspect.type_info(spec), fields))
+    return tuple(_unnamed(struct_type(spec), fields))
 
 
 def _unnamed(info: inspect.Type, fields: Fields) -> Iterator[str]:

@@ -36,7 +36,7 @@ from controlplane.kinds.short_forms import (
     pairs_meant,
     word_meant,
 )
-from controlplane.kinds.spec import Duration, Spec
+from controlplane.kinds.spec import Duration, Spec, struct_type
 from controlplane.kinds.typed_limits import is_size_within, is_text_within
 from controlplane.kinds.wrong_types import UNQUOTE, type_hint, unspaced_key, wanted_text
 
@@ -83,17 +83,13 @@ class Walk:
 
     def enter(self, at: FieldRef, struct: type[Spec], value: Mapping[str, object]) -> None:
         """Take note that what is compared is within a mapping of ``struct``."""
-        info = inspect.type_info(struct)
-        assert isinstance(info, inspect.StructType), "a Spec is a struct"
-        self._above.append((at, info, value))
+        self._above.append((at, struct_type(struct), value))
 
     def struct(
         self, at: FieldRef, struct: type[Spec], value: object
     ) -> dict[str, object] | Dropped:
         """The valid part of ``value``; ``DROPPED`` where it is not a mapping."""
-        info = inspect.type_info(struct)
-        assert isinstance(info, inspect.StructType), "a Spec is a struct"
-        found = self._struct(at, info, value)
+        found = self._struct(at, struct_type(struct), value)
         return found if isinstance(found, dict) else DROPPED
 
     def unknown(self, at: FieldRef, name: str, mend: Mend) -> None:

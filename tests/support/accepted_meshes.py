@@ -19,11 +19,12 @@ from controlplane.kinds.istio.mesh_config import MeshConfig
 from controlplane.kinds.mesh import decode_mesh_config
 from controlplane.kinds.registry import SERVED
 from controlplane.kinds.served import ServedKind
+from controlplane.kinds.spec import Spec, struct_type
 from tests.support.boundary_values import TEXTS, Place, places, scalars, values
 from tests.support.broad_mesh import MESH_CONFIG, Body, broad_mesh
 from tests.unit.kinds.given import decoded_body
 
-MESH: Final = inspect.type_info(MeshConfig)
+MESH: Final = struct_type(MeshConfig)
 ANNOTATIONS: Final = (
     "networking.istio.io/exportTo",
     "networking.istio.io/traffic-distribution",
@@ -63,7 +64,8 @@ def served_kind(body: Body) -> ServedKind[Any]:
 def fields_of(body: Body) -> list[tuple[Place, inspect.Type]]:
     """Every place of an object that may have a value."""
     served = served_kind(body)
-    info = inspect.type_info(served.spec)
+    struct: type[Spec] = served.spec
+    info = struct_type(struct)
     if served.whole:
         spec = {name: value for name, value in body.items() if name not in HEAD}
         return list(places(info, spec))
