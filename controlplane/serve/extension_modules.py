@@ -8,6 +8,7 @@ an edit may have mended it. Source: Istio ``pkg/wasm/cache.go``
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,13 @@ from controlplane.queries.listeners.extension_configs import (
 from controlplane.queries.registry.key_servers import key_server
 from controlplane.queries.registry.pull_credentials import pull_credentials, pull_secret_of
 from controlplane.serve.background import Steps, log_faults
-from controlplane.serve.issuer_keys import SHORTEST, happened, pause_after
+from controlplane.serve.fetching import (
+    Followers,
+    Keeper,
+    failure_after,
+    happened,
+    retried_after,
+)
 from controlplane.sources.kept_modules import keep_modules, kept_modules
 from controlplane.sources.module_fetch import ModuleUnavailable, fetched
 from controlplane.sources.state import StateDirectory
@@ -56,20 +63,19 @@ class ExtensionModules:
         publish: Callable[[int], None],
         clock: Callable[[], datetime],
         folder: Path | None = None,
-        pause: Callable[[int], timedelta] = pause_after,
+        pause: Callable[[int], timedelta] = retried_after,
     ) -> None:
         self._engine = engine
         self._state = state
         self._publish = publish
         self._clock = clock
         self._pause = pause
-        self._mended: dict[ModuleSource, asyncio.Event] = {}
-        self._following: dict[ModuleSource, asyncio.Task[None]] = {}
-        self._shown: dict[ModuleSource, object] = {}
-        """What decided who is asked, and what is shown, when a source was fetched last."""
+        self._followers = Followers[ModuleSource]()
+        self._secrets: dict[ModuleSource, object] = {}
+        """The Secret that was shown when a source was fetched last."""
         self._look = asyncio.Event()
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
-        self._keeping = asyncio.Lock()
+        self._keeper = Keeper(self._keeping, "modules_not_kept")
         self._steps = Steps()
         self._modules = kept_modules(state)
         """What is known, that which was named last at the end."""
@@ -87,6 +93,7 @@ class ExtensionModules:
         """Fetch from the first load on."""
         await ready.wait()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keeper.run())
             while True:
                 self._look.clear()
                 with self._steps.contained("finding modules", "those of new plugins are not there"):
@@ -97,29 +104,26 @@ class ExtensionModules:
         graph = self._engine.graph
         found = (module_source(graph, key) for key in with_modules(graph, EVERY_MODULE))
         wanted = sorted({source for source in found if source is not None}, key=repr)
-        for source in self._following.keys() - set(wanted):
-            self._following.pop(source).cancel()
-            self._mended.pop(source, None)
-            self._shown.pop(source, None)
+        for source in self._followers.end_others(wanted):
+            self._secrets.pop(source, None)
             if self._failures.pop(source, None) is not None:
                 set_modules(self._engine, {source: self._known(source)})
         for source in wanted:
             if source in self._modules:
                 self._modules[source] = self._modules.pop(source)
-            if source not in self._following:
-                self._mended[source] = asyncio.Event()
+            if source not in self._followers:
                 follow = self._follow_file if source.uri.startswith("file:") else self._fetch
-                self._following[source] = tasks.create_task(follow(source))
-            elif self._shown.get(source) != self._shows(source):
-                self._mended[source].set()
+                self._followers.begin(tasks, source, follow)
+            elif self._secrets.get(source) != self._secret(source):
+                self._followers.try_at_once(source)
 
-    def _shows(self, source: ModuleSource) -> object:
+    def _secret(self, source: ModuleSource) -> object:
         graph = self._engine.graph
         return pull_secret_of(graph, source.secret) if source.secret is not None else None
 
-    async def _fetch(self, source: ModuleSource) -> None:
+    async def _fetch(self, source: ModuleSource, mended: asyncio.Event) -> None:
         """Until the module is there."""
-        failures, mended = 0, self._mended[source]
+        failures = 0
         while source not in self._modules:
             mended.clear()
             failures += 1
@@ -128,7 +132,7 @@ class ExtensionModules:
             if source not in self._modules and await happened(mended, pause):
                 failures = 0
 
-    async def _follow_file(self, source: ModuleSource) -> None:
+    async def _follow_file(self, source: ModuleSource, _: asyncio.Event) -> None:
         """For as long as the file is named."""
         before: tuple[int, int] | None = None
         while True:
@@ -139,15 +143,15 @@ class ExtensionModules:
             await asyncio.sleep(FILES_LOOKED_AT.total_seconds())
 
     async def _fetch_once(self, source: ModuleSource, pause: timedelta) -> None:
-        self._shown[source] = self._shows(source)
+        self._secrets[source] = self._secret(source)
         outcome = await self._fetched(source)
         with self._steps.contained("taking a module", _EFFECT):
-            await self._take(source, outcome, pause)
+            self._take(source, outcome, pause)
 
     async def _fetched(self, source: ModuleSource) -> Module | ModuleUnavailable:
         with self._steps.contained(f"fetching {source.uri}", _EFFECT):
             try:
-                if source.secret is not None and self._shows(source) is None:
+                if source.secret is not None and self._secret(source) is None:
                     name = source.secret.display_name
                     raise ModuleUnavailable(f"{name}, which the registry is to be shown, is absent")
                 async with self._fetching:
@@ -163,7 +167,7 @@ class ExtensionModules:
     def _known(self, source: ModuleSource) -> FetchedModule:
         return FetchedModule(module=self._modules.get(source), failure=self._failures.get(source))
 
-    async def _take(
+    def _take(
         self, source: ModuleSource, outcome: Module | ModuleUnavailable, pause: timedelta
     ) -> None:
         before = self._known(source)
@@ -171,20 +175,15 @@ class ExtensionModules:
             self._failures.pop(source, None)
             self._modules[source] = outcome
         else:
-            moment = self._clock()
-            self._failures[source] = FetchFailure(
-                reason=str(outcome),
-                since=before.failure.since if before.failure is not None else moment,
-                next_try=moment + pause if pause >= SHORTEST else None,
-            )
-        now = self._known(source)
-        if now != before:
+            now = self._clock()
+            self._failures[source] = failure_after(before.failure, str(outcome), now, pause)
+        known = self._known(source)
+        if known != before:
             forgotten = self._forget()
-            self._publish(set_modules(self._engine, {**forgotten, source: now}))
+            self._publish(set_modules(self._engine, {**forgotten, source: known}))
             log_faults(self._engine.take_faults())
-            _log(source, before, now)
-        if now.module != before.module:
-            await self._keep()
+            _log(source, before, known)
+        self._keeper.fetched(has_changed=known.module != before.module)
 
     def _forget(self) -> dict[ModuleSource, FetchedModule]:
         """Drop what nothing names, the longest unnamed first, until the rest is within limits."""
@@ -192,19 +191,13 @@ class ExtensionModules:
         for source in tuple(self._modules):
             if _size(self._modules.values()) <= KEPT:
                 break
-            if source not in self._following:
+            if source not in self._followers:
                 del self._modules[source]
                 dropped[source] = UNKNOWN_MODULE
         return dropped
 
-    async def _keep(self) -> None:
-        async with self._keeping:
-            try:
-                await asyncio.to_thread(keep_modules, self._state, dict(self._modules))
-            except OSError as error:
-                log.warning(
-                    "modules_not_kept", reason=str(error), effect="a restart fetches them anew"
-                )
+    def _keeping(self) -> Callable[[], None]:
+        return partial(keep_modules, self._state, dict(self._modules))
 
 
 def _size(modules: Iterable[Module]) -> int:

@@ -16,19 +16,22 @@ import structlog
 from controlplane.engine.engine import Engine
 from controlplane.engine.key_sets import set_key_sets
 from controlplane.model.tokens import KeySource
-from controlplane.queries.inputs.key_sets import UNKNOWN_KEYS, FetchedKeys, FetchFailure
+from controlplane.queries.inputs.key_sets import UNKNOWN_KEYS, FetchedKeys
 from controlplane.queries.policy.tokens import EVERY_SOURCE, wanted_key_sets
 from controlplane.queries.registry.key_servers import key_server
 from controlplane.serve.background import Steps, log_faults
+from controlplane.serve.fetching import (
+    Followers,
+    Keeper,
+    failure_after,
+    happened,
+    retried_after,
+)
 from controlplane.sources.kept_key_sets import keep_key_sets, kept_key_sets
 from controlplane.sources.key_fetch import KeysUnavailable, fetched_key_set
 from controlplane.sources.state import StateDirectory
 
 REFRESHED_AFTER: Final = timedelta(minutes=20)
-EARLY_RETRIES: Final = 5
-EARLY: Final = timedelta(seconds=1)
-SHORTEST: Final = timedelta(minutes=1)
-LONGEST: Final = timedelta(hours=1)
 FETCHED_AT_ONCE: Final = 64
 """So many that a few slow issuers delay no other; each may take a MiB and thirty seconds."""
 UNUSED_FOR: Final = timedelta(days=7)
@@ -44,12 +47,7 @@ log = structlog.stdlib.get_logger("serve")
 
 def pause_after(failures: int, *, refreshed_after: timedelta = REFRESHED_AFTER) -> timedelta:
     """How long until the next fetch, after ``failures`` in a row."""
-    if failures == 0:
-        return refreshed_after
-    if failures <= EARLY_RETRIES:
-        return EARLY
-    doublings = min(failures - EARLY_RETRIES - 1, 10)
-    return min(SHORTEST * (1 << doublings), LONGEST)
+    return retried_after(failures) if failures else refreshed_after
 
 
 class IssuerKeys:
@@ -80,12 +78,10 @@ class IssuerKeys:
         self._unused: dict[KeySource, datetime] = {}
         """Since when nothing wants a known source, the longest first."""
         self._dialled: dict[KeySource, Dialled] = {}
-        self._mended: dict[KeySource, asyncio.Event] = {}
-        self._following: dict[KeySource, asyncio.Task[None]] = {}
+        self._followers = Followers[KeySource]()
         self._look = asyncio.Event()
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
-        self._keeping = asyncio.Lock()
-        self._is_unkept = False
+        self._keeper = Keeper(self._keeping, "key_sets_not_kept")
         self._steps = Steps()
         kept = kept_key_sets(state)
         self._known = {s: FetchedKeys(key_set=key_set) for s, key_set in kept.items()}
@@ -100,6 +96,7 @@ class IssuerKeys:
         """Fetch from the first load on."""
         await ready.wait()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keeper.run())
             while True:
                 self._look.clear()
                 with self._steps.contained("finding issuers", "keys of new ones are not fetched"):
@@ -111,16 +108,14 @@ class IssuerKeys:
         for source, issuer, timeout in wanted_key_sets(self._engine.graph, EVERY_SOURCE):
             wanted.setdefault(source, set()).add((issuer, timeout))
         before, self._wanted = self._wanted, {s: frozenset(wanted[s]) for s in sorted(wanted)}
-        for source in self._following.keys() - wanted.keys():
-            self._following.pop(source).cancel()
+        for source in self._followers.end_others(wanted):
             self._dialled.pop(source, None)
         self._note_unused()
         for source, demand in self._wanted.items():
-            if source not in self._following:
-                self._mended[source] = asyncio.Event()
-                self._following[source] = tasks.create_task(self._refresh(source))
+            if source not in self._followers:
+                self._followers.begin(tasks, source, self._refresh)
             elif demand != before.get(source) or self._has_moved(source):
-                self._mended[source].set()
+                self._followers.try_at_once(source)
 
     def _note_unused(self) -> None:
         """Keep the good keys of sources that nothing wants now, and forget the oldest of them."""
@@ -144,9 +139,8 @@ class IssuerKeys:
         known = self._dialled.get(source, {})
         return any(key_server(self._engine.graph, *at) != found for at, found in known.items())
 
-    async def _refresh(self, source: KeySource) -> None:
+    async def _refresh(self, source: KeySource, mended: asyncio.Event) -> None:
         failures = 0
-        mended = self._mended[source]
         while True:
             mended.clear()
             outcome = await self._fetched(source)
@@ -154,7 +148,7 @@ class IssuerKeys:
             failures = failures + 1 if isinstance(outcome, KeysUnavailable) else 0
             pause = self._pause(failures)
             with self._steps.contained("taking keys", "the last good keys stay in force"):
-                await self._take(source, outcome, pause)
+                self._take(source, outcome, pause)
             if failures == 0:
                 await asyncio.sleep(pause.total_seconds())
             elif await happened(mended, pause):
@@ -178,49 +172,23 @@ class IssuerKeys:
         found = dialled[host, port] = key_server(self._engine.graph, host, port)
         return found
 
-    async def _take(
-        self, source: KeySource, outcome: str | KeysUnavailable, pause: timedelta
-    ) -> None:
+    def _take(self, source: KeySource, outcome: str | KeysUnavailable, pause: timedelta) -> None:
         before = self._known.get(source, UNKNOWN_KEYS)
         if isinstance(outcome, str):
             now = FetchedKeys(key_set=outcome)
         else:
-            moment = self._clock()
-            failure = FetchFailure(
-                reason=str(outcome),
-                since=before.failure.since if before.failure is not None else moment,
-                next_try=moment + pause if pause >= SHORTEST else None,
-            )
+            failure = failure_after(before.failure, str(outcome), self._clock(), pause)
             now = FetchedKeys(key_set=before.key_set, failure=failure)
         if now != before:
             self._known[source] = now
             self._publish(set_key_sets(self._engine, {source: now}))
             log_faults(self._engine.take_faults())
             _log(source, before, now)
-        if now.key_set != before.key_set or self._is_unkept:
-            await self._keep()
+        self._keeper.fetched(has_changed=now.key_set != before.key_set)
 
-    async def _keep(self) -> None:
-        async with self._keeping:
-            good = {s: k.key_set for s, k in self._known.items() if k.key_set is not None}
-            try:
-                await asyncio.to_thread(keep_key_sets, self._state, good)
-                self._is_unkept = False
-            except OSError as error:
-                self._is_unkept = True  # tried again after the next fetch of any issuer
-                log.warning(
-                    "key_sets_not_kept", reason=str(error), effect="a restart fetches them anew"
-                )
-
-
-async def happened(event: asyncio.Event, within: timedelta) -> bool:
-    """Wait for ``event``; says whether it happened in time."""
-    try:
-        async with asyncio.timeout(within.total_seconds()):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+    def _keeping(self) -> Callable[[], None]:
+        good = {s: k.key_set for s, k in self._known.items() if k.key_set is not None}
+        return partial(keep_key_sets, self._state, good)
 
 
 def _log(source: KeySource, before: FetchedKeys, now: FetchedKeys) -> None:

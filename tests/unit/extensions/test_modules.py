@@ -1,10 +1,11 @@
 """Modules that extensions name are fetched, fetched again, and kept over restarts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -36,6 +37,7 @@ class Plane:
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.engine = Engine(MeshConfig(), now=datetime.now(UTC))
         self.published = asyncio.Event()
+        self.logs: list[MutableMapping[str, Any]] = []
         self.modules = ExtensionModules(
             self.engine,
             StateDirectory.opened(folder / "state"),
@@ -55,6 +57,10 @@ class Plane:
         source = module_source(self.engine.graph, key)
         assert source is not None
         return fetched_module(self.engine.graph, source)
+
+    @property
+    def logged(self) -> set[str]:
+        return {each["event"] for each in self.logs}
 
     @property
     def content(self) -> bytes | None:
@@ -81,7 +87,8 @@ async def fetching(plane: Plane) -> AsyncIterator[Plane]:
     ready.set()
     task = asyncio.create_task(plane.modules.run(ready))
     try:
-        with capture_logs():
+        with capture_logs() as logs:
+            plane.logs = logs
             yield plane
     finally:
         task.cancel()
@@ -144,6 +151,29 @@ async def test_a_module_is_there_after_a_restart_without_its_server(tmp_path: Pa
             await plane.until(ONE)
             while not (tmp_path / "state" / "modules.json").exists():
                 await asyncio.sleep(0.01)
+
+    restarted = Plane(tmp_path)
+    restarted.declare(text)
+
+    assert restarted.content == ONE
+
+
+async def test_modules_that_could_not_be_kept_are_kept_with_the_next_fetch(tmp_path: Path) -> None:
+    kept = tmp_path / "state" / "modules.json"
+    with issuer(served(ONE)) as at:
+        text = plugin(f"url: {at}/a.wasm")
+        plane = Plane(tmp_path)
+        kept.parent.rmdir()
+        async with asyncio.timeout(10), fetching(plane):
+            plane.declare(text)
+            await plane.until(ONE)
+            while "modules_not_kept" not in plane.logged:
+                await asyncio.sleep(0.001)
+
+            kept.parent.mkdir(mode=0o700)
+            plane.declare(text + plugin(f"url: {at}/absent.wasm", "another"))
+            while not kept.exists():
+                await asyncio.sleep(0.001)
 
     restarted = Plane(tmp_path)
     restarted.declare(text)
