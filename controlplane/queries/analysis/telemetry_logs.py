@@ -28,8 +28,7 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.istio.telemetry import AccessLogging, Telemetry
 from controlplane.kinds.object import Object
 from controlplane.model.external_authorization import BECAUSE, Why
-from controlplane.model.service import Protocol
-from controlplane.queries.analysis.asked_services import is_upgraded
+from controlplane.queries.analysis.spoken_protocols import DECLARE_GRPC, takes_grpc
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.telemetry import wider_telemetries
 from controlplane.queries.registry.provider_services import meant_services, missing_service
@@ -131,16 +130,14 @@ def _check_service(
     if port is None:
         has = f"port {wanted.port} of {service.host}, which has {_ports(service.ports)}"
         _report(report, at, name, f"names {has}", hint=None)
-    elif not (port.protocol.is_http2 or port.protocol is Protocol.AUTO) and not (
-        port.protocol.is_http and is_upgraded(graph, service.host)
-    ):
+    elif not takes_grpc(graph, service, port):
         _report(
             report,
             at,
             name,
             f"is sent logs over gRPC, and port {wanted.port} of {service.host} is declared as "
             f"{port.protocol.value}",
-            hint="declare it as GRPC (the port's name, or its appProtocol or protocol)",
+            hint=DECLARE_GRPC,
         )
 
 

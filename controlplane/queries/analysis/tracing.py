@@ -22,9 +22,13 @@ from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY
 from controlplane.kinds.istio.telemetry import CustomTag, Telemetry, Tracing
 from controlplane.kinds.object import Object
 from controlplane.model.http_settings import ListenerContext
-from controlplane.model.service import Protocol
 from controlplane.model.tracing import NoTracer
-from controlplane.queries.analysis.asked_services import is_upgraded
+from controlplane.queries.analysis.spoken_protocols import (
+    DECLARE_GRPC,
+    DECLARE_HTTP,
+    takes_grpc,
+    takes_plain_requests,
+)
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.policy.telemetry import (
     telemetries_of,
@@ -117,23 +121,19 @@ def _check_protocol(
     to, *_ = collector_services(declared)
     service, *_ = meant_services(graph, to)
     port = service.port(to.port)
-    if port is None or port.protocol is Protocol.AUTO:
+    if port is None:
         return
     if speaks_grpc(declared):
-        fits = port.protocol.is_http2 or (
-            port.protocol.is_http and is_upgraded(graph, service.host)
-        )
-        how, wanted = "over gRPC", "GRPC"
+        fits, how, hint = takes_grpc(graph, service, port), "over gRPC", DECLARE_GRPC
     else:
-        fits = port.protocol not in (Protocol.GRPC, Protocol.GRPC_WEB)
-        how, wanted = "by requests over HTTP", "HTTP"
+        fits, how, hint = takes_plain_requests(port), "by requests over HTTP", DECLARE_HTTP
     if not fits:
         report.add(
             PROVIDER_PROTOCOL_DIFFERS,
             at,
             f'the provider "{name}" is sent spans {how}, and port {to.port} of {to.host} is '
             f"declared as {port.protocol.value}: they may be lost",
-            hint=f"declare it as {wanted} (the port's name, or its appProtocol or protocol)",
+            hint=hint,
         )
 
 
