@@ -34,8 +34,10 @@ from controlplane.engine.mesh_file import MeshFile, mesh_file, with_fixed_fields
 from controlplane.engine.removals import Removals
 from controlplane.engine.revisions import Revisions
 from controlplane.engine.room import MAX_OBJECTS
+from controlplane.engine.unread_mesh import unread_mesh
 from controlplane.engine.waiting import Waiting
 from controlplane.graph import Fault, Graph
+from controlplane.kinds.core.configuration import CONFIG_MAP
 from controlplane.kinds.foreign import foreign_line
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, MeshConfig
 from controlplane.kinds.object import Object
@@ -303,6 +305,9 @@ class Engine:
         for more in (self._declared.left_out(), self._in_force.diagnostics(), self._findings):
             found.update(dict.fromkeys(more))
         found.update(dict.fromkeys(self._waiting.diagnostics()))
+        maps = self._objects.of_kind(CONFIG_MAP)
+        unread = unread_mesh(maps, self._declarations, self._files, self._mesh_file)
+        found.update(dict.fromkeys(unread))
         found.update(dict.fromkeys(reported(self.graph.faults(), self._objects.get)))
         about = (d for d in found if not self._waiting.is_about_to_go(d.place))
         return once_per_kind(without_ignored(about, self._declarations.winner))

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from controlplane.base.codes import (
+    NO_EFFECT,
     VALUE_MALFORMED,
     VALUE_OUT_OF_RANGE,
     WRONG_TYPE,
@@ -90,6 +91,7 @@ NOT_YET: Final = frozenset(
 )
 """They change traffic, and are not translated yet."""
 _PROVIDERS: Final = "extensionProviders"
+_NETWORKS: Final = "meshNetworks"
 LONGEST_CONNECT: Final = timedelta(hours=1)  # Istio, ValidateConnectTimeout
 
 
@@ -169,11 +171,22 @@ def _source(report: Report, text: str, path: Path) -> _Source | None:
         return _Source(path=path, text=text, data=data)
     inner = data["data"]
     mesh = inner["mesh"] if isinstance(inner, Mapping) and "mesh" in inner else None
-    if not isinstance(mesh, str):
+    if not isinstance(inner, Mapping) or not isinstance(mesh, str):
         where = location(path, text, 1, span_of(text, ("data",), on_key=True))
         report.add(WRONG_TYPE, where, 'the ConfigMap has no text "mesh" in its data')
         return None
+    if _names_networks(inner):
+        where = location(path, text, 1, span_of(text, ("data", _NETWORKS), on_key=True))
+        report.add(NO_EFFECT, where, "meshNetworks has no effect: all proxies are in one network")
     return _within(report, text, mesh, path)
+
+
+def _names_networks(data: Mapping[str, object]) -> bool:
+    said = data.get(_NETWORKS)
+    match parsed(said).data if isinstance(said, str) else None:
+        case {"networks": Mapping() as networks}:
+            return bool(networks)
+    return False
 
 
 def _within(report: Report, text: str, mesh: str, path: Path) -> _Source | None:

@@ -26,3 +26,6 @@ KIND_MISSPELLED: Final = refused("CP0115", "the kind or apiVersion is misspelled
 NAME_IS_BOOLEAN: Final = warning(
     "CP0116", "the object's name is a boolean in YAML 1.1, which Kubernetes refuses"
 )
+MESH_CONFIG_UNREAD: Final = warning(
+    "CP0117", "Istio's ConfigMap is among the objects, and its MeshConfig has no effect"
+)
