@@ -26,6 +26,24 @@ class WorkloadPort(View, frozen=True):
     services: tuple[ServedPort, ...]
 
 
+class Observed(View, frozen=True):
+    """What is recorded of the calls of one side (``calls in``): where logs go, which metrics are
+    counted, and to whom spans are sent.
+    """
+
+    calls: str
+    logs: tuple[str, ...]
+    metrics: str
+    spans: str
+
+
+class Applied(View, frozen=True):
+    """What is attached to the workload, and what of it is in force, in words."""
+
+    declared: DeclaredObject
+    says: tuple[str, ...]
+
+
 class Workload(View, frozen=True):
     """A workload with a sidecar, as ``describe`` shows it.
 
@@ -35,7 +53,8 @@ class Workload(View, frozen=True):
     ``unknown``: what becomes of calls to other hosts. ``mtls``: what ports accept that are none of
     ``ports``. ``inbound``: the listeners for calls of the workload. ``rules_in`` bear on calls of
     it, ``rules_out`` on its own, where they are declared. ``idle_patches`` are attached to its
-    sidecar and find nothing in what that is sent.
+    sidecar and find nothing in what that is sent. ``observed`` is what comes of ``telemetries``
+    and MeshConfig.
     """
 
     proxy: str
@@ -56,3 +75,7 @@ class Workload(View, frozen=True):
     rules_in: tuple[DeclaredObject, ...]
     rules_out: tuple[DeclaredObject, ...]
     idle_patches: tuple[IdlePatch, ...] = ()
+    observed: tuple[Observed, ...] = ()
+    telemetries: tuple[Applied, ...] = ()
+    extensions: tuple[Applied, ...] = ()
+    proxy_configs: tuple[Applied, ...] = ()

@@ -26,7 +26,8 @@ from controlplane.cli.options import admin_to_ask, example
 )
 @admin_to_ask
 def describe(workload: str, output: str, admin: Address) -> None:
-    """Show a workload: its identity, its ports and what they accept, the rules that bear on it.
+    """Show a workload: its identity, its ports and what they accept, the rules that bear on it,
+    what is recorded of its calls.
 
     WORKLOAD is a sidecar as controlplane status shows it (NAME or NAME.NAMESPACE), or a
     WorkloadGroup that has registered one. Each part has the file and line that it came from.

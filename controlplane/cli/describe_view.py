@@ -8,7 +8,7 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 
 from controlplane.admin.view import DeclaredObject, Origin, json_text
-from controlplane.admin.workload import Workload, WorkloadPort
+from controlplane.admin.workload import Applied, Workload, WorkloadPort
 from controlplane.base.addresses import Address
 from controlplane.base.errors import ProxyUnknown
 from controlplane.base.hosts import short_name
@@ -47,6 +47,13 @@ def lines(found: Workload, now: datetime) -> Iterator[Line]:
     for heading, rules in (("rules in", found.rules_in), ("rules out", found.rules_out)):
         yield [(heading, Style.NAME)]
         yield from _rules(rules)
+    yield from _observed(found)
+    for heading, applied in (
+        ("telemetry", found.telemetries),
+        ("extensions", found.extensions),
+        ("proxy config", found.proxy_configs),
+    ):
+        yield from _applied(heading, applied)
     if found.idle_patches:
         yield [("patches that find nothing", Style.NAME)]
         yield from ([("  ", Style.PLAIN), *line] for line in idle(found.idle_patches))
@@ -130,6 +137,31 @@ def _rules(rules: Sequence[DeclaredObject]) -> Iterator[Line]:
         yield [(f"  and {len(rules) - _RULES_SHOWN} more", Style.QUIET)]
     if not rules:
         yield [("  none", Style.QUIET)]
+
+
+def _observed(found: Workload) -> Iterator[Line]:
+    yield [("observed", Style.NAME)]
+    for side in found.observed:
+        yield [(f"  {side.calls}", Style.INFO)]
+        for heading, words in (
+            ("logs", "; ".join(side.logs) or "none"),
+            ("metrics", side.metrics),
+            ("spans", side.spans),
+        ):
+            yield [(f"    {heading:<12}", Style.QUIET), (printable(words), Style.PLAIN)]
+
+
+def _applied(heading: str, applied: Sequence[Applied]) -> Iterator[Line]:
+    """Nothing where there is none: few have any."""
+    if applied:
+        yield [(heading, Style.NAME)]
+    for each in applied:
+        said = "; ".join(each.says) or "nothing: others say the same, or decide"
+        yield [
+            (f"  {printable(display_name(each.declared.object))}", Style.PLAIN),
+            *_at(each.declared),
+        ]
+        yield [(f"    {printable(said)}", Style.PLAIN)]
 
 
 def _at(place: DeclaredObject | None) -> Line:

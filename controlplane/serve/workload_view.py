@@ -46,6 +46,7 @@ from controlplane.queries.registry.proxies import (
     workload_entries_by_address,
 )
 from controlplane.queries.registry.services import service_of
+from controlplane.serve.applied_view import AppliedView
 from controlplane.serve.origins import shown_origin
 from controlplane.tls.certificate import certificates
 from controlplane.translate.workload import OF_GROUP
@@ -107,6 +108,7 @@ class WorkloadView:
         policies = (*levels.keys, *calls.tokens, *calls.authorization)
         scope = sidecar_scope(graph, resolved.namespace, resolved.labels)
         declared = self._declared(proxy)
+        applied = AppliedView(self.engine, self.engine.view(proxy))
         return Workload(
             proxy=f"{proxy.name}.{proxy.namespace}",
             group=self._group(proxy),
@@ -125,6 +127,10 @@ class WorkloadView:
             inbound=tuple(inbound),
             rules_in=self._rules((*policies, *origins_in), _RULES_IN),
             rules_out=self._rules(origins_out, _RULES_OUT),
+            observed=applied.observed(),
+            telemetries=applied.telemetries(),
+            extensions=applied.extensions(),
+            proxy_configs=applied.proxy_configs(proxy, resolved, declared),
         )
 
     def _group(self, proxy: Proxy) -> DeclaredObject | None:

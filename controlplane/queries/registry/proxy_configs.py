@@ -112,13 +112,14 @@ def proxy_config(
     general, selecting = governing_configs(graph, namespace, labels)
     found = mesh_proxy_config(graph)
     for key in general:
-        found = merged(found, _of_object(graph, key))
+        found = merged(found, config_of_object(graph, key))
     if annotation is not None:
         found = merged(found, proxy_config_of(annotation))
-    return found if selecting is None else merged(found, _of_object(graph, selecting))
+    return found if selecting is None else merged(found, config_of_object(graph, selecting))
 
 
-def _of_object(graph: Graph, key: ProxyConfigKey) -> ProxyConfig:
+def config_of_object(graph: Graph, key: ProxyConfigKey) -> ProxyConfig:
+    """What one object says."""
     declared = object_of(graph, key)
     if declared is None:
         return ProxyConfig()
@@ -177,12 +178,12 @@ def variable_origin(
         return None
     variable = next(each for each, of in METADATA_VARIABLES.items() if of == name)
     general, selecting = governing_configs(graph, proxy.namespace, labels)
-    if selecting is not None and variable in _of_object(graph, selecting).proxy_metadata:
+    if selecting is not None and variable in config_of_object(graph, selecting).proxy_metadata:
         return FieldRef(selecting, ("spec", "environmentVariables", variable))
     if annotation is not None and variable in proxy_config_of(annotation[1]).proxy_metadata:
         return annotation[0] / "proxyMetadata" / variable
     for key in reversed(general):
-        if variable in _of_object(graph, key).proxy_metadata:
+        if variable in config_of_object(graph, key).proxy_metadata:
             return FieldRef(key, ("spec", "environmentVariables", variable))
     if variable in mesh_proxy_config(graph).proxy_metadata:
         return FieldRef(MESH_CONFIG_KEY, ("defaultConfig", "proxyMetadata", variable))

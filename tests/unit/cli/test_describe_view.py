@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from controlplane.admin.view import ConfigResource, DeclaredObject, IdlePatch, Origin
-from controlplane.admin.workload import ServedPort, Workload, WorkloadPort
+from controlplane.admin.workload import Applied, Observed, ServedPort, Workload, WorkloadPort
 from controlplane.cli.describe_view import lines
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,6 +93,30 @@ WORKLOAD = Workload(
         DeclaredObject(object="PeerAuthentication/default/reviews", path="mesh.yaml", line=16),
     ),
     rules_out=(),
+    observed=(
+        Observed(
+            calls="calls in", logs=("/dev/stdout", "logs.example"), metrics="istio_*", spans="none"
+        ),
+        Observed(calls="calls out", logs=(), metrics="none", spans="none"),
+    ),
+    telemetries=(
+        Applied(
+            declared=DeclaredObject(
+                object="Telemetry/istio-system/mesh", path="telemetry.yaml", line=1
+            ),
+            says=("logs of calls in", "metrics of calls in"),
+        ),
+        Applied(
+            declared=DeclaredObject(object="Telemetry/default/old", path="telemetry.yaml", line=9),
+            says=(),
+        ),
+    ),
+    proxy_configs=(
+        Applied(
+            declared=DeclaredObject(object="ProxyConfig/default/web", path="proxy.yaml", line=2),
+            says=("concurrency",),
+        ),
+    ),
     idle_patches=(
         IdlePatch(
             object="EnvoyFilter/shop/lua",
@@ -133,6 +157,23 @@ def test_a_workload_is_shown_with_all_that_decides_about_it() -> None:
         "  PeerAuthentication default/reviews  mesh.yaml:16",
         "rules out",
         "  none",
+        "observed",
+        "  calls in",
+        "    logs        /dev/stdout; logs.example",
+        "    metrics     istio_*",
+        "    spans       none",
+        "  calls out",
+        "    logs        none",
+        "    metrics     none",
+        "    spans       none",
+        "telemetry",
+        "  Telemetry istio-system/mesh  telemetry.yaml:1",
+        "    logs of calls in; metrics of calls in",
+        "  Telemetry default/old  telemetry.yaml:9",
+        "    nothing: others say the same, or decide",
+        "proxy config",
+        "  ProxyConfig default/web  proxy.yaml:2",
+        "    concurrency",
         "patches that find nothing",
         "  EnvoyFilter/shop/lua spec.configPatches[0].patch  lua.yaml:8",
         '    no cluster has the name "a"; there is b',
