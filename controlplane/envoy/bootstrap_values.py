@@ -60,6 +60,8 @@ def started_values(start: ProxyStart, cluster: str) -> dict[str, Json]:
     }
     if start.tracer is not None:
         values["tracing"] = {"http": _tracer(start.tracer[0], cluster)}
+    if statistics.buckets:
+        values["histograms"] = [*_histograms(statistics)]
     if statistics.included is not None:
         values["stats_matcher"] = _matcher(statistics.included)
     if sinks:  # they get statistics every five seconds, not when somebody asks
@@ -87,6 +89,11 @@ def _matcher(included: Included) -> Json:
         *({"safe_regex": {"regex": text}} for text in included.regexes),
     ]
     return {"inclusion_list": {"patterns": patterns}}
+
+
+def _histograms(statistics: Statistics) -> Iterator[Json]:
+    for prefix, bounds in statistics.buckets:
+        yield {"match": {"prefix": prefix}, "buckets": list(bounds)}
 
 
 def _sinks(statistics: Statistics) -> Iterator[Json]:

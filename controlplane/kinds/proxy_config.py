@@ -35,6 +35,7 @@ from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.istio.workload_group import WORKLOAD_GROUP
 from controlplane.kinds.limits import limited
 from controlplane.kinds.proxy_start_values import startable
+from controlplane.kinds.proxy_statistics import STATISTICS, read_statistics
 from controlplane.kinds.proxy_variables import no_effect
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.support import report_unsupported, unsupported_fields
@@ -125,7 +126,8 @@ def check_variables(report: Report, at: FieldRef, names: Iterable[str]) -> None:
 
 
 def check_annotation(report: Report, at: FieldRef, annotations: Mapping[str, object]) -> None:
-    """Report what is wrong with a workload's annotation, which is among those at ``at``."""
+    """Report what is wrong with a workload's annotations about its proxy, among those at ``at``."""
+    read_statistics(report, at, annotations)
     if ANNOTATION not in annotations:
         return
     text, place = annotations[ANNOTATION], at / ANNOTATION
@@ -139,15 +141,15 @@ def check_annotation(report: Report, at: FieldRef, annotations: Mapping[str, obj
 
 def check_own_annotation(report: Report, at: FieldRef, annotations: Mapping[str, str]) -> None:
     """The same of the object's own annotations, which are a workload's for some kinds only."""
-    if ANNOTATION not in annotations:
-        return
     kind = at.object.kind
     if kind in _WORKLOADS:
         check_annotation(report, at, annotations)
         return
-    message = f"the annotation {ANNOTATION} of a {kind.name} has no effect"
     hint = f"put it into {_TEMPLATES[kind]}" if kind in _TEMPLATES else "remove it"
-    report.add(NO_EFFECT, (at / ANNOTATION).key, message, hint=hint)
+    for name in (ANNOTATION, *STATISTICS):
+        if name in annotations:
+            message = f"the annotation {name} of a {kind.name} has no effect"
+            report.add(NO_EFFECT, (at / name).key, message, hint=hint)
 
 
 @lru_cache(maxsize=256)

@@ -55,12 +55,14 @@ class Included:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """``included`` unset: all. ``tags``: names of tags that are written in names of statistics as
-    Istio's extensions do. ``is_compressed``: for clients that take it.
+    Istio's extensions do. ``is_compressed``: for clients that take it. ``buckets``: upper bounds
+    of histograms, by the prefix of their names.
     """
 
     included: Included | None = None
     tags: tuple[str, ...] = ()
     is_compressed: bool = True
+    buckets: tuple[tuple[str, tuple[float, ...]], ...] = ()
     statsd: Address | None = None
     service: Collector | None = None
 

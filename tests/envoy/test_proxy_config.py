@@ -1,6 +1,7 @@
 """A ProxyConfig of a proxy's own, as a real Envoy has it."""
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,28 @@ def test_up_starts_a_gateway_as_its_config_says(tmp_path: Path) -> None:
     assert (ready.status, scraped.status) == (200, 200)
     assert ":" in received
     assert b"REGION=eu" in environment
+
+
+STATISTICS = """sidecar.istio.io/statsInclusionPrefixes: runtime,http
+        sidecar.istio.io/statsInclusionSuffixes: downstream_rq_time
+        sidecar.istio.io/statsHistogramBuckets: '{"http": [7, 70]}'"""
+
+
+def test_annotations_say_which_statistics_a_gateway_has_and_their_buckets(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    started = WORKLOAD[: WORKLOAD.index("proxy.istio.io")] + STATISTICS
+    (tmp_path / "mesh" / "mesh.yaml").write_text(MESH + started)
+
+    with own_network(), running_up(tmp_path) as up:
+        up.prints(r"^  curl .*$")
+        assert send(URL, address="127.0.0.1").status == 200
+        names = send("http://127.0.0.1:15000/stats", address="127.0.0.1").body.decode()
+        scraped = send("http://127.0.0.1:15000/stats/prometheus", address="127.0.0.1").body.decode()
+
+    assert "runtime.num_keys" in names
+    assert "filesystem." not in names
+    found = re.findall(r'envoy_http_downstream_rq_time_bucket{.*le="([^"]+)"}', scraped)
+    assert list(dict.fromkeys(found)) == ["7", "70", "+Inf"]
 
 
 def test_the_access_log_service_of_the_mesh_s_proxy_config_gets_what_is_logged(

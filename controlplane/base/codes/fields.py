@@ -43,7 +43,7 @@ DENIES_TCP: Final = warning(
     "CP0224", "a DENY rule without ports that is about HTTP denies all TCP connections as well"
 )
 PROXY_CONFIG_FAULT: Final = dangling(
-    "CP0225", "the annotation proxy.istio.io/config has a fault, so part of it has no effect"
+    "CP0225", "an annotation about a workload's proxy has a fault, so part of it has no effect"
 )
 PRIVATE_KEY_SHOWN: Final = warning("CP0229", "a key set for verifying tokens has a private key")
 

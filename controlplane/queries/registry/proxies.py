@@ -4,7 +4,7 @@ Source: Istio ``model/context.go`` (``SetWorkloadLabels``, ``SetServiceTargets``
 """
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from controlplane.base.locations import FieldRef
@@ -46,8 +46,13 @@ from controlplane.queries.registry.endpoints import (
     locality_of_pod,
     pods_by_address,
 )
-from controlplane.queries.registry.proxy_configs import annotation_for, proxy_settings
+from controlplane.queries.registry.proxy_configs import (
+    annotated,
+    annotation_for,
+    proxy_settings,
+)
 from controlplane.queries.registry.services import hosts_of, service_of
+from controlplane.translate.istio.proxy_config import annotations_of
 from controlplane.translate.kubernetes.endpoints import container_port
 from controlplane.translate.kubernetes.service import service_host
 from controlplane.translate.workload import workload_labels
@@ -141,6 +146,12 @@ def resolved(graph: Graph, proxy: Proxy) -> ResolvedProxy | None:
 def own_annotation(graph: Graph, proxy: Proxy) -> tuple[FieldRef, str] | None:
     """The annotation ``proxy.istio.io/config`` of the proxy's workload, and where it is."""
     return annotation_for(graph, proxy, _declared_at(graph, proxy))
+
+
+def own_annotations(graph: Graph, proxy: Proxy) -> Mapping[str, object]:
+    """The annotations of the proxy's workload that are about its proxy."""
+    declared = annotated(graph, proxy, _declared_at(graph, proxy))
+    return annotations_of(declared)[1] if declared is not None else {}
 
 
 def resolved_or_as_it_says(graph: Graph, proxy: Proxy) -> ResolvedProxy:

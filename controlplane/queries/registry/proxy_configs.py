@@ -23,7 +23,12 @@ from controlplane.model.proxy import NODE_CONFIG, Labels, Proxy, labels_of
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.templates import Template, TemplateKey
-from controlplane.translate.istio.proxy_config import annotation_of, merged, settings
+from controlplane.translate.istio.proxy_config import (
+    annotation_of,
+    annotations_of,
+    merged,
+    settings,
+)
 from controlplane.translate.workload import template_labels
 
 ProxyConfigKey = ObjectKey[ProxySettings]
@@ -41,8 +46,8 @@ def configs_of_namespace(
 
 @index(DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 def annotated_templates(declared: Template) -> Iterator[tuple[Namespace, TemplateKey]]:
-    """What makes Pods with a ProxyConfig of their own."""
-    if annotation_of(declared) is not None:
+    """What makes Pods with annotations about their proxies."""
+    if annotations_of(declared)[1]:
         yield declared.namespace, declared.key
 
 
@@ -130,13 +135,22 @@ def config_of_object(graph: Graph, key: ProxyConfigKey) -> ProxyConfig:
 def annotation_for(
     graph: Graph, proxy: Proxy, workload: Object[Any] | None
 ) -> tuple[FieldRef, str] | None:
-    """The annotation of a proxy's workload, and where it is: as declared at its address, else by
+    """The annotation with the ProxyConfig of a proxy's workload, and where it is.
+
+    Any: each kind of workload has its own struct.
+    """
+    declared = annotated(graph, proxy, workload)
+    return annotation_of(declared) if declared is not None else None
+
+
+def annotated(graph: Graph, proxy: Proxy, workload: Object[Any] | None) -> Object[Any] | None:
+    """What has the annotations about a proxy: its ``workload``, as declared at its address, else
     what makes Pods with its labels.
 
     Any: each kind of workload has its own struct.
     """
     if workload is not None:
-        return annotation_of(workload)
+        return workload
     said = set(proxy.labels)
     found: list[tuple[int, str, TemplateKey]] = []
     for key in annotated_templates(graph, proxy.namespace):
@@ -144,8 +158,7 @@ def annotation_for(
         labels = set(template_labels(template)) if template is not None else set()
         if labels and said and (labels <= said or said <= labels):
             found.append((-len(labels & said), key.name, key))
-    template = object_of(graph, min(found)[-1]) if found else None
-    return annotation_of(template) if template is not None else None
+    return object_of(graph, min(found)[-1]) if found else None
 
 
 def proxy_settings(graph: Graph, proxy: Proxy, labels: Labels, annotation: str | None) -> Labels:

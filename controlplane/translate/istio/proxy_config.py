@@ -17,9 +17,10 @@ from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from controlplane.kinds.duration import value_of
 from controlplane.kinds.istio.mesh_config import ForwardClientCert, ProxyConfig, ProxyHeaders
-from controlplane.kinds.istio.proxy_config import ANNOTATION, METADATA_VARIABLES
+from controlplane.kinds.istio.proxy_config import ANNOTATION, METADATA_VARIABLES, StatsMatcher
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object, is_of
+from controlplane.kinds.proxy_statistics import STATISTICS, OwnStatistics
 from controlplane.kinds.spec import Duration
 from controlplane.model.proxy import HEADER_CASE, NODE_CONFIG, ROUTE_HEADERS, Labels, Role
 from controlplane.translate.istio.http_action import Defaults
@@ -30,7 +31,8 @@ VARIABLE: Final = "proxyMetadata"
 """The field of ``OWN_CONFIG`` below which each honoured variable of a proxy is."""
 _TEMPLATES: Final = frozenset({DEPLOYMENT, STATEFUL_SET, DAEMON_SET})
 _TEMPLATE: Final = ("spec", "template")
-_ANNOTATION: Final = ("metadata", "annotations", ANNOTATION)
+_ANNOTATIONS: Final = ("metadata", "annotations")
+_OF_PROXIES: Final = (ANNOTATION, *STATISTICS)
 _FALLS_BACK: Final = (
     "request_id",
     "attempt_count",
@@ -40,22 +42,40 @@ _FALLS_BACK: Final = (
 """Those of ``proxyHeaders`` that stay the mesh's where an annotation does not set them."""
 
 
-def annotation_of(declared: Object[Any]) -> tuple[FieldRef, str] | None:
-    """Where a workload, or what makes it, has the annotation, and its text.
+def annotations_of(declared: Object[Any]) -> tuple[FieldRef, Mapping[str, object]]:
+    """Where a workload, or what makes it, has the annotations that are about its proxy, and these.
 
     Any: each kind has its own struct.
     """
-    annotations: Mapping[str, object]
-    path: tuple[str, ...] = _ANNOTATION
+    path: tuple[str, ...] = _ANNOTATIONS
+    annotations: Mapping[str, object] = {}
     if declared.kind in _TEMPLATES:
         annotations = declared.spec.template.metadata.annotations
-        path = (*_TEMPLATE, *_ANNOTATION)
+        path = (*_TEMPLATE, *_ANNOTATIONS)
     elif is_of(declared, POD) or is_of(declared, WORKLOAD_ENTRY):
         annotations = declared.annotations
-    else:
-        return None
+    found = {name: annotations[name] for name in _OF_PROXIES if name in annotations}
+    return FieldRef(declared.key, path), found
+
+
+def annotation_of(declared: Object[Any]) -> tuple[FieldRef, str] | None:
+    """Where it has the annotation with a ProxyConfig, and its text. Any: as ``annotations_of``."""
+    place, annotations = annotations_of(declared)
     text = annotations.get(ANNOTATION)
-    return (FieldRef(declared.key, path), text) if isinstance(text, str) else None
+    return (place / ANNOTATION, text) if isinstance(text, str) else None
+
+
+def with_statistics(config: ProxyConfig, own: OwnStatistics) -> ProxyConfig:
+    """``config`` under what the workload's annotations say of statistics, list by list."""
+    matcher = config.proxy_stats_matcher or StatsMatcher()
+    merged_matcher = StatsMatcher(
+        inclusion_prefixes=own.prefixes or matcher.inclusion_prefixes,
+        inclusion_suffixes=own.suffixes or matcher.inclusion_suffixes,
+        inclusion_regexps=own.regexes or matcher.inclusion_regexps,
+    )
+    if merged_matcher != matcher:
+        config = replace(config, proxy_stats_matcher=merged_matcher)
+    return replace(config, extra_stat_tags=(*config.extra_stat_tags, *own.tags))
 
 
 def merged(base: ProxyConfig, own: ProxyConfig) -> ProxyConfig:

@@ -5,6 +5,7 @@ Source: Istio ``pkg/bootstrap/config.go`` (``getProxyConfigOptions``, ``getStats
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -22,6 +23,7 @@ from controlplane.kinds.istio.proxy_config import (
 )
 from controlplane.kinds.istio.traffic_policy import ClientTls, ClientTlsMode, TcpKeepalive
 from controlplane.kinds.proxy_start_values import RUNTIME_LIMIT, is_connection_limit
+from controlplane.kinds.proxy_statistics import Buckets
 from controlplane.kinds.proxy_variables import is_harmful
 from controlplane.kinds.service_address import service_address
 from controlplane.model.proxy import NODE_CONFIG, Labels, labels_of
@@ -82,8 +84,9 @@ def proxy_start(
     namespace: Namespace,
     labels: Labels,
     addresses: tuple[str, ...] = (),
+    buckets: Buckets = (),
 ) -> ProxyStart:
-    """How the proxy of the workload ``name`` is started."""
+    """How the proxy of the workload ``name`` is started; ``buckets`` are of its histograms."""
     environment = {k: v for k, v in config.proxy_metadata.items() if not is_harmful(k)}
     return ProxyStart(
         concurrency=config.concurrency,
@@ -97,7 +100,7 @@ def proxy_start(
         admin_port=config.proxy_admin_port or None,
         status_port=config.status_port or None,
         runtime=labels_of({k: v for k, v in config.runtime_values.items() if k != RUNTIME_LIMIT}),
-        statistics=_statistics(config, addresses),
+        statistics=replace(_statistics(config, addresses), buckets=buckets),
         access_logs=_collector(config.envoy_access_log_service),
         tracer=_tracer(config.tracing),
         max_connections=_max_connections(config),
