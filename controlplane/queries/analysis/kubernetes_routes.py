@@ -29,12 +29,14 @@ from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
 from controlplane.kinds.object import Object, is_of
 from controlplane.model.gateway_api import Conformance, Problem
+from controlplane.queries.analysis.equal_matches import check_equal_matches
 from controlplane.queries.analysis.grant_hints import hint_of
 from controlplane.queries.analysis.mesh_route_parents import (
     check_mesh_hostnames,
     check_mesh_parent,
 )
 from controlplane.queries.analysis.route_references import (
+    check_transport,
     report_foreign_parent,
     report_unknown_parent,
     report_unresolved,
@@ -100,6 +102,8 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     for dropped in problems.dropped:
         _add(report, MATCH_DROPPED, dropped, f"{dropped.message}, so this match is left out")
     _check_paths(report, route)
+    check_equal_matches(report, graph, route)
+    check_transport(report, graph, route, problems)
     if strictest is not None:
         _check_sessions(report, route)
     return tuple(report)

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from controlplane.base.codes import (
+    BACKEND_TRANSPORT,
     BACKEND_UNRESOLVED,
     NO_EFFECT,
     NOT_SUPPORTED_YET,
     PARENT_UNKNOWN,
 )
-from controlplane.base.diagnostics import Report
+from controlplane.base.diagnostics import Related, Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, Kind, ObjectKey
 from controlplane.graph import Graph
@@ -21,10 +22,12 @@ from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.gateway_api.listener_set import LISTENER_SET, ParentGatewayReference
 from controlplane.kinds.gateway_api.near_kind import field_at_fault, kind_hint, near_kind
+from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
 from controlplane.kinds.istio.gateway import GATEWAY
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.kinds.validation.virtual_service import MESH
+from controlplane.model.service import Protocol
 from controlplane.queries.analysis.destinations import services_by_name
 from controlplane.queries.analysis.near_names import (
     near_object,
@@ -32,8 +35,12 @@ from controlplane.queries.analysis.near_names import (
     report_refused_host,
     service_of_host,
 )
+from controlplane.queries.gateway_api.attachment import AnyRoute
+from controlplane.queries.gateway_api.route_status import backend_references
 from controlplane.queries.inputs.objects import index, object_of
-from controlplane.translate.gateway_api.route_conditions import BackendProblem
+from controlplane.queries.registry.services import service
+from controlplane.translate.gateway_api.backend_ref import backend_host
+from controlplane.translate.gateway_api.route_conditions import BackendProblem, RouteProblems
 
 PARENTS: Final = (KUBERNETES_GATEWAY, LISTENER_SET, SERVICE, SERVICE_ENTRY)
 """What routes attach to; ListenerSets to the first alone."""
@@ -89,6 +96,38 @@ def report_unresolved(report: Report, graph: Graph, backend: BackendProblem) -> 
     else:
         hint = problem.hint
     report.add(BACKEND_UNRESOLVED, problem.place, problem.message, hint=hint)
+
+
+def check_transport(
+    report: Report, graph: Graph, route: Object[AnyRoute], problems: RouteProblems
+) -> None:
+    """Report backends that are there, whose port is for what the route does not send."""
+    sends_datagrams = route.kind == UDP_ROUTE
+    unresolved = [each.problem.place for each in problems.backends]
+    for place, ref in backend_references(route):
+        host = backend_host(ref, route.namespace)
+        found = service(graph, host, route.namespace) if host is not None else None
+        ports = [p for p in found.ports if p.number == ref.port] if found is not None else []
+        takes = {port.protocol is Protocol.UDP for port in ports}
+        if not ports or sends_datagrams in takes or any(_is_in(place, at) for at in unresolved):
+            continue
+        assert found is not None, "it has the port"
+        by, what = ("TCP", "datagrams") if sends_datagrams else ("UDP", "connections")
+        wanted = "UDP" if sends_datagrams else "TCP"
+        declared = found.declared_by[0]
+        report.add(
+            BACKEND_TRANSPORT,
+            place / "port",
+            f"port {ref.port} of {declared.display_name} is for {by}, and the {route.kind.name} "
+            f"leads {what} to it",
+            hint=f"name a port of {wanted}, or let the port have protocol {wanted}",
+            related=(Related(place=FieldRef(declared), message="declares the port"),),
+        )
+
+
+def _is_in(place: FieldRef, at: FieldRef) -> bool:
+    """Whether ``at`` is a field of ``place``."""
+    return at.path[: len(place.path)] == place.path
 
 
 def _meant_parent(graph: Graph, key: ObjectKey) -> str:

@@ -65,40 +65,49 @@ def route_problems(graph: Graph, route: RouteKey, conformance: Conformance) -> R
     declared = object_of(graph, route)
     if declared is None:
         return NO_PROBLEMS
+    backends = tuple(
+        problem
+        for place, ref in backend_references(declared)
+        for problem in _of_backend(graph, declared.kind, place, ref)
+    )
     if isinstance(declared.spec, TlsRoute | TcpRoute | UdpRoute):
-        return RouteProblems(backends=tuple(_stream_backends(graph, declared.key, declared.spec)))
+        return RouteProblems(backends=backends)
     assert is_of(declared, HTTP_ROUTE) or is_of(declared, GRPC_ROUTE), "these are all kinds"
     rules = route_rules(declared)
     return RouteProblems(
         faults=route_faults(rules, conformance),
-        backends=tuple(each for rule in rules for each in _backends(graph, declared, rule)),
+        backends=backends,
         dropped=tuple(each for rule in rules for each in dropped_matches(rule)),
     )
 
 
-def _stream_backends(
-    graph: Graph, route: RouteKey, spec: TlsRoute | TcpRoute | UdpRoute
-) -> Iterator[BackendProblem]:
-    at = FieldRef(route) / "spec" / "rules"
-    backends = [rule.backend_refs for rule in spec.rules]
+def backend_references(
+    route: Object[AnyRoute],
+) -> Iterator[tuple[FieldRef, BackendObjectReference]]:
+    """All that a route leads to, mirrors and who is asked included, and where it says so."""
+    if is_of(route, HTTP_ROUTE) or is_of(route, GRPC_ROUTE):
+        for located in route_rules(route):
+            yield from _of_rule(located)
+        return
+    assert isinstance(route.spec, TlsRoute | TcpRoute | UdpRoute), "these are all kinds"
+    at = FieldRef(route.key) / "spec" / "rules"
+    backends = [rule.backend_refs for rule in route.spec.rules]
     for i, refs in enumerate(backends):
         for k, ref in enumerate(refs):
-            yield from _of_backend(graph, route.kind, at / i / "backendRefs" / k, ref)
+            yield at / i / "backendRefs" / k, ref
 
 
-def _backends(
-    graph: Graph, route: Object[AnyRoute], located: RouteRule
-) -> Iterator[BackendProblem]:
-    kind, rule, at = route.kind, located.rule, located.place
+def _of_rule(located: RouteRule) -> Iterator[tuple[FieldRef, BackendObjectReference]]:
+    rule, at = located.rule, located.place
     for i, each in enumerate(rule.filters):
         if each.request_mirror is not None:
             place = at / "filters" / i / "requestMirror" / "backendRef"
-            yield from _of_backend(graph, kind, place, each.request_mirror.backend_ref)
+            yield place, each.request_mirror.backend_ref
         if each.external_auth is not None:
             place = at / "filters" / i / "externalAuth" / "backendRef"
-            yield from _of_backend(graph, kind, place, each.external_auth.backend_ref)
+            yield place, each.external_auth.backend_ref
     for i, backend in enumerate(rule.backend_refs):
-        yield from _of_backend(graph, kind, at / "backendRefs" / i, backend)
+        yield at / "backendRefs" / i, backend
 
 
 def _of_backend(

@@ -36,6 +36,8 @@ SAYS_MORE: Final = {
     "CP0731": "the parent is not declared, so there is nobody to say anything",
     "CP0732": "Istio's conditions are silent of a port that is missing, and of a backend without "
     "weight",
+    "CP0736": "a condition says nothing of the other routes of a listener",
+    "CP0737": "Istio's conditions are silent of a port's protocol",
     "CP0770": "Istio accepts a route for a Service that has no port of its kind",
     "CP0771": "Istio accepts a route in the mesh that an earlier rule hides",
     "CP0772": "Istio accepts hostnames that have no effect in the mesh",
