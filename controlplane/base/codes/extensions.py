@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from controlplane.base.codes.severities import info, warning
+from controlplane.base.codes.severities import dangling, info, warning
 
 MODULE_UNAVAILABLE: Final = warning("CP0580", "the module of a plugin cannot be fetched")
 PULL_SECRET_UNUSABLE: Final = warning(
@@ -14,3 +14,4 @@ EXTENSIONS_TIED: Final = info(
 MODULE_UNVERIFIED: Final = warning(
     "CP0583", "a module comes over plaintext, and no checksum says which one it must be"
 )
+LUA_REFUSED: Final = dangling("CP0584", "a program of Lua does not compile")

@@ -10,6 +10,7 @@ from controlplane.base.codes import CANNOT_WORK, NO_EFFECT
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.envoy_filter import ApplyTo, ConfigPatch, Patch, PatchOperation
+from controlplane.kinds.validation.lua import check_lua_within
 from controlplane.protobuf.descriptors import message_type
 from controlplane.protobuf.json_mapping import is_readable, message_of
 
@@ -104,6 +105,7 @@ def check_value(report: Report, at: FieldRef, apply_to: ApplyTo, patch: Patch) -
         said = "the value nests deeper than Envoy reads, so the patch is not applied"
         found.add(CANNOT_WORK, at, said)
     report.diagnostics.extend(found)
+    check_lua_within(report, at, patch.value)
     if apply_to in _FILTERS and patch.operation not in _BY_NAME and not found.refused:
         _check_typed(report, at, patch.value)
 

@@ -10,6 +10,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.traffic_extension import TrafficExtension
 from controlplane.kinds.validation.checks import About
+from controlplane.kinds.validation.lua import check_lua
 from controlplane.kinds.validation.policy_attachment import (
     check_attachment,
     check_empty_references,
@@ -33,6 +34,7 @@ def traffic_extension(report: Report, at: FieldRef, spec: TrafficExtension, abou
     if spec.lua is not None:
         if spec.lua.inline_code:
             check_bytes(report, at / "lua" / "inlineCode", spec.lua.inline_code, CODE_LIMIT)
+            check_lua(report, at / "lua" / "inlineCode", spec.lua.inline_code)
         else:
             report.add(MISSING_FIELD, at / "lua" / "inlineCode", "inlineCode is missing")
     check_traffic(report, at / "match", spec.match)
