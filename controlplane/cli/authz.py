@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from controlplane.base.addresses import Address
-from controlplane.cli.options import admin_to_ask, example
+from controlplane.cli.options import admin_to_ask, example, text_or_json
 
 
 @click.command(
@@ -53,14 +53,7 @@ from controlplane.cli.options import admin_to_ask, example
     help="A claim of a token that is taken to be good; may be repeated, for a list.",
 )
 @click.option("--tcp", is_flag=True, help="A connection that is not read as HTTP.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output for people or for programs.",
-)
+@text_or_json
 @admin_to_ask
 def authz(
     workload: str,

@@ -5,7 +5,7 @@ object and its status.
 import click
 
 from controlplane.base.addresses import Address
-from controlplane.cli.options import admin_to_ask, example
+from controlplane.cli.options import admin_to_ask, example, text_or_json
 
 
 @click.command(
@@ -16,14 +16,7 @@ from controlplane.cli.options import admin_to_ask, example
     )
 )
 @click.argument("workload")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output for people or for programs.",
-)
+@text_or_json
 @admin_to_ask
 def describe(workload: str, output: str, admin: Address) -> None:
     """Show a workload: its identity, its ports and what they accept, the rules that bear on it,

@@ -99,6 +99,18 @@ def admin_to_ask(command: F) -> F:
     )(command)
 
 
+def text_or_json(command: F) -> F:
+    """``-o text|json``; the command gets ``output: str``."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Output for people or for programs.",
+    )(command)
+
+
 def xds_option(command: F) -> F:
     return _address(
         "--xds",

@@ -13,7 +13,7 @@ from controlplane.base.addresses import Address
 from controlplane.base.diagnostics import Code
 from controlplane.cli import admin_client
 from controlplane.cli.gateways_view import lines as lines_of_gateways
-from controlplane.cli.options import admin_to_ask, example, ignore_option
+from controlplane.cli.options import admin_to_ask, example, ignore_option, text_or_json
 from controlplane.cli.output import say, show
 from controlplane.cli.status_report import Line, report, shown_findings
 from controlplane.cli.tls_view import lines as lines_of_tls
@@ -34,14 +34,7 @@ WATCHED_EVERY: Final = 2.0  # seconds
 )
 @click.argument("of", required=False, type=click.Choice(["gateways"]), metavar="[gateways]")
 @admin_to_ask
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output for people or for programs.",
-)
+@text_or_json
 @click.option(
     "-v",
     "--warnings",
