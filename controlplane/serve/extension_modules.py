@@ -104,7 +104,7 @@ class ExtensionModules:
         graph = self._engine.graph
         found = (module_source(graph, key) for key in with_modules(graph, EVERY_MODULE))
         wanted = sorted({source for source in found if source is not None}, key=repr)
-        for source in self._followers.end_others(wanted):
+        for source in self._followers.end_others(set(wanted)):
             self._secrets.pop(source, None)
             if self._failures.pop(source, None) is not None:
                 set_modules(self._engine, {source: self._known(source)})

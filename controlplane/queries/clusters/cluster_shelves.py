@@ -57,79 +57,58 @@ def sni_dnat_destinations(graph: Graph, view: OutboundView) -> tuple[ClusterKey,
     )
 
 
-@derived
 def clusters(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
-    """Every cluster of a view, by name: the public clusters, with the view's own shards laid over.
+    """Every cluster of a view, by name.
 
     Runs again when one of a shard's changes.
     """
-    if view.is_public:
-        groups = (_clusters_of_group(graph, view, client, first) for first in GROUPS)
-        return Shelf(tuple(chain.from_iterable(groups)))
-    public = clusters(graph, view.public, _in_public(graph, view, client))
-    return public.over(_own_clusters(graph, view, client))
+    return _shelf(graph, TypeUrl.CLUSTER, view, client)
 
 
-@derived
-def _clusters_of_group(
-    graph: Graph, view: OutboundView, client: ClientLocality, first: int
-) -> tuple[Mapping[str, Resource], ...]:
-    """The shards of a group, so that an edit of one does not look at all."""
-    shards = range(first, first + GROUP)
-    return tuple(_clusters_in(graph, view, client, shard) for shard in shards)
-
-
-@derived
-def _own_clusters(
-    graph: Graph, view: OutboundView, client: ClientLocality
-) -> Mapping[int, Mapping[str, Resource]]:
-    """Separate from ``clusters``, so that an edit of public clusters reads none of these."""
-    own = own_shards(graph, view)
-    return {shard: _clusters_in(graph, view, client, shard) for shard in own}
-
-
-def _clusters_in(
-    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
-) -> Mapping[str, Resource]:
-    if is_unused(graph, view, shard) and not has_special_clusters(shard):
-        return _EMPTY
-    return clusters_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
-
-
-@derived
 def endpoints(graph: Graph, view: OutboundView, client: ClientLocality) -> Shelf[Resource]:
     """The endpoints of every EDS cluster, by the name of the cluster."""
-    if view.is_public:
-        groups = (_endpoints_of_group(graph, view, client, first) for first in GROUPS)
-        return Shelf(tuple(chain.from_iterable(groups)))
-    public = endpoints(graph, view.public, _in_public(graph, view, client))
-    return public.over(_own_endpoints(graph, view, client))
+    return _shelf(graph, TypeUrl.ENDPOINT, view, client)
 
 
 @derived
-def _endpoints_of_group(
-    graph: Graph, view: OutboundView, client: ClientLocality, first: int
+def _shelf(
+    graph: Graph, kind: TypeUrl, view: OutboundView, client: ClientLocality
+) -> Shelf[Resource]:
+    """What is public, with the view's own shards laid over."""
+    if view.is_public:
+        groups = (_of_group(graph, kind, view, client, first) for first in GROUPS)
+        return Shelf(tuple(chain.from_iterable(groups)))
+    public = _shelf(graph, kind, view.public, _in_public(graph, view, client))
+    return public.over(_own(graph, kind, view, client))
+
+
+@derived
+def _of_group(
+    graph: Graph, kind: TypeUrl, view: OutboundView, client: ClientLocality, first: int
 ) -> tuple[Mapping[str, Resource], ...]:
     """The shards of a group, so that an edit of one does not look at all."""
     shards = range(first, first + GROUP)
-    return tuple(_endpoints_in(graph, view, client, shard) for shard in shards)
+    return tuple(_in(graph, kind, view, client, shard) for shard in shards)
 
 
 @derived
-def _own_endpoints(
-    graph: Graph, view: OutboundView, client: ClientLocality
+def _own(
+    graph: Graph, kind: TypeUrl, view: OutboundView, client: ClientLocality
 ) -> Mapping[int, Mapping[str, Resource]]:
-    """Separate from ``endpoints``, so that an edit of public endpoints reads none of these."""
+    """Separate from ``_shelf``, so that an edit of what is public reads none of these."""
     own = own_shards(graph, view)
-    return {shard: _endpoints_in(graph, view, client, shard) for shard in own}
+    return {shard: _in(graph, kind, view, client, shard) for shard in own}
 
 
-def _endpoints_in(
-    graph: Graph, view: OutboundView, client: ClientLocality, shard: int
+def _in(
+    graph: Graph, kind: TypeUrl, view: OutboundView, client: ClientLocality, shard: int
 ) -> Mapping[str, Resource]:
-    if is_unused(graph, view, shard):
-        return _EMPTY
-    return endpoints_of_shard(graph, view, _in_shard(graph, view, client, shard), shard)
+    if kind is TypeUrl.CLUSTER:
+        is_empty = is_unused(graph, view, shard) and not has_special_clusters(shard)
+        found = clusters_of_shard
+    else:
+        is_empty, found = is_unused(graph, view, shard), endpoints_of_shard
+    return _EMPTY if is_empty else found(graph, view, _in_shard(graph, view, client, shard), shard)
 
 
 @guarded(first=LocalityUse())

@@ -23,7 +23,7 @@ from controlplane.model.egress import Imports
 from controlplane.model.visibility import visibility
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
-from controlplane.queries.policy.public_view import apart_for_host
+from controlplane.queries.policy.public_view import apart_for_host, shards_by_namespace
 from controlplane.queries.registry.services import hosts_of_shard
 from controlplane.queries.routes.virtual_services import merge_order
 from controlplane.translate.istio.gateway_reference import MESH
@@ -143,12 +143,7 @@ def shards_with_own_streams(graph: Graph, namespace: Namespace) -> tuple[int, ..
 
 @derived
 def _shards(graph: Graph) -> Mapping[Namespace, tuple[int, ...]]:
-    found: dict[Namespace, tuple[int, ...]] = {}
-    for first in GROUPS:
-        for shard, namespaces in _apart_in_group(graph, first):
-            for namespace in namespaces:
-                found[namespace] = (*found.get(namespace, ()), shard)
-    return found
+    return shards_by_namespace(_apart_in_group(graph, first) for first in GROUPS)
 
 
 @derived

@@ -2,7 +2,8 @@
 every other sees: the public view. What is computed for that is computed once for all of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from controlplane.base.hosts import fqdn, is_odd, is_wildcard, subset_of, wider
@@ -77,11 +78,17 @@ def shards_of_namespace(graph: Graph, namespace: Namespace) -> tuple[int, ...]:
 
 @derived
 def _shards_apart(graph: Graph) -> Mapping[Namespace, tuple[int, ...]]:
+    return shards_by_namespace(_apart_in_group(graph, first) for first in GROUPS)
+
+
+def shards_by_namespace(
+    groups: Iterable[Iterable[tuple[int, Iterable[Namespace]]]],
+) -> Mapping[Namespace, tuple[int, ...]]:
+    """By namespace the shards that name it in ``groups``, in their order."""
     found: dict[Namespace, tuple[int, ...]] = {}
-    for first in GROUPS:
-        for shard, namespaces in _apart_in_group(graph, first):
-            for namespace in namespaces:
-                found[namespace] = (*found.get(namespace, ()), shard)
+    for shard, namespaces in chain.from_iterable(groups):
+        for namespace in namespaces:
+            found[namespace] = (*found.get(namespace, ()), shard)
     return found
 
 
