@@ -90,6 +90,17 @@ def test_a_module_is_run_edited_and_taken_away(shop: Mesh, file: Path) -> None:
     assert seen(shop) == []
 
 
+def test_a_module_may_become_one_for_connections_and_back(shop: Mesh, file: Path) -> None:
+    of_requests = plugin("one", f"{{url: file://{file}, pluginConfig: {{a: b}}}}")
+
+    shop.apply(SHOP + of_requests)
+    shop.apply(SHOP + plugin("one", f"{{url: file://{file}, type: NETWORK}}"))
+    shop.apply(SHOP + of_requests)
+
+    assert seen(shop) == ['{"a":"b"}']
+    assert shop.gateway.rejected() == {}
+
+
 def test_modules_and_scripts_are_run_by_phase_and_priority(shop: Mesh, file: Path) -> None:
     def of(spec: str) -> str:
         return f"{{url: file://{file}, {spec}}}"

@@ -95,7 +95,7 @@ def extensions_in(view: ProxyView) -> tuple[ObjectKey, ...]:
 
 def extension_origins(graph: Graph, view: ProxyView) -> Iterator[Provenance]:
     """The object of each module."""
-    configs = extension_configs(graph, extensions_in(view))
     for key in extensions_in(view):
-        if resource_name(key) in configs:
-            yield Provenance(name=resource_name(key), origins=(FieldRef(key, ("spec",)),))
+        found = extension_config(graph, key)
+        if found is not None:
+            yield Provenance(name=found.name, origins=(FieldRef(key, ("spec",)),))

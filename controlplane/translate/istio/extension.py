@@ -52,6 +52,7 @@ EXTENSION_KINDS: Final[tuple[Kind, ...]] = (WASM_PLUGIN, TRAFFIC_EXTENSION)
 PREFIX: Final = "extensions.istio.io/trafficextension/"
 _OF_PLUGIN: Final = "~istio-translated-wasmplugin"
 """What istiod appends to the name of a WasmPlugin; no object of Kubernetes has such a name."""
+_OF_CONNECTIONS: Final = "~network"
 _AGENTS_OWN: Final = "ISTIO_META_"
 """Variables that Istio's agent keeps from modules."""
 _FILE: Final = "file://"
@@ -76,9 +77,13 @@ _SERVER: Final = (WorkloadMode.SERVER, WorkloadMode.CLIENT_AND_SERVER, WorkloadM
 Declared = Object[WasmPlugin] | Object[TrafficExtension]
 
 
-def resource_name(key: ObjectKey[Any]) -> str:
-    """The name of the filter, and of the configuration that the proxy asks for."""
-    return f"{PREFIX}{_title(key)}"
+def resource_name(key: ObjectKey[Any], transport: Transport = Transport.HTTP) -> str:
+    """The name of the filter, and of the configuration that the proxy asks for.
+
+    While connections to a listener drain it asks for what that names, and it rejects a
+    configuration of requests for one of connections; so the two differ.
+    """
+    return f"{PREFIX}{_title(key)}{_OF_CONNECTIONS if transport is Transport.TCP else ''}"
 
 
 def _title(key: ObjectKey[Any]) -> str:
@@ -120,17 +125,18 @@ def extension(declared: Declared) -> Extension | None:
 
 
 def _filter(declared: Declared) -> ExtensionFilter | None:
-    name = resource_name(declared.key)
     phase = _PHASES.get(declared.spec.phase, Phase.UNSPECIFIED)
     wasm = wasm_of(declared)
     if wasm is not None:
+        transport = transport_of(wasm)
         return WasmFilter(
-            name=name,
+            name=resource_name(declared.key, transport),
             phase=phase,
-            transport=transport_of(wasm),
+            transport=transport,
             admits_without=_may_lack_file(wasm) and failure_policy(wasm).passes,
         )
     if is_of(declared, TRAFFIC_EXTENSION) and declared.spec.lua is not None:
+        name = resource_name(declared.key)
         return LuaFilter(name=name, phase=phase, code=declared.spec.lua.inline_code)
     return None
 
@@ -169,10 +175,11 @@ def wasm_configuration(
     modules from.
     """
     variables = wasm.vm_config.env if wasm.vm_config is not None else ()
+    transport = transport_of(wasm)
     return WasmConfiguration(
-        name=resource_name(key),
+        name=resource_name(key, transport),
         title=_title(key),
-        transport=transport_of(wasm),
+        transport=transport,
         code=module_code(key, wasm, readable=readable),
         root_id=wasm.plugin_name or "",
         configuration=plugin_configuration(wasm.plugin_config),

@@ -84,7 +84,7 @@ def of_plugin(name: str, namespace: str = "istio-system") -> str:
 def names(chain: dict[str, Any]) -> list[str]:
     """The filters of users in a chain, by their own names; after a slash those of requests."""
     *network, last = chain["filters"]
-    found = [each["name"] for each in network]
+    found = [each["name"].removesuffix("~network") for each in network]
     found += [f"/{each['name']}" for each in last["typed_config"].get("http_filters", ())]
     return [
         name.replace(PREFIX, "").replace("~istio-translated-wasmplugin", "")
@@ -324,6 +324,16 @@ def test_a_module_that_is_not_there_is_replaced_as_its_strategy_says(
     text = plugin(f"failStrategy: {strategy}").replace("file:///opt/a.wasm", "oci://a.example/b")
 
     assert config(text) == expected
+
+
+def test_what_is_for_connections_has_another_name_than_what_is_for_requests() -> None:
+    """Connections of before still ask for the other while they drain."""
+    names = [
+        tuple(Declared(GATEWAY + plugin(f"type: {type_}")).resources().extensions)
+        for type_ in ("HTTP", "NETWORK")
+    ]
+
+    assert names == [(of_plugin("p"),), (f"{of_plugin('p')}~network",)]
 
 
 def test_a_script_is_in_the_filter() -> None:
