@@ -6,6 +6,7 @@ envoy/extensions/wasm/v3/wasm.proto; Istio ``pkg/wasm/convert.go``
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from envoy.config.core.v3.base_pb2 import AsyncDataSource, DataSource
@@ -41,13 +42,22 @@ _FAILURE: Final[Mapping[FailurePolicy, FailureMessage]] = {
 
 
 def wasm_extension(wasm: WasmConfiguration, code: FileAtProxy | Module) -> Resource:
-    """The configuration of a module that is at the proxy, or is sent with it."""
+    """The configuration of a module that is at the proxy, or is sent with it. A proxy that cannot
+    use it gets its ``stand_in``.
+    """
     config = _plugin(wasm, code)
     match wasm.transport:
         case Transport.HTTP:
-            return _extension(wasm.name, HttpWasm(config=config))
+            found = _extension(wasm.name, HttpWasm(config=config))
         case Transport.TCP:
-            return _extension(wasm.name, NetworkWasm(config=config))
+            found = _extension(wasm.name, NetworkWasm(config=config))
+    return replace(found, stand_in=stand_in(wasm))
+
+
+def stand_in(wasm: WasmConfiguration) -> Resource:
+    """What takes the place of a module that cannot be had."""
+    instead = admitting_extension if wasm.failure.passes else refusing_extension
+    return instead(wasm.name, wasm.transport)
 
 
 def admitting_extension(name: str, transport: Transport) -> Resource:

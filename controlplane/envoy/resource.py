@@ -51,6 +51,8 @@ class Resource:
     pieces: tuple[bytes, ...] = field(repr=False)
     is_empty: bool = field(default=False, repr=False)
     """Whether it is an assignment without endpoints, which answers 503."""
+    stand_in: "Resource | None" = field(default=None, repr=False)
+    """What a proxy is to have that refuses it and never had another form of it."""
 
     @property
     def size(self) -> int:

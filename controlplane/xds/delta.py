@@ -11,6 +11,7 @@ from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.model.tls import files_of
 from controlplane.xds.bisection import bisection_groups
 from controlplane.xds.events import DeltaRequest, Output
+from controlplane.xds.rejections import KEPT_THOUGH_REJECTED
 from controlplane.xds.response import Response, Variant, delta_response, nothing_named
 from controlplane.xds.response_cache import Names
 from controlplane.xds.session import Session
@@ -92,6 +93,8 @@ class DeltaSession(Session):
         if request.initial and self._snapshot.for_running:
             state.retarget(self._snapshot.shelf(state.type_url, request.initial))
         target = state.target
+        if state.type_url in KEPT_THOUGH_REJECTED:
+            state.rejections.has_before(request.initial, target)
         scope = state.names.union(target) if state.wildcard else state.names
         changed = set[str]()
         for name in scope:
@@ -168,9 +171,9 @@ class DeltaSession(Session):
             resource = form(name) or (_absence(type_url, name) if name in asked else None)
             if resource is None:
                 unknown.update({name} & asked)
-            elif self._cache.is_rejected(type_url, resource) or files_of(name) is not None:
-                # Envoy opens the files of a secret when it comes; rejected and sent again, it is
-                # taken unread (its hash is known), so the culprit could not be found by bisection.
+            elif self._cache.is_rejected(type_url, resource) or _may_be_taken_unread(
+                type_url, name
+            ):
                 alone.append(resource)
             else:
                 resources.append(resource)
@@ -196,6 +199,14 @@ class DeltaSession(Session):
         forms = [self._form(state, name, state.sent) for name in sorted(names)]
         resources = [form for form in forms if form is not None]
         return delta_response(state.type_url, resources) if resources else None
+
+
+def _may_be_taken_unread(type_url: TypeUrl, name: str) -> bool:
+    """Whether Envoy may accept what it has rejected, so that no bisection could find the culprit.
+
+    It opens the files of a secret when it comes; rejected and sent again, its hash is known.
+    """
+    return type_url in KEPT_THOUGH_REJECTED or files_of(name) is not None
 
 
 def _absence(type_url: TypeUrl, name: str) -> Resource | None:

@@ -7,7 +7,7 @@ Source: Envoy, "xDS REST and gRPC protocol".
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -26,6 +26,7 @@ from controlplane.xds.order import (
 )
 from controlplane.xds.pending_response import PendingResponse
 from controlplane.xds.readiness import Readiness
+from controlplane.xds.rejections import KEPT_THOUGH_REJECTED
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names, ResponseCache
 from controlplane.xds.snapshot import Snapshot
@@ -53,6 +54,8 @@ class Session(ABC):
         self._own = own
         self._may_ask_more = True
         self._nonces = 0
+        self._replaced_at = 0
+        self._to_retry: dict[str, Rejected] = {}
         self._held_back: tuple[TypeUrl, ...] = ()
         self._states = {t: SubscriptionState(t, snapshot.shelf(t)) for t in PUSH_ORDER}
         self._push_order = tuple(self._states.values())
@@ -105,10 +108,7 @@ class Session(ABC):
         state = self._states[TypeUrl.LISTENER]
         if state.is_busy or not state.rejections:
             return ()
-        for rejected in state.rejections.current:
-            if _CAN_PASS in rejected.error:
-                state.rejections.retry(rejected)
-                state.must_answer(frozenset((rejected.name,)))
+        self._retry(each for each in state.rejections.current if _CAN_PASS in each.error)
         return tuple(self._flush())
 
     def arrived(self) -> tuple[Output, ...]:
@@ -197,6 +197,10 @@ class Session(ABC):
         self._held_back, has_removals = (), False
         newest = self._snapshot.shelf(TypeUrl.ENDPOINT)
         self._emptying.let(newest, may_ask_more=self._may_ask_more)
+        listeners = self._states[TypeUrl.LISTENER]
+        if self._to_retry and not listeners.is_busy:
+            listeners.retry(self._to_retry)
+            self._to_retry.clear()
         for state in self._push_order:
             if state.is_quiet:
                 continue
@@ -222,6 +226,7 @@ class Session(ABC):
         state.advance()
         for response in responses:
             yield self._send(state, response, warms=warms)
+        yield from self._send_groups(state)
 
     def _note_removals(self, state: SubscriptionState, target: Shelf[Resource]) -> None:
         """Note what the client may have and ``target`` has not.
@@ -247,8 +252,20 @@ class Session(ABC):
         nonce = Nonce(str(self._nonces))
         if state.type_url is TypeUrl.CLUSTER:
             self._owe_endpoints(response.fresh)
+        if state.type_url in KEPT_THOUGH_REJECTED and state.rejections.current:
+            self._replaced()
         state.depart(nonce, response, is_bisection=is_bisection, warms=warms)
         return Send(state.type_url, nonce, response)
+
+    def _replaced(self) -> None:
+        """Something is sent in place of what the client rejects and keeps: listeners that it
+        rejected for that are offered again after it, those of which it has yet to say so too.
+        """
+        self._replaced_at = self._nonces
+        self._retry(self._states[TypeUrl.LISTENER].rejections.current)
+
+    def _retry(self, listeners: Iterable[Rejected]) -> None:
+        self._to_retry |= {each.name: each for each in listeners}
 
     def _owe_endpoints(self, clusters: Names) -> None:
         """A cluster that was sent warms until it gets endpoints; Envoy asks only for new ones."""
@@ -306,7 +323,12 @@ class Session(ABC):
                 state.leave(name, None)
         if len(suspects) == 1:
             self._cache.reject(state.type_url, suspects[0].name, suspects[0].version)
-            yield state.reject(suspects[0], error)
+            rejected = state.reject(suspects[0], error)
+            yield rejected
+            if state.type_url in KEPT_THOUGH_REJECTED:
+                state.replace(rejected.name)
+            elif state.type_url is TypeUrl.LISTENER and int(nonce) < self._replaced_at:
+                self._retry((rejected,))
         else:
             yield Refused(state.type_url, nonce, error)
         self._bisect(state, response, error)

@@ -10,6 +10,7 @@ from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.bisection import bisection_groups
 from controlplane.xds.events import Output, SotwRequest
+from controlplane.xds.rejections import KEPT_THOUGH_REJECTED
 from controlplane.xds.response import Response, Variant, nothing_named, sotw_response
 from controlplane.xds.response_cache import Names, ResponseCache
 from controlplane.xds.session import NO_SECRETS, Session
@@ -103,6 +104,9 @@ class SotwSession(Session):
 
     def _answer(self, state: SubscriptionState) -> tuple[Response, ...]:
         target, asked = state.target, state.names_to_answer
+        if state.type_url in KEPT_THOUGH_REJECTED:
+            state.bisect(self._one_by_one(state, target, asked))
+            return ()
         if not self._is_plain(state) or state.oldest_unanswered is not None:
             found = self._responses(state, target, asked)
         else:
@@ -133,6 +137,14 @@ class SotwSession(Session):
             return (self._whole(state, target, suspects, kept),)
         resources = self._forms(state, fresh | asked, target)
         return (sotw_response(state.type_url, resources, fresh),) if resources else ()
+
+    def _one_by_one(
+        self, state: SubscriptionState, target: Shelf[Resource], asked: Names
+    ) -> Iterator[Names]:
+        """What is to be sent, where a bisection could not find what the client rejects of it."""
+        put = {name for name, _ in self._cache.change(state.sent, target).put if state.covers(name)}
+        for name in sorted(put | asked):
+            yield frozenset((name,))
 
     def _whole(
         self,

@@ -8,7 +8,7 @@ from controlplane.base.shelf import Shelf
 from controlplane.envoy.resource import Resource, TypeUrl
 from controlplane.xds.events import Nonce, Rejected
 from controlplane.xds.pending_response import PendingResponse, make_room
-from controlplane.xds.rejections import Rejections
+from controlplane.xds.rejections import KEPT_THOUGH_REJECTED, Rejections
 from controlplane.xds.response import Response
 from controlplane.xds.response_cache import Names
 from controlplane.xds.snapshot import NOTHING
@@ -175,6 +175,8 @@ class SubscriptionState:
 
     def retarget(self, target: Shelf[Resource]) -> None:
         self._target = target
+        if self.type_url in KEPT_THOUGH_REJECTED:
+            self.rejections.forget_unwanted(target)
 
     def must_answer(self, names: Names) -> None:
         self._must_answer = self._must_answer | names if self._must_answer else names
@@ -343,7 +345,8 @@ class SubscriptionState:
 
     def accept(self, response: Response) -> None:
         """The client accepted ``response``."""
-        for resource in response.resources if self.rejections else ():
+        hears = self.rejections or self.type_url in KEPT_THOUGH_REJECTED
+        for resource in response.resources if hears else ():
             if resource.name in response.fresh:
                 self.rejections.accept(resource, self._sent.get(resource.name))
 
@@ -353,6 +356,17 @@ class SubscriptionState:
         if good is not None and good.version == resource.version:
             good = None  # it was only now subscribed to: the client never had it
         return self.rejections.reject(resource, good, error)
+
+    def replace(self, name: str) -> None:
+        """Send what takes the place of a form that the client rejected and keeps."""
+        if self.covers(name) and self.rejections.can_replace(name):
+            self.must_answer(frozenset((name,)))
+
+    def retry(self, rejected: Mapping[str, Rejected]) -> None:
+        """Send what was rejected once more."""
+        for each in rejected.values():
+            self.rejections.retry(each)
+        self.must_answer(frozenset(rejected))
 
     # The search for the culprit of a rejected response
 

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import send
 from tests.support.image_registry import Registry, archive, docker_config, running_registry
-from tests.support.mesh import ControlPlane, Mesh, Workload
-from tests.support.process import eventually
+from tests.support.mesh import Mesh
 from tests.support.shop import SHOP, with_shop
 from tests.support.wasm import digest, filter_module
 from tests.unit.sources.test_key_fetch import issuer
@@ -15,20 +13,6 @@ from tests.unit.sources.test_key_fetch import issuer
 pytestmark = pytest.mark.envoy
 
 URL = "http://shop.example.com:8080/"
-GREETING = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: gw, namespace: istio-system}
-spec:
-  selector: {istio: ingressgateway}
-  servers: [{port: {number: 8080, name: http, protocol: HTTP}, hosts: ["*"]}]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: greeting, namespace: istio-system}
-spec: {hosts: ["*"], gateways: [gw], http: [{directResponse: {status: 200}}]}
----
-"""
 
 
 def plugin(name: str, spec: str) -> str:
@@ -212,23 +196,6 @@ def test_the_configuration_of_modules_is_shown_without_their_bytes(shop: Mesh) -
 
     assert "istio-system.one~istio-translated-wasmplugin" in shown
     assert len(shown) < 4_000, shown
-
-
-@pytest.mark.parametrize(("strategy", "status"), [("FAIL_OPEN", 200), ("FAIL_CLOSE", 500)])
-@pytest.mark.usefixtures("network")
-def test_where_the_proxy_lacks_the_file_its_strategy_decides(
-    tmp_path: Path, strategy: str, status: int
-) -> None:
-    """Envoy rejects what names a file that is not there."""
-    control_plane = ControlPlane(tmp_path)
-    missing = plugin("one", f"{{url: file:///nowhere/a.wasm, failStrategy: {strategy}}}")
-    (control_plane.config / "mesh.yaml").write_text(GREETING + missing, encoding="utf-8")
-
-    with control_plane.running(), control_plane.proxy(tmp_path / "edge", Workload()):
-        eventually(
-            f"the gateway answers {status}",
-            lambda: send(URL, address="127.0.0.2").status == status,
-        )
 
 
 def admin_of(mesh: Mesh) -> str:

@@ -16,7 +16,14 @@ from controlplane.xds.response_cache import ResponseCache
 from controlplane.xds.snapshot import Snapshot, snapshot
 from controlplane.xds.sotw import SotwSession
 
-TYPES = {"CDS": "CLUSTER", "EDS": "ENDPOINT", "LDS": "LISTENER", "RDS": "ROUTE", "SDS": "SECRET"}
+TYPES = {
+    "CDS": "CLUSTER",
+    "EDS": "ENDPOINT",
+    "LDS": "LISTENER",
+    "RDS": "ROUTE",
+    "SDS": "SECRET",
+    "ECDS": "EXTENSION",
+}
 
 
 def type_url(short: str) -> TypeUrl:
@@ -24,8 +31,13 @@ def type_url(short: str) -> TypeUrl:
 
 
 def form(text: str) -> Resource:
-    """``a1`` is the resource ``a`` in the version ``1``; ``a0`` are no endpoints of ``a``."""
-    return Resource(text[:-1], text[-1], (), is_empty=text[-1] == "0")
+    """``a1`` is the resource ``a`` in the version ``1``; ``a0`` are no endpoints of ``a``;
+    ``a1=x`` has the stand-in ``x``.
+    """
+    text, _, other = text.partition("=")
+    name, version = text[:-1], text[-1]
+    stand_in = Resource(name, other, ()) if other else None
+    return Resource(name, version, (), is_empty=version == "0", stand_in=stand_in)
 
 
 def world(revision: int, **types: str) -> Snapshot:

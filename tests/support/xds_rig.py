@@ -33,6 +33,10 @@ HCM = (
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
     "HttpConnectionManager"
 )
+FILTERS = [
+    "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+    "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+]
 ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 WAIT = 10.0  # seconds
 
@@ -54,12 +58,19 @@ def endpoints(name: str, port: int) -> Resource:
     return resource(TypeUrl.ENDPOINT, name, message, ClusterLoadAssignment())
 
 
-def listener(name: str, port: int, prefix: str = "http") -> Resource:
+def listener(
+    name: str, port: int, prefix: str = "http", *, extensions: tuple[str, ...] = ()
+) -> Resource:
+    """``extensions`` are the configurations of filters that it asks for."""
+    discovered = [
+        {"name": each, "configDiscovery": {"configSource": ADS, "typeUrls": FILTERS}}
+        for each in extensions
+    ]
     manager = {
         "@type": HCM,
         "statPrefix": prefix,
         "rds": {"routeConfigName": "main", "configSource": ADS},
-        "httpFilters": [{"name": "router", "typedConfig": {"@type": ROUTER}}],
+        "httpFilters": [*discovered, {"name": "router", "typedConfig": {"@type": ROUTER}}],
     }
     message = {
         "name": name,

@@ -10,11 +10,7 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import ObjectKey
 from controlplane.base.provenance import Provenance
 from controlplane.base.shelf import Shelf, shelf
-from controlplane.envoy.extensions import (
-    admitting_extension,
-    refusing_extension,
-    wasm_extension,
-)
+from controlplane.envoy.extensions import refusing_extension, stand_in, wasm_extension
 from controlplane.envoy.resource import Resource
 from controlplane.graph import Graph, derived, guarded_by
 from controlplane.kinds.istio.traffic_extension import TRAFFIC_EXTENSION
@@ -82,8 +78,7 @@ def extension_config(graph: Graph, key: ObjectKey) -> Resource | None:
             module = fetched_module(graph, source).module
     if module is not None:
         return wasm_extension(said, module)
-    instead = admitting_extension if said.failure.passes else refusing_extension
-    return instead(said.name, said.transport)
+    return stand_in(said)
 
 
 def extensions_in(view: ProxyView) -> tuple[ObjectKey, ...]:

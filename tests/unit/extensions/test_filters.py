@@ -310,7 +310,7 @@ def test_a_module_at_the_proxy_is_named_by_its_path() -> None:
     }
 
 
-@pytest.mark.parametrize(
+FAILURES = pytest.mark.parametrize(
     ("strategy", "expected"),
     [
         ("FAIL_OPEN", {"@type": RBAC, "rules_stat_prefix": "wasm-default-allow"}),
@@ -318,12 +318,27 @@ def test_a_module_at_the_proxy_is_named_by_its_path() -> None:
         ("FAIL_RELOAD", {"@type": RBAC, "rules": {}, "rules_stat_prefix": "wasm-default-deny"}),
     ],
 )
+
+
+@FAILURES
 def test_a_module_that_is_not_there_is_replaced_as_its_strategy_says(
     strategy: str, expected: dict[str, Any]
 ) -> None:
     text = plugin(f"failStrategy: {strategy}").replace("file:///opt/a.wasm", "oci://a.example/b")
 
     assert config(text) == expected
+
+
+@FAILURES
+def test_what_stands_in_for_a_module_that_a_proxy_rejects(
+    strategy: str, expected: dict[str, Any]
+) -> None:
+    found = Declared(GATEWAY + plugin(f"failStrategy: {strategy}")).resources().extensions
+
+    stand_in = found[of_plugin("p")].stand_in
+
+    assert stand_in is not None
+    assert plain(stand_in) == {"name": of_plugin("p"), "typed_config": expected}
 
 
 def test_what_is_for_connections_has_another_name_than_what_is_for_requests() -> None:
