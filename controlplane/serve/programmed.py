@@ -32,18 +32,21 @@ _PORT: Final = re.compile(r"_(\d+)(?=$|_)")
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What one connected proxy of a Gateway has acknowledged: the ports that it listens on, as
-    numbered at the proxy.
+    """What one connected proxy of a Gateway has acknowledged, but for the ports that it is to
+    listen on and does not as yet, as numbered at the proxy.
     """
 
     bound: BoundGateway
-    ports: frozenset[int]
+    awaited: frozenset[int]
     refusals: tuple[str, ...] = ()
     """Why it rejects listeners, in Envoy's words."""
 
     def has(self, port: PortNumber) -> bool:
+        """Whether it does all that it is to do for a port, which is nothing where no route leads
+        on what comes in there.
+        """
         arrivals = (*self.bound.arrivals(port), *self.bound.arrivals(port, is_udp=True))
-        return not self.ports.isdisjoint(arrivals)
+        return bool(arrivals) and self.awaited.isdisjoint(arrivals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,16 @@ def proxies_of_gateways(engine: Engine, connections: Connections) -> Mapping[Obj
         refusals.setdefault(proxy, []).append(error)
     for proxy, names in connections.acknowledgements(TypeUrl.LISTENER):
         try:
-            instance = engine.view(proxy).gateway
+            view = engine.view(proxy)
+            if view.gateway is None or not view.gateway.bound:
+                continue
+            wanted = engine.resources(view).listeners
         except NotComputed:
             continue
-        if instance is None or not instance.bound:
-            continue
-        ports, refused = _ports(names), tuple(refusals.get(proxy, ()))
-        for bound in instance.bound:
-            found.setdefault(bound.gateway, []).append(Acknowledged(bound, ports, refused))
+        awaited = _ports(name for name in wanted if name not in names)
+        refused = tuple(refusals.get(proxy, ()))
+        for bound in view.gateway.bound:
+            found.setdefault(bound.gateway, []).append(Acknowledged(bound, awaited, refused))
     return {key: Proxies(tuple(proxies)) for key, proxies in found.items()}
 
 

@@ -172,6 +172,27 @@ def test_a_listener_that_is_not_acknowledged_yet_is_pending_beside_one_that_is()
 
 
 @pytest.mark.parametrize(
+    "listener",
+    [
+        "{name: tls, port: 8443, protocol: TLS, tls: {mode: Passthrough}}",
+        "{name: tcp, port: 8443, protocol: TCP}",
+        "{name: udp, port: 8443, protocol: UDP}",
+    ],
+)
+def test_a_listener_without_a_route_for_its_connections_is_programmed_once_a_proxy_is_there(
+    listener: str,
+) -> None:
+    running = Running(gateway(listener, more="gatewayClassName: controlplane"))
+    (name,) = (each["name"] for each in running.value()["listeners"])
+    before = running.listener(name)["reason"]
+
+    running.connect()
+
+    assert (before, running.listener(name)["status"]) == ("Pending", "True")
+    assert running.condition("Programmed")["status"] == "True"
+
+
+@pytest.mark.parametrize(
     ("addresses", "reason"),
     [("[{value: 192.0.2.9}]", "AddressNotUsable"), ("[]", "Pending"), ("[{}]", "Pending")],
 )
