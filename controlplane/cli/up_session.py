@@ -25,7 +25,7 @@ from controlplane.cli.engine_files import EngineFiles
 from controlplane.cli.gateway_envoys import NOTHING_RECONCILED, GatewayEnvoys, Running
 from controlplane.cli.gateway_proxies import IMPLYING
 from controlplane.cli.output import Segment, show
-from controlplane.cli.ports import Process, holders
+from controlplane.cli.ports import EVERYWHERE, Process, Socket, are_shared, holders
 from controlplane.cli.status_view import forbidden_port, taken_port
 from controlplane.envoy.resource import Resource, TypeUrl, packed
 from controlplane.model.proxy import Proxy
@@ -56,7 +56,7 @@ class Session:
         self._objects: set[ObjectKey] = set()
         self._diagnostics: tuple[Diagnostic, ...] = ()
         self._rejected: frozenset[tuple[str, RejectedResource]] = frozenset()
-        self._ports: dict[int, list[str]] = {}
+        self._sockets: dict[Socket, list[str]] = {}
 
     def started(self, plane: ControlPlane) -> None:
         self._planes.append(plane)
@@ -163,26 +163,32 @@ class Session:
         port = taken_port(rejected.error)
         if port is None:
             return ()
-        return tuple(p for p in holders({port})[port] if p.pid not in self._gateways.pids)
+        wanted = (EVERYWHERE, port)
+        return tuple(p for p in holders({wanted})[wanted] if p.pid not in self._gateways.pids)
 
     def _shared_ports(self) -> Iterator[Line]:
         """Ports that others listen on too; looked for when the gateways' ports change."""
         rejected = {r.name for _, r in self._rejected}
-        ports: dict[int, list[str]] = {}
+        sockets: dict[Socket, list[str]] = {}
         for proxy, snapshot in self._current():
             for name, resource in snapshot.shelf(TypeUrl.LISTENER).items():
-                port = _port(resource)
-                if port and name not in rejected:
-                    ports.setdefault(port, []).append(f"gateway {proxy.name}.{proxy.namespace}")
-        if ports == self._ports:
+                socket = _socket(resource)
+                if socket is not None and name not in rejected:
+                    gateway = f"gateway {proxy.name}.{proxy.namespace}"
+                    sockets.setdefault(socket, []).append(gateway)
+        if sockets == self._sockets:
             return
-        self._ports = ports
-        own = self._gateways.pids
-        everyone = {
-            port: (*ports[port], *(str(p) for p in others if p.pid not in own))
-            for port, others in holders(set(ports)).items()
-        }
-        yield from up_messages.shared_ports({p: who for p, who in everyone.items() if len(who) > 1})
+        self._sockets = sockets
+        own, others = self._gateways.pids, holders(set(sockets))
+        everyone: dict[int, dict[str, None]] = {}
+        for socket in sockets:
+            gateways = [
+                who for s, found in sockets.items() if are_shared(s, socket) for who in found
+            ]
+            who = [*gateways, *(str(p) for p in others[socket] if p.pid not in own)]
+            if len(who) > 1:
+                everyone.setdefault(socket[1], {}).update(dict.fromkeys(who))
+        yield from up_messages.shared_ports({port: tuple(who) for port, who in everyone.items()})
 
     async def _to_try(self, running: Running) -> list[Line]:
         """Commands to try; they are found on another thread, because a mesh may be large."""
@@ -237,6 +243,7 @@ def _is_empty(snapshot: Snapshot, cluster: str) -> bool:
     return all(e.health_status in _OUT_OF_USE for group in groups for e in group.lb_endpoints)
 
 
-def _port(resource: Resource) -> int:
-    """The port that a listener is on; 0 for one on a path."""
-    return Listener.FromString(packed(resource).value).address.socket_address.port_value
+def _socket(resource: Resource) -> Socket | None:
+    """Where a listener listens; ``None`` for one on a path."""
+    address = Listener.FromString(packed(resource).value).address.socket_address
+    return (address.address, address.port_value) if address.port_value else None

@@ -184,6 +184,7 @@ def test_commands_to_try_and_addresses_lead_to_the_backends_of_each_gateway(
             assert body("127.0.1.1", "back.example") == "green"
             assert body("127.0.0.1", "back.example") == "404"
             assert body("127.0.1.1", "front.example") == "404"
+            assert "is shared" not in up.process.log.read_text()
 
 
 def test_a_gateway_with_the_address_of_a_service_is_served_by_its_gateway(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from controlplane.cli.envoy_processes import (
     free_port,
     last_words,
 )
-from controlplane.cli.ports import holders
+from controlplane.cli.ports import Socket, are_shared, holders
 from controlplane.model.proxy_start import ProxyStart
 
 ROOT = Path(__file__).parents[3]
@@ -59,10 +59,32 @@ def test_a_free_port_is_found_beside_those_taken() -> None:
 def test_who_listens_on_a_port_is_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
+        here, everywhere, elsewhere = (
+            (address, port) for address in ("127.0.0.1", "0.0.0.0", "127.0.0.7")
+        )
 
-        (process,) = holders({port})[port]
+        found = holders({here, everywhere, elsewhere})
 
-    assert process.pid == os.getpid()
+    assert [process.pid for process in found[here]] == [os.getpid()]
+    assert found[everywhere] == found[here]
+    assert found[elsewhere] == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (("127.0.0.1", 80), ("127.0.0.1", 80), True),
+        (("127.0.0.1", 80), ("127.0.1.1", 80), False),
+        (("127.0.0.1", 80), ("0.0.0.0", 80), True),
+        (("::", 80), ("127.0.0.1", 80), True),
+        (("0.0.0.0", 80), ("0.0.0.0", 81), False),
+    ],
+)
+def test_a_port_is_shared_where_a_connection_may_come_to_either(
+    one: Socket, other: Socket, shared: bool
+) -> None:
+    assert are_shared(one, other) is shared
+    assert are_shared(other, one) is shared
 
 
 def test_a_missing_envoy_is_reported_with_a_hint(tmp_path: Path) -> None:
