@@ -37,6 +37,11 @@ ASKED_FOR_LATER: Final = frozenset(
 )
 """Clusters and listeners name these, and a client that got one asks for them."""
 
+USED_WHILE_ASKED_FOR: Final = frozenset({TypeUrl.EXTENSION})
+"""Connections to a listener that was replaced drain for minutes. Their requests meet the filters of
+before, which Envoy asks for as long, and would get 500 without them; it forgets them by itself.
+"""
+
 REMOVAL_ORDER: Final = (
     TypeUrl.LISTENER,
     TypeUrl.ROUTE,

@@ -23,6 +23,7 @@ from controlplane.xds.order import (
     REFERRERS,
     REFERRING,
     REMOVAL_ORDER,
+    USED_WHILE_ASKED_FOR,
 )
 from controlplane.xds.pending_response import PendingResponse
 from controlplane.xds.readiness import Readiness
@@ -278,16 +279,18 @@ class Session(ABC):
         """Remove what is gone, once nothing that the client holds or asks for may refer to it."""
         for type_url in REMOVAL_ORDER:
             state = self._states[type_url]
-            if not state.pending_removal or state.is_busy or self._may_be_used(type_url):
+            if not state.pending_removal or state.is_busy or self._may_be_used(state):
                 continue
             response = self._removal(state)
             state.removed()
             if response is not None:
                 yield self._send(state, response)
 
-    def _may_be_used(self, type_url: TypeUrl) -> bool:
-        """Whether the client may still use something of ``type_url`` that is gone."""
-        referrers = [self._states[referrer] for referrer in REFERRERS[type_url]]
+    def _may_be_used(self, gone: SubscriptionState) -> bool:
+        """Whether the client may still use something of a type that is gone."""
+        if gone.type_url in USED_WHILE_ASKED_FOR and any(map(gone.covers, gone.pending_removal)):
+            return True
+        referrers = [self._states[referrer] for referrer in REFERRERS[gone.type_url]]
         return (self._may_ask_more and bool(referrers)) or any(
             state.has_changes or not state.is_answered or state.rejections.current
             for state in referrers

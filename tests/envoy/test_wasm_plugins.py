@@ -1,5 +1,6 @@
 """Modules of WebAssembly in real Envoys, at a gateway: in order, edited, and where they fail."""
 
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,23 @@ def test_a_module_is_run_edited_and_taken_away(shop: Mesh, file: Path) -> None:
 
     shop.apply(SHOP)
     assert seen(shop) == []
+
+
+def test_kept_connections_are_served_when_a_plugin_is_deleted(shop: Mesh, file: Path) -> None:
+    shop.apply(SHOP + plugin("one", f"{{url: file://{file}}}"))
+    kept = HTTPConnection(shop.workload.address, 8080)
+
+    def status() -> int:
+        kept.request("GET", "/", headers={"host": "shop.example.com"})
+        answer = kept.getresponse()
+        answer.read()
+        return answer.status
+
+    assert status() == 200
+    shop.apply(SHOP)
+
+    assert {status() for _ in range(500)} == {200}
+    kept.close()
 
 
 def test_a_module_may_become_one_for_connections_and_back(shop: Mesh, file: Path) -> None:

@@ -267,6 +267,21 @@ def test_a_secret_is_removed_after_the_clusters_that_named_it_are_warm() -> None
     assert removed == ["ack 3 CDS", "4 SDS -s"]
 
 
+def test_extensions_are_left_to_connections_that_drain() -> None:
+    """Envoy asks for them until the last of those is closed."""
+    session = synced(world(1, LDS="l1", ECDS="a1"), LDS="*", ECDS="a")
+    session.update(world(2, LDS="l2"))
+
+    replaced = said(session.receive(delta("LDS", nonce="3"))), said(session.arrived())
+    asked = said(session.receive(delta("ECDS", "a")))
+    drained = said(session.receive(delta("ECDS", unsubscribe="a", nonce="4")))
+
+    assert replaced == (["ack 3 LDS"], [])
+    assert asked == ["4 ECDS +a1"]
+    assert drained == ["ack 4 ECDS"]
+    assert said(session.receive(delta("ECDS", "a"))) == ["5 ECDS -a"]
+
+
 def test_routes_wait_while_the_culprit_among_clusters_is_looked_for() -> None:
     session = synced(ONE, CDS="*", EDS="a", LDS="*", RDS="r")
     session.update(world(2, CDS="a1 b1 c1", EDS="a1", LDS="l1", RDS="r1"))
