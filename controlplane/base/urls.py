@@ -7,11 +7,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from controlplane.base.hosts import is_ip
+
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_HOST: Final = re.compile(r"[A-Za-z0-9!$&'()*+,;=:\[\]<>\"_.~\x80-\U0010ffff-]*")
+_HOST: Final = re.compile(r"[A-Za-z0-9!$&'()*+,;=:\]<>\"_.~\x80-\U0010ffff-]*")
 _HOST_ESCAPE: Final = re.compile(r"%(?:25|[89A-Fa-f][0-9A-Fa-f])")
+_ZONE: Final = re.compile(r"[A-Za-z0-9!$&'()*+,;=:\[\]<>\"_.~%\x80-\U0010ffff-]+")
 _USER: Final = re.compile(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*")
 _PORT: Final = re.compile(r"(?::[0-9]*)?")
 
@@ -23,6 +26,17 @@ class Url:
     scheme: str
     host: str
     path: str
+
+    @property
+    def hostname(self) -> str:
+        """The host without its port and without brackets."""
+        bare = self.host.removesuffix(f":{self.port}")
+        return bare[1:-1] if bare.startswith("[") else bare
+
+    @property
+    def port(self) -> str:
+        """The digits behind the host; empty where there are none."""
+        return self.host.rpartition("]")[2].rpartition(":")[2] if ":" in self.host else ""
 
 
 def parsed(text: str) -> Url | None:
@@ -56,7 +70,7 @@ def _parsed(text: str, *, is_request: bool) -> Url | None:
         authority, slash, path = rest[2:].partition("/")
         rest = slash + path
         user, at, host = authority.rpartition("@")
-        if not _is_host(host) or (at and not _is_user(user)):
+        if not _is_host(scheme, host) or (at and not _is_user(user)):
             return None
     if _ESCAPE.search(rest) is not None:
         return None
@@ -67,12 +81,20 @@ def _is_user(text: str) -> bool:
     return _USER.fullmatch(text) is not None and _ESCAPE.search(text) is None
 
 
-def _is_host(text: str) -> bool:
-    if text.startswith("["):
-        end = text.rfind("]")
-        if end < 0 or _PORT.fullmatch(text[end + 1 :]) is None:
-            return False
-        return _HOST.fullmatch(re.sub(r"%25[^%\]]*", "", text)) is not None
-    port = text[text.rfind(":") :] if ":" in text else ""
+def _is_host(scheme: str, text: str) -> bool:
+    """Only an IPv6 address has brackets; of HTTP only such a one has several colons."""
+    if "[" in text:
+        return _is_bracketed(text)
+    is_web = scheme in ("http", "https")
+    port = text[text.find(":") if is_web else text.rfind(":") :] if ":" in text else ""
     unescaped = _HOST_ESCAPE.sub("", text)
     return _PORT.fullmatch(port) is not None and _HOST.fullmatch(unescaped) is not None
+
+
+def _is_bracketed(text: str) -> bool:
+    address, bracket, port = text[1:].rpartition("]")
+    if text.rfind("[") > 0 or not bracket or _PORT.fullmatch(port) is None:
+        return False
+    plain, zoned, zone = address.partition("%25")
+    has_zone = _ESCAPE.search(zone) is None and _ZONE.fullmatch(zone) is not None
+    return is_ip(plain) and ":" in plain and (has_zone if zoned else "%" not in plain)

@@ -72,11 +72,12 @@ def usable_keys(key_set: str) -> Iterator[Key]:
 
 
 def _is_usable(key: Key) -> bool:
-    algorithm = key.get("alg", "")
+    written = key.get("alg")
+    algorithm = written if isinstance(written, str) else ""  # what is no text counts as absent
     kind = key.get("kty")
     if not isinstance(kind, str) or kind not in ALGORITHMS:
         return False
-    if algorithm and not str(algorithm).startswith(ALGORITHMS[kind]):
+    if algorithm and not algorithm.startswith(ALGORITHMS[kind]):
         return False
     match kind:
         case "RSA":
@@ -103,9 +104,11 @@ def _number(key: Key, name: str) -> int:
 
 
 def _bytes(key: Key, name: str) -> bytes:
-    """What a field says; nothing where it is not base64url."""
+    """What a field says; nothing where it is not base64url, with all of its padding or none."""
     text = key.get(name)
     if not isinstance(text, str) or _BASE64URL.fullmatch(text) is None:
+        return b""
+    if text.endswith("=") and len(text) % 4:
         return b""
     bare = text.rstrip("=")
     try:

@@ -70,7 +70,8 @@ def key_set(body: bytes) -> str:
     fault: KeySetMalformed | None = None
     for i, key in enumerate(keys):
         try:
-            checked_key(key, f"key {i}")
+            if not checked_key(key, f"key {i}").has_known_curve:
+                raise KeySetMalformed(f"has key {i} of an unknown curve")
         except KeySetMalformed as unusable:
             fault = fault or unusable
         else:

@@ -8,7 +8,6 @@ Istio ``pkg/config/validation/validation.go`` (validateJwtRule),
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from controlplane.base.codes import (
     CANNOT_WORK,
@@ -20,12 +19,19 @@ from controlplane.base.codes import (
 )
 from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
+from controlplane.base.urls import parsed, parsed_request
 from controlplane.kinds.istio.request_authentication import (
     ClaimToHeader,
     JwtRule,
     RequestAuthentication,
 )
-from controlplane.kinds.validation.checks import About, check_count, check_duration, check_length
+from controlplane.kinds.validation.checks import (
+    PORT_LIMIT,
+    About,
+    check_count,
+    check_duration,
+    check_length,
+)
 from controlplane.kinds.validation.key_set import KeySetMalformed, checked_keys
 from controlplane.kinds.validation.policy_attachment import (
     check_attachment,
@@ -38,7 +44,7 @@ SPACE_DELIMITED_LIMIT: Final = 64
 SCHEMES: Final = ("http", "https")
 _HEADER: Final = re.compile(r"[-_A-Za-z0-9]+")
 _FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
-_PORT: Final = re.compile(r":[0-9]*")
+_INT_LIMIT: Final = 2**63 - 1  # Go, strconv.Atoi
 
 
 def request_authentication(
@@ -113,28 +119,20 @@ def _check_source(
 
 def _check_uri(report: Report, at: FieldRef, uri: str) -> None:
     check_length(report, at, uri, URI_LIMIT)
+    if len(uri) > URI_LIMIT:
+        return
     if not uri:
         report.add(VALUE_MALFORMED, at, "the address is empty")
         return
-    fault = _uri_fault(uri)
-    if fault is not None:
-        report.add(VALUE_MALFORMED, at, f'"{uri[:60]}" {fault}')
-    elif not urlsplit(uri).hostname:
+    found = parsed(uri)
+    if found is None or parsed_request(uri) is None or int(found.port or 0) > _INT_LIMIT:
+        report.add(VALUE_MALFORMED, at, f'"{uri[:60]}" is not a URL')
+    elif found.scheme not in SCHEMES:
+        report.add(VALUE_MALFORMED, at, f'"{uri[:60]}" is not an address of http or https')
+    elif not found.hostname:
         report.add(CANNOT_WORK, at, f'"{uri}" names no host, so no keys can be fetched')
-
-
-def _uri_fault(uri: str) -> str | None:
-    try:
-        split = urlsplit(uri)
-        _ = split.hostname
-    except ValueError as error:
-        return f"is not an address: {error}"
-    if split.scheme not in SCHEMES:
-        return "is not an address of http or https"
-    port = split.netloc.rpartition("@")[2].rpartition("]")[2].partition(":")
-    if port[1] and _PORT.fullmatch(port[1] + port[2]) is None:
-        return f'has a port that is no number: "{port[2]}"'
-    return None
+    elif int(found.port or 0) > PORT_LIMIT:
+        report.add(CANNOT_WORK, at, f"port {found.port} is above {PORT_LIMIT}")
 
 
 def _check_keys(report: Report, at: FieldRef, text: str) -> None:
@@ -148,6 +146,9 @@ def _check_keys(report: Report, at: FieldRef, text: str) -> None:
             message = f"key {i} is a private key; only public keys verify tokens"
             hint = "write its public part; who can read this key can sign tokens"
             report.add(PRIVATE_KEY_SHOWN, at, message, hint=hint)
+        if not key.has_known_curve:
+            message = f"key {i} is of an unknown curve, so it verifies no token"
+            report.add(CANNOT_WORK, at, message)
     if keys.is_single:
         message = "a single key is no key set for Envoy, so no token of the issuer is accepted"
         report.add(CANNOT_WORK, at, message, hint='write {"keys": [KEY]}')

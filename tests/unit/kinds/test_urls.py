@@ -18,6 +18,8 @@ from controlplane.base.urls import Url, parsed, parsed_request
         ("https://[::1]:80/a", "https", "[::1]:80", "/a"),
         ("https://a:/b", "https", "a:", "/b"),
         ("https://me@a/b", "https", "a", "/b"),
+        ("https://[fe80::1%25eth0]:80/", "https", "[fe80::1%25eth0]:80", "/"),
+        ("oci://a:b:80/c", "oci", "a:b:80", "/c"),
     ],
 )
 def test_a_url_is_read(text: str, scheme: str, host: str, path: str) -> None:
@@ -37,6 +39,12 @@ def test_a_url_is_read(text: str, scheme: str, host: str, path: str) -> None:
         "https://a/b#%z",
         "https://a/\x01",
         "https://a b@c/",
+        "https://a[b]/",
+        "https://[a]/",
+        "https://[10.0.0.1]/",
+        "https://[fe80::1%eth0]/",
+        "https://[fe80::1%25]/",
+        "https://a:b:80/",
     ],
 )
 def test_what_is_no_url(text: str) -> None:
@@ -57,3 +65,21 @@ def test_what_is_no_url(text: str) -> None:
 )
 def test_a_request_needs_an_absolute_url(text: str, is_request: bool) -> None:
     assert (parsed_request(text) is not None) is is_request
+
+
+@pytest.mark.parametrize(
+    ("text", "hostname", "port"),
+    [
+        ("https://a", "a", ""),
+        ("https://a:/b", "a", ""),
+        ("https://a:80", "a", "80"),
+        ("https://[::1]", "::1", ""),
+        ("https://[::1]:80", "::1", "80"),
+        ("https:///a", "", ""),
+    ],
+)
+def test_a_host_has_a_port(text: str, hostname: str, port: str) -> None:
+    url = parsed(text)
+
+    assert url is not None
+    assert (url.hostname, url.port) == (hostname, port)

@@ -31,6 +31,7 @@ def are_usable(*keys: object) -> list[bool]:
 
 def test_good_keys_of_every_type() -> None:
     assert are_usable(RSA, ED, P256, P384, P521, SECRET, P384 | {"alg": "ES384"}) == [True] * 7
+    assert are_usable(P256 | {"alg": None}, RSA | {"alg": 1}, SECRET | {"k": "AQA="}) == [True] * 3
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_good_keys_of_every_type() -> None:
         P256 | {"alg": "ES384"},
         P256 | {"crv": "P-384"},
         {"kty": "oct", "k": ""},
+        {"kty": "oct", "k": "AQAB="},
         {"kty": "AKP"},
         {"kty": ["RSA"]},
         1,

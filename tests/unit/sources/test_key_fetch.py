@@ -176,10 +176,10 @@ def test_a_key_set_has_one_form_without_private_parts() -> None:
 
 def test_keys_that_verify_nothing_are_left_out_beside_others() -> None:
     unknown = {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AQAB"}
+    of_no_curve = {"kty": "EC", "crv": "P-1", "x": "AQAB", "y": "AQAB"}
+    keys = [unknown, of_no_curve, A, {"kty": "RSA"}, 1]
 
-    assert json.loads(key_set(json.dumps({"keys": [unknown, A, {"kty": "RSA"}, 1]}).encode())) == {
-        "keys": [A]
-    }
+    assert json.loads(key_set(json.dumps({"keys": keys}).encode())) == {"keys": [A]}
     assert key_set(b'{"keys":[]}') == '{"keys":[]}'
 
 
