@@ -26,7 +26,11 @@ from controlplane.kinds.istio.authorization_policy import (
     Source,
 )
 from controlplane.kinds.spec import Spec
-from controlplane.kinds.validation.authorization_rules import HTTP_PREFIXES, check_rule
+from controlplane.kinds.validation.authorization_rules import (
+    HTTP_PREFIXES,
+    check_identities,
+    check_rule,
+)
 from controlplane.kinds.validation.checks import About, camel, check_count
 from controlplane.kinds.validation.policy_attachment import check_attachment
 
@@ -63,7 +67,7 @@ _TCP_SOURCES: Final = (
 def authorization_policy(
     report: Report, at: FieldRef, spec: AuthorizationPolicy, about: About
 ) -> None:
-    check_attachment(report, at, spec)
+    check_attachment(report, at, spec, about.body)
     _check_dry_run(report, FieldRef(about.key), spec.action, about)
     _check_action(report, at, spec)
     for i, rule in enumerate(spec.rules):
@@ -75,23 +79,28 @@ def authorization_policy(
             case Action.DENY if denies_tcp(rule):
                 _report_tcp(report, place, rule)
     check_count(report, at / "rules", spec.rules, RULES_LIMIT, "rules")
-    _check_empty(report, at / "rules", about.body.get("rules"))
+    _check_written(report, at / "rules", about.body.get("rules"))
 
 
-def _check_empty(report: Report, at: FieldRef, written: object) -> None:
-    """Report lists without values, which count as absent: then any value matches."""
+def _check_written(report: Report, at: FieldRef, written: object, name: str = "") -> None:
+    """What only the CRD sees, in what is written under ``name``: lists without values are there.
+
+    They count as absent to a proxy, so any value matches.
+    """
     match written:
         case Mapping():
-            is_refused = at.path[-1:] in (("source",), ("operation",)) and not any(written.values())
-            for name, value in written.items():
+            if name == "source":
+                check_identities(report, at, written)
+            is_refused = name in ("source", "operation") and not any(written.values())
+            for field, value in written.items():
                 if value == [] and not is_refused:
-                    message = f'"{name}" is empty, which counts as absent, so any value matches'
+                    message = f'"{field}" is empty, which counts as absent, so any value matches'
                     hint = "give it a value, or remove it"
-                    report.add(EMPTY_LIST, at / name, message, hint=hint)
-                _check_empty(report, at / name, value)
+                    report.add(EMPTY_LIST, at / field, message, hint=hint)
+                _check_written(report, at / field, value, str(field))
         case [*values]:
             for i, value in enumerate(values):
-                _check_empty(report, at / i, value)
+                _check_written(report, at / i, value)
 
 
 def _check_dry_run(report: Report, at: FieldRef, action: Action, about: About) -> None:

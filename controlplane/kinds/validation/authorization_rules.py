@@ -56,10 +56,13 @@ def _check_source(report: Report, at: FieldRef, source: Source | None) -> None:
         values = getattr(source, _PYTHON[name])
         if values:
             check(report, at / name, values)
-    accounts = source.service_accounts or source.not_service_accounts
+
+
+def check_identities(report: Report, at: FieldRef, source: Mapping[object, object]) -> None:
+    """Accounts beside what else says who calls, as they are written: also a list that is empty."""
     others = ("principals", "notPrincipals", "namespaces", "notNamespaces")
-    clashing = [name for name in others if getattr(source, _PYTHON[name])]
-    if accounts and clashing:
+    clashing = [name for name in others if name in source]
+    if clashing and not source.keys().isdisjoint(("serviceAccounts", "notServiceAccounts")):
         message = f"serviceAccounts and {clashing[0]} exclude each other"
         hint = "write the namespace in front of the account: NAMESPACE/ACCOUNT"
         report.add(MUTUALLY_EXCLUSIVE, (at / clashing[0]).key, message, hint=hint)

@@ -54,16 +54,22 @@ class Attached(Protocol):
     def target_refs(self) -> tuple[PolicyTargetReference, ...]: ...
 
 
-def check_attachment(report: Report, at: FieldRef, policy: Attached) -> None:
-    """A selector or references, not both; each of them sound."""
+def check_attachment(
+    report: Report, at: FieldRef, policy: Attached, body: Mapping[str, object]
+) -> None:
+    """A selector or references, not both; each of them sound. An empty list of references is one,
+    too: the CRDs ask what ``body`` has.
+    """
     fields = {
         "selector": policy.selector is not None,
         "targetRef": policy.target_ref is not None,
-        "targetRefs": bool(policy.target_refs),
+        "targetRefs": bool(policy.target_refs) or body.get("targetRefs") == [],
     }
     written = [name for name, is_written in fields.items() if is_written]
     if len(written) > 1:
         message = f"{' and '.join(written)} exclude each other"
+        if not policy.target_refs and "targetRefs" in written:
+            message += ", even where targetRefs is empty"
         hint = "keep one of them"
         report.add(MUTUALLY_EXCLUSIVE, (at / written[-1]).key, message, hint=hint)
     if policy.selector is not None:
@@ -78,20 +84,6 @@ def check_attachment(report: Report, at: FieldRef, policy: Attached) -> None:
     for i, reference in enumerate(policy.target_refs):
         _check_reference(report, at / "targetRefs" / i, reference)
     check_count(report, at / "targetRefs", policy.target_refs, REFERENCES_LIMIT, "references")
-
-
-def check_empty_references(
-    report: Report, at: FieldRef, policy: Attached, body: Mapping[str, object]
-) -> None:
-    """A list that is empty is there, for the CRD's rule that only one of them may be."""
-    others = [
-        name
-        for name, value in (("selector", policy.selector), ("targetRef", policy.target_ref))
-        if value is not None
-    ]
-    if body.get("targetRefs") == [] and len(others) == 1:
-        message = f"{others[0]} and targetRefs exclude each other, even where it is empty"
-        report.add(MUTUALLY_EXCLUSIVE, (at / "targetRefs").key, message, hint="keep one of them")
 
 
 def _check_reference(report: Report, at: FieldRef, reference: PolicyTargetReference) -> None:

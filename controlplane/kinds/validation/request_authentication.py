@@ -33,10 +33,7 @@ from controlplane.kinds.validation.checks import (
     check_length,
 )
 from controlplane.kinds.validation.key_set import KeySetMalformed, checked_keys
-from controlplane.kinds.validation.policy_attachment import (
-    check_attachment,
-    check_empty_references,
-)
+from controlplane.kinds.validation.policy_attachment import check_attachment
 
 RULES_LIMIT: Final = 4096
 URI_LIMIT: Final = 2048  # characters
@@ -50,8 +47,7 @@ _INT_LIMIT: Final = 2**63 - 1  # Go, strconv.Atoi
 def request_authentication(
     report: Report, at: FieldRef, spec: RequestAuthentication, about: About
 ) -> None:
-    check_attachment(report, at, spec)
-    check_empty_references(report, at, spec, about.body)
+    check_attachment(report, at, spec, about.body)
     for i, rule in enumerate(spec.jwt_rules):
         written = _written(about.body.get("jwtRules"), i)
         _check_rule(report, at / "jwtRules" / i, rule, written)

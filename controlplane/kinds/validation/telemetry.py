@@ -13,7 +13,6 @@ from controlplane.base.codes import (
     CANNOT_WORK,
     CEL_REFUSED,
     MISSING_FIELD,
-    MUTUALLY_EXCLUSIVE,
     NO_EFFECT,
     NOT_ALLOWED_HERE,
     VALUE_OUT_OF_RANGE,
@@ -38,8 +37,7 @@ LARGEST_PERCENTAGE: Final = 100
 
 
 def telemetry(report: Report, at: FieldRef, spec: Telemetry, about: About) -> None:
-    check_attachment(report, at, spec)
-    _check_empty_references(report, at, spec, about)
+    check_attachment(report, at, spec, about.body)
     for i, metrics in enumerate(spec.metrics):
         _check_metrics(report, at / "metrics" / i, metrics)
     for i, tracing in enumerate(spec.tracing):
@@ -49,18 +47,6 @@ def telemetry(report: Report, at: FieldRef, spec: Telemetry, about: About) -> No
         report.add(CANNOT_WORK, (at / "tracing").key, message, hint="merge them into one")
     for i, logging in enumerate(spec.access_logging):
         _check_logging(report, at / "accessLogging" / i, logging)
-
-
-def _check_empty_references(report: Report, at: FieldRef, spec: Telemetry, about: About) -> None:
-    """A list that is empty is there, for the CRD's rule that only one of them may be."""
-    others = [
-        name
-        for name, value in (("selector", spec.selector), ("targetRef", spec.target_ref))
-        if value is not None
-    ]
-    if about.body.get("targetRefs") == [] and len(others) == 1:
-        message = f"{others[0]} and targetRefs exclude each other, even where it is empty"
-        report.add(MUTUALLY_EXCLUSIVE, (at / "targetRefs").key, message, hint="keep one of them")
 
 
 def _check_providers(report: Report, at: FieldRef, providers: Sequence[ProviderReference]) -> None:

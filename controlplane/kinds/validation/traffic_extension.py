@@ -11,18 +11,14 @@ from controlplane.base.locations import FieldRef
 from controlplane.kinds.istio.traffic_extension import TrafficExtension
 from controlplane.kinds.validation.checks import About
 from controlplane.kinds.validation.lua import check_lua
-from controlplane.kinds.validation.policy_attachment import (
-    check_attachment,
-    check_empty_references,
-)
+from controlplane.kinds.validation.policy_attachment import check_attachment
 from controlplane.kinds.validation.wasm_plugin import check_bytes, check_traffic, check_wasm
 
 CODE_LIMIT: Final = 65_536  # bytes
 
 
 def traffic_extension(report: Report, at: FieldRef, spec: TrafficExtension, about: About) -> None:
-    check_attachment(report, at, spec)
-    check_empty_references(report, at, spec, about.body)
+    check_attachment(report, at, spec, about.body)
     if spec.wasm is not None and spec.lua is not None:
         message = "wasm and lua exclude each other"
         report.add(MUTUALLY_EXCLUSIVE, (at / "lua").key, message, hint="keep one of them")

@@ -28,10 +28,7 @@ from controlplane.kinds.istio.wasm_plugin import (
     WasmPlugin,
 )
 from controlplane.kinds.validation.checks import About, check_count, check_length, check_port
-from controlplane.kinds.validation.policy_attachment import (
-    check_attachment,
-    check_empty_references,
-)
+from controlplane.kinds.validation.policy_attachment import check_attachment
 
 SCHEMES: Final = ("", "file", "http", "https", "oci")
 NAME_LIMIT: Final = 256  # bytes
@@ -42,8 +39,7 @@ _SHA256: Final = re.compile(r"[a-f0-9]{64}")
 
 
 def wasm_plugin(report: Report, at: FieldRef, spec: WasmPlugin, about: About) -> None:
-    check_attachment(report, at, spec)
-    check_empty_references(report, at, spec, about.body)
+    check_attachment(report, at, spec, about.body)
     check_wasm(report, at, spec)
     check_traffic(report, at / "match", spec.match)
 
