@@ -46,6 +46,7 @@ _WRAPPERS: Final = frozenset(
     f"google.protobuf.{name}Value"
     for name in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
 )
+_PLAIN_VALUE: Final = "google.protobuf.Value"
 TYPED_STRUCTS: Final = frozenset({"udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"})
 """They hold another message as data, which Envoy reads."""
 
@@ -73,6 +74,8 @@ def is_readable(message: Message) -> bool:
 def _fill(report: Report, at: FieldRef, message: Message, value: object) -> bool:
     """Set the fields that ``value`` says; false where it is nothing that the message can say."""
     name = message.DESCRIPTOR.full_name
+    if value is None and name != _PLAIN_VALUE:
+        return True
     if name in _WRAPPERS:
         return _wrapper(report, at, message, value)
     if name in _WELL_KNOWN:
@@ -120,7 +123,7 @@ def _fields(report: Report, at: FieldRef, message: Holder, value: Mapping[str, o
 
 def _takes_null(field: FieldDescriptor) -> bool:
     type_ = field.message_type
-    return type_ is not None and type_.full_name == "google.protobuf.Value"
+    return type_ is not None and type_.full_name == _PLAIN_VALUE
 
 
 def _field(
@@ -151,7 +154,7 @@ def _list(
     for i, item in enumerate(value):
         if field.message_type is not None:
             found = message_factory.GetMessageClass(field.message_type)()
-            if item is None or _fill(report, at / i, found, item):
+            if _fill(report, at / i, found, item):
                 items.append(found)
         else:
             one = single(report, at / i, field, item)
@@ -172,7 +175,7 @@ def _map(report: Report, at: FieldRef, entries: Holder, type_: Descriptor, value
                 continue
         if of_value.message_type is not None:
             found = message_factory.GetMessageClass(of_value.message_type)()
-            if item is None or _fill(report, at / written, found, item):
+            if _fill(report, at / written, found, item):
                 entries[key].CopyFrom(found)
         else:
             one = single(report, at / written, of_value, item)
@@ -219,7 +222,7 @@ def _any(report: Report, at: FieldRef, message: Holder, value: object) -> bool:
         report.add(ENVOY_TYPE_UNKNOWN, at / "@type", said, hint=hint)
         return False
     found = message_factory.GetMessageClass(type_)()
-    if type_.full_name in _WELL_KNOWN or type_.full_name in _WRAPPERS:
+    if type_.full_name in _UNDER_VALUE:
         if "value" not in value:
             report.add(MISSING_FIELD, at, f"{type_.full_name} needs its value", hint="add value")
             return False
@@ -274,5 +277,7 @@ _WELL_KNOWN: Final = {
     "google.protobuf.ListValue": _list_value,
     "google.protobuf.Struct": _struct,
     "google.protobuf.Timestamp": timestamp,
-    "google.protobuf.Value": _value,
+    _PLAIN_VALUE: _value,
 }
+_UNDER_VALUE: Final = _WRAPPERS | _WELL_KNOWN.keys() | {"google.protobuf.Empty"}
+"""What an ``Any`` has under "value", not beside "@type"."""

@@ -6,6 +6,7 @@ Source: github.com/golang/protobuf/jsonpb/decode.go
 import base64
 import binascii
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,6 +35,11 @@ _INTEGERS: Final[Mapping[int, tuple[int, int]]] = {
     **dict.fromkeys((4, 6), (0, 2**64 - 1)),  # uint64, fixed64
 }
 """The range of each integer, by the number of its type in descriptor.proto."""
+_SPACE: Final = r"[ \t\r\n]*"
+_DIGITS: Final = r"-?(?:0|[1-9][0-9]*)"
+_WHOLE: Final = re.compile(rf"{_SPACE}{_DIGITS}{_SPACE}")
+_NUMBER: Final = re.compile(rf"{_SPACE}{_DIGITS}(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?{_SPACE}")
+"""What JSON has, which quotes may be around."""
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _DURATION: Final = "a duration such as 1.5s or 100ms"
 
@@ -94,8 +100,7 @@ def _integer(report: Report, at: FieldRef, bounds: tuple[int, int], value: objec
 def _plain_number(value: object) -> float | None:
     """A number, or one in quotes, which must be whole without a point."""
     if isinstance(value, str):
-        digits = value.removeprefix("-")
-        return float(value) if digits.isascii() and digits.isdigit() else None
+        return float(value) if _WHOLE.fullmatch(value) is not None else None
     if not isinstance(value, int | float):
         return None
     try:
@@ -108,10 +113,9 @@ def _number(report: Report, at: FieldRef, value: object) -> object:
     if isinstance(value, str):
         if value in _NON_FINITE:
             return _NON_FINITE[value]
-        try:
-            return float(value)
-        except ValueError:
+        if _NUMBER.fullmatch(value) is None:
             return _dropped(report, at, "a number", value)
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _dropped(report, at, "a number", value)
     return float(value)
