@@ -78,7 +78,7 @@ def _decoded(
     report: Report, moves: list[Move], at: FieldRef, raw: RawObject, served: ServedKind[Any]
 ) -> tuple[Metadata, Spec | None]:
     beside = (at if served.whole else at / "spec", served.spec)
-    metadata = metadata_of(report, at, raw.body, moves, custom=served.custom, beside=beside)
+    metadata = metadata_of(report, at, raw.body, moves, beside=beside)
     body = _body(report, moves, at, raw, served)
     if body is None:
         return metadata, None

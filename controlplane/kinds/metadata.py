@@ -26,6 +26,9 @@ from controlplane.kinds.walk import DROPPED, Null, Walk
 _LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 ANNOTATIONS_LIMIT: Final = 256 * 1024  # bytes, keys and values together
 ALWAYS_REJECT: Final = "internal.istio.io/webhook-always-reject"
+_ISTIO: Final = ".istio.io"
+_INTERNAL: Final = ("internal.istio.io/parents", "internal.istio.io/parent-namespace")
+"""What Istio writes into objects that it makes of others, which gives them rights of theirs."""
 
 
 class Metadata(Spec, frozen=True):
@@ -54,10 +57,9 @@ def metadata_of(
     body: Mapping[str, object],
     moves: list[Move],
     *,
-    custom: bool,
     beside: tuple[FieldRef, type[Spec]] | None = None,
 ) -> Metadata:
-    """The metadata of an object, its faults reported; ``custom``: it is one of Istio's kinds.
+    """The metadata of an object, its faults reported.
 
     Where unknown fields belong is added to ``moves``; ``beside``: the place and type of what else
     the object has.
@@ -77,7 +79,7 @@ def metadata_of(
     _check_names(report, place, metadata)
     _check_labels(report, place / "labels", metadata.labels)
     if metadata.annotations:
-        _check_annotations(report, place / "annotations", metadata.annotations, custom=custom)
+        _check_annotations(report, place / "annotations", metadata.annotations)
     return metadata
 
 
@@ -126,9 +128,7 @@ def _check_proxy_names(report: Report, at: FieldRef, annotations: Mapping[str, s
             report.add(NO_EFFECT, at / key, message, hint=hint)
 
 
-def _check_annotations(
-    report: Report, at: FieldRef, annotations: Mapping[str, str], *, custom: bool
-) -> None:
+def _check_annotations(report: Report, at: FieldRef, annotations: Mapping[str, str]) -> None:
     _check_ignore(report, at, annotations)
     check_own_annotation(report, at, annotations)
     if at.object.kind == KUBERNETES_GATEWAY:
@@ -143,9 +143,19 @@ def _check_annotations(
     if size > ANNOTATIONS_LIMIT:
         message = f"the annotations are {size} bytes together (at most {ANNOTATIONS_LIMIT})"
         report.add(WRONG_SIZE, at, message)
-    if custom and ALWAYS_REJECT in annotations:
+    if at.object.kind.group.endswith(_ISTIO):
+        _check_reserved(report, at, annotations)
+
+
+def _check_reserved(report: Report, at: FieldRef, annotations: Mapping[str, str]) -> None:
+    """Annotations with which Istio refuses an object of its kinds."""
+    if ALWAYS_REJECT in annotations:
         message = f"Istio refuses every object with the annotation {ALWAYS_REJECT}"
         report.add(RESERVED, (at / ALWAYS_REJECT).key, message, hint="remove it")
-    if custom and DRY_RUN in annotations and at.object.kind != AUTHORIZATION_POLICY:
+    for name in _INTERNAL:
+        if name in annotations:
+            message = f'"{name}" is set by Istio, not by users'
+            report.add(RESERVED, (at / name).key, message, hint="remove it")
+    if DRY_RUN in annotations and at.object.kind != AUTHORIZATION_POLICY:
         message = f"the annotation {DRY_RUN} is for AuthorizationPolicy only"
         report.add(RESERVED, (at / DRY_RUN).key, message, hint="remove it")

@@ -12,7 +12,6 @@ from controlplane.base.codes import (
     MISSING_FIELD,
     NOT_ALLOWED_HERE,
     NOT_UNIQUE,
-    RESERVED,
     VALUE_MALFORMED,
     VALUE_OUT_OF_RANGE,
     WRONG_SUM,
@@ -42,14 +41,9 @@ from controlplane.kinds.validation.http_route import check_http_route
 from controlplane.kinds.validation.reachability import check_reachability
 
 MESH: Final = "mesh"
-_INTERNAL: Final = ("internal.istio.io/parents", "internal.istio.io/parent-namespace")
 
 
 def virtual_service(report: Report, at: FieldRef, spec: VirtualService, about: About) -> None:
-    for annotation in _INTERNAL:
-        if annotation in about.annotations:
-            place = FieldRef(at.object, ("metadata", "annotations", annotation), on_key=True)
-            report.add(RESERVED, place, f'"{annotation}" is set by Istio, not by users')
     if not spec.hosts:
         _check_delegate(report, at, spec)
     check_gateway_names(report, at / "gateways", spec.gateways)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from controlplane.base.names import Kind
+from controlplane.kinds.registry import SERVED
 from tests.unit.kinds.given import body_of, decoded_body, reported
 
 
@@ -37,11 +39,6 @@ from tests.unit.kinds.given import body_of, decoded_body, reported
             ["CP0219 annotations.internal.istio.io/webhook-always-reject"],
             id="an annotation refuses its object",
         ),
-        pytest.param(
-            {"annotations": {"internal.istio.io/parents": "a"}},
-            ["CP0219 annotations.internal.istio.io/parents"],
-            id="an annotation is Istio's own",
-        ),
     ],
 )
 def test_metadata(metadata: dict[str, Any], expected: list[str]) -> None:
@@ -51,6 +48,29 @@ def test_metadata(metadata: dict[str, Any], expected: list[str]) -> None:
     _, diagnostics = decoded_body(body)
 
     assert reported(diagnostics, ("metadata",)) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["parents", "parent-namespace", "webhook-always-reject"], ids=lambda name: name
+)
+@pytest.mark.parametrize(
+    "kind", [kind for kind, served in SERVED.items() if served.custom], ids=str
+)
+def test_istios_own_annotations_refuse_every_kind_of_istio_and_no_other(
+    kind: Kind[Any], name: str
+) -> None:
+    annotation = f"internal.istio.io/{name}"
+    body = {
+        "apiVersion": SERVED[kind].api_versions[0],
+        "kind": kind.name,
+        "metadata": {"name": "reviews", "annotations": {annotation: "a"}},
+    }
+
+    _, diagnostics = decoded_body(body)
+
+    places = [line for line in reported(diagnostics, ("metadata", "annotations")) if name in line]
+    is_of_istio = "istio.io" in kind.group
+    assert places == ([f"CP0219 {annotation}"] if is_of_istio else [])
 
 
 @pytest.mark.parametrize("name", ["name-override", "service-account"])
