@@ -29,6 +29,7 @@ from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from controlplane.kinds.declared.mesh_config import PROXY_CONFIG
 from controlplane.kinds.duration import value_of
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, ProxyConfig
 from controlplane.kinds.istio.proxy_config import ANNOTATION, Tracing
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
@@ -76,7 +77,7 @@ HINTS: Final[Mapping[str, str]] = {
     "proxyBootstrapTemplatePath": "change what controlplane bootstrap prints",
     "readinessProbe": "give the WorkloadGroup a probe",
 }
-_WORKLOADS: Final[frozenset[Kind]] = frozenset({POD, WORKLOAD_ENTRY})
+_WORKLOADS: Final[frozenset[Kind]] = frozenset({POD, WORKLOAD_ENTRY, KUBERNETES_GATEWAY})
 _TEMPLATES: Final[Mapping[Kind, str]] = {
     DEPLOYMENT: "spec.template.metadata.annotations",
     STATEFUL_SET: "spec.template.metadata.annotations",

@@ -123,6 +123,43 @@ def test_up_starts_a_gateway_as_its_config_says(tmp_path: Path) -> None:
     assert b"REGION=eu" in environment
 
 
+GATEWAY_API = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: front, namespace: shop}
+spec:
+  gatewayClassName: istio
+  infrastructure:
+    annotations:
+      proxy.istio.io/config: |
+        concurrency: 3
+        proxyAdminPort: 15900
+        proxyHeaders: {server: {value: theirs}}
+  listeners: [{name: http, port: 8080, protocol: HTTP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop, namespace: shop}
+spec:
+  parentRefs: [{name: front}]
+  rules:
+  - filters: [{type: RequestRedirect, requestRedirect: {hostname: other.example}}]
+"""
+
+
+def test_annotations_of_a_gateways_infrastructure_are_its_proxys(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh" / "mesh.yaml").write_text(GATEWAY_API)
+
+    with own_network(), running_up(tmp_path) as up:
+        up.prints(r"^  curl .*$")
+        info = asked(15900, "/server_info")
+        answer = send("http://127.0.0.1:8080/", address="127.0.0.1")
+
+    assert info["command_line_options"]["concurrency"] == 3
+    assert (answer.status, answer.headers["server"]) == (302, "theirs")
+
+
 STATISTICS = """sidecar.istio.io/statsInclusionPrefixes: runtime,http
         sidecar.istio.io/statsInclusionSuffixes: downstream_rq_time
         sidecar.istio.io/statsHistogramBuckets: '{"http": [7, 70]}'"""

@@ -21,7 +21,7 @@ from controlplane.kinds.gateway_api.gateway import (
 from controlplane.kinds.gateway_api.status import GATEWAY_STATUS
 from controlplane.kinds.gateway_api.versions import V1_AND_V1BETA1
 from controlplane.kinds.served import Fields, ServedKind, by
-from controlplane.kinds.validation.gateway_api.admission import gateway_api
+from controlplane.kinds.validation.gateway_api.gateway import kubernetes_gateway
 
 FIELDS: Final[Fields] = {
     **LISTENER_FIELDS,
@@ -36,7 +36,10 @@ FIELDS: Final[Fields] = {
         by("queries.gateway_api.listeners:attached", "tls"),
         by("translate.gateway_api.deployment:_labels", "infrastructure"),
     ),
-    GatewayInfrastructure: (by("translate.gateway_api.deployment:_labels", "labels"),),
+    GatewayInfrastructure: (
+        by("translate.gateway_api.deployment:_labels", "labels"),
+        by("translate.istio.proxy_config:annotations_of", "annotations"),
+    ),
     GatewayAddress: (by("translate.gateway_api.addresses:gateway_services", "type", "value"),),
     AllowedListeners: (
         by("translate.gateway_api.namespaces:namespaces_of_listener_sets", "namespaces"),
@@ -67,7 +70,7 @@ KIND: Final = ServedKind(
     kind=KUBERNETES_GATEWAY,
     api_versions=V1_AND_V1BETA1,
     spec=KubernetesGateway,
-    validate=gateway_api,
+    validate=kubernetes_gateway,
     fields=FIELDS,
     custom=True,
     needs_spec=True,

@@ -13,12 +13,14 @@ from controlplane.base.names import Namespace, ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.istio.mesh_config import MESH_CONFIG_KEY, ProxyConfig
 from controlplane.kinds.istio.proxy_config import METADATA_VARIABLES
 from controlplane.kinds.istio.proxy_settings import PROXY_CONFIG, ProxySettings
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.kinds.proxy_config import proxy_config_of
+from controlplane.model.gateway_proxy import GATEWAY_NAME
 from controlplane.model.proxy import NODE_CONFIG, Labels, Proxy, labels_of
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
@@ -145,12 +147,17 @@ def annotation_for(
 
 def annotated(graph: Graph, proxy: Proxy, workload: Object[Any] | None) -> Object[Any] | None:
     """What has the annotations about a proxy: its ``workload``, as declared at its address, else
-    what makes Pods with its labels.
+    the Gateway that it is for, else what makes Pods with its labels.
 
     Any: each kind of workload has its own struct.
     """
     if workload is not None:
         return workload
+    name = dict(proxy.labels).get(GATEWAY_NAME)
+    if name is not None:
+        gateway = object_of(graph, ObjectKey(KUBERNETES_GATEWAY, proxy.namespace, name))
+        if gateway is not None:
+            return gateway
     said = set(proxy.labels)
     found: list[tuple[int, str, TemplateKey]] = []
     for key in annotated_templates(graph, proxy.namespace):

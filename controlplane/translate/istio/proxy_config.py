@@ -16,6 +16,7 @@ from controlplane.base.names import Kind, Namespace, ObjectKey
 from controlplane.kinds.core.pod import POD
 from controlplane.kinds.core.workload_template import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from controlplane.kinds.duration import value_of
+from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY
 from controlplane.kinds.istio.mesh_config import ForwardClientCert, ProxyConfig, ProxyHeaders
 from controlplane.kinds.istio.proxy_config import ANNOTATION, METADATA_VARIABLES, StatsMatcher
 from controlplane.kinds.istio.workload_entry import WORKLOAD_ENTRY
@@ -32,6 +33,7 @@ VARIABLE: Final = "proxyMetadata"
 _TEMPLATES: Final = frozenset({DEPLOYMENT, STATEFUL_SET, DAEMON_SET})
 _TEMPLATE: Final = ("spec", "template")
 _ANNOTATIONS: Final = ("metadata", "annotations")
+_OF_THEMSELVES: Final = frozenset({POD, WORKLOAD_ENTRY})
 _OF_PROXIES: Final = (ANNOTATION, *STATISTICS)
 _FALLS_BACK: Final = (
     "request_id",
@@ -45,15 +47,22 @@ _FALLS_BACK: Final = (
 def annotations_of(declared: Object[Any]) -> tuple[FieldRef, Mapping[str, object]]:
     """Where a workload, or what makes it, has the annotations that are about its proxy, and these.
 
-    Any: each kind has its own struct.
+    A Gateway of the Gateway API makes its proxy as Istio has it: with the annotations of
+    ``infrastructure``, or without any with its own. Any: each kind has its own struct.
     """
     path: tuple[str, ...] = _ANNOTATIONS
     annotations: Mapping[str, object] = {}
     if declared.kind in _TEMPLATES:
         annotations = declared.spec.template.metadata.annotations
         path = (*_TEMPLATE, *_ANNOTATIONS)
-    elif is_of(declared, POD) or is_of(declared, WORKLOAD_ENTRY):
+    elif declared.kind in _OF_THEMSELVES:
         annotations = declared.annotations
+    elif is_of(declared, KUBERNETES_GATEWAY):
+        infrastructure = declared.spec.infrastructure
+        annotations = declared.annotations
+        if infrastructure is not None and infrastructure.annotations:
+            annotations = infrastructure.annotations
+            path = ("spec", "infrastructure", "annotations")
     found = {name: annotations[name] for name in _OF_PROXIES if name in annotations}
     return FieldRef(declared.key, path), found
 

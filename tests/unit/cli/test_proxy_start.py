@@ -73,6 +73,49 @@ def test_the_narrowest_level_says_how_a_gateway_is_started(
     )
 
 
+def front(metadata: str, infrastructure: str) -> str:
+    return f"""
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: front, namespace: istio-system, annotations: {metadata}}}
+spec:
+  gatewayClassName: istio
+  infrastructure: {infrastructure}
+  listeners: [{{name: http, port: 8080, protocol: HTTP}}]
+"""
+
+
+TWO = '{proxy.istio.io/config: "{concurrency: 2}"}'
+SEVEN = '{proxy.istio.io/config: "{concurrency: 7}"}'
+FRONT = GatewayProxy(
+    namespace=Namespace("istio-system"),
+    name="front-istio",
+    labels=(("gateway.networking.k8s.io/gateway-name", "front"),),
+    service_account="front-istio",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "concurrency"),
+    [
+        (front("{}", f"{{annotations: {TWO}}}"), 2),
+        (front(SEVEN, f"{{annotations: {TWO}}}"), 2),
+        (front(SEVEN, "{}"), 7),
+        (front(SEVEN, "{labels: {a: b}}"), 7),
+        (front("{}", "{}"), None),
+    ],
+    ids=["infrastructure", "both", "its own", "labels only", "neither"],
+)
+def test_a_gateway_of_the_gateway_api_annotates_its_proxy(
+    text: str, concurrency: int | None
+) -> None:
+    engine = Engine(MeshConfig(), now=NOW)
+    engine.apply([(Path("mesh.yaml"), text)])
+
+    assert gateway_start(engine, FRONT).concurrency == concurrency
+
+
 def test_bootstrap_notes_the_options_that_its_output_cannot_hold(tmp_path: Path) -> None:
     config = tmp_path / "mesh"
     config.mkdir()

@@ -44,7 +44,6 @@ NOT_SUPPORTED = {
     "BackendTLSPolicy": ("options",),
     "GRPCRoute": ("useDefaultGateways",),
     "Gateway (gateway.networking.k8s.io)": (
-        "infrastructure.annotations",
         "infrastructure.parametersRef",
         "defaultScope",
     ),
