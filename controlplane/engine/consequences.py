@@ -91,6 +91,7 @@ ANSWERS: Final[Mapping[Code, Answer]] = MappingProxyType(
         codes.MATCH_DROPPED: Answer.NOT_FOUND,
         codes.BACKEND_UNRESOLVED: Answer.ERROR,
         codes.BACKEND_NOT_PERMITTED: Answer.ERROR,
+        codes.BACKEND_TRANSPORT: Answer.ERROR,
     }
 )
 """Of the codes that are not here, none takes an answer away by itself."""

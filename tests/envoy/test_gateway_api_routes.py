@@ -98,7 +98,15 @@ RULES: Final = (
     " {scheme: https}}]}",
     "{matches: [{path: {value: /unknown}}], filters: [{type: ExtensionRef, extensionRef: {group:"
     f" a.test, kind: B, name: c}}}}], backendRefs: [{ref('shop')}]}}",
+    "{matches: [{path: {value: /datagrams}}], backendRefs: [{name: dns, port: 53}]}",
 )
+DATAGRAMS: Final = """
+apiVersion: v1
+kind: Service
+metadata: {name: dns, namespace: apps}
+spec: {ports: [{name: dns, port: 53, protocol: UDP}]}
+---
+"""
 MESH: Final = (
     """
 apiVersion: gateway.networking.k8s.io/v1
@@ -123,6 +131,7 @@ spec:
     + entry("two", "127.0.1.1", "127.0.1.2")
     + service("h2c", "127.0.1.1", "kubernetes.io/h2c")
     + service("ws", "127.0.1.2", "kubernetes.io/ws")
+    + DATAGRAMS
 )
 
 
@@ -266,6 +275,10 @@ def test_a_redirect_to_another_scheme_does_not_keep_the_port(mesh: Mesh) -> None
 
     assert answer.status == 302
     assert answer.headers["location"] == "https://a.test:443/away"
+
+
+def test_a_port_of_udp_answers_no_request(mesh: Mesh) -> None:
+    assert mesh.send("http://a.test:8080/datagrams").status == 500
 
 
 def test_a_filter_that_is_not_known_costs_its_rule(mesh: Mesh) -> None:

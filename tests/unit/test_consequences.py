@@ -23,9 +23,10 @@ HARMLESS: Final = frozenset(
         codes.LISTENER_ROUTE_KINDS,
         codes.GATEWAY_PARAMETERS,
         codes.GATEWAY_CLIENT_CERTIFICATE,
+        codes.LUA_REFUSED,
     }
 )
-"""Errors in force by which no request fails."""
+"""Errors in force by which no request fails; the last one keeps listeners as they were."""
 SERVED: Final = """
 apiVersion: networking.istio.io/v1
 kind: Gateway
