@@ -11,6 +11,7 @@ from typing import Final
 from controlplane.base.names import Host, Kind, Namespace, ObjectKey
 from controlplane.graph import Graph, derived
 from controlplane.kinds.core.service import SERVICE
+from controlplane.kinds.gateway_api.backend import X_BACKEND, XBackend
 from controlplane.kinds.gateway_api.common import BackendObjectReference
 from controlplane.kinds.gateway_api.near_kind import field_at_fault, kind_hint, near_kind
 from controlplane.queries.gateway_api.grants import granted
@@ -92,9 +93,24 @@ def undeclared(
     of = f" of {named.group}" if named.group else ""
     message = f"requests cannot be sent to {named.name}{of}"
     meant = near_kind(ref.kind, _KINDS)
+    if named == X_BACKEND:
+        hint = _external_hint(graph, ObjectKey(X_BACKEND, namespace_of(ref, owner), ref.name))
+        return UnresolvedBackend(INVALID_KIND, message, hint, field="kind")
     hint = kind_hint(ref.group, ref.kind, meant) if meant is not None else "name a Service"
     field = field_at_fault(ref.kind, meant)
     return UnresolvedBackend(INVALID_KIND, message, hint, field=field)
+
+
+def _external_hint(graph: Graph, key: ObjectKey[XBackend]) -> str:
+    """How to write in Istio's API what an XBackend says."""
+    declared = object_of(graph, key)
+    external = declared.spec.external_hostname if declared is not None else None
+    host = external.hostname if external is not None else "HOST"
+    port = declared.spec.port.port if declared is not None else 0
+    return (
+        f"declare a ServiceEntry for {host}, and name that: {{group: {HOSTNAME.group}, kind: "
+        f"{HOSTNAME.name}, name: {host}, port: {port or 'PORT'}}}"
+    )
 
 
 def _unknown_host(

@@ -265,6 +265,36 @@ def test_a_backend_of_a_kind_that_is_not_served_comes_with_what_to_write(
     assert (str(reported.place).rpartition(".")[2], reported.hint) == (field, hint)
 
 
+X_BACKEND = """apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackend
+metadata: {name: partner, namespace: default}
+spec: {type: ExternalHostname, port: {port: 443}, externalHostname: {hostname: partner.test}}
+---
+"""
+PARTNER = """apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: partner, namespace: default}
+spec:
+  hosts: [partner.test]
+  ports: [{number: 443, name: https, protocol: HTTPS}]
+  resolution: DNS
+---
+"""
+
+
+def test_an_external_backend_comes_with_its_form_in_istios_api() -> None:
+    named = "{group: gateway.networking.x-k8s.io, kind: XBackend, name: partner, port: 443}"
+    found = declared(request_route(f"{{backendRefs: [{named}]}}"), X_BACKEND)
+    (hint,) = hints(found, "CP0732")
+    assert hint is not None
+    proposed = hint.partition("name that: ")[2]
+
+    mended = declared(request_route(f"{{backendRefs: [{proposed}]}}"), X_BACKEND, PARTNER)
+
+    assert hint.startswith("declare a ServiceEntry for partner.test, and name that: ")
+    assert hints(mended, "CP0732") == []
+
+
 @pytest.mark.parametrize("kind", ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"])
 def test_parents_and_backends_of_every_kind_of_route_are_looked_at(kind: str) -> None:
     hostnames = "  hostnames: [shop.example.com]\n" if kind == "TLSRoute" else ""
