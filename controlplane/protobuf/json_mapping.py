@@ -31,6 +31,7 @@ from controlplane.base.diagnostics import Report
 from controlplane.base.locations import FieldRef
 from controlplane.base.nearest import nearest
 from controlplane.protobuf.descriptors import message_type
+from controlplane.protobuf.foreign_types import is_foreign, type_name
 from controlplane.protobuf.json_values import (
     Dropped,
     Holder,
@@ -215,10 +216,14 @@ def _any(report: Report, at: FieldRef, message: Holder, value: object) -> bool:
         said = "@type, which names the type of the message, is missing"
         report.add(MISSING_FIELD, at, said, hint='add "@type": type.googleapis.com/…')
         return False
+    if is_foreign(type_name(url)):
+        said = f'no Envoy here has the type "{type_name(url)}", so the patch is not applied'
+        report.add(CANNOT_WORK, at / "@type", said)
+        return False
     type_ = _known_type(url)
     if type_ is None:
         hint = "use the type of Envoy's API v3" if is_of_old_api(url) else None
-        said = f'Envoy has no type "{url.rpartition("/")[2]}"'
+        said = f'Envoy has no type "{type_name(url)}"'
         report.add(ENVOY_TYPE_UNKNOWN, at / "@type", said, hint=hint)
         return False
     found = message_factory.GetMessageClass(type_)()
@@ -241,12 +246,12 @@ def _any(report: Report, at: FieldRef, message: Holder, value: object) -> bool:
 
 
 def _known_type(url: str) -> Descriptor | None:
-    return None if is_of_old_api(url) else message_type(url.rpartition("/")[2])
+    return None if is_of_old_api(url) else message_type(type_name(url))
 
 
 def is_of_old_api(url: str) -> bool:
     """Whether the type is of Envoy's API v2, which neither Istio nor Envoy knows any more."""
-    name = url.rpartition("/")[2]
+    name = type_name(url)
     return name.startswith("envoy.") and any(
         part.startswith("v2") for part in name.split(".")[1:-1]
     )
@@ -261,7 +266,7 @@ def _look_into(report: Report, at: FieldRef, value: Mapping[str, object]) -> Non
     type_ = _known_type(url)
     if type_ is None:
         name = "typeUrl" if "typeUrl" in value else "type_url"
-        said = f'Envoy has no type "{url.rpartition("/")[2]}"'
+        said = f'Envoy has no type "{type_name(url)}"'
         report.add(CANNOT_WORK, at / name if url else at, said)
         return
     found = Report()

@@ -47,6 +47,7 @@ from controlplane.model.patch import (
 )
 from controlplane.model.proxy import Labels, Role
 from controlplane.protobuf.descriptors import message_type
+from controlplane.protobuf.foreign_types import foreign_types
 from controlplane.protobuf.json_mapping import is_readable, message_of
 from controlplane.translate.istio.policy_attachment import Attachment, BySelector, by_reference
 
@@ -178,9 +179,11 @@ def _patch(reference: PatchReference, written: ConfigPatch) -> Patch | None:
 
 
 def _serialized(reference: PatchReference, apply_to: ApplyTo, patch: PatchSpec) -> bytes | None:
-    """The value as a message, ``None`` where it cannot be read again; what it may not say was
-    reported when the object was accepted.
+    """The value as a message, ``None`` where it cannot be read again, or has a type that nobody
+    here can encode; what it may not say was reported when the object was accepted.
     """
+    if patch.operation is not PatchOperation.REMOVE and any(foreign_types(patch.value)):
+        return None
     type_ = message_type(MESSAGES[apply_to])
     assert type_ is not None, "xds-protos has every type that a patch is for"
     message = message_of(Report(), FieldRef(reference.object), type_, patch.value or {})

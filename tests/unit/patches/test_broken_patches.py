@@ -229,3 +229,21 @@ def test_what_is_packed_is_left_out_where_it_nests_so_deep() -> None:
     assert patched.cluster()["connect_timeout"] == "7s"
     assert patched.resources().listeners
     assert patched.reported() == [f"CP0217 {PLACE}.value.typed_config"]
+
+
+def test_a_patch_with_a_type_that_only_istio_knows_is_not_applied() -> None:
+    golang = {"@type": "type.googleapis.com/envoy.extensions.filters.http.golang.v3alpha.Config"}
+    nested = {"lb_endpoints": [{"metadata": {"typed_filter_metadata": {"a": golang}}}]}
+    patches = [
+        patch("HTTP_FILTER", "INSERT_FIRST", {"name": "golang", "typed_config": golang}),
+        patch("CLUSTER", "MERGE", {"load_assignment": {"endpoints": [nested]}}),
+    ]
+
+    patched = Patched(envoy_filter(*patches, GOOD))
+
+    assert patched.cluster()["connect_timeout"] == "7s"
+    assert "load_assignment" not in patched.cluster()
+    listeners = patched.resources().listeners.values()
+    assert listeners
+    assert b"golang" not in b"".join(each.any for each in listeners)
+    assert [line.partition(" ")[0] for line in patched.reported()] == ["CP0217", "CP0217"]
