@@ -26,6 +26,8 @@ RUNTIME   := $(VENV)/.runtime
 INSTALLED := $(VENV)/.installed
 STUBS     := $(VENV)/.stubs
 export PATH := $(abspath $(BIN)):$(PATH)
+# Hundreds of processes are started; each would compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 SECONDS ?= 300
 
