@@ -28,6 +28,7 @@ from controlplane.kinds.served import ServedKind
 from controlplane.kinds.spec import Spec
 from controlplane.kinds.status_names import report_unknown_names
 from controlplane.kinds.support import report_unsupported, unsupported
+from controlplane.kinds.timestamp import in_utc
 from controlplane.kinds.unserved import has_fields_of_namesake, report_unserved
 from controlplane.kinds.validation.checks import About
 from controlplane.kinds.walk import DROPPED, Null, Walk
@@ -68,7 +69,7 @@ def decode(raw: RawObject, report: Report) -> Object[Any] | None:
         spec=spec,
         labels=metadata.labels,
         annotations=metadata.annotations,
-        created=metadata.creation_timestamp or UNDATED,
+        created=in_utc(metadata.creation_timestamp) or UNDATED,
         is_healthy=_health(raw.body["status"]) if "status" in raw.body else None,
         generation=metadata.generation,
     )

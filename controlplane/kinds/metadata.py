@@ -7,24 +7,33 @@ Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from controlplane.base.codes import BAD_NAME, NO_EFFECT, RESERVED, VALUE_MALFORMED, WRONG_SIZE
+from controlplane.base.codes import (
+    BAD_NAME,
+    NO_EFFECT,
+    RESERVED,
+    VALUE_MALFORMED,
+    WRONG_SIZE,
+)
 from controlplane.base.diagnostics import Report
 from controlplane.base.ignoring import IGNORE, faults
 from controlplane.base.locations import FieldRef
+from controlplane.documents.document import CLUSTER_WIDE
 from controlplane.kinds.gateway_api.gateway import KUBERNETES_GATEWAY, PROXY_NAMES
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY, DRY_RUN
 from controlplane.kinds.misplaced import Move
 from controlplane.kinds.proxy_config import check_own_annotation
-from controlplane.kinds.spec import Spec
+from controlplane.kinds.spec import Int64, Spec
+from controlplane.kinds.timestamp import in_utc
 from controlplane.kinds.validation import names
 from controlplane.kinds.walk import DROPPED, Null, Walk
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 ANNOTATIONS_LIMIT: Final = 256 * 1024  # bytes, keys and values together
+_TIMES: Final = ("creationTimestamp", "deletionTimestamp")
 ALWAYS_REJECT: Final = "internal.istio.io/webhook-always-reject"
 _ISTIO: Final = ".istio.io"
 _INTERNAL: Final = ("internal.istio.io/parents", "internal.istio.io/parent-namespace")
@@ -42,10 +51,10 @@ class Metadata(Spec, frozen=True):
     generate_name: str = ""
     uid: str = ""
     resource_version: str = ""
-    generation: int = 0
+    generation: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     self_link: str = ""
     deletion_timestamp: str = ""
-    deletion_grace_period_seconds: int = 0
+    deletion_grace_period_seconds: Int64 = 0
     finalizers: tuple[str, ...] = ()
     owner_references: tuple[Mapping[str, object], ...] = ()
     managed_fields: tuple[Mapping[str, object], ...] = ()
@@ -77,6 +86,8 @@ def metadata_of(
         left = {} if fitting is DROPPED else fitting
         metadata = msgspec.convert(left, Metadata, dec_hook=lambda _, value: value)
     _check_names(report, place, metadata)
+    if isinstance(written, Mapping):
+        _check_times(report, place, written)
     _check_labels(report, place / "labels", metadata.labels)
     if metadata.annotations:
         _check_annotations(report, place / "annotations", metadata.annotations)
@@ -89,10 +100,20 @@ def _check_names(report: Report, at: FieldRef, metadata: Metadata) -> None:
         message = f'"{metadata.name}" is not a valid name of an object'
         report.add(BAD_NAME, at / "name", message, hint=hint)
     namespace = metadata.namespace
-    if namespace and not _is_namespace(namespace):
+    if namespace and at.object.kind not in CLUSTER_WIDE and not _is_namespace(namespace):
         hint = "use at most 63 lower case letters, digits and -"
         message = f'"{namespace}" is not a valid namespace'
         report.add(BAD_NAME, at / "namespace", message, hint=hint)
+
+
+def _check_times(report: Report, at: FieldRef, written: Mapping[str, object]) -> None:
+    for field in _TIMES:
+        text = written.get(field)
+        if isinstance(text, str) and in_utc(text) is None:
+            hint = "write it as 2026-01-31T12:00:00Z, or leave it out"
+            report.add(
+                VALUE_MALFORMED, at / field, f'"{text}" is not a time of RFC 3339', hint=hint
+            )
 
 
 @lru_cache(maxsize=4096)
@@ -102,7 +123,10 @@ def _is_namespace(name: str) -> bool:
 
 def _check_labels(report: Report, at: FieldRef, labels: Mapping[str, str]) -> None:
     for key, value in labels.items():
+        prefix, slash, _ = key.rpartition("/")
         fault = names.label_key_fault(key)
+        if fault is None and prefix != prefix.lower():
+            fault = f'has capitals in the prefix "{prefix}{slash}"'
         if fault is not None:
             report.add(VALUE_MALFORMED, (at / key).key, f'"{key}" {fault}')
         fault = names.label_value_fault(value)

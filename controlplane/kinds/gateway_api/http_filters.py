@@ -21,7 +21,7 @@ from controlplane.kinds.gateway_api.text import (
     Positive,
     PreciseHostname,
 )
-from controlplane.kinds.spec import Int32, Spec
+from controlplane.kinds.spec import Int32, Int64, Spec
 
 
 class HttpHeader(Spec, frozen=True):
@@ -123,7 +123,7 @@ class HttpAuthConfig(Spec, frozen=True):
 class ForwardBodyConfig(Spec, frozen=True):
     """``max_size`` in bytes; 0 forwards nothing."""
 
-    max_size: int = 0
+    max_size: Int64 = 0
 
 
 class HttpExternalAuthFilter(Spec, frozen=True):

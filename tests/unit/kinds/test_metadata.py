@@ -8,6 +8,8 @@ from controlplane.base.names import Kind
 from controlplane.kinds.registry import SERVED
 from tests.unit.kinds.given import body_of, decoded_body, reported
 
+SPEC = {"hosts": ["reviews"], "http": [{"route": [{"destination": {"host": "reviews"}}]}]}
+
 
 @pytest.mark.parametrize(
     ("metadata", "expected"),
@@ -20,6 +22,11 @@ from tests.unit.kinds.given import body_of, decoded_body, reported
         pytest.param({"namespace": "a-b"}, [], id="a namespace is a label"),
         pytest.param({"namespace": "a.b"}, ["CP0211 namespace"], id="a namespace has no dots"),
         pytest.param({"labels": {"a.b/c_d": "E.f"}}, [], id="a label's key may have a prefix"),
+        pytest.param(
+            {"labels": {"A.b/c": "d"}}, ["CP0206 labels.A.b/c"], id="the prefix is in lower case"
+        ),
+        pytest.param({"annotations": {"A.b/C": "d"}}, [], id="an annotation's is in any case"),
+        pytest.param({"generation": -1}, ["CP0205 generation"], id="a generation is counted"),
         pytest.param({"labels": {"a": ""}}, [], id="a label's value may be empty"),
         pytest.param({"labels": {"/a": "b"}}, ["CP0206 labels./a"], id="a prefix is not empty"),
         pytest.param({"labels": {"a": "b c"}}, ["CP0206 labels.a"], id="a value has no space"),
@@ -42,8 +49,7 @@ from tests.unit.kinds.given import body_of, decoded_body, reported
     ],
 )
 def test_metadata(metadata: dict[str, Any], expected: list[str]) -> None:
-    rule = {"route": [{"destination": {"host": "reviews"}}]}
-    body = body_of("VirtualService", {"hosts": ["reviews"], "http": [rule]}, **metadata)
+    body = body_of("VirtualService", SPEC, **metadata)
 
     _, diagnostics = decoded_body(body)
 
@@ -71,6 +77,64 @@ def test_istios_own_annotations_refuse_every_kind_of_istio_and_no_other(
     places = [line for line in reported(diagnostics, ("metadata", "annotations")) if name in line]
     is_of_istio = "istio.io" in kind.group
     assert places == ([f"CP0219 {annotation}"] if is_of_istio else [])
+
+
+@pytest.mark.parametrize("field", ["creationTimestamp", "deletionTimestamp"])
+@pytest.mark.parametrize(
+    ("text", "is_time"),
+    [
+        ("2026-01-31T12:00:00Z", True),
+        ("2026-01-31T12:00:00.25+05:30", True),
+        (None, True),
+        ("", False),
+        ("2026-01-31", False),
+        ("2026-01-31 12:00:00Z", False),
+        ("2026-01-31T12:00:00", False),
+        ("2026-13-31T12:00:00Z", False),
+        ("2026-01-31T24:00:00Z", False),
+        ("yesterday", False),
+    ],
+)
+def test_when_an_object_came_and_goes_is_a_time(
+    field: str, text: str | None, is_time: bool
+) -> None:
+    body = body_of("VirtualService", SPEC, **{field: text})
+
+    _, diagnostics = decoded_body(body)
+
+    assert reported(diagnostics, ("metadata",)) == ([] if is_time else [f"CP0206 {field}"])
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("2026-01-31T12:00:00+05:00", "2026-01-31T08:00:00Z"),
+        ("2026-01-31T23:30:00Z", "2026-01-31T23:30:00-00:30"),
+    ],
+)
+def test_of_two_objects_the_older_is_so_in_any_time_zone(earlier: str, later: str) -> None:
+    old, young = (
+        decoded_body(body_of("VirtualService", SPEC, name=name, creationTimestamp=text))[0]
+        for name, text in (("b", earlier), ("a", later))
+    )
+
+    assert old is not None
+    assert young is not None
+    assert old.age < young.age
+
+
+def test_the_namespace_of_what_belongs_to_the_whole_cluster_is_not_looked_at() -> None:
+    body = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": "edge", "namespace": "not/one"},
+        "spec": {"controllerName": "example.com/edge"},
+    }
+
+    found, diagnostics = decoded_body(body)
+
+    assert found is not None
+    assert list(diagnostics) == []
 
 
 @pytest.mark.parametrize("name", ["name-override", "service-account"])
