@@ -117,3 +117,58 @@ def test_a_rule_for_calls_does_what_one_at_a_gateway_does(tmp_path: Path) -> Non
         assert seen["headers"]["x-backend"] == "app"
         assert answer("/query/one?a=c").endswith("\n404 ")
         assert answer("/away").endswith("\n302 https://other.example:8443/there")
+
+
+STREAMS = """
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: bank}
+spec:
+  clusterIP: 10.96.0.2
+  selector: {app: app}
+  ports: [{name: tcp, port: 5432, targetPort: 8000}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: new, namespace: bank}
+spec:
+  clusterIP: 10.96.0.3
+  selector: {app: app}
+  ports: [{name: tcp, port: 5432, targetPort: 8001}]
+---
+"""
+
+
+def tcp_route(*backends: str) -> str:
+    refs = ", ".join(f"{{name: {each}, port: 5432}}" for each in backends)
+    return f"""
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {{name: db, namespace: bank}}
+spec:
+  parentRefs: [{{group: "", kind: Service, name: db}}]
+  rules: [{{backendRefs: [{refs}]}}]
+"""
+
+
+def connected(mesh: SidecarMesh) -> str:
+    """Who answers at the address of the database; empty where the connection is closed."""
+    url = "http://10.96.0.2:5432/"
+    done = ran(mesh.client, "curl", "-sS", "--max-time", "10", url)
+    return str(json.loads(done.stdout)["name"]) if done.returncode == 0 else ""
+
+
+def test_connections_to_a_service_go_where_a_tcp_route_sends_them(tmp_path: Path) -> None:
+    with sidecar_mesh(tmp_path, APP + STREAMS) as mesh:
+        mesh.upstreams.add("db", mesh.host.address, 8000)
+        mesh.upstreams.add("new", mesh.host.address, 8001)
+        assert connected(mesh) == "db"
+
+        mesh.edited(lambda: mesh.write("route.yaml", tcp_route("new")))
+        assert connected(mesh) == "new"
+
+        mesh.edited(lambda: mesh.write("route.yaml", tcp_route("none")))
+        assert connected(mesh) == ""
+
+        mesh.edited(lambda: mesh.write("route.yaml", tcp_route("db")))
+        assert connected(mesh) == "db"

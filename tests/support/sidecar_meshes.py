@@ -55,6 +55,29 @@ def _calls(
     return _object("VirtualService", namespace, name, spec)
 
 
+def _stream_route(
+    name: str,
+    namespace: str,
+    parent: tuple[str, str, str],
+    to: str,
+    *,
+    port: int,
+    hostname: str,
+) -> Document:
+    """A TLSRoute where it has a hostname, else a TCPRoute, for calls of a service."""
+    group, kind, of = parent
+    ref: dict[str, object] = {"group": group, "kind": kind, "name": of, "namespace": "a"}
+    backend = {"group": "networking.istio.io", "kind": "Hostname", "name": to, "port": 443}
+    spec: dict[str, object] = {
+        "parentRefs": [ref | ({"port": port} if port else {})],
+        "rules": [{"backendRefs": [backend]}],
+    }
+    if hostname:
+        spec["hostnames"] = [hostname]
+    made = _object("TLSRoute" if hostname else "TCPRoute", namespace, name, spec)
+    return {**made, "apiVersion": "gateway.networking.k8s.io/v1"}
+
+
 def _scope(namespace: str, hosts: tuple[str, ...], selects: str) -> Document:
     spec: dict[str, object] = {"egress": [{"hosts": hosts}]}
     if selects:
@@ -102,7 +125,24 @@ _scopes = st.builds(
     ),
     st.sampled_from(("", "front")),
 )
-documents: Final = st.one_of(_entries, _entries, _rules_for_calls, _scopes, rules, services)
+_stream_routes = st.builds(
+    _stream_route,
+    st.sampled_from("st"),
+    _in_some,
+    st.sampled_from(
+        (
+            ("networking.istio.io", "ServiceEntry", "s"),
+            ("networking.istio.io", "ServiceEntry", "t"),
+            ("", "Service", "web"),
+        )
+    ),
+    st.sampled_from(("shop.x.com", "pay.x.com", "web.a.svc.cluster.local")),
+    port=st.sampled_from((0, 443, 80)),
+    hostname=st.sampled_from(("", "", "shop.x.com", "*.x.com")),
+)
+documents: Final = st.one_of(
+    _entries, _entries, _rules_for_calls, _stream_routes, _scopes, rules, services
+)
 """One object; several of one name replace each other."""
 SIDECARS: Final = tuple(
     ResolvedProxy(

@@ -24,8 +24,6 @@ from controlplane.graph import Graph, derived
 from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, PathMatchType
-from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
-from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.gateway_api.udp_route import UDP_ROUTE
 from controlplane.kinds.object import Object, is_of
 from controlplane.model.gateway_api import Conformance, Problem
@@ -35,6 +33,7 @@ from controlplane.queries.analysis.mesh_route_parents import (
     check_mesh_hostnames,
     check_mesh_parent,
 )
+from controlplane.queries.analysis.mesh_stream_parents import check_stream_parent
 from controlplane.queries.analysis.route_references import (
     check_transport,
     report_foreign_parent,
@@ -63,7 +62,6 @@ from controlplane.translate.gateway_api.mesh_route import mesh_parent
 from controlplane.translate.gateway_api.route_conditions import RouteProblems
 from controlplane.translate.gateway_api.route_rule import route_rules
 
-_STREAM_ROUTES: Final = (TLS_ROUTE, TCP_ROUTE, UDP_ROUTE)
 _ALL_AWAY: Final = "so no rule of the route is served"
 _ONE_AWAY: Final = "so its rule answers 500"
 
@@ -78,6 +76,7 @@ def kubernetes_route_diagnostics(graph: Graph, key: RouteKey) -> Diagnostics:
     for i, ref in enumerate(route.spec.parent_refs):
         _check_parent(graph, report, route, i, ref)
         check_mesh_parent(report, graph, route, i)
+        check_stream_parent(report, graph, route, i)
     if not route.spec.parent_refs:  # useDefaultGateways has no effect, which is reported
         report_without_parent(report, FieldRef(key) / "spec")
     check_mesh_hostnames(report, route)
@@ -176,7 +175,7 @@ def _check_parent(
 ) -> None:
     at = FieldRef(route.key) / "spec" / "parentRefs" / i
     in_mesh = mesh_parent(ref, route.namespace)
-    if in_mesh is not None and route.kind in _STREAM_ROUTES:
+    if in_mesh is not None and route.kind == UDP_ROUTE:
         message = f"{route.kind.name}s for calls of a {in_mesh.kind.name} are not supported yet"
         report.add(NOT_SUPPORTED_YET, at / "kind", f"{message}, so this one has no effect there")
         return

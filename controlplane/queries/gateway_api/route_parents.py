@@ -13,6 +13,8 @@ from controlplane.graph import Graph, guarded
 from controlplane.kinds.gateway_api.common import ParentReference
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.model.gateway_api import (
     ISTIO_CONTROLLER,
     Condition,
@@ -42,7 +44,7 @@ from controlplane.translate.gateway_api.route_conditions import (
 )
 from controlplane.translate.gateway_api.status import RouteParent, RouteStatus
 
-_ROUTED_IN_THE_MESH: Final[tuple[Kind, ...]] = (HTTP_ROUTE, GRPC_ROUTE)
+_ROUTED_IN_THE_MESH: Final[tuple[Kind, ...]] = (HTTP_ROUTE, GRPC_ROUTE, TCP_ROUTE, TLS_ROUTE)
 
 
 @guarded

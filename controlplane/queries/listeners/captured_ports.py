@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from controlplane.base.hosts import fqdn
 from controlplane.base.locations import FieldRef
-from controlplane.base.names import Namespace, PortNumber
+from controlplane.base.names import Host, Namespace, PortNumber, key_is_of
 from controlplane.base.shelf import GROUP, GROUPS, SHARDS
 from controlplane.graph import Graph, derived, guarded
-from controlplane.kinds.istio.virtual_service import Destination
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
+from controlplane.kinds.istio.virtual_service import VIRTUAL_SERVICE, Destination
 from controlplane.model.captured_port import CapturedPort, CapturedStream
 from controlplane.model.cluster_name import outbound
 from controlplane.model.egress import EgressListener
@@ -26,7 +27,9 @@ from controlplane.model.plan.network_filters import (
 from controlplane.model.service import Protocol, Resolution, Service, ServicePort
 from controlplane.model.visibility import PUBLIC
 from controlplane.queries.clusters.cluster_origins import port_fields
+from controlplane.queries.listeners.mesh_stream_routes import routed_connections
 from controlplane.queries.listeners.mesh_streams import (
+    RuleKey,
     rules_of_host,
     shards_with_own_streams,
     stream_namespaces_apart,
@@ -199,10 +202,9 @@ def _streams(
     """The chains of a port that is not of HTTP alone: those of rules, then that of the service."""
     settings = settings_of(graph, view.settings, ListenerContext.OUTBOUND).value
     caller = Caller(namespace=view.namespace, labels=view.stream_labels, port=port.number)
-    rules_in = tls_rules if port.protocol.is_tls else tcp_rules
     has_own = False
     for key in rules_of_host(graph, service.host, view.namespace, listener.imports):
-        for wanted in rules_in(graph, key, caller):
+        for wanted in _wanted(graph, key, service.host, caller, port):
             stream = _of_rule(graph, view, wanted, port, place, settings)
             if stream is not None:
                 yield stream
@@ -211,6 +213,19 @@ def _streams(
                 return
     if not has_own:
         yield _of_service_itself(graph, view, service, port, place, settings)
+
+
+def _wanted(
+    graph: Graph, key: RuleKey, host: Host, caller: Caller, port: ServicePort
+) -> tuple[MeshStream, ...]:
+    """What a VirtualService or route does with connections to a port of ``host``."""
+    if key_is_of(key, VIRTUAL_SERVICE):
+        rules_in = tls_rules if port.protocol.is_tls else tcp_rules
+        return rules_in(graph, key, caller)
+    is_for_tls = key.kind == TLS_ROUTE
+    if is_for_tls is not port.protocol.is_tls:
+        return ()
+    return routed_connections(graph, key, host, caller)
 
 
 def _of_rule(

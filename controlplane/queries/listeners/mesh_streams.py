@@ -1,16 +1,18 @@
 """Which ``tcp`` and ``tls`` rules of VirtualServices are for the connections that sidecars take to
-a service.
+a service, beside TCPRoutes and TLSRoutes (``mesh_stream_routes``).
 
 Source: Istio ``pilot/pkg/networking/core/tls.go``.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from controlplane.base.hosts import fqdn, is_odd, is_wildcard, overlap, wider
 from controlplane.base.names import Host, Namespace
 from controlplane.base.shelf import GROUP, GROUPS
 from controlplane.graph import Graph, derived, guarded
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.istio.virtual_service import (
     VIRTUAL_SERVICE,
     TcpMatch,
@@ -21,11 +23,17 @@ from controlplane.kinds.istio.virtual_service import (
 from controlplane.kinds.object import Object
 from controlplane.model.egress import Imports
 from controlplane.model.visibility import visibility
+from controlplane.queries.gateway_api.attachment import StreamRouteKey
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
+from controlplane.queries.listeners.mesh_stream_routes import (
+    namespaces_apart,
+    stream_routes_for,
+    stream_routes_of_service,
+)
 from controlplane.queries.policy.public_view import apart_for_host, shards_by_namespace
 from controlplane.queries.registry.services import hosts_of_shard
-from controlplane.queries.routes.virtual_services import merge_order
+from controlplane.queries.routes.virtual_services import MergeOrder, merge_order
 from controlplane.translate.istio.gateway_reference import MESH
 from controlplane.translate.istio.implied_imports import destination_hosts
 from controlplane.translate.istio.mesh_streams import (
@@ -36,6 +44,8 @@ from controlplane.translate.istio.mesh_streams import (
 )
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
 
+RuleKey = VirtualServiceKey | StreamRouteKey
+"""What says where connections to a service go."""
 _WHOLE_MESH: Final = "mesh"
 
 
@@ -77,25 +87,30 @@ def odd_mesh_streams(
             yield _WHOLE_MESH, (host, declared.key)
 
 
-@index(VIRTUAL_SERVICE)
-def any_mesh_streams(declared: Object[VirtualService]) -> Iterator[tuple[str, bool]]:
-    """Whether there are any at all: mostly there are none."""
-    for _ in _hosts(declared):
+@index(VIRTUAL_SERVICE, TCP_ROUTE, TLS_ROUTE)
+def any_mesh_streams(declared: Object[Any]) -> Iterator[tuple[str, bool]]:
+    """Whether there are any at all: mostly there are none. Any: of three kinds."""
+    is_rule = declared.kind == VIRTUAL_SERVICE
+    found = _hosts(declared) if is_rule else stream_routes_of_service.entries(declared)
+    for _ in found:
         yield _WHOLE_MESH, True
 
 
 def rules_of_host(
     graph: Graph, host: Host, client: Namespace, imports: Imports
-) -> tuple[VirtualServiceKey, ...]:
-    """The VirtualServices with rules for connections to ``host`` that a client sees and imports,
-    in the order in which they apply.
+) -> tuple[RuleKey, ...]:
+    """The VirtualServices and routes with rules for connections to ``host`` that a client sees and
+    imports, in the order in which they apply.
     """
-    found = (
+    if not any_mesh_streams(graph, _WHOLE_MESH):
+        return ()
+    found: list[tuple[MergeOrder, RuleKey]] = [
         (order, key)
         for key in _declared_for(graph, host)
         if (order := merge_order(graph, key, client)) is not None
         and _is_imported(graph, key, imports)
-    )
+    ]
+    found += stream_routes_for(graph, host, client, imports)
     return tuple(key for _, key in sorted(found))
 
 
@@ -159,12 +174,15 @@ def stream_namespaces_apart(graph: Graph, shard: int) -> frozenset[Namespace]:
     """The namespaces for which connections to one of the shard's hosts may be under other rules
     than for all. Runs again when a rule for one of them comes, goes or changes.
     """
-    return frozenset(
+    hosts = hosts_of_shard(graph, shard)
+    of_services = (
         namespace
-        for host in hosts_of_shard(graph, shard)
+        for host in hosts
         for key in _declared_for(graph, host)
         for namespace in _namespaces_of(graph, key)
     )
+    of_routes = (namespace for host in hosts for namespace in namespaces_apart(graph, host))
+    return frozenset((*of_services, *of_routes))
 
 
 @guarded(first=())

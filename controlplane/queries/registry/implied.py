@@ -21,7 +21,7 @@ from controlplane.model.visibility import EVERYONE, Visibility, visibility
 from controlplane.queries.inputs.mesh import mesh_config
 from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.mesh_parents import (
-    RequestRouteKey,
+    MeshRouteKey,
     backends_of_route,
     mesh_backends,
     routed_hosts_of,
@@ -35,7 +35,7 @@ from controlplane.translate.istio.implied_imports import (
 )
 from controlplane.translate.istio.virtual_service import virtual_service_gateways
 
-RuleKey = VirtualServiceKey | RequestRouteKey
+RuleKey = VirtualServiceKey | MeshRouteKey
 """What routes calls between workloads."""
 
 
@@ -91,7 +91,7 @@ def _ports_of_rule(
         yield from (port or 0 for to, port in backends_of_route(graph, key) if to == host)
 
 
-def _imports_route(graph: Graph, key: RequestRouteKey, client: Namespace, imports: Imports) -> bool:
+def _imports_route(graph: Graph, key: MeshRouteKey, client: Namespace, imports: Imports) -> bool:
     if not routes_visibility(graph, key.namespace).admits(client):
         return False
     return imports.admits_rules(key.namespace, routed_hosts_of(graph, key))

@@ -12,6 +12,8 @@ from controlplane.graph import Graph, derived, guarded
 from controlplane.kinds.core.service import SERVICE
 from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE, GrpcRoute
 from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, HttpRoute
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY
 from controlplane.kinds.object import Object
 from controlplane.model.visibility import Visibility, visibility
@@ -20,6 +22,7 @@ from controlplane.queries.inputs.objects import index, object_of
 from controlplane.queries.registry.services import declarations_of_host, hosts_of
 from controlplane.translate.gateway_api.mesh_route import (
     EVERY_PORT,
+    MeshRoute,
     ServiceKey,
     backend_hosts,
     mesh_parent,
@@ -28,6 +31,7 @@ from controlplane.translate.gateway_api.mesh_route import (
 
 RequestRoute = HttpRoute | GrpcRoute
 RequestRouteKey = ObjectKey[RequestRoute]
+MeshRouteKey = ObjectKey[MeshRoute]
 _WHOLE_MESH: Final = "mesh"
 
 
@@ -51,7 +55,7 @@ class MeshRouteSet:
         return self.name
 
 
-def _parents(route: Object[RequestRoute]) -> Iterator[tuple[ServiceKey, PortNumber]]:
+def _parents(route: Object[MeshRoute]) -> Iterator[tuple[ServiceKey, PortNumber]]:
     for ref in route.spec.parent_refs:
         key = mesh_parent(ref, route.namespace)
         if key is not None:
@@ -142,17 +146,17 @@ def routes_visibility(graph: Graph, namespace: Namespace) -> Visibility:
 
 @guarded(first=())
 def backends_of_route(
-    graph: Graph, key: RequestRouteKey
+    graph: Graph, key: MeshRouteKey
 ) -> tuple[tuple[Host, PortNumber | None], ...]:
     """Where a route leads, each host and port once; runs again when the route changes."""
     declared = object_of(graph, key)
     return tuple(dict.fromkeys(backend_hosts(declared))) if declared is not None else ()
 
 
-@index(HTTP_ROUTE, GRPC_ROUTE)
+@index(HTTP_ROUTE, GRPC_ROUTE, TCP_ROUTE, TLS_ROUTE)
 def mesh_backends(
-    route: Object[RequestRoute],
-) -> Iterator[tuple[int, tuple[Host, RequestRouteKey]]]:
+    route: Object[MeshRoute],
+) -> Iterator[tuple[int, tuple[Host, MeshRouteKey]]]:
     """The hosts that routes of the mesh lead to, by shard."""
     if any(_parents(route)):
         for host, _ in backend_hosts(route):
@@ -160,7 +164,7 @@ def mesh_backends(
 
 
 @derived
-def routed_hosts_of(graph: Graph, key: RequestRouteKey) -> frozenset[Host]:
+def routed_hosts_of(graph: Graph, key: MeshRouteKey) -> frozenset[Host]:
     """The hosts that a route is for: those of its parents that are declared."""
     declared = object_of(graph, key)
     parents = _parents(declared) if declared is not None else ()

@@ -11,13 +11,17 @@ from typing import Final
 from controlplane.base.names import Host, Namespace, ObjectKey, PortNumber
 from controlplane.kinds.core.service import SERVICE, Service
 from controlplane.kinds.gateway_api.common import BackendObjectReference, ParentReference
-from controlplane.kinds.gateway_api.grpc_route import GrpcRoute
-from controlplane.kinds.gateway_api.http_route import HttpRoute
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE, GrpcRoute
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE, HttpRoute
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE, TcpRoute
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE, TlsRoute
 from controlplane.kinds.istio.service_entry import SERVICE_ENTRY, ServiceEntry
-from controlplane.kinds.object import Object
+from controlplane.kinds.object import Object, is_of
 from controlplane.translate.gateway_api.backend_ref import backend_host
 from controlplane.translate.gateway_api.route_rule import RouteRule, route_rules
+from controlplane.translate.gateway_api.stream_route import stream_backends
 
+MeshRoute = HttpRoute | GrpcRoute | TcpRoute | TlsRoute
 ServiceKey = ObjectKey[Service | ServiceEntry]
 EVERY_PORT: Final = PortNumber(0)
 """The port of a parentRef that names none."""
@@ -39,15 +43,23 @@ def parent_port(ref: ParentReference) -> PortNumber:
     return PortNumber(ref.port) if ref.port is not None else EVERY_PORT
 
 
-def backend_hosts(
-    route: Object[HttpRoute | GrpcRoute],
-) -> Iterator[tuple[Host, PortNumber | None]]:
-    """The hosts that requests and copies of them may be sent to, with the ports."""
+def backend_hosts(route: Object[MeshRoute]) -> Iterator[tuple[Host, PortNumber | None]]:
+    """The hosts that requests and copies of them, or connections, may be sent to, with the
+    ports.
+    """
+    for ref in _references(route):
+        host = backend_host(ref, route.namespace)
+        if host is not None:
+            yield host, PortNumber(ref.port) if ref.port is not None else None
+
+
+def _references(route: Object[MeshRoute]) -> Iterator[BackendObjectReference]:
+    if is_of(route, TCP_ROUTE) or is_of(route, TLS_ROUTE):
+        yield from stream_backends(route).refs
+        return
+    assert is_of(route, HTTP_ROUTE) or is_of(route, GRPC_ROUTE), "these are all kinds"
     for located in route_rules(route):
-        for ref in _backends(located):
-            host = backend_host(ref, route.namespace)
-            if host is not None:
-                yield host, PortNumber(ref.port) if ref.port is not None else None
+        yield from _backends(located)
 
 
 def _backends(located: RouteRule) -> Iterator[BackendObjectReference]:
