@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controlplane.base.codes import EXPERIMENTAL_CHANNEL, NOT_SUPPORTED_YET, UNREACHABLE_RULE
-from controlplane.base.diagnostics import Severity
+from controlplane.base.diagnostics import Diagnostic, Severity
 from tests.support.broad_mesh import broad_mesh
 from tests.support.mistakes import Mistake, bodies, followed, mistakes
 from tests.unit.kinds.given import body_of, decoded_body
@@ -39,18 +39,21 @@ def accepted() -> Iterator[tuple[Any, dict[str, Any]]]:
         yield data, fields
 
 
+Made = list[tuple[Mistake, list[Diagnostic]]]
+"""Mistakes, and what is said of each."""
+
+
 @pytest.fixture(scope="module")
-def made() -> list[Mistake]:
-    found = all_mistakes()
+def made() -> Made:
+    found = [(mistake, decoded_body(mistake.body)[1]) for mistake in all_mistakes()]
     assert len(found) > 2_000, "the cases have fewer fields than they had"
     return found
 
 
-def test_no_hint_that_is_followed_leads_to_another_fault(made: list[Mistake]) -> None:
+def test_no_hint_that_is_followed_leads_to_another_fault(made: Made) -> None:
     wrong = []
     count = 0
-    for mistake in made:
-        _, found = decoded_body(mistake.body)
+    for mistake, found in made:
         for diagnostic in found:
             mended = followed(mistake.body, diagnostic)
             if mended is None:
@@ -66,10 +69,9 @@ def test_no_hint_that_is_followed_leads_to_another_fault(made: list[Mistake]) ->
     assert count > 1_000
 
 
-def test_a_mistake_is_one_error(made: list[Mistake]) -> None:
+def test_a_mistake_is_one_error(made: Made) -> None:
     several = []
-    for mistake in made:
-        _, found = decoded_body(mistake.body)
+    for mistake, found in made:
         errors = [d.message for d in found if d.severity is Severity.ERROR]
         if len(errors) > 1:
             several.append((mistake.what, errors))
