@@ -17,6 +17,12 @@ from controlplane.base.locations import FieldRef
 from controlplane.base.names import Host, ObjectKey, PortNumber
 from controlplane.engine.engine import Engine
 from controlplane.envoy.resource import Resource, packed
+from controlplane.kinds.gateway_api.backend_tls_policy import BACKEND_TLS_POLICY
+from controlplane.kinds.gateway_api.backend_traffic_policy import X_BACKEND_TRAFFIC_POLICY
+from controlplane.kinds.gateway_api.grpc_route import GRPC_ROUTE
+from controlplane.kinds.gateway_api.http_route import HTTP_ROUTE
+from controlplane.kinds.gateway_api.tcp_route import TCP_ROUTE
+from controlplane.kinds.gateway_api.tls_route import TLS_ROUTE
 from controlplane.kinds.istio.authorization_policy import AUTHORIZATION_POLICY
 from controlplane.kinds.istio.destination_rule import DESTINATION_RULE
 from controlplane.kinds.istio.envoy_filter import ENVOY_FILTER
@@ -52,7 +58,17 @@ from controlplane.tls.certificate import certificates
 from controlplane.translate.workload import OF_GROUP
 
 OwnSecrets = Callable[[Proxy], Mapping[str, Resource]]
-_RULES_OUT: Final = (VIRTUAL_SERVICE, DESTINATION_RULE, ENVOY_FILTER)
+_RULES_OUT: Final = (
+    VIRTUAL_SERVICE,
+    HTTP_ROUTE,
+    GRPC_ROUTE,
+    TLS_ROUTE,
+    TCP_ROUTE,
+    DESTINATION_RULE,
+    BACKEND_TLS_POLICY,
+    X_BACKEND_TRAFFIC_POLICY,
+    ENVOY_FILTER,
+)
 _RULES_IN: Final = (
     PEER_AUTHENTICATION,
     REQUEST_AUTHENTICATION,

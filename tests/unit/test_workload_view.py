@@ -137,12 +137,46 @@ def place(kind: str, name: str) -> DeclaredObject:
     return DeclaredObject(object=f"{kind}/shop/{name}", path="mesh.yaml", line=head.count("\n"))
 
 
+ROUTES = """\
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: shop}
+spec: {ports: [{name: tcp, port: 5432}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: pay, namespace: shop}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: db, namespace: shop}
+spec:
+  parentRefs: [{group: "", kind: Service, name: db}]
+  rules: [{backendRefs: [{name: db, port: 5432}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: pay, namespace: shop}
+spec:
+  parentRefs: [{group: "", kind: Service, name: pay}]
+  rules: [{backendRefs: [{name: pay, port: 80}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: pay, namespace: shop}
+spec:
+  targetRefs: [{group: "", kind: Service, name: pay}]
+  validation: {hostname: pay.example, wellKnownCACertificates: System}
+"""
+
+
 class Running:
     """An engine with two connected proxies, and what is shown of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: str = "") -> None:
         self.engine = Engine(MeshConfig(), now=NOW)
-        self.engine.apply([(Path("mesh.yaml"), MESH)])
+        self.engine.apply([(Path("mesh.yaml"), MESH), (Path("more.yaml"), more)])
         snapshots, connections = SnapshotCache(self.engine), Connections(lambda: NOW)
         for proxy in (WEB, EDGE):
             session = DeltaSession(ResponseCache(), snapshots.snapshot(proxy))
@@ -225,6 +259,13 @@ async def test_the_rules_are_those_that_its_configuration_came_from() -> None:
         place("RequestAuthentication", "tokens"),
     )
     assert found.rules_out == (place("DestinationRule", "api"), place("VirtualService", "api"))
+
+
+async def test_so_are_routes_and_policies_of_the_gateway_api() -> None:
+    found = await Running(ROUTES).workload()
+
+    names = [each.object for each in found.rules_out if each.path == "more.yaml"]
+    assert names == ["BackendTLSPolicy/shop/pay", "HTTPRoute/shop/pay", "TCPRoute/shop/db"]
 
 
 async def test_the_listeners_are_those_for_calls_of_the_workload() -> None:
