@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +21,19 @@ PLACEHOLDER: Final = re.compile(r"\$\{(\w+):([^}]+)\}")
 
 @dataclass(frozen=True)
 class OracleCase:
-    """A recorded case; ``name`` is ``area/case``."""
+    """A recorded case; ``name`` is ``area/case``. Read when it is asked for."""
 
     name: str
-    about: dict[str, Any]
-    config: str
+    file: Path
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        about: dict[str, Any] = yaml.safe_load(self.file.read_text(encoding="utf-8"))
+        return about
+
+    @cached_property
+    def config(self) -> str:
+        return _filled(self.file.with_name("config.yaml").read_text(encoding="utf-8"))
 
     def engine(self) -> Engine:
         """A new engine that has read the case's configuration."""
@@ -44,10 +52,8 @@ def oracle_cases(folder: Path, prefixes: tuple[str, ...]) -> Iterator[OracleCase
     """Each case with a configuration whose name begins with one of ``prefixes``."""
     for file in sorted(folder.glob("*/*/case.yaml")):
         name = f"{file.parent.parent.name}/{file.parent.name}"
-        config = file.with_name("config.yaml")
-        if name.startswith(prefixes) and config.exists():
-            about = yaml.safe_load(file.read_text(encoding="utf-8"))
-            yield OracleCase(name, about, _filled(config.read_text(encoding="utf-8")))
+        if name.startswith(prefixes) and file.with_name("config.yaml").exists():
+            yield OracleCase(name, file)
 
 
 def _named(said: dict[str, Any]) -> Proxy:
