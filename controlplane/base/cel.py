@@ -178,6 +178,9 @@ class _Parser:
             raise self._unexpected("a name")
         return self._advance()
 
+    def _field_name(self) -> Token:
+        return self._advance() if self._token.kind is TokenKind.QUOTED else self._name()
+
     def _unexpected(self, wanted: str) -> CelFault:
         token = self._token
         found = f'"{token.text}"' if token.text else "the end"
@@ -225,9 +228,9 @@ class _Parser:
                 return found
 
     def _field(self, of: Node) -> Node:
-        name = self._name()
-        if not self._took("("):
-            return Node(NodeKind.FIELD, name.text, (of,))
+        name = self._field_name()
+        if name.kind is TokenKind.QUOTED or not self._took("("):
+            return Node(NodeKind.FIELD, name.text.strip("`"), (of,))
         arguments = self._arguments()
         if (name.text, len(arguments)) in _COMPREHENSIONS and (
             arguments[0].kind is not NodeKind.IDENTIFIER
@@ -322,7 +325,7 @@ class _Parser:
     def _fields(self) -> Iterator[Node]:
         if not self._is_symbol(",") and not self._is_symbol("}"):
             while True:
-                self._name()
+                self._field_name()
                 self._expect(":")
                 yield self.expression()
                 if not self._is_symbol(",") or self._is_last("}"):

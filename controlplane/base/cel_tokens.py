@@ -26,6 +26,8 @@ class TokenKind(Enum):
     BYTES = auto()
     STRING = auto()
     IDENTIFIER = auto()
+    QUOTED = auto()
+    """The name of a field in backquotes."""
     SYMBOL = auto()
     END = auto()
 
@@ -64,6 +66,7 @@ _TOKENS: Final = re.compile(
     |(?P<BYTES>[bB](?:{_STRING}))
     |(?P<STRING>{_STRING})
     |(?P<IDENTIFIER>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<QUOTED>`[A-Za-z0-9_./\ -]+`)
     |(?P<SYMBOL>==|!=|<=|>=|&&|\|\||[<>\[\]{{}}().,\-!?:+*/%])
     """,
     re.VERBOSE,

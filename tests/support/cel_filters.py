@@ -3,6 +3,7 @@
 from typing import Final
 
 ACCEPTED: Final = (
+    "request.`path` == '/a' && request.headers.`x-a.b` == ''",
     "1",
     "'a'.matches('a.*') && 'a'.matches('[' + 'b')",
     "matches('a', 'b') && contains('a', 'b')",

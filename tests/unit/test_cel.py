@@ -28,6 +28,7 @@ SOUND = [
     "a.namespace.if",
     "request.headers.all(h, h.startsWith('x')) && [1].map(x, x > 1, x * 2) == []",
     "a in [1, 2] == true",
+    "a.`b-c/d.e f`.g == A{`x-y`: 1}.`if`",
     "size(a) > 1 // what follows is a comment",
     "a\n\t&& b",
     "a.exists(1)",
@@ -69,6 +70,9 @@ BROKEN = [
     "$a",
     "é",
     "`a`",
+    "a.``",
+    "a.`b`()",
+    "a.`b+c`",
     "a?.b",
     "a[?b]",
     "-!a",
@@ -129,6 +133,10 @@ def test_a_long_chain_is_no_deep_one() -> None:
     found = expression(" || ".join(f"a == {i}" for i in range(5000)))
 
     assert sum(1 for _ in found.parts()) == 5000 * 3 + 4999
+
+
+def test_a_name_in_backquotes_is_the_name() -> None:
+    assert expression("a.`b`.`c-d`") == Node(NodeKind.FIELD, "c-d", (expression("a.b"),))
 
 
 def test_what_is_called_is_known() -> None:

@@ -141,7 +141,7 @@ class WaypointRouteMatch(Spec, frozen=True):
 
 
 class WaypointMatch(Spec, frozen=True):
-    port_number: UInt32 = 0
+    port_number: UInt32 | None = None
     filter: WaypointFilterMatch | None = None
     route: WaypointRouteMatch | None = None
 

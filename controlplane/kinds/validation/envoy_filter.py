@@ -180,7 +180,7 @@ def _check_match_schema(report: Report, at: FieldRef, match: ObjectMatch) -> Non
     if (match.context is PatchContext.WAYPOINT) is not (match.waypoint is not None):
         message = "the context WAYPOINT and a waypoint go together"
         report.add(NOT_ALLOWED_HERE, at, message, hint="write both of them, or neither")
-    if match.waypoint is not None and match.waypoint.port_number:
+    if match.waypoint is not None and match.waypoint.port_number is not None:
         check_port(report, at / "waypoint" / "portNumber", match.waypoint.port_number)
 
 
