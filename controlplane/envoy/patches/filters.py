@@ -51,14 +51,17 @@ def _first(filters: Filters, wanted: str | None) -> int | None:
 
 
 def merge_filter(patching: Patching, filter_: Any, patch: Patch) -> None:
-    """Merge a patch into one filter that has a configuration; a value of another type only renames
-    it. Any: a network or HTTP filter.
+    """Merge a patch into one filter that has a configuration, unless the value is of another type.
+
+    istiod panics then and gives up all patches of the listeners. Any: a network or HTTP filter.
     """
     if not filter_.HasField("typed_config"):
         return
     value: Any = value_of(patch)
-    if value.HasField("typed_config"):
-        merge_packed(filter_.typed_config, value.typed_config)
+    if value.HasField("typed_config") and not merge_packed(
+        filter_.typed_config, value.typed_config
+    ):
+        return
     if value.name:
         filter_.name = value.name
     patching.note(patch)

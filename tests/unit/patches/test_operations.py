@@ -65,16 +65,26 @@ def test_a_filter_is_merged_by_type_and_may_be_renamed() -> None:
     assert (router["name"], router["typed_config"]["suppress_envoy_headers"]) == ("mine", True)
 
 
-def test_a_configuration_of_another_type_is_not_merged() -> None:
+@pytest.mark.parametrize("names", [{}, {"name": "mine"}], ids=["as it is", "under a name"])
+def test_a_configuration_of_another_type_is_not_merged(names: dict[str, str]) -> None:
     before = Patched().manager()
+    value = names | {"typed_config": LUA}
 
-    patched = Patched(
-        envoy_filter(
-            patch("HTTP_FILTER", "MERGE", {"typed_config": LUA}, within(sub_filter=ROUTER))
-        )
-    )
+    patched = Patched(envoy_filter(patch("HTTP_FILTER", "MERGE", value, within(sub_filter=ROUTER))))
 
     assert patched.manager() == before
+
+
+def test_a_merge_for_every_filter_changes_only_those_of_its_type() -> None:
+    before = [each["name"] for each in Patched().manager()["http_filters"]]
+    router = {"@type": f"{TYPES}http.router.v3.Router", "start_child_span": True}
+
+    patched = Patched(
+        envoy_filter(patch("HTTP_FILTER", "MERGE", {"name": "mine", "typed_config": router}))
+    )
+
+    names = [each["name"] for each in patched.manager()["http_filters"]]
+    assert names == [*before[:-1], "mine"]
 
 
 def test_filters_of_other_chains_stay() -> None:
