@@ -212,6 +212,26 @@ spec:
         "Add",
         "Remove",
     ),
+    "mesh_connections": (
+        """
+apiVersion: gateway.networking.k8s.io/v1
+kind: TCPRoute
+metadata: {name: connections, namespace: default}
+spec:
+  parentRefs: [{group: "", kind: Service, name: legacy}]
+  rules: [{backendRefs: [{name: VALUE, port: 3306}]}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {name: connections, namespace: default}
+spec:
+  parentRefs: [{group: networking.istio.io, kind: ServiceEntry, name: partner}]
+  hostnames: [partner.example.org]
+  rules: [{backendRefs: [{name: VALUE, port: 3306}]}]
+""",
+        "legacy",
+        "missing",
+    ),
     "many_routes": (_MANY_ROUTES, "80", "81"),
     "grant": (
         """
