@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 PROJECT: Final = Path(__file__).parents[2] / "pyproject.toml"
-_BOUNDED: Final = re.compile(r"([A-Za-z0-9_-]+)>=([0-9.]+)(?:,<[0-9.]+)?")
+_BOUNDED: Final = re.compile(r"([A-Za-z0-9_-]+)>=([0-9.]+)(?:,<[0-9.]+)?(?:; .+)?")
 
 
 def constraints() -> Iterator[str]:
