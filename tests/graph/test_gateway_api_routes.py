@@ -122,3 +122,17 @@ def test_a_listener_set_that_changes_among_many_makes_its_own_virtual_host() -> 
 
 def test_a_table_of_many_listeners_does_not_ask_each_of_them_in_each_shard() -> None:
     assert len(with_many_listener_sets().graph) < 6_000, "40 times 256 shards are more"
+
+
+def test_where_a_hundred_share_a_host_an_edit_analyses_its_route_alone() -> None:
+    declared = at_edge(*(below(number) for number in range(100)))
+    assert declared.diagnostics() == ()
+    declared.graph.trace = []
+
+    edited = "{name: rule, matches: [{path: {value: /elsewhere}}]}"
+    declared.edit(request_route(edited, name="r070"))
+
+    assert declared.diagnostics() == ()
+    analysed = [c for c in declared.graph.trace if c.startswith("kubernetes_route_diagnostics")]
+    assert len(analysed) == 1
+    assert "r070" in analysed[0]

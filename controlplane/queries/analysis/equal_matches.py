@@ -40,11 +40,14 @@ from controlplane.translate.gateway_api.route_faults import (
     route_faults,
     served_matches,
 )
-from controlplane.translate.gateway_api.route_match import EVERY_REQUEST
+from controlplane.translate.gateway_api.route_match import EVERY_REQUEST, MatchRank
 from controlplane.translate.gateway_api.route_rule import LocatedMatch, RouteRule, route_rules
 
-Takers = Mapping[RouteMatch, FieldRef]
-"""For each match, the place of the first of those that are equal."""
+_Ranked = tuple[MatchRank, RouteMatch, FieldRef]
+Lost = Mapping[FieldRef, FieldRef]
+"""The places of matches that get no request, each with that of the equal one that comes first. They
+are few, so that an edit of one route mostly looks at no other.
+"""
 
 
 def check_equal_matches(report: Report, graph: Graph, route: Object[AnyRoute]) -> None:
@@ -53,9 +56,9 @@ def check_equal_matches(report: Report, graph: Graph, route: Object[AnyRoute]) -
         return
     rules = route_rules(route)
     reported: set[tuple[FieldRef, FieldRef]] = set()
-    for where, takers in _sets(graph, route):
-        for rule in rules:
-            losing = dict(_losing(rule, takers))
+    for where, lost in _sets(graph, route):
+        for rule in rules if lost else ():
+            losing = {m.place: lost[m.place] for m in _matches(rule) if m.place in lost}
             own = {p: by for p, by in losing.items() if by.object == route.key}
             if own and len(own) == len(_matches(rule)):
                 _report_own(report, rule, next(iter(own.values())), reported)
@@ -65,7 +68,7 @@ def check_equal_matches(report: Report, graph: Graph, route: Object[AnyRoute]) -
                     _report_taken(report, place, by, where)
 
 
-def _sets(graph: Graph, route: Object[RequestRoute]) -> Iterator[tuple[str, Takers]]:
+def _sets(graph: Graph, route: Object[RequestRoute]) -> Iterator[tuple[str, Lost]]:
     """What the matches of a route that is served are ranked with, and of what they are matches."""
     for listener in sorted(listeners_of_route(graph, route.key)):
         at = attached(graph, listener)
@@ -74,44 +77,57 @@ def _sets(graph: Graph, route: Object[RequestRoute]) -> Iterator[tuple[str, Take
         for host in route_hosts(route):
             where = f"at listener {listener.name} of {listener.parent.display_name}"
             of = f"requests for {host} {where}" if host != "*" else f"requests {where}"
-            yield of, takers_at_listener(graph, RouteSet(listener, host))
+            yield of, lost_at_listener(graph, RouteSet(listener, host))
     for ref in route.spec.parent_refs:
         service = mesh_parent(ref, route.namespace)
         for host in parent_hosts(graph, service) if service is not None else ():
             routes = MeshRouteSet(host, route.namespace, parent_port(ref))
             if route.key in served_routes(graph, routes):
-                yield f"calls of {short_name(host)}", takers_in_mesh(graph, routes)
+                yield f"calls of {short_name(host)}", lost_in_mesh(graph, routes)
 
 
 @derived
-def takers_at_listener(graph: Graph, routes: RouteSet) -> Takers:
+def lost_at_listener(graph: Graph, routes: RouteSet) -> Lost:
     """Runs again when a route of a listener and hostname comes or goes, or its matches change."""
     at = attached(graph, routes.listener)
     if at is None:
         return {}
     keys = http_routes_of(graph, routes.listener, Host(routes.host))
-    return _takers(graph, [key for key in keys if _is_served(graph, key, at.conformance)])
+    return _lost(graph, [key for key in keys if _is_served(graph, key, at.conformance)])
 
 
 @derived
-def takers_in_mesh(graph: Graph, routes: MeshRouteSet) -> Takers:
+def lost_in_mesh(graph: Graph, routes: MeshRouteSet) -> Lost:
     """Runs again when a route of a namespace for a host comes or goes, or its matches change."""
-    return _takers(graph, served_routes(graph, routes))
+    return _lost(graph, served_routes(graph, routes))
 
 
-def _takers(graph: Graph, keys: Iterable[RequestRouteKey]) -> Takers:
+def _lost(graph: Graph, keys: Iterable[RequestRouteKey]) -> Lost:
     """``keys`` are in the order by which ties of equal matches break."""
     found = [
-        (located.ranked.rank, order, number, place, _normal(located), located.place)
+        (rank, order, i, match, place)
         for order, key in enumerate(keys)
-        if (declared := object_of(graph, key)) is not None
-        for number, rule in enumerate(route_rules(declared))
-        for place, located in enumerate(_matches(rule))
+        for i, (rank, match, place) in enumerate(_ranked_matches(graph, key))
     ]
     takers: dict[RouteMatch, FieldRef] = {}
-    for *_, match, place in sorted(found, key=lambda each: each[:4]):
-        takers.setdefault(match, place)
-    return takers
+    lost: dict[FieldRef, FieldRef] = {}
+    for *_, match, place in sorted(found, key=lambda each: each[:3]):
+        by = takers.setdefault(match, place)
+        if by != place:
+            lost[place] = by
+    return lost
+
+
+@derived
+def _ranked_matches(graph: Graph, key: RequestRouteKey) -> tuple[_Ranked, ...]:
+    """The matches of a route in their order."""
+    declared = object_of(graph, key)
+    rules = route_rules(declared) if declared is not None else ()
+    return tuple(
+        (located.ranked.rank, _normal(located), located.place)
+        for rule in rules
+        for located in _matches(rule)
+    )
 
 
 @derived
@@ -145,13 +161,6 @@ def _normal(located: LocatedMatch) -> RouteMatch:
     return replace(
         match, headers=tuple(sorted(headers, key=repr)), query=tuple(sorted(match.query, key=repr))
     )
-
-
-def _losing(rule: RouteRule, takers: Takers) -> Iterator[tuple[FieldRef, FieldRef]]:
-    for located in _matches(rule):
-        by = takers.get(_normal(located), located.place)
-        if by != located.place:
-            yield located.place, by
 
 
 def _report_own(
